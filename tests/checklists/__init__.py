@@ -1,0 +1,1 @@
+"""Checklists: what is read, what is decided, what is shown."""

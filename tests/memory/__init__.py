@@ -1,0 +1,1 @@
+"""The memory bank: entries, their store, and the pages rendered from them."""

@@ -1,0 +1,172 @@
+"""The store: entries are added and never lost, whoever writes at the same time."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from time import perf_counter
+
+import git
+
+from zk0.memory.bank import Bank
+from zk0.memory.entries import Entry, Kind, identified
+from zk0.memory.frontmatter import write_entry
+
+type MakeEntry = Callable[..., Entry]
+
+HOUR = timedelta(hours=1)
+AUTHOR = {f"GIT_{who}_{what}": "a@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+WRITERS, EACH = 8, 8
+
+WRITER = f"""
+import sys
+from pathlib import Path
+from zk0.memory.bank import Bank
+from zk0.memory.entries import Entry
+
+bank = Bank(Path(sys.argv[1]), Path(sys.argv[2]))
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range({EACH}):
+    fact = {{"kind": "fact", "title": f"{{sys.argv[3]}} says {{number}}",
+            "generated": {{"by": "process:" + sys.argv[3], "at": "2026-03-01"}}}}
+    bank.add(lambda reading: [Entry.model_validate(fact | {{"supersedes": [e.id for e in reading.entries][-1:]}})])
+    bank.rewrite("page.md", lambda reading, old: f"{{max(len(reading.entries), int(old or 0))}}")
+"""
+
+
+def test_an_entry_that_was_added_is_read_back(bank: Bank, make_entry: MakeEntry) -> None:
+    [added] = bank.add(lambda _: [make_entry("mu is 0.01", body="Measured twice.")])
+
+    assert bank.read().entries == (added,)
+    assert (bank.entries_dir / f"{added.id}.md").is_file()
+    assert not bank.read().problems
+
+
+def test_the_same_entry_is_not_written_twice(bank: Bank, make_entry: MakeEntry) -> None:
+    for _ in range(2):
+        bank.add(lambda _: [make_entry("mu is 0.01")])
+
+    assert len(bank.read().entries) == 1
+
+
+def test_two_facts_with_the_same_short_hash_are_both_kept(bank: Bank, make_entry: MakeEntry) -> None:
+    entry = identified(make_entry("mu is 0.01"))
+    other = write_entry(make_entry("mu is 0.1"))
+    bank.entries_dir.mkdir(parents=True)
+    (bank.entries_dir / f"{entry.id}.md").write_text(other)
+
+    [added] = bank.add(lambda _: [entry])
+
+    assert added.id == f"{entry.id}-2"
+    assert {entry.title for entry in bank.read().entries} == {"mu is 0.1", "mu is 0.01"}
+
+
+def test_what_is_added_is_composed_of_what_is_there(bank: Bank, make_entry: MakeEntry) -> None:
+    bank.add(lambda _: [make_entry("mu is 0.01")])
+
+    bank.add(lambda bank: [make_entry("mu is 0.1", supersedes=tuple(entry.id for entry in bank.entries), after=HOUR)])
+
+    assert [entry.title for entry in bank.read().counting(Kind.fact)] == ["mu is 0.1"]
+
+
+def test_a_broken_entry_is_reported_by_file_and_line_and_stays_where_it_is(bank: Bank, make_entry: MakeEntry) -> None:
+    [sound] = bank.add(lambda _: [make_entry("mu is 0.01")])
+    broken = bank.entries_dir / "2026-02-01-broken.md"
+    broken.write_text("---\nkind: fact\ntitle: [\n---\n")
+    (bank.entries_dir / "2026-02-02-latin.md").write_bytes(b"---\nkind: \xe4\n---\n")
+
+    reading = bank.read()
+
+    assert reading.entries == (sound,)
+    assert [str(problem).partition(": ")[0] for problem in reading.problems] == [
+        "entries/2026-02-01-broken.md:3",
+        "entries/2026-02-02-latin.md:1",
+    ]
+    assert broken.is_file()
+
+
+def test_an_entry_of_a_process_that_was_edited_is_kept_and_reported(bank: Bank, make_entry: MakeEntry) -> None:
+    [entry] = bank.add(lambda _: [make_entry("loss 0.5", generated={"by": "process:zk0 0", "at": "2026-03-01"})])
+    path = bank.entries_dir / f"{entry.id}.md"
+    path.write_text(path.read_text().replace("0.5", "0.1"))
+
+    reading = bank.read()
+
+    assert [entry.title for entry in reading.entries] == ["loss 0.1"]
+    assert "it was changed after process:zk0 0 wrote it" in str(reading.problems[0])
+
+
+def test_a_page_that_does_not_change_is_not_written(bank: Bank) -> None:
+    path = bank.rewrite("page.md", lambda _, old: old or "text")
+    os.utime(path, (0, 0))
+
+    bank.rewrite("page.md", lambda _, old: old)
+
+    assert path.stat().st_mtime == 0
+
+
+def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    bank = Bank(tmp_path / "memory-bank", tmp_path / "lock")
+    command = [sys.executable, "-c", WRITER, str(bank.directory), str(bank.lock)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    writers = [
+        subprocess.Popen([*command, f"w{number}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        for number in range(WRITERS)
+    ]
+    for writer in writers:  # all are there before the first begins
+        assert writer.stdout
+        assert writer.stdout.readline() == b"ready\n"
+    for writer in writers:
+        writer.communicate(b"go\n", timeout=60)
+
+    reading = bank.read()
+
+    assert [writer.returncode for writer in writers] == [0] * WRITERS
+    assert len({entry.title for entry in reading.entries}) == WRITERS * EACH
+    assert not reading.problems
+    assert (bank.directory / "page.md").read_text() == str(WRITERS * EACH)
+    assert not [path for path in bank.directory.rglob(".*") if path.is_file()]
+
+
+def test_a_writer_that_was_killed_holds_no_lock(bank: Bank, make_entry: MakeEntry) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from zk0.memory.bank import Bank\n"
+        "bank = Bank(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "bank.rewrite('page.md', lambda _, old: (print('inside', flush=True), time.sleep(60)))"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", code, str(bank.directory), str(bank.lock)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as writer:
+        assert writer.stdout
+        assert writer.stdout.readline() == b"inside\n"
+        writer.kill()
+
+    assert bank.add(lambda _: [make_entry("mu is 0.01")])
+
+
+def test_two_branches_that_add_entries_merge_without_a_conflict(bank: Bank, make_entry: MakeEntry) -> None:
+    author = git.Actor("A person", "person@example.org")
+    with git.Repo(bank.directory.parent) as repository:
+        for branch in ("left", "right"):
+            repository.git.checkout("-B", branch, "main")
+            bank.add(lambda _, branch=branch: [make_entry(f"learned on the {branch}")])  # type: ignore[misc]
+            repository.git.add("memory-bank")
+            repository.index.commit(f"Learn on the {branch}", author=author, committer=author)
+        repository.git.merge("left", "-m", "Merge", env=AUTHOR)
+
+    assert {entry.title for entry in bank.read().entries} == {"learned on the left", "learned on the right"}
+
+
+def test_a_thousand_entries_are_read_in_seconds(bank: Bank, make_entry: MakeEntry) -> None:
+    sources = [{"receipt": "0" * 16, "metric": f"findings.{n}.evidence.0.value", "value": n / 7} for n in range(40)]
+    bank.entries_dir.mkdir(parents=True)
+    for number in range(1000):
+        entry = identified(make_entry(f"result {number}", Kind.result, sources=sources))
+        (bank.entries_dir / f"{entry.id}.md").write_text(write_entry(entry))
+
+    begun = perf_counter()
+    assert len(bank.read().entries) == 1000
+    assert perf_counter() - begun < 5  # a YAML parser alone takes 15 s

@@ -1,0 +1,175 @@
+"""A run is followed, and remembered when it ends."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import zk0
+from zk0.errors import ExitStatus, SpecError
+from zk0.memory.bank import Bank
+from zk0.memory.entries import Kind
+from zk0.memory.numbers import value_at
+from zk0.memory.recording import MemoryRecorder, write_pages
+from zk0.project import Project
+from zk0.receipts import Receipt, ReceiptStore
+from zk0.verdicts import Evidence, Verdict, failed, passed
+from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped
+
+type MakeReceipt = Callable[..., Receipt]
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+LOSS = Evidence(name="last loss", value=0.25)
+FALLS = passed("falls", evidence=[LOSS]).model_copy(update={"check": "loss.trend"})
+RISES = failed("rises", evidence=[LOSS], workflow="fedprox-debug").model_copy(update={"check": "loss.trend"})
+
+
+@dataclass(frozen=True)
+class Spec:
+    name: str = "train"
+
+
+def page(project: Project, name: str = "context.md") -> str:
+    return (project.memory_dir / name).read_text()
+
+
+def write_workflow(project: Project) -> None:
+    path = project.root / "workflows" / "train.yaml"
+    path.parent.mkdir()
+    path.write_text("name: train\ntitle: T\npurpose: P\nsteps:\n  - {id: data, title: Prepare, uses: data.prepare}\n")
+
+
+def perform(project: Project, *receipts: Receipt, run: str = "run-1", at: datetime = NOON + HOUR) -> None:
+    """Tell a recorder what the engine tells, storing receipts as it does."""
+    record = MemoryRecorder(project, Spec())
+    directory = project.runs_dir / run
+    events: list[Event] = [RunStarted(run, "train", directory, ("data", "federate", "fix"), NOON)]
+    events += [StepFinished(receipt) for receipt in receipts]
+    events.append(StepSkipped(run, "fix", "Correct it", "its `when` is false", NOON))
+    failed_steps = [receipt for receipt in receipts if receipt.verdict.stops]
+    verdict = Verdict.failed if failed_steps else Verdict.passed
+    proposals = ("fedprox-debug",) if failed_steps else ()
+    status = ExitStatus.failed if failed_steps else ExitStatus.done
+    events.append(RunFinished(run, "train", directory, verdict, status, proposals, at))
+    for event in events:
+        if isinstance(event, StepFinished):
+            ReceiptStore(project.runs_dir).save(event.receipt)
+        record(event)
+
+
+def test_the_page_shows_the_run_from_its_first_step_on(project: Project, make_receipt: MakeReceipt) -> None:
+    record = MemoryRecorder(project, Spec())
+
+    record(RunStarted("run-1", "train", project.runs_dir / "run-1", ("data", "federate"), NOON))
+    assert "Run `run-1` of `train`: 0 of 2 steps ended." in page(project)
+
+    data = make_receipt(step="data")
+    record(StepFinished(data))
+    assert f"1 of 2 steps ended.\n\n- The step data: pass (receipt `{data.digest}`)" in page(project)
+
+    ReceiptStore(project.runs_dir).save(data)
+    record(StepFinished(make_receipt(FALLS, after=HOUR)))
+    assert "2 of 2 steps ended." in page(project)
+
+
+def test_a_finished_run_is_one_entry_and_both_pages_tell_of_it(project: Project, make_receipt: MakeReceipt) -> None:
+    write_workflow(project)
+    federate = make_receipt(FALLS, code=project.git_state())
+    perform(project, make_receipt(step="data", code=project.git_state()), federate)
+
+    [entry] = Bank.of(project).read().entries
+    assert (entry.kind, entry.generated.by) == (Kind.result, f"process:zk0 {zk0.__version__}")
+    assert entry.commit == project.git_state().commit
+    assert entry.run
+    assert [step.id for step in entry.run.steps] == ["data", "federate", "fix"]
+    assert "## In progress" not in page(project)
+    assert f"| loss.trend: last loss | 0.25 |  | `{federate.digest}` |" in page(project)
+    assert f"entry `{entry.id}`" in page(project, "tasks.md")
+
+
+def test_every_number_on_the_page_is_in_a_stored_receipt(project: Project, make_receipt: MakeReceipt) -> None:
+    results = [{"name": f"loss of client {n}", "value": n / 7, "unit": ""} for n in range(4)]
+    perform(project, make_receipt(FALLS, outputs={"results": results}))
+
+    stored = {receipt.digest: receipt for receipt in ReceiptStore(project.runs_dir).all()}
+    [entry] = Bank.of(project).read().entries
+
+    assert len(entry.sources) == 4
+    for source in entry.sources:
+        assert value_at(stored[source.receipt or ""], source.metric or "") == source.value
+        assert f"| {source.name} | " in page(project)
+
+
+def test_a_fault_is_open_until_a_run_finds_it_right(project: Project, make_receipt: MakeReceipt) -> None:
+    perform(project, make_receipt(RISES))
+    assert "- **train/federate** `loss.trend`: rises. Repair: `zk0 run fedprox-debug`." in page(project)
+    assert "- `zk0 run fedprox-debug`, proposed by run `run-1`" in page(project)
+
+    perform(project, make_receipt(RISES, run="run-2"), run="run-2", at=NOON + 2 * HOUR)
+    assert len(Bank.of(project).read().counting(Kind.fault)) == 1
+
+    perform(project, make_receipt(FALLS, run="run-3"), run="run-3", at=NOON + 3 * HOUR)
+    assert "## Open findings\n\nNone." in page(project)
+    assert "proposed by" not in page(project)
+    assert page(project).count("### train") == 1
+    assert len(list(Bank.of(project).entries_dir.glob("*.md"))) == 5  # three results, a fault, its closing
+
+
+def test_many_runs_keep_the_page_small_and_lose_no_entry(project: Project, make_receipt: MakeReceipt) -> None:
+    for number in range(40):
+        at = NOON + number * HOUR
+        run = f"run-{number}"
+        perform(project, make_receipt(FALLS if number % 3 else RISES, run=run), run=run, at=at)
+
+    reading = Bank.of(project).read()
+    assert len([entry for entry in reading.entries if entry.kind is Kind.result]) == 40
+    assert [entry.run and entry.run.id for entry in reading.counting(Kind.result)] == ["run-39"]
+    assert len(page(project).encode()) <= 8192
+
+
+def test_a_paragraph_left_open_is_told_when_a_run_begins(project: Project) -> None:
+    project.memory_dir.mkdir()
+    (project.memory_dir / "context.md").write_text("<!-- keep:notes -->\nopen")
+
+    with pytest.raises(SpecError, match=r"context\.md:1"):
+        MemoryRecorder(project, Spec())(RunStarted("run-1", "train", project.runs_dir / "run-1", (), NOON))
+
+    assert page(project) == "<!-- keep:notes -->\nopen"
+
+
+def test_a_paragraph_left_open_costs_no_entry(project: Project, make_receipt: MakeReceipt) -> None:
+    project.memory_dir.mkdir()
+    (project.memory_dir / "context.md").write_text("<!-- keep:notes -->\nopen")
+    ReceiptStore(project.runs_dir).save(make_receipt(FALLS))
+
+    directory = project.runs_dir / "run-1"
+    with pytest.raises(SpecError, match=r"context\.md:1"):
+        MemoryRecorder(project, Spec())(
+            RunFinished("run-1", "train", directory, Verdict.passed, ExitStatus.done, (), NOON)
+        )
+
+    assert page(project) == "<!-- keep:notes -->\nopen"
+    assert len(Bank.of(project).read().entries) == 1
+
+
+def test_the_pages_can_be_written_without_a_run_and_leave_the_prose_alone(project: Project) -> None:
+    project.memory_dir.mkdir()
+    (project.memory_dir / "brief.md").write_text("Ours.\n")
+
+    write_pages(project, NOON)
+
+    assert "No workflow has run yet" in page(project)
+    assert page(project, "tasks.md").startswith("<!-- Rendered by zk0")
+    assert page(project, "brief.md") == "Ours.\n"
+
+
+def test_following_a_run_loads_nothing_heavy() -> None:
+    code = "import sys, zk0.memory.recording; print(*{'torch', 'lerobot', 'flwr', 'mujoco', 'numpy', 'scipy'} & set(sys.modules))"
+
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert told.stdout.split() == []

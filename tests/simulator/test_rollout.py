@@ -1,0 +1,100 @@
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from zk0.simulator import Observation, Rollouts, Simulation, Task, demonstrate, rollout
+from zk0.simulator.seeds import episode_seed
+
+Actions = NDArray[np.floating[Any]]
+
+SIZE = 32  # pixels; these policies don't look
+
+
+def experts_plans(task: Task, episodes: int) -> Iterator[Actions]:
+    """Plan the very episodes that `rollout` will run with seed 0."""
+    with Simulation(task, image_size=None) as simulation:
+        for index in range(episodes):
+            simulation.reset(episode_seed(task.name, 0, index, "rollout"))
+            yield demonstrate(simulation)
+
+
+def still(observation: Observation) -> Actions:
+    return np.zeros((10, 6))
+
+
+def test_the_expert_as_policy_succeeds(lift: Task) -> None:
+    plans = list(experts_plans(lift, episodes=3))
+    remaining = iter(plans)
+
+    rollouts = rollout(lift, lambda seen: next(remaining), episodes=3, seed=0, image_size=SIZE, execute=100)
+
+    assert (rollouts.successes, rollouts.n, rollouts.non_finite) == (3, 3, 0)
+    assert all(steps <= len(plan) for steps, plan in zip(rollouts.steps, plans, strict=True))
+
+
+def test_a_policy_that_does_not_act_never_succeeds_and_uses_all_steps(lift: Task) -> None:
+    told: list[tuple[int, int]] = []
+
+    rollouts = rollout(lift, still, episodes=2, seed=0, image_size=SIZE, progress=lambda *now: told.append(now))
+
+    assert rollouts == Rollouts("lift-left", 0, (lift.max_steps, lift.max_steps), 0)
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_a_policy_sees_state_images_and_sentence_and_is_asked_after_each_executed_part(lift: Task) -> None:
+    seen: list[Observation] = []
+
+    def watch(observation: Observation) -> Actions:
+        seen.append(observation)
+        return still(observation)
+
+    rollout(lift, watch, episodes=1, seed=0, image_size=SIZE, execute=4)
+
+    assert len(seen) == lift.max_steps / 4
+    assert seen[0].state.shape == (6,)
+    assert seen[0].state.dtype == np.float32
+    assert {name: image.shape for name, image in seen[0].images.items()} == {
+        "wrist": (SIZE, SIZE, 3),
+        "overhead": (SIZE, SIZE, 3),
+    }
+    assert seen[0].sentence == lift.sentence
+
+
+def test_a_chunk_shorter_than_the_executed_part_is_done_and_asked_again(lift: Task) -> None:
+    asked: list[Observation] = []
+
+    def short(observation: Observation) -> Actions:
+        asked.append(observation)
+        return np.zeros((2, 6))
+
+    rollout(lift, short, episodes=1, seed=0, image_size=SIZE, execute=5)
+
+    assert len(asked) == lift.max_steps / 2
+
+
+def test_an_action_that_is_not_a_number_ends_the_episode_as_failed(lift: Task) -> None:
+    def broken(observation: Observation) -> Actions:
+        actions = still(observation)
+        actions[3, 2] = np.nan
+        return actions
+
+    rollouts = rollout(lift, broken, episodes=2, seed=0, image_size=SIZE)
+
+    assert rollouts == Rollouts("lift-left", 0, (3, 3), 2)
+
+
+@pytest.mark.parametrize("answer", [np.zeros(6), np.zeros((0, 6)), np.zeros((5, 7))])
+def test_an_answer_of_another_shape_is_refused(lift: Task, answer: Actions) -> None:
+    with pytest.raises(ValueError, match="horizon"):
+        rollout(lift, lambda seen: answer, episodes=1, seed=0, image_size=SIZE)
+
+
+def test_the_interval_is_wilson_s() -> None:
+    nothing = Rollouts("lift-left", 0, (60,) * 10, 0)
+    half = Rollouts("lift-left", 5, (60,) * 10, 0)
+
+    assert nothing.interval == pytest.approx((0, 0.2775), abs=1e-4)  # Brown, Cai and DasGupta 2001, equation 4
+    assert half.interval == pytest.approx((0.2366, 0.7634), abs=1e-4)

@@ -1,0 +1,179 @@
+"""Prepare and check the clients' data sets."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from zk0.checks import check
+from zk0.federation.configuration import resolve
+from zk0.federation.sources import SIMULATED, locate
+from zk0.project import Project, cache_dir
+from zk0.training.dataset import MINIMUM_EPISODES, DatasetDescription, describe
+from zk0.training.presets import FEATURE_NAMES
+from zk0.verdicts import Evidence, Finding, failed, passed
+from zk0.workflow.actions import Context, Inputs, Outputs, action
+
+HALF_TURN = 180.0  # degrees; no SO-101 joint turns farther, and LeRobot's normalised range is -100..100
+GRIPPER = (-10.0, 110.0)  # percent open, with room for calibration that is a little off
+RADIANS = 3.2  # a half turn; ranges of all five joints below it are radians, or an arm that hardly moved
+
+
+class PrepareInputs(Inputs):
+    """Which data sets; see the keys of the same names in the run configuration."""
+
+    data: str
+    unseen: str = ""
+    episodes: int = Field(16, ge=MINIMUM_EPISODES)
+    data_seed: int = 0
+    cameras: list[str] = ["wrist", "overhead"]
+    held_out: float = Field(0.1, gt=0, lt=1)
+
+    def preflight(self, project: Project) -> None:
+        """Refuse folders that can't be trained on, and unknown tasks."""
+        from zk0.simulator.tasks import task
+
+        for name, source in _sources(self):
+            path = Path(source).expanduser()
+            if source.startswith(SIMULATED):
+                task(source.removeprefix(SIMULATED))
+            elif path.exists() or source.count("/") != 1:
+                describe(path, name=name, cameras=self.cameras)
+
+
+class PreparedSet(BaseModel):
+    """One data set, as far as it may be told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    source: str
+    role: str
+    digest: str
+    episodes: int
+    training_episodes: int
+    frames: int
+    fps: float
+    robot_type: str | None
+    tasks: list[str]
+    cameras: list[str]
+    state_range: list[tuple[float, float]]
+
+
+class PrepareOutputs(Outputs):
+    """All data sets, clients first."""
+
+    sets: list[PreparedSet]
+    table: list[list[str]]
+
+
+@action("data.prepare", changes=("cache",))
+def prepare(inputs: PrepareInputs, context: Context) -> PrepareOutputs:
+    """Record or find one LeRobot v3.0 data set per client, and the one no client has."""
+    wanted = _sources(inputs)
+    total = len(wanted) * inputs.episodes
+    found = []
+    for position, (name, source) in enumerate(wanted):
+        before = position * inputs.episodes
+        dataset = locate(
+            source,
+            name=name,
+            episodes=inputs.episodes,
+            seed=inputs.data_seed,
+            cache=cache_dir(),
+            cameras=tuple(inputs.cameras),
+            progress=lambda done, _, before=before, name=name: context.progress(before + done, total, f"recording {name}"),
+        )
+        context.progress(before + inputs.episodes, total, name)
+        role = "unseen" if position == len(wanted) - 1 and inputs.unseen.strip() else "client"
+        found.append(_prepared(dataset, source, role, inputs))
+    rows = [
+        [one.name, one.role, str(one.episodes), str(one.frames), f"{one.fps:g}", one.tasks[0] if one.tasks else ""]
+        for one in found
+    ]
+    return PrepareOutputs(sets=found, table=[["data set", "for", "episodes", "frames", "fps", "task"], *rows])
+
+
+@check("data.format")
+def same_format(outputs: PrepareOutputs) -> Iterator[Finding]:
+    """All data sets are LeRobot v3.0 of one frame rate: an action chunk means the same time everywhere."""
+    rates = {one.name: one.fps for one in outputs.sets}
+    evidence = [Evidence(name="frames a second", value=rate, unit="1/s", at=name) for name, rate in rates.items()]
+    if len(set(rates.values())) > 1:
+        yield failed(
+            "frame rates differ: " + ", ".join(f"{name} {rate:g}" for name, rate in rates.items()),
+            evidence=evidence,
+            cause="a chunk of actions spans another time for each client",
+            remedy="resample the data sets to one rate",
+        )
+    else:
+        yield passed(f"{len(rates)} data sets, v3.0, {outputs.sets[0].fps:g} frames a second", evidence=evidence)
+
+
+@check("data.episodes")
+def enough_episodes(outputs: PrepareOutputs, *, minimum: int = MINIMUM_EPISODES) -> Iterator[Finding]:
+    """Each data set has enough episodes to train on and to hold some out."""
+    for one in outputs.sets:
+        evidence = [Evidence(name="episodes", value=one.episodes, at=one.name)]
+        if one.episodes < minimum:
+            yield failed(f"{one.episodes} episodes, {minimum} wanted", at=one.name, evidence=evidence, remedy="record more")
+        else:
+            held_out = one.episodes - one.training_episodes if one.role == "client" else one.episodes
+            yield passed(f"{one.episodes} episodes, {held_out} of them held out", at=one.name, evidence=evidence)
+
+
+@check("data.features")
+def same_features(outputs: PrepareOutputs) -> Iterator[Finding]:
+    """All data sets have the joints and cameras the policy needs; a set that lacks one is refused before."""
+    cameras = sorted(set.intersection(*(set(one.cameras) for one in outputs.sets)))
+    evidence = [Evidence(name="cameras", value=", ".join(one.cameras), at=one.name) for one in outputs.sets]
+    if not cameras:
+        yield failed("the data sets share no camera", evidence=evidence, remedy="rename cameras with lerobot-edit-dataset")
+    else:
+        yield passed(f"{len(FEATURE_NAMES)} joints and cameras {', '.join(cameras)} everywhere", evidence=evidence)
+
+
+@check("data.units")
+def plausible_units(outputs: PrepareOutputs) -> Iterator[Finding]:
+    """Joint positions are in LeRobot's units: degrees (or -100..100), and 0..100 for the gripper."""
+    for one in outputs.sets:
+        *joints, gripper = one.state_range
+        largest = max(abs(value) for pair in joints for value in pair)
+        evidence = [
+            Evidence(name="largest joint position", value=largest, at=one.name),
+            Evidence(name="gripper, lowest", value=gripper[0], at=one.name),
+            Evidence(name="gripper, highest", value=gripper[1], at=one.name),
+        ]
+        if largest < RADIANS:
+            problem = f"no joint goes beyond {largest:.2f}: these look like radians"
+        elif largest > HALF_TURN:
+            problem = f"a joint reaches {largest:.0f}, more than a half turn"
+        elif gripper[0] < GRIPPER[0] or gripper[1] > GRIPPER[1]:
+            problem = f"the gripper spans {gripper[0]:.0f} to {gripper[1]:.0f}, not 0 to 100"
+        else:
+            yield passed(f"joints within {largest:.0f}, gripper {gripper[0]:.0f} to {gripper[1]:.0f}", at=one.name, evidence=evidence)
+            continue
+        yield failed(problem, at=one.name, evidence=evidence, remedy="record with LeRobot's so101_follower, use_degrees on")
+
+
+def _sources(inputs: PrepareInputs) -> list[tuple[str, str]]:
+    """Return (name, source) of all data sets, the unseen one last; the run configuration's rules hold."""
+    config = resolve({"data": inputs.data, "unseen": inputs.unseen})
+    return [*config.clients, *([config.unseen_set] if config.unseen_set else [])]
+
+
+def _prepared(dataset: DatasetDescription, source: str, role: str, inputs: PrepareInputs) -> PreparedSet:
+    return PreparedSet(
+        name=dataset.name,
+        source=source,
+        role=role,
+        digest=dataset.digest,
+        episodes=dataset.episodes,
+        training_episodes=len(dataset.training_episodes(inputs.held_out)),
+        frames=dataset.frames,
+        fps=dataset.fps,
+        robot_type=dataset.robot_type,
+        tasks=list(dataset.tasks),
+        cameras=sorted(dataset.cameras),
+        state_range=list(dataset.state_range),
+    )

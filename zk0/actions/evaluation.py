@@ -1,0 +1,57 @@
+"""Compare the trained policy with the untrained one."""
+
+from pathlib import Path
+
+from zk0.ledger import Evaluation, Ledger, read_ledger
+from zk0.workflow.actions import Context, Inputs, Outputs, action
+
+
+class SummarizeInputs(Inputs):
+    """A federation's ledger."""
+
+    ledger: Path
+
+
+class SummarizeOutputs(Outputs):
+    """Losses at round 0 and at the last round, and closed-loop success rates where they were asked for."""
+
+    ledger: Path
+    results: list[dict[str, str | float | int | None]]
+    table: list[list[str]]
+
+
+@action("evaluation.summarize")
+def summarize(inputs: SummarizeInputs, context: Context) -> SummarizeOutputs:
+    """Put the losses before and after training side by side, on held-out and unseen data."""
+    ledger = read_ledger(inputs.ledger)
+    rows, results = [], []
+    for name in dict.fromkeys(one.dataset for one in ledger.evaluations):
+        first, last = _ends(ledger, name)
+        rates = [one for one in ledger.rollouts if one.task == name]
+        rows.append([name, first.role, _number(first.loss), _number(last.loss), _ratio(first, last), str(last.frames),
+                     *(f"{one.successes} of {one.episodes} ({one.low:.0%} to {one.high:.0%})" for one in rates)])  # fmt: skip
+        results += [
+            {"name": f"{name} loss at round {one.round}", "value": one.loss, "unit": ""} for one in (first, last)
+        ]
+        results += [
+            {"name": f"{one.task} success rate of {one.episodes}", "value": one.successes / one.episodes, "unit": ""}
+            for one in rates
+        ]
+    heads = ["data set", "role", "loss before", "loss after", "ratio", "frames"]
+    if ledger.rollouts:
+        heads.append("closed loop (95 %)")
+        rows = [row + [""] * (len(heads) - len(row)) for row in rows]
+    return SummarizeOutputs(ledger=inputs.ledger, results=results, table=[heads, *rows])
+
+
+def _ends(ledger: Ledger, name: str) -> tuple[Evaluation, Evaluation]:
+    found = sorted((one for one in ledger.evaluations if one.dataset == name), key=lambda one: one.round)
+    return found[0], found[-1]
+
+
+def _number(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.3f}"
+
+
+def _ratio(first: Evaluation, last: Evaluation) -> str:
+    return "not measured" if first.loss is None or last.loss is None else f"{last.loss / first.loss:.2f}"

@@ -1,0 +1,96 @@
+"""Prove that what a client trained is what leaves it: extraction, transport format, and back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from zk0.checks import check
+from zk0.verdicts import Evidence, Finding, failed, passed
+from zk0.workflow.actions import Context, Inputs, Outputs, action
+
+
+class ExtractInputs(Inputs):
+    """A start policy and the tensors trained from it."""
+
+    policy: Path
+    tensors: Path
+
+
+class ExtractOutputs(Outputs):
+    """Digests along the way, and the size of one client's message."""
+
+    names: int
+    message_bytes: int
+    full_bytes: int
+    not_trainable: list[str]
+    digest_trained: str
+    digest_received: str
+    digest_loaded: str
+    moved: dict[str, float]
+    table: list[list[str]]
+
+
+@action("exchange.extract")
+def extract(inputs: ExtractInputs, context: Context) -> ExtractOutputs:
+    """Extract the trained tensors into Flower's message, take them out again and put them into a policy."""
+    from flwr.app import ArrayRecord
+    from safetensors.torch import load_file
+
+    from zk0.federation.exchange import to_record, to_tensors
+    from zk0.training.parameters import digest_of, norms_by_module, trainable_parameters
+    from zk0.training.policy import load_policy, set_trainable
+
+    trained = load_file(inputs.tensors)
+    policy = load_policy(inputs.policy)
+    own = {name: value.detach().clone() for name, value in trainable_parameters(policy).items()}
+    # Through the bytes that really travel, not only through the object.
+    record = ArrayRecord.inflate(
+        (sent := to_record(trained)).deflate(), children={child.object_id: child for child in sent.children.values()}
+    )
+    received = to_tensors(record)
+    set_trainable(policy, received)
+    moved = norms_by_module((name, trained[name] - value) for name, value in own.items())
+    full = sum(value.numel() * value.element_size() for value in policy.state_dict().values())
+    size = record.count_bytes()
+    return ExtractOutputs(
+        names=len(received),
+        message_bytes=size,
+        full_bytes=full,
+        not_trainable=sorted(received.keys() - own.keys()),
+        digest_trained=digest_of(trained),
+        digest_received=digest_of(received),
+        digest_loaded=digest_of(trainable_parameters(policy)),
+        moved=moved,
+        table=[
+            ["tensors", "message", "whole policy", *(f"moved: {name}" for name in moved)],
+            [str(len(received)), f"{size / 1e6:.2f} MB", f"{full / 1e6:.2f} MB", *(f"{norm:.3f}" for norm in moved.values())],
+        ],
+    )
+
+
+@check("exchange.round-trip")
+def round_trip(outputs: ExtractOutputs) -> Iterator[Finding]:
+    """The trained tensors arrive bit for bit, and the policy holds them afterwards."""
+    digests = {
+        "trained": outputs.digest_trained,
+        "received": outputs.digest_received,
+        "in the policy": outputs.digest_loaded,
+    }
+    evidence = [Evidence(name=f"digest {name}", value=digest) for name, digest in digests.items()]
+    if len(set(digests.values())) == 1:
+        yield passed(f"{outputs.names} tensors, {outputs.digest_trained[:8]} all along", evidence=evidence)
+    else:
+        yield failed("the tensors change on their way", evidence=evidence, cause="extraction or loading alters them")
+
+
+@check("exchange.trainable-only")
+def trainable_only(outputs: ExtractOutputs) -> Iterator[Finding]:
+    """Only trainable tensors travel."""
+    evidence = [
+        Evidence(name="message", value=outputs.message_bytes, unit="bytes"),
+        Evidence(name="whole policy", value=outputs.full_bytes, unit="bytes"),
+    ]
+    if outputs.not_trainable:
+        yield failed(f"{len(outputs.not_trainable)} frozen tensors travel, e.g. {outputs.not_trainable[0]}", evidence=evidence)
+    else:
+        share = outputs.message_bytes / outputs.full_bytes
+        yield passed(f"{outputs.names} tensors, {share:.0%} of the policy's bytes", evidence=evidence)

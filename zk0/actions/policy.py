@@ -1,0 +1,112 @@
+"""Build or load the policy every client starts from."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from zk0.checks import check
+from zk0.project import Project, cache_dir
+from zk0.training.presets import PRESETS, preset
+from zk0.verdicts import Evidence, Finding, failed, passed
+from zk0.workflow.actions import Context, Inputs, Outputs, action
+
+type PresetName = Literal["tiny", "small", "base", "base-shape"]
+
+
+class BuildInputs(Inputs):
+    """Which policy."""
+
+    preset: PresetName = Field("tiny", description="; ".join(f"{one.name}: {one.summary}" for one in PRESETS.values()))
+    policy: str = Field("", description="checkpoint folder or hub id to start from, in place of the preset's weights")
+    backbone: str = Field("", description="local SmolVLM or SmolLM2 folder in place of the preset's backbone")
+    cameras: list[str] = ["wrist", "overhead"]
+
+    def preflight(self, project: Project) -> None:
+        """Refuse a folder that is not there; a hub id can only be tried."""
+        from zk0.errors import PolicyError
+
+        for name, given in (("policy", self.policy), ("backbone", self.backbone)):
+            path = Path(given).expanduser()
+            if given and (path.is_absolute() or given.startswith(".")) and not (path / "config.json").is_file():
+                raise PolicyError(f"{name} {given} has no config.json", remedy="give a folder written by save_pretrained")
+
+
+class BuildOutputs(Outputs):
+    """The start policy, saved; digests are over name, dtype, shape and bytes of every tensor."""
+
+    path: Path
+    parameters: int
+    trainable: int
+    tensors: int
+    dtypes: list[str]
+    trainable_by_module: dict[str, int]
+    digest: str
+    digest_loaded: str
+
+
+@action("policy.build", changes=("artifacts",))
+def build(inputs: BuildInputs, context: Context) -> BuildOutputs:
+    """Build or load a SmolVLA policy and save it as the start of the run."""
+    from zk0.training.parameters import digest_of, module_of, trainable_parameters
+    from zk0.training.policy import build_policy, load_policy, save_policy
+
+    if inputs.policy:
+        policy = load_policy(inputs.policy)
+    else:
+        policy = build_policy(
+            preset(inputs.preset),
+            cameras=inputs.cameras,
+            seed=context.seed,
+            cache=cache_dir(),
+            backbone=inputs.backbone or None,
+        )
+    path = save_policy(policy, context.directory / "policy")
+    trained = trainable_parameters(policy)
+    by_module: dict[str, int] = {}
+    for name, value in trained.items():
+        by_module[module_of(name)] = by_module.get(module_of(name), 0) + value.numel()
+    return BuildOutputs(
+        path=path,
+        parameters=sum(value.numel() for value in policy.parameters()),
+        trainable=sum(by_module.values()),
+        tensors=len(trained),
+        dtypes=sorted({str(value.dtype).removeprefix("torch.") for value in trained.values()}),
+        trainable_by_module=by_module,
+        digest=digest_of(policy.state_dict()),
+        digest_loaded=digest_of(load_policy(path).state_dict()),
+    )
+
+
+@check("policy.trainable")
+def trainable(outputs: BuildOutputs) -> Iterator[Finding]:
+    """Something is trained, and all of it in fp32."""
+    evidence = [
+        Evidence(name="parameters", value=outputs.parameters),
+        Evidence(name="trainable parameters", value=outputs.trainable),
+        *(Evidence(name=f"trainable in {name}", value=count) for name, count in outputs.trainable_by_module.items()),
+    ]
+    if not outputs.trainable:
+        yield failed("no parameter is trainable", evidence=evidence, cause="everything is frozen")
+    elif outputs.dtypes != ["float32"]:
+        yield failed(
+            f"trainable parameters are {', '.join(outputs.dtypes)}",
+            evidence=evidence,
+            cause="in lower precision small updates and the proximal pull are rounded away",
+        )
+    else:
+        yield passed(f"{outputs.trainable:,} of {outputs.parameters:,} parameters are trained, in fp32", evidence=evidence)
+
+
+@check("policy.loads-back")
+def loads_back(outputs: BuildOutputs) -> Iterator[Finding]:
+    """The saved policy loads to the same tensors."""
+    evidence = [
+        Evidence(name="digest built", value=outputs.digest),
+        Evidence(name="digest loaded", value=outputs.digest_loaded),
+    ]
+    if outputs.digest == outputs.digest_loaded:
+        yield passed(f"every tensor equal, {outputs.digest[:8]}", evidence=evidence)
+    else:
+        yield failed("the loaded policy differs from the saved one", evidence=evidence)

@@ -1,0 +1,1 @@
+"""Checklists whose boxes are derived from receipts: items, evaluation, rendering, and a recorder that follows a run."""

@@ -1,0 +1,143 @@
+"""A checklist as it is written in `checklists/<name>.yaml`: items, and the evidence each box is derived from.
+
+    name: training
+    title: A training run, step by step
+    phase: training
+    renewed_by: train
+    items:
+      - id: train-data-episodes
+        section: Preparation
+        sentence: Every client's data set holds enough episodes to hold some out.
+        check: {check: data.episodes}
+      - id: scope-smolvla
+        section: Scope
+        sentence: The work stays with SmolVLA and the SO-100 and SO-101 arms.
+        manual: true
+
+`check` is one piece of evidence or a list of them, all of which must hold. A checklist that says `union:` instead of
+`items:` is made of others by reference. A box is never written here: it is derived when the checklist is rendered.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
+
+type Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+type CheckName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\.[a-z0-9]+(-[a-z0-9]+)*$")]
+type Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+ANY = "*"
+
+
+class Model(BaseModel):
+    """What all models of a checklist file share: unknown keys are refused, values don't change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FindingOf(Model):
+    """The findings of one check, in one step or in any."""
+
+    check: CheckName
+    step: str = ANY
+    workflow: str = ANY
+
+    def __str__(self) -> str:
+        """Name the evidence as a message does."""
+        return self.check if self.step == ANY else f"{self.check} of step {self.step}"
+
+
+class VerdictOf(Model):
+    """The verdict of one step."""
+
+    verdict_of: str
+    workflow: str = ANY
+
+    def __str__(self) -> str:
+        """Name the evidence as a message does."""
+        return f"the verdict of step {self.verdict_of}"
+
+
+def _proof_kind(written: object) -> str:
+    by_verdict = "verdict_of" in written if isinstance(written, dict) else isinstance(written, VerdictOf)
+    return "verdict" if by_verdict else "finding"
+
+
+type Proof = Annotated[
+    Annotated[FindingOf, Tag("finding")] | Annotated[VerdictOf, Tag("verdict")], Discriminator(_proof_kind)
+]
+
+
+def _as_list(written: object) -> object:
+    return written if isinstance(written, list | tuple) else [written]
+
+
+class Item(Model):
+    """One line of a checklist: a sentence, and either the evidence that decides it or a person who does."""
+
+    id: Name
+    section: Text
+    sentence: Text
+    check: Annotated[tuple[Proof, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
+    manual: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_decide(self) -> Self:
+        if (self.check is None) == (self.manual is None):
+            raise ValueError(f"item {self.id} needs either `check` or `manual: true`")
+        return self
+
+
+class ChecklistFile(Model):
+    """One file: items of its own, or the names of the checklists it is the union of.
+
+    `renewed_by` is the workflow whose run gives the evidence; an item that lacks evidence names it as its remedy.
+    """
+
+    name: Name
+    title: Text
+    phase: Name
+    renewed_by: Name | None = None
+    items: Annotated[tuple[Item, ...], Field(min_length=1)] | None = None
+    union: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _items_or_union(self) -> Self:
+        if (self.items is None) == (self.union is None):
+            raise ValueError("a checklist has either `items` or `union`")
+        return self
+
+
+class Checklist(Model):
+    """A checklist with its references followed: `parts` hold items, and ids are unique over all of them."""
+
+    name: Name
+    title: Text
+    phase: Name
+    parts: Annotated[tuple[ChecklistFile, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        ids = [item.id for _, item in self.items()]
+        if not ids:
+            raise ValueError(f"checklist {self.name} has no items: nothing checked is not a success")
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        if twice:
+            raise ValueError(f"checklist {self.name} has these item ids twice: {', '.join(twice)}")
+        return self
+
+    def items(self) -> Iterator[tuple[ChecklistFile, Item]]:
+        """Yield each item with the part it belongs to, in the order written."""
+        for part in self.parts:
+            for item in part.items or ():
+                yield part, item

@@ -1,0 +1,98 @@
+"""Read checklists from the project, or from the package where the project has none of that name.
+
+Every problem of a file is reported at once, each with its line and, for a key that is not known, the nearest that is.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from zk0.checklists.items import Checklist, ChecklistFile, FindingOf, Item, VerdictOf
+from zk0.errors import SpecError, UnknownNameError
+from zk0.project import Project
+from zk0.workflow.document import Position, read_document
+
+KNOWN_KEYS = sorted({key for model in (ChecklistFile, Item, FindingOf, VerdictOf) for key in model.model_fields})
+
+
+def checklist_names(project: Project) -> list[str]:
+    """Return the names of all checklists, sorted."""
+    return sorted({path.stem for directory in project.resources("checklists") for path in directory.glob("*.yaml")})
+
+
+def load_checklist(project: Project, name: str) -> Checklist:
+    """Return the checklist of this name with its references followed.
+
+    Raises:
+        UnknownNameError: there is no such checklist, or none of a name that it refers to.
+        SpecError: a file is not a valid checklist.
+    """
+    file = read_checklist(_path_of(project, name))
+    parts = (file,) if file.union is None else tuple(_part(project, file, member) for member in file.union)
+    try:
+        return Checklist(name=file.name, title=file.title, phase=file.phase, parts=parts)
+    except ValidationError as error:
+        reasons = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
+        raise SpecError(reasons, remedy=f"give each item of {name} an id of its own") from error
+
+
+def read_checklist(path: Path) -> ChecklistFile:
+    """Read one file.
+
+    Raises:
+        SpecError: the file is not YAML or not a checklist; the message lists every problem with its line.
+    """
+    document = read_document(path.read_text(encoding="utf-8", errors="replace"))
+    if document.problems:
+        raise _unsound(path, ((position, message) for position, _, message in document.problems))
+    try:
+        file = ChecklistFile.model_validate(document.data)
+    except ValidationError as error:
+        problems = [
+            (document.position(found["loc"], key=found["type"] == "extra_forbidden"), _sentence(found))
+            for found in error.errors()
+        ]
+        raise _unsound(path, problems) from error
+    if file.name != path.stem:
+        raise _unsound(path, [(document.position(("name",)), f"it is named {file.name!r} and its file {path.stem!r}")])
+    return file
+
+
+def _unsound(path: Path, problems: Iterable[tuple[Position, str]]) -> SpecError:
+    lines = [f"{path}:{position.line}: {message}" for position, message in sorted(problems)]
+    return SpecError("\n".join(lines), remedy=f"correct {path.name}")
+
+
+def _path_of(project: Project, name: str) -> Path:
+    names = checklist_names(project)
+    if name not in names:
+        near = get_close_matches(name, names, n=1)
+        remedy = f"did you mean {near[0]}?" if near else f"the checklists are {', '.join(names) or 'none'}"
+        raise UnknownNameError(f"there is no checklist named {name!r}", remedy=remedy)
+    return project.resource("checklists", f"{name}.yaml")
+
+
+def _part(project: Project, whole: ChecklistFile, member: str) -> ChecklistFile:
+    path = _path_of(project, member)
+    part = read_checklist(path)
+    if part.items is None:
+        raise SpecError(
+            f"{whole.name} is a union of {member}, which is a union itself ({path})",
+            remedy=f"name the members of {member} in {whole.name}",
+        )
+    return part
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    key = str(problem["loc"][-1]) if problem["loc"] else ""
+    if problem["type"] == "extra_forbidden":
+        near = get_close_matches(key, KNOWN_KEYS, n=1)
+        return f"unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else "")
+    if problem["type"] == "missing":
+        return f"{key!r} is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    where = ".".join(str(part) for part in problem["loc"])
+    return f"{where}: {message}" if where else message

@@ -1,0 +1,78 @@
+"""Render an evaluated checklist to Markdown; pure.
+
+The template is handed decided items and the filter `box`, the only thing that makes a tick. A template that contains
+a tick of its own is refused, and so is one whose text comes out with more ticks than `box` gave.
+"""
+
+import re
+
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from zk0.checklists.evaluation import Evaluated, EvaluatedItem
+from zk0.errors import SpecError
+
+TICK = re.compile(r"\[\s*[xX✓✔]\s*\]")
+LOOKS_LIKE_A_TICK = re.compile(rf"{TICK.pattern}|[☑✅✔✓]|<input\b")
+TICKED, OPEN = "[x]", "[ ]"
+
+
+def render(evaluated: Evaluated, template: str, *, name: str = "the template") -> str:
+    """Return the Markdown text of a checklist.
+
+    Args:
+        evaluated: the items with their boxes.
+        template: a Jinja2 template's text; it is given `checklist`, `sections`, `total`, `ticked`, `manual`,
+            `verdicts`, `code` and `at`, and the filters `box` and `cell`.
+        name: how to call the template in a message.
+
+    Raises:
+        SpecError: the template has a tick of its own, does not compile, or names what it was not given.
+    """
+    _refuse_ticks(template, name)
+    given = 0
+
+    def box(item: object) -> str:
+        nonlocal given
+        if not any(item is known for known in evaluated.items):
+            raise SpecError(f"{name}: `box` was given what is no item of this checklist", remedy="{{ item | box }}")
+        ticked = isinstance(item, EvaluatedItem) and item.ticked
+        given += ticked
+        return TICKED if ticked else OPEN
+
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
+    )
+    environment.filters |= {"box": box, "cell": cell}
+    try:
+        text = environment.from_string(template).render(
+            checklist=evaluated.checklist,
+            sections=evaluated.sections,
+            total=len(evaluated.items),
+            ticked=evaluated.ticked,
+            manual=evaluated.manual,
+            verdicts=evaluated.verdicts,
+            code=evaluated.code,
+            at=evaluated.at,
+        )
+    except TemplateError as error:
+        line = getattr(error, "lineno", None)
+        raise SpecError(f"{name}{f':{line}' if line else ''}: {error}", remedy="correct the template") from error
+    if len(TICK.findall(text)) != given:
+        raise SpecError(f"{name} makes a tick without `box`", remedy="write {{ item | box }}, and `| cell` on texts")
+    return text
+
+
+def cell(text: object) -> str:
+    """Return a text that stays within its line and its table cell, and whose ticks are no ticks."""
+    line = " ".join(str(text).split()).replace("|", r"\|").replace("<", "&lt;")
+    return TICK.sub(lambda tick: tick[0].replace("[", r"\[").replace("]", r"\]"), line)
+
+
+def _refuse_ticks(template: str, name: str) -> None:
+    for number, line in enumerate(template.splitlines(), start=1):
+        if found := LOOKS_LIKE_A_TICK.search(line):
+            raise SpecError(
+                f"{name}:{number}: it has a tick of its own, {found[0]!r}: a box is derived from receipts",
+                remedy="write {{ item | box }}",
+            )

@@ -1,0 +1,42 @@
+"""What commands print: stdout is data, as text for people or as one JSON object for programs."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from zk0.reports.progress import STYLES
+from zk0.verdicts import Verdict
+
+SCHEMA_VERSION = 1
+PIPE_WIDTH = 200  # columns where there is no terminal to ask
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def print_envelope(**content: object) -> None:
+    """Print the one JSON object of a command: `data=` or `error=`."""
+    sys.stdout.write(json.dumps({"schema_version": SCHEMA_VERSION, **content}, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def console() -> Console:
+    """Return where text for people goes."""
+    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, markup=False)
+
+
+def columns(*widths: int) -> Table:
+    """Return an empty table without lines; a width of 0 lets a column take what it needs."""
+    table = Table.grid(padding=(0, 2))
+    for width in widths:
+        table.add_column(min_width=width or None, overflow="fold")
+    return table
+
+
+def verdict_text(verdict: Verdict | None, absent: str = "") -> Text:
+    """Return a verdict in its colour."""
+    return Text(verdict.value, STYLES[verdict]) if verdict else Text(absent, "dim")

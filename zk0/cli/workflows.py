@@ -1,0 +1,91 @@
+"""`zk0 workflows`: which there are, what one says, and whether they are valid."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from zk0.cli.output import JsonOption, columns, console, print_envelope
+from zk0.errors import ExitStatus
+from zk0.project import Project
+from zk0.workflow.expressions import as_text
+from zk0.workflow.loading import examine, lint, load, workflow_files
+from zk0.workflow.spec import InputSpec, UsesStep, WorkflowSpec
+
+app = typer.Typer(no_args_is_help=True, help="List, show and check the workflows.")
+
+
+@app.command(name="list")
+def list_workflows(*, as_json: JsonOption = False) -> None:
+    """List the workflows of this project and those that come with zk0."""
+    rows = []
+    for name, path in workflow_files(Project.find()).items():
+        loaded, problems = examine(path)
+        title = loaded.spec.title if loaded else f"not valid: {len(problems)} problems; zk0 workflows lint"
+        rows.append({"name": name, "title": title, "path": str(path), "valid": loaded is not None})
+    if as_json:
+        print_envelope(data=rows)
+        return
+    table = columns(0, 0)
+    for row in rows:
+        table.add_row(str(row["name"]), str(row["title"]))
+    console().print(table)
+
+
+@app.command()
+def show(name: str, *, as_json: JsonOption = False) -> None:
+    """Show what a workflow takes and does."""
+    loaded = load(Project.find(), name)
+    if as_json:
+        print_envelope(data={**loaded.spec.model_dump(mode="json", by_alias=True), "path": str(loaded.path)})
+    else:
+        _print_spec(loaded.spec)
+
+
+@app.command(name="lint")
+def lint_workflows(
+    paths: Annotated[list[Path] | None, typer.Argument()] = None, *, as_json: JsonOption = False
+) -> None:
+    """Load workflow files and print every problem, with file, line and column."""
+    problems = list(lint(Project.find(), paths or ()))
+    if as_json:
+        print_envelope(data={"problems": [problem.as_json() for problem in problems]})
+    else:
+        for problem in problems:
+            typer.echo(problem)
+    raise typer.Exit(ExitStatus.wrong_request if problems else ExitStatus.done)
+
+
+def _print_spec(spec: WorkflowSpec) -> None:
+    screen = console()
+    screen.print(Text(spec.title, "bold"), spec.purpose.strip(), sep="\n")
+    inputs = columns(0, 0, 0)
+    for name, declared in spec.inputs.items():
+        inputs.add_row(f"  -i {name}=", _bounds(declared), declared.help)
+    steps = columns(0, 0, 0)
+    for step in spec.steps:
+        what = step.uses if isinstance(step, UsesStep) else shlex.join(map(as_text, step.run))
+        steps.add_row(f"  {step.id}", step.title, what)
+        for use in step.checks:
+            steps.add_row("", "", f"  {use.id}")
+    if spec.inputs:
+        screen.print("", "inputs:", inputs, sep="\n")
+    screen.print("", "steps:", steps, sep="\n")
+    for note in spec.notes:
+        screen.print(f"note: {note}")
+    for issue in spec.issues:
+        screen.print(f"if {issue.sign}: {issue.remedy}")
+
+
+def _bounds(declared: InputSpec) -> str:
+    parts = [" | ".join(map(as_text, declared.choices)) or declared.type]
+    parts += [f"≥ {declared.minimum}"] if declared.minimum is not None else []
+    parts += [f"≤ {declared.maximum}"] if declared.maximum is not None else []
+    if declared.required:
+        parts.append("required")
+    elif declared.default is not None:
+        default = declared.default
+        parts.append(f"default {','.join(map(as_text, default)) if isinstance(default, list) else as_text(default)}")
+    return ", ".join(parts)

@@ -1,0 +1,1 @@
+"""Ledger in, findings out: pure functions, one module a family."""

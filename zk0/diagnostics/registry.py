@@ -1,0 +1,39 @@
+"""Register a diagnostic: a check whose subject is the ledger a step has written."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from zk0.checks import Judge, check
+from zk0.ledger import Ledger, Training, read_ledger
+from zk0.verdicts import Evidence
+
+
+class WroteLedger(Protocol):
+    """Outputs of a step that wrote a ledger."""
+
+    ledger: Path
+
+
+def diagnostic(name: str) -> Callable[[Judge], Judge]:
+    """Register a function of a `Ledger` as the check `name`."""
+    return check(name, subject=_read)
+
+
+def where(training: Training) -> str:
+    """Return how a client's round is called in a finding."""
+    return f"{training.client}, round {training.round}"
+
+
+def measured(series: list[float | None]) -> list[tuple[int, float]]:
+    """Return (step, value) where a value was measured."""
+    return [(step, value) for step, value in enumerate(series) if value is not None]
+
+
+def point(name: str, value: float | str | None, at: str, unit: str = "") -> Evidence:
+    """Return one number as evidence."""
+    return Evidence(name=name, value=value, unit=unit, at=at)
+
+
+def _read(outputs: WroteLedger) -> Ledger:
+    return read_ledger(Path(outputs.ledger))

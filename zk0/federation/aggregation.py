@@ -1,0 +1,87 @@
+"""Average the clients' tensors, and refuse what would spoil the average.
+
+Flower's own aggregation checks names only: a NaN passes, a negative weight passes, shapes broadcast. Here a reply is
+averaged only if it is complete, finite, of the right shapes and dtypes and of positive weight; every other is named
+with its reason. The mean is computed in float64 in the order of the clients' names, so it does not depend on who
+answered first.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from zk0.federation.exchange import Arrays
+from zk0.ledger import RejectedReply
+from zk0.training.parameters import digest_of
+
+
+@dataclass(frozen=True)
+class ClientUpdate:
+    """What a client sent back: its tensors, its weight (training frames) and the digests it states."""
+
+    client: str
+    arrays: Arrays
+    weight: float
+    digest_in: str
+    digest_out: str
+
+
+def fault_of(update: ClientUpdate, reference: Mapping[str, np.ndarray], digest_sent: str) -> str | None:
+    """Return why an update must not be averaged, or None.
+
+    Args:
+        update: the reply.
+        reference: the global tensors of this round, for names, shapes and dtypes.
+        digest_sent: the digest of what was sent to the client.
+    """
+    if not (math.isfinite(update.weight) and update.weight > 0):
+        return f"weight {update.weight} is not a positive number"
+    if missing := sorted(reference.keys() - update.arrays.keys()):
+        return f"tensor {missing[0]} is missing ({len(missing)} in all)"
+    if unknown := sorted(update.arrays.keys() - reference.keys()):
+        return f"tensor {unknown[0]} is unknown ({len(unknown)} in all)"
+    for name, origin in reference.items():
+        array = update.arrays[name]
+        if array.shape != origin.shape or array.dtype != origin.dtype:
+            return f"tensor {name} is {array.shape} {array.dtype}, not {origin.shape} {origin.dtype}"
+        if not np.isfinite(array).all():
+            return f"tensor {name} has {int((~np.isfinite(array)).sum())} values that are not finite"
+    if update.digest_in != digest_sent:
+        return f"it trained from {update.digest_in[:8]}, and {digest_sent[:8]} was sent"
+    if (found := digest_of(update.arrays)) != update.digest_out:
+        return f"it states digest {update.digest_out[:8]} and its tensors have {found[:8]}"
+    return None
+
+
+def split_updates(
+    updates: Sequence[ClientUpdate], reference: Mapping[str, np.ndarray], digest_sent: str
+) -> tuple[list[ClientUpdate], list[RejectedReply]]:
+    """Return the updates to average, in the order of the clients' names, and the others with their reasons."""
+    accepted: list[ClientUpdate] = []
+    rejected: list[RejectedReply] = []
+    for update in sorted(updates, key=lambda update: update.client):
+        fault = fault_of(update, reference, digest_sent)
+        if fault is None:
+            accepted.append(update)
+        else:
+            rejected.append(RejectedReply(client=update.client, reason=fault))
+    return accepted, rejected
+
+
+def weighted_mean(updates: Sequence[ClientUpdate]) -> Arrays:
+    """Return sum(weight * tensor) / sum(weight) for each tensor, computed in float64, in the tensors' own dtype."""
+    total = sum(update.weight for update in updates)
+    mean: Arrays = {}
+    for name in sorted(updates[0].arrays):
+        summed = np.zeros(updates[0].arrays[name].shape, dtype=np.float64)
+        for update in updates:
+            summed += update.arrays[name].astype(np.float64) * (update.weight / total)
+        mean[name] = summed.astype(updates[0].arrays[name].dtype)
+    return mean
+
+
+def distance(left: Mapping[str, np.ndarray], right: Mapping[str, np.ndarray]) -> float:
+    """Return the L2 distance between two sets of tensors of the same names."""
+    return math.sqrt(sum(float(np.square(left[name].astype(np.float64) - right[name]).sum()) for name in left))

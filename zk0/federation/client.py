@@ -1,0 +1,253 @@
+"""A client's work: introduce its data, and train a round from the tensors it is sent."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from flwr.app import ArrayRecord
+from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+
+from zk0.errors import PolicyError
+from zk0.federation.configuration import RunConfig
+from zk0.federation.exchange import to_record, to_tensors
+from zk0.federation.messages import Assignment, Introduction
+from zk0.federation.sources import locate
+from zk0.ledger import ClientData, Training
+from zk0.project import cache_dir
+from zk0.training.dataset import DatasetDescription
+from zk0.training.frames import Frames, open_frames, plan_batches
+from zk0.training.loop import LocalTraining, TrainingSettings, run_training_loop, setup_training_components
+from zk0.training.parameters import digest_of, frozen_tensors, trainable_parameters
+from zk0.training.policy import build_policy, load_policy, make_processors, set_trainable
+from zk0.training.presets import preset
+from zk0.training.statistics import to_plain, training_statistics
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who this client is: its partition, its name and where its data set comes from."""
+
+    partition: int
+    name: str
+    source: str
+
+
+def start_policy(
+    name: str, checkpoint: str, backbone: str, cameras: tuple[str, ...], seed: int, device: str
+) -> SmolVLAPolicy:
+    """Build the policy every side starts from: the same on all of them, whatever the machine."""
+    if checkpoint:
+        return load_policy(checkpoint, device=device)
+    return build_policy(
+        preset(name), cameras=cameras, seed=seed, cache=cache_dir(), backbone=backbone or None, device=device
+    )
+
+
+def initial_policy(config: RunConfig) -> SmolVLAPolicy:
+    """Build the start policy anew, for a side that keeps its own."""
+    return start_policy(
+        config.preset, config.policy, config.backbone, config.camera_names, config.seed, config.resolved_device()
+    )
+
+
+def dataset_of(client: Client, config: RunConfig) -> DatasetDescription:
+    """Find and check the client's data set."""
+    return locate(
+        client.source,
+        name=client.name,
+        episodes=config.episodes,
+        seed=config.data_seed,
+        cache=cache_dir(),
+        cameras=config.camera_names,
+    )
+
+
+def introduce(client: Client, config: RunConfig) -> Introduction:
+    """Say what data the client has; no frame leaves it."""
+    dataset = dataset_of(client, config)
+    episodes = dataset.training_episodes(config.held_out)
+    statistics = to_plain(training_statistics(dataset, episodes))
+    data = ClientData(
+        client=client.name,
+        partition=client.partition,
+        dataset=dataset.name,
+        digest=dataset.digest,
+        episodes=dataset.episodes,
+        training_frames=int(statistics["action"]["count"][0]),
+        held_out_episodes=dataset.held_out_episodes(config.held_out),
+        fps=dataset.fps,
+        robot_type=dataset.robot_type,
+        tasks=list(dataset.tasks),
+        cameras=list(config.camera_names),
+        state_range=list(dataset.state_range),
+    )
+    return Introduction(data=data, statistics=statistics, frozen_digest=digest_of(frozen_tensors(policy_of(config))))
+
+
+def train(
+    client: Client,
+    config: RunConfig,
+    record: ArrayRecord,
+    *,
+    assignment: Assignment,
+    number: int,
+    mu: float,
+    steps: int | None = None,
+) -> tuple[ArrayRecord, Training]:
+    """Train one round from the tensors in the record; return the trained ones and the account of it.
+
+    Args:
+        client: who trains.
+        config: the run configuration.
+        record: the global trainable tensors.
+        assignment: their digest and the statistics to normalise with.
+        number: of the round, from 1.
+        mu: the proximal term's strength.
+        steps: stop after so many steps of the round; all of them when None.
+
+    Raises:
+        PolicyError: the tensors are not those the server says it sent, or not this policy's.
+    """
+    policy = policy_of(config)
+    received = to_tensors(record)
+    digest_in = digest_of(received)
+    if digest_in != assignment.digest:
+        raise PolicyError(f"the tensors arrived as {digest_in[:8]}, the server sent {assignment.digest[:8]}")
+    set_trainable(policy, received)
+    frames = frames_of(client, config, policy.config.chunk_size)
+    settings = training_settings(config, number=number, mu=mu)
+    components = setup_training_components(policy, make_processors(policy, assignment.statistics), settings)
+    plan = batch_plan(client, config, number=number, frames=len(frames))[:steps]
+    result = run_training_loop(
+        components,
+        frames.batches(plan),
+        steps=len(plan),
+        purpose=(client.name, number),
+    )
+    trained = trainable_parameters(policy)
+    training = account(
+        client,
+        config,
+        settings,
+        result,
+        number=number,
+        frames=len(frames),
+        digests=(digest_in, digest_of(trained)),
+    )
+    return to_record(trained), training
+
+
+def training_settings(config: RunConfig, *, number: int, mu: float) -> TrainingSettings:
+    """Return what a round is trained with; the learning rate goes on where the round before left it."""
+    return TrainingSettings(
+        learning_rate=config.learning_rate,
+        final_learning_rate=config.final_learning_rate,
+        warmup_steps=config.warmup_steps,
+        first_step=(number - 1) * config.local_steps,
+        total_steps=config.total_steps,
+        clip_norm=config.clip_norm,
+        weight_decay=config.weight_decay,
+        proximal_mu=mu,
+        measure_every=config.measure_every,
+        seed=config.seed,
+    )
+
+
+def batch_plan(client: Client, config: RunConfig, *, number: int, frames: int) -> list[list[int]]:
+    """Return the frames of each step of a round."""
+    return plan_batches(
+        frames,
+        batch_size=config.batch_size,
+        steps=config.local_steps,
+        seed=config.seed,
+        purpose=("batches", client.name, number),
+    )
+
+
+def account(
+    client: Client,
+    config: RunConfig,
+    settings: TrainingSettings,
+    result: LocalTraining,
+    *,
+    number: int,
+    frames: int,
+    digests: tuple[str, str],
+) -> Training:
+    """Return a round's work as a ledger event; `digests` are those of the tensors before and after."""
+    steps = result.steps
+    missing = {}
+    if settings.measure_every > 1:
+        missing["drift"] = f"measured every {settings.measure_every} steps, and at the first and the last"
+    if result.faults.non_finite_losses:
+        missing["policy_loss"] = "not finite at the steps that are null; they were skipped"
+    return Training(
+        round=number,
+        client=client.name,
+        partition=client.partition,
+        steps=len(steps),
+        batch_size=config.batch_size,
+        examples=frames,
+        settings={
+            "proximal-mu": settings.proximal_mu,
+            "learning-rate": settings.learning_rate,
+            "final-learning-rate": settings.final_learning_rate,
+            "warmup-steps": settings.warmup_steps,
+            "local-steps": config.local_steps,
+            "batch-size": config.batch_size,
+            "clip-norm": settings.clip_norm,
+            "weight-decay": settings.weight_decay,
+            "seed": settings.seed,
+        },
+        policy_loss=[step.policy_loss for step in steps],
+        proximal_loss=[step.proximal_loss for step in steps],
+        total_loss=[step.total_loss for step in steps],
+        gradient_norm=[step.gradient_norm for step in steps],
+        proximal_ratio=[step.proximal_ratio for step in steps],
+        learning_rate=[step.learning_rate for step in steps],
+        drift=[step.drift for step in steps],
+        update_norm=result.update_norm,
+        digest_in=digests[0],
+        digest_out=digests[1],
+        faults=result.faults,
+        missing=missing,
+        resources=result.resources,
+    )
+
+
+# A ClientApp is called anew for each message and keeps nothing. What is costly to make and always the same is kept for
+# the process: the policy (its trainable tensors are overwritten each round) and the decoded frames.
+def policy_of(config: RunConfig) -> SmolVLAPolicy:
+    """Return this process's policy for clients."""
+    return _policy(
+        config.preset, config.policy, config.backbone, config.camera_names, config.seed, config.resolved_device()
+    )
+
+
+def frames_of(client: Client, config: RunConfig, horizon: int) -> Frames:
+    """Return the client's training frames."""
+    return _frames(
+        client, config.episodes, config.data_seed, config.held_out, config.camera_names, config.loader_workers, horizon
+    )
+
+
+@lru_cache(maxsize=1)
+def _policy(
+    name: str, checkpoint: str, backbone: str, cameras: tuple[str, ...], seed: int, device: str
+) -> SmolVLAPolicy:
+    return start_policy(name, checkpoint, backbone, cameras, seed, device)
+
+
+@lru_cache(maxsize=16)
+def _frames(
+    client: Client, episodes: int, seed: int, held_out: float, cameras: tuple[str, ...], workers: int, horizon: int
+) -> Frames:
+    dataset = locate(
+        client.source, name=client.name, episodes=episodes, seed=seed, cache=cache_dir(), cameras=cameras
+    )
+    return open_frames(
+        dataset,
+        episodes=dataset.training_episodes(held_out),
+        horizon=horizon,
+        cameras=cameras,
+        workers=workers,
+    )

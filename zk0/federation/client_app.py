@@ -1,0 +1,71 @@
+"""Flower's ClientApp: translates messages to `zk0.federation.client` and back."""
+
+from collections.abc import Mapping
+
+from flwr.app import Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from zk0.errors import ConfigurationError
+from zk0.federation.configuration import RunConfig, resolve
+from zk0.federation.messages import ARRAYS, CONFIG, METRICS, REPORT, Assignment, Report, metrics, pack, unpack
+
+
+def build(given: Mapping[str, object] | None = None) -> ClientApp:
+    """Return the app; `given` is a run configuration for engines that carry none themselves."""
+    client_app = ClientApp()
+
+    @client_app.query()
+    def query(message: Message, context: Context) -> Message:
+        from zk0.federation.client import Client, introduce  # LeRobot: 13 s, in the process that trains only
+
+        config = resolve({**context.run_config, **(given or {})})
+        introduction = introduce(Client(*_identity(context, config)), config)
+        return Message(content=RecordDict({REPORT: pack(introduction)}), reply_to=message)
+
+    @client_app.train()
+    def train(message: Message, context: Context) -> Message:
+        from zk0.federation.client import Client
+        from zk0.federation.client import train as train_round
+
+        config = resolve({**context.run_config, **(given or {})})
+        told = message.content.config_records[CONFIG]
+        record, training = train_round(
+            Client(*_identity(context, config)),
+            config,
+            message.content.array_records[ARRAYS],
+            assignment=unpack(Assignment, message.content, CONFIG),
+            number=int(told["server-round"]),  # type: ignore[arg-type]  # Flower's own, an int
+            mu=float(told.get("proximal-mu", 0.0)),  # type: ignore[arg-type]  # FedAvg sends none
+        )
+        content = RecordDict(
+            {
+                ARRAYS: record,
+                METRICS: metrics(num_examples=training.examples, policy_loss=training.mean_policy_loss),
+                REPORT: pack(Report(training=training)),
+            }
+        )
+        return Message(content=content, reply_to=message)
+
+    return client_app
+
+
+def _identity(context: Context, config: RunConfig) -> tuple[int, str, str]:
+    """Return (partition, name, source): the node's own configuration first, the run's list second.
+
+    Raises:
+        ConfigurationError: there are more nodes than data sets; two owners must never share one unawares.
+    """
+    partition = int(context.node_config.get("partition-id", 0))
+    if "dataset" in context.node_config:
+        source = str(context.node_config["dataset"])
+        return partition, str(context.node_config.get("name", source)), source
+    if partition >= len(config.clients):
+        raise ConfigurationError(
+            f"node {partition} has no data set: `data` names {len(config.clients)}",
+            remedy=f"run {len(config.clients)} nodes, or name more data sets in `data`",
+        )
+    name, source = config.clients[partition]
+    return partition, name, source
+
+
+app = build()

@@ -1,0 +1,205 @@
+"""The run configuration: one model, every key read by somebody, the source of each value known.
+
+The same keys stand in `[tool.flwr.app.config]` (a test keeps both equal), on the command line of Flower
+(`flwr run . --run-config 'rounds=5'`), and behind the inputs of the `train` workflow. Flower hands both sides of the
+federation the same values; what each side used is written to the ledger.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from zk0.errors import ConfigurationError
+from zk0.ledger import Setting
+
+type Value = bool | int | float | str
+
+OF_THIS_PROCESS = ("output", "resume")  # where and how, not what: they decide no number
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _kebab(name: str) -> str:
+    return name.replace("_", "-")
+
+
+class RunConfig(BaseModel):
+    """What decides a federated run. Keys are written with hyphens where Python has underscores."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=_kebab, populate_by_name=True)
+
+    data: str = Field(
+        "sim:lift-left;sim:lift-right;sim:place-middle;sim:touch-far",
+        description="one source a client, `;` between: sim:TASK, a folder or a hub id; NAME=SOURCE names the client",
+    )
+    unseen: str = Field("sim:place-far", description="a source no client has, for evaluation; empty for none")
+    episodes: int = Field(16, ge=2, description="demonstrations recorded for each sim: source")
+    data_seed: int = Field(0, ge=0, description="of the recordings; one seed of data serves many seeds of training")
+    cameras: str = Field("wrist,overhead", description="the cameras the policy sees, `,` between")
+    held_out: float = Field(0.1, gt=0, lt=1, description="share of each data set's episodes that is never trained on")
+    preset: str = Field("tiny", description="size of the policy: tiny, small, base or base-shape")
+    policy: str = Field("", description="checkpoint folder or hub id to start from, in place of the preset's weights")
+    backbone: str = Field("", description="local SmolVLM or SmolLM2 folder in place of the preset's backbone")
+    strategy: Literal["fedprox", "fedavg"] = "fedprox"
+    proximal_mu: float = Field(0.01, ge=0, description="strength of FedProx's term; fedavg trains with 0")
+    rounds: int = Field(5, ge=1)
+    local_steps: int = Field(200, ge=1, description="optimizer steps a client makes each round")
+    batch_size: int = Field(16, ge=1, description="frames a step")
+    learning_rate: float = Field(1e-3, gt=0, description="peak, AdamW")
+    final_learning_rate: float = Field(1e-4, ge=0, description="at the last step of the last round")
+    warmup_steps: int = Field(20, ge=0, description="of all rounds together")
+    weight_decay: float = Field(1e-10, ge=0)
+    clip_norm: float = Field(10.0, gt=0, description="largest norm of the total gradient")
+    measure_every: int = Field(10, ge=1, description="steps between two measurements of drift and proximal term")
+    fraction_train: Share = Field(1.0, gt=0, description="share of the clients asked each round")
+    min_clients: int = Field(0, ge=0, description="wait for so many clients and ask at least so many; 0: all in data")
+    wait_seconds: float = Field(600, gt=0, description="how long to wait for them")
+    round_seconds: float = Field(3600, gt=0, description="how long to wait for a round's replies")
+    evaluation_frames: int = Field(0, ge=0, description="at most so many frames of each held-out set; 0 for all")
+    rollouts: int = Field(0, ge=0, description="closed-loop episodes in the simulator for each sim: source at the end")
+    loader_workers: int = Field(0, ge=0, description="processes that decode frames of data sets too large for memory")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:0, mps")
+    seed: int = Field(0, ge=0)
+    output: str = Field("", description="folder for ledger and checkpoints; a new one in the cache when empty")
+    resume: bool = Field(default=False, description="go on from the last checkpoint in `output`")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "RunConfig":
+        if self.resume and not self.output:
+            raise ValueError("resume needs output, the folder of the run to go on with")
+        if self.final_learning_rate > self.learning_rate:
+            raise ValueError("final-learning-rate is larger than learning-rate")
+        if self.warmup_steps >= self.rounds * self.local_steps:
+            raise ValueError("warmup-steps leaves no step after it: the learning rate would never reach its peak")
+        names = [name for name, _ in self.clients]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two clients have one name or one data set: {', '.join(sorted(names))}")
+        if not names:
+            raise ValueError("data names no data set")
+        if self.min_clients > len(names):
+            raise ValueError(f"min-clients is {self.min_clients} and data names {len(names)} data sets")
+        return self
+
+    @cached_property
+    def clients(self) -> tuple[tuple[str, str], ...]:
+        """(name, source) of each client, in the order of partitions."""
+        return tuple(_named(item) for item in self.data.split(";") if item.strip())
+
+    @cached_property
+    def unseen_set(self) -> tuple[str, str] | None:
+        """(name, source) of the data set no client has."""
+        return _named(self.unseen) if self.unseen.strip() else None
+
+    @cached_property
+    def camera_names(self) -> tuple[str, ...]:
+        """The cameras' names."""
+        return tuple(name.strip() for name in self.cameras.split(",") if name.strip())
+
+    @property
+    def clients_wanted(self) -> int:
+        """How many clients must be there before the first round, and are asked at least."""
+        return self.min_clients or len(self.clients)
+
+    @property
+    def effective_mu(self) -> float:
+        """The strength clients train with."""
+        return self.proximal_mu if self.strategy == "fedprox" else 0.0
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of one client over all rounds."""
+        return self.rounds * self.local_steps
+
+    def resolved_device(self) -> str:
+        """Return the device that `auto` means here."""
+        import torch
+
+        if self.device != "auto":
+            return self.device
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+
+    def plain(self) -> dict[str, Value]:
+        """Return all values by their key, as Flower carries them."""
+        return self.model_dump(by_alias=True)
+
+
+def resolve(given: Mapping[str, object]) -> RunConfig:
+    """Validate a run configuration.
+
+    Raises:
+        ConfigurationError: an unknown key (with the nearest known one) or a bad value.
+    """
+    known = [_kebab(name) for name in RunConfig.model_fields]
+    for key in given:
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            raise ConfigurationError(
+                f"run configuration: unknown key {key!r}",
+                remedy=f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(known)}",
+            )
+    try:
+        return RunConfig.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "run configuration"
+        value = f" (it is {first['input']!r})" if first["loc"] else ""
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{where}: {reason}{value}", remedy="correct the value") from error
+
+
+def settings_of(config: RunConfig) -> dict[str, Setting]:
+    """Return each value with its source.
+
+    Flower merges pyproject.toml and `--run-config` before anybody sees them, so the source is found by comparing: a
+    value equal to the model's default is `default`, else one equal to the pyproject.toml beside this package is that
+    file's, else it was given for this run.
+    """
+    written = _pyproject_values()
+    defaults = RunConfig().plain()
+    settings: dict[str, Setting] = {}
+    for key, value in config.plain().items():
+        if key in OF_THIS_PROCESS:
+            continue
+        if value == defaults[key]:
+            settings[key] = Setting(value=value, source="default")
+        elif key in written and written[key] == value:
+            settings[key] = Setting(value=_portable(value), source="pyproject.toml")
+        else:
+            settings[key] = Setting(value=_portable(value), source="run-config")
+    return settings
+
+
+def _pyproject_values() -> dict[str, object]:
+    path = Path(__file__).parents[2] / "pyproject.toml"
+    if not path.is_file():  # installed from a wheel: there are only defaults
+        return {}
+    found: dict[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))
+    for key in ("tool", "flwr", "app", "config"):
+        value = found.get(key, {})
+        found = value if isinstance(value, dict) else {}
+    return found
+
+
+def _portable(value: Value) -> Value:
+    """Return a value without the folders of this machine: an absolute path becomes its last name."""
+    if not isinstance(value, str):
+        return value
+    parts = []
+    for item in value.split(";"):
+        name, separator, source = item.rpartition("=")
+        parts.append(f"{name}{separator}{Path(source).name}" if Path(source).is_absolute() else item)
+    return ";".join(parts)
+
+
+def _named(item: str) -> tuple[str, str]:
+    name, separator, source = item.strip().partition("=")
+    if separator:
+        return name.strip(), source.strip()
+    return item.strip().rstrip("/").rpartition("/")[2].removeprefix("sim:"), item.strip()

@@ -1,0 +1,37 @@
+"""Three ways to run the same two apps: inline, simulation, and (Flower's own) deployment."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+
+from zk0.federation.configuration import Value
+
+type Observe = Callable[[int, int, str], None]
+
+ENGINES = ("inline", "simulation")
+FLOWER_LOG = "flower.log"
+
+
+def run(engine: str, given: Mapping[str, Value], observe: Observe) -> None:
+    """Run a federation with this configuration on this engine; Flower's log goes into its `output`."""
+    module = import_module(f"zk0.federation.engines.{engine}")
+    with _flower_log(Path(str(given["output"])) / FLOWER_LOG):
+        module.run(given, observe)
+
+
+@contextmanager
+def _flower_log(path: Path) -> Iterator[None]:
+    """Send what Flower logs to a file: on a terminal it would bury the progress."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flower = logging.getLogger("flwr")
+    before, propagated = flower.handlers[:], flower.propagate
+    to_file = logging.FileHandler(path, encoding="utf-8")
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    flower.handlers, flower.propagate = [to_file], False
+    try:
+        yield
+    finally:
+        flower.handlers, flower.propagate = before, propagated
+        to_file.close()

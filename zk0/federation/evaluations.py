@@ -1,0 +1,108 @@
+"""The server's evaluations: the same frames, noise and times every round, so that only the weights differ."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+
+from zk0.federation.configuration import RunConfig
+from zk0.federation.sources import SIMULATED, locate
+from zk0.ledger import Evaluation, Resources, RolloutResult
+from zk0.project import cache_dir
+from zk0.training.evaluation import acting, evaluate_loss
+from zk0.training.frames import Frames, open_frames
+from zk0.training.policy import Processors
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Frames to judge on: a client's held-out episodes, or all of the data set no client has."""
+
+    name: str
+    role: Literal["held-out", "unseen"]
+    frames: Frames
+
+
+def evaluation_sets(config: RunConfig, horizon: int) -> list[EvaluationSet]:
+    """Open the held-out episodes of every data set the server can reach, and the unseen one."""
+    wanted: list[tuple[str, str, Literal["held-out", "unseen"]]] = [
+        (name, source, "held-out") for name, source in config.clients
+    ]
+    if config.unseen_set is not None:
+        wanted.append((*config.unseen_set, "unseen"))
+    return [_open(name, source, role, config, horizon) for name, source, role in wanted]
+
+
+def evaluate(
+    sets: list[EvaluationSet],
+    policy: SmolVLAPolicy,
+    processors: Processors,
+    config: RunConfig,
+    *,
+    number: int,
+    digest: str,
+) -> Iterator[Evaluation]:
+    """Yield the policy's loss on each set."""
+    for one in sets:
+        started = time.monotonic()
+        loss, frames = evaluate_loss(
+            policy, processors, one.frames, seed=config.seed, name=one.name, limit=config.evaluation_frames
+        )
+        yield Evaluation(
+            round=number,
+            dataset=one.name,
+            role=one.role,
+            loss=loss,
+            frames=frames,
+            digest=digest,
+            missing={} if loss is not None else {"loss": "no frame could be decoded"},
+            resources=Resources(seconds=time.monotonic() - started),
+        )
+
+
+def closed_loop(
+    policy: SmolVLAPolicy, processors: Processors, config: RunConfig, *, number: int, digest: str
+) -> Iterator[RolloutResult]:
+    """Yield the success rate of each simulated task, the unseen one included."""
+    from zk0.simulator.rollout import rollout
+    from zk0.simulator.tasks import task
+
+    sources = [source for _, source in config.clients] + ([config.unseen_set[1]] if config.unseen_set else [])
+    for source in sources:
+        if not source.startswith(SIMULATED):
+            continue
+        started = time.monotonic()
+        found = task(source.removeprefix(SIMULATED))
+        result = rollout(
+            found, acting(policy, processors, seed=config.seed), episodes=config.rollouts, seed=config.seed
+        )
+        yield RolloutResult(
+            round=number,
+            task=found.name,
+            episodes=result.n,
+            successes=result.successes,
+            low=result.interval[0],
+            high=result.interval[1],
+            digest=digest,
+            resources=Resources(seconds=time.monotonic() - started),
+        )
+
+
+def _open(
+    name: str, source: str, role: Literal["held-out", "unseen"], config: RunConfig, horizon: int
+) -> EvaluationSet:
+    dataset = locate(
+        source,
+        name=name,
+        episodes=config.episodes,
+        seed=config.data_seed,
+        cache=cache_dir(),
+        cameras=config.camera_names,
+    )
+    episodes = dataset.held_out_episodes(config.held_out) if role == "held-out" else list(range(dataset.episodes))
+    frames = open_frames(
+        dataset, episodes=episodes, horizon=horizon, cameras=config.camera_names, workers=config.loader_workers
+    )
+    return EvaluationSet(name, role, frames)

@@ -1,0 +1,59 @@
+"""What travels between server and client beside tensors: JSON in Flower's ConfigRecord, validated on both sides."""
+
+from typing import Any
+
+from flwr.app import ConfigRecord, MetricRecord, RecordDict
+from pydantic import BaseModel, ConfigDict
+
+from zk0.ledger import ClientData, Training
+
+ARRAYS = "arrays"  # Flower's own names, which its strategies and mods look for
+CONFIG = "config"
+METRICS = "metrics"
+REPORT = "report"
+WEIGHT = "num-examples"
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Introduction(_Message):
+    """A client's answer before the first round: its data, its statistics and the digest of what stays frozen."""
+
+    data: ClientData
+    statistics: dict[str, dict[str, list[float]]]
+    frozen_digest: str
+
+
+class Assignment(_Message):
+    """What the server adds to Flower's own train configuration (server-round, proximal-mu)."""
+
+    digest: str
+    statistics: dict[str, dict[str, list[float]]]
+
+
+class Report(_Message):
+    """A client's account of a round; the tensors travel beside it."""
+
+    training: Training
+
+
+def pack(message: _Message) -> ConfigRecord:
+    """Return a message as a record."""
+    return ConfigRecord({"json": message.model_dump_json()})
+
+
+def unpack[M: _Message](kind: type[M], records: RecordDict, key: str = REPORT) -> M:
+    """Return the message in a record.
+
+    Raises:
+        KeyError: there is no such record.
+        pydantic.ValidationError: it is not of this kind.
+    """
+    return kind.model_validate_json(str(records.config_records[key]["json"]))
+
+
+def metrics(**values: Any) -> MetricRecord:
+    """Return numbers as a record, with Flower's hyphens."""
+    return MetricRecord({name.replace("_", "-"): value for name, value in values.items()})

@@ -1,0 +1,226 @@
+"""A federated run seen from the server: meet the clients, run the rounds, evaluate, keep a ledger and checkpoints."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flwr.app import ArrayRecord, Message, MessageType, MetricRecord, RecordDict
+from flwr.serverapp import Grid
+from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+from pydantic import ValidationError
+
+from zk0.errors import ConfigurationError, RoundFailedError, Zk0Error
+from zk0.federation.checkpoints import last_checkpoint, save_checkpoint
+from zk0.federation.client import initial_policy
+from zk0.federation.configuration import RunConfig, settings_of
+from zk0.federation.evaluations import EvaluationSet, closed_loop, evaluate, evaluation_sets
+from zk0.federation.exchange import to_record, to_tensors
+from zk0.federation.messages import Introduction, unpack
+from zk0.federation.strategy import Federation, strategy_of
+from zk0.ledger import Ledger, LedgerWriter, Resources, RunClosed, RunOpened, read_ledger
+from zk0.project import Project, package_versions
+from zk0.receipts import write_atomically
+from zk0.training.parameters import digest_of, frozen_tensors, trainable_parameters
+from zk0.training.policy import Processors, load_policy, make_processors, set_trainable
+from zk0.training.statistics import FeatureStatistics, merged_statistics, statistics_digest, to_plain
+
+type Observe = Callable[[int, int, str], None]
+
+LEDGER = "ledger.jsonl"
+POLL_SECONDS = 1.0
+
+
+@dataclass
+class Server:
+    """What the server holds during a run."""
+
+    config: RunConfig
+    directory: Path
+    ledger: LedgerWriter
+    policy: SmolVLAPolicy
+    processors: Processors
+    sets: list[EvaluationSet]
+    observe: Observe
+    completed: int = 0
+
+    def after_round(self, server_round: int, record: ArrayRecord) -> MetricRecord | None:
+        """Evaluate the aggregate and keep a checkpoint; called for round 0 too, with the start weights."""
+        number = self.completed + server_round
+        if server_round == 0 and self.completed:
+            return None  # evaluated before the run was interrupted
+        tensors = to_tensors(record)
+        set_trainable(self.policy, tensors)
+        losses: dict[str, float] = {}
+        for found in evaluate(
+            self.sets, self.policy, self.processors, self.config, number=number, digest=digest_of(tensors)
+        ):
+            self.ledger.write(found)
+            if found.loss is not None:
+                losses[found.dataset] = found.loss
+        save_checkpoint(self.directory, number, self.policy, self.processors)
+        mean = sum(losses.values()) / len(losses) if losses else None
+        note = f"round {number}" if mean is None else f"round {number}: held-out loss {mean:.3f}"
+        self.observe(number, self.config.rounds, note)
+        return MetricRecord(dict(losses)) if losses else None
+
+
+def serve(grid: Grid, config: RunConfig, *, directory: Path, observe: Observe) -> Path:
+    """Run the federation to its end.
+
+    Args:
+        grid: Flower's connection to the clients.
+        config: the resolved run configuration.
+        directory: where ledger and checkpoints go.
+        observe: called with (rounds done, rounds wanted, a note).
+
+    Returns:
+        The ledger's path.
+
+    Raises:
+        RoundFailedError: too few clients came, or a round had no valid reply.
+        ConfigurationError: the clients do not fit together, or there is nothing to resume.
+    """
+    started = time.monotonic()
+    met = _meet(grid, config)
+    statistics = merged_statistics([one.statistics for one in met.values()])
+    server = _prepare(config, directory, met, statistics, observe)
+    federation = Federation(
+        clients={node: one.data.client for node, one in met.items()},
+        config=config,
+        ledger=server.ledger,
+        statistics=to_plain(statistics),
+        completed=server.completed,
+    )
+    try:
+        strategy_of(federation).start(
+            grid=grid,
+            initial_arrays=to_record(trainable_parameters(server.policy)),
+            num_rounds=config.rounds - server.completed,
+            timeout=config.round_seconds,
+            evaluate_fn=server.after_round,
+        )
+        if config.rollouts:
+            digest = digest_of(trainable_parameters(server.policy))
+            for result in closed_loop(server.policy, server.processors, config, number=config.rounds, digest=digest):
+                server.ledger.write(result)
+                observe(config.rounds, config.rounds, f"{result.task}: {result.successes} of {result.episodes}")
+    except Zk0Error as error:
+        seconds = Resources(seconds=time.monotonic() - started, at=datetime.now(UTC))
+        last = read_ledger(server.ledger.path).last_round
+        server.ledger.write(RunClosed(outcome="failed", rounds=last, reason=error.message, resources=seconds))
+        raise
+    seconds = Resources(seconds=time.monotonic() - started, at=datetime.now(UTC))
+    server.ledger.write(RunClosed(outcome="done", rounds=config.rounds, resources=seconds))
+    return server.ledger.path
+
+
+def _meet(grid: Grid, config: RunConfig) -> dict[int, Introduction]:
+    """Wait for the clients and ask each for its data; return what they said by node id."""
+    deadline = time.monotonic() + config.wait_seconds
+    while len(nodes := sorted(grid.get_node_ids())) < config.clients_wanted:
+        if time.monotonic() > deadline:
+            raise RoundFailedError(
+                f"{len(nodes)} of at least {config.clients_wanted} clients came within {config.wait_seconds:g} s",
+                remedy="start more clients, or lower min-clients",
+            )
+        time.sleep(POLL_SECONDS)
+    questions = [Message(content=RecordDict(), message_type=MessageType.QUERY, dst_node_id=node) for node in nodes]
+    met: dict[int, Introduction] = {}
+    for answer in grid.send_and_receive(questions, timeout=config.wait_seconds):
+        node = answer.metadata.src_node_id
+        if answer.has_error():
+            raise RoundFailedError(f"client at node {node} can't take part: {answer.error.reason}")
+        try:
+            met[node] = unpack(Introduction, answer.content)
+        except (KeyError, ValidationError) as error:
+            raise RoundFailedError(f"client at node {node} introduces itself in a way unknown here: {error}") from error
+    names = [one.data.client for one in met.values()]
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"two clients have one name: {', '.join(sorted(names))}", remedy="name them apart")
+    return met
+
+
+def _prepare(
+    config: RunConfig, directory: Path, met: dict[int, Introduction], statistics: FeatureStatistics, observe: Observe
+) -> Server:
+    policy = initial_policy(config)
+    frozen = digest_of(frozen_tensors(policy))
+    for one in met.values():
+        if one.frozen_digest != frozen:
+            raise ConfigurationError(
+                f"client {one.data.client} has other frozen weights than the server",
+                remedy="give both the same policy, backbone and seed",
+            )
+    ledger = LedgerWriter(directory / LEDGER)
+    completed = _resume(config, directory, policy) if config.resume else 0
+    if not config.resume:
+        if ledger.path.exists():
+            raise ConfigurationError(
+                f"{directory} already holds a run", remedy="give another output, or go on with resume=true"
+            )
+        ledger.write(_opened(config, met, policy, frozen, statistics))
+    return Server(
+        config=config,
+        directory=directory,
+        ledger=ledger,
+        policy=policy,
+        processors=make_processors(policy, statistics),
+        sets=evaluation_sets(config, policy.config.chunk_size),
+        observe=observe,
+        completed=completed,
+    )
+
+
+def _resume(config: RunConfig, directory: Path, policy: SmolVLAPolicy) -> int:
+    """Put the last checkpoint's weights into the policy, cut the ledger after its round and return the round."""
+    found = last_checkpoint(directory)
+    if found is None:
+        raise ConfigurationError(f"{directory} has no checkpoint to resume from", remedy="run without resume")
+    number, path = found
+    if number >= config.rounds:
+        raise ConfigurationError(
+            f"{directory} has done {number} rounds of {config.rounds}", remedy="ask for more rounds, or read its ledger"
+        )
+    set_trainable(policy, trainable_parameters(load_policy(path, device=config.resolved_device())))
+    old = read_ledger(directory / LEDGER)
+    _refuse_other_schedule(old, config)
+    # What came after the checkpoint was not finished and is done again.
+    write_atomically(directory / LEDGER, "".join(event.model_dump_json() + "\n" for event in old.until(number)))
+    return number
+
+
+def _refuse_other_schedule(old: Ledger, config: RunConfig) -> None:
+    """Refuse to go on with another configuration: the run's first event would no longer tell the truth."""
+    if old.opened is None:
+        raise ConfigurationError(f"{old.source} does not begin with a run", remedy="run without resume")
+    before = old.opened.configuration
+    changed = [key for key, setting in settings_of(config).items() if before[key].value != setting.value]
+    if changed:
+        raise ConfigurationError(
+            f"the run was begun with another {', '.join(changed)}", remedy="resume with the same configuration"
+        )
+
+
+def _opened(
+    config: RunConfig,
+    met: dict[int, Introduction],
+    policy: SmolVLAPolicy,
+    frozen: str,
+    statistics: FeatureStatistics,
+) -> RunOpened:
+    trained = trainable_parameters(policy)
+    return RunOpened(
+        seed=config.seed,
+        configuration=settings_of(config),
+        git=Project.find(Path(__file__).parent).git_state(),
+        versions=package_versions(),
+        clients=sorted((one.data for one in met.values()), key=lambda data: data.partition),
+        parameters=sum(value.numel() for value in policy.parameters()),
+        trainable=sum(value.numel() for value in trained.values()),
+        tensors=len(trained),
+        frozen_digest=frozen,
+        statistics_digest=statistics_digest(statistics),
+        resources=Resources(at=datetime.now(UTC)),
+    )

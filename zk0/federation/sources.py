@@ -1,0 +1,61 @@
+"""Find a client's data set: recorded in the simulator, in a folder, or on the hub."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from zk0.errors import AssetMissingError
+from zk0.training.dataset import DatasetDescription, describe
+
+SIMULATED = "sim:"
+
+
+def locate(
+    source: str,
+    *,
+    name: str,
+    episodes: int,
+    seed: int,
+    cache: Path,
+    cameras: tuple[str, ...],
+    progress: Callable[[int, int], None] | None = None,
+) -> DatasetDescription:
+    """Return a checked data set, recording or fetching it first where that is needed.
+
+    Args:
+        source: `sim:TASK`, a folder, or a hub id `owner/name`.
+        name: what to call it.
+        episodes: how many demonstrations a `sim:` source has.
+        seed: of the recording.
+        cache: where recordings are kept.
+        cameras: the cameras the policy needs.
+        progress: called with (episodes recorded, episodes wanted).
+
+    Raises:
+        DatasetError: it can't be trained on.
+        AssetMissingError: there is no such folder, and the hub can't be reached.
+        UnknownNameError: there is no such task.
+    """
+    if source.startswith(SIMULATED):
+        from zk0.simulator.recorder import cached_recording
+        from zk0.simulator.tasks import task
+
+        found = task(source.removeprefix(SIMULATED))
+        root = cached_recording(found, episodes=episodes, seed=seed, cache=cache / "recordings", progress=progress)
+    elif Path(source).expanduser().exists() or source.count("/") != 1:
+        root = Path(source).expanduser()
+    else:
+        root = _fetch(source)
+    return describe(root, name=name, cameras=cameras)
+
+
+def _fetch(repository: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(repository, repo_type="dataset"))
+    except (LocalEntryNotFoundError, RepositoryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise AssetMissingError(
+            f"{repository} is neither a folder here nor a data set to be fetched: {str(error).splitlines()[0]}",
+            remedy=f"give a local folder, or fetch it once with a network: hf download --repo-type dataset {repository}",
+        ) from error

@@ -1,0 +1,205 @@
+"""Flower's FedAvg and FedProx with what they leave open: seeded sampling, checked replies, an account of each round.
+
+Everything Flower's strategies do well is theirs (messages, the order of a round, proximal-mu in the train
+configuration, metrics); `Checked` stands before them in the order of inheritance and replaces only their sampling
+and their average.
+"""
+
+import random
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import FedAvg, FedProx
+from flwr.serverapp.strategy.strategy_utils import aggregate_metricrecords
+from pydantic import ValidationError
+
+from zk0.errors import RoundFailedError
+from zk0.federation.aggregation import ClientUpdate, distance, split_updates, weighted_mean
+from zk0.federation.configuration import RunConfig
+from zk0.federation.exchange import to_arrays, to_record
+from zk0.federation.messages import ARRAYS, CONFIG, METRICS, WEIGHT, Assignment, Report, pack, unpack
+from zk0.ledger import Aggregation, LedgerWriter, RejectedReply, Reply, Resources
+from zk0.training.parameters import digest_of
+from zk0.training.seeds import seed_of
+
+
+@dataclass
+class Federation:
+    """What the strategy must know of this run: who takes part, where it writes, how many rounds were done before."""
+
+    clients: Mapping[int, str]  # node id -> name
+    config: RunConfig
+    ledger: LedgerWriter
+    statistics: dict[str, dict[str, list[float]]]
+    completed: int = 0
+    _sent: dict[str, np.ndarray] = field(default_factory=dict)
+    _sampled: list[int] = field(default_factory=list)
+    _started: float = 0.0
+
+
+class Checked(FedAvg):
+    """The part both strategies share."""
+
+    federation: Federation
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Ask a seeded sample of the clients to train, each told the round, mu, the statistics and the digest."""
+        run = self.federation
+        number = run.completed + server_round
+        run._sent = to_arrays(arrays)
+        run._sampled = self._sample(number)
+        run._started = time.monotonic()
+        config.update(pack(Assignment(digest=digest_of(run._sent), statistics=run.statistics)))
+        messages = super().configure_train(number, arrays, config, _Only(grid, run._sampled))
+        return sorted(messages, key=lambda message: run.clients[message.metadata.dst_node_id])
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """Average the valid replies.
+
+        Raises:
+            RoundFailedError: there is none; the global tensors are neither kept silently nor emptied.
+        """
+        run = self.federation
+        number = run.completed + server_round
+        answered = {message.metadata.src_node_id: message for message in replies}
+        updates, refused = self._read(answered)
+        digest_sent = digest_of(run._sent)
+        accepted, rejected = split_updates(updates, run._sent, digest_sent)
+        rejected = sorted([*refused, *rejected], key=lambda reply: reply.client)
+        mean = weighted_mean(accepted) if accepted else None
+        total = sum(update.weight for update in accepted)
+        run.ledger.write(
+            Aggregation(
+                round=number,
+                sampled=sorted(run.clients[node] for node in run._sampled),
+                accepted=[
+                    Reply(client=update.client, weight=update.weight / total, digest=update.digest_out)
+                    for update in accepted
+                ],
+                rejected=rejected,
+                digest_in=digest_sent,
+                digest_out=None if mean is None else digest_of(mean),
+                update_norm=None if mean is None else distance(mean, run._sent),
+                missing={} if mean is not None else {"digest_out": "no valid reply", "update_norm": "no valid reply"},
+                resources=Resources(seconds=time.monotonic() - run._started),
+            )
+        )
+        if mean is None:
+            reasons = "; ".join(f"{reply.client}: {reply.reason}" for reply in rejected) or "nobody answered"
+            raise RoundFailedError(
+                f"round {number} has no valid reply ({reasons})",
+                remedy="mend the clients, then go on from the last checkpoint with resume=true",
+            )
+        names = {update.client for update in accepted}
+        contents = [message.content for node, message in answered.items() if run.clients[node] in names]
+        return to_record(mean), aggregate_metricrecords(_metrics_only(contents), WEIGHT)
+
+    def _sample(self, number: int) -> list[int]:
+        run = self.federation
+        by_name = sorted(run.clients, key=run.clients.__getitem__)
+        count = max(round(run.config.fraction_train * len(by_name)), run.config.min_clients, 1)
+        generator = random.Random(seed_of(run.config.seed, "sampling", number))
+        return generator.sample(by_name, min(count, len(by_name)))
+
+    def _read(self, answered: Mapping[int, Message]) -> tuple[list[ClientUpdate], list[RejectedReply]]:
+        """Return the readable replies, with their account written to the ledger, and the others with their reasons."""
+        run = self.federation
+        updates: list[ClientUpdate] = []
+        refused: list[RejectedReply] = []
+        for node in sorted(run._sampled, key=run.clients.__getitem__):
+            name = run.clients[node]
+            message = answered.get(node)
+            if message is None:
+                refused.append(RejectedReply(client=name, reason=f"no reply in {run.config.round_seconds:g} s"))
+                continue
+            if message.has_error():
+                refused.append(RejectedReply(client=name, reason=message.error.reason or "an error without a reason"))
+                continue
+            try:
+                training = unpack(Report, message.content).training
+                update = ClientUpdate(
+                    client=name,
+                    arrays=to_arrays(message.content.array_records[ARRAYS]),
+                    weight=float(message.content.metric_records[METRICS][WEIGHT]),  # type: ignore[arg-type]
+                    digest_in=training.digest_in,
+                    digest_out=training.digest_out,
+                )
+            except (KeyError, ValueError, ValidationError) as error:
+                refused.append(RejectedReply(client=name, reason=f"the reply is incomplete: {error}"))
+                continue
+            run.ledger.write(training)
+            updates.append(update)
+        return updates, refused
+
+
+class CheckedFedAvg(Checked):
+    """McMahan et al. 2017, https://arxiv.org/abs/1602.05629."""
+
+
+class CheckedFedProx(Checked, FedProx):
+    """Li et al. 2020, https://arxiv.org/abs/1812.06127; the term itself is the client's, `zk0.training.fedprox`."""
+
+
+def strategy_of(federation: Federation) -> Checked:
+    """Return the strategy the run asks for."""
+    # Sampling and minimum are `Checked`'s own; Flower's are told to take whom they are given.
+    common: dict[str, Any] = {
+        "fraction_evaluate": 0.0,
+        "min_train_nodes": 1,
+        "min_available_nodes": 1,
+        "arrayrecord_key": ARRAYS,
+        "configrecord_key": CONFIG,
+        "weighted_by_key": WEIGHT,
+    }
+    strategy: Checked
+    if federation.config.strategy == "fedprox":
+        strategy = CheckedFedProx(**common, proximal_mu=federation.config.proximal_mu)
+    else:
+        strategy = CheckedFedAvg(**common)
+    strategy.federation = federation
+    return strategy
+
+
+class _Only(Grid):
+    """A grid that shows only some of its nodes."""
+
+    def __init__(self, grid: Grid, nodes: list[int]) -> None:
+        self._grid = grid
+        self._nodes = nodes
+
+    def get_node_ids(self) -> Iterable[int]:
+        return list(self._nodes)
+
+    def set_run(self, run: Any) -> None:
+        self._grid.set_run(run)
+
+    @property
+    def run(self) -> Any:
+        return self._grid.run
+
+    def create_message(self, *args: Any, **kwargs: Any) -> Message:
+        return self._grid.create_message(*args, **kwargs)
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        return self._grid.push_messages(messages)
+
+    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        return self._grid.pull_messages(message_ids)
+
+    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
+        return self._grid.send_and_receive(messages, timeout=timeout)
+
+
+def _metrics_only(contents: Iterable[Any]) -> list[Any]:
+    from flwr.app import RecordDict
+
+    return [RecordDict({METRICS: content.metric_records[METRICS]}) for content in contents]

@@ -1,0 +1,105 @@
+"""Read a ledger back, and ask it questions."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from zk0.errors import LedgerError
+from zk0.ledger.schema import (
+    EVENT,
+    Aggregation,
+    Evaluation,
+    Event,
+    RolloutResult,
+    RunClosed,
+    RunOpened,
+    Training,
+)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The events of one run, in order; `torn` tells that the last line was cut off by a crash."""
+
+    events: tuple[Event, ...]
+    source: str = "ledger"
+    torn: bool = False
+
+    @cached_property
+    def opened(self) -> RunOpened | None:
+        """The run's configuration, clients and versions."""
+        return next(self._of(RunOpened), None)
+
+    @cached_property
+    def closed(self) -> RunClosed | None:
+        """How the run ended; None while it goes on or when it was killed."""
+        return next(self._of(RunClosed), None)
+
+    @cached_property
+    def trainings(self) -> tuple[Training, ...]:
+        """Each client's work in each round."""
+        return tuple(self._of(Training))
+
+    @cached_property
+    def aggregations(self) -> tuple[Aggregation, ...]:
+        """One a round."""
+        return tuple(self._of(Aggregation))
+
+    @cached_property
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """One a data set and round, round 0 included."""
+        return tuple(self._of(Evaluation))
+
+    @cached_property
+    def rollouts(self) -> tuple[RolloutResult, ...]:
+        """Closed-loop results."""
+        return tuple(self._of(RolloutResult))
+
+    @property
+    def last_round(self) -> int:
+        """The last round with an aggregate; 0 before the first."""
+        return max((found.round for found in self.aggregations if found.digest_out), default=0)
+
+    def until(self, last: int) -> tuple[Event, ...]:
+        """Return the events up to and including round `last`, without a closing one."""
+        return tuple(
+            event
+            for event in self.events
+            if not isinstance(event, RunClosed) and (isinstance(event, RunOpened) or event.round <= last)
+        )
+
+    def comparable(self) -> list[dict[str, Any]]:
+        """Return the events without what differs between two identical runs (times, memory)."""
+        return [event.model_dump(mode="json", exclude={"resources"}) for event in self.events]
+
+    def _of[E](self, kind: type[E]) -> Iterator[E]:
+        return (event for event in self.events if isinstance(event, kind))
+
+
+def read_ledger(path: Path) -> Ledger:
+    """Read a ledger file.
+
+    Raises:
+        LedgerError: there is no such file, or a line in it is not an event.
+    """
+    if not path.is_file():
+        raise LedgerError(f"there is no ledger at {path}", remedy="zk0 runs")
+    events: list[Event] = []
+    lines = path.read_text(encoding="utf-8").split("\n")
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        try:
+            events.append(EVENT.validate_json(line))
+        except ValidationError as error:
+            # Every complete line ends in a newline; what follows the last one was being written when the run died.
+            if number == len(lines):
+                return Ledger(tuple(events), str(path), torn=True)
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise LedgerError(f"{path}:{number}: not a ledger event: {where}: {first['msg']}") from error
+    return Ledger(tuple(events), str(path))

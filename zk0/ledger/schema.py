@@ -1,0 +1,188 @@
+"""The events of a ledger.
+
+A number that could not be measured is null, and `missing` says why; there is no 0.0 or 1.0 that stands for "unknown".
+What differs between two identical runs (times, memory) is kept in `resources` alone, so that the rest of two ledgers
+of the same seed is equal bit for bit.
+"""
+
+from datetime import datetime
+from statistics import fmean
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from zk0.project import GitState
+
+SCHEMA_VERSION = 1
+
+type Series = list[float | None]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Resources(_Record):
+    """What the machine spent; never compared between runs."""
+
+    seconds: float | None = None
+    peak_memory: int | None = Field(None, description="bytes of the process, resident, highest so far")
+    at: datetime | None = None
+
+
+class Setting(_Record):
+    """A configured value and where it came from."""
+
+    value: bool | int | float | str
+    source: Literal["default", "pyproject.toml", "run-config"]
+
+
+class ClientData(_Record):
+    """What a client says of its data set before the first round; no frame leaves the client."""
+
+    client: str
+    partition: int
+    dataset: str
+    digest: str
+    episodes: int
+    training_frames: int
+    held_out_episodes: list[int]
+    fps: float
+    robot_type: str | None
+    tasks: list[str]
+    cameras: list[str]
+    state_range: list[tuple[float, float]] = Field(description="(minimum, maximum) a joint, in the data set's units")
+
+
+class RunOpened(_Record):
+    """The first event: everything that decides the result."""
+
+    event: Literal["run"] = "run"
+    schema_version: int = SCHEMA_VERSION
+    seed: int
+    configuration: dict[str, Setting]
+    git: GitState
+    versions: dict[str, str]
+    clients: list[ClientData]
+    parameters: int = Field(description="all of the policy's")
+    trainable: int = Field(description="parameters that are trained and exchanged")
+    tensors: int = Field(description="trainable tensors")
+    frozen_digest: str
+    statistics_digest: str = Field(description="of the federated normalisation statistics")
+    resources: Resources = Resources()
+
+
+class Faults(_Record):
+    """What went wrong without ending the round, counted."""
+
+    undecodable_frames: int = 0
+    non_finite_losses: int = 0
+    empty_batches: int = 0
+
+
+class Training(_Record):
+    """One client's work in one round; every series has one entry a step, null where it was not measured."""
+
+    event: Literal["training"] = "training"
+    round: int
+    client: str
+    partition: int
+    steps: int
+    batch_size: int
+    examples: int = Field(description="frames of the training episodes; the aggregation weight")
+    settings: dict[str, bool | int | float | str] = Field(description="what the client used")
+    policy_loss: Series
+    proximal_loss: Series = Field(description="mu/2 times the squared drift")
+    total_loss: Series
+    gradient_norm: Series = Field(description="of the total gradient, before clipping")
+    proximal_ratio: Series = Field(description="norm of the proximal gradient over norm of the loss gradient")
+    learning_rate: Series
+    drift: Series = Field(description="L2 distance of the trainable tensors from the round's start, before the step")
+    update_norm: dict[str, float] = Field(description="L2 norm of the round's change, a module")
+    digest_in: str
+    digest_out: str
+    faults: Faults = Faults()
+    missing: dict[str, str] = {}
+    resources: Resources = Resources()
+
+    @property
+    def mean_policy_loss(self) -> float:
+        """The mean over the steps that have a policy loss; a round without any is refused by the loop."""
+        return fmean(value for value in self.policy_loss if value is not None)
+
+
+class Reply(_Record):
+    """A client's reply that was averaged."""
+
+    client: str
+    weight: float = Field(description="share of the average, the shares sum to 1")
+    digest: str
+
+
+class RejectedReply(_Record):
+    """A client's reply, or its absence, that was not averaged."""
+
+    client: str
+    reason: str
+
+
+class Aggregation(_Record):
+    """What the server made of a round's replies; `digest_out` is null when the round failed."""
+
+    event: Literal["aggregation"] = "aggregation"
+    round: int
+    sampled: list[str]
+    accepted: list[Reply]
+    rejected: list[RejectedReply]
+    digest_in: str
+    digest_out: str | None
+    update_norm: float | None
+    missing: dict[str, str] = {}
+    resources: Resources = Resources()
+
+
+class Evaluation(_Record):
+    """Policy loss on frames no client trains on, with fixed noise and time; round 0 is the untrained baseline."""
+
+    event: Literal["evaluation"] = "evaluation"
+    round: int
+    dataset: str
+    role: Literal["held-out", "unseen"]
+    loss: float | None
+    frames: int
+    digest: str = Field(description="of the parameters evaluated")
+    missing: dict[str, str] = {}
+    resources: Resources = Resources()
+
+
+class RolloutResult(_Record):
+    """Closed-loop episodes in the simulator, with the 95 % Wilson interval of the success rate."""
+
+    event: Literal["rollout"] = "rollout"
+    round: int
+    task: str
+    episodes: int
+    successes: int
+    low: float
+    high: float
+    digest: str
+    resources: Resources = Resources()
+
+
+class RunClosed(_Record):
+    """The last event."""
+
+    event: Literal["closed"] = "closed"
+    outcome: Literal["done", "failed"]
+    rounds: int
+    reason: str | None = None
+    resources: Resources = Resources()
+
+
+type Event = RunOpened | Training | Aggregation | Evaluation | RolloutResult | RunClosed
+
+EVENT: TypeAdapter[Event] = TypeAdapter(
+    Annotated[
+        RunOpened | Training | Aggregation | Evaluation | RolloutResult | RunClosed, Field(discriminator="event")
+    ]
+)

@@ -1,0 +1,1 @@
+"""The memory bank: facts with their provenance as one file each, and the pages rendered from them."""

@@ -1,0 +1,180 @@
+"""An entry: one fact of the memory bank, with where it comes from, who says so and how long it holds.
+
+An entry is never edited. What is learned later is a new entry that names the old one in `supersedes`; a matter that
+is settled is superseded by an entry of status `closed`. So two branches can't conflict, and nothing is ever lost.
+The id is the date and a hash of the content, so that two writers never choose the same one for different facts.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from zk0.errors import ExitStatus
+from zk0.receipts import canonical_digest
+from zk0.verdicts import Verdict
+
+HASH_LENGTH = 8  # 32 bits a day: among 100 entries of one day a collision has a chance of 1e-6, and `Bank` notices
+
+
+class Kind(StrEnum):
+    """What sort of fact an entry is."""
+
+    result = "result"
+    decision = "decision"
+    fault = "fault"
+    procedure = "procedure"
+    fact = "fact"
+    focus = "focus"
+    next = "next"
+
+
+class Status(StrEnum):
+    """Whether an entry counts, or says that the matter it supersedes is settled."""
+
+    active = "active"
+    closed = "closed"
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _sentences(text: str) -> str:
+    return f"{text.strip()}\n" if text.strip() else ""
+
+
+type Instant = Annotated[datetime, AfterValidator(_utc)]
+type Actor = Annotated[str, StringConstraints(pattern=r"^(process|agent|person):\S")]
+type Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\r\n]+$")]
+
+
+class Record(BaseModel):
+    """What all parts of an entry share: values don't change, and keys we don't know are kept as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Mark(Record):
+    """Who did something, and when."""
+
+    by: Actor
+    at: Instant
+
+
+class Source(Record):
+    """Where a fact can be read again.
+
+    One of: a receipt, with the path of a value in it (`findings.0.evidence.1.value`) and that value; a file, with a
+    line and the file's SHA-256; a commit.
+    """
+
+    name: str = ""
+    receipt: str | None = None
+    metric: str | None = None
+    value: int | Annotated[float, Field(allow_inf_nan=False)] | str | None = None
+    unit: str = ""
+    file: str | None = None
+    line: int | None = Field(default=None, ge=1)
+    sha256: str | None = None
+    commit: str | None = None
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if not (self.receipt or self.file or self.commit):
+            raise ValueError("a source names a receipt, a file or a commit")
+        return self
+
+
+class StepRecord(Record):
+    """One step of a run: its verdict with its receipt, or with the reason why it was skipped."""
+
+    id: str
+    title: str
+    verdict: Verdict
+    seconds: float | None = None
+    receipt: str | None = None
+    note: str = ""
+
+
+class RunRecord(Record):
+    """The run a result is of."""
+
+    id: str
+    workflow: str
+    verdict: Verdict
+    ended: str = ExitStatus.done.name
+    seconds: float
+    steps: tuple[StepRecord, ...] = ()
+    proposals: tuple[str, ...] = ()
+
+
+class FaultRecord(Record):
+    """What was found wrong, where, why, and what repairs it: by a check, or as the error (`code`) that ended a step."""
+
+    workflow: str
+    step: str
+    check: str = ""
+    code: str = ""
+    at: str = ""
+    verdict: Verdict = Verdict.failed
+    cause: str | None = None
+    remedy: str | None = None
+    repaired_by: str | None = None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What makes two findings the same fault."""
+        return self.workflow, self.step, self.check, self.code, self.at
+
+
+class Entry(Record):
+    """One fact; the front matter holds every field but `id`, which is the file's name, and `body`."""
+
+    id: str = ""
+    kind: Kind
+    title: Title
+    status: Status = Status.active
+    generated: Mark
+    verified: tuple[Mark, ...] = ()
+    sources: tuple[Source, ...] = ()
+    commit: str | None = None
+    branch: str | None = None
+    stale_after: Instant | None = None
+    supersedes: tuple[str, ...] = ()
+    run: RunRecord | None = None
+    fault: FaultRecord | None = None
+    body: Annotated[str, AfterValidator(_sentences)] = ""
+
+    def is_stale(self, now: datetime) -> bool:
+        """Whether the time is over for which the fact was said to hold."""
+        return self.stale_after is not None and self.stale_after < now
+
+
+def one_line(text: str) -> str:
+    """Return a text as a title or a note holds it."""
+    return " ".join(text.split())
+
+
+def identified(entry: Entry) -> Entry:
+    """Return the entry with the id that its content gives it."""
+    return entry.model_copy(update={"id": content_id(entry)})
+
+
+def content_id(entry: Entry) -> str:
+    """Return `<date>-<hash>`: the day an entry was generated, and the hash of all that it says.
+
+    Fields that have their default value don't count, so that a field added to the model later changes no id.
+    """
+    content = entry.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)
+    return f"{entry.generated.at:%Y-%m-%d}-{canonical_digest(content)[:HASH_LENGTH]}"
+
+
+def in_force(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the entries that count: active and superseded by none, oldest first."""
+    known = list(entries)
+    superseded = {old for entry in known for old in entry.supersedes}
+    counting = [entry for entry in known if entry.status is Status.active and entry.id not in superseded]
+    return sorted(counting, key=lambda entry: (entry.generated.at, entry.id))

@@ -1,0 +1,151 @@
+"""What a run adds to the memory: its result, what it found wrong, and what it found right again; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from zk0.errors import ExitStatus
+from zk0.memory.bank import Reading
+from zk0.memory.entries import Entry, FaultRecord, Kind, Mark, RunRecord, Source, Status, StepRecord, one_line
+from zk0.memory.faults import Fault, faults_of, is_repaired
+from zk0.memory.numbers import numbers_of
+from zk0.receipts import Receipt
+from zk0.verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class EndedRun:
+    """A run that is over, and who writes about it."""
+
+    run: str
+    workflow: str
+    verdict: Verdict
+    exit_status: ExitStatus
+    at: datetime
+    by: str
+    receipts: Sequence[Receipt]
+    steps: Sequence[StepRecord]
+    proposals: Sequence[str] = ()
+
+    @property
+    def seconds(self) -> float:
+        """How long its steps took together."""
+        return sum(receipt.seconds for receipt in self.receipts)
+
+    @property
+    def outcome(self) -> str:
+        """The verdict; of a run that did not get to its end, that it did not."""
+        complete = self.exit_status in (ExitStatus.done, ExitStatus.failed)
+        return str(self.verdict) if complete else f"{self.exit_status.name.replace('_', ' ')} ({self.verdict})"
+
+
+def entries_of(ended: EndedRun, bank: Reading) -> list[Entry]:
+    """Return one result, one fault for each new failed finding, and one closing entry for each fault repaired.
+
+    The result supersedes the workflow's earlier ones. A fault that is open already is not written again.
+    """
+    faults = [fault for receipt in ended.receipts for fault in faults_of(receipt)]
+    known = {entry.fault.key: entry for entry in bank.counting(Kind.fault) if entry.fault}
+    new: dict[tuple[str, ...], Fault] = {}
+    for fault in faults:
+        if fault.record.key not in known:
+            new.setdefault(fault.record.key, fault)
+    repaired = [
+        (entry, entry.fault, receipt)
+        for entry in known.values()
+        for receipt in ended.receipts
+        if entry.fault and (receipt.workflow, receipt.step) == (entry.fault.workflow, entry.fault.step)
+        if is_repaired(entry.fault, receipt)
+    ]
+    return [
+        _result(ended, bank),
+        *(_fault_entry(ended, fault) for fault in new.values()),
+        *(_closing_entry(ended, entry, fault, receipt) for entry, fault, receipt in repaired),
+    ]
+
+
+def step_records(receipts: Sequence[Receipt]) -> list[StepRecord]:
+    """Return the steps that were performed, one record each."""
+    return [
+        StepRecord(
+            id=receipt.step,
+            title=one_line(receipt.title),
+            verdict=receipt.verdict,
+            seconds=round(receipt.seconds, 3),
+            receipt=receipt.digest,
+            note=one_line(_note(receipt)),
+        )
+        for receipt in receipts
+    ]
+
+
+def _note(receipt: Receipt) -> str:
+    """Return what a reader must know of a step that is no plain pass."""
+    if receipt.failure:
+        return receipt.failure.message
+    telling = (finding.message for finding in receipt.findings if finding.verdict is receipt.verdict)
+    return "" if receipt.verdict is Verdict.passed else next(telling, "")
+
+
+def _result(ended: EndedRun, bank: Reading) -> Entry:
+    record = RunRecord(
+        id=ended.run,
+        workflow=ended.workflow,
+        verdict=ended.verdict,
+        ended=ended.exit_status.name,
+        seconds=round(ended.seconds, 3),
+        steps=tuple(ended.steps),
+        proposals=tuple(ended.proposals),
+    )
+    earlier = [entry.id for entry in bank.counting(Kind.result) if entry.run and entry.run.workflow == ended.workflow]
+    told = "\n".join(f"- {step.title}: {step.verdict}{f' ({step.note})' if step.note else ''}" for step in ended.steps)
+    return _entry(
+        ended,
+        ended.receipts[-1] if ended.receipts else None,
+        kind=Kind.result,
+        title=f"{ended.workflow}: {ended.outcome} after {ended.seconds:.0f} s",
+        sources=numbers_of(ended.receipts),
+        supersedes=tuple(earlier),
+        run=record,
+        body=f"Run `{ended.run}`.\n\n{told or 'No step was performed.'}",
+    )
+
+
+def _fault_entry(ended: EndedRun, fault: Fault) -> Entry:
+    record = fault.record
+    where = f" ({record.at})" if record.at else ""
+    lines = (
+        f"Found by `{record.check or record.code}` in step `{record.step}` of run `{ended.run}`{where}.",
+        record.cause and f"Cause: {record.cause.rstrip('.')}.",
+        record.remedy and f"Remedy: {record.remedy.rstrip('.')}.",
+        record.repaired_by and f"Repaired by: `zk0 run {record.repaired_by}`.",
+    )
+    return _entry(
+        ended,
+        fault.receipt,
+        kind=Kind.fault,
+        title=one_line(fault.message) or f"{record.check or record.code} without a message",
+        sources=fault.sources,
+        fault=record,
+        body="\n".join(line for line in lines if line),
+    )
+
+
+def _closing_entry(ended: EndedRun, entry: Entry, fault: FaultRecord, receipt: Receipt) -> Entry:
+    return _entry(
+        ended,
+        receipt,
+        kind=Kind.fault,
+        title=f"no longer found: {entry.title}",
+        status=Status.closed,
+        sources=(Source(receipt=receipt.digest, metric="verdict", value=str(receipt.verdict)),),
+        supersedes=(entry.id,),
+        fault=fault,
+        body=f"Step `{receipt.step}` of run `{ended.run}` found it right.",
+    )
+
+
+def _entry(ended: EndedRun, receipt: Receipt | None, **fields: object) -> Entry:
+    code = receipt.code if receipt else None
+    origin = {"commit": code.commit, "branch": code.branch} if code else {}
+    return Entry.model_validate({"generated": Mark(by=ended.by, at=ended.at), **origin, **fields})

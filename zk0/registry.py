@@ -1,0 +1,65 @@
+"""Find named functions by entry point, and import their module only when a name of it is asked for.
+
+Actions and checks are both named `noun.verb`. The entry point of the noun names the module; importing the module
+registers its functions. So `data.prepare` imports `zk0.actions.data` and nothing else, and another distribution
+adds its own nouns by declaring an entry point of the same group.
+"""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from importlib.metadata import entry_points
+
+from zk0.errors import DependencyMissingError, UnknownNameError
+
+
+class Registry[T]:
+    """The functions of one kind.
+
+    Args:
+        kind: what to call one in a message (`action`, `check`).
+        group: the entry-point group whose names are nouns and whose values are modules.
+    """
+
+    def __init__(self, kind: str, group: str) -> None:
+        self.kind = kind
+        self.group = group
+        self._items: dict[str, T] = {}
+
+    def add(self, name: str, item: T) -> None:
+        """Register one item; a second of the same name is a programming error."""
+        if name in self._items:
+            raise ValueError(f"{self.kind} {name} is registered twice")
+        self._items[name] = item
+
+    def get(self, name: str) -> T:
+        """Return the item, importing its module first.
+
+        Raises:
+            UnknownNameError: no module registers this name; the remedy lists near ones.
+            DependencyMissingError: its module can't be imported.
+        """
+        if name not in self._items:
+            self._import(noun=name.partition(".")[0])
+        if name not in self._items:
+            near = get_close_matches(name, list(self.names()), n=3)
+            raise UnknownNameError(
+                f"there is no {self.kind} named {name!r}",
+                remedy=f"did you mean {', '.join(near)}?" if near else f"zk0 {self.kind}s",
+            )
+        return self._items[name]
+
+    def names(self) -> Iterator[str]:
+        """Yield all names, sorted; this imports every module of the group."""
+        self._import()
+        yield from sorted(self._items)
+
+    def _import(self, noun: str | None = None) -> None:
+        found = entry_points(group=self.group)
+        for module in found if noun is None else found.select(name=noun):
+            try:
+                module.load()
+            except ImportError as error:
+                raise DependencyMissingError(
+                    f"the {self.kind}s of {module.name!r} ({module.value}) can't be imported: {error}",
+                    remedy=f"pip install {module.dist.name if module.dist else 'zk0'}",
+                ) from error

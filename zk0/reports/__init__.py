@@ -1,0 +1,1 @@
+"""What people look at: live progress, and the reports of runs."""

@@ -1,0 +1,142 @@
+"""How far a run is, on stderr: one line a step, live on a terminal, one plain line per finished step elsewhere.
+
+A subscriber like the others. It writes to its own copy of stderr, since what actions print there goes into a log.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
+
+from zk0.receipts import Receipt
+from zk0.verdicts import Verdict
+from zk0.workflow.events import (
+    Event,
+    RunStarted,
+    StepFinished,
+    StepProgressed,
+    StepRetried,
+    StepSkipped,
+    StepStarted,
+    Subscriber,
+)
+
+STYLES = {
+    Verdict.passed: "green",
+    Verdict.warned: "yellow",
+    Verdict.failed: "bold red",
+    Verdict.error: "bold red",
+    Verdict.not_applicable: "dim",
+    Verdict.not_available: "dim yellow",
+}
+TENTHS_MATTER, MINUTE, HOUR = 10, 60, 3600  # seconds
+VERDICT_WIDTH = max(map(len, Verdict))
+
+
+@contextmanager
+def progress_report(stream: TextIO | None = None) -> Iterator[Subscriber]:
+    """Give a subscriber that suits a stream, by default a copy of stderr: live on a terminal, plain lines elsewhere."""
+    if stream is None:
+        sys.stderr.flush()
+        with os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace") as copy, progress_report(copy) as report:
+            yield report
+        return
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        yield PlainProgress(console)
+        return
+    live = LiveProgress(console)
+    with live.progress:
+        yield live
+
+
+def line_of(event: Event) -> Text | None:
+    """Return the line that stays of an event: a verdict, the title and the time; None where nothing stays."""
+    match event:
+        case StepFinished(receipt=receipt):
+            line = _line(receipt.verdict, receipt.title).append(f"  {duration(receipt.seconds)}", "dim")
+            return line.append(f"  {reason}") if (reason := trouble(receipt)) else line
+        case StepSkipped():
+            return _line(event.verdict, event.title, "skipped").append(f"  {event.reason}", "dim")
+        case StepRetried():
+            return _line(event.verdict, event.step, "again").append(f"  attempt {event.attempt}: {event.reason}")
+    return None
+
+
+def trouble(receipt: Receipt) -> str:
+    """Return in one sentence why a step's verdict is what it is; nothing where it passed."""
+    if receipt.failure:
+        return receipt.failure.message
+    if receipt.verdict in (Verdict.passed, Verdict.not_applicable):
+        return ""
+    return next((finding.message for finding in receipt.findings if finding.verdict == receipt.verdict), "")
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: 0.4 s, 12 s, 3 min 5 s, 2 h 10 min."""
+    whole = round(seconds)
+    if whole < TENTHS_MATTER:
+        return f"{seconds:.1f} s"
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE} s"
+    return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+
+
+class PlainProgress:
+    """One plain line per finished step."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def __call__(self, event: Event) -> None:
+        """Print the line that stays of an event."""
+        line = Text(f"run {event.run}") if isinstance(event, RunStarted) else line_of(event)
+        if line is not None:
+            self.console.print(line)
+
+
+class LiveProgress(PlainProgress):
+    """The step that runs as a bar with its own progress, elapsed and remaining time; finished ones above it."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self.task: TaskID | None = None
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[note]}", markup=False),
+            console=console,
+            transient=True,
+        )
+
+    def __call__(self, event: Event) -> None:
+        """Move the bar, or let a finished step stay as a line."""
+        match event:
+            case StepStarted():
+                again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+                self._remove()
+                self.task = self.progress.add_task(event.title + again, total=None, note="")
+            case StepProgressed() if self.task is not None:
+                self.progress.update(self.task, completed=event.done, total=event.total, note=event.note)
+            case StepFinished() | StepRetried():
+                self._remove()
+        super().__call__(event)
+
+    def _remove(self) -> None:
+        if self.task is not None:
+            self.progress.remove_task(self.task)
+            self.task = None
+
+
+def _line(verdict: Verdict, title: str, word: str = "") -> Text:
+    return Text(f"{word or verdict:<{VERDICT_WIDTH}}  ", STYLES[verdict]).append(title, "default")

@@ -1,0 +1,170 @@
+"""One task's robot and table in MuJoCo, spoken to in LeRobot's units.
+
+The model, the tasks and their conditions of success are so101-nexus's (Apache-2.0; the robot is MuJoCo Menagerie's
+`robotstudio_so101`). Added here: cameras and units.
+"""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zk0.errors import DependencyMissingError
+from zk0.simulator import rendering
+from zk0.simulator.cameras import (
+    CAMERAS,
+    DEFAULT_IMAGE_SIZE,
+    aim_overhead_camera,
+    camera_observations,
+    fast_rendering,
+    show_collision_shapes,
+)
+from zk0.simulator.tasks import Task
+from zk0.simulator.units import Floats, JointUnits
+
+if TYPE_CHECKING:
+    import gymnasium
+    import mujoco
+
+TOUCH_MARGIN = 0.02  # metres; a fingertip is 2 cm ahead of the tool point, so this is a touch and not a fly-by
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a policy sees.
+
+    Args:
+        state: joint positions in LeRobot's units, (6,).
+        images: 8-bit RGB of each camera, (height, width, 3).
+        sentence: what is to be done.
+    """
+
+    state: NDArray[np.float32]
+    images: dict[str, NDArray[np.uint8]]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where things are, which the expert is told and a policy is not.
+
+    Args:
+        position: of the object's centre, (3,) metres.
+        yaw: of the object, radians.
+        target: centre of the disc, (3,) metres; None where the task has none.
+    """
+
+    position: Floats
+    yaw: float
+    target: Floats | None
+
+
+class Simulation:
+    """An environment of one task; close it, or use it as a context manager.
+
+    `success` and `scene` tell of the moment after the last reset or step; `model` and `data` are MuJoCo's.
+
+    Args:
+        task: what to simulate.
+        image_size: width and height of both cameras in pixels; None for no cameras, about ten times as fast.
+
+    Raises:
+        DependencyMissingError: so101-nexus is not installed.
+        RenderingError: MuJoCo can't render on this machine.
+    """
+
+    success: bool
+    scene: Scene
+
+    def __init__(self, task: Task, *, image_size: int | None = DEFAULT_IMAGE_SIZE) -> None:
+        if find_spec("so101_nexus") is None:
+            raise DependencyMissingError(
+                "the simulator needs so101-nexus, which is not installed", remedy="pip install 'zk0[simulator]'"
+            )
+        rendering.prepare()
+        self.task = task
+        try:
+            self._environment = _make(task, image_size)
+        except Exception as error:  # MuJoCo, PyOpenGL and ctypes each raise their own; none is swallowed
+            raise rendering.explained(error) from error
+        robot = self._environment.unwrapped
+        self.model: mujoco.MjModel = robot.model
+        self.data: mujoco.MjData = robot.data
+        self.units = JointUnits(
+            low=self._environment.action_space.low.astype(np.float64),
+            high=self._environment.action_space.high.astype(np.float64),
+        )
+        show_collision_shapes(self.model)
+        if image_size is not None:
+            aim_overhead_camera(robot)
+
+    def reset(self, seed: int) -> Observation:
+        """Begin the episode that this seed decides: where things lie, and how the arm rests."""
+        observation, information = self._environment.reset(seed=seed)
+        return self._observe(observation, information)
+
+    def step(self, action: Floats) -> Observation:
+        """Command joint targets, (6,) in LeRobot's units and clipped to the joints' limits, for one control period."""
+        target = self.units.to_radians(action).astype(np.float32)
+        observation, _, _, _, information = self._environment.step(target)
+        return self._observe(observation, information)
+
+    def close(self) -> None:
+        """Give the rendering contexts back: those still open at exit make EGL print tracebacks."""
+        self._environment.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _observe(self, observation: Floats | dict[str, Any], information: dict[str, Any]) -> Observation:
+        if isinstance(observation, dict):  # with cameras
+            known, images = information["privileged_state"], {name: observation[f"{name}_camera"] for name in CAMERAS}
+        else:
+            known, images = observation, {}
+        joints, pose, target = np.split(known.astype(np.float64), (6, 13))
+        self.success = bool(information["success"])
+        self.scene = Scene(position=pose[:3], yaw=_yaw(pose[3:]), target=target if target.size else None)
+        return Observation(self.units.from_radians(joints), images, self.task.sentence)
+
+
+def _make(task: Task, image_size: int | None) -> "gymnasium.Env[Any, Any]":
+    import gymnasium
+    import so101_nexus.mujoco  # noqa: F401  registers the environments
+    from so101_nexus import config, objects, observations
+
+    thing = {"cube": objects.CubeObject, "cylinder": objects.CylinderObject}[task.shape](color=task.colour)
+    cameras = [] if image_size is None else camera_observations(image_size)
+    common: dict[str, Any] = {
+        "objects": thing,
+        "spawn_center": task.spawn_centre,
+        "spawn_min_radius": task.spawn_radii[0],
+        "spawn_max_radius": task.spawn_radii[1],
+        "terminate_on_success": False,
+        "physics": config.PhysicsConfig(control_period_s=task.control_period),
+        "obs_mode": "state" if image_size is None else "visual",
+        "observations": [*cameras, observations.JointPositions(), observations.ObjectPose()],
+        "render": fast_rendering(),
+    }
+    match task.verb:
+        case "lift":
+            name, settings = "MuJoCoPickLift-v1", config.PickConfig(**common)
+        case "touch":
+            name, settings = "MuJoCoTouch-v1", config.TouchConfig(touch_margin=TOUCH_MARGIN, **common)
+        case "place":
+            common["observations"].append(observations.TargetPosition())
+            settings = config.PickAndPlaceV2Config(target_colors=task.target, **common)
+            name = "MuJoCoPickAndPlace-v2"
+    return gymnasium.make(name, config=settings, disable_env_checker=True)
+
+
+def _yaw(quaternion: Floats) -> float:
+    w, x, y, z = quaternion
+    return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))

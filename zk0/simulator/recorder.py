@@ -1,0 +1,142 @@
+"""Record demonstrations of the expert as one LeRobot v3.0 data set a task.
+
+Frames come at the control rate (10 Hz), states and actions in LeRobot's SO-101 units, both cameras as h264 video.
+Only episodes that succeeded are kept. `recording.json` in the data set's folder tells what it was made from; LeRobot
+ignores it. Recordings are reproducible: same arguments, same states, same actions, same decoded pixels.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from zk0.errors import RecordingError
+from zk0.simulator.cameras import DEFAULT_IMAGE_SIZE
+from zk0.simulator.dataset import new_dataset
+from zk0.simulator.environment import Simulation
+from zk0.simulator.expert import demonstrate
+from zk0.simulator.seeds import episode_seed
+from zk0.simulator.tasks import Task
+
+RECORDER_VERSION = 1  # raise it with every change to expert, environment or recorder: cached recordings depend on it
+
+Progress = Callable[[int, int], None]
+"""Called after each kept episode with how many are done and how many there will be."""
+
+
+def record(
+    task: Task,
+    *,
+    episodes: int,
+    seed: int,
+    root: Path,
+    image_size: int = DEFAULT_IMAGE_SIZE,
+    progress: Progress | None = None,
+) -> Path:
+    """Record a data set into `root`, which must not exist, and return it.
+
+    Args:
+        task: what is demonstrated.
+        episodes: how many successful episodes to keep, at least 1.
+        seed: decides where things lie in each of them, at least 0.
+        root: the data set's folder; after an error it is gone.
+        image_size: width and height of both cameras in pixels; even, as h264 asks.
+        progress: called after each kept episode.
+
+    Raises:
+        RecordingError: `root` exists, or too few tries succeeded.
+        DependencyMissingError: LeRobot or so101-nexus is not installed.
+        RenderingError: MuJoCo can't render on this machine.
+    """
+    if episodes < 1 or image_size % 2:
+        raise ValueError(f"episodes are at least 1 and images of even size, not {episodes} and {image_size}")
+    if root.exists():
+        raise RecordingError(f"{root} exists already; a recording never adds to another", remedy="name another folder")
+    with Simulation(task, image_size=image_size) as simulation, new_dataset(task, root, image_size) as dataset:
+        for kept, frames in enumerate(_successes(simulation, episodes, seed), start=1):
+            for frame in frames:
+                dataset.add_frame(frame)
+            dataset.save_episode()
+            if progress is not None:
+                progress(kept, episodes)
+    recipe = recording_recipe(task, episodes=episodes, seed=seed, image_size=image_size)
+    (root / "recording.json").write_text(json.dumps(recipe, indent=2) + "\n")
+    return root
+
+
+def cached_recording(
+    task: Task,
+    *,
+    episodes: int,
+    seed: int,
+    cache: Path,
+    image_size: int = DEFAULT_IMAGE_SIZE,
+    progress: Progress | None = None,
+) -> Path:
+    """Return the folder in `cache` that holds this recording; record it first if it is not there yet.
+
+    Killing it at any instant leaves nothing that is later used, and several processes may ask at once: the first one
+    records, the others wait for it. Arguments and errors are those of `record`; `progress` is not called on reuse.
+    """
+    from filelock import FileLock
+
+    recipe = recording_recipe(task, episodes=episodes, seed=seed, image_size=image_size)
+    digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
+    name = f"{task.name}-{episodes}x{image_size}px-seed{seed}-{digest}"
+    finished, partial = cache / name, cache / f".{name}.partial"
+    cache.mkdir(parents=True, exist_ok=True)
+    # The system drops the lock of a killed process, so whoever holds it knows that a partial folder is a dead one.
+    with FileLock(cache / f".{name}.lock"):
+        if not finished.exists():
+            shutil.rmtree(partial, ignore_errors=True)
+            record(task, episodes=episodes, seed=seed, root=partial, image_size=image_size, progress=progress)
+            partial.rename(finished)
+    return finished
+
+
+def recording_recipe(task: Task, *, episodes: int, seed: int, image_size: int) -> dict[str, Any]:
+    """Return everything that decides a recording's content, as JSON can hold it."""
+    return {
+        "task": asdict(task),
+        "episodes": episodes,
+        "seed": seed,
+        "image_size": image_size,
+        "recorder_version": RECORDER_VERSION,
+        "so101_nexus": version("so101-nexus"),
+        "mujoco": version("mujoco"),
+    }
+
+
+def _successes(simulation: Simulation, episodes: int, seed: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield the frames of `episodes` successful demonstrations.
+
+    The expert succeeds in more than 95 % of its tries; if twice as many tries and two more don't do, it can't.
+    """
+    tries, kept, task = 2 * episodes + 2, 0, simulation.task
+    for attempt in range(tries):
+        frames = _demonstration(simulation, episode_seed(task.name, seed, attempt, "recording"))
+        if simulation.success:
+            yield frames
+            kept += 1
+        if kept == episodes:
+            return
+    raise RecordingError(
+        f"the expert solved {task.name} in {kept} of {tries} tries; {episodes} successes were asked for",
+        remedy="move spawn_centre or narrow spawn_radii: the arm reaches straight down from x = 0.10 m to 0.27 m",
+    )
+
+
+def _demonstration(simulation: Simulation, seed: int) -> list[dict[str, Any]]:
+    """Play one demonstration; each frame pairs what was seen with the action that was then commanded."""
+    observation = simulation.reset(seed)
+    frames = []
+    for action in demonstrate(simulation):
+        images = {f"observation.images.{camera}": image for camera, image in observation.images.items()}
+        seen = {"observation.state": observation.state, "task": observation.sentence, **images}
+        frames.append({**seen, "action": action})
+        observation = simulation.step(action)
+    return frames

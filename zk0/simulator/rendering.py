@@ -1,0 +1,94 @@
+"""Find a way to render without a screen, before MuJoCo is imported.
+
+MuJoCo reads MUJOCO_GL once, when it is first imported, and a failed attempt leaves the process unable to try another
+way (PyOpenGL keeps the platform it was loaded with). So each way is tried in a process of its own, which renders one
+real frame: half a second, once a process tree, since children inherit the variable that is then set. EGL comes first:
+it uses a GPU where there is one, and Mesa's llvmpipe gives the same pixels as OSMesa where there is none.
+"""
+
+import os
+import subprocess
+import sys
+from functools import cache
+from typing import Any
+
+from zk0.errors import RenderingError
+
+VARIABLE = "MUJOCO_GL"
+BACKENDS = ("egl", "osmesa")
+REMEDY = "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri    (or: apt-get install libosmesa6)"
+
+TRIAL_SECONDS = 60  # a cold disk takes 5 s to import MuJoCo; a driver that hangs never ends
+TRIAL = """
+import mujoco
+model = mujoco.MjModel.from_xml_string("<mujoco><worldbody><light/><geom size='1'/></worldbody></mujoco>")
+data = mujoco.MjData(model)
+mujoco.mj_forward(model, data)
+renderer = mujoco.Renderer(model, 8, 8)
+renderer.update_scene(data)
+if not renderer.render().any():
+    raise SystemExit("the frame is black")
+renderer.close()
+"""
+
+
+def prepare() -> str:
+    """Set MUJOCO_GL to a way that works, unless it is set already; return its value.
+
+    Raises:
+        RenderingError: neither EGL nor OSMesa renders a frame; or MuJoCo was imported before, without MUJOCO_GL.
+    """
+    if chosen := os.environ.get(VARIABLE):
+        return chosen  # the user's choice is not tried here, but explained where it fails: see `explained`
+    if "mujoco" in sys.modules:
+        raise RenderingError(
+            f"mujoco was imported before zk0 could choose how to render, and {VARIABLE} was not set",
+            remedy=f"export {VARIABLE}=egl",
+        )
+    os.environ[VARIABLE] = _working_backend()
+    return os.environ[VARIABLE]
+
+
+def explained(error: Exception) -> Exception:
+    """Return what to raise for an error met while building an environment.
+
+    A RenderingError if the chosen way of rendering is what does not work here, otherwise the error itself.
+    """
+    backend = os.environ.get(VARIABLE, "")
+    failure = _failure(backend)
+    if failure is None:
+        return error
+    return RenderingError(f"{VARIABLE}={backend} does not render here: {failure}", remedy=f"unset {VARIABLE}")
+
+
+@cache
+def _working_backend() -> str:
+    failures = {}
+    for backend in BACKENDS:
+        failure = _failure(backend)
+        if failure is None:
+            return backend
+        failures[backend] = failure
+    reasons = "; ".join(f"{backend}: {failure}" for backend, failure in failures.items())
+    raise RenderingError(f"MuJoCo finds no way to render without a screen ({reasons})", remedy=REMEDY)
+
+
+def _failure(backend: str) -> str | None:
+    """Say in one line why a frame can't be rendered this way, None if it can."""
+    environment: dict[str, Any] = {**os.environ, VARIABLE: backend}
+    environment.pop("PYOPENGL_PLATFORM", None)  # set by an earlier import of MuJoCo, it would rule the others out
+    try:
+        trial = subprocess.run(  # noqa: S603  our own program
+            [sys.executable, "-c", TRIAL],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=TRIAL_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no frame in {TRIAL_SECONDS} s"
+    if trial.returncode == 0:
+        return None
+    lines = trial.stderr.strip().splitlines()
+    return lines[-1] if lines else f"exit status {trial.returncode}"

@@ -1,0 +1,112 @@
+"""Let a policy drive the simulated robot and count how often it succeeds.
+
+The interval is Wilson's (1927), which stays within 0 and 1 and is honest for few episodes, unlike mean ± 2 sigma.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zk0.simulator.cameras import DEFAULT_IMAGE_SIZE
+from zk0.simulator.environment import Observation, Simulation
+from zk0.simulator.seeds import episode_seed
+from zk0.simulator.tasks import Task
+from zk0.simulator.units import JOINTS, Floats
+
+Policy = Callable[[Observation], Floats]
+"""Given what it sees, returns the next actions, (horizon, 6) in LeRobot's units."""
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """How a policy did on one task.
+
+    Args:
+        task: the task's name.
+        successes: episodes that met the task's condition at any step.
+        steps: control steps of each episode, those of the successes up to the success.
+        non_finite: episodes that ended as failed because an action was NaN or infinite.
+    """
+
+    task: str
+    successes: int
+    steps: tuple[int, ...]
+    non_finite: int
+
+    @property
+    def n(self) -> int:
+        """How many episodes were run."""
+        return len(self.steps)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % Wilson interval of the success rate, as fractions."""
+        from scipy.stats import binomtest
+
+        bounds = binomtest(self.successes, self.n).proportion_ci(CONFIDENCE, method="wilson")
+        return float(bounds.low), float(bounds.high)
+
+
+def rollout(
+    task: Task,
+    policy: Policy,
+    *,
+    episodes: int,
+    seed: int,
+    image_size: int = DEFAULT_IMAGE_SIZE,
+    execute: int = 5,
+    progress: Callable[[int, int], None] | None = None,
+) -> Rollouts:
+    """Run a policy in closed loop; none of the episodes begins like a recorded one.
+
+    Args:
+        task: what is to be done.
+        policy: asked for a chunk of actions again and again.
+        episodes: how many to run, at least 1.
+        seed: decides where things lie in each of them.
+        image_size: width and height of both cameras in pixels, as in training.
+        execute: how many actions of a chunk are done before the policy is asked again; all of a shorter chunk.
+        progress: called after each episode with how many are done and how many there will be.
+
+    Raises:
+        ValueError: the policy's answer is not (horizon, 6) with a horizon of at least 1.
+        DependencyMissingError: so101-nexus is not installed.
+        RenderingError: MuJoCo can't render on this machine.
+    """
+    if episodes < 1 or execute < 1:
+        raise ValueError(f"episodes and execute are at least 1, not {episodes} and {execute}")
+    successes, non_finite, steps = 0, 0, []
+    with Simulation(task, image_size=image_size) as simulation:
+        for index in range(episodes):
+            observation = simulation.reset(episode_seed(task.name, seed, index, "rollout"))
+            taken, finite = _episode(simulation, observation, policy, execute)
+            steps.append(taken)
+            successes += simulation.success
+            non_finite += not finite
+            if progress is not None:
+                progress(index + 1, episodes)
+    return Rollouts(task.name, successes, tuple(steps), non_finite)
+
+
+def _episode(simulation: Simulation, observation: Observation, policy: Policy, execute: int) -> tuple[int, bool]:
+    """Run one episode; return the steps taken and whether all actions were finite."""
+    taken = 0
+    while True:
+        for action in _chunk(policy(observation))[:execute]:
+            if not np.isfinite(action).all():
+                return taken, False
+            observation = simulation.step(action)
+            taken += 1
+            if simulation.success or taken == simulation.task.max_steps:
+                return taken, True
+
+
+def _chunk(actions: Floats) -> NDArray[np.float64]:
+    chunk = np.asarray(actions, dtype=np.float64)
+    if len(chunk) == 0 or chunk.shape[1:] != (len(JOINTS),):
+        raise ValueError(f"a policy returns (horizon, {len(JOINTS)}) actions with a horizon ≥ 1, not {chunk.shape}")
+    return chunk

@@ -1,0 +1,138 @@
+"""What the robots are asked to do: one task a client, deliberately unlike each other, and one that no client has.
+
+The clients are non-IID on purpose. They differ in the verb (lift, place, touch), in where on the table the object
+lies, and in its shape and colour; only robot, cameras and control rate are the same for all. The spawn regions are
+small (a disc half of 6 to 12 cm across), so that a policy of a few hundred thousand parameters learns something from
+a few demonstrations: a success here says nothing of the whole table.
+
+Coordinates are metres in the robot's frame: x forward from the shoulder, y to its left, z up.
+"""
+
+import math
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from zk0.errors import UnknownNameError
+
+Verb = Literal["lift", "place", "touch"]
+Shape = Literal["cube", "cylinder"]
+Colour = Literal["red", "orange", "yellow", "green", "blue", "purple", "black", "white"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One manipulation task of the SO-101.
+
+    Args:
+        name: kebab-case.
+        title: for people.
+        sentence: what the policy is told.
+        verb: decides the environment, what counts as success and how the expert solves it.
+        shape: of the object, 25 mm in every direction.
+        colour: of the object.
+        target: colour of the disc the object is placed on (10 cm across); None where there is none.
+        spawn_centre: (x, y) in metres; objects and discs appear on its far side (x greater than the centre's).
+        spawn_radii: nearest and farthest distance from that centre, in metres.
+        max_steps: control steps after which a rollout has failed, about twice what the expert needs.
+        control_period: seconds between two actions.
+    """
+
+    name: str
+    title: str
+    sentence: str
+    verb: Verb
+    shape: Shape
+    colour: Colour
+    target: Colour | None = None
+    spawn_centre: tuple[float, float]
+    spawn_radii: tuple[float, float]
+    max_steps: int
+    control_period: float = 0.1
+
+    @property
+    def rate(self) -> int:
+        """Control steps and video frames in a second."""
+        return math.floor(1 / self.control_period + 0.5)
+
+
+_TASKS = {
+    each.name: each
+    for each in (
+        Task(
+            name="lift-left",
+            title="Lift the red cylinder on the left",
+            sentence="Pick up the red cylinder.",
+            verb="lift",
+            shape="cylinder",  # looks the same from every side, so that the wrist need not turn: the easiest to learn
+            colour="red",
+            spawn_centre=(0.18, 0.07),
+            spawn_radii=(0.0, 0.03),
+            max_steps=60,
+        ),
+        Task(
+            name="lift-right",
+            title="Lift the blue cube on the right",
+            sentence="Pick up the blue cube.",
+            verb="lift",
+            shape="cube",
+            colour="blue",
+            spawn_centre=(0.18, -0.07),
+            spawn_radii=(0.0, 0.03),
+            max_steps=60,
+        ),
+        Task(
+            name="place-middle",
+            title="Place the orange cube on the green disc",
+            sentence="Put the orange cube on the green circle.",
+            verb="place",
+            shape="cube",
+            colour="orange",
+            target="green",
+            spawn_centre=(0.14, 0.0),
+            spawn_radii=(0.02, 0.06),
+            max_steps=100,
+        ),
+        Task(
+            name="touch-far",
+            title="Touch the purple cube far away",
+            sentence="Touch the purple cube.",
+            verb="touch",
+            shape="cube",
+            colour="purple",
+            spawn_centre=(0.23, 0.0),
+            spawn_radii=(0.0, 0.06),
+            max_steps=40,
+        ),
+        Task(
+            name="place-far",
+            title="Place the yellow cylinder on the blue disc far away",
+            sentence="Put the yellow cylinder on the blue circle.",
+            verb="place",
+            shape="cylinder",
+            colour="yellow",
+            target="blue",
+            spawn_centre=(0.20, 0.0),
+            spawn_radii=(0.02, 0.06),
+            max_steps=100,
+        ),
+    )
+}
+
+CLIENT_TASKS: tuple[str, ...] = ("lift-left", "lift-right", "place-middle", "touch-far")
+"""The tasks that clients hold data of, in the order in which clients get them."""
+
+UNSEEN_TASK: str = "place-far"
+"""A known verb with another object in another place: only evaluated, never recorded for a client."""
+
+
+def task(name: str) -> Task:
+    """Return the task of this name.
+
+    Raises:
+        UnknownNameError: there is none; the remedy lists the nearest names.
+    """
+    if name not in _TASKS:
+        near = get_close_matches(name, _TASKS, n=3, cutoff=0.4) or list(_TASKS)
+        raise UnknownNameError(f"there is no task named {name!r}", remedy=f"name one of: {', '.join(near)}")
+    return _TASKS[name]

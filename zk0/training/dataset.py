@@ -1,0 +1,207 @@
+"""Look at a LeRobot data set before anything is trained on it: its format, features, episodes and files.
+
+Nothing here imports LeRobot or torch, so a bad data set is refused within a second. The format is LeRobot's v3.0:
+`meta/info.json`, `meta/episodes/*/*.parquet`, `data/*/*.parquet`, `videos/<camera>/*/*.mp4`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zk0.errors import DatasetError
+from zk0.training.presets import FEATURE_NAMES
+
+MINIMUM_EPISODES = 2  # one to train on, one held out
+STATE, ACTION, IMAGES = "observation.state", "action", "observation.images."
+CONVERTER = "python -m lerobot.scripts.convert_dataset_v21_to_v30"
+
+
+@dataclass(frozen=True)
+class DatasetDescription:
+    """What a data set holds.
+
+    `cameras` maps a camera's name to (height, width) in pixels; `state_range` is (minimum, maximum) a joint in the
+    data set's own units; `digest` covers metadata, states, actions and the sizes of the videos.
+    """
+
+    root: Path
+    name: str
+    fps: float
+    robot_type: str | None
+    episodes: int
+    frames: int
+    tasks: tuple[str, ...]
+    cameras: dict[str, tuple[int, int]]
+    state_range: tuple[tuple[float, float], ...]
+    digest: str
+
+    def training_episodes(self, held_out: float) -> list[int]:
+        """Return the episodes to train on: all but the last `ceil(held_out * episodes)`."""
+        return list(range(self.episodes - self._held_out(held_out)))
+
+    def held_out_episodes(self, held_out: float) -> list[int]:
+        """Return the episodes no client trains on: at least one, at most all but one."""
+        return list(range(self.episodes - self._held_out(held_out), self.episodes))
+
+    def episode_statistics(self, features: Sequence[str], keys: Sequence[str]) -> list[dict[str, dict[str, Any]]]:
+        """Return the statistics recorded with each episode: one {feature: {key: list of floats}} an episode."""
+        columns = {f"stats/{feature}/{key}": (feature, key) for feature in features for key in keys}
+        found = []
+        for row in _read_tables(self.root, "meta/episodes", columns=list(columns)):
+            episode: dict[str, dict[str, Any]] = {feature: {} for feature in features}
+            for column, (feature, key) in columns.items():
+                episode[feature][key] = row[column]
+            found.append(episode)
+        return found
+
+    def _held_out(self, share: float) -> int:
+        return min(max(1, -int(-self.episodes * share // 1)), self.episodes - 1)
+
+
+def describe(root: Path, *, name: str | None = None, cameras: Sequence[str] | None = None) -> DatasetDescription:
+    """Read and check a data set's metadata.
+
+    Args:
+        root: its folder.
+        name: what to call it; the folder's name otherwise.
+        cameras: the cameras the policy needs; None takes whatever is there.
+
+    Raises:
+        DatasetError: it is not a complete LeRobot v3.0 data set of an SO-100/SO-101 arm with these cameras.
+    """
+    info = _read_info(root)
+    _check_features(root, info, cameras)
+    episodes = _read_tables(root, "meta/episodes")
+    _check_episodes(root, info, episodes)
+    _read_tables(root, "data", columns=["episode_index"])
+    found = {key: spec for key, spec in info["features"].items() if key.startswith(IMAGES)}
+    _check_videos(root, info, episodes, [key for key, spec in found.items() if spec["dtype"] == "video"])
+    statistics = _read_json(root / "meta" / "stats.json")
+    low, high = statistics[STATE]["min"], statistics[STATE]["max"]
+    return DatasetDescription(
+        root=root,
+        name=name or root.name,
+        fps=float(info["fps"]),
+        robot_type=info.get("robot_type"),
+        episodes=len(episodes),
+        frames=int(info["total_frames"]),
+        tasks=tuple(sorted({task for row in episodes for task in row["tasks"]})),
+        cameras={key.removeprefix(IMAGES): (spec["shape"][0], spec["shape"][1]) for key, spec in found.items()},
+        state_range=tuple(zip(map(float, low), map(float, high), strict=True)),
+        digest=_digest(root),
+    )
+
+
+def _read_info(root: Path) -> dict[str, Any]:
+    if not root.is_dir():
+        raise DatasetError(f"there is no data set at {root}", remedy="give the folder that holds meta/info.json")
+    if not (root / "meta" / "info.json").is_file():
+        raise DatasetError(f"{root} is not a LeRobot data set: it has no meta/info.json")
+    info = _read_json(root / "meta" / "info.json")
+    version = str(info.get("codebase_version", "unknown"))
+    if not version.startswith("v3."):
+        raise DatasetError(
+            f"{root} is a LeRobot {version} data set; zk0 reads v3.0",
+            remedy=f"{CONVERTER} --repo-id={root.name} --root={root}",
+        )
+    return info
+
+
+def _check_features(root: Path, info: dict[str, Any], cameras: Sequence[str] | None) -> None:
+    features = info["features"]
+    for key in (STATE, ACTION):
+        names = tuple(features.get(key, {}).get("names") or ())
+        if names != FEATURE_NAMES:
+            shown = ", ".join(map(str, names)) or "nothing"
+            raise DatasetError(
+                f"{root}: {key} holds {shown}; an SO-100/SO-101 arm has {', '.join(FEATURE_NAMES)}",
+                remedy="record with LeRobot's so101_follower, or rename the features with lerobot-edit-dataset",
+            )
+    own = [key.removeprefix(IMAGES) for key in features if key.startswith(IMAGES)]
+    missing = [camera for camera in cameras or () if camera not in own]
+    if missing or not own:
+        raise DatasetError(
+            f"{root}: camera {', '.join(missing) or 'any'} is missing; it has {', '.join(own) or 'none'}",
+            remedy="name cameras that every data set has, e.g. -i cameras=" + (",".join(own) or "wrist"),
+        )
+
+
+def _check_episodes(root: Path, info: dict[str, Any], episodes: list[dict[str, Any]]) -> None:
+    if len(episodes) < MINIMUM_EPISODES:
+        raise DatasetError(
+            f"{root} has {len(episodes)} episodes; zk0 needs {MINIMUM_EPISODES}, one of them to hold out",
+            remedy="record more episodes",
+        )
+    if len(episodes) != int(info["total_episodes"]):
+        raise DatasetError(
+            f"{root}: meta/info.json counts {info['total_episodes']} episodes and meta/episodes lists {len(episodes)}",
+            remedy="the recording was not finalized: call dataset.finalize(), or record again",
+        )
+
+
+def _check_videos(root: Path, info: dict[str, Any], episodes: list[dict[str, Any]], keys: Iterable[str]) -> None:
+    expected = {
+        root
+        / info["video_path"].format(
+            video_key=key,
+            chunk_index=row[f"videos/{key}/chunk_index"],
+            file_index=row[f"videos/{key}/file_index"],
+        )
+        for key in keys
+        for row in episodes
+    }
+    missing = sorted(str(path.relative_to(root)) for path in expected if not path.is_file() or not path.stat().st_size)
+    if missing:
+        raise DatasetError(
+            f"{root}: {len(missing)} of {len(expected)} video files are missing or empty, e.g. {missing[0]}",
+            remedy="fetch the data set with its videos (git lfs pull, or hf download --repo-type dataset)",
+        )
+
+
+def _read_tables(root: Path, below: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
+    """Read all Parquet files below a folder; a file whose recorder was killed has no footer."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    paths = sorted((root / below).glob("*/*.parquet"))
+    if not paths:
+        raise DatasetError(f"{root} has no {below}/*/*.parquet", remedy="fetch the whole data set")
+    rows: list[dict[str, Any]] = []
+    for path in paths:
+        try:
+            with pq.ParquetFile(path) as table:
+                names = [name for name in table.schema_arrow.names if not name.startswith("stats/")]
+                rows += table.read(columns=columns or names).to_pylist()
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DatasetError(
+                f"{path} can't be read: {str(error).splitlines()[0]}",
+                remedy="a file without its footer was not finalized: call dataset.finalize(), or record again",
+            ) from error
+    return rows
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} can't be read: {error}", remedy="fetch the data set again") from error
+    if not isinstance(content, dict):
+        raise DatasetError(f"{path} does not hold a JSON object", remedy="fetch the data set again")
+    return content
+
+
+def _digest(root: Path) -> str:
+    total = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        if not path.is_file() or path.name.startswith("."):
+            continue
+        total.update(path.relative_to(root).as_posix().encode())
+        if path.suffix == ".mp4":
+            # Gigabytes of video: their sizes suffice beside the digest of states, actions and timestamps.
+            total.update(str(path.stat().st_size).encode())
+        else:
+            total.update(path.read_bytes())
+    return total.hexdigest()[:16]

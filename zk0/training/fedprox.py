@@ -1,0 +1,58 @@
+"""FedProx's proximal term, in the gradient.
+
+Li et al., "Federated Optimization in Heterogeneous Networks" (2020), equation 2: a client minimises
+F(w) + mu/2 * ||w - w_round||^2 over the tensors it trains. The gradient of the second part is mu * (w - w_round). It
+is added in closed form after the backward pass and before clipping and the optimizer step. A term computed after the
+step changes nothing but the logged loss; `docs/fedprox.md` tells how that was once taken for an explosion.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ProximalTerm:
+    """The term of one client and one round.
+
+    Args:
+        parameters: the trained tensors, whose values now are the round's reference.
+        mu: the strength, dimensionless, at least 0. With 0 no gradient is touched: FedAvg to the last bit.
+    """
+
+    parameters: Sequence[Tensor]
+    mu: float
+    reference: list[Tensor] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Own storage: an alias of the parameters would move with them, and the term would be zero for ever.
+        object.__setattr__(self, "reference", [value.detach().clone() for value in self.parameters])
+
+    @torch.no_grad()
+    def add_gradient(self) -> None:
+        """Add mu * (w - w_round) to the gradients in place; exactly zero where w is still w_round."""
+        if self.mu == 0:
+            return
+        # A tensor without a gradient has not moved, and would not be moved by a zero either.
+        moved = [
+            (value, origin) for value, origin in zip(self.parameters, self.reference, strict=True) if value.grad is not None
+        ]
+        if not moved:
+            return
+        values, origins = (list(side) for side in zip(*moved, strict=True))
+        # Subtracting first keeps the small difference exact; mu * w - mu * w_round would round it away.
+        differences = torch._foreach_sub(values, origins)
+        torch._foreach_add_([value.grad for value in values], differences, alpha=self.mu)
+
+    @torch.no_grad()
+    def drift(self) -> float:
+        """Return ||w - w_round||, the L2 distance from the round's start."""
+        differences = torch._foreach_sub(list(self.parameters), self.reference)
+        norms = torch.stack(torch._foreach_norm(differences))
+        return float(norms.double().square().sum().sqrt())
+
+    def value(self, drift: float) -> float:
+        """Return mu/2 * drift^2."""
+        return self.mu / 2 * drift**2

@@ -1,0 +1,222 @@
+"""Local training: one client, one round, LeRobot's update with FedProx's gradient in it.
+
+The order of a step is that of LeRobot's own loop (forward, backward, clip, step, zero the gradients) with the
+proximal gradient added between backward and clipping. The learning rate follows LeRobot's cosine schedule over all
+rounds together: a schedule restarted each round would never leave its warm-up.
+"""
+
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+from lerobot.optim.schedulers import CosineDecayWithWarmupSchedulerConfig
+from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+from torch import Tensor, nn
+
+from zk0.errors import TrainingError
+from zk0.ledger import Faults, Resources
+from zk0.training.fedprox import ProximalTerm
+from zk0.training.frames import Batch
+from zk0.training.parameters import norms_by_module, trainable_parameters
+from zk0.training.policy import Processors
+from zk0.training.seeds import seeded
+
+TOLERATED_FAULTS = 0.1  # share of a round's steps that may give no update before the round is given up
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What one client's round is trained with.
+
+    `first_step` and `total_steps` place the round in the schedule that spans all rounds; `measure_every` is how often
+    drift and proximal term are measured, the first and the last step always being among them.
+    """
+
+    learning_rate: float
+    final_learning_rate: float
+    warmup_steps: int
+    first_step: int
+    total_steps: int
+    clip_norm: float
+    weight_decay: float
+    proximal_mu: float
+    measure_every: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class TrainingComponents:
+    """What a step needs: the policy and its pipelines, the optimizer, the schedule and the proximal term."""
+
+    policy: SmolVLAPolicy
+    processors: Processors
+    parameters: dict[str, nn.Parameter]
+    optimizer: torch.optim.Optimizer
+    learning_rate: Callable[[int], float]
+    proximal: ProximalTerm
+    settings: TrainingSettings
+
+
+@dataclass(frozen=True)
+class StepMeasurement:
+    """The numbers of one step; None where they were not measured, or not finite (then the weights stay as they were)."""
+
+    learning_rate: float
+    policy_loss: float | None
+    gradient_norm: float | None
+    drift: float | None = None
+    proximal_loss: float | None = None
+    proximal_ratio: float | None = None
+
+    @property
+    def total_loss(self) -> float | None:
+        """The objective: policy loss plus proximal loss."""
+        if self.policy_loss is None or self.proximal_loss is None:
+            return None
+        return self.policy_loss + self.proximal_loss
+
+
+@dataclass
+class LocalTraining:
+    """A round's steps in order, what went wrong, how far each module moved, and what it cost."""
+
+    steps: list[StepMeasurement] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
+    update_norm: dict[str, float] = field(default_factory=dict)
+    resources: Resources = field(default_factory=Resources)
+
+
+def setup_training_components(
+    policy: SmolVLAPolicy, processors: Processors, settings: TrainingSettings
+) -> TrainingComponents:
+    """Build optimizer, schedule and proximal term; the policy's weights now are the round's reference."""
+    parameters = trainable_parameters(policy)
+    preset = policy.config.get_optimizer_preset()
+    preset.lr, preset.weight_decay = settings.learning_rate, settings.weight_decay
+    # All parameters, in the policy's own order, as LeRobot does: frozen ones have no gradient and are passed over.
+    optimizer = preset.build(policy.get_optim_params())
+    schedule = CosineDecayWithWarmupSchedulerConfig(
+        num_warmup_steps=settings.warmup_steps,
+        num_decay_steps=settings.total_steps,
+        peak_lr=settings.learning_rate,
+        decay_lr=settings.final_learning_rate,
+    ).build(optimizer, settings.total_steps)
+    factor = schedule.lr_lambdas[0]
+    proximal = ProximalTerm(list(parameters.values()), settings.proximal_mu)
+    return TrainingComponents(
+        policy=policy,
+        processors=processors,
+        parameters=parameters,
+        optimizer=optimizer,
+        learning_rate=lambda step: settings.learning_rate * factor(step),
+        proximal=proximal,
+        settings=settings,
+    )
+
+
+def run_training_step(
+    components: TrainingComponents, batch: dict[str, object], *, step: int, measure: bool
+) -> StepMeasurement:
+    """Train on one batch.
+
+    Args:
+        components: from `setup_training_components`.
+        batch: frames as `Frames.batches` gives them.
+        step: the step's number among those of all rounds.
+        measure: whether to measure drift and proximal term.
+    """
+    rate = components.learning_rate(step)
+    for group in components.optimizer.param_groups:
+        group["lr"] = rate
+    loss, _ = components.policy.forward(components.processors.before(batch))
+    policy_loss = loss.item()
+    if not math.isfinite(policy_loss):
+        return StepMeasurement(rate, None, None)
+    loss.backward()
+    measured = _measure_proximal(components) if measure else (None, None, None)
+    components.proximal.add_gradient()
+    clipped = nn.utils.clip_grad_norm_(components.policy.parameters(), components.settings.clip_norm)
+    norm = float(clipped)
+    if math.isfinite(norm):
+        components.optimizer.step()
+    components.optimizer.zero_grad()
+    return StepMeasurement(rate, policy_loss, norm if math.isfinite(norm) else None, *measured)
+
+
+def run_training_loop(
+    components: TrainingComponents,
+    batches: Iterable[Batch],
+    *,
+    steps: int,
+    purpose: tuple[object, ...],
+    progress: Callable[[int], None] = lambda _: None,
+) -> LocalTraining:
+    """Train one round.
+
+    Args:
+        components: from `setup_training_components`.
+        batches: one for each step.
+        steps: how many there are.
+        purpose: with the settings' seed, decides the noise and the times of the flow-matching loss.
+        progress: called with the number of steps done.
+
+    Raises:
+        TrainingError: more than a tenth of the steps gave no update.
+    """
+    started = time.monotonic()
+    result = LocalTraining()
+    settings = components.settings
+    components.policy.train()
+    undecodable = empty = non_finite = 0
+    with seeded(settings.seed, "training", *purpose):
+        for number, batch in enumerate(batches):
+            undecodable += batch.undecodable
+            if not batch.data:
+                empty += 1
+                continue
+            measure = number % settings.measure_every == 0 or number == steps - 1
+            found = run_training_step(components, batch.data, step=settings.first_step + number, measure=measure)
+            result.steps.append(found)
+            non_finite += found.gradient_norm is None
+            _refuse_too_many_faults(empty, non_finite, steps)
+            progress(number + 1)
+    _refuse_too_many_faults(empty, non_finite, steps)
+    result.faults = Faults(undecodable_frames=undecodable, non_finite_losses=non_finite, empty_batches=empty)
+    result.update_norm = norms_by_module(_changes(components))
+    result.resources = Resources(seconds=time.monotonic() - started, peak_memory=peak_memory())
+    return result
+
+
+def peak_memory() -> int:
+    """Return the highest resident memory of this process so far, in bytes."""
+    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return highest if sys.platform == "darwin" else highest * 1024  # Linux counts kibibytes
+
+
+def _measure_proximal(components: TrainingComponents) -> tuple[float, float, float | None]:
+    """Return drift, proximal loss and mu * drift / ||gradient of the loss||, before the gradient is added."""
+    proximal = components.proximal
+    drift = proximal.drift()
+    gradients = [value.grad for value in components.parameters.values() if value.grad is not None]
+    norm = float(torch.stack(torch._foreach_norm(gradients)).double().square().sum().sqrt())
+    return drift, proximal.value(drift), proximal.mu * drift / norm if norm > 0 else None
+
+
+def _changes(components: TrainingComponents) -> Iterable[tuple[str, Tensor]]:
+    origins = components.proximal.reference
+    for (name, value), origin in zip(components.parameters.items(), origins, strict=True):
+        yield name, value.detach() - origin
+
+
+def _refuse_too_many_faults(empty: int, non_finite: int, steps: int) -> None:
+    if empty + non_finite > TOLERATED_FAULTS * steps:
+        raise TrainingError(
+            f"{non_finite} of {steps} steps had a loss or gradient that is not finite and {empty} had no frame",
+            remedy="lower learning-rate, or look for wild values in the data set"
+            if non_finite
+            else "record or fetch the data set again",
+        )

@@ -1,0 +1,44 @@
+"""Normalisation statistics: of one client's training episodes, and of all clients together.
+
+Each client's own mean and standard deviation would put the same joint angle at different places for different
+clients, and averaging their weights would average apples and pears. So the server merges the clients' statistics
+before the first round and all use the result. Held-out episodes are left out: an evaluation must not know them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from lerobot.datasets.compute_stats import aggregate_stats
+
+from zk0.receipts import canonical_digest
+from zk0.training.dataset import ACTION, STATE, DatasetDescription
+
+type FeatureStatistics = dict[str, dict[str, np.ndarray]]
+
+KEYS = ("min", "max", "mean", "std", "count")
+
+
+def training_statistics(dataset: DatasetDescription, episodes: Sequence[int]) -> FeatureStatistics:
+    """Return min, max, mean, std (6,) and count (1,) of state and action over these episodes."""
+    rows = dataset.episode_statistics((STATE, ACTION), KEYS)
+    return merged_statistics([rows[episode] for episode in episodes])
+
+
+def merged_statistics(found: Sequence[Mapping[str, Mapping[str, Any]]]) -> FeatureStatistics:
+    """Merge statistics as LeRobot merges those of data sets: exact for mean, standard deviation and extremes."""
+    arrays = [
+        {name: {key: np.asarray(values[key], dtype=np.float64) for key in KEYS} for name, values in one.items()}
+        for one in found
+    ]
+    return aggregate_stats(arrays)
+
+
+def to_plain(statistics: FeatureStatistics) -> dict[str, dict[str, list[float]]]:
+    """Return statistics as lists, for a message or a file."""
+    return {name: {key: np.ravel(values[key]).tolist() for key in KEYS} for name, values in statistics.items()}
+
+
+def statistics_digest(statistics: FeatureStatistics) -> str:
+    """Return a digest by which two sides can tell that they normalise alike."""
+    return canonical_digest(to_plain(statistics))[:32]

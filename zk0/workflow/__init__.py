@@ -1,0 +1,1 @@
+"""A workflow file and its execution: spec → plan → engine → receipts. It knows nothing of robots."""

@@ -1,0 +1,80 @@
+"""Run a program as a step: an argv list, no shell, its output in a log, ended in time and with all its children."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zk0.errors import CommandError, DependencyMissingError, SpecError
+from zk0.workflow.actions import Outputs
+
+GRACE = 5.0  # seconds between asking a program to end and ending it
+
+
+class CommandOutputs(Outputs):
+    """What a step that runs a program gives: its exit status and all it printed."""
+
+    exit_status: int
+    log: Path
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program with its arguments, the directory and environment it runs in, and its time limit in seconds."""
+
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    timeout: float | None = None
+
+
+def start(command: Command, log: Path) -> int:
+    """Run a program to its end, its output going to a log file, and return its exit status.
+
+    Raises:
+        DependencyMissingError: there is no such program.
+        SpecError: the system refuses to start it as written.
+        CommandError: it did not end in time; it was ended, with what it had started.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        try:
+            process = subprocess.Popen(  # noqa: S603  an argv list that the workflow's author wrote, without a shell
+                command.argv,
+                cwd=command.cwd,
+                env={**os.environ, **command.env},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            if not command.cwd.is_dir():
+                raise SpecError(f"there is no directory {command.cwd}", remedy="correct the step's cwd") from error
+            raise DependencyMissingError(
+                f"there is no program {command.argv[0]!r}", remedy="install it, or correct the step's first argument"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise SpecError(f"{command.argv[0]!r} can't be started: {error}") from error
+        try:
+            return process.wait(command.timeout)
+        except subprocess.TimeoutExpired as error:
+            raise CommandError(
+                f"{command.argv[0]} did not end within {command.timeout:g} s", remedy=f"see {log}, or raise the timeout"
+            ) from error
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a program that still runs, and its children: they are one session, hence one process group."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,224 @@
+"""All that an engine can do to the world, in one object that is handed to it.
+
+`LiveEffects` does it. `DryEffects` is the same engine's other hands, which can do nothing: they hold no process, no
+file and no action, so a dry run is harmless by construction and not by care.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+from zk0.checks import Check
+from zk0.project import GitState, Project, package_versions
+from zk0.verdicts import Finding
+from zk0.workflow.actions import Action, Context, Inputs, Outputs
+from zk0.workflow.commands import Command, start
+from zk0.workflow.events import JournalEvent
+from zk0.workflow.journal import Journal, unwritable
+from zk0.workflow.plan import Plan
+from zk0.workflow.run import RunDirectory, run_id
+
+
+class Effects(Protocol):
+    """What an engine asks of the world."""
+
+    @property
+    def rehearsing(self) -> bool:
+        """Whether nothing can be done, so that the engine only tells what it would do."""
+
+    def now(self) -> datetime:
+        """Return the time, with its zone."""
+
+    def code(self) -> GitState:
+        """Return what git says of the project."""
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of the packages that decide a result."""
+
+    def preflight(self, inputs: Inputs) -> None:
+        """Let an action's inputs look at the world before the run begins."""
+
+    def open_run(self, plan: Plan, source: str) -> RunDirectory:
+        """Make the directory of a new run, with the workflow file and the inputs in it."""
+
+    def append(self, run: RunDirectory, event: JournalEvent) -> None:
+        """Record an event for good."""
+
+    def call(self, action: Action, inputs: Inputs, context: Context, log: Path) -> Outputs:
+        """Perform an action; what it prints goes into the log."""
+
+    def start(self, command: Command, log: Path) -> int:
+        """Run a program and return its exit status; what it prints goes into the log."""
+
+    def judge(self, check: Check, outputs: Outputs, options: Mapping[str, Any]) -> list[Finding]:
+        """Let a check judge what a step gave."""
+
+    def note(self, log: Path, text: str) -> None:
+        """Append a text to a log."""
+
+
+class LiveEffects:
+    """The real world, seen from a project."""
+
+    rehearsing = False
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+        return datetime.now(UTC)
+
+    def code(self) -> GitState:
+        """Return what git says of the project."""
+        return self.project.git_state()
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of the packages that decide a result."""
+        return package_versions()
+
+    def preflight(self, inputs: Inputs) -> None:
+        """Let an action's inputs look at the world before the run begins."""
+        inputs.preflight(self.project)
+
+    def open_run(self, plan: Plan, source: str) -> RunDirectory:
+        """Make the directory of a new run.
+
+        Raises:
+            StorageError: it can't be made.
+        """
+        runs = self.project.runs_dir
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+            _ignore(self.project.state_dir)
+            run = self._new(runs, plan.spec.name)
+            run.spec.write_text(source, encoding="utf-8")
+            run.inputs.write_text(json.dumps(plan.inputs_as_json(), indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise unwritable(runs, error) from error
+        return run
+
+    def append(self, run: RunDirectory, event: JournalEvent) -> None:
+        """Write an event to the run's journal, through to the disk."""
+        Journal(run.journal).append(event)
+
+    def call(self, action: Action, inputs: Inputs, context: Context, log: Path) -> Outputs:
+        """Perform an action in this process."""
+        context.directory.mkdir(parents=True, exist_ok=True)
+        with captured(log):
+            return action.function(inputs, context)
+
+    def start(self, command: Command, log: Path) -> int:
+        """Run a program."""
+        return start(command, log)
+
+    def judge(self, check: Check, outputs: Outputs, options: Mapping[str, Any]) -> list[Finding]:
+        """Let a check judge."""
+        return check.run(outputs, options)
+
+    def note(self, log: Path, text: str) -> None:
+        """Append a text to a log.
+
+        Raises:
+            StorageError: it can't be written.
+        """
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("a", encoding="utf-8") as stream:
+                stream.write(text)
+        except OSError as error:
+            raise unwritable(log, error) from error
+
+    def _new(self, runs: Path, workflow: str) -> RunDirectory:
+        while True:
+            path = runs / run_id(workflow, self.now())
+            try:
+                path.mkdir()
+            except FileExistsError:  # another run began within the same 15 µs: take the next
+                continue
+            return RunDirectory(path)
+
+
+class DryEffects:
+    """No world at all: the time and the paths are real, everything else is refused."""
+
+    rehearsing = True
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+        return datetime.now(UTC)
+
+    def code(self) -> GitState:
+        """Say nothing of the code: asking git would start a process."""
+        return GitState()
+
+    def versions(self) -> dict[str, str]:
+        """Say nothing of the packages."""
+        return {}
+
+    def preflight(self, inputs: Inputs) -> None:
+        """Leave the world alone."""
+
+    def open_run(self, plan: Plan, source: str) -> RunDirectory:  # noqa: ARG002  the shape is the protocol's
+        """Name a directory without making it."""
+        return RunDirectory(self.project.runs_dir / "dry-run")
+
+    def append(self, run: RunDirectory, event: JournalEvent) -> None:
+        """Record nothing."""
+
+    def call(self, action: Action, inputs: Inputs, context: Context, log: Path) -> Outputs:  # noqa: ARG002
+        """Refuse to act."""
+        raise AssertionError(f"a dry run was asked to perform {action.name}")
+
+    def start(self, command: Command, log: Path) -> int:  # noqa: ARG002
+        """Refuse to start a process."""
+        raise AssertionError(f"a dry run was asked to start {command.argv[0]}")
+
+    def judge(self, check: Check, outputs: Outputs, options: Mapping[str, Any]) -> list[Finding]:  # noqa: ARG002
+        """Refuse to judge."""
+        raise AssertionError(f"a dry run was asked to judge by {check.id}")
+
+    def note(self, log: Path, text: str) -> None:
+        """Write nothing."""
+
+
+@contextmanager
+def captured(log: Path) -> Iterator[None]:
+    """Send all that this process prints meanwhile, from Python or from a C library, to a log.
+
+    The terminal belongs to progress and results: stdout is data, and libraries print what they like.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    streams = (sys.stdout, sys.stderr)
+    saved = [os.dup(descriptor) for descriptor in (1, 2)]
+    try:
+        with log.open("ab") as stream:
+            _flush(*streams)
+            for descriptor in (1, 2):
+                os.dup2(stream.fileno(), descriptor)
+        yield
+    finally:
+        _flush(*streams)
+        for descriptor, original in zip((1, 2), saved, strict=True):
+            os.dup2(original, descriptor)
+            os.close(original)
+
+
+def _flush(*streams: TextIO) -> None:
+    for stream in streams:
+        stream.flush()
+
+
+def _ignore(state: Path) -> None:
+    """Keep git from seeing runs, so that a run does not make the tree it ran on look changed."""
+    ignore = state / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")

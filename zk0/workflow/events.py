@@ -1,0 +1,132 @@
+"""What the engine says while it runs; receipts, checklists, memory, reports and progress listen.
+
+The same events, but for `StepProgressed` and `StepPlanned`, are the lines of a run's journal: it tells all that
+subscribers were told, and whoever missed it can be told again. A field added later has a default, so that old
+journals stay readable.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from zk0.errors import ExitStatus
+from zk0.project import GitState
+from zk0.receipts import Receipt
+from zk0.verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run's directory exists and its plan is fixed."""
+
+    run: str
+    workflow: str
+    directory: Path
+    steps: tuple[str, ...]
+    at: datetime
+    title: str = ""
+    seed: int = 0
+    inputs: dict[str, Any] = field(default_factory=dict)
+    code: GitState = field(default_factory=GitState)
+    environment: dict[str, str] = field(default_factory=dict)
+    kind: Literal["run-started"] = "run-started"
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    """A step begins, or begins again."""
+
+    run: str
+    step: str
+    title: str
+    attempt: int
+    at: datetime
+    kind: Literal["step-started"] = "step-started"
+
+
+@dataclass(frozen=True)
+class StepProgressed:
+    """A step tells how far it is: `done` of `total` units."""
+
+    run: str
+    step: str
+    done: int
+    total: int
+    note: str
+
+
+@dataclass(frozen=True)
+class StepPlanned:
+    """A dry run came to a step; `plan` is what it would do, as far as that is known."""
+
+    run: str
+    step: str
+    title: str
+    plan: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StepRetried:
+    """An attempt of a step ended with a verdict after which the step is tried again."""
+
+    run: str
+    step: str
+    attempt: int
+    verdict: Verdict
+    reason: str
+    at: datetime
+    kind: Literal["step-retried"] = "step-retried"
+
+
+@dataclass(frozen=True)
+class StepSkipped:
+    """A step's `when` is false (`not-applicable`), or an earlier step stopped the run (`not-available`)."""
+
+    run: str
+    step: str
+    title: str
+    reason: str
+    at: datetime
+    verdict: Verdict = Verdict.not_applicable
+    kind: Literal["step-skipped"] = "step-skipped"
+
+
+@dataclass(frozen=True)
+class StepFinished:
+    """A step ended, well or not; the receipt tells all about it.
+
+    `exit_status` is what the process would end with if this step were all, `proposals` name the workflows that repair
+    what was found.
+    """
+
+    receipt: Receipt
+    exit_status: ExitStatus = ExitStatus.done
+    proposals: tuple[str, ...] = ()
+    kind: Literal["step-finished"] = "step-finished"
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """The run is over."""
+
+    run: str
+    workflow: str
+    directory: Path
+    verdict: Verdict
+    exit_status: ExitStatus
+    proposals: tuple[str, ...]
+    at: datetime
+    kind: Literal["run-finished"] = "run-finished"
+
+
+type JournalEvent = Annotated[
+    RunStarted | StepStarted | StepRetried | StepSkipped | StepFinished | RunFinished, Field(discriminator="kind")
+]
+type Event = (
+    RunStarted | StepPlanned | StepStarted | StepProgressed | StepRetried | StepSkipped | StepFinished | RunFinished
+)
+type Subscriber = Callable[[Event], None]

@@ -1,0 +1,81 @@
+"""The journal of a run: one event a line, appended and flushed to the disk before anything goes on.
+
+A process can be killed at any instant, so the last line may be torn: it tells of nothing that was promised to be
+recorded, and reading leaves it out. A line that can't be read anywhere else means the file was damaged.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from zk0.errors import JournalError, StorageError
+from zk0.workflow.events import JournalEvent
+
+EVENT: TypeAdapter[JournalEvent] = TypeAdapter(JournalEvent)
+
+
+class Journal:
+    """Appends to one run's journal.
+
+    Args:
+        path: the file; its directory exists.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, event: JournalEvent) -> None:
+        """Write one event; when this returns, it is on the disk.
+
+        Raises:
+            StorageError: it could not be written; what was recorded before is untouched.
+        """
+        line = EVENT.dump_json(event) + b"\n"
+        try:
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                _write_all(descriptor, line)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> StorageError:
+    """Return the error that says why a file or directory of a run could not be written."""
+    reason = error.strerror or str(error)
+    return StorageError(f"{path} can't be written: {reason}", remedy=f"make room or make {path.parent} writable")
+
+
+def read_events(path: Path) -> list[JournalEvent]:
+    """Return the events of a journal, without a torn last line; none where there is no file yet.
+
+    Raises:
+        JournalError: the file can't be read, or a line before the last one is not an event.
+    """
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise JournalError(f"{path} can't be read: {error.strerror}") from error
+    if lines and not lines[-1].endswith(b"\n"):
+        lines.pop()
+    return list(_parsed(lines, path))
+
+
+def _parsed(lines: Iterable[bytes], path: Path) -> Iterator[JournalEvent]:
+    for number, line in enumerate(lines, 1):
+        try:
+            yield EVENT.validate_json(line)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise JournalError(f"{path}:{number}: not an event of a run: {reason}") from error
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]

@@ -1,0 +1,197 @@
+"""Read a workflow file: text → positions → models, and every problem at once, with file, line and column.
+
+workflows/train.yaml:12:5: federate: unknown key "whith"; did you mean "with"?
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from zk0.errors import SpecError, UnknownNameError
+from zk0.project import Project
+from zk0.workflow.document import Document, read_document
+from zk0.workflow.fitting import Flaw, field_names, flaw_of, nearest
+from zk0.workflow.spec import KINDS, InputSpec, Issue, OnFail, Part, Retry, Step, WorkflowSpec, step_kind
+from zk0.workflow.validation import Draft, DraftStep, flaws
+
+SUFFIX = ".yaml"
+INPUT: TypeAdapter[InputSpec] = TypeAdapter(InputSpec)
+STEP: TypeAdapter[Step] = TypeAdapter(Step)
+_STEP_KEYS = frozenset().union(*map(field_names, KINDS.values()))
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong in a workflow file."""
+
+    file: str
+    line: int
+    column: int
+    rule: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A workflow with the file it stands in."""
+
+    spec: WorkflowSpec
+    path: Path
+    text: str
+
+
+def workflow_files(project: Project) -> dict[str, Path]:
+    """Return the workflows by name; the project's own stand before those that come with zk0."""
+    found: dict[str, Path] = {}
+    for directory in project.resources("workflows"):
+        for path in sorted(directory.glob(f"*{SUFFIX}")):
+            found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def load(project: Project, name: str) -> Loaded:
+    """Load a workflow by its name, or by the path of its file.
+
+    Raises:
+        UnknownNameError: there is no such workflow.
+        SpecError: its file is not valid; the message has one line for each problem.
+    """
+    if name.endswith(SUFFIX):
+        path = Path(name)
+    else:
+        files = workflow_files(project)
+        if name not in files:
+            raise UnknownNameError(f'there is no workflow "{name}"{nearest(name, files)}', remedy="zk0 workflows list")
+        path = files[name]
+    loaded, problems = examine(path, shown=_shown(path, project.root))
+    if loaded is None:
+        raise SpecError("\n".join(map(str, problems)), remedy=f"correct {_shown(path, project.root)}")
+    return loaded
+
+
+def examine(path: Path, *, shown: str = "") -> tuple[Loaded | None, list[Problem]]:
+    """Return the workflow of a file, or None with all that is wrong with it.
+
+    Raises:
+        UnknownNameError: there is no such file.
+    """
+    shown = shown or str(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        return None, [Problem(shown, 1, 1, "yaml-syntax", f"not UTF-8 text: {error.reason} at byte {error.start}")]
+    except OSError as error:
+        raise UnknownNameError(f"{shown} can't be read: {error.strerror}", remedy="zk0 workflows list") from error
+    spec, problems = parse_workflow(text, file=shown)
+    if spec and spec.name != path.stem:
+        problems = [
+            Problem(shown, 1, 1, "wrong-name", f'the name "{spec.name}" is not the one of its file, "{path.stem}"')
+        ]
+    return (Loaded(spec, path, text) if spec and not problems else None), problems
+
+
+def parse_workflow(text: str, *, file: str = "workflow") -> tuple[WorkflowSpec | None, list[Problem]]:
+    """Return the workflow of a text, or None with all that is wrong with it, in the order of the lines."""
+    document = read_document(text)
+    problems = {Problem(file, at.line, at.column, rule, message) for at, rule, message in document.problems}
+    if document.data is None and problems:
+        return None, sorted(problems)
+    spec, found = _shaped(document.data)
+    found += flaws(_draft(document.data))
+    problems |= {_located(flaw, document, file) for flaw in found}
+    return (None if problems else spec), sorted(problems)
+
+
+def _located(flaw: Flaw, document: Document, file: str) -> Problem:
+    at = document.position(flaw.path, key=flaw.key)
+    return Problem(file, at.line, at.column, flaw.rule, flaw.message)
+
+
+def _shaped(data: object) -> tuple[WorkflowSpec | None, list[Flaw]]:
+    if not isinstance(data, dict):
+        return None, [Flaw((), "bad-value", "a workflow is a mapping: name, title, purpose, steps")]
+    try:
+        return WorkflowSpec.model_validate(data), []
+    except ValidationError as error:
+        return None, [_shape_flaw(detail) for detail in error.errors(include_url=False)]
+
+
+def _shape_flaw(detail: ErrorDetails) -> Flaw:
+    loc = detail["loc"]
+    model = _model_at(loc[:-1])
+    kind = loc[2] if loc[:1] == ("steps",) and loc[2:3] and loc[2] in KINDS else None
+    # pydantic puts the kind of a step, and the word [key] for a bad key, into the path; the file has no such levels.
+    place = loc if kind is None else (*loc[:2], *loc[3:])
+    if place[-1:] == ("[key]",):
+        return replace(flaw_of({**detail, "loc": place[:-1]}, ()), key=True)
+    flaw = flaw_of({**detail, "loc": place}, field_names(model) if model else ())
+    if flaw.rule == "unknown-key" and kind and model is KINDS[str(kind)] and place[-1] in _STEP_KEYS:
+        return replace(flaw, rule="misplaced-key", message=f'the key "{place[-1]}" does not go with "{kind}"')
+    return flaw
+
+
+def _model_at(path: tuple[str | int, ...]) -> type[Part] | None:
+    match path:
+        case ():
+            return WorkflowSpec
+        case ("inputs", _):
+            return InputSpec
+        case ("steps", _, str(kind)) if kind in KINDS:
+            return KINDS[kind]
+        case ("steps", _, _, "retry" | "on_fail" as part):
+            return Retry if part == "retry" else OnFail
+        case ("issues", _):
+            return Issue
+    return None
+
+
+def _draft(data: object) -> Draft:
+    top = data if isinstance(data, dict) else {}
+    inputs = top["inputs"] if isinstance(top.get("inputs"), dict) else {}
+    steps = top["steps"] if isinstance(top.get("steps"), list) else []
+    return Draft(
+        {name: _valid(INPUT, raw) for name, raw in inputs.items()},
+        tuple(DraftStep(_id(raw), _valid(STEP, _trimmed(raw))) for raw in steps),
+    )
+
+
+def _id(raw: object) -> str | None:
+    found = raw.get("id") if isinstance(raw, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _trimmed(raw: object) -> object:
+    """Return a step without the keys that make its shape wrong though the rest can be understood."""
+    kind = step_kind(raw)
+    if kind is None or not isinstance(raw, dict):
+        return raw
+    return {key: value for key, value in raw.items() if key in field_names(KINDS[kind])}
+
+
+def _valid[T](adapter: TypeAdapter[T], raw: object) -> T | None:
+    try:
+        return adapter.validate_python(raw)
+    except ValidationError:
+        return None
+
+
+def _shown(path: Path, root: Path) -> str:
+    absolute = path.resolve()
+    return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(path)
+
+
+def lint(project: Project, paths: Iterable[Path] = ()) -> Iterator[Problem]:
+    """Yield the problems of these files, or of all workflows of the project."""
+    for path in list(paths) or workflow_files(project).values():
+        yield from examine(path, shown=_shown(path, project.root))[1]

@@ -1,0 +1,204 @@
+"""One attempt of a step: fill in its arguments, act, take its outputs, let the checks judge, write the receipt."""
+
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from zk0.errors import CommandError, ExitStatus, SpecError, Zk0Error
+from zk0.project import GitState, Project
+from zk0.receipts import Artifact, Failure, Receipt, artifact
+from zk0.verdicts import Finding, Verdict, worst
+from zk0.workflow.actions import Context, Outputs, Progress
+from zk0.workflow.commands import Command, CommandOutputs
+from zk0.workflow.effects import Effects
+from zk0.workflow.expressions import Scope, as_json, as_text, fill
+from zk0.workflow.plan import PlannedStep, validated
+from zk0.workflow.run import RunDirectory
+
+BUG = "ZK500"  # the code of a failure that is no Zk0Error
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is the same for every step of a run."""
+
+    project: Project
+    workflow: str
+    run: RunDirectory
+    seed: int
+    code: GitState
+    environment: Mapping[str, str]
+
+
+@dataclass
+class Attempt:
+    """One attempt of a step, as it goes; what it knows when it ends goes into the receipt."""
+
+    step: PlannedStep
+    number: int
+    around: Surroundings
+    effects: Effects
+    inputs: Any = field(default_factory=dict)
+    outputs: Outputs | None = None
+    findings: list[Finding] = field(default_factory=list)
+    failure: Failure | None = None
+    verdict: Verdict = Verdict.passed
+    exit_status: ExitStatus = ExitStatus.done
+
+    @property
+    def log(self) -> Path:
+        """What it prints."""
+        return self.around.run.log(self.step.id, self.number)
+
+    def perform(self, scope: Scope, progress: Progress) -> Receipt:
+        """Do the step's work and have it judged; only an interruption leaves this without a receipt."""
+        started = self.effects.now()
+        with _guarded(self):
+            self._act(fill(self.step.arguments, scope), progress)
+        if self.outputs is not None and self.failure is None:
+            for planned in self.step.checks:
+                with _guarded(self, check=planned.check.id):
+                    self.findings += self.effects.judge(planned.check, self.outputs, fill(planned.options, scope))
+        if self.exit_status is ExitStatus.done and any(finding.verdict.stops for finding in self.findings):
+            self.exit_status = ExitStatus.failed
+        self.verdict = worst([self.verdict, *(finding.verdict for finding in self.findings)])
+        return self._receipt(started)
+
+    def refuse(self, error: Zk0Error) -> Receipt:
+        """Fail without having tried."""
+        self.fail(error)
+        return self._receipt(self.effects.now())
+
+    def fail(self, error: BaseException, check: str = "") -> None:
+        """Take note of what ended the action or a check."""
+        if isinstance(error, Zk0Error):
+            failure = Failure(code=error.code, message=error.message, remedy=error.remedy)
+            verdict, status = (Verdict.error if check else Verdict.failed), error.exit_status
+        else:
+            self.effects.note(self.log, "".join(traceback.format_exception(error)))
+            message = f"{type(error).__name__}: {error}"
+            failure, verdict = Failure(code=BUG, message=message, remedy=f"see {self._shown(self.log)}"), Verdict.error
+            status = ExitStatus.bug
+        self.exit_status = max(self.exit_status, status)
+        if check:
+            self.findings.append(Finding(verdict=verdict, message=failure.message, check=check, remedy=failure.remedy))
+        else:
+            self.failure, self.verdict = failure, verdict
+
+    def proposals(self) -> tuple[str, ...]:
+        """Return the workflows that repair what went wrong: the ones of findings, then the step's own."""
+        found = [finding.workflow for finding in self.findings if finding.workflow]
+        own = [self.step.proposes] if self.step.proposes and self.verdict.stops else []
+        return tuple(dict.fromkeys(found + own))
+
+    def _act(self, arguments: Mapping[str, Any], progress: Progress) -> None:
+        self.inputs = as_json(arguments)
+        if self.step.action is None:
+            self._run(arguments)
+            return
+        inputs = validated(self.step.action, arguments)
+        self.inputs = inputs.model_dump(mode="json")
+        context = Context(
+            project=self.around.project,
+            run=self.around.run.id,
+            step=self.step.id,
+            directory=self.around.run.step(self.step.id),
+            seed=self.around.seed,
+            progress=progress,
+        )
+        self.outputs = self.effects.call(self.step.action, inputs, context, self.log)
+
+    def _run(self, arguments: Mapping[str, Any]) -> None:
+        command = _command(arguments, self.around.project.root)
+        status = self.effects.start(command, self.log)
+        self.outputs = CommandOutputs(exit_status=status, log=self.log)
+        if status:
+            name = Path(command.argv[0]).name
+            raise CommandError(f"{name} ended with exit status {status}", remedy=f"see {self._shown(self.log)}")
+
+    def _receipt(self, started: datetime) -> Receipt:
+        outputs: dict[str, Any] = {}
+        artifacts: tuple[Artifact, ...] = ()
+        with _guarded(self):  # outputs that JSON can't hold, or a file that can't be read
+            outputs = self.outputs.model_dump(mode="json") if self.outputs else {}
+            artifacts = self._artifacts()
+        return Receipt(
+            run=self.around.run.id,
+            workflow=self.around.workflow,
+            step=self.step.id,
+            title=self.step.title,
+            uses=self.step.uses,
+            inputs=self.inputs,
+            seed=self.around.seed,
+            code=self.around.code,
+            environment=dict(self.around.environment),
+            started=started,
+            finished=self.effects.now(),
+            attempt=self.number,
+            outputs=outputs,
+            artifacts=artifacts,
+            findings=tuple(self.findings),
+            verdict=self.verdict,
+            failure=self.failure,
+        )
+
+    def _artifacts(self) -> tuple[Artifact, ...]:
+        run, root = self.around.run.path, self.around.project.root
+        found = []
+        for name, path in _paths(self.outputs) if self.outputs else ():
+            whole = next((base / path for base in (run, root) if (base / path).exists()), None)
+            if whole is not None:
+                found.append(artifact(name, whole, base=run if whole.is_relative_to(run) else root))
+        return tuple(found)
+
+    def _shown(self, path: Path) -> str:
+        root = self.around.project.root
+        return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+@contextmanager
+def _guarded(attempt: Attempt, check: str = "") -> Iterator[None]:
+    """Take note of whatever goes wrong: an action or a check is foreign code, and the run must outlive it."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # noqa: BLE001  libraries that call sys.exit() in their depths fail too
+        attempt.fail(error, check)
+
+
+def _paths(outputs: Outputs) -> Iterator[tuple[str, Path]]:
+    for name in type(outputs).model_fields:
+        yield from _paths_in(name, getattr(outputs, name))
+
+
+def _paths_in(name: str, value: object) -> Iterator[tuple[str, Path]]:
+    match value:
+        case Path():
+            yield name, value
+        case Mapping():
+            for key, inner in value.items():
+                yield from _paths_in(f"{name}.{key}", inner)
+        case list() | tuple():
+            for index, inner in enumerate(value):
+                yield from _paths_in(f"{name}.{index}", inner)
+
+
+def _command(arguments: Mapping[str, Any], root: Path) -> Command:
+    cwd = (root / as_text(arguments["cwd"])).resolve()
+    if not cwd.is_relative_to(root):
+        raise SpecError(f"cwd {cwd} is outside of the project {root}", remedy="name a directory inside the project")
+    return Command(
+        argv=tuple(_arguments(arguments["argv"])),
+        cwd=cwd,
+        env={name: as_text(value) for name, value in arguments["env"].items()},
+        timeout=arguments["timeout"],
+    )
+
+
+def _arguments(values: Sequence[object]) -> Iterator[str]:
+    for value in values:
+        # A list fills as many arguments as it has items.
+        yield from map(as_text, value) if isinstance(value, list | tuple) else (as_text(value),)

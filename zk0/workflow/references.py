@@ -1,0 +1,103 @@
+"""The expressions of a step: are they well formed, and does what they read exist before the step runs?"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from zk0.errors import SpecError
+from zk0.workflow.expressions import ROOTS, Reference, is_template, parse
+from zk0.workflow.fitting import Flaw, Path, nearest
+from zk0.workflow.spec import RunStep, UsesStep
+
+STEP_FIELDS = ("outputs", "verdict")
+RUN_FIELDS = ("id", "directory")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What an expression may name: inputs, and earlier steps with their output models (None: not known).
+
+    `ids` are all steps of the file, to tell a later step from one that does not exist.
+    """
+
+    inputs: Sequence[str]
+    earlier: Mapping[str, type[BaseModel] | None]
+    ids: Sequence[str]
+
+
+def expression_flaws(step: UsesStep | RunStep, around: Surroundings) -> Iterator[Flaw]:
+    """Yield what is wrong with a step's expressions, at paths within the step."""
+    if step.when is not None and not is_template(step.when):
+        yield Flaw(("when",), "bad-when", '"when" is one whole expression: "{{ … }}"')
+    for path, text in _texts(step):
+        try:
+            template = parse(text)
+        except SpecError as error:
+            yield Flaw(path, "bad-expression", error.message)
+            continue
+        if path[0] == "when" and not template.whole:
+            yield Flaw(path, "bad-when", '"when" is one whole expression: "{{ … }}"')
+        if path[0] == "run" and not template.whole:
+            problem = "an expression fills a whole argument; split it, or write {{ '--name=' ~ inputs.name }}"
+            yield Flaw(path, "spliced-argument", problem)
+        for reference in dict.fromkeys(template.references):
+            if problem := _problem(reference, around):
+                yield Flaw(path, "unknown-reference", problem)
+
+
+def templates_in(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Yield every text with an expression in a value, with its path."""
+    match value:
+        case str() if is_template(value):
+            yield path, value
+        case Mapping():
+            for key, inner in value.items():
+                yield from templates_in(inner, (*path, str(key)))
+        case list() | tuple():
+            for index, inner in enumerate(value):
+                yield from templates_in(inner, (*path, index))
+
+
+def _texts(step: UsesStep | RunStep) -> Iterator[tuple[Path, str]]:
+    match step:
+        case UsesStep():
+            parts: dict[str, object] = {"with": step.arguments}
+        case RunStep():
+            parts = {"run": step.run, "cwd": step.cwd, "env": step.env}
+    yield from templates_in({"when": step.when} | parts)
+    for index, use in enumerate(step.checks):
+        yield from templates_in(use.options, ("checks", index, use.id))
+
+
+def _problem(reference: Reference, around: Surroundings) -> str:
+    match reference:
+        case ("inputs", str(name), *_):
+            return "" if name in around.inputs else f'unknown input "{name}"{nearest(name, around.inputs)}'
+        case ("run", str(name), *_):
+            return "" if name in RUN_FIELDS else f'unknown name "run.{name}"{nearest(name, RUN_FIELDS)}'
+        case ("steps", str(step), *rest):
+            return _step_problem(step, rest, around)
+        case ("inputs" | "steps" | "run" as root, *_):
+            return f"{root} is read by a name that is written out: {root}.name"
+    return f'unknown name "{reference[0]}"{nearest(str(reference[0]), ROOTS)}'
+
+
+def _step_problem(step: str, rest: Sequence[str | int], around: Surroundings) -> str:
+    if step not in around.earlier:
+        later = f'step "{step}" does not come before this one'
+        return later if step in around.ids else f'unknown step "{step}"{nearest(step, around.earlier)}'
+    match rest:
+        case ["verdict"]:
+            return ""
+        case ["outputs", str(name), *_]:
+            model = around.earlier[step]
+            known = model is None or name in model.model_fields
+            return (
+                ""
+                if known or model is None
+                else f'step "{step}" has no output "{name}"{nearest(name, model.model_fields)}'
+            )
+        case [str(name), *_] if name not in STEP_FIELDS:
+            return f'unknown name "steps.{step}.{name}"{nearest(name, STEP_FIELDS)}'
+    return f"write steps.{step}.verdict, or steps.{step}.outputs and the name of an output"

@@ -1,0 +1,94 @@
+"""Where a run lives on the disk, and how to find one again.
+
+.zk0/runs/20260124-131502-train-3f9a/
+    journal.jsonl   spec.yaml   inputs.json
+    receipts/<step>.json   logs/<step>.log   steps/<step>/   (what the step made)
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from zk0.errors import JournalError, UnknownNameError
+from zk0.project import Project
+from zk0.workflow.journal import read_events
+from zk0.workflow.state import RunState, fold
+
+
+def run_id(workflow: str, at: datetime) -> str:
+    """Return the id of a run that begins now: the second, the workflow, and the second's fraction in 4 hex digits."""
+    fraction = at.microsecond * 0x10000 // 1_000_000
+    return f"{at:%Y%m%d-%H%M%S}-{workflow}-{fraction:04x}"
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Where one run keeps what it knows and makes."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The run's name."""
+        return self.path.name
+
+    @property
+    def journal(self) -> Path:
+        """The events, one a line."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def spec(self) -> Path:
+        """The workflow file as it was run."""
+        return self.path / "spec.yaml"
+
+    @property
+    def inputs(self) -> Path:
+        """The inputs as they were resolved."""
+        return self.path / "inputs.json"
+
+    def step(self, step: str) -> Path:
+        """Where a step puts what it makes."""
+        return self.path / "steps" / step
+
+    def log(self, step: str, attempt: int = 1) -> Path:
+        """What a step printed."""
+        return self.path / "logs" / (f"{step}.log" if attempt == 1 else f"{step}.{attempt}.log")
+
+    def state(self) -> RunState:
+        """Return what the journal says.
+
+        Raises:
+            JournalError: there is no journal, or it is damaged.
+        """
+        try:
+            return fold(read_events(self.journal))
+        except JournalError as error:
+            raise JournalError(f"run {self.id}: {error.message}", remedy=f"look into {self.journal}") from error
+
+
+def run_directories(project: Project) -> list[RunDirectory]:
+    """Return all runs, newest first."""
+    found = [RunDirectory(path) for path in project.runs_dir.glob("*/") if not path.name.startswith(".")]
+    return sorted(found, key=lambda run: (run.id[:15], run.id[-4:]), reverse=True)
+
+
+def find_run(project: Project, name: str) -> RunDirectory:
+    """Return the run of this id, of this unique beginning of an id, or the newest for `latest`.
+
+    Raises:
+        UnknownNameError: there is no such run, or more than one.
+    """
+    runs = run_directories(project)
+    if not runs:
+        raise UnknownNameError(f"there is no run in {project.runs_dir}", remedy="zk0 run WORKFLOW")
+    if name == "latest":
+        return runs[0]
+    found = [run for run in runs if run.id == name] or [run for run in runs if run.id.startswith(name)]
+    match found:
+        case [run]:
+            return run
+        case []:
+            raise UnknownNameError(f"there is no run {name!r}", remedy="zk0 runs")
+    several = ", ".join(run.id for run in found[:5])
+    raise UnknownNameError(f"{name!r} is the beginning of {len(found)} runs: {several}", remedy="give more of the id")

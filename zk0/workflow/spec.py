@@ -1,0 +1,177 @@
+"""What may be written in a workflow file: its inputs, its steps, and what each of them may say.
+
+These models hold the shape alone. Whether the names in a file exist and the values fit is `validation`'s question,
+how a file is read `loading`'s, and what is done with it the engine's. A key that nothing acts on is not in here, so
+it is refused as unknown.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
+
+from zk0.verdicts import Verdict
+
+type Scalar = str | int | float | bool
+
+KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)", re.ASCII)
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST = 366 * 86400.0  # seconds; the operating system's waits overflow on much larger ones
+
+
+def _named(pattern: re.Pattern[str], style: str, joint: str) -> Callable[[str], str]:
+    def matching(name: str) -> str:
+        if pattern.fullmatch(name):
+            return name
+        better = joint.join(re.findall(r"[a-z0-9]+", name.lower()))
+        hint = f"; did you mean {better!r}?" if pattern.fullmatch(better) else ""
+        raise PydanticCustomError("name", "{problem}", {"problem": f"is not {style}{hint}"})
+
+    return matching
+
+
+def _seconds(value: object) -> float:
+    found = DURATION.fullmatch(value) if isinstance(value, str) else None
+    seconds = float(found[1]) * SECONDS[found[2]] if found else 0.0
+    if 0 < seconds <= LONGEST:
+        return seconds
+    problem = 'is no duration; write "90s", "30m", "2h" or "1d", at most a year'
+    raise PydanticCustomError("duration", "{problem}", {"problem": problem})
+
+
+def _some[T: tuple[object, ...]](items: T) -> T:
+    # Not a minimum length: pydantic counts the items that are valid, and would call a list of wrong ones empty.
+    if items:
+        return items
+    raise PydanticCustomError("empty", "{problem}", {"problem": "is empty; it needs at least one item"})
+
+
+def _check(value: object) -> object:
+    match value:
+        case str():
+            return {"id": value}
+        case dict() if len(value) == 1:
+            [(name, options)] = value.items()
+            return {"id": name, "options": {} if options is None else options}
+    problem = "is no check; write its id, or its id with options: {id: {option: value}}"
+    raise PydanticCustomError("check", "{problem}", {"problem": problem})
+
+
+# Words that an expression spells with dots (`steps.local_training`), so a hyphen would read as a minus there.
+type SnakeName = Annotated[str, AfterValidator(_named(SNAKE, "snake_case", "_"))]
+type KebabName = Annotated[str, AfterValidator(_named(KEBAB, "kebab-case", "-"))]
+type Text = Annotated[str, Field(min_length=1)]
+type Seconds = Annotated[float, BeforeValidator(_seconds)]
+
+
+class Part(BaseModel):
+    """A mapping in a workflow file: unknown keys are refused, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class InputSpec(Part):
+    """One input of a workflow; without a default it must be given."""
+
+    type: Literal["string", "integer", "number", "boolean", "path", "list"]
+    choices: tuple[Scalar, ...] = ()
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    default: Scalar | list[Scalar] | None = None
+    help: str = ""
+
+    @property
+    def required(self) -> bool:
+        """Whether a run must give it. `default: null` makes an input optional, with None as its value."""
+        return "default" not in self.model_fields_set
+
+
+class CheckUse(Part):
+    """A check attached to a step, with its options."""
+
+    id: Text
+    options: dict[str, Any] = {}
+
+
+class Retry(Part):
+    """How often a step is tried, and after which verdicts again."""
+
+    attempts: int = Field(ge=1, le=100)
+    on: tuple[Verdict, ...] = (Verdict.failed, Verdict.error)
+
+
+class OnFail(Part):
+    """What comes after a step that failed: the workflow to propose."""
+
+    propose: KebabName
+
+
+class StepBase(Part):
+    """What every step may say, whatever it does."""
+
+    id: SnakeName
+    title: Text
+    when: str | None = None
+    checks: tuple[Annotated[CheckUse, BeforeValidator(_check)], ...] = ()
+    retry: Retry = Retry(attempts=1)
+    on_fail: OnFail | None = None
+
+
+class UsesStep(StepBase):
+    """A step that uses an action."""
+
+    uses: Text
+    arguments: dict[str, Any] = Field(default={}, alias="with")
+
+
+class RunStep(StepBase):
+    """A step that runs a program: an argv list, never a shell string."""
+
+    run: Annotated[tuple[Scalar, ...], AfterValidator(_some)]
+    cwd: Text = "."
+    env: dict[str, Scalar] = {}
+    timeout: Seconds | None = None
+
+
+KINDS: dict[str, type[UsesStep | RunStep]] = {"uses": UsesStep, "run": RunStep}
+
+
+def step_kind(raw: object) -> str | None:
+    """Return which key says what the step does: `uses` or `run`; None where neither is there."""
+    if isinstance(raw, StepBase):
+        return next(kind for kind, model in KINDS.items() if isinstance(raw, model))
+    return next((kind for kind in KINDS if kind in raw), None) if isinstance(raw, dict) else None
+
+
+type Step = Annotated[
+    Annotated[UsesStep, Tag("uses")] | Annotated[RunStep, Tag("run")],
+    Discriminator(
+        step_kind,
+        custom_error_type="step_kind",
+        custom_error_message="a step says what it does: it has one of the keys uses, run",
+    ),
+]
+
+
+class Issue(Part):
+    """A common issue: how it shows, and what helps."""
+
+    sign: Text
+    remedy: Text
+
+
+class WorkflowSpec(Part):
+    """A workflow file."""
+
+    name: KebabName
+    title: Text
+    purpose: Text
+    inputs: dict[SnakeName, InputSpec] = {}
+    steps: Annotated[tuple[Step, ...], AfterValidator(_some)]
+    checklist: KebabName | None = None
+    notes: tuple[Text, ...] = ()
+    issues: tuple[Issue, ...] = ()

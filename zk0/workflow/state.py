@@ -1,0 +1,180 @@
+"""The state of a run: the fold of its journal, a pure function over events."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, computed_field
+
+from zk0.errors import ExitStatus, JournalError, UnknownNameError
+from zk0.receipts import Receipt
+from zk0.verdicts import Verdict, worst
+from zk0.workflow.events import (
+    JournalEvent,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepRetried,
+    StepSkipped,
+    StepStarted,
+)
+
+
+class RunStatus(StrEnum):
+    """How a run stands. `unfinished` is running, or was killed: the journal alone can't tell."""
+
+    unfinished = "unfinished"
+    done = "done"
+    failed = "failed"
+    interrupted = "interrupted"
+
+
+class StepStatus(StrEnum):
+    """How a step of a run stands."""
+
+    pending = "pending"
+    started = "started"
+    finished = "finished"
+    skipped = "skipped"
+
+
+class StepState(BaseModel):
+    """One step of a run; `reason` says why it was skipped."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    title: str = ""
+    status: StepStatus = StepStatus.pending
+    verdict: Verdict | None = None
+    attempt: int = 0
+    reason: str = ""
+    receipt: Receipt | None = None
+    exit_status: ExitStatus = ExitStatus.done
+    proposals: tuple[str, ...] = ()
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None where it did not finish."""
+        return self.receipt.seconds if self.receipt else None
+
+
+class RunState(BaseModel):
+    """What a run's journal says of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run: str
+    workflow: str
+    title: str
+    status: RunStatus
+    exit_status: ExitStatus | None
+    seed: int
+    inputs: dict[str, Any]
+    started: datetime
+    finished: datetime | None
+    steps: tuple[StepState, ...]
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of its steps."""
+        return worst(step.verdict for step in self.steps if step.verdict)
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None where it did not finish."""
+        return (self.finished - self.started).total_seconds() if self.finished else None
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
+    @property
+    def proposals(self) -> tuple[str, ...]:
+        """The workflows that repair what was found, each once, in the order of the steps."""
+        return tuple(dict.fromkeys(name for step in self.steps for name in step.proposals))
+
+    @property
+    def receipts(self) -> tuple[Receipt, ...]:
+        """What its finished steps left, in order."""
+        return tuple(step.receipt for step in self.steps if step.receipt)
+
+    def step(self, name: str) -> StepState:
+        """Return one step.
+
+        Raises:
+            UnknownNameError: the run has no such step.
+        """
+        for step in self.steps:
+            if step.id == name:
+                return step
+        known = ", ".join(step.id for step in self.steps)
+        raise UnknownNameError(f"run {self.run} has no step {name!r}", remedy=f"its steps are {known}")
+
+
+def fold(events: Iterable[JournalEvent]) -> RunState:
+    """Return the state that a run's events make.
+
+    Raises:
+        JournalError: the first event is not the start of a run, or a step is not one of the run's.
+    """
+    remaining = iter(events)
+    start = next(remaining, None)
+    if not isinstance(start, RunStarted):
+        raise JournalError("a journal begins with the start of its run; this one does not")
+    steps = {step: StepState(id=step) for step in start.steps}
+    end: RunFinished | None = None
+    for event in remaining:
+        match event:
+            case RunStarted():
+                raise JournalError(f"run {start.run} starts twice in its journal")
+            case RunFinished():
+                end = event
+            case _:
+                step = event.receipt.step if isinstance(event, StepFinished) else event.step
+                if step not in steps:
+                    raise JournalError(f"the journal of {start.run} tells of step {step!r}, which is not in its plan")
+                steps[step] = _advanced(steps[step], event)
+    return RunState(
+        run=start.run,
+        workflow=start.workflow,
+        title=start.title,
+        status=_status(end),
+        exit_status=end.exit_status if end else None,
+        seed=start.seed,
+        inputs=start.inputs,
+        started=start.at,
+        finished=end.at if end else None,
+        steps=tuple(steps.values()),
+    )
+
+
+def _advanced(step: StepState, event: StepStarted | StepRetried | StepSkipped | StepFinished) -> StepState:
+    match event:
+        case StepStarted():
+            return StepState(id=step.id, title=event.title, status=StepStatus.started, attempt=event.attempt)
+        case StepRetried():
+            return step.model_copy(update={"verdict": event.verdict})
+        case StepSkipped():
+            return StepState(
+                id=step.id, title=event.title, status=StepStatus.skipped, verdict=event.verdict, reason=event.reason
+            )
+        case StepFinished():
+            return StepState(
+                id=step.id,
+                title=event.receipt.title,
+                status=StepStatus.finished,
+                verdict=event.receipt.verdict,
+                attempt=event.receipt.attempt,
+                receipt=event.receipt,
+                exit_status=event.exit_status,
+                proposals=event.proposals,
+            )
+
+
+def _status(end: RunFinished | None) -> RunStatus:
+    if end is None:
+        return RunStatus.unfinished
+    ended = {ExitStatus.done: RunStatus.done, ExitStatus.interrupted: RunStatus.interrupted}
+    return ended.get(end.exit_status, RunStatus.failed)

@@ -1,0 +1,117 @@
+"""Do the names in a workflow file exist, and do its values fit? Every flaw, each with its place.
+
+This goes over a `Draft`, the parts of a file that have the right shape, so that a typing error in one step does not
+hide an unknown action in another. Actions and checks are looked up, which imports their modules; nothing is run.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from zk0.checks import CHECKS
+from zk0.errors import UnknownNameError
+from zk0.workflow.actions import ACTIONS, Action
+from zk0.workflow.commands import CommandOutputs
+from zk0.workflow.fitting import Flaw, misfits, nearest
+from zk0.workflow.inputs import coerce, default_of
+from zk0.workflow.references import Surroundings, expression_flaws, templates_in
+from zk0.workflow.spec import CheckUse, InputSpec, RunStep, UsesStep
+
+
+@dataclass(frozen=True)
+class DraftStep:
+    """A step as far as it can be understood; `step` is None where its shape is wrong."""
+
+    id: str | None
+    step: UsesStep | RunStep | None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The understood parts of a workflow file; an input of the wrong shape is None."""
+
+    inputs: Mapping[str, InputSpec | None]
+    steps: tuple[DraftStep, ...]
+
+
+def flaws(draft: Draft) -> Iterator[Flaw]:
+    """Yield what is wrong with the names and values of a draft."""
+    for name, declared in draft.inputs.items():
+        if declared:
+            for flaw in _input_flaws(declared):
+                yield flaw.within(("inputs", name), name)
+    earlier: dict[str, type[BaseModel] | None] = {}
+    ids = [step.id for step in draft.steps if step.id]
+    for index, (step_id, step) in enumerate((part.id, part.step) for part in draft.steps):
+        about = step_id or f"step {index + 1}"
+        found: list[Flaw] = []
+        outputs: type[BaseModel] | None = None
+        if step:
+            action = _action(step)
+            outputs = CommandOutputs if isinstance(step, RunStep) else (action.outputs if action else None)
+            found += _action_flaws(step, action) if isinstance(step, UsesStep) else ()
+            found += [flaw for number, use in enumerate(step.checks) for flaw in _check_flaws(number, use, outputs)]
+            found += expression_flaws(step, Surroundings(list(draft.inputs), earlier, ids))
+        if step_id in earlier:
+            found.append(Flaw(("id",), "duplicate-step", "an earlier step has this id already"))
+        elif step_id:
+            earlier[step_id] = outputs
+        for flaw in found:
+            yield flaw.within(("steps", index), about)
+
+
+def _input_flaws(declared: InputSpec) -> Iterator[Flaw]:
+    if declared.type not in ("integer", "number"):
+        for bound in sorted({"minimum", "maximum"} & declared.model_fields_set):
+            problem = f'"{bound}" is for integers and numbers, not for a {declared.type}'
+            yield Flaw((bound,), "bad-bound", problem, key=True)
+        declared = declared.model_copy(update={"minimum": None, "maximum": None})
+    elif declared.minimum is not None and declared.maximum is not None and declared.minimum > declared.maximum:
+        yield Flaw(("maximum",), "bad-bound", "the maximum is less than the minimum")
+        return
+    for index, choice in enumerate(declared.choices):
+        try:
+            coerce(declared, [choice] if declared.type == "list" else choice)
+        except ValueError as error:
+            yield Flaw(("choices", index), "bad-choice", f"the choice {error}")
+    try:
+        default_of(declared)
+    except ValueError as error:
+        yield Flaw(("default",), "bad-default", f"the default {error}")
+
+
+def _action(step: UsesStep | RunStep) -> Action | None:
+    try:
+        return ACTIONS.get(step.uses) if isinstance(step, UsesStep) else None
+    except UnknownNameError:
+        return None
+
+
+def _action_flaws(step: UsesStep, action: Action | None) -> Iterator[Flaw]:
+    if action is None:
+        yield Flaw(("uses",), "unknown-action", f'unknown action "{step.uses}"{nearest(step.uses, ACTIONS.names())}')
+        return
+    for flaw in misfits(action.inputs, *_split(step.arguments)):
+        yield flaw.within(("with",), step.uses)
+
+
+def _check_flaws(number: int, use: CheckUse, outputs: type[BaseModel] | None) -> Iterator[Flaw]:
+    at = ("checks", number)
+    try:
+        check = CHECKS.get(use.id)
+    except UnknownNameError:
+        yield Flaw(at, "unknown-check", f'unknown check "{use.id}"{nearest(use.id, CHECKS.names())}')
+        return
+    for flaw in misfits(check.options, *_split(use.options)):
+        yield flaw.within((*at, use.id), use.id)
+    if check.judges and outputs and not issubclass(outputs, check.judges):
+        problem = f"{use.id} judges {check.judges.__name__}, and this step gives {outputs.__name__}"
+        yield Flaw(at, "wrong-subject", problem)
+
+
+def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """Return the values that are written out, and the names of those that hold an expression."""
+    open_names = {name for name, value in values.items() if any(templates_in(value))}
+    return {name: value for name, value in values.items() if name not in open_names}, open_names
