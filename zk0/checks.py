@@ -41,7 +41,9 @@ class Check:
         """Judge the outputs; every finding carries this check's id. No finding at all is an `error`."""
         given = self.options.model_validate(dict(options))
         chosen = {name: getattr(given, name) for name in type(given).model_fields}
-        found = [finding.model_copy(update={"check": self.id}) for finding in self.judge(self.subject(outputs), **chosen)]
+        found = [
+            finding.model_copy(update={"check": self.id}) for finding in self.judge(self.subject(outputs), **chosen)
+        ]
         # A check that looked at nothing must not read as a pass.
         return found or [Finding(verdict=Verdict.error, message="the check looked at nothing", check=self.id)]
 

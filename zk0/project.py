@@ -123,8 +123,25 @@ class Project:
         raise UnknownNameError(f"there is no {name} among the {kind}", remedy=f"look in {kind}/")
 
     def git_state(self) -> GitState:
-        """Ask git for commit, branch and uncommitted changes."""
-        import git  # 0.1 s: only where a run needs it
+        """Ask git for commit, branch and uncommitted changes.
+
+        Raises:
+            ConfigurationError: there is a repository, and git refuses to read it.
+        """
+        try:
+            import git  # 0.1 s: only where a run needs it
+        except ImportError:  # GitPython's word for a machine without git: nothing can be told
+            return GitState()
+        try:
+            return self._read_git()
+        except git.GitCommandError as error:
+            reason = str(error.stderr).strip().removeprefix("stderr: ").strip("'\n ").partition("\n")[0]
+            raise ConfigurationError(
+                f"git can't read {self.root}: {reason}", remedy=f"git config --global --add safe.directory {self.root}"
+            ) from error
+
+    def _read_git(self) -> GitState:
+        import git
 
         try:
             repository = git.Repo(self.root, search_parent_directories=True)
@@ -133,8 +150,14 @@ class Project:
         with repository:
             if not repository.head.is_valid():
                 return GitState(branch=None, dirty=True)
-            difference = repository.git.diff("HEAD", "--binary")
-            untracked = "\n".join(sorted(repository.untracked_files))
+            # What zk0 learns is not the code it learns about: a run that writes its memory changes no code.
+            top = Path(repository.working_dir)
+            memory = self.memory_dir.relative_to(top).as_posix() if self.memory_dir.is_relative_to(top) else None
+            code = [":/"] if memory is None else [":/", f":(top,exclude){memory}"]
+            difference = repository.git.diff("HEAD", "--binary", "--", *code)
+            untracked = "\n".join(
+                sorted(name for name in repository.untracked_files if not (memory and name.startswith(f"{memory}/")))
+            )
             dirty = bool(difference or untracked)
             digest = hashlib.sha256(f"{difference}\0{untracked}".encode(errors="surrogateescape")).hexdigest()
             return GitState(

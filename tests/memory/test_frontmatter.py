@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -46,11 +46,13 @@ def front_matter(text: str) -> str:
     return text.removeprefix("---\n").partition("\n---\n")[0]
 
 
+@settings(deadline=None)  # a busy machine is no fault of the format
 @given(entries())
 def test_what_is_written_is_read_back(entry: Entry) -> None:
     assert read_entry(write_entry(entry), entry.id) == entry
 
 
+@settings(deadline=None)
 @given(entries())
 def test_what_is_written_is_the_same_to_any_yaml_parser(entry: Entry) -> None:
     written = front_matter(write_entry(entry))
@@ -120,6 +122,13 @@ def test_what_is_no_entry_is_refused_with_its_line(text: str, line: int, said: s
 
     assert refused.value.line == line
     assert said in refused.value.message
+
+
+@pytest.mark.parametrize("key", ["a: ", "null", "true", "Null", "-", "a-b", "ö"])
+def test_a_key_that_yaml_would_read_as_something_else_stays_a_key(key: str) -> None:
+    whole = {"kind": "fact", "title": "T", "generated": {"by": "person:ada", "at": AT}, key: None}
+
+    assert read_entry(write_entry(Entry.model_validate(whole)), "").model_extra == {key: None}
 
 
 @pytest.mark.parametrize("value", ["key:", "- {", "{a: b", "key: value", "# text", "a\tb"])

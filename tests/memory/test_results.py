@@ -187,6 +187,15 @@ def test_a_fault_that_was_not_found_right_stays_open(make_receipt: MakeReceipt, 
     assert before[1] in Reading(before + after).counting(Kind.fault)
 
 
+def test_a_step_that_ended_in_an_error_shows_nothing_to_be_right(make_receipt: MakeReceipt) -> None:
+    before = added(ended([make_receipt(RISES)]))
+    broken = make_receipt(FALLS, run="run-2", failure=Failure(code="ZK102", message="no reply"))
+
+    after = added(ended([broken], run="run-2"), *before)
+
+    assert before[1] in Reading(before + after).counting(Kind.fault)
+
+
 def test_a_fault_of_another_step_stays_open(make_receipt: MakeReceipt) -> None:
     before = added(ended([make_receipt(RISES)]))
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from zk0.errors import RecordingError
+from zk0.errors import DependencyMissingError, RecordingError
 from zk0.simulator import Task, cached_recording, record, task
 from zk0.simulator import recorder as recorder_module
 
@@ -58,7 +58,7 @@ def test_a_recording_tells_what_it_was_made_from(recorded: Path) -> None:
 
     assert recipe["task"]["name"] == "lift-left"
     assert recipe["seed"] == 0
-    assert recipe["so101_nexus"]
+    assert set(recipe["packages"]) == {"so101-nexus", "mujoco", "lerobot"}
 
 
 def test_recording_is_silent(lift: Task, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -104,6 +104,17 @@ def test_a_cached_recording_is_recorded_once(lift: Task, tmp_path: Path) -> None
     assert first == second
     assert first.name.startswith("lift-left-1x32px-seed3-")
     assert told == [(1, 1)]
+
+
+def test_a_missing_package_is_named_with_what_brings_it(
+    lift: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "DECIDING_PACKAGES", ("so101-nonexistent",))
+
+    with pytest.raises(DependencyMissingError, match="so101-nonexistent") as caught:
+        cached_recording(lift, episodes=1, seed=0, cache=tmp_path)
+
+    assert caught.value.remedy == "pip install 'zk0[simulator]'"
 
 
 def test_whatever_decides_the_content_decides_the_folder(

@@ -1,5 +1,7 @@
 """A program runs without a shell, inside the project, in time, and takes its children with it."""
 
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -71,6 +73,24 @@ time.sleep(60)
     while _lives(child) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not _lives(child)
+
+
+def test_an_interruption_while_a_program_starts_still_ends_it(tmp_path, monkeypatch):
+    begin = subprocess.Popen
+    begun = []
+
+    def interrupted(*arguments, **options):
+        begun.append(begin(*arguments, **options))
+        signal.raise_signal(signal.SIGINT)  # before anybody knows the process
+        return begun[0]
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        start(Command(argv=("sleep", "60"), cwd=tmp_path), tmp_path / "log")
+
+    assert begun[0].returncode == -signal.SIGTERM
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_step_that_takes_too_long_fails_and_can_be_tried_again(run):

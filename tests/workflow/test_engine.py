@@ -115,7 +115,8 @@ def test_an_event_is_recorded_before_it_is_told(run, project):
 )
 def test_a_step_is_as_good_as_its_worst_finding(run, verdict, status, exit_status):
     outcome = run(
-        f"- {{id: a, title: A, run: ['true'], checks: [trial.say: {{verdict: {verdict}}}, trial.say: {{verdict: pass}}]}}\n"
+        "- {id: a, title: A, run: ['true'],"
+        f" checks: [trial.say: {{verdict: {verdict}}}, trial.say: {{verdict: pass}}]}}\n"
         "- {id: b, title: B, run: ['true']}\n"
     )
 
@@ -295,7 +296,7 @@ def test_a_subscriber_that_fails_is_named_and_does_not_lose_the_run(run):
     class Recorder:
         def __call__(self, event):
             if isinstance(event, StepFinished):
-                raise ValueError("no room in the bank")
+                raise OSError("no room in the bank")
 
     told = []
     outcome = run(NOTE, subscribers=(Recorder(), told.append))

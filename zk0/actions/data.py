@@ -26,7 +26,7 @@ class PrepareInputs(Inputs):
     unseen: str = ""
     episodes: int = Field(16, ge=MINIMUM_EPISODES)
     data_seed: int = 0
-    cameras: list[str] = ["wrist", "overhead"]
+    cameras: tuple[str, ...] = ("wrist", "overhead")
     held_out: float = Field(0.1, gt=0, lt=1)
 
     def preflight(self, project: Project) -> None:
@@ -75,6 +75,10 @@ def prepare(inputs: PrepareInputs, context: Context) -> PrepareOutputs:
     found = []
     for position, (name, source) in enumerate(wanted):
         before = position * inputs.episodes
+
+        def recorded(done: int, _: int, before: int = before, name: str = name) -> None:
+            context.progress(before + done, total, f"recording {name}")
+
         dataset = locate(
             source,
             name=name,
@@ -82,7 +86,7 @@ def prepare(inputs: PrepareInputs, context: Context) -> PrepareOutputs:
             seed=inputs.data_seed,
             cache=cache_dir(),
             cameras=tuple(inputs.cameras),
-            progress=lambda done, _, before=before, name=name: context.progress(before + done, total, f"recording {name}"),
+            progress=recorded,
         )
         context.progress(before + inputs.episodes, total, name)
         role = "unseen" if position == len(wanted) - 1 and inputs.unseen.strip() else "client"
@@ -116,7 +120,9 @@ def enough_episodes(outputs: PrepareOutputs, *, minimum: int = MINIMUM_EPISODES)
     for one in outputs.sets:
         evidence = [Evidence(name="episodes", value=one.episodes, at=one.name)]
         if one.episodes < minimum:
-            yield failed(f"{one.episodes} episodes, {minimum} wanted", at=one.name, evidence=evidence, remedy="record more")
+            yield failed(
+                f"{one.episodes} episodes, {minimum} wanted", at=one.name, evidence=evidence, remedy="record more"
+            )
         else:
             held_out = one.episodes - one.training_episodes if one.role == "client" else one.episodes
             yield passed(f"{one.episodes} episodes, {held_out} of them held out", at=one.name, evidence=evidence)
@@ -128,7 +134,9 @@ def same_features(outputs: PrepareOutputs) -> Iterator[Finding]:
     cameras = sorted(set.intersection(*(set(one.cameras) for one in outputs.sets)))
     evidence = [Evidence(name="cameras", value=", ".join(one.cameras), at=one.name) for one in outputs.sets]
     if not cameras:
-        yield failed("the data sets share no camera", evidence=evidence, remedy="rename cameras with lerobot-edit-dataset")
+        yield failed(
+            "the data sets share no camera", evidence=evidence, remedy="rename cameras with lerobot-edit-dataset"
+        )
     else:
         yield passed(f"{len(FEATURE_NAMES)} joints and cameras {', '.join(cameras)} everywhere", evidence=evidence)
 
@@ -151,9 +159,15 @@ def plausible_units(outputs: PrepareOutputs) -> Iterator[Finding]:
         elif gripper[0] < GRIPPER[0] or gripper[1] > GRIPPER[1]:
             problem = f"the gripper spans {gripper[0]:.0f} to {gripper[1]:.0f}, not 0 to 100"
         else:
-            yield passed(f"joints within {largest:.0f}, gripper {gripper[0]:.0f} to {gripper[1]:.0f}", at=one.name, evidence=evidence)
+            yield passed(
+                f"joints within {largest:.0f}, gripper {gripper[0]:.0f} to {gripper[1]:.0f}",
+                at=one.name,
+                evidence=evidence,
+            )
             continue
-        yield failed(problem, at=one.name, evidence=evidence, remedy="record with LeRobot's so101_follower, use_degrees on")
+        yield failed(
+            problem, at=one.name, evidence=evidence, remedy="record with LeRobot's so101_follower, use_degrees on"
+        )
 
 
 def _sources(inputs: PrepareInputs) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ GIB = 1024**3
 class InspectInputs(Inputs):
     """What the work will need."""
 
-    extras: list[str] = []
+    extras: tuple[str, ...] = ()
 
 
 class InspectOutputs(Outputs):
@@ -94,7 +94,9 @@ def packages_fit(outputs: InspectOutputs) -> Iterator[Finding]:
     evidence = [Evidence(name=name, value=number) for name, number in outputs.packages.items()]
     problems = [f"{name} is missing" for name in outputs.missing] + outputs.conflicting
     if problems:
-        yield failed("; ".join(problems), evidence=evidence, remedy="uv pip install -c constraints.txt 'zk0[simulator]'")
+        yield failed(
+            "; ".join(problems), evidence=evidence, remedy="uv pip install -c constraints.txt 'zk0[simulator]'"
+        )
     else:
         yield passed(f"{len(outputs.packages)} packages in versions that fit", evidence=evidence)
 
@@ -129,10 +131,14 @@ def changes_inside(outputs: InspectOutputs) -> Iterator[Finding]:
 def _at_least(what: str, found: int, wanted: float, remedy: str) -> Finding:
     evidence = [Evidence(name=what, value=found, unit="bytes")]
     message = f"{found / GIB:.1f} GiB of {what}, {wanted:g} wanted"
-    return passed(message, evidence=evidence) if found >= wanted * GIB else failed(message, evidence=evidence, remedy=remedy)
+    return (
+        passed(message, evidence=evidence)
+        if found >= wanted * GIB
+        else failed(message, evidence=evidence, remedy=remedy)
+    )
 
 
-def _packages(extras: list[str]) -> tuple[dict[str, str], list[str], list[str]]:
+def _packages(extras: tuple[str, ...]) -> tuple[dict[str, str], list[str], list[str]]:
     """Return installed versions, missing names and versions that do not fit, of what zk0 declares for these extras."""
     found: dict[str, str] = {}
     missing: list[str] = []

@@ -27,14 +27,15 @@ def summarize(inputs: SummarizeInputs, context: Context) -> SummarizeOutputs:
     rows, results = [], []
     for name in dict.fromkeys(one.dataset for one in ledger.evaluations):
         first, last = _ends(ledger, name)
-        rates = [one for one in ledger.rollouts if one.task == name]
-        rows.append([name, first.role, _number(first.loss), _number(last.loss), _ratio(first, last), str(last.frames),
-                     *(f"{one.successes} of {one.episodes} ({one.low:.0%} to {one.high:.0%})" for one in rates)])  # fmt: skip
+        rates = [one for one in ledger.rollouts if one.dataset == name]
+        losses = [_number(first.loss), _number(last.loss), _ratio(first, last)]
+        shown = [f"{one.successes} of {one.episodes} ({one.low:.0%} to {one.high:.0%})" for one in rates]
+        rows.append([name, first.role, *losses, str(last.frames), *shown])
         results += [
             {"name": f"{name} loss at round {one.round}", "value": one.loss, "unit": ""} for one in (first, last)
         ]
         results += [
-            {"name": f"{one.task} success rate of {one.episodes}", "value": one.successes / one.episodes, "unit": ""}
+            {"name": f"{name} success rate of {one.episodes}", "value": one.successes / one.episodes, "unit": ""}
             for one in rates
         ]
     heads = ["data set", "role", "loss before", "loss after", "ratio", "frames"]

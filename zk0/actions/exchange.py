@@ -62,7 +62,12 @@ def extract(inputs: ExtractInputs, context: Context) -> ExtractOutputs:
         moved=moved,
         table=[
             ["tensors", "message", "whole policy", *(f"moved: {name}" for name in moved)],
-            [str(len(received)), f"{size / 1e6:.2f} MB", f"{full / 1e6:.2f} MB", *(f"{norm:.3f}" for norm in moved.values())],
+            [
+                str(len(received)),
+                f"{size / 1e6:.2f} MB",
+                f"{full / 1e6:.2f} MB",
+                *(f"{norm:.3f}" for norm in moved.values()),
+            ],
         ],
     )
 
@@ -90,7 +95,9 @@ def trainable_only(outputs: ExtractOutputs) -> Iterator[Finding]:
         Evidence(name="whole policy", value=outputs.full_bytes, unit="bytes"),
     ]
     if outputs.not_trainable:
-        yield failed(f"{len(outputs.not_trainable)} frozen tensors travel, e.g. {outputs.not_trainable[0]}", evidence=evidence)
+        yield failed(
+            f"{len(outputs.not_trainable)} frozen tensors travel, e.g. {outputs.not_trainable[0]}", evidence=evidence
+        )
     else:
         share = outputs.message_bytes / outputs.full_bytes
         yield passed(f"{outputs.names} tensors, {share:.0%} of the policy's bytes", evidence=evidence)

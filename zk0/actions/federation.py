@@ -34,7 +34,9 @@ class ConfigureOutputs(Outputs):
 @action("federation.configure", changes=("artifacts",))
 def configure(inputs: ConfigureInputs, context: Context) -> ConfigureOutputs:
     """Resolve the run configuration, each value with its source, and write it down."""
-    config = resolve({"seed": context.seed, **{key.replace("_", "-"): _flat(value) for key, value in inputs.values.items()}})
+    config = resolve(
+        {"seed": context.seed, **{key.replace("_", "-"): _flat(value) for key, value in inputs.values.items()}}
+    )
     settings = settings_of(config)
     lines = [
         f"{key} = {_toml(value)}{'' if key not in settings else f'  # {settings[key].source}'}"

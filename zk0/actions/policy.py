@@ -21,7 +21,7 @@ class BuildInputs(Inputs):
     preset: PresetName = Field("tiny", description="; ".join(f"{one.name}: {one.summary}" for one in PRESETS.values()))
     policy: str = Field("", description="checkpoint folder or hub id to start from, in place of the preset's weights")
     backbone: str = Field("", description="local SmolVLM or SmolLM2 folder in place of the preset's backbone")
-    cameras: list[str] = ["wrist", "overhead"]
+    cameras: tuple[str, ...] = ("wrist", "overhead")
 
     def preflight(self, project: Project) -> None:
         """Refuse a folder that is not there; a hub id can only be tried."""
@@ -30,7 +30,9 @@ class BuildInputs(Inputs):
         for name, given in (("policy", self.policy), ("backbone", self.backbone)):
             path = Path(given).expanduser()
             if given and (path.is_absolute() or given.startswith(".")) and not (path / "config.json").is_file():
-                raise PolicyError(f"{name} {given} has no config.json", remedy="give a folder written by save_pretrained")
+                raise PolicyError(
+                    f"{name} {given} has no config.json", remedy="give a folder written by save_pretrained"
+                )
 
 
 class BuildOutputs(Outputs):
@@ -96,7 +98,9 @@ def trainable(outputs: BuildOutputs) -> Iterator[Finding]:
             cause="in lower precision small updates and the proximal pull are rounded away",
         )
     else:
-        yield passed(f"{outputs.trainable:,} of {outputs.parameters:,} parameters are trained, in fp32", evidence=evidence)
+        yield passed(
+            f"{outputs.trainable:,} of {outputs.parameters:,} parameters are trained, in fp32", evidence=evidence
+        )
 
 
 @check("policy.loads-back")

@@ -73,7 +73,10 @@ def rehearse(inputs: RehearseInputs, context: Context) -> RehearseOutputs:
             [
                 name,
                 str(training.steps),
-                *(f"{value:.3f}" if value is not None else "not finite" for value in training.policy_loss[:: training.steps - 1]),
+                *(
+                    f"{value:.3f}" if value is not None else "not finite"
+                    for value in training.policy_loss[:: training.steps - 1]
+                ),
                 f"{pace * 1000:.0f} ms",
                 f"{expected:.0f} s",
             ],

@@ -1,7 +1,7 @@
 """`zk0 actions` and `zk0 checks`: the verbs a workflow may use, and what may judge them."""
 
 from zk0.checks import CHECKS
-from zk0.cli.output import JsonOption, columns, console, print_envelope
+from zk0.cli.output import JsonOption, columns, print_envelope, show
 from zk0.workflow.actions import ACTIONS
 from zk0.workflow.fitting import field_names
 
@@ -42,4 +42,4 @@ def _print_list(rows: list[tuple[str, str]]) -> None:
     table = columns(0, 0)
     for name, summary in rows:
         table.add_row(name, summary)
-    console().print(table)
+    show(table)

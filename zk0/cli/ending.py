@@ -27,27 +27,34 @@ BUG = "ZK500"
 
 def ended(arguments: Sequence[str]) -> int:
     """Run the application and return the exit status of the process."""
-    as_json = "--json" in arguments
     try:
         status = app(list(arguments), prog_name="zk0", standalone_mode=False)
-    except Zk0Error as error:
-        _tell(error.code, error.message, error.remedy, as_json=as_json)
-        return error.exit_status
-    except click.ClickException as error:
-        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "zk0"
-        _tell(USAGE, error.format_message(), f"{command} --help", as_json=as_json)
-        return ExitStatus.wrong_request
     except (KeyboardInterrupt, click.Abort):
         return ExitStatus.interrupted
     except BrokenPipeError:
         # Whoever read our output has gone, as in `zk0 runs | head`; Python must not complain again at its exit.
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  it lives as long as the process
         return ExitStatus.failed
-    except Exception as error:  # noqa: BLE001  whatever a bug raises must end in a log and a status, not in a traceback
-        log = _log(error, arguments)
-        _tell(BUG, f"a bug of zk0's: {type(error).__name__}: {error}", f"report it with {log}", as_json=as_json)
-        return ExitStatus.bug
+    except Exception as error:  # noqa: BLE001  whatever is raised must end in a message and a status, not in a traceback
+        return _end_of(error, arguments)
     return status if isinstance(status, int) else ExitStatus.done
+
+
+def _end_of(error: Exception, arguments: Sequence[str]) -> ExitStatus:
+    as_json = "--json" in arguments
+    match error:
+        case Zk0Error():
+            _tell(error.code, error.message, error.remedy, as_json=as_json)
+            return error.exit_status
+        case click.exceptions.NoArgsIsHelpError():  # it has printed the help already
+            return ExitStatus.wrong_request
+        case click.ClickException():
+            command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "zk0"
+            _tell(USAGE, error.format_message(), f"{command} --help", as_json=as_json)
+            return ExitStatus.wrong_request
+    log = _log(error, arguments)
+    _tell(BUG, f"a bug of zk0's: {type(error).__name__}: {error}", f"report it with {log}", as_json=as_json)
+    return ExitStatus.bug
 
 
 def _tell(code: str, message: str, remedy: str | None, *, as_json: bool) -> None:

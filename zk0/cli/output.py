@@ -5,7 +5,7 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -24,9 +24,13 @@ def print_envelope(**content: object) -> None:
     sys.stdout.flush()
 
 
-def console() -> Console:
-    """Return where text for people goes."""
-    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, markup=False)
+def show(*parts: RenderableType) -> None:
+    """Print text for people, one part below the other."""
+    screen = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, markup=False)
+    with screen.capture() as captured:
+        screen.print(*parts, sep="\n")
+    # Tables fill their columns with blanks up to the end of each line.
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def columns(*widths: int) -> Table:

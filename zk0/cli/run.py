@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from zk0.cli.composition import perform, rehearse
-from zk0.cli.output import JsonOption, columns, console, print_envelope
+from zk0.cli.output import JsonOption, columns, print_envelope, show
 from zk0.cli.states import print_outcome, state_as_json
 from zk0.errors import InputError
 from zk0.project import Project
@@ -76,7 +76,7 @@ def _print_rehearsal(planned: Plan, events: list[StepPlanned | StepSkipped], *, 
         table.add_row(str(number), step["id"], step["title"])
         for name, value in _facts(step):
             table.add_row("", "", f"  {name}: {value}")
-    console().print(f"{planned.spec.name}: {len(steps)} steps; nothing is done", table, sep="\n")
+    show(f"{planned.spec.name}: {len(steps)} steps; nothing is done", table)
 
 
 def _as_json(event: StepPlanned | StepSkipped) -> dict[str, Any]:

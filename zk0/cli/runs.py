@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from zk0.cli.output import JsonOption, columns, console, print_envelope, verdict_text
+from zk0.cli import output
+from zk0.cli.output import JsonOption, columns, print_envelope, verdict_text
 from zk0.cli.states import print_state, state_as_json
 from zk0.errors import JournalError
 from zk0.project import Project
@@ -30,7 +31,7 @@ def runs(*, as_json: JsonOption = False, workflow: WorkflowOption = None, limit:
         else:
             took = "" if state.seconds is None else duration(state.seconds)
             table.add_row(directory.id, state.status.value, verdict_text(state.verdict), took)
-    console().print(table)
+    output.show(table)
 
 
 def show(

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from zk0.cli.output import columns, console, verdict_text
+from zk0.cli.output import columns, show, verdict_text
 from zk0.reports.progress import duration
 from zk0.verdicts import Finding, Verdict
 from zk0.workflow.engine import Outcome
@@ -24,12 +24,11 @@ def state_as_json(state: RunState, directory: RunDirectory, *, complaints: Seque
 
 def print_outcome(outcome: Outcome) -> None:
     """Print how a run ended: its steps, what is not well, the tables its steps made, and what to do next."""
-    screen = console()
-    screen.print(steps_table(outcome.state, every_finding=False))
+    show(steps_table(outcome.state, every_finding=False))
     for step in outcome.state.steps:
         if table := _results(step):
-            screen.print("", Text(step.title, "bold"), table, sep="\n")
-    screen.print("", _summary(outcome.state), sep="\n")
+            show("", Text(step.title, "bold"), table)
+    show("", _summary(outcome.state))
     for complaint in outcome.complaints:
         typer.echo(f"not recorded everywhere: {complaint}", err=True)
 
@@ -41,11 +40,10 @@ def print_state(state: RunState, *, step: str | None = None) -> None:
         UnknownNameError: the run has no such step.
     """
     shown = state if step is None else state.model_copy(update={"steps": (state.step(step),)})
-    screen = console()
-    screen.print(_summary(state), steps_table(shown, every_finding=True), sep="\n")
+    show(_summary(state), steps_table(shown, every_finding=True))
     for chosen in shown.steps:
         for artifact in chosen.receipt.artifacts if step and chosen.receipt else ():
-            screen.print(f"  {artifact.name}: {artifact.path} ({artifact.size} bytes, sha256 {artifact.sha256[:16]})")
+            show(f"  {artifact.name}: {artifact.path} ({artifact.size} bytes, sha256 {artifact.sha256[:16]})")
 
 
 def steps_table(state: RunState, *, every_finding: bool) -> Table:

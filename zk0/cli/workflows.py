@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from zk0.cli.output import JsonOption, columns, console, print_envelope
+from zk0.cli import output
+from zk0.cli.output import JsonOption, columns, print_envelope
 from zk0.errors import ExitStatus
 from zk0.project import Project
 from zk0.workflow.expressions import as_text
@@ -31,7 +32,7 @@ def list_workflows(*, as_json: JsonOption = False) -> None:
     table = columns(0, 0)
     for row in rows:
         table.add_row(str(row["name"]), str(row["title"]))
-    console().print(table)
+    output.show(table)
 
 
 @app.command()
@@ -59,8 +60,7 @@ def lint_workflows(
 
 
 def _print_spec(spec: WorkflowSpec) -> None:
-    screen = console()
-    screen.print(Text(spec.title, "bold"), spec.purpose.strip(), sep="\n")
+    output.show(Text(spec.title, "bold"), spec.purpose.strip())
     inputs = columns(0, 0, 0)
     for name, declared in spec.inputs.items():
         inputs.add_row(f"  -i {name}=", _bounds(declared), declared.help)
@@ -71,12 +71,12 @@ def _print_spec(spec: WorkflowSpec) -> None:
         for use in step.checks:
             steps.add_row("", "", f"  {use.id}")
     if spec.inputs:
-        screen.print("", "inputs:", inputs, sep="\n")
-    screen.print("", "steps:", steps, sep="\n")
+        output.show("", "inputs:", inputs)
+    output.show("", "steps:", steps)
     for note in spec.notes:
-        screen.print(f"note: {note}")
+        output.show("", f"note: {note}")
     for issue in spec.issues:
-        screen.print(f"if {issue.sign}: {issue.remedy}")
+        output.show("", f"if {issue.sign}: {issue.remedy}")
 
 
 def _bounds(declared: InputSpec) -> str:
@@ -87,5 +87,6 @@ def _bounds(declared: InputSpec) -> str:
         parts.append("required")
     elif declared.default is not None:
         default = declared.default
-        parts.append(f"default {','.join(map(as_text, default)) if isinstance(default, list) else as_text(default)}")
+        text = ",".join(map(as_text, default)) if isinstance(default, list) else as_text(default)
+        parts.append(f"default {text or 'empty'}")
     return ", ".join(parts)

@@ -28,7 +28,9 @@ def _judge(opened: RunOpened, training: Training) -> Finding:
     if not others:
         return passed(f"{len(training.settings)} settings arrived", at=where(training))
     return failed(
-        "; ".join(f"{key} is {used} at the client and {wanted[key]} in the configuration" for key, used in others.items()),
+        "; ".join(
+            f"{key} is {used} at the client and {wanted[key]} in the configuration" for key, used in others.items()
+        ),
         at=where(training),
         evidence=[
             point(f"{side} {key}", value, where(training))

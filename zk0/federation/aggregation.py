@@ -7,12 +7,12 @@ answered first.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from zk0.federation.exchange import Arrays
+from zk0.federation.exchange import Array32, Arrays
 from zk0.ledger import RejectedReply
 from zk0.training.parameters import digest_of
 
@@ -28,7 +28,7 @@ class ClientUpdate:
     digest_out: str
 
 
-def fault_of(update: ClientUpdate, reference: Mapping[str, np.ndarray], digest_sent: str) -> str | None:
+def fault_of(update: ClientUpdate, reference: Mapping[str, Array32], digest_sent: str) -> str | None:
     """Return why an update must not be averaged, or None.
 
     Args:
@@ -36,27 +36,31 @@ def fault_of(update: ClientUpdate, reference: Mapping[str, np.ndarray], digest_s
         reference: the global tensors of this round, for names, shapes and dtypes.
         digest_sent: the digest of what was sent to the client.
     """
+    return next(_faults(update, reference, digest_sent), None)
+
+
+def _faults(update: ClientUpdate, reference: Mapping[str, Array32], digest_sent: str) -> Iterator[str]:
+    """Yield faults, the plainest first; a later one may rest on there being no earlier one."""
     if not (math.isfinite(update.weight) and update.weight > 0):
-        return f"weight {update.weight} is not a positive number"
+        yield f"weight {update.weight} is not a positive number"
     if missing := sorted(reference.keys() - update.arrays.keys()):
-        return f"tensor {missing[0]} is missing ({len(missing)} in all)"
+        yield f"tensor {missing[0]} is missing ({len(missing)} in all)"
     if unknown := sorted(update.arrays.keys() - reference.keys()):
-        return f"tensor {unknown[0]} is unknown ({len(unknown)} in all)"
+        yield f"tensor {unknown[0]} is unknown ({len(unknown)} in all)"
     for name, origin in reference.items():
         array = update.arrays[name]
         if array.shape != origin.shape or array.dtype != origin.dtype:
-            return f"tensor {name} is {array.shape} {array.dtype}, not {origin.shape} {origin.dtype}"
+            yield f"tensor {name} is {array.shape} {array.dtype}, not {origin.shape} {origin.dtype}"
         if not np.isfinite(array).all():
-            return f"tensor {name} has {int((~np.isfinite(array)).sum())} values that are not finite"
+            yield f"tensor {name} has {int((~np.isfinite(array)).sum())} values that are not finite"
     if update.digest_in != digest_sent:
-        return f"it trained from {update.digest_in[:8]}, and {digest_sent[:8]} was sent"
+        yield f"it trained from {update.digest_in[:8]}, and {digest_sent[:8]} was sent"
     if (found := digest_of(update.arrays)) != update.digest_out:
-        return f"it states digest {update.digest_out[:8]} and its tensors have {found[:8]}"
-    return None
+        yield f"it states digest {update.digest_out[:8]} and its tensors have {found[:8]}"
 
 
 def split_updates(
-    updates: Sequence[ClientUpdate], reference: Mapping[str, np.ndarray], digest_sent: str
+    updates: Sequence[ClientUpdate], reference: Mapping[str, Array32], digest_sent: str
 ) -> tuple[list[ClientUpdate], list[RejectedReply]]:
     """Return the updates to average, in the order of the clients' names, and the others with their reasons."""
     accepted: list[ClientUpdate] = []
@@ -82,6 +86,6 @@ def weighted_mean(updates: Sequence[ClientUpdate]) -> Arrays:
     return mean
 
 
-def distance(left: Mapping[str, np.ndarray], right: Mapping[str, np.ndarray]) -> float:
+def distance(left: Mapping[str, Array32], right: Mapping[str, Array32]) -> float:
     """Return the L2 distance between two sets of tensors of the same names."""
     return math.sqrt(sum(float(np.square(left[name].astype(np.float64) - right[name]).sum()) for name in left))

@@ -241,9 +241,7 @@ def _policy(
 def _frames(
     client: Client, episodes: int, seed: int, held_out: float, cameras: tuple[str, ...], workers: int, horizon: int
 ) -> Frames:
-    dataset = locate(
-        client.source, name=client.name, episodes=episodes, seed=seed, cache=cache_dir(), cameras=cameras
-    )
+    dataset = locate(client.source, name=client.name, episodes=episodes, seed=seed, cache=cache_dir(), cameras=cameras)
     return open_frames(
         dataset,
         episodes=dataset.training_episodes(held_out),

@@ -69,8 +69,7 @@ def closed_loop(
     from zk0.simulator.rollout import rollout
     from zk0.simulator.tasks import task
 
-    sources = [source for _, source in config.clients] + ([config.unseen_set[1]] if config.unseen_set else [])
-    for source in sources:
+    for name, source in (*config.clients, *([config.unseen_set] if config.unseen_set else [])):
         if not source.startswith(SIMULATED):
             continue
         started = time.monotonic()
@@ -80,6 +79,7 @@ def closed_loop(
         )
         yield RolloutResult(
             round=number,
+            dataset=name,
             task=found.name,
             episodes=result.n,
             successes=result.successes,

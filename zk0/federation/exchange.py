@@ -5,14 +5,16 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from flwr.app import Array, ArrayRecord
+from numpy.typing import NDArray
 from torch import Tensor
 
 from zk0.errors import PolicyError
 
-type Arrays = dict[str, np.ndarray]
+type Array32 = NDArray[np.float32]
+type Arrays = dict[str, Array32]
 
 
-def to_record(tensors: Mapping[str, Tensor] | Mapping[str, np.ndarray]) -> ArrayRecord:
+def to_record(tensors: Mapping[str, Tensor] | Mapping[str, Array32]) -> ArrayRecord:
     """Return a record of fp32 arrays, in the order of their names.
 
     Raises:

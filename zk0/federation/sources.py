@@ -57,5 +57,5 @@ def _fetch(repository: str) -> Path:
     except (LocalEntryNotFoundError, RepositoryNotFoundError, HfHubHTTPError, OSError) as error:
         raise AssetMissingError(
             f"{repository} is neither a folder here nor a data set to be fetched: {str(error).splitlines()[0]}",
-            remedy=f"give a local folder, or fetch it once with a network: hf download --repo-type dataset {repository}",
+            remedy=f"give a local folder, or fetch it with a network: hf download --repo-type dataset {repository}",
         ) from error

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import FedAvg, FedProx
@@ -21,7 +20,7 @@ from pydantic import ValidationError
 from zk0.errors import RoundFailedError
 from zk0.federation.aggregation import ClientUpdate, distance, split_updates, weighted_mean
 from zk0.federation.configuration import RunConfig
-from zk0.federation.exchange import to_arrays, to_record
+from zk0.federation.exchange import Arrays, to_arrays, to_record
 from zk0.federation.messages import ARRAYS, CONFIG, METRICS, WEIGHT, Assignment, Report, pack, unpack
 from zk0.ledger import Aggregation, LedgerWriter, RejectedReply, Reply, Resources
 from zk0.training.parameters import digest_of
@@ -37,9 +36,9 @@ class Federation:
     ledger: LedgerWriter
     statistics: dict[str, dict[str, list[float]]]
     completed: int = 0
-    _sent: dict[str, np.ndarray] = field(default_factory=dict)
-    _sampled: list[int] = field(default_factory=list)
-    _started: float = 0.0
+    sent: Arrays = field(default_factory=dict)  # of the round in progress, as are the two below
+    sampled: list[int] = field(default_factory=list)
+    started: float = 0.0
 
 
 class Checked(FedAvg):
@@ -53,11 +52,11 @@ class Checked(FedAvg):
         """Ask a seeded sample of the clients to train, each told the round, mu, the statistics and the digest."""
         run = self.federation
         number = run.completed + server_round
-        run._sent = to_arrays(arrays)
-        run._sampled = self._sample(number)
-        run._started = time.monotonic()
-        config.update(pack(Assignment(digest=digest_of(run._sent), statistics=run.statistics)))
-        messages = super().configure_train(number, arrays, config, _Only(grid, run._sampled))
+        run.sent = to_arrays(arrays)
+        run.sampled = self._sample(number)
+        run.started = time.monotonic()
+        config.update(pack(Assignment(digest=digest_of(run.sent), statistics=run.statistics)))
+        messages = super().configure_train(number, arrays, config, _Only(grid, run.sampled))
         return sorted(messages, key=lambda message: run.clients[message.metadata.dst_node_id])
 
     def aggregate_train(
@@ -72,15 +71,15 @@ class Checked(FedAvg):
         number = run.completed + server_round
         answered = {message.metadata.src_node_id: message for message in replies}
         updates, refused = self._read(answered)
-        digest_sent = digest_of(run._sent)
-        accepted, rejected = split_updates(updates, run._sent, digest_sent)
+        digest_sent = digest_of(run.sent)
+        accepted, rejected = split_updates(updates, run.sent, digest_sent)
         rejected = sorted([*refused, *rejected], key=lambda reply: reply.client)
         mean = weighted_mean(accepted) if accepted else None
         total = sum(update.weight for update in accepted)
         run.ledger.write(
             Aggregation(
                 round=number,
-                sampled=sorted(run.clients[node] for node in run._sampled),
+                sampled=sorted(run.clients[node] for node in run.sampled),
                 accepted=[
                     Reply(client=update.client, weight=update.weight / total, digest=update.digest_out)
                     for update in accepted
@@ -88,9 +87,9 @@ class Checked(FedAvg):
                 rejected=rejected,
                 digest_in=digest_sent,
                 digest_out=None if mean is None else digest_of(mean),
-                update_norm=None if mean is None else distance(mean, run._sent),
+                update_norm=None if mean is None else distance(mean, run.sent),
                 missing={} if mean is not None else {"digest_out": "no valid reply", "update_norm": "no valid reply"},
-                resources=Resources(seconds=time.monotonic() - run._started),
+                resources=Resources(seconds=time.monotonic() - run.started),
             )
         )
         if mean is None:
@@ -107,7 +106,7 @@ class Checked(FedAvg):
         run = self.federation
         by_name = sorted(run.clients, key=run.clients.__getitem__)
         count = max(round(run.config.fraction_train * len(by_name)), run.config.min_clients, 1)
-        generator = random.Random(seed_of(run.config.seed, "sampling", number))
+        generator = random.Random(seed_of(run.config.seed, "sampling", number))  # noqa: S311  # must be reproducible
         return generator.sample(by_name, min(count, len(by_name)))
 
     def _read(self, answered: Mapping[int, Message]) -> tuple[list[ClientUpdate], list[RejectedReply]]:
@@ -115,7 +114,7 @@ class Checked(FedAvg):
         run = self.federation
         updates: list[ClientUpdate] = []
         refused: list[RejectedReply] = []
-        for node in sorted(run._sampled, key=run.clients.__getitem__):
+        for node in sorted(run.sampled, key=run.clients.__getitem__):
             name = run.clients[node]
             message = answered.get(node)
             if message is None:

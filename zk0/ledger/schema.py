@@ -160,6 +160,7 @@ class RolloutResult(_Record):
 
     event: Literal["rollout"] = "rollout"
     round: int
+    dataset: str
     task: str
     episodes: int
     successes: int
@@ -182,7 +183,5 @@ class RunClosed(_Record):
 type Event = RunOpened | Training | Aggregation | Evaluation | RolloutResult | RunClosed
 
 EVENT: TypeAdapter[Event] = TypeAdapter(
-    Annotated[
-        RunOpened | Training | Aggregation | Evaluation | RolloutResult | RunClosed, Field(discriminator="event")
-    ]
+    Annotated[RunOpened | Training | Aggregation | Evaluation | RolloutResult | RunClosed, Field(discriminator="event")]
 )

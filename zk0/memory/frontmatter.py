@@ -17,7 +17,8 @@ from zk0.memory.entries import Entry
 
 FENCE = "---"
 NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")  # JSON takes these as they are, YAML only escaped
-PLAIN_KEY = re.compile(r"(?!(?:null|true|false):)([a-z][a-z0-9_]*):(?: (.+))?")  # other keys are quoted
+PLAIN_KEY = re.compile(r"(?!(null|true|false)\b)[a-z][a-z0-9_]*", re.ASCII)  # other keys are quoted
+OWN_LINE = re.compile(r"([a-z][a-z0-9_]*):(?: (.+))?")
 
 
 class UnreadableEntryError(ValueError):
@@ -33,7 +34,7 @@ def write_entry(entry: Entry) -> str:
     """Return the text of an entry; `read_entry` gives the same entry back."""
     lines = [FENCE]
     for name, value in entry.model_dump(mode="json", exclude={"id", "body"}, exclude_defaults=True).items():
-        key = name if PLAIN_KEY.fullmatch(f"{name}:") else _json(name)
+        key = name if PLAIN_KEY.fullmatch(name) else _json(name)
         if isinstance(value, list) and value:
             lines += [f"{key}:", *(f"- {_json(member)}" for member in value)]
         else:
@@ -89,7 +90,7 @@ def _read_own(lines: list[str]) -> dict[str, Any] | None:
             if line.startswith("- ") and members is not None:
                 members.append(json.loads(line[2:]))
                 continue
-            found = PLAIN_KEY.fullmatch(line)
+            found = OWN_LINE.fullmatch(line)
             if found is None or found[1] in fields or members == []:
                 return None
             members = [] if found[2] is None else None

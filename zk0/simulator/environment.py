@@ -88,8 +88,9 @@ class Simulation:
         self.task = task
         try:
             self._environment = _make(task, image_size)
-        except Exception as error:  # MuJoCo, PyOpenGL and ctypes each raise their own; none is swallowed
-            raise rendering.explained(error) from error
+        except Exception as error:  # MuJoCo, PyOpenGL and ctypes each have their own
+            rendering.raise_if_to_blame(error)
+            raise
         robot = self._environment.unwrapped
         self.model: mujoco.MjModel = robot.model
         self.data: mujoco.MjData = robot.data

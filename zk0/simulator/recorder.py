@@ -2,7 +2,8 @@
 
 Frames come at the control rate (10 Hz), states and actions in LeRobot's SO-101 units, both cameras as h264 video.
 Only episodes that succeeded are kept. `recording.json` in the data set's folder tells what it was made from; LeRobot
-ignores it. Recordings are reproducible: same arguments, same states, same actions, same decoded pixels.
+ignores it. Same arguments, same states, same actions, same decoded pixels, in any process; where a GPU renders instead
+of the CPU, expect other pixels.
 """
 
 import hashlib
@@ -10,11 +11,11 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from zk0.errors import RecordingError
+from zk0.errors import DependencyMissingError, RecordingError
 from zk0.simulator.cameras import DEFAULT_IMAGE_SIZE
 from zk0.simulator.dataset import new_dataset
 from zk0.simulator.environment import Simulation
@@ -23,6 +24,7 @@ from zk0.simulator.seeds import episode_seed
 from zk0.simulator.tasks import Task
 
 RECORDER_VERSION = 1  # raise it with every change to expert, environment or recorder: cached recordings depend on it
+DECIDING_PACKAGES = ("so101-nexus", "mujoco", "lerobot")
 
 Progress = Callable[[int, int], None]
 """Called after each kept episode with how many are done and how many there will be."""
@@ -99,16 +101,28 @@ def cached_recording(
 
 
 def recording_recipe(task: Task, *, episodes: int, seed: int, image_size: int) -> dict[str, Any]:
-    """Return everything that decides a recording's content, as JSON can hold it."""
+    """Return everything that decides a recording's content, as JSON can hold it.
+
+    Raises:
+        DependencyMissingError: a package that decides it is not installed.
+    """
     return {
         "task": asdict(task),
         "episodes": episodes,
         "seed": seed,
         "image_size": image_size,
         "recorder_version": RECORDER_VERSION,
-        "so101_nexus": version("so101-nexus"),
-        "mujoco": version("mujoco"),
+        "packages": {package: _version(package) for package in DECIDING_PACKAGES},
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError as error:
+        raise DependencyMissingError(
+            f"recording needs {package}, which is not installed", remedy="pip install 'zk0[simulator]'"
+        ) from error
 
 
 def _successes(simulation: Simulation, episodes: int, seed: int) -> Iterator[list[dict[str, Any]]]:

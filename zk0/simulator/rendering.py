@@ -3,7 +3,7 @@
 MuJoCo reads MUJOCO_GL once, when it is first imported, and a failed attempt leaves the process unable to try another
 way (PyOpenGL keeps the platform it was loaded with). So each way is tried in a process of its own, which renders one
 real frame: half a second, once a process tree, since children inherit the variable that is then set. EGL comes first:
-it uses a GPU where there is one, and Mesa's llvmpipe gives the same pixels as OSMesa where there is none.
+it uses a GPU where there is one, and Mesa draws the same pixels through EGL and OSMesa where there is none.
 """
 
 import os
@@ -39,7 +39,7 @@ def prepare() -> str:
         RenderingError: neither EGL nor OSMesa renders a frame; or MuJoCo was imported before, without MUJOCO_GL.
     """
     if chosen := os.environ.get(VARIABLE):
-        return chosen  # the user's choice is not tried here, but explained where it fails: see `explained`
+        return chosen  # the user's choice is not tried here, but explained where it fails: see `raise_if_to_blame`
     if "mujoco" in sys.modules:
         raise RenderingError(
             f"mujoco was imported before zk0 could choose how to render, and {VARIABLE} was not set",
@@ -49,16 +49,17 @@ def prepare() -> str:
     return os.environ[VARIABLE]
 
 
-def explained(error: Exception) -> Exception:
-    """Return what to raise for an error met while building an environment.
+def raise_if_to_blame(error: Exception) -> None:
+    """Find out whether an error met while building an environment comes from the chosen way of rendering.
 
-    A RenderingError if the chosen way of rendering is what does not work here, otherwise the error itself.
+    Raises:
+        RenderingError: it does: that way renders nothing here.
     """
     backend = os.environ.get(VARIABLE, "")
-    failure = _failure(backend)
-    if failure is None:
-        return error
-    return RenderingError(f"{VARIABLE}={backend} does not render here: {failure}", remedy=f"unset {VARIABLE}")
+    if failure := _failure(backend):
+        raise RenderingError(
+            f"{VARIABLE}={backend} does not render here: {failure}", remedy=f"unset {VARIABLE}"
+        ) from error
 
 
 @cache

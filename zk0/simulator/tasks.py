@@ -2,13 +2,12 @@
 
 The clients are non-IID on purpose. They differ in the verb (lift, place, touch), in where on the table the object
 lies, and in its shape and colour; only robot, cameras and control rate are the same for all. The spawn regions are
-small (a disc half of 6 to 12 cm across), so that a policy of a few hundred thousand parameters learns something from
-a few demonstrations: a success here says nothing of the whole table.
+small (half discs of 3 or 6 cm radius), so that a policy of a few hundred thousand parameters learns something from a
+few demonstrations: a success here says nothing of the rest of the table.
 
 Coordinates are metres in the robot's frame: x forward from the shoulder, y to its left, z up.
 """
 
-import math
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
@@ -53,7 +52,7 @@ class Task:
     @property
     def rate(self) -> int:
         """Control steps and video frames in a second."""
-        return math.floor(1 / self.control_period + 0.5)
+        return round(1 / self.control_period)
 
 
 _TASKS = {
@@ -123,7 +122,7 @@ CLIENT_TASKS: tuple[str, ...] = ("lift-left", "lift-right", "place-middle", "tou
 """The tasks that clients hold data of, in the order in which clients get them."""
 
 UNSEEN_TASK: str = "place-far"
-"""A known verb with another object in another place: only evaluated, never recorded for a client."""
+"""A known verb with another object in another place: for evaluation, never for training."""
 
 
 def task(name: str) -> Task:

@@ -28,6 +28,7 @@ IMAGE_TOKENS = {
     "global_image_token": "<global-img>",
     "video_token": "<video>",
 }
+BOUNDS = {"bos_token": "<|im_start|>", "eos_token": "<end_of_utterance>", "pad_token": "<pad>"}
 # The tokenizer is trained on this text; other words fall back to bytes, so no sentence is out of vocabulary.
 SENTENCES = (
     "pick up the red cube and lift it",
@@ -122,9 +123,7 @@ def _trained_tokenizer() -> PreTrainedTokenizerFast:
     raw.train_from_iterator([f"{sentence}\n" for sentence in SENTENCES], trainer=trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=raw,
-        bos_token="<|im_start|>",
-        eos_token="<end_of_utterance>",
-        pad_token="<pad>",
+        **BOUNDS,
         extra_special_tokens=IMAGE_TOKENS,
     )
 

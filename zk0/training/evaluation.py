@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+from numpy.typing import NDArray
 
 from zk0.training.dataset import IMAGES, STATE
 from zk0.training.frames import Frames
@@ -33,17 +34,16 @@ def evaluate_loss(
         name: of the data set; part of what the noise is drawn from.
         limit: at most so many frames, evenly spaced; 0 takes all.
     """
-    indices = np.arange(len(frames))
-    if 0 < limit < len(indices):
-        indices = np.linspace(0, len(indices) - 1, limit).round().astype(int)
-    plan = [[int(index) for index in indices[at : at + BATCH]] for at in range(0, len(indices), BATCH)]
+    count = min(limit, len(frames)) if limit else len(frames)
+    indices = [int(index) for index in np.linspace(0, len(frames) - 1, count).round()]
+    plan = [indices[at : at + BATCH] for at in range(0, count, BATCH)]
     config = policy.config
     with seeded(seed, "evaluation", name):
-        noise = torch.randn(len(indices), config.chunk_size, config.max_action_dim)
+        noise = torch.randn(count, config.chunk_size, config.max_action_dim)
         # Any spread over (0, 1] is comparable; training's beta distribution is only about where learning pays.
-        times = torch.rand(len(indices)) * 0.999 + 0.001
+        times = torch.rand(count) * 0.999 + 0.001
     policy.eval()
-    total, count = 0.0, 0
+    total, judged = 0.0, 0
     for at, batch in enumerate(frames.batches(plan)):
         size = len(batch.data.get("task", ()))
         if not size:
@@ -56,27 +56,28 @@ def evaluate_loss(
             reduction="none",
         )
         total += float(losses.double().sum())
-        count += size
-    return (total / count if count else None), count
+        judged += size
+    return (total / judged if judged else None), judged
 
 
-def acting(policy: SmolVLAPolicy, processors: Processors, *, seed: int) -> Callable[[Any], np.ndarray]:
+def acting(policy: SmolVLAPolicy, processors: Processors, *, seed: int) -> Callable[[Any], NDArray[np.float32]]:
     """Return the policy as a function from an observation to an action chunk (horizon, 6) in the data set's units.
 
-    The observation has `state` (6,), `images` {camera: (height, width, 3) 8-bit} and `task`, a sentence.
+    The observation has `state` (6,), `images` {camera: (height, width, 3) 8-bit} and `sentence`, the task in words.
     """
     policy.eval()
     generator = torch.Generator().manual_seed(seed_of(seed, "acting"))
     shape = (1, policy.config.chunk_size, policy.config.max_action_dim)
 
     @torch.no_grad()
-    def act(observation: Any) -> np.ndarray:
+    def act(observation: Any) -> NDArray[np.float32]:
         policy.reset()
-        batch: dict[str, Any] = {STATE: torch.as_tensor(observation.state), "task": observation.task}
+        batch: dict[str, Any] = {STATE: torch.as_tensor(observation.state), "task": observation.sentence}
         for name, image in observation.images.items():
             batch[f"{IMAGES}{name}"] = torch.as_tensor(image).permute(2, 0, 1).float() / 255
         noise = torch.randn(shape, generator=generator).to(policy.config.device)
         chunk = policy.predict_action_chunk(processors.before(batch), noise=noise)
-        return processors.after(chunk)[0].numpy()
+        actions: NDArray[np.float32] = processors.after(chunk)[0].numpy()
+        return actions
 
     return act

@@ -37,7 +37,9 @@ class ProximalTerm:
             return
         # A tensor without a gradient has not moved, and would not be moved by a zero either.
         moved = [
-            (value, origin) for value, origin in zip(self.parameters, self.reference, strict=True) if value.grad is not None
+            (value, origin)
+            for value, origin in zip(self.parameters, self.reference, strict=True)
+            if value.grad is not None
         ]
         if not moved:
             return

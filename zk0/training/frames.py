@@ -26,6 +26,7 @@ from zk0.training.seeds import seed_of
 
 MEMORY_LIMIT = 2 * 1024**3  # bytes of decoded frames a client may hold; larger data sets are read as they are needed
 TOLERATED_SHARE = 0.05  # more undecodable frames than this are a broken data set, not a few broken frames
+ENOUGH_TO_TELL = 100  # frames; a share of fewer says little
 DECODE_ERRORS = (RuntimeError, ValueError, OSError)  # what PyAV and LeRobot raise for a frame that can't be decoded
 VIDEO_BACKEND = "pyav"  # torchcodec needs a system FFmpeg; PyAV brings its own
 
@@ -176,7 +177,7 @@ class FramesOnDisk:
         """Yield one batch for each list of frame indices; a worker that dies ends the training."""
         loader = DataLoader(
             _Guarded(self.source, self._indices),
-            batch_sampler=plan,
+            batch_sampler=[list(indices) for indices in plan],
             num_workers=self.workers,
             collate_fn=self._collate,
             multiprocessing_context="spawn" if self.workers else None,
@@ -186,8 +187,7 @@ class FramesOnDisk:
             for batch in loader:
                 asked += len(batch.data.get("task", ())) + batch.undecodable
                 failed += batch.undecodable
-                # A share of the first few frames says little: 100 frames bound a broken data set early enough.
-                if asked >= 100:
+                if asked >= ENOUGH_TO_TELL:
                     _refuse_too_many(failed, asked, Path(self.source.root))
                 yield batch
         except RuntimeError as error:
@@ -216,10 +216,11 @@ class _Guarded(Dataset[dict[str, Any] | None]):
 
     def __getitem__(self, index: int) -> dict[str, Any] | None:
         try:
-            return self.source[self.indices[index]]
+            item: dict[str, Any] = self.source[self.indices[index]]
         except DECODE_ERRORS as error:
             log.warning("frame %d of %s can't be decoded: %s", index, self.source.root, str(error).splitlines()[0])
             return None
+        return item
 
 
 def _decode(path: Path, times: list[float], tolerance: float) -> tuple[Tensor, Tensor]:

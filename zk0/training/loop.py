@@ -63,7 +63,7 @@ class TrainingComponents:
 
 @dataclass(frozen=True)
 class StepMeasurement:
-    """The numbers of one step; None where they were not measured, or not finite (then the weights stay as they were)."""
+    """The numbers of one step; None where not measured, or not finite (then the weights stay as they were)."""
 
     learning_rate: float
     policy_loss: float | None

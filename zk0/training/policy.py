@@ -224,7 +224,9 @@ def _inputs(cameras: Sequence[str], shape: tuple[int, int, int]) -> dict[str, Po
 def _name_backbone(folder: Path, old: str, new: str) -> None:
     for path in (folder / "config.json", *(folder / name for name in PROCESSORS)):
         if path.is_file():
-            path.write_text(path.read_text(encoding="utf-8").replace(json.dumps(old), json.dumps(new)), encoding="utf-8")
+            path.write_text(
+                path.read_text(encoding="utf-8").replace(json.dumps(old), json.dumps(new)), encoding="utf-8"
+            )
 
 
 def _rewrite(path: Path, changes: Mapping[str, object]) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from lerobot.datasets.compute_stats import aggregate_stats
+from numpy.typing import NDArray
 
 from zk0.receipts import canonical_digest
 from zk0.training.dataset import ACTION, STATE, DatasetDescription
 
-type FeatureStatistics = dict[str, dict[str, np.ndarray]]
+type FeatureStatistics = dict[str, dict[str, NDArray[np.float64]]]
 
 KEYS = ("min", "max", "mean", "std", "count")
 
@@ -31,7 +32,8 @@ def merged_statistics(found: Sequence[Mapping[str, Mapping[str, Any]]]) -> Featu
         {name: {key: np.asarray(values[key], dtype=np.float64) for key in KEYS} for name, values in one.items()}
         for one in found
     ]
-    return aggregate_stats(arrays)
+    merged: FeatureStatistics = aggregate_stats(arrays)
+    return merged
 
 
 def to_plain(statistics: FeatureStatistics) -> dict[str, dict[str, list[float]]]:

@@ -3,9 +3,12 @@
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from zk0.errors import CommandError, DependencyMissingError, SpecError
 from zk0.workflow.actions import Outputs
@@ -39,33 +42,59 @@ def start(command: Command, log: Path) -> int:
         CommandError: it did not end in time; it was ended, with what it had started.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    process: subprocess.Popen[bytes] | None = None
     with log.open("ab") as output:
         try:
-            process = subprocess.Popen(  # noqa: S603  an argv list that the workflow's author wrote, without a shell
-                command.argv,
-                cwd=command.cwd,
-                env={**os.environ, **command.env},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except FileNotFoundError as error:
-            if not command.cwd.is_dir():
-                raise SpecError(f"there is no directory {command.cwd}", remedy="correct the step's cwd") from error
-            raise DependencyMissingError(
-                f"there is no program {command.argv[0]!r}", remedy="install it, or correct the step's first argument"
-            ) from error
-        except (OSError, ValueError) as error:
-            raise SpecError(f"{command.argv[0]!r} can't be started: {error}") from error
-        try:
+            with _undisturbed():
+                process = _started(command, output)
             return process.wait(command.timeout)
         except subprocess.TimeoutExpired as error:
             raise CommandError(
                 f"{command.argv[0]} did not end within {command.timeout:g} s", remedy=f"see {log}, or raise the timeout"
             ) from error
         finally:
-            _end(process)
+            if process is not None:
+                _end(process)
+
+
+def _started(command: Command, output: BinaryIO) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603  an argv list that the workflow's author wrote, without a shell
+            command.argv,
+            cwd=command.cwd,
+            env={**os.environ, **command.env},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        if not command.cwd.is_dir():
+            raise SpecError(f"there is no directory {command.cwd}", remedy="correct the step's cwd") from error
+        raise DependencyMissingError(
+            f"there is no program {command.argv[0]!r}", remedy="install it, or correct the step's first argument"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SpecError(f"{command.argv[0]!r} can't be started: {error}") from error
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold an interruption back to the end of the block: a program that has just started must not be forgotten."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # interruptions reach the main thread alone
+        return
+    held: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in handlers:
+        signal.signal(number, lambda number, _frame: held.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+    if held:
+        signal.raise_signal(held[0])
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -30,10 +30,11 @@ from zk0.workflow.events import (
     StepStarted,
     Subscriber,
 )
-from zk0.workflow.expressions import Scope, StepScope, Template, as_json, fill
+from zk0.workflow.expressions import Template, as_json, fill
 from zk0.workflow.performing import Attempt, Surroundings
 from zk0.workflow.plan import Plan, PlannedStep, decided
 from zk0.workflow.run import RunDirectory
+from zk0.workflow.scope import Scope, StepScope
 from zk0.workflow.state import RunState, fold
 
 SUBSCRIBER_LOG = "subscribers"
@@ -84,13 +85,14 @@ class Engine:
         for step in plan.steps:
             if step.inputs is not None and step.when is True:
                 self.effects.preflight(step.inputs)
+        code, environment = self.effects.code(), self.effects.versions()  # these can fail, so before there is a run
         around = Surroundings(
             project=self.project,
             workflow=plan.spec.name,
             run=self.effects.open_run(plan, source),
             seed=seed,
-            code=self.effects.code(),
-            environment=self.effects.versions(),
+            code=code,
+            environment=environment,
         )
         return _Execution(self, plan, around).go()
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, override
 
 from jinja2 import StrictUndefined, TemplateError, Undefined, nodes
@@ -19,7 +18,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from zk0.errors import SpecError
-from zk0.verdicts import Verdict
+from zk0.workflow.scope import Reference, Scope
 
 FILTERS = frozenset(
     {
@@ -62,8 +61,6 @@ UNCOMPILABLE = (
 )
 UNEVALUABLE = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
-type Reference = tuple[str | int, ...]
-
 
 class _Sandbox(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, in which no expression can ask for unbounded time or memory."""
@@ -86,42 +83,6 @@ def as_text(value: object) -> str:
 _ENVIRONMENT = _Sandbox(undefined=StrictUndefined, autoescape=False, finalize=as_text)
 _ENVIRONMENT.globals.clear()
 _ENVIRONMENT.filters = {name: _ENVIRONMENT.filters[name] for name in FILTERS}
-
-
-@dataclass(frozen=True)
-class StepScope:
-    """What an expression sees of an earlier step; `outputs` is None where it gave none."""
-
-    verdict: Verdict
-    outputs: object | None = None
-
-    def names(self, step: str) -> SimpleNamespace:
-        """Return the attributes an expression reads."""
-        hint = f"step {step!r} has no outputs: its verdict is {self.verdict}"
-        missing = _ENVIRONMENT.undefined(hint=hint)
-        return SimpleNamespace(verdict=self.verdict.value, outputs=missing if self.outputs is None else self.outputs)
-
-
-@dataclass(frozen=True)
-class Scope:
-    """The values that expressions may read at one moment of a run."""
-
-    inputs: Mapping[str, object]
-    run: Mapping[str, object] = field(default_factory=dict)
-    steps: Mapping[str, StepScope] = field(default_factory=dict)
-
-    def knows(self, reference: Reference) -> bool:
-        """Tell whether the value of a reference is known at this moment."""
-        root, name = reference[0], reference[1]
-        return root == "inputs" or name in (self.run if root == "run" else self.steps)
-
-    def names(self) -> dict[str, object]:
-        """Return the variables of an expression."""
-        return {
-            "inputs": SimpleNamespace(**self.inputs),
-            "run": SimpleNamespace(**self.run),
-            "steps": SimpleNamespace(**{step: scope.names(step) for step, scope in self.steps.items()}),
-        }
 
 
 @dataclass(frozen=True)
@@ -181,7 +142,7 @@ def parse(source: str) -> Template:
         raise SpecError(f"bad expression: {reason or type(error).__name__}") from error
 
 
-def fill(value: object, scope: Scope) -> Any:  # noqa: ANN401  what a YAML file may hold
+def fill(value: object, scope: Scope) -> Any:
     """Return a value of a workflow file with its expressions evaluated, at any depth.
 
     An expression that reads what the scope does not know yet stays in place as its `Template`.

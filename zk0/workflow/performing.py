@@ -15,9 +15,10 @@ from zk0.verdicts import Finding, Verdict, worst
 from zk0.workflow.actions import Context, Outputs, Progress
 from zk0.workflow.commands import Command, CommandOutputs
 from zk0.workflow.effects import Effects
-from zk0.workflow.expressions import Scope, as_json, as_text, fill
+from zk0.workflow.expressions import as_json, as_text, fill
 from zk0.workflow.plan import PlannedStep, validated
 from zk0.workflow.run import RunDirectory
+from zk0.workflow.scope import Scope
 
 BUG = "ZK500"  # the code of a failure that is no Zk0Error
 

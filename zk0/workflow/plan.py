@@ -13,8 +13,9 @@ from pydantic import BaseModel, ValidationError
 from zk0.checks import CHECKS, Check
 from zk0.errors import InputError, SpecError
 from zk0.workflow.actions import ACTIONS, Action, Inputs
-from zk0.workflow.expressions import Scope, Template, as_json, fill, is_known
+from zk0.workflow.expressions import Template, as_json, fill, is_known
 from zk0.workflow.fitting import Flaw, flaw_of, misfits
+from zk0.workflow.scope import Scope
 from zk0.workflow.spec import Retry, RunStep, UsesStep, WorkflowSpec
 
 

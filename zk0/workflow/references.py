@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from zk0.errors import SpecError
-from zk0.workflow.expressions import ROOTS, Reference, is_template, parse
+from zk0.workflow.expressions import ROOTS, is_template, parse
 from zk0.workflow.fitting import Flaw, Path, nearest
+from zk0.workflow.scope import Reference
 from zk0.workflow.spec import RunStep, UsesStep
 
 STEP_FIELDS = ("outputs", "verdict")

@@ -52,7 +52,7 @@ class InlineGrid(Grid):
         """Return the nodes' ids, in the order of partitions."""
         return list(self._contexts)
 
-    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
+    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:  # noqa: ARG002
         """Call the ClientApp for each message and return the replies; nothing here can be late."""
         return [self._call(message) for message in messages]
 
@@ -64,7 +64,7 @@ class InlineGrid(Grid):
             return self._app(message, self._contexts[node])
         except Zk0Error as error:
             reply = Error(code=CLIENT_ERROR, reason=error.message)
-        except Exception as error:  # noqa: BLE001  # a client's failure is a reply, as it is over a network
+        except Exception as error:  # a client's failure is a reply, as it is over a network
             log.exception("the client at node %d failed", node)
             reply = Error(code=CLIENT_ERROR, reason=f"{type(error).__name__}: {error}")
         finally:
@@ -97,8 +97,6 @@ def run(given: Mapping[str, Value], observe: Observe) -> None:
     nodes = len(resolve(given).clients)
     TaskIdentity.run_id = TaskIdentity.task_id = 1
     TaskIdentity.node_id = SERVER_NODE
-    context = Context(
-        run_id=1, node_id=SERVER_NODE, node_config={}, state=RecordDict(), run_config=dict(given)
-    )
+    context = Context(run_id=1, node_id=SERVER_NODE, node_config={}, state=RecordDict(), run_config=dict(given))
     grid = InlineGrid(client_app.build(given), nodes)
     server_app.build(given, observe=observe)(grid, context)

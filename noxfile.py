@@ -1,0 +1,85 @@
+"""Sessions: one per workflow, and tests, lint, types and bench. All share one environment.
+
+`nox -s train` installs everything once and runs `zk0 run train`; what stands after `--` goes to it, e.g.
+`nox -s train -- -i rounds=2`. `nox -t workflow` runs all workflows; `nox --json -l` lists all for a CI matrix.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.10.14"  # the first with `requires`
+nox.options.sessions = ["lint", "types", "tests"]
+
+ROOT = Path(__file__).parent
+MADE_FROM = ("pyproject.toml", "constraints.txt")
+PYTHON = "3.12"
+ENVIRONMENT = f"environment-{PYTHON}"  # as `requires` names it; its folder has no version
+# uv's copies would double the 7 GB of an environment; links cost nothing. Where it can't link it copies.
+UV = {"UV_LINK_MODE": "hardlink"}
+
+
+@nox.session(python=PYTHON, venv_backend="uv", reuse_venv=True, default=False)
+def environment(session: nox.Session) -> None:
+    """Install zk0 and all it is developed with, when what that is made from has changed."""
+    digest = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in MADE_FROM)).hexdigest()
+    stamp = Path(session.virtualenv.location) / "zk0-installed"
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == digest:
+        session.log("The environment is up to date.")
+        return
+    stamp.unlink(missing_ok=True)
+    session.install("-c", "constraints.txt", "--group", "dev", "-e", ".[simulator,simulation]", env=UV)
+    stamp.write_text(digest, encoding="utf-8")
+
+
+def run(session: nox.Session, program: str, *arguments: str) -> None:
+    """Run a program of the shared environment."""
+    bin_dir = ROOT / ".nox" / "environment" / "bin"
+    path = f"{bin_dir}{os.pathsep}{os.environ['PATH']}"
+    # Flower starts its parts by name, so the environment's programs come first on the path.
+    session.run(str(bin_dir / program), *arguments, external=True, env={"PATH": path})
+
+
+@nox.session(venv_backend="none", requires=[ENVIRONMENT])
+def tests(session: nox.Session) -> None:
+    """Run the tests with coverage; arguments after `--` go to pytest."""
+    run(session, "coverage", "erase")
+    run(session, "coverage", "run", "-m", "pytest", *session.posargs)
+    run(session, "coverage", "combine", "--quiet")
+    run(session, "coverage", "report", *(["--fail-under=0"] if session.posargs else []))
+
+
+@nox.session(venv_backend="none", requires=[ENVIRONMENT])
+def lint(session: nox.Session) -> None:
+    """Check style, format and the layers."""
+    run(session, "ruff", "check")
+    run(session, "ruff", "format", "--check")
+    run(session, "lint-imports")
+
+
+@nox.session(venv_backend="none", requires=[ENVIRONMENT])
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    run(session, "mypy")
+
+
+@nox.session(venv_backend="none", requires=[ENVIRONMENT], default=False)
+def bench(session: nox.Session) -> None:
+    """Measure what is promised about speed; arguments name benchmarks."""
+    run(session, "python", "-m", "benchmarks", *session.posargs)
+
+
+def add_workflow(name: str) -> None:
+    """Add the session of one workflow."""
+
+    @nox.session(name=name, venv_backend="none", requires=[ENVIRONMENT], default=False, tags=["workflow"])
+    def workflow(session: nox.Session) -> None:
+        run(session, "zk0", "run", name, *session.posargs)
+
+    workflow.__doc__ = f"Run the workflow {name}; arguments after `--` go to `zk0 run`."
+
+
+for file in sorted((ROOT / "workflows").glob("*.yaml")):
+    add_workflow(file.stem)

@@ -1,0 +1,127 @@
+"""Progress: plain lines where nobody watches, one live line where somebody does."""
+
+import io
+import os
+import pty
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from zk0.errors import ExitStatus
+from zk0.project import GitState
+from zk0.receipts import Failure, Receipt
+from zk0.reports.progress import duration, progress_report
+from zk0.verdicts import Verdict, warned
+from zk0.workflow.events import (
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepProgressed,
+    StepRetried,
+    StepSkipped,
+    StepStarted,
+)
+
+NOW = datetime(2026, 1, 24, tzinfo=UTC)
+
+
+def finished(title: str, verdict: Verdict, **more) -> StepFinished:
+    return StepFinished(
+        Receipt(
+            run="r1",
+            workflow="train",
+            step="s",
+            title=title,
+            uses="run",
+            inputs={},
+            code=GitState(),
+            environment={},
+            started=NOW,
+            finished=NOW + timedelta(seconds=65),
+            verdict=verdict,
+            **more,
+        )
+    )
+
+
+EVENTS = [
+    RunStarted("r1", "train", Path("/r1"), ("a", "b", "c"), NOW),
+    StepStarted("r1", "a", "Prepare [data]", 1, NOW),
+    StepProgressed("r1", "a", 1, 4, "client_0"),
+    finished("Prepare [data]", Verdict.warned, findings=(warned("7 episodes"),)),
+    StepStarted("r1", "b", "Train", 1, NOW),
+    StepRetried("r1", "b", 1, Verdict.error, "out of memory", NOW),
+    StepStarted("r1", "b", "Train", 2, NOW),
+    finished("Train", Verdict.failed, failure=Failure(code="ZK101", message="no batch to be had")),
+    StepSkipped("r1", "c", "Validate", "step b did not do its work", NOW, Verdict.not_available),
+    RunFinished("r1", "train", Path("/r1"), Verdict.failed, ExitStatus.failed, (), NOW),
+]
+
+
+def test_where_nobody_watches_each_finished_step_is_one_plain_line():
+    stream = io.StringIO()
+
+    with progress_report(stream) as report:
+        for event in EVENTS:
+            report(event)
+
+    assert stream.getvalue().splitlines() == [
+        "run r1",
+        "warn            Prepare [data]  1 min 5 s  7 episodes",
+        "again           b  attempt 1: out of memory",
+        "fail            Train  1 min 5 s  no batch to be had",
+        "skipped         Validate  step b did not do its work",
+    ]
+
+
+def test_on_a_terminal_the_step_that_runs_is_live_and_what_is_finished_stays(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as terminal, progress_report(terminal) as report:
+        for event in EVENTS:
+            report(event)
+            report.progress.refresh()
+    shown = _read(ours)
+
+    for words in ("Prepare [data]", "client_0", "Train (attempt 2)", "no batch to be had", "Validate"):
+        assert words in shown
+    assert shown.rstrip().endswith("\x1b[?25h") or "\x1b[?25h" in shown  # the cursor is back
+
+
+def test_without_a_stream_it_writes_to_a_copy_of_stderr(capfd):
+    with progress_report() as report:
+        report(EVENTS[0])
+
+    assert capfd.readouterr().err == "run r1\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.0 s"),
+        (3.14, "3.1 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (59.9, "1 min 0 s"),
+        (125, "2 min 5 s"),
+        (7900, "2 h 11 min"),
+    ],
+)
+def test_a_time_is_said_as_people_say_it(seconds, text):
+    assert duration(seconds) == text
+
+
+def _read(descriptor: int) -> str:
+    parts = []
+    while True:
+        try:
+            part = os.read(descriptor, 65536)
+        except OSError:  # the other side of a terminal was closed
+            break
+        if not part:
+            break
+        parts.append(part)
+    os.close(descriptor)
+    return b"".join(parts).decode()

@@ -1,0 +1,47 @@
+"""What an expression may read at one moment of a run: the inputs, the run, and the steps before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+from jinja2 import StrictUndefined
+
+from zk0.verdicts import Verdict
+
+type Reference = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class StepScope:
+    """What an expression sees of an earlier step; `outputs` is None where it gave none."""
+
+    verdict: Verdict
+    outputs: object | None = None
+
+    def names(self, step: str) -> SimpleNamespace:
+        """Return the attributes an expression reads."""
+        hint = f"step {step!r} has no outputs: its verdict is {self.verdict}"
+        missing = StrictUndefined(hint=hint)
+        return SimpleNamespace(verdict=self.verdict.value, outputs=missing if self.outputs is None else self.outputs)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The values that expressions may read at one moment of a run."""
+
+    inputs: Mapping[str, object]
+    run: Mapping[str, object] = field(default_factory=dict)
+    steps: Mapping[str, StepScope] = field(default_factory=dict)
+
+    def knows(self, reference: Reference) -> bool:
+        """Tell whether the value of a reference is known at this moment."""
+        root, name = reference[0], reference[1]
+        return root == "inputs" or name in (self.run if root == "run" else self.steps)
+
+    def names(self) -> dict[str, object]:
+        """Return the variables of an expression."""
+        return {
+            "inputs": SimpleNamespace(**self.inputs),
+            "run": SimpleNamespace(**self.run),
+            "steps": SimpleNamespace(**{step: scope.names(step) for step, scope in self.steps.items()}),
+        }
