@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from zk0.checks import check
 from zk0.federation.configuration import resolve
-from zk0.federation.sources import SIMULATED, locate
+from zk0.federation.sources import SIMULATED, is_folder, locate
 from zk0.project import Project, cache_dir
 from zk0.training.dataset import MINIMUM_EPISODES, DatasetDescription, describe
 from zk0.training.presets import FEATURE_NAMES
@@ -34,11 +34,10 @@ class PrepareInputs(Inputs):
         from zk0.simulator.tasks import task
 
         for name, source in _sources(self):
-            path = Path(source).expanduser()
             if source.startswith(SIMULATED):
                 task(source.removeprefix(SIMULATED))
-            elif path.exists() or source.count("/") != 1:
-                describe(path, name=name, cameras=self.cameras)
+            elif is_folder(source):
+                describe(Path(source).expanduser(), name=name, cameras=self.cameras)
 
 
 class PreparedSet(BaseModel):

@@ -2,7 +2,6 @@
 
 import platform
 import shutil
-import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -79,7 +78,7 @@ def inspect(inputs: InspectInputs, context: Context) -> InspectOutputs:
 @check("environment.python")
 def python_fits(outputs: InspectOutputs) -> Iterator[Finding]:
     """The Python that runs is one this version of zk0 supports."""
-    evidence = [Evidence(name="python", value=outputs.python, at=sys.prefix and "this process")]
+    evidence = [Evidence(name="python", value=outputs.python, at="this process")]
     if (3, 12) <= tuple(int(part) for part in outputs.python.split(".")[:2]) < (3, 14):
         yield passed(f"Python {outputs.python}", evidence=evidence)
     else:

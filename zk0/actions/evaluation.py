@@ -28,11 +28,13 @@ def summarize(inputs: SummarizeInputs, context: Context) -> SummarizeOutputs:
     for name in dict.fromkeys(one.dataset for one in ledger.evaluations):
         first, last = _ends(ledger, name)
         rates = [one for one in ledger.rollouts if one.dataset == name]
-        losses = [_number(first.loss), _number(last.loss), _ratio(first, last)]
+        trained = last.loss if last.round else None
+        losses = [_number(first.loss), _number(trained), _ratio(first.loss, trained)]
         shown = [f"{one.successes} of {one.episodes} ({one.low:.0%} to {one.high:.0%})" for one in rates]
         rows.append([name, first.role, *losses, str(last.frames), *shown])
         results += [
-            {"name": f"{name} loss at round {one.round}", "value": one.loss, "unit": ""} for one in (first, last)
+            {"name": f"{name} loss at round {number}", "value": loss, "unit": ""}
+            for number, loss in {first.round: first.loss, last.round: last.loss}.items()
         ]
         results += [
             {"name": f"{name} success rate of {one.episodes}", "value": one.successes / one.episodes, "unit": ""}
@@ -54,5 +56,5 @@ def _number(value: float | None) -> str:
     return "not measured" if value is None else f"{value:.3f}"
 
 
-def _ratio(first: Evaluation, last: Evaluation) -> str:
-    return "not measured" if first.loss is None or last.loss is None else f"{last.loss / first.loss:.2f}"
+def _ratio(before: float | None, after: float | None) -> str:
+    return "not measured" if not before or after is None else f"{after / before:.2f}"

@@ -188,4 +188,5 @@ def _flat(value: object) -> object:
 def _toml(value: object) -> str:
     import json
 
-    return json.dumps(value)  # of bool, int, float and str, TOML and JSON write the same
+    # Of bool, int, finite float and printable text, TOML and JSON write the same; JSON's \\u pairs are not TOML's.
+    return json.dumps(value, ensure_ascii=False)

@@ -9,6 +9,8 @@ from zk0.diagnostics.registry import diagnostic, point, where
 from zk0.ledger import Ledger, RunOpened, Training
 from zk0.verdicts import Finding, failed, not_available, passed
 
+NOT_CONFIGURED = "nothing"
+
 
 @diagnostic("configuration.delivered")
 def delivered(ledger: Ledger) -> Iterator[Finding]:
@@ -21,9 +23,12 @@ def delivered(ledger: Ledger) -> Iterator[Finding]:
 
 
 def _judge(opened: RunOpened, training: Training) -> Finding:
-    wanted = {key: setting.value for key, setting in opened.configuration.items()}
-    if wanted["strategy"] == "fedavg":
-        wanted["proximal-mu"] = 0.0
+    if not training.settings:
+        return not_available("the client does not say what it used", at=where(training))
+    configured = {key: setting.value for key, setting in opened.configuration.items()}
+    if configured.get("strategy") == "fedavg":
+        configured["proximal-mu"] = 0.0
+    wanted = {key: configured.get(key, NOT_CONFIGURED) for key in training.settings}
     others = {key: used for key, used in training.settings.items() if used != wanted[key]}
     if not others:
         return passed(f"{len(training.settings)} settings arrived", at=where(training))

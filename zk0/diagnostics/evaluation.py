@@ -28,8 +28,8 @@ def beats_baseline(
 def _judge(name: str, found: list[Evaluation], ratio: float, role: str) -> Finding:
     baseline = next((one.loss for one in found if one.round == 0), None)
     last = max(found, key=lambda one: one.round)
-    if baseline is None or last.loss is None or last.round == 0:
-        return not_available("needs a loss at round 0 and at a later round", at=name)
+    if not baseline or last.loss is None or last.round == 0:
+        return not_available("needs a loss above 0 at round 0 and one at a later round", at=name)
     achieved = last.loss / baseline
     evidence = [
         point("loss at round 0", baseline, name),
@@ -38,11 +38,11 @@ def _judge(name: str, found: list[Evaluation], ratio: float, role: str) -> Findi
         point("frames", last.frames, name, "frames"),
     ]
     change = f"{baseline:.3f} to {last.loss:.3f} on {last.frames} {role} frames, {achieved:.2f} of the baseline"
-    if achieved <= ratio:
+    if achieved < ratio:
         return passed(change, at=name, evidence=evidence)
     if achieved < 1:
         return failed(
-            f"{change}; {ratio:g} was wanted",
+            f"{change}; less than {ratio:g} was wanted",
             at=name,
             evidence=evidence,
             cause="it learns, but not enough in these steps",

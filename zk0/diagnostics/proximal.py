@@ -18,6 +18,8 @@ FIRST_STEP_TOLERANCE = 1e-9  # a sum of squares of exact zeros is zero; this is 
 @diagnostic("proximal.acts")
 def proximal_acts(ledger: Ledger) -> Iterator[Finding]:
     """The proximal term is 0 at a round's first step and positive afterwards."""
+    if not ledger.trainings:
+        yield not_available("no client has trained")
     for training in ledger.trainings:
         at = where(training)
         mu = training.settings.get("proximal-mu")

@@ -43,11 +43,13 @@ def _judge(ledger: Ledger, before: Aggregation | None, current: Aggregation) -> 
             evidence=evidence,
             cause="the client does not put what it receives into its policy",
         )
-    if before is not None and before.digest_out != current.digest_in:
+    # A round without an aggregate leaves the parameters as they were.
+    expected = current.digest_in if before is None else before.digest_out or before.digest_in
+    if before is not None and expected != current.digest_in:
         return failed(
-            f"round {before.round} aggregated {str(before.digest_out)[:8]} and {current.digest_in[:8]} was sent",
+            f"round {before.round} ended with {expected[:8]} and {current.digest_in[:8]} was sent",
             at=at,
-            evidence=[*evidence, point("digest aggregated before", before.digest_out, f"round {before.round}")],
+            evidence=[*evidence, point("digest the round before ended with", expected, f"round {before.round}")],
             cause="the strategy does not return what it aggregated",
             remedy="return the aggregated parameters from the strategy's aggregate function",
         )
@@ -58,11 +60,8 @@ def _judge(ledger: Ledger, before: Aggregation | None, current: Aggregation) -> 
             evidence=_with_clients(ledger, current, evidence),
             cause="clients return the parameters they got, or the strategy keeps the old ones",
         )
-    return passed(
-        f"{current.digest_in[:8]} to {current.digest_out[:8]}, moved by {current.update_norm:.3g}",
-        at=at,
-        evidence=evidence,
-    )
+    distance = "" if current.update_norm is None else f", moved by {current.update_norm:.3g}"
+    return passed(f"{current.digest_in[:8]} to {current.digest_out[:8]}{distance}", at=at, evidence=evidence)
 
 
 def _with_clients(ledger: Ledger, current: Aggregation, evidence: list[Evidence]) -> list[Evidence]:

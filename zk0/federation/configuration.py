@@ -31,7 +31,9 @@ def _kebab(name: str) -> str:
 class RunConfig(BaseModel):
     """What decides a federated run. Keys are written with hyphens where Python has underscores."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=_kebab, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, alias_generator=_kebab, populate_by_name=True
+    )
 
     data: str = Field(
         "sim:lift-left;sim:lift-right;sim:place-middle;sim:touch-far",
@@ -76,13 +78,25 @@ class RunConfig(BaseModel):
             raise ValueError("final-learning-rate is larger than learning-rate")
         if self.warmup_steps >= self.rounds * self.local_steps:
             raise ValueError("warmup-steps leaves no step after it: the learning rate would never reach its peak")
+        if not self.camera_names:
+            raise ValueError("cameras names no camera")
+        if self.min_clients > len(self.clients):
+            raise ValueError(f"min-clients is {self.min_clients} and data names {len(self.clients)} data sets")
+        return self
+
+    @model_validator(mode="after")
+    def _sets_apart(self) -> "RunConfig":
         names = [name for name, _ in self.clients]
         if len(set(names)) != len(names):
             raise ValueError(f"two clients have one name or one data set: {', '.join(sorted(names))}")
         if not names:
             raise ValueError("data names no data set")
-        if self.min_clients > len(names):
-            raise ValueError(f"min-clients is {self.min_clients} and data names {len(names)} data sets")
+        unseen = [self.unseen_set] if self.unseen_set else []
+        for name, source in (*self.clients, *unseen):
+            if not name or not source:
+                raise ValueError(f"a data set lacks its name or its source: {name}={source}")
+        if any(name in names or source in dict(self.clients).values() for name, source in unseen):
+            raise ValueError(f"unseen is a client's data set: {self.unseen}")
         return self
 
     @cached_property
@@ -189,13 +203,14 @@ def _pyproject_values() -> dict[str, object]:
 
 def _portable(value: Value) -> Value:
     """Return a value without the folders of this machine: an absolute path becomes its last name."""
-    if not isinstance(value, str):
-        return value
-    parts = []
-    for item in value.split(";"):
-        name, separator, source = item.rpartition("=")
-        parts.append(f"{name}{separator}{Path(source).name}" if Path(source).is_absolute() else item)
-    return ";".join(parts)
+    return ";".join(map(_without_folders, value.split(";"))) if isinstance(value, str) else value
+
+
+def _without_folders(item: str) -> str:
+    name, separator, source = item.partition("=")
+    if Path(name.strip()).is_absolute():
+        return Path(item.strip()).name
+    return f"{name}{separator}{Path(source.strip()).name}" if Path(source.strip()).is_absolute() else item
 
 
 def _named(item: str) -> tuple[str, str]:

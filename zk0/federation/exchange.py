@@ -26,7 +26,8 @@ def to_record(tensors: Mapping[str, Tensor] | Mapping[str, Array32]) -> ArrayRec
         array = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
         if array.dtype != np.float32:
             raise PolicyError(f"{name} is {array.dtype}; trainable tensors are exchanged as float32")
-        arrays[name] = Array(np.ascontiguousarray(array))
+        # NumPy makes a one-element vector of a contiguous scalar.
+        arrays[name] = Array(np.ascontiguousarray(array).reshape(array.shape))
     return ArrayRecord(arrays)
 
 

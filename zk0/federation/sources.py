@@ -9,6 +9,11 @@ from zk0.training.dataset import DatasetDescription, describe
 SIMULATED = "sim:"
 
 
+def is_folder(source: str) -> bool:
+    """Whether a source means a folder on this machine, there or not; what it does not mean is on the hub."""
+    return source.startswith((".", "~", "/")) or source.count("/") != 1 or Path(source).exists()
+
+
 def locate(
     source: str,
     *,
@@ -41,7 +46,7 @@ def locate(
 
         found = task(source.removeprefix(SIMULATED))
         root = cached_recording(found, episodes=episodes, seed=seed, cache=cache / "recordings", progress=progress)
-    elif Path(source).expanduser().exists() or source.count("/") != 1:
+    elif is_folder(source):
         root = Path(source).expanduser()
     else:
         root = _fetch(source)
@@ -50,12 +55,13 @@ def locate(
 
 def _fetch(repository: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         return Path(snapshot_download(repository, repo_type="dataset"))
-    except (LocalEntryNotFoundError, RepositoryNotFoundError, HfHubHTTPError, OSError) as error:
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        reason = (str(error) or type(error).__name__).partition("\n")[0]
         raise AssetMissingError(
-            f"{repository} is neither a folder here nor a data set to be fetched: {str(error).splitlines()[0]}",
+            f"{repository} is neither a folder here nor a data set to be fetched: {reason}",
             remedy=f"give a local folder, or fetch it with a network: hf download --repo-type dataset {repository}",
         ) from error

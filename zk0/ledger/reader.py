@@ -89,7 +89,7 @@ def read_ledger(path: Path) -> Ledger:
     if not path.is_file():
         raise LedgerError(f"there is no ledger at {path}", remedy="zk0 runs")
     events: list[Event] = []
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = path.read_bytes().split(b"\n")  # bytes: a crash may cut a character in two
     for number, line in enumerate(lines, start=1):
         if not line:
             continue
@@ -100,6 +100,9 @@ def read_ledger(path: Path) -> Ledger:
             if number == len(lines):
                 return Ledger(tuple(events), str(path), torn=True)
             first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise LedgerError(f"{path}:{number}: not a ledger event: {where}: {first['msg']}") from error
+            reason = ": ".join(filter(None, (".".join(str(part) for part in first["loc"]), first["msg"])))
+            raise LedgerError(
+                f"{path}:{number}: not a ledger event: {reason}",
+                remedy="restore the file: zk0 only appends to it, so something else changed it",
+            ) from error
     return Ledger(tuple(events), str(path))

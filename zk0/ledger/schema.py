@@ -1,15 +1,17 @@
 """The events of a ledger.
 
 A number that could not be measured is null, and `missing` says why; there is no 0.0 or 1.0 that stands for "unknown".
+A measured number that is not finite becomes null too, since JSON has no word for it; elsewhere it is refused.
 What differs between two identical runs (times, memory) is kept in `resources` alone, so that the rest of two ledgers
 of the same seed is equal bit for bit.
 """
 
+import math
 from datetime import datetime
 from statistics import fmean
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from zk0.project import GitState
 
@@ -19,7 +21,22 @@ type Series = list[float | None]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class _Measured(_Record):
+    """An event with a `missing`: what was not finite is null in it, with that as the reason."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_with_reason(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        found = {name: _finite(value) for name, value in given.items()}
+        lost = [name for name, value in found.items() if value != given[name]]
+        if lost:
+            found["missing"] = {**dict.fromkeys(lost, "not finite"), **given.get("missing", {})}
+        return found
 
 
 class Resources(_Record):
@@ -80,7 +97,7 @@ class Faults(_Record):
     empty_batches: int = 0
 
 
-class Training(_Record):
+class Training(_Measured):
     """One client's work in one round; every series has one entry a step, null where it was not measured."""
 
     event: Literal["training"] = "training"
@@ -98,12 +115,19 @@ class Training(_Record):
     proximal_ratio: Series = Field(description="norm of the proximal gradient over norm of the loss gradient")
     learning_rate: Series
     drift: Series = Field(description="L2 distance of the trainable tensors from the round's start, before the step")
-    update_norm: dict[str, float] = Field(description="L2 norm of the round's change, a module")
+    update_norm: dict[str, float | None] = Field(description="L2 norm of the round's change, a module")
     digest_in: str
     digest_out: str
     faults: Faults = Faults()
     missing: dict[str, str] = {}
     resources: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _one_entry_a_step(self) -> Self:
+        for name, series in self:
+            if isinstance(series, list) and len(series) != self.steps:
+                raise ValueError(f"{name} has {len(series)} entries for {self.steps} steps")
+        return self
 
     @property
     def mean_policy_loss(self) -> float:
@@ -126,7 +150,7 @@ class RejectedReply(_Record):
     reason: str
 
 
-class Aggregation(_Record):
+class Aggregation(_Measured):
     """What the server made of a round's replies; `digest_out` is null when the round failed."""
 
     event: Literal["aggregation"] = "aggregation"
@@ -141,7 +165,7 @@ class Aggregation(_Record):
     resources: Resources = Resources()
 
 
-class Evaluation(_Record):
+class Evaluation(_Measured):
     """Policy loss on frames no client trains on, with fixed noise and time; round 0 is the untrained baseline."""
 
     event: Literal["evaluation"] = "evaluation"
@@ -185,3 +209,16 @@ type Event = RunOpened | Training | Aggregation | Evaluation | RolloutResult | R
 EVENT: TypeAdapter[Event] = TypeAdapter(
     Annotated[RunOpened | Training | Aggregation | Evaluation | RolloutResult | RunClosed, Field(discriminator="event")]
 )
+
+
+def _finite(value: Any) -> Any:
+    """Return the value with null for every number in it that is not finite."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case list():
+            return [_finite(inner) for inner in value]
+        case dict():
+            return {key: _finite(inner) for key, inner in value.items()}
+        case _:
+            return value

@@ -91,12 +91,14 @@ def _write_random(shape: Backbone, folder: Path) -> None:
 
 
 def _write_composed(source: Path, shape: Backbone, folder: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    # Only the attributes named by the processor are missing from a language model's tokenizer.
-    tokenizer.add_special_tokens({"additional_special_tokens": list(IMAGE_TOKENS.values())})
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    tokenizer.init_kwargs["extra_special_tokens"] = IMAGE_TOKENS
+    own = AutoTokenizer.from_pretrained(source)
+    bounds = {name: getattr(own, name) for name in ("bos_token", "eos_token", "unk_token") if getattr(own, name)}
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=own.backend_tokenizer,
+        pad_token=own.pad_token or own.eos_token,
+        extra_special_tokens=IMAGE_TOKENS,  # what a SmolVLM processor asks its tokenizer for, by attribute
+        **bounds,
+    )
     trunk = AutoModelForCausalLM.from_pretrained(source, dtype="float32")
     trunk.resize_token_embeddings(len(tokenizer), mean_resizing=True)
     text = trunk.config.to_dict() | {"model_type": "llama", "vocab_size": len(tokenizer)}

@@ -6,17 +6,55 @@ Nothing here imports LeRobot or torch, so a bad data set is refused within a sec
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from zk0.errors import DatasetError
 from zk0.training.presets import FEATURE_NAMES
 
 MINIMUM_EPISODES = 2  # one to train on, one held out
 STATE, ACTION, IMAGES = "observation.state", "action", "observation.images."
+VIDEOS = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"  # where v3.0 keeps them
 CONVERTER = "python -m lerobot.scripts.convert_dataset_v21_to_v30"
+
+
+class _Version(BaseModel):
+    codebase_version: str = "of an unknown version"
+
+
+class _Feature(BaseModel):
+    dtype: str
+    shape: list[int]
+    names: Any = None
+
+
+class _Info(BaseModel):
+    """`meta/info.json`, as far as it is read."""
+
+    fps: float = Field(gt=0)
+    robot_type: str | None = None
+    total_episodes: int
+    total_frames: int
+    video_path: str | None = None
+    features: dict[str, _Feature]
+
+
+class _Range(BaseModel):
+    """What `meta/stats.json` says of the states; a joint that is not finite was never measured."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    low: list[float] = Field(alias="min", min_length=len(FEATURE_NAMES), max_length=len(FEATURE_NAMES))
+    high: list[float] = Field(alias="max", min_length=len(FEATURE_NAMES), max_length=len(FEATURE_NAMES))
+
+
+class _Statistics(BaseModel):
+    state: _Range = Field(alias=STATE)
 
 
 @dataclass(frozen=True)
@@ -58,7 +96,8 @@ class DatasetDescription:
         return found
 
     def _held_out(self, share: float) -> int:
-        return min(max(1, -int(-self.episodes * share // 1)), self.episodes - 1)
+        count = math.ceil(round(self.episodes * share, 9))  # 0.07 * 100 is 7.000000000000001
+        return min(max(1, count), self.episodes - 1)
 
 
 def describe(root: Path, *, name: str | None = None, cameras: Sequence[str] | None = None) -> DatasetDescription:
@@ -75,45 +114,42 @@ def describe(root: Path, *, name: str | None = None, cameras: Sequence[str] | No
     info = _read_info(root)
     _check_features(root, info, cameras)
     episodes = _read_tables(root, "meta/episodes")
-    _check_episodes(root, info, episodes)
-    _read_tables(root, "data", columns=["episode_index"])
-    found = {key: spec for key, spec in info["features"].items() if key.startswith(IMAGES)}
-    _check_videos(root, info, episodes, [key for key, spec in found.items() if spec["dtype"] == "video"])
-    statistics = _read_json(root / "meta" / "stats.json")
-    low, high = statistics[STATE]["min"], statistics[STATE]["max"]
+    _check_counts(root, info, episodes, frames=len(_read_tables(root, "data", columns=["episode_index"])))
+    found = {key: spec for key, spec in info.features.items() if key.startswith(IMAGES)}
+    _check_videos(root, info, episodes, [key for key, spec in found.items() if spec.dtype == "video"])
+    state = _read_json(root / "meta" / "stats.json", _Statistics).state
     return DatasetDescription(
         root=root,
         name=name or root.name,
-        fps=float(info["fps"]),
-        robot_type=info.get("robot_type"),
+        fps=info.fps,
+        robot_type=info.robot_type,
         episodes=len(episodes),
-        frames=int(info["total_frames"]),
+        frames=info.total_frames,
         tasks=tuple(sorted({task for row in episodes for task in row["tasks"]})),
-        cameras={key.removeprefix(IMAGES): (spec["shape"][0], spec["shape"][1]) for key, spec in found.items()},
-        state_range=tuple(zip(map(float, low), map(float, high), strict=True)),
+        cameras={key.removeprefix(IMAGES): (spec.shape[0], spec.shape[1]) for key, spec in found.items()},
+        state_range=tuple(zip(state.low, state.high, strict=True)),
         digest=_digest(root),
     )
 
 
-def _read_info(root: Path) -> dict[str, Any]:
+def _read_info(root: Path) -> _Info:
     if not root.is_dir():
         raise DatasetError(f"there is no data set at {root}", remedy="give the folder that holds meta/info.json")
     if not (root / "meta" / "info.json").is_file():
         raise DatasetError(f"{root} is not a LeRobot data set: it has no meta/info.json")
-    info = _read_json(root / "meta" / "info.json")
-    version = str(info.get("codebase_version", "unknown"))
+    version = _read_json(root / "meta" / "info.json", _Version).codebase_version
     if not version.startswith("v3."):
         raise DatasetError(
             f"{root} is a LeRobot {version} data set; zk0 reads v3.0",
             remedy=f"{CONVERTER} --repo-id={root.name} --root={root}",
         )
-    return info
+    return _read_json(root / "meta" / "info.json", _Info)
 
 
-def _check_features(root: Path, info: dict[str, Any], cameras: Sequence[str] | None) -> None:
-    features = info["features"]
+def _check_features(root: Path, info: _Info, cameras: Sequence[str] | None) -> None:
+    features = info.features
     for key in (STATE, ACTION):
-        names = tuple(features.get(key, {}).get("names") or ())
+        names = tuple((features[key].names if key in features else None) or ())
         if names != FEATURE_NAMES:
             shown = ", ".join(map(str, names)) or "nothing"
             raise DatasetError(
@@ -129,23 +165,27 @@ def _check_features(root: Path, info: dict[str, Any], cameras: Sequence[str] | N
         )
 
 
-def _check_episodes(root: Path, info: dict[str, Any], episodes: list[dict[str, Any]]) -> None:
+def _check_counts(root: Path, info: _Info, episodes: list[dict[str, Any]], *, frames: int) -> None:
     if len(episodes) < MINIMUM_EPISODES:
         raise DatasetError(
             f"{root} has {len(episodes)} episodes; zk0 needs {MINIMUM_EPISODES}, one of them to hold out",
             remedy="record more episodes",
         )
-    if len(episodes) != int(info["total_episodes"]):
-        raise DatasetError(
-            f"{root}: meta/info.json counts {info['total_episodes']} episodes and meta/episodes lists {len(episodes)}",
-            remedy="the recording was not finalized: call dataset.finalize(), or record again",
-        )
+    for what, counted, listed, where in (
+        ("episodes", info.total_episodes, len(episodes), "meta/episodes"),
+        ("frames", info.total_frames, frames, "data"),
+    ):
+        if counted != listed:
+            raise DatasetError(
+                f"{root}: meta/info.json counts {counted} {what} and {where} has {listed}",
+                remedy="fetch the whole data set; a recording that was cut off wants dataset.finalize()",
+            )
 
 
-def _check_videos(root: Path, info: dict[str, Any], episodes: list[dict[str, Any]], keys: Iterable[str]) -> None:
+def _check_videos(root: Path, info: _Info, episodes: list[dict[str, Any]], keys: Iterable[str]) -> None:
     expected = {
         root
-        / info["video_path"].format(
+        / (info.video_path or VIDEOS).format(
             video_key=key,
             chunk_index=row[f"videos/{key}/chunk_index"],
             file_index=row[f"videos/{key}/file_index"],
@@ -183,22 +223,27 @@ def _read_tables(root: Path, below: str, columns: list[str] | None = None) -> li
     return rows
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json[M: BaseModel](path: Path, model: type[M]) -> M:
+    remedy = "fetch the data set again, or record again"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))  # not pydantic's: LeRobot writes NaN, which is no JSON
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise DatasetError(f"{path}: {where}: {first['msg']}", remedy=remedy) from error
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} can't be read: {error}", remedy="fetch the data set again") from error
-    if not isinstance(content, dict):
-        raise DatasetError(f"{path} does not hold a JSON object", remedy="fetch the data set again")
-    return content
+        raise DatasetError(f"{path} can't be read: {error}", remedy=remedy) from error
 
 
 def _digest(root: Path) -> str:
     total = hashlib.sha256()
     for path in sorted(root.rglob("*")):
-        if not path.is_file() or path.name.startswith("."):
+        inside = path.relative_to(root)
+        # Hidden folders are git's or the hub's own accounts of a copy, and differ between copies of one data set.
+        if not path.is_file() or any(part.startswith(".") for part in inside.parts):
             continue
-        total.update(path.relative_to(root).as_posix().encode())
+        total.update(inside.as_posix().encode())
         if path.suffix == ".mp4":
             # Gigabytes of video: their sizes suffice beside the digest of states, actions and timestamps.
             total.update(str(path.stat().st_size).encode())

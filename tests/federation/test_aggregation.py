@@ -1,0 +1,52 @@
+"""The weighted mean as mathematics."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays as array_strategy
+
+from zk0.federation.aggregation import ClientUpdate, distance, weighted_mean
+
+values = st.floats(-1e3, 1e3, width=32)
+tensors = array_strategy(np.float32, (3, 2), elements=values)
+updates = st.lists(st.tuples(tensors, st.floats(0.1, 1e4)), min_size=1, max_size=5)
+
+
+def made(parts):
+    return [
+        ClientUpdate(client=f"c{number}", arrays={"w": array}, weight=weight, digest_in="", digest_out="")
+        for number, (array, weight) in enumerate(parts)
+    ]
+
+
+@given(updates)
+def test_the_mean_is_that_of_float64_rounded_once(parts):
+    total = sum(weight for _, weight in parts)
+    wanted = sum(array.astype(np.float64) * weight for array, weight in parts) / total
+
+    found = weighted_mean(made(parts))["w"]
+
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-4)
+
+
+@given(updates)
+def test_every_value_lies_between_those_of_the_clients(parts):
+    stacked = np.stack([array for array, _ in parts])
+
+    found = weighted_mean(made(parts))["w"]
+
+    assert (found >= np.nextafter(stacked.min(0), np.float32(-np.inf))).all()
+    assert (found <= np.nextafter(stacked.max(0), np.float32(np.inf))).all()
+
+
+@given(tensors, st.floats(0.1, 1e4))
+def test_one_client_alone_is_the_mean_to_the_last_bit(array, weight):
+    np.testing.assert_array_equal(weighted_mean(made([(array, weight)]))["w"], array)
+
+
+def test_distance_is_euclidean_over_all_tensors():
+    left = {"a": np.array([3.0], dtype=np.float32), "b": np.array([0.0], dtype=np.float32)}
+    right = {"a": np.array([0.0], dtype=np.float32), "b": np.array([4.0], dtype=np.float32)}
+
+    assert distance(left, right) == 5.0

@@ -1,0 +1,145 @@
+"""The strategies on Flower's own loop: what is averaged, what is refused, what is written down."""
+
+import math
+
+import numpy as np
+import pytest
+
+from zk0.errors import RoundFailedError
+from zk0.training.parameters import digest_of
+
+
+def step(partition, number, arrays):
+    """Move every tensor by the client's number plus one, with that as weight."""
+    return {name: value + np.float32(partition + 1) for name, value in arrays.items()}, float(partition + 1)
+
+
+def faulty(client, fault):
+    """Return a client action in which one client's reply has a fault."""
+
+    def act(partition, number, arrays):
+        arrays, weight = step(partition, number, arrays)
+        return fault(arrays, weight) if partition == client else (arrays, weight)
+
+    return act
+
+
+def test_the_aggregate_is_the_weighted_mean_and_the_next_round_starts_from_it(federation):
+    small = federation(clients=3, rounds=2)
+
+    arrays = small.run(step)
+
+    mean_step = (1 * 1 + 2 * 2 + 3 * 3) / 6
+    np.testing.assert_allclose(arrays["a"], 2 * mean_step, rtol=1e-6)
+    first, second = small.ledger.aggregations
+    assert first.digest_out == second.digest_in
+    assert second.digest_out == digest_of(arrays)
+    assert [reply.weight for reply in first.accepted] == pytest.approx([1 / 6, 2 / 6, 3 / 6])
+
+
+@pytest.mark.parametrize(("strategy", "mu"), [("fedprox", 0.25), ("fedavg", 0.0)])
+def test_flowers_strategy_tells_the_clients_mu(federation, strategy, mu):
+    small = federation(strategy=strategy, proximal_mu=0.25)
+
+    small.run(step)
+
+    assert set(small.told_mu) == {mu}
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (lambda arrays, weight: (arrays | {"a": arrays["a"] * np.float32(math.nan)}, weight), "6 values .* not finite"),
+        (lambda arrays, weight: (arrays | {"b": arrays["b"] + np.float32(math.inf)}, weight), "4 values .* not finite"),
+        (lambda arrays, weight: (arrays | {"b": arrays["b"][:1]}, weight), r"is \(1,\) float32, not \(4,\)"),
+        (lambda arrays, weight: ({"a": arrays["a"]}, weight), "tensor b is missing"),
+        (lambda arrays, weight: (arrays | {"c": arrays["a"]}, weight), "tensor c is unknown"),
+        (lambda arrays, weight: (arrays, 0.0), "weight 0.0 is not a positive"),
+        (lambda arrays, weight: (arrays, -3.0), "weight -3.0 is not a positive"),
+        (lambda arrays, weight: (arrays, math.nan), "weight nan is not a positive"),
+    ],
+)
+def test_a_reply_that_would_spoil_the_average_is_refused_by_name(federation, fault, said):
+    small = federation(clients=3, rounds=1)
+
+    arrays = small.run(faulty(1, fault))
+
+    [aggregation] = small.ledger.aggregations
+    [rejected] = aggregation.rejected
+    assert rejected.client == "client-1"
+    assert __import__("re").search(said, rejected.reason)
+    assert [reply.client for reply in aggregation.accepted] == ["client-0", "client-2"]
+    np.testing.assert_allclose(arrays["a"], (1 * 1 + 3 * 3) / 4, rtol=1e-6)
+
+
+def test_a_client_that_raises_is_left_out_with_its_reason(federation):
+    def act(partition, number, arrays):
+        if partition == 2:
+            raise ValueError("the arm is unplugged")
+        return step(partition, number, arrays)
+
+    small = federation(clients=3, rounds=1)
+    small.run(act)
+
+    [aggregation] = small.ledger.aggregations
+    assert [(one.client, one.reason) for one in aggregation.rejected] == [
+        ("client-2", "ValueError: the arm is unplugged")
+    ]
+
+
+def test_a_client_that_lies_about_its_tensors_is_left_out(federation):
+    small = federation(clients=2, rounds=1)
+
+    small.run(step, lie=lambda told: told.model_copy(update={"digest_out": "0" * 32}) if told.partition else told)
+
+    [aggregation] = small.ledger.aggregations
+    assert "states digest 00000000" in aggregation.rejected[0].reason
+
+
+def test_a_client_that_did_not_start_from_what_was_sent_is_left_out(federation):
+    small = federation(clients=2, rounds=1)
+
+    small.run(step, lie=lambda told: told.model_copy(update={"digest_in": "f" * 32}) if told.partition else told)
+
+    [aggregation] = small.ledger.aggregations
+    assert aggregation.rejected[0].reason.startswith("it trained from ffffffff")
+
+
+def test_a_round_without_a_valid_reply_is_a_failed_round(federation):
+    small = federation(clients=2, rounds=3)
+
+    def act(partition, number, arrays):
+        arrays, weight = step(partition, number, arrays)
+        return arrays, weight if number == 1 else -1.0
+
+    with pytest.raises(RoundFailedError, match=r"round 2 has no valid reply \(client-0: weight -1.0"):
+        small.run(act)
+
+    first, second = small.ledger.aggregations
+    assert first.digest_out is not None
+    assert second.digest_out is None
+    assert second.update_norm is None
+    assert second.missing["digest_out"] == "no valid reply"
+
+
+def test_sampling_follows_the_seed_and_changes_from_round_to_round(federation):
+    def asked(seed):
+        small = federation(clients=6, rounds=8, fraction_train=0.5, seed=seed)
+        (small.directory / "ledger.jsonl").unlink(missing_ok=True)
+        small.run(step)
+        return [one.sampled for one in small.ledger.aggregations]
+
+    first = asked(1)
+
+    assert first == asked(1)
+    assert first != asked(2)
+    assert all(len(sampled) == 3 for sampled in first)
+    assert len({tuple(sampled) for sampled in first}) > 1
+
+
+def test_clients_are_asked_in_the_order_of_their_names(federation):
+    small = federation(clients=4, rounds=1)
+
+    small.run(step)
+
+    assert [partition for _, partition in small.asked] == [0, 1, 2, 3]
