@@ -174,6 +174,7 @@ def _changes_outside(project: Project) -> tuple[bool, list[str]]:
         return False, []
     with repository:
         top = Path(str(repository.working_tree_dir))
-        lines = repository.git.status("--porcelain", "-z", "--no-renames").split("\0")
+        # All untracked files: a folder that stands for them may hold the project itself.
+        lines = repository.git.status("--porcelain", "-z", "--no-renames", "--untracked-files=all").split("\0")
         paths = [top / line[3:] for line in lines if line]
         return True, sorted(path.relative_to(top).as_posix() for path in paths if not path.is_relative_to(project.root))

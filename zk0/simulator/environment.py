@@ -22,6 +22,7 @@ from zk0.simulator.cameras import (
     fast_rendering,
     show_collision_shapes,
 )
+from zk0.simulator.success import Judge
 from zk0.simulator.tasks import Task
 from zk0.simulator.units import Floats, JointUnits
 
@@ -105,6 +106,7 @@ class Simulation:
     def reset(self, seed: int) -> Observation:
         """Begin the episode that this seed decides: where things lie, and how the arm rests."""
         observation, information = self._environment.reset(seed=seed)
+        self._judge = Judge(self.task)
         return self._observe(observation, information)
 
     def step(self, action: Floats) -> Observation:
@@ -131,7 +133,7 @@ class Simulation:
         else:
             known, images = observation, {}
         joints, pose, target = np.split(known.astype(np.float64), (6, 13))
-        self.success = bool(information["success"])
+        self.success = self._judge.decide(information)
         self.scene = Scene(position=pose[:3], yaw=_yaw(pose[3:]), target=target if target.size else None)
         return Observation(self.units.from_radians(joints), images, self.task.sentence)
 

@@ -84,7 +84,7 @@ def _place(scene: Scene) -> list[Waypoint]:
 
 def _touch(scene: Scene) -> list[Waypoint]:
     above, at = _over(scene.position, HOVER), _over(scene.position, TOUCH)
-    return [Waypoint(above, CLOSED, 1.0), Waypoint(at, CLOSED, 0.4), Waypoint(at, CLOSED, 0.2)]
+    return [Waypoint(above, CLOSED, 1.0), Waypoint(at, CLOSED, 0.4), Waypoint(at, CLOSED, 0.6)]
 
 
 def _over(point: Floats, height: float) -> Floats:

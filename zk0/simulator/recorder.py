@@ -24,6 +24,7 @@ from zk0.simulator.seeds import episode_seed
 from zk0.simulator.tasks import Task
 
 RECORDER_VERSION = 1  # raise it with every change to expert, environment or recorder: cached recordings depend on it
+JUDGING_FIELDS = ("title", "blind_success", "max_steps")  # of a task: they decide nothing that is recorded
 DECIDING_PACKAGES = ("so101-nexus", "mujoco", "lerobot")
 
 Progress = Callable[[int, int], None]
@@ -107,7 +108,7 @@ def recording_recipe(task: Task, *, episodes: int, seed: int, image_size: int) -
         DependencyMissingError: a package that decides it is not installed.
     """
     return {
-        "task": asdict(task),
+        "task": {key: value for key, value in asdict(task).items() if key not in JUDGING_FIELDS},
         "episodes": episodes,
         "seed": seed,
         "image_size": image_size,

@@ -2,8 +2,9 @@
 
 The clients are non-IID on purpose. They differ in the verb (lift, place, touch), in where on the table the object
 lies, and in its shape and colour; only robot, cameras and control rate are the same for all. The spawn regions are
-small (half discs of 3 or 6 cm radius), so that a policy of a few hundred thousand parameters learns something from a
-few demonstrations: a success here says nothing of the rest of the table.
+small (half rings 3 or 4 cm wide), so that a policy of a few hundred thousand parameters learns something from a few
+demonstrations: a success here says nothing of the rest of the table. So small that an arm which does not look has
+luck, too: `blind_success` is the rate to compare a policy's with.
 
 Coordinates are metres in the robot's frame: x forward from the shoulder, y to its left, z up.
 """
@@ -33,6 +34,8 @@ class Task:
         target: colour of the disc the object is placed on (10 cm across); None where there is none.
         spawn_centre: (x, y) in metres; objects and discs appear on its far side (x greater than the centre's).
         spawn_radii: nearest and farthest distance from that centre, in metres.
+        blind_success: share of episodes that the average of 16 demonstrations solves when it is played without looking;
+            measured over 200 rollouts.
         max_steps: control steps after which a rollout has failed, about twice what the expert needs.
         control_period: seconds between two actions.
     """
@@ -46,6 +49,7 @@ class Task:
     target: Colour | None = None
     spawn_centre: tuple[float, float]
     spawn_radii: tuple[float, float]
+    blind_success: float
     max_steps: int
     control_period: float = 0.1
 
@@ -65,8 +69,9 @@ _TASKS = {
             verb="lift",
             shape="cylinder",  # looks the same from every side, so that the wrist need not turn: the easiest to learn
             colour="red",
-            spawn_centre=(0.18, 0.07),
-            spawn_radii=(0.0, 0.03),
+            spawn_centre=(0.17, 0.07),
+            spawn_radii=(0.02, 0.06),
+            blind_success=0.1,
             max_steps=60,
         ),
         Task(
@@ -76,8 +81,9 @@ _TASKS = {
             verb="lift",
             shape="cube",
             colour="blue",
-            spawn_centre=(0.18, -0.07),
-            spawn_radii=(0.0, 0.03),
+            spawn_centre=(0.17, -0.07),
+            spawn_radii=(0.02, 0.06),
+            blind_success=0.13,
             max_steps=60,
         ),
         Task(
@@ -90,6 +96,7 @@ _TASKS = {
             target="green",
             spawn_centre=(0.14, 0.0),
             spawn_radii=(0.02, 0.06),
+            blind_success=0.01,
             max_steps=100,
         ),
         Task(
@@ -99,8 +106,9 @@ _TASKS = {
             verb="touch",
             shape="cube",
             colour="purple",
-            spawn_centre=(0.23, 0.0),
-            spawn_radii=(0.0, 0.06),
+            spawn_centre=(0.19, 0.0),
+            spawn_radii=(0.05, 0.08),
+            blind_success=0.045,
             max_steps=40,
         ),
         Task(
@@ -113,6 +121,7 @@ _TASKS = {
             target="blue",
             spawn_centre=(0.20, 0.0),
             spawn_radii=(0.02, 0.06),
+            blind_success=0.005,
             max_steps=100,
         ),
     )

@@ -1,0 +1,168 @@
+"""Data sets are refused before anything is done, and judged by rate, size, cameras and units."""
+
+import pytest
+from pydantic import ValidationError
+from training.folders import write_dataset, write_json
+
+from zk0.actions.data import PreparedSet, PrepareInputs, PrepareOutputs, prepare
+from zk0.errors import ConfigurationError, DatasetError, UnknownNameError
+from zk0.verdicts import Verdict
+
+DEGREES = [(-90.0, 95.0)] * 5 + [(0.0, 100.0)]
+
+
+def one(name="left", **fields):
+    values = {
+        "source": f"sim:{name}",
+        "role": "client",
+        "digest": "d",
+        "episodes": 8,
+        "training_episodes": 7,
+        "frames": 240,
+        "fps": 10.0,
+        "robot_type": "so101_follower",
+        "tasks": ["Pick it up."],
+        "cameras": ["overhead", "wrist"],
+        "state_range": DEGREES,
+    }
+    return PreparedSet(name=name, **values | fields)
+
+
+def outputs(*sets):
+    return PrepareOutputs(sets=list(sets), table=[])
+
+
+def test_sets_of_one_rate_pass(judge):
+    [finding] = judge("data.format", outputs(one(), one("right")))
+
+    assert (finding.verdict, finding.message) == ("pass", "2 data sets, v3.0, 10 frames a second")
+
+
+def test_sets_of_two_rates_fail_with_both(judge):
+    [finding] = judge("data.format", outputs(one(), one("right", fps=30.0)))
+
+    assert (finding.verdict, finding.message) == ("fail", "frame rates differ: left 10, right 30")
+    assert [(given.at, given.value, given.unit) for given in finding.evidence] == [
+        ("left", 10.0, "1/s"),
+        ("right", 30.0, "1/s"),
+    ]
+    assert finding.remedy == "resample the data sets to one rate"
+
+
+def test_enough_episodes_pass_with_how_many_are_held_out(judge):
+    client, unseen = judge("data.episodes", outputs(one(), one("far", role="unseen")))
+
+    assert (client.at, client.verdict, client.message) == ("left", "pass", "8 episodes, 1 of them held out")
+    assert (unseen.at, unseen.verdict, unseen.message) == ("far", "pass", "8 episodes, 8 of them held out")
+
+
+def test_a_set_of_fewer_episodes_than_are_wanted_fails_alone(judge, numbers):
+    good, short = judge("data.episodes", outputs(one(), one("right", episodes=4, training_episodes=3)), minimum=5)
+
+    assert good.verdict is Verdict.passed
+    assert (short.at, short.verdict, short.message) == ("right", "fail", "4 episodes, 5 wanted")
+    assert numbers(short) == {"episodes": 4}
+
+
+def test_sets_with_a_common_camera_pass(judge):
+    [finding] = judge("data.features", outputs(one(), one("right", cameras=["wrist", "front"])))
+
+    assert (finding.verdict, finding.message) == ("pass", "6 joints and cameras wrist everywhere")
+
+
+def test_sets_without_a_common_camera_fail_with_what_each_has(judge):
+    [finding] = judge("data.features", outputs(one(), one("right", cameras=["front"])))
+
+    assert (finding.verdict, finding.message) == ("fail", "the data sets share no camera")
+    assert [given.value for given in finding.evidence] == ["overhead, wrist", "front"]
+
+
+@pytest.mark.parametrize("joints", [DEGREES, [(-100.0, 100.0)] * 5 + [(-3.0, 104.0)]], ids=["degrees", "normalised"])
+def test_lerobot_s_units_pass(judge, numbers, joints):
+    [finding] = judge("data.units", outputs(one(state_range=joints)))
+
+    assert finding.verdict is Verdict.passed
+    assert numbers(finding)["largest joint position"] in (95.0, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("joints", "problem"),
+    [
+        ([(-1.5, 1.57)] * 5 + [(0.0, 100.0)], "no joint goes beyond 1.57: these look like radians"),
+        ([(-90.0, 2048.0)] * 5 + [(0.0, 100.0)], "a joint reaches 2048, more than a half turn"),
+        ([(-90.0, 90.0)] * 5 + [(0.0, 180.0)], "the gripper spans 0 to 180, not 0 to 100"),
+        ([(-90.0, 90.0)] * 5 + [(-45.0, 45.0)], "the gripper spans -45 to 45, not 0 to 100"),
+    ],
+    ids=["radians", "motor steps", "gripper in degrees", "gripper below zero"],
+)
+def test_other_units_fail_with_what_they_look_like(judge, numbers, joints, problem):
+    good, finding = judge("data.units", outputs(one(), one("right", state_range=joints)))
+
+    assert good.verdict is Verdict.passed
+    assert (finding.at, finding.verdict, finding.message) == ("right", "fail", problem)
+    assert numbers(finding)["gripper, highest"] == joints[-1][1]
+    assert finding.remedy == "record with LeRobot's so101_follower, use_degrees on"
+
+
+def test_good_sources_are_let_through_and_a_hub_id_is_left_to_the_run(context, tmp_path):
+    folder = write_dataset(tmp_path / "kitchen")
+    inputs = PrepareInputs(data=f"sim:lift-left;{folder};lerobot/pusht", unseen="sim:place-far")
+
+    assert inputs.preflight(context.project) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "words"),
+    [
+        ("sim:lift-lefd", UnknownNameError, "there is no task named 'lift-lefd'"),
+        ("/absent/kitchen", DatasetError, "there is no data set at /absent/kitchen"),
+        ("./absent", DatasetError, "there is no data set at absent"),
+        ("a=sim:lift-left;a=sim:lift-right", ConfigurationError, "two clients have one name"),
+        ("", ConfigurationError, "data names no data set"),
+    ],
+)
+def test_sources_that_can_t_work_are_refused_before_the_run(context, data, error, words):
+    with pytest.raises(error, match=words):
+        PrepareInputs(data=data).preflight(context.project)
+
+
+def test_an_unseen_source_that_can_t_work_is_refused_too(context):
+    with pytest.raises(UnknownNameError):
+        PrepareInputs(data="sim:lift-left", unseen="sim:nothing").preflight(context.project)
+
+
+def test_an_old_data_set_is_refused_before_the_run(context, tmp_path):
+    write_json(tmp_path / "old" / "meta" / "info.json", {"codebase_version": "v2.1"})
+
+    with pytest.raises(DatasetError, match=r"is a LeRobot v2\.1 data set"):
+        PrepareInputs(data=str(tmp_path / "old")).preflight(context.project)
+
+
+def test_a_folder_that_lacks_a_camera_is_refused_before_the_run(context, tmp_path):
+    folder = write_dataset(tmp_path / "kitchen", cameras=("wrist",))
+
+    with pytest.raises(DatasetError, match="camera overhead is missing"):
+        PrepareInputs(data=str(folder)).preflight(context.project)
+
+
+@pytest.mark.parametrize("value", [{"episodes": 1}, {"held_out": 0}, {"held_out": 1}, {"pictures": 3}])
+def test_inputs_out_of_bounds_are_refused(value):
+    with pytest.raises(ValidationError):
+        PrepareInputs(data="sim:lift-left", **value)
+
+
+def test_folders_are_prepared_clients_first_and_the_unseen_one_last(context, told, tmp_path):
+    left, far = (write_dataset(tmp_path / name, episodes=4) for name in ("left", "far"))
+
+    found = prepare(PrepareInputs(data=f"ours={left}", unseen=str(far), episodes=4, held_out=0.25), context)
+
+    assert [(each.name, each.role, each.training_episodes) for each in found.sets] == [
+        ("ours", "client", 3),
+        ("far", "unseen", 3),
+    ]
+    assert found.table == [
+        ["data set", "for", "episodes", "frames", "fps", "task"],
+        ["ours", "client", "4", "8", "10", "Pick up the red cylinder."],
+        ["far", "unseen", "4", "8", "10", "Pick up the red cylinder."],
+    ]
+    assert told == [(4, 8, "ours"), (8, 8, "far")]

@@ -1,0 +1,175 @@
+"""A loss falls when its ranks and its ends say so; noise, a jump and too few steps are called by their names."""
+
+import random
+from itertools import accumulate
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zk0.diagnostics.loss import MINIMUM_STEPS
+from zk0.ledger import Faults
+from zk0.verdicts import Verdict
+
+SEEDS = 300
+MEAN = 1.133  # of the noise, exp(0.5**2 / 2)
+losses = st.floats(1e-6, 1e6)
+distinct = st.lists(losses, min_size=MINIMUM_STEPS, max_size=60, unique=True)
+
+
+def noise(seed: int, steps: int = 60) -> list[float]:
+    """Make a flat loss with the noise of batches: independent, skewed, now and then a large one."""
+    return [random.Random(f"{seed} {step}").lognormvariate(0, 0.5) for step in range(steps)]
+
+
+def test_a_round_of_finite_losses_passes(events, judge, numbers):
+    [finding] = judge("loss.finite", events.training(policy_loss=[1.0, 0.9]))
+
+    assert (finding.verdict, finding.message, finding.at) == ("pass", "2 steps, all finite", "left, round 1")
+    assert numbers(finding) == {"steps without a finite loss or gradient": 0}
+
+
+def test_each_round_with_a_step_that_was_not_finite_fails(events, judge, numbers):
+    bad = events.training(round=2, policy_loss=[1.0, None, None], faults=Faults(non_finite_losses=2))
+
+    good, finding = judge("loss.finite", events.training(), bad)
+
+    assert good.verdict is Verdict.passed
+    assert (finding.verdict, finding.at) == ("fail", "left, round 2")
+    assert finding.message.startswith("2 of 3 steps had a loss or gradient that is not finite")
+    assert numbers(finding) == {"steps without a finite loss or gradient": 2}
+    assert "learning_rate" in finding.remedy
+
+
+def test_a_falling_loss_passes_with_its_ends_and_its_rank(events, judge, numbers):
+    [finding] = judge("loss.trend", events.training(policy_loss=[2 - step / 20 for step in range(20)]))
+
+    assert (finding.verdict, finding.message, finding.at) == ("pass", "falling: 1.98 to 1.08 over 20 steps", "left")
+    found = numbers(finding)
+    assert found["Kendall's tau over steps"] == pytest.approx(-1)
+    assert found["p-value"] < 1e-9
+    assert found["policy_loss, median of the first tenth"] == pytest.approx(1.975)
+    assert found["policy_loss, median of the last tenth"] == pytest.approx(1.075)
+
+
+def test_a_rising_loss_fails(events, judge, numbers):
+    [finding] = judge("loss.trend", events.training(policy_loss=[0.15 * 1.05**step for step in range(40)]))
+
+    assert finding.verdict is Verdict.failed
+    assert finding.message.startswith("rising: ")
+    assert numbers(finding)["Kendall's tau over steps"] == pytest.approx(1)
+    assert "learning_rate" in finding.remedy
+
+
+def test_noise_is_no_trend(events, judge):
+    [finding] = judge("loss.trend", events.training(policy_loss=noise(0)))
+
+    assert finding.verdict is Verdict.warned
+    assert finding.message.startswith("no trend to be told from noise: ")
+
+
+def test_a_loss_that_never_changes_is_no_trend_and_has_no_rank(events, judge, numbers):
+    [finding] = judge("loss.trend", events.training(policy_loss=[0.5] * 30))
+
+    assert finding.verdict is Verdict.warned
+    assert numbers(finding)["Kendall's tau over steps"] is None
+    assert numbers(finding)["p-value"] is None
+
+
+def test_an_explosion_that_comes_partly_back_is_not_called_falling(events, judge):
+    exploded = [0.075] * 10 + [50 - step / 4 for step in range(90)]
+
+    [finding] = judge("loss.trend", events.training(policy_loss=exploded))
+
+    assert finding.verdict is Verdict.warned
+    assert finding.message == "no steady trend: 0.075 to 28.9 over 100 steps, while most steps go the other way"
+
+
+def test_a_late_drop_does_not_make_a_rise_a_fall(events, judge):
+    [finding] = judge("loss.trend", events.training(policy_loss=[1 + step / 100 for step in range(90)] + [0.5] * 10))
+
+    assert finding.verdict is Verdict.warned
+    assert finding.message.startswith("no steady trend: ")
+
+
+def test_two_spikes_do_not_hide_a_fall(events, judge):
+    falling = [2 - step / 50 for step in range(50)]
+    falling[-1] = falling[25] = 100.0
+
+    [finding] = judge("loss.trend", events.training(policy_loss=falling))
+
+    assert finding.verdict is Verdict.passed
+
+
+def test_a_client_s_rounds_are_one_series_in_the_order_of_rounds(events, judge):
+    later = events.training("left", 2, policy_loss=[1 - step / 100 for step in range(10)])
+    earlier = events.training("left", 1, policy_loss=[2 - step / 100 for step in range(10)])
+
+    [finding] = judge("loss.trend", later, earlier)
+
+    assert (finding.verdict, finding.message) == ("pass", "falling: 2 to 0.915 over 20 steps")
+
+
+def test_each_client_is_judged_alone(events, judge):
+    falling = events.training("left", policy_loss=[2 - step / 20 for step in range(20)])
+    rising = events.training("right", policy_loss=[2 + step / 20 for step in range(20)])
+
+    found = {finding.at: finding.verdict for finding in judge("loss.trend", rising, falling)}
+
+    assert found == {"left": Verdict.passed, "right": Verdict.failed}
+
+
+def test_too_few_measured_steps_are_not_available(events, judge):
+    [finding] = judge("loss.trend", events.training(policy_loss=[1.0] * 19 + [None] * 50))
+
+    assert (finding.verdict, finding.message) == ("not-available", "needs 20 steps of policy_loss, has 19")
+
+
+def test_the_total_loss_can_be_asked_for(events, judge):
+    inert = events.training(
+        policy_loss=[2 - step / 20 for step in range(20)], total_loss=[2 + step for step in range(20)]
+    )
+
+    assert judge("loss.trend", inert)[0].verdict is Verdict.passed
+    assert judge("loss.trend", inert, series="total_loss")[0].verdict is Verdict.failed
+
+
+@settings(deadline=None, max_examples=50)
+@given(distinct)
+def test_whatever_falls_at_every_step_is_falling_and_its_reverse_is_rising(events, judge, values):
+    falling = sorted(values, reverse=True)
+
+    assert judge("loss.trend", events.training(policy_loss=falling))[0].verdict is Verdict.passed
+    assert judge("loss.trend", events.training(policy_loss=falling[::-1]))[0].verdict is Verdict.failed
+
+
+@settings(deadline=None, max_examples=50)
+@given(distinct, st.integers(-20, 20))
+def test_the_unit_of_the_loss_does_not_matter(events, judge, values, power):
+    scaled = [value * 2.0**power for value in values]
+
+    [one], [other] = (judge("loss.trend", events.training(policy_loss=series)) for series in (values, scaled))
+
+    assert one.verdict is other.verdict
+
+
+@pytest.mark.parametrize("steps", [20, 200])
+def test_noise_is_called_falling_in_a_few_seeds_of_a_hundred_at_most(events, judge, steps):
+    found = [judge("loss.trend", events.training(policy_loss=noise(seed, steps)))[0] for seed in range(SEEDS)]
+
+    assert sum(finding.verdict is Verdict.passed for finding in found) <= 0.03 * SEEDS
+    assert sum(finding.verdict is Verdict.failed for finding in found) <= 0.03 * SEEDS
+
+
+def test_a_loss_that_wanders_is_called_by_where_it_went(events, judge, numbers):
+    """A random walk has no drift, yet it goes somewhere: that is what the run's loss did, and is what is said."""
+    found = [
+        judge("loss.trend", events.training(policy_loss=list(accumulate(value - MEAN for value in noise(seed)))))[0]
+        for seed in range(SEEDS)
+    ]
+
+    for finding in found:
+        first, last, *_ = numbers(finding).values()
+        assert (last < first) or finding.verdict is not Verdict.passed
+        assert (last > first) or finding.verdict is not Verdict.failed
+    assert sum(finding.verdict is Verdict.passed for finding in found) < 0.5 * SEEDS

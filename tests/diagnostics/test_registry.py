@@ -1,0 +1,76 @@
+"""A diagnostic is found by its name, reads the ledger that a step has written, and never passes without evidence."""
+
+import pkgutil
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import zk0.diagnostics
+from zk0.checks import CHECKS
+from zk0.diagnostics.registry import measured, where
+from zk0.errors import LedgerError
+from zk0.ledger import LedgerWriter
+from zk0.verdicts import Verdict
+
+IDS = (
+    "clients.participation",
+    "configuration.delivered",
+    "evaluation.beats-baseline",
+    "loss.finite",
+    "loss.trend",
+    "proximal.acts",
+    "rounds.parameters-move",
+)
+
+
+def test_every_module_of_diagnostics_is_an_entry_point():
+    modules = {name for _, name, _ in pkgutil.iter_modules(zk0.diagnostics.__path__, "zk0.diagnostics.")}
+
+    registered = {found.value for found in entry_points(group="zk0.checks")}
+
+    assert modules - registered == {"zk0.diagnostics.registry"}
+
+
+def test_these_are_all_diagnostics():
+    found = [name for name in CHECKS.names() if CHECKS.get(name).judge.__module__.startswith("zk0.diagnostics.")]
+
+    assert tuple(found) == IDS
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_a_ledger_without_evidence_is_not_available(judge, name):
+    [finding] = judge(name)
+
+    assert finding.verdict is Verdict.not_available
+    assert finding.message
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_an_unknown_option_is_refused(name):
+    with pytest.raises(ValueError, match="thoroughly"):
+        CHECKS.get(name).options.model_validate({"thoroughly": True})
+
+
+def test_a_diagnostic_reads_the_ledger_that_the_step_has_written(events, tmp_path):
+    writer = LedgerWriter(tmp_path / "ledger.jsonl")
+    for event in events.evaluations(0.15, 0.12):
+        writer.write(event)
+
+    [finding] = CHECKS.get("evaluation.beats-baseline").run(SimpleNamespace(ledger=writer.path), {"ratio": 0.9})
+
+    assert (finding.check, finding.verdict) == ("evaluation.beats-baseline", Verdict.passed)
+
+
+def test_a_step_without_a_ledger_can_t_be_judged(tmp_path: Path):
+    with pytest.raises(LedgerError, match="there is no ledger"):
+        CHECKS.get("loss.finite").run(SimpleNamespace(ledger=tmp_path / "ledger.jsonl"), {})
+
+
+def test_a_client_s_round_is_called_by_client_and_round(events):
+    assert where(events.training("left", 3)) == "left, round 3"
+
+
+def test_what_was_not_measured_keeps_its_step_free():
+    assert measured([0.5, None, 0.25]) == [(0, 0.5), (2, 0.25)]
