@@ -54,7 +54,13 @@ def collected(**fields):
 
 
 def test_the_values_of_the_steps_become_a_configuration_with_its_sources(context):
-    values = {"rounds": 2, "proximal_mu": 0.1, "cameras": ["wrist", "front"], "policy": Path("/data/run/policy")}
+    values = {
+        "rounds": 2,
+        "local_steps": 50,
+        "proximal_mu": 0.1,
+        "cameras": ["wrist", "front"],
+        "policy": Path("/data/run/policy"),
+    }
 
     found = configure(ConfigureInputs(values=values, sets=[one("lift-left"), one("place-far", "unseen")]), context)
 
@@ -65,10 +71,11 @@ def test_the_values_of_the_steps_become_a_configuration_with_its_sources(context
         ["policy", "policy", "run-config"],
         ["proximal-mu", "0.1", "run-config"],
         ["rounds", "2", "run-config"],
+        ["local-steps", "50", "run-config"],
         ["seed", "7", "run-config"],
     ]
     assert found.training_frames == {"lift-left": 90}
-    assert found.updates == 2 * 200 * 4
+    assert found.updates == 2 * 50 * 4
     assert "rounds = 2  # run-config\n" in found.file.read_text(encoding="utf-8")
 
 
