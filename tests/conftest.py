@@ -26,9 +26,7 @@ def recordings(cache: Path) -> dict[str, Path]:
     """Return two recorded data sets of three episodes each, by task."""
     from zk0.simulator import cached_recording, task
 
-    return {
-        name: cached_recording(task(name), episodes=3, seed=0, cache=cache / "recordings") for name in TASKS
-    }
+    return {name: cached_recording(task(name), episodes=3, seed=0, cache=cache / "recordings") for name in TASKS}
 
 
 @pytest.fixture(scope="session")

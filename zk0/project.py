@@ -93,6 +93,10 @@ class Project:
                 remedy=f"the keys are {keys}",
             ) from error
 
+    def path(self, given: str | Path) -> Path:
+        """Return a path a user gave: `~` is their home, a relative one is below the project's root."""
+        return self.root / Path(given).expanduser()
+
     @property
     def state_dir(self) -> Path:
         """Where runs and caches live; ignored by git."""

@@ -26,7 +26,9 @@ def train(policy, processors, settings, batches):
     return run_training_loop(components, batches, steps=len(batches), purpose=PURPOSE)
 
 
-def test_without_a_proximal_term_the_weights_are_those_of_lerobots_own_loop(policy, processors, settings, batches, cache):
+def test_without_a_proximal_term_the_weights_are_those_of_lerobots_own_loop(
+    policy, processors, settings, batches, cache
+):
     """LeRobot's `update_policy` with its optimizer and schedule, on the same batches and the same noise."""
     from accelerate import Accelerator
     from lerobot.optim.schedulers import CosineDecayWithWarmupSchedulerConfig

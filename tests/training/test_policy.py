@@ -1,10 +1,10 @@
 """Policies: built, saved without a path of this machine, loaded, exchanged strictly."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def test_a_checkpoint_names_no_path_of_this_machine(checkpoint, tmp_path, cache)
     texts = [path.read_text() for path in checkpoint.rglob("*.json")]
 
     assert texts
-    assert not any(str(place) in text for text in texts for place in (tmp_path, cache, os.path.expanduser("~")))
+    assert not any(str(place) in text for text in texts for place in (tmp_path, cache, Path.home()))
 
 
 def test_lerobot_itself_loads_a_checkpoint_from_inside_its_folder_wherever_it_is_moved(checkpoint, tmp_path):

@@ -6,8 +6,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from zk0.checks import check
-from zk0.federation.configuration import resolve
-from zk0.federation.sources import SIMULATED, is_folder, locate
+from zk0.federation.configuration import name_source, resolve
+from zk0.federation.sources import SIMULATED, anchored, is_folder, locate
 from zk0.project import Project, cache_dir
 from zk0.training.dataset import MINIMUM_EPISODES, DatasetDescription, describe
 from zk0.training.presets import FEATURE_NAMES
@@ -33,11 +33,11 @@ class PrepareInputs(Inputs):
         """Refuse folders that can't be trained on, and unknown tasks."""
         from zk0.simulator.tasks import task
 
-        for name, source in _sources(self):
+        for name, source in _sources(self, project):
             if source.startswith(SIMULATED):
                 task(source.removeprefix(SIMULATED))
             elif is_folder(source):
-                describe(Path(source).expanduser(), name=name, cameras=self.cameras)
+                describe(Path(source), name=name, cameras=self.cameras)
 
 
 class PreparedSet(BaseModel):
@@ -60,8 +60,10 @@ class PreparedSet(BaseModel):
 
 
 class PrepareOutputs(Outputs):
-    """All data sets, clients first."""
+    """All data sets, clients first; `data` and `unseen` as the run configuration takes them, folders absolute."""
 
+    data: str
+    unseen: str
     sets: list[PreparedSet]
     table: list[list[str]]
 
@@ -69,7 +71,7 @@ class PrepareOutputs(Outputs):
 @action("data.prepare", changes=("cache",))
 def prepare(inputs: PrepareInputs, context: Context) -> PrepareOutputs:
     """Record or find one LeRobot v3.0 data set per client, and the one no client has."""
-    wanted = _sources(inputs)
+    wanted = _sources(inputs, context.project)
     total = len(wanted) * inputs.episodes
     found = []
     for position, (name, source) in enumerate(wanted):
@@ -94,7 +96,14 @@ def prepare(inputs: PrepareInputs, context: Context) -> PrepareOutputs:
         [one.name, one.role, str(one.episodes), str(one.frames), f"{one.fps:g}", one.tasks[0] if one.tasks else ""]
         for one in found
     ]
-    return PrepareOutputs(sets=found, table=[["data set", "for", "episodes", "frames", "fps", "task"], *rows])
+    *clients, last = [name_source(*one) for one in wanted]
+    clients, unseen = (clients, last) if inputs.unseen.strip() else ([*clients, last], "")
+    return PrepareOutputs(
+        data=";".join(clients),
+        unseen=unseen,
+        sets=found,
+        table=[["data set", "for", "episodes", "frames", "fps", "task"], *rows],
+    )
 
 
 @check("data.format")
@@ -169,10 +178,11 @@ def plausible_units(outputs: PrepareOutputs) -> Iterator[Finding]:
         )
 
 
-def _sources(inputs: PrepareInputs) -> list[tuple[str, str]]:
+def _sources(inputs: PrepareInputs, project: Project) -> list[tuple[str, str]]:
     """Return (name, source) of all data sets, the unseen one last; the run configuration's rules hold."""
     config = resolve({"data": inputs.data, "unseen": inputs.unseen})
-    return [*config.clients, *([config.unseen_set] if config.unseen_set else [])]
+    named = [*config.clients, *([config.unseen_set] if config.unseen_set else [])]
+    return [(name, anchored(source, project.root)) for name, source in named]
 
 
 def _prepared(dataset: DatasetDescription, source: str, role: str, inputs: PrepareInputs) -> PreparedSet:

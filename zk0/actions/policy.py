@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from zk0.checks import check
+from zk0.federation.sources import anchored
 from zk0.project import Project, cache_dir
 from zk0.training.presets import PRESETS, preset
 from zk0.verdicts import Evidence, Finding, failed, passed
@@ -28,8 +29,8 @@ class BuildInputs(Inputs):
         from zk0.errors import PolicyError
 
         for name, given in (("policy", self.policy), ("backbone", self.backbone)):
-            path = Path(given).expanduser()
-            if given and (path.is_absolute() or given.startswith(".")) and not (path / "config.json").is_file():
+            path = Path(_anchored(given, project))
+            if path.is_absolute() and not (path / "config.json").is_file():
                 raise PolicyError(
                     f"{name} {given} has no config.json", remedy="give a folder written by save_pretrained"
                 )
@@ -55,14 +56,14 @@ def build(inputs: BuildInputs, context: Context) -> BuildOutputs:
     from zk0.training.policy import build_policy, load_policy, save_policy
 
     if inputs.policy:
-        policy = load_policy(inputs.policy)
+        policy = load_policy(_anchored(inputs.policy, context.project))
     else:
         policy = build_policy(
             preset(inputs.preset),
             cameras=inputs.cameras,
             seed=context.seed,
             cache=cache_dir(),
-            backbone=inputs.backbone or None,
+            backbone=_anchored(inputs.backbone, context.project) or None,
         )
     path = save_policy(policy, context.directory / "policy")
     trained = trainable_parameters(policy)
@@ -114,3 +115,8 @@ def loads_back(outputs: BuildOutputs) -> Iterator[Finding]:
         yield passed(f"every tensor equal, {outputs.digest[:8]}", evidence=evidence)
     else:
         yield failed("the loaded policy differs from the saved one", evidence=evidence)
+
+
+def _anchored(given: str, project: Project) -> str:
+    """Return a folder as an absolute path below the project where it is relative; a hub id and nothing as they are."""
+    return anchored(given, project.root) if given else given

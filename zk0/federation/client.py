@@ -177,9 +177,11 @@ def account(
     steps = result.steps
     missing = {}
     if settings.measure_every > 1:
-        missing["drift"] = f"measured every {settings.measure_every} steps, and at the first and the last"
+        rarely = f"measured every {settings.measure_every} steps, and at the first and the last"
+        missing = dict.fromkeys(("drift", "proximal_loss", "proximal_ratio", "total_loss"), rarely)
     if result.faults.non_finite_losses:
-        missing["policy_loss"] = "not finite at the steps that are null; they were skipped"
+        skipped = "not finite at the steps that are null; they were skipped"
+        missing |= dict.fromkeys(("policy_loss", "gradient_norm"), skipped)
     return Training(
         round=number,
         client=client.name,

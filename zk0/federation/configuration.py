@@ -44,7 +44,7 @@ class RunConfig(BaseModel):
     data_seed: int = Field(0, ge=0, description="of the recordings; one seed of data serves many seeds of training")
     cameras: str = Field("wrist,overhead", description="the cameras the policy sees, `,` between")
     held_out: float = Field(0.1, gt=0, lt=1, description="share of each data set's episodes that is never trained on")
-    preset: str = Field("tiny", description="size of the policy: tiny, small, base or base-shape")
+    preset: Literal["tiny", "small", "base", "base-shape"] = Field("tiny", description="size of the policy")
     policy: str = Field("", description="checkpoint folder or hub id to start from, in place of the preset's weights")
     backbone: str = Field("", description="local SmolVLM or SmolLM2 folder in place of the preset's backbone")
     strategy: Literal["fedprox", "fedavg"] = "fedprox"
@@ -211,6 +211,11 @@ def _without_folders(item: str) -> str:
     if Path(name.strip()).is_absolute():
         return Path(item.strip()).name
     return f"{name}{separator}{Path(source.strip()).name}" if Path(source.strip()).is_absolute() else item
+
+
+def name_source(name: str, source: str) -> str:
+    """Return an item of `data`; the name is left out where the source has it anyway."""
+    return source if _named(source)[0] == name else f"{name}={source}"
 
 
 def _named(item: str) -> tuple[str, str]:

@@ -9,9 +9,16 @@ from zk0.training.dataset import DatasetDescription, describe
 SIMULATED = "sim:"
 
 
-def is_folder(source: str) -> bool:
-    """Whether a source means a folder on this machine, there or not; what it does not mean is on the hub."""
-    return source.startswith((".", "~", "/")) or source.count("/") != 1 or Path(source).exists()
+def is_folder(source: str, root: Path = Path()) -> bool:
+    """Whether a source means a folder on this machine, relative to `root`, there or not; else it is a hub id."""
+    return source.startswith((".", "~", "/")) or source.count("/") != 1 or (root / source).exists()
+
+
+def anchored(source: str, root: Path) -> str:
+    """Return a source that means the same from every working directory: a folder becomes absolute."""
+    if source.startswith(SIMULATED) or not is_folder(source, root):
+        return source
+    return str((root / Path(source).expanduser()).resolve())
 
 
 def locate(
