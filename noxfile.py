@@ -1,7 +1,8 @@
 """Sessions: one per workflow, and tests, lint, types and bench. All share one environment.
 
 `nox -s train` installs everything once and runs `zk0 run train`; what stands after `--` goes to it, e.g.
-`nox -s train -- -i rounds=2`. `nox -t workflow` runs all workflows; `nox --json -l` lists all for a CI matrix.
+`nox -s train -- -i rounds=2`. `nox -t workflow` runs all workflows; `nox --json -l -t workflow` lists them
+for a CI matrix.
 """
 
 import hashlib

@@ -29,7 +29,7 @@ def one(name="left", **fields):
 
 
 def outputs(*sets):
-    return PrepareOutputs(sets=list(sets), table=[])
+    return PrepareOutputs(data="", unseen="", sets=list(sets), table=[])
 
 
 def test_sets_of_one_rate_pass(judge):
@@ -116,7 +116,7 @@ def test_good_sources_are_let_through_and_a_hub_id_is_left_to_the_run(context, t
     [
         ("sim:lift-lefd", UnknownNameError, "there is no task named 'lift-lefd'"),
         ("/absent/kitchen", DatasetError, "there is no data set at /absent/kitchen"),
-        ("./absent", DatasetError, "there is no data set at absent"),
+        ("./absent", DatasetError, "there is no data set at .*/absent"),
         ("a=sim:lift-left;a=sim:lift-right", ConfigurationError, "two clients have one name"),
         ("", ConfigurationError, "data names no data set"),
     ],
@@ -149,6 +149,17 @@ def test_a_folder_that_lacks_a_camera_is_refused_before_the_run(context, tmp_pat
 def test_inputs_out_of_bounds_are_refused(value):
     with pytest.raises(ValidationError):
         PrepareInputs(data="sim:lift-left", **value)
+
+
+def test_a_relative_folder_is_below_the_project_wherever_the_command_was_given(context, monkeypatch, tmp_path):
+    folder = write_dataset(context.project.root / "data" / "left", episodes=4)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    found = prepare(PrepareInputs(data="data/left;mine=data/left/../left", episodes=4), context)
+
+    assert found.data == f"{folder};mine={folder}"
+    assert found.unseen == ""
 
 
 def test_folders_are_prepared_clients_first_and_the_unseen_one_last(context, told, tmp_path):
