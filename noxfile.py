@@ -18,8 +18,9 @@ ROOT = Path(__file__).parent
 MADE_FROM = ("pyproject.toml", "constraints.txt")
 PYTHON = "3.12"
 ENVIRONMENT = f"environment-{PYTHON}"  # as `requires` names it; its folder has no version
-# uv's copies would double the 7 GB of an environment; links cost nothing. Where it can't link it copies.
-UV = {"UV_LINK_MODE": "hardlink"}
+# Copies would double the 7 GB of an environment; where uv can't link it copies. Compiled once, LeRobot imports in half
+# the time in every process after.
+UV = {"UV_LINK_MODE": "hardlink", "UV_COMPILE_BYTECODE": "1"}
 
 
 @nox.session(python=PYTHON, venv_backend="uv", reuse_venv=True, default=False)
@@ -40,7 +41,7 @@ def run(session: nox.Session, program: str, *arguments: str) -> None:
     bin_dir = ROOT / ".nox" / "environment" / "bin"
     path = f"{bin_dir}{os.pathsep}{os.environ['PATH']}"
     # Flower starts its parts by name, so the environment's programs come first on the path.
-    session.run(str(bin_dir / program), *arguments, external=True, env={"PATH": path})
+    session.run(str(bin_dir / program), *arguments, external=True, env={"PATH": path, "PYTHONDONTWRITEBYTECODE": None})
 
 
 @nox.session(venv_backend="none", requires=[ENVIRONMENT])

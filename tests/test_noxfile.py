@@ -20,4 +20,5 @@ def test_nox_lists_a_session_for_each_workflow_and_the_checks_it_runs_by_default
 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
 
-    assert {session["name"] for session in json.loads(done.stdout)} == sessions
+    names = {session["name"] for session in json.loads(done.stdout)}
+    assert names - {"environment"} == sessions  # which all others require

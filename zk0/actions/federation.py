@@ -8,7 +8,9 @@ from pydantic import Field
 
 from zk0.actions.data import PreparedSet
 from zk0.checks import check
+from zk0.errors import ConfigurationError
 from zk0.federation.configuration import resolve, settings_of
+from zk0.project import Project
 from zk0.verdicts import Evidence, Finding, failed, passed, warned
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
@@ -84,6 +86,14 @@ class RunInputs(Inputs):
     engine: Literal["inline", "simulation"] = "inline"
     resume_from: str = Field("", description="folder of an interrupted federation to go on with")
 
+    def preflight(self, project: Project) -> None:
+        """Refuse a folder that holds no interrupted federation."""
+        if self.resume_from and not (project.path(self.resume_from) / "checkpoints").is_dir():
+            raise ConfigurationError(
+                f"{self.resume_from} holds no checkpoints of a federation to go on with",
+                remedy="give .zk0/runs/RUN/steps/server_communication/federation of the run that was interrupted",
+            )
+
 
 class RunOutputs(Outputs):
     """Where the ledger and the checkpoints are."""
@@ -100,7 +110,7 @@ def run(inputs: RunInputs, context: Context) -> RunOutputs:
     from zk0.federation import engines
     from zk0.ledger import read_ledger
 
-    directory = Path(inputs.resume_from) if inputs.resume_from else context.directory / "federation"
+    directory = context.project.path(inputs.resume_from) if inputs.resume_from else context.directory / "federation"
     given = {**inputs.configuration, "output": str(directory), "resume": bool(inputs.resume_from)}
     engines.run(inputs.engine, given, context.progress)
     ledger = read_ledger(directory / "ledger.jsonl")
