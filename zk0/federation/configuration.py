@@ -50,9 +50,9 @@ class RunConfig(BaseModel):
     strategy: Literal["fedprox", "fedavg"] = "fedprox"
     proximal_mu: float = Field(0.01, ge=0, description="strength of FedProx's term; fedavg trains with 0")
     rounds: int = Field(10, ge=1)
-    local_steps: int = Field(80, ge=1, description="optimizer steps a client makes each round")
+    local_steps: int = Field(70, ge=1, description="optimizer steps a client makes each round")
     batch_size: int = Field(16, ge=1, description="frames a step")
-    learning_rate: float = Field(1e-3, gt=0, description="peak, AdamW")
+    learning_rate: float = Field(2e-3, gt=0, description="peak, AdamW")
     final_learning_rate: float = Field(1e-4, ge=0, description="at the last step of the last round")
     warmup_steps: int = Field(20, ge=0, description="of all rounds together")
     weight_decay: float = Field(1e-10, ge=0)

@@ -19,7 +19,7 @@ from transformers.models.smolvlm.modeling_smolvlm import SmolVLMForConditionalGe
 from zk0.errors import PolicyError
 from zk0.training.presets import Backbone
 
-VERSION = 1  # raise it when what is built changes: it is part of the cached folder's name
+VERSION = 2  # raise it when what is built changes: it is part of the cached folder's name
 
 IMAGE_TOKENS = {
     "fake_image_token": "<fake_token_around_image>",

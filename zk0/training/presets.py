@@ -69,7 +69,7 @@ class Preset:
 TINY = Preset(
     name="tiny",
     summary="a few hundred thousand parameters, random weights, built offline: seconds on a CPU",
-    backbone=Backbone(Vision(64, 2, 4, 64), Language(64, 128, 4, 4, 2), scale=2),
+    backbone=Backbone(Vision(64, 2, 4, 64, patch_size=8), Language(64, 128, 4, 4, 2), scale=2),
     image_size=64,
     language_layers=2,
     chunk=10,
