@@ -75,7 +75,13 @@ def closed_loop(
         started = time.monotonic()
         found = task(source.removeprefix(SIMULATED))
         result = rollout(
-            found, acting(policy, processors, seed=config.seed), episodes=config.rollouts, seed=config.seed
+            found,
+            acting(policy, processors, seed=config.seed),
+            episodes=config.rollouts,
+            seed=config.seed,
+            # The whole chunk, as LeRobot's own select_action does. Asked again in its middle, a policy that draws
+            # other noise changes its mind: measured, 0 of 20 lifts with 3 of 10 actions done, 5 of 20 with all.
+            execute=policy.config.n_action_steps,
         )
         yield RolloutResult(
             round=number,
