@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+
+import zk0
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,6 +42,12 @@ def test_the_wheel_carries_nothing_of_the_project_around_it(wheel):
     tops = {name.split("/")[0] for name in wheel.namelist()}
 
     assert tops == {"zk0", next(top for top in tops if top.endswith(".dist-info"))}
+
+
+def test_the_package_and_its_metadata_have_one_version():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+    assert pyproject["project"]["version"] == zk0.__version__
 
 
 def test_the_constraints_name_no_registry():
