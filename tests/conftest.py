@@ -1,12 +1,15 @@
 """What all tests share: no network, a cache of their own, two small recordings and a tiny policy, each made once."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+# A shell that starts the tests in its background ignores Ctrl-C for them, and their programs would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported
 
 TASKS = ("lift-left", "touch-far")

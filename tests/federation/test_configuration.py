@@ -98,7 +98,6 @@ def test_a_number_that_is_not_finite_is_refused(key, value):
         ({"strategy": "fedavgm"}, "strategy: Input should be 'fedprox' or 'fedavg' (it is 'fedavgm')"),
         ({"rounds": "many"}, "rounds: Input should be a valid integer"),
         ({"learning-rate": 0.001, "final-learning-rate": 0.01}, "final-learning-rate is larger than learning-rate"),
-        ({"warmup-steps": 40, "rounds": 2, "local-steps": 20}, "warmup-steps leaves no step after it"),
         ({"min-clients": 2, "data": "sim:lift-left"}, "min-clients is 2 and data names 1 data sets"),
         ({"resume": True}, "resume needs output"),
         ({"data": " ; "}, "data names no data set"),
@@ -248,3 +247,8 @@ def _read_of(tree: ast.AST, owner: str) -> Iterator[str]:
                 continue
             case ast.Attribute(attr=name, value=ast.Name(id=found) | ast.Attribute(attr=found)) if found == owner:
                 yield name
+
+
+@pytest.mark.parametrize(("rounds", "steps", "used"), [(10, 70, 20), (2, 6, 1), (1, 5, 0), (1, 200, 20)])
+def test_a_short_run_is_not_spent_on_its_warm_up(rounds, steps, used):
+    assert resolve({"rounds": rounds, "local-steps": steps}).effective_warmup == used

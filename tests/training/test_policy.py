@@ -148,6 +148,17 @@ def test_statistics_without_a_mean_are_refused_where_lerobot_would_leave_values_
         make_processors(policy, {"observation.state": good, "so100.action": good})
 
 
+def test_a_joint_that_never_moved_in_training_does_not_blow_up_when_it_moves_later(policy):
+    still = {"mean": np.zeros(6), "std": np.array([30.0, 30, 30, 30, 0, 20])}
+    processors = make_processors(policy, {"observation.state": still, "action": still})
+    seen = {"observation.state": torch.full((1, 6), 5.0), "action": torch.zeros(1, 10, 6), "task": ["lift"]}
+
+    state = processors.before(seen)["observation.state"]
+
+    assert state.abs().max() <= 50
+    assert state[0, 0] == pytest.approx(5 / 30)
+
+
 def test_a_local_backbone_that_is_not_there_is_named(cache):
     with pytest.raises(AssetMissingError, match="no backbone folder"):
         build_policy(TINY, cameras=CAMERAS, seed=0, cache=cache, backbone="/nowhere/smolvlm")

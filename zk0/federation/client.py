@@ -141,7 +141,7 @@ def training_settings(config: RunConfig, *, number: int, mu: float) -> TrainingS
     return TrainingSettings(
         learning_rate=config.learning_rate,
         final_learning_rate=config.final_learning_rate,
-        warmup_steps=config.warmup_steps,
+        warmup_steps=config.effective_warmup,
         first_step=(number - 1) * config.local_steps,
         total_steps=config.total_steps,
         clip_norm=config.clip_norm,
@@ -193,7 +193,7 @@ def account(
             "proximal-mu": settings.proximal_mu,
             "learning-rate": settings.learning_rate,
             "final-learning-rate": settings.final_learning_rate,
-            "warmup-steps": settings.warmup_steps,
+            "warmup-steps": config.warmup_steps,
             "local-steps": config.local_steps,
             "batch-size": config.batch_size,
             "clip-norm": settings.clip_norm,

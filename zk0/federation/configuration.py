@@ -54,7 +54,7 @@ class RunConfig(BaseModel):
     batch_size: int = Field(16, ge=1, description="frames a step")
     learning_rate: float = Field(2e-3, gt=0, description="peak, AdamW")
     final_learning_rate: float = Field(1e-4, ge=0, description="at the last step of the last round")
-    warmup_steps: int = Field(20, ge=0, description="of all rounds together")
+    warmup_steps: int = Field(20, ge=0, description="of all rounds together; at most a tenth of all steps is used")
     weight_decay: float = Field(1e-10, ge=0)
     clip_norm: float = Field(10.0, gt=0, description="largest norm of the total gradient")
     measure_every: int = Field(10, ge=1, description="steps between two measurements of drift and proximal term")
@@ -76,8 +76,6 @@ class RunConfig(BaseModel):
             raise ValueError("resume needs output, the folder of the run to go on with")
         if self.final_learning_rate > self.learning_rate:
             raise ValueError("final-learning-rate is larger than learning-rate")
-        if self.warmup_steps >= self.rounds * self.local_steps:
-            raise ValueError("warmup-steps leaves no step after it: the learning rate would never reach its peak")
         if not self.camera_names:
             raise ValueError("cameras names no camera")
         if self.min_clients > len(self.clients):
@@ -123,6 +121,11 @@ class RunConfig(BaseModel):
     def effective_mu(self) -> float:
         """The strength clients train with."""
         return self.proximal_mu if self.strategy == "fedprox" else 0.0
+
+    @property
+    def effective_warmup(self) -> int:
+        """Steps of warm-up: a short run must not spend itself on it, as rounds of a few steps once did for weeks."""
+        return min(self.warmup_steps, self.total_steps // 10)
 
     @property
     def total_steps(self) -> int:

@@ -31,6 +31,9 @@ from zk0.training.seeds import seeded
 
 BACKBONE = "backbone"
 PROCESSORS = ("policy_preprocessor.json", "policy_postprocessor.json")
+# Degrees, or percent of the gripper. A joint that never moved in the training episodes has a deviation of 0; LeRobot
+# divides by 1e-8 then, and an arm that does move it later sees a state of a billion (measured: a loss of 2e10).
+SMALLEST_DEVIATION = 0.1
 WEIGHT_FILES = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
 
 type Statistics = Mapping[str, Mapping[str, Any]]
@@ -142,6 +145,8 @@ def make_processors(policy: SmolVLAPolicy, statistics: Statistics) -> Processors
         feature: {name: torch.as_tensor(np.asarray(value), dtype=torch.float32) for name, value in found.items()}
         for feature, found in statistics.items()
     }
+    for found in tensors.values():
+        found["std"] = found["std"].clamp(min=SMALLEST_DEVIATION)
     before, after = make_smolvla_pre_post_processors(policy.config, tensors)
     return Processors(before, after)
 
