@@ -5,10 +5,12 @@ from typing import Annotated
 import typer
 
 from zk0 import __version__
-from zk0.cli import catalogue, run, runs, workflows
+from zk0.cli import catalogue, resume, run, runs, workflows
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.command(name="run")(run.run)
+app.command(name="resume")(resume.resume)
+app.command(name="cancel")(resume.cancel)
 app.command(name="runs")(runs.runs)
 app.command(name="show")(runs.show)
 app.command(name="actions")(catalogue.actions)

@@ -17,6 +17,7 @@ from zk0.receipts import Receipt
 from zk0.verdicts import Verdict
 from zk0.workflow.events import (
     Event,
+    RunResumed,
     RunStarted,
     StepFinished,
     StepProgressed,
@@ -97,7 +98,8 @@ class PlainProgress:
 
     def __call__(self, event: Event) -> None:
         """Print the line that stays of an event."""
-        line = Text(f"run {event.run}") if isinstance(event, RunStarted) else line_of(event)
+        begins = isinstance(event, RunStarted | RunResumed)
+        line = Text(f"run {event.run}") if begins else line_of(event)
         if line is not None:
             self.console.print(line)
 

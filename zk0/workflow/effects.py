@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -19,7 +19,8 @@ from zk0.verdicts import Finding
 from zk0.workflow.actions import Action, Context, Inputs, Outputs
 from zk0.workflow.commands import Command, start
 from zk0.workflow.events import JournalEvent
-from zk0.workflow.journal import Journal, unwritable
+from zk0.workflow.journal import Journal, read_events, unwritable
+from zk0.workflow.ownership import end_orphans, held
 from zk0.workflow.plan import Plan
 from zk0.workflow.run import RunDirectory, run_id
 
@@ -45,6 +46,12 @@ class Effects(Protocol):
 
     def open_run(self, plan: Plan, source: str) -> RunDirectory:
         """Make the directory of a new run, with the workflow file and the inputs in it."""
+
+    def hold(self, run: RunDirectory) -> AbstractContextManager[None]:
+        """Be the only engine that performs a run, with nothing left of an earlier one."""
+
+    def recorded(self, run: RunDirectory) -> list[JournalEvent]:
+        """Return what was recorded of a run that is held."""
 
     def append(self, run: RunDirectory, event: JournalEvent) -> None:
         """Record an event for good."""
@@ -103,6 +110,24 @@ class LiveEffects:
             raise unwritable(runs, error) from error
         return run
 
+    @contextmanager
+    def hold(self, run: RunDirectory) -> Iterator[None]:
+        """Hold the run's lock, and end what an engine that was killed left running.
+
+        Raises:
+            RunBusyError: another engine performs it.
+        """
+        with held(run):
+            if run.journal.exists():
+                end_orphans(run)
+            yield
+
+    def recorded(self, run: RunDirectory) -> list[JournalEvent]:
+        """Read the run's journal, and cut off a line that was torn when its engine was killed."""
+        events = read_events(run.journal)
+        Journal(run.journal).mend()
+        return events
+
     def append(self, run: RunDirectory, event: JournalEvent) -> None:
         """Write an event to the run's journal, through to the disk."""
         Journal(run.journal).append(event)
@@ -110,11 +135,13 @@ class LiveEffects:
     def call(self, action: Action, inputs: Inputs, context: Context, log: Path) -> Outputs:
         """Perform an action in this process."""
         context.directory.mkdir(parents=True, exist_ok=True)
+        _set_aside(log)
         with captured(log):
             return action.function(inputs, context)
 
     def start(self, command: Command, log: Path) -> int:
         """Run a program."""
+        _set_aside(log)
         return start(command, log)
 
     def judge(self, check: Check, outputs: Outputs, options: Mapping[str, Any]) -> list[Finding]:
@@ -171,6 +198,14 @@ class DryEffects:
         """Name a directory without making it."""
         return RunDirectory(self.project.runs_dir / "dry-run")
 
+    def hold(self, run: RunDirectory) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Hold nothing."""
+        return nullcontext()
+
+    def recorded(self, run: RunDirectory) -> list[JournalEvent]:
+        """Refuse to go on with a run."""
+        raise AssertionError(f"a dry run was asked to go on with {run.id}")
+
     def append(self, run: RunDirectory, event: JournalEvent) -> None:
         """Record nothing."""
 
@@ -210,6 +245,13 @@ def captured(log: Path) -> Iterator[None]:
         for descriptor, original in zip((1, 2), saved, strict=True):
             os.dup2(original, descriptor)
             os.close(original)
+
+
+def _set_aside(log: Path) -> None:
+    """Keep what an attempt printed that was killed, apart from what the same attempt prints when it is done again."""
+    if log.exists():
+        before = sum(1 for _ in log.parent.glob(f"{log.stem}.killed-*.log"))
+        log.rename(log.with_name(f"{log.stem}.killed-{before + 1}.log"))
 
 
 def _flush(*streams: TextIO) -> None:

@@ -123,10 +123,30 @@ class RunFinished:
     kind: Literal["run-finished"] = "run-finished"
 
 
+@dataclass(frozen=True)
+class RunResumed:
+    """The run goes on after it was killed, interrupted or had failed; the steps from `since` on are done anew."""
+
+    run: str
+    at: datetime
+    since: str | None = None
+    code: GitState = field(default_factory=GitState)
+    environment: dict[str, str] = field(default_factory=dict)
+    kind: Literal["run-resumed"] = "run-resumed"
+
+
+@dataclass(frozen=True)
+class RunCancelled:
+    """Somebody gave the run up."""
+
+    run: str
+    at: datetime
+    kind: Literal["run-cancelled"] = "run-cancelled"
+
+
 type JournalEvent = Annotated[
-    RunStarted | StepStarted | StepRetried | StepSkipped | StepFinished | RunFinished, Field(discriminator="kind")
+    RunStarted | StepStarted | StepRetried | StepSkipped | StepFinished | RunFinished | RunResumed | RunCancelled,
+    Field(discriminator="kind"),
 ]
-type Event = (
-    RunStarted | StepPlanned | StepStarted | StepProgressed | StepRetried | StepSkipped | StepFinished | RunFinished
-)
+type Event = JournalEvent | StepPlanned | StepProgressed
 type Subscriber = Callable[[Event], None]

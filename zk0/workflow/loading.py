@@ -15,6 +15,7 @@ from zk0.errors import SpecError, UnknownNameError
 from zk0.project import Project
 from zk0.workflow.document import Document, read_document
 from zk0.workflow.fitting import Flaw, field_names, flaw_of, nearest
+from zk0.workflow.run import RunDirectory
 from zk0.workflow.spec import KINDS, InputSpec, Issue, OnFail, Part, Retry, Step, WorkflowSpec, step_kind
 from zk0.workflow.validation import Draft, DraftStep, flaws
 
@@ -78,6 +79,22 @@ def load(project: Project, name: str) -> Loaded:
     if loaded is None:
         raise SpecError("\n".join(map(str, problems)), remedy=f"correct {_shown(path, project.root)}")
     return loaded
+
+
+def load_performed(run: RunDirectory) -> Loaded:
+    """Load the workflow that a run performs, as it was when the run began.
+
+    Raises:
+        SpecError: this zk0 no longer takes it.
+    """
+    try:
+        text = run.spec.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SpecError(f"{run.spec} can't be read: {error.strerror}", remedy="zk0 run WORKFLOW") from error
+    spec, problems = parse_workflow(text, file=str(run.spec))
+    if spec is None:
+        raise SpecError("\n".join(map(str, problems)), remedy="start a new run: zk0 run WORKFLOW")
+    return Loaded(spec, run.spec, text)
 
 
 def examine(path: Path, *, shown: str = "") -> tuple[Loaded | None, list[Problem]]:

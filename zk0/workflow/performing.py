@@ -53,7 +53,7 @@ class Attempt:
     @property
     def log(self) -> Path:
         """What it prints."""
-        return self.around.run.log(self.step.id, self.number)
+        return self.around.run.log(self.step.path, self.number)
 
     def perform(self, scope: Scope, progress: Progress) -> Receipt:
         """Do the step's work and have it judged; only an interruption leaves this without a receipt."""
@@ -106,8 +106,8 @@ class Attempt:
         context = Context(
             project=self.around.project,
             run=self.around.run.id,
-            step=self.step.id,
-            directory=self.around.run.step(self.step.id),
+            step=self.step.path,
+            directory=self.around.run.step(self.step.path),
             seed=self.around.seed,
             progress=progress,
         )
@@ -130,7 +130,7 @@ class Attempt:
         return Receipt(
             run=self.around.run.id,
             workflow=self.around.workflow,
-            step=self.step.id,
+            step=self.step.path,
             title=self.step.title,
             uses=self.step.uses,
             inputs=self.inputs,

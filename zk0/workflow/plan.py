@@ -31,11 +31,13 @@ class PlannedCheck:
 class PlannedStep:
     """A step with what is known of it before the run.
 
-    `action` is None for a step that runs a program; then `arguments` are its argv, cwd, env and timeout. `inputs` is
-    the action's validated input where all its arguments are known. `when` is False or True where it is known.
+    `id` is its name among its siblings, `path` its name in the run. `action` is None for a step that runs a program;
+    then `arguments` are its argv, cwd, env and timeout. `inputs` is the action's validated input where all its
+    arguments are known. `when` is False or True where it is known.
     """
 
     id: str
+    path: str
     title: str
     action: Action | None
     arguments: Mapping[str, Any]
@@ -136,6 +138,7 @@ def _planned(step: UsesStep | RunStep, scope: Scope) -> PlannedStep:
     fits = action and is_known(arguments) and not any(misfits(action.inputs, arguments))
     return PlannedStep(
         id=step.id,
+        path=step.id,
         title=step.title,
         action=action,
         arguments=arguments,

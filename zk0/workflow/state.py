@@ -1,6 +1,6 @@
 """The state of a run: the fold of its journal, a pure function over events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -12,7 +12,9 @@ from zk0.receipts import Receipt
 from zk0.verdicts import Verdict, worst
 from zk0.workflow.events import (
     JournalEvent,
+    RunCancelled,
     RunFinished,
+    RunResumed,
     RunStarted,
     StepFinished,
     StepRetried,
@@ -28,6 +30,7 @@ class RunStatus(StrEnum):
     done = "done"
     failed = "failed"
     interrupted = "interrupted"
+    cancelled = "cancelled"
 
 
 class StepStatus(StrEnum):
@@ -125,12 +128,18 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
         raise JournalError("a journal begins with the start of its run; this one does not")
     steps = {step: StepState(id=step) for step in start.steps}
     end: RunFinished | None = None
+    cancelled = False
     for event in remaining:
         match event:
             case RunStarted():
                 raise JournalError(f"run {start.run} starts twice in its journal")
             case RunFinished():
                 end = event
+            case RunResumed():
+                end, cancelled = None, False
+                steps = _resumed(steps, event.since)
+            case RunCancelled():
+                cancelled = True
             case _:
                 step = event.receipt.step if isinstance(event, StepFinished) else event.step
                 if step not in steps:
@@ -140,7 +149,7 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
         run=start.run,
         workflow=start.workflow,
         title=start.title,
-        status=_status(end),
+        status=RunStatus.cancelled if cancelled else _status(end),
         exit_status=end.exit_status if end else None,
         seed=start.seed,
         inputs=start.inputs,
@@ -150,12 +159,27 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
     )
 
 
+def _resumed(steps: Mapping[str, StepState], since: str | None) -> dict[str, StepState]:
+    """Return the steps as a resumption finds them: the one in flight, and all from `since` on, are still to be done."""
+    ids = list(steps)
+    redone = set(ids[ids.index(since) :]) if since in ids else set()
+    found = {}
+    for name, step in steps.items():
+        if name in redone:
+            found[name] = StepState(id=name)
+        elif step.status is StepStatus.started:
+            found[name] = StepState(id=name, title=step.title, attempt=step.attempt)
+        else:
+            found[name] = step
+    return found
+
+
 def _advanced(step: StepState, event: StepStarted | StepRetried | StepSkipped | StepFinished) -> StepState:
     match event:
         case StepStarted():
             return StepState(id=step.id, title=event.title, status=StepStatus.started, attempt=event.attempt)
         case StepRetried():
-            return step.model_copy(update={"verdict": event.verdict})
+            return step.model_copy(update={"verdict": event.verdict, "attempt": event.attempt + 1})
         case StepSkipped():
             return StepState(
                 id=step.id, title=event.title, status=StepStatus.skipped, verdict=event.verdict, reason=event.reason
