@@ -1,11 +1,12 @@
 """Who listens to a run: the one place where the engine meets its subscribers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from zk0.project import Project
 from zk0.receipts import ReceiptStore
 from zk0.reports.progress import progress_report
+from zk0.workflow.approval import Answer
 from zk0.workflow.effects import DryEffects, LiveEffects
 from zk0.workflow.engine import Engine, Outcome
 from zk0.workflow.events import Event, StepFinished, StepPlanned, StepSkipped, Subscriber
@@ -62,8 +63,15 @@ def perform(
         return engine.run(planned, source=loaded.text, seed=seed)
 
 
-def resume(project: Project, run: RunDirectory, *, since: str | None = None, quiet: bool = False) -> Outcome:
-    """Go on with a run, with everyone listening.
+def resume(
+    project: Project,
+    run: RunDirectory,
+    *,
+    since: str | None = None,
+    quiet: bool = False,
+    answers: Mapping[str, Answer] | None = None,
+) -> Outcome:
+    """Go on with a run, with everyone listening; `answers` are what a person said in this terminal, by step.
 
     Raises:
         Zk0Error: what `Engine.resume` raises.
@@ -75,7 +83,7 @@ def resume(project: Project, run: RunDirectory, *, since: str | None = None, qui
         return plan(spec, resolve_inputs(spec, given))
 
     with _watching(quiet=quiet) as spectators:
-        engine = Engine(project, LiveEffects(project), recorders(project, spec), spectators)
+        engine = Engine(project, LiveEffects(project, answers), recorders(project, spec), spectators)
         return engine.resume(run, replan, since=since)
 
 

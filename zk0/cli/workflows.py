@@ -13,7 +13,7 @@ from zk0.errors import ExitStatus
 from zk0.project import Project
 from zk0.workflow.expressions import as_text
 from zk0.workflow.loading import examine, lint, load, workflow_files
-from zk0.workflow.spec import InputSpec, UsesStep, WorkflowSpec
+from zk0.workflow.spec import AnyStep, AskStep, InputSpec, RunStep, UsesStep, WorkflowSpec
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check the workflows.")
 
@@ -66,7 +66,7 @@ def _print_spec(spec: WorkflowSpec) -> None:
         inputs.add_row(f"  -i {name}=", _bounds(declared), declared.help)
     steps = columns(0, 0, 0)
     for step in spec.steps:
-        what = step.uses if isinstance(step, UsesStep) else shlex.join(map(as_text, step.run))
+        what = _deed(step)
         steps.add_row(f"  {step.id}", step.title, what)
         for use in step.checks:
             steps.add_row("", "", f"  {use.id}")
@@ -77,6 +77,16 @@ def _print_spec(spec: WorkflowSpec) -> None:
         output.show("", f"note: {note}")
     for issue in spec.issues:
         output.show("", f"if {issue.sign}: {issue.remedy}")
+
+
+def _deed(step: AnyStep) -> str:
+    match step:
+        case UsesStep():
+            return step.uses
+        case RunStep():
+            return shlex.join(map(as_text, step.run))
+        case AskStep():
+            return f"ask {step.ask}"
 
 
 def _bounds(declared: InputSpec) -> str:

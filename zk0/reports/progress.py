@@ -24,6 +24,7 @@ from zk0.workflow.events import (
     StepRetried,
     StepSkipped,
     StepStarted,
+    StepWaiting,
     Subscriber,
 )
 
@@ -64,6 +65,11 @@ def line_of(event: Event) -> Text | None:
             return line.append(f"  {reason}") if (reason := trouble(receipt)) else line
         case StepSkipped():
             return _line(event.verdict, event.title, "skipped").append(f"  {event.reason}", "dim")
+        case StepWaiting():
+            line = _line(Verdict.not_available, event.title, "waiting").append(
+                f"  for a{'n' * (event.ask == 'agent')} {event.ask}"
+            )
+            return line.append(f": {event.missing[0].message}") if event.missing else line
         case StepRetried():
             return _line(event.verdict, event.step, "again").append(f"  attempt {event.attempt}: {event.reason}")
     return None
@@ -98,8 +104,7 @@ class PlainProgress:
 
     def __call__(self, event: Event) -> None:
         """Print the line that stays of an event."""
-        begins = isinstance(event, RunStarted | RunResumed)
-        line = Text(f"run {event.run}") if begins else line_of(event)
+        line = Text(f"run {event.run}") if isinstance(event, RunStarted | RunResumed) else line_of(event)
         if line is not None:
             self.console.print(line)
 
@@ -130,7 +135,7 @@ class LiveProgress(PlainProgress):
                 self.task = self.progress.add_task(event.title + again, total=None, note="")
             case StepProgressed() if self.task is not None:
                 self.progress.update(self.task, completed=event.done, total=event.total, note=event.note)
-            case StepFinished() | StepRetried():
+            case StepFinished() | StepRetried() | StepWaiting():
                 self._remove()
         super().__call__(event)
 

@@ -15,8 +15,10 @@ from typing import Any, Protocol, TextIO
 
 from zk0.checks import Check
 from zk0.project import GitState, Project, package_versions
+from zk0.receipts import write_atomically
 from zk0.verdicts import Finding
 from zk0.workflow.actions import Action, Context, Inputs, Outputs
+from zk0.workflow.approval import Answer, Question, prepare, signed_answer
 from zk0.workflow.commands import Command, start
 from zk0.workflow.events import JournalEvent
 from zk0.workflow.journal import Journal, read_events, unwritable
@@ -68,14 +70,21 @@ class Effects(Protocol):
     def note(self, log: Path, text: str) -> None:
         """Append a text to a log."""
 
+    def ask(self, handover: Path, text: str, question: Question | None) -> None:
+        """Write down what is asked of an agent, or of a person with the question they sign."""
+
+    def consult(self, question: Question) -> Answer | None:
+        """Return what a person answered; None where nobody has."""
+
 
 class LiveEffects:
     """The real world, seen from a project."""
 
     rehearsing = False
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, answers: Mapping[str, Answer] | None = None) -> None:
         self.project = project
+        self.answers = answers or {}  # what a person said in this process's terminal, by step
 
     def now(self) -> datetime:
         """Return the time in UTC."""
@@ -161,6 +170,27 @@ class LiveEffects:
         except OSError as error:
             raise unwritable(log, error) from error
 
+    def ask(self, handover: Path, text: str, question: Question | None) -> None:
+        """Write `handover.md`, and what a person can sign.
+
+        Raises:
+            StorageError: it can't be written.
+        """
+        try:
+            write_atomically(handover, text)
+            if question:
+                prepare(question)
+        except OSError as error:
+            raise unwritable(handover, error) from error
+
+    def consult(self, question: Question) -> Answer | None:
+        """Return what a person signed, or said in the terminal.
+
+        Raises:
+            ConfigurationError: there is a signature, and it does not count.
+        """
+        return self.answers.get(question.step) or signed_answer(self.project, question)
+
     def _new(self, runs: Path, workflow: str) -> RunDirectory:
         while True:
             path = runs / run_id(workflow, self.now())
@@ -223,6 +253,14 @@ class DryEffects:
 
     def note(self, log: Path, text: str) -> None:
         """Write nothing."""
+
+    def ask(self, handover: Path, text: str, question: Question | None) -> None:  # noqa: ARG002
+        """Refuse to ask."""
+        raise AssertionError(f"a dry run was asked to write {handover}")
+
+    def consult(self, question: Question) -> Answer | None:
+        """Refuse to ask."""
+        raise AssertionError(f"a dry run was asked to consult a person for {question.step}")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from zk0.errors import ExitStatus, JournalError, RequestError
 from zk0.project import Project
+from zk0.workflow.asking import Paused
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import RunCancelled, RunFinished, RunResumed, RunStarted, Subscriber
 from zk0.workflow.execution import Execution
@@ -153,6 +154,8 @@ class Engine:
             status = execution.exit_status
         except KeyboardInterrupt:
             status = ExitStatus.interrupted
+        except Paused:
+            return Outcome(fold(telling.events), telling.run, telling.complaints)
         telling.record(self._end(telling.run, fold(telling.events), status))
         return Outcome(fold(telling.events), telling.run, telling.complaints)
 

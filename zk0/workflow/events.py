@@ -16,7 +16,7 @@ from pydantic import Field
 from zk0.errors import ExitStatus
 from zk0.project import GitState
 from zk0.receipts import Receipt
-from zk0.verdicts import Verdict
+from zk0.verdicts import Finding, Verdict
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,24 @@ class StepRetried:
 
 
 @dataclass(frozen=True)
+class StepWaiting:
+    """A step waits for an agent or a person; `handover` says for what.
+
+    `attempt` counts how often what they did was judged, `missing` is what was not good enough the last time.
+    """
+
+    run: str
+    step: str
+    title: str
+    ask: str
+    attempt: int
+    at: datetime
+    handover: Path
+    missing: tuple[Finding, ...] = ()
+    kind: Literal["step-waiting"] = "step-waiting"
+
+
+@dataclass(frozen=True)
 class StepSkipped:
     """A step's `when` is false (`not-applicable`), or an earlier step stopped the run (`not-available`)."""
 
@@ -145,7 +163,15 @@ class RunCancelled:
 
 
 type JournalEvent = Annotated[
-    RunStarted | StepStarted | StepRetried | StepSkipped | StepFinished | RunFinished | RunResumed | RunCancelled,
+    RunStarted
+    | StepStarted
+    | StepRetried
+    | StepWaiting
+    | StepSkipped
+    | StepFinished
+    | RunFinished
+    | RunResumed
+    | RunCancelled,
     Field(discriminator="kind"),
 ]
 type Event = JournalEvent | StepPlanned | StepProgressed

@@ -8,6 +8,7 @@ from zk0.errors import ExitStatus, SpecError
 from zk0.receipts import Receipt
 from zk0.verdicts import Verdict
 from zk0.workflow.actions import Progress
+from zk0.workflow.asking import hand_over, judge
 from zk0.workflow.events import StepFinished, StepPlanned, StepProgressed, StepRetried, StepSkipped, StepStarted
 from zk0.workflow.expressions import Template, as_json, fill
 from zk0.workflow.performing import Attempt, Surroundings
@@ -36,6 +37,7 @@ class Execution:
         self.known = known
         self.steps: dict[str, StepScope] = {}
         self.stopped: list[str] = []
+        self.repairs: list[str] = []
         self.exit_status = ExitStatus.done
 
     def go(self) -> None:
@@ -50,6 +52,8 @@ class Execution:
         if before is None or before.verdict is None or before.status not in (StepStatus.finished, StepStatus.skipped):
             return False
         self.steps[step.id] = scope_of(step, before)
+        if self.stopped and before.status is StepStatus.finished:
+            self.repairs.append(step.id)
         if before.status is StepStatus.finished:
             self._count(step.id, before.verdict, before.exit_status)
         return True
@@ -62,6 +66,8 @@ class Execution:
             attempt = self._attempt(step, 1)
             self._finish(attempt, attempt.refuse(error))
             return
+        if self.stopped and not skip:
+            self.repairs.append(step.id)
         if skip:
             verdict, reason = skip
             self.steps[step.id] = StepScope(verdict)
@@ -70,17 +76,23 @@ class Execution:
             )
         elif self.effects.rehearsing:
             self.telling.publish(StepPlanned(self.around.run.id, step.path, step.title, self._filled(step)))
+        elif step.kind == "ask":
+            self._ask(step)
         else:
             self._perform(step)
 
     def _reason_to_skip(self, step: PlannedStep) -> tuple[Verdict, str] | None:
-        if self.stopped and not any(map(step.asks_for, self.stopped)):
+        if not self._may_run(step):
             return Verdict.not_available, f"step {self.stopped[0]} did not do its work"
         # In a dry run no step has a verdict, so a `when` that reads one stays a template: the step may run.
         if decided(fill(step.when, self._scope()), step.id) is False:
             source = step.when.source if isinstance(step.when, Template) else "its inputs"
             return Verdict.not_applicable, f"its when is false: {source}"
         return None
+
+    def _may_run(self, step: PlannedStep) -> bool:
+        """Whether a step runs though one before it failed: its `when` reads that one, or one that ran for it."""
+        return not self.stopped or any(map(step.asks_for, (*self.stopped, *self.repairs)))
 
     def _perform(self, step: PlannedStep) -> None:
         for number in count(self._first_attempt(step)):
@@ -93,6 +105,19 @@ class Execution:
             reason = _reason(receipt)
             at = self.effects.now()
             self.telling.record(StepRetried(self.around.run.id, step.path, number, receipt.verdict, reason, at))
+
+    def _ask(self, step: PlannedStep) -> None:
+        before = self.known.get(step.path)
+        attempt = self._attempt(step, 1)
+        if before and before.status is StepStatus.waiting:
+            receipt = judge(attempt, self._scope(), self.telling, before)
+        else:
+            self.telling.record(self._begin(step, 1))
+            try:
+                hand_over(attempt, self.plan, self._scope(), self.telling)
+            except SpecError as error:
+                receipt = attempt.refuse(error)
+        self._finish(attempt, receipt)
 
     def _first_attempt(self, step: PlannedStep) -> int:
         """Return the attempt to begin with: the one that was in flight when the run was killed."""

@@ -11,16 +11,26 @@ from typing import Any
 from zk0.errors import CommandError, ExitStatus, SpecError, Zk0Error
 from zk0.project import GitState, Project
 from zk0.receipts import Artifact, Failure, Receipt, artifact
-from zk0.verdicts import Finding, Verdict, worst
+from zk0.verdicts import Finding, Verdict, failed, passed, worst
 from zk0.workflow.actions import Context, Outputs, Progress
-from zk0.workflow.commands import Command, CommandOutputs
+from zk0.workflow.commands import PROGRAM_CHECK, Command, CommandOutputs
 from zk0.workflow.effects import Effects
 from zk0.workflow.expressions import as_json, as_text, fill
-from zk0.workflow.plan import PlannedStep, validated
+from zk0.workflow.plan import PlannedCheck, PlannedStep, validated
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.scope import Scope
+from zk0.workflow.spec import PROGRAM
 
 BUG = "ZK500"  # the code of a failure that is no Zk0Error
+
+
+class AskOutputs(Outputs):
+    """What a step gives that an agent or a person did; `by` and `how` are a person's."""
+
+    by: str = ""
+    how: str = ""
+    reason: str = ""
+    handover: Path
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class Attempt:
     failure: Failure | None = None
     verdict: Verdict = Verdict.passed
     exit_status: ExitStatus = ExitStatus.done
+    started: datetime | None = None
 
     @property
     def log(self) -> Path:
@@ -57,17 +68,25 @@ class Attempt:
 
     def perform(self, scope: Scope, progress: Progress) -> Receipt:
         """Do the step's work and have it judged; only an interruption leaves this without a receipt."""
-        started = self.effects.now()
+        self.started = self.effects.now()
         with _guarded(self):
             self._act(fill(self.step.arguments, scope), progress)
         if self.outputs is not None and self.failure is None:
-            for planned in self.step.checks:
+            for number, planned in enumerate(self.step.checks, 1):
                 with _guarded(self, check=planned.check.id):
-                    self.findings += self.effects.judge(planned.check, self.outputs, fill(planned.options, scope))
+                    self.findings += self._judged(number, planned, fill(planned.options, scope))
+        return self._concluded()
+
+    def conclude(self, finding: Finding) -> Receipt:
+        """Add what others than the checks say, and return the receipt."""
+        self.findings.append(finding)
+        return self._concluded()
+
+    def _concluded(self) -> Receipt:
         if self.exit_status is ExitStatus.done and any(finding.verdict.stops for finding in self.findings):
             self.exit_status = ExitStatus.failed
         self.verdict = worst([self.verdict, *(finding.verdict for finding in self.findings)])
-        return self._receipt(started)
+        return self._receipt(self.started or self.effects.now())
 
     def refuse(self, error: Zk0Error) -> Receipt:
         """Fail without having tried."""
@@ -98,6 +117,9 @@ class Attempt:
 
     def _act(self, arguments: Mapping[str, Any], progress: Progress) -> None:
         self.inputs = as_json(arguments)
+        if self.step.kind == "ask":
+            self.outputs = AskOutputs(handover=self.around.run.step(self.step.path) / "handover.md")
+            return
         if self.step.action is None:
             self._run(arguments)
             return
@@ -120,6 +142,19 @@ class Attempt:
         if status:
             name = Path(command.argv[0]).name
             raise CommandError(f"{name} ended with exit status {status}", remedy=f"see {self._shown(self.log)}")
+
+    def _judged(self, number: int, planned: PlannedCheck, options: Mapping[str, Any]) -> list[Finding]:
+        """Let a check judge, or the program that stands in its place."""
+        if planned.check is not PROGRAM_CHECK:
+            return self.effects.judge(planned.check, self.outputs or Outputs(), options)
+        argv = tuple(_arguments(options["argv"]))
+        log = self.around.run.log(f"{self.step.path}.check-{number}", self.number)
+        status = self.effects.start(Command(argv, self.around.project.root), log)
+        name = " ".join(argv)
+        if status:
+            why = failed(f"{name} ended with exit status {status}", remedy=f"see {self._shown(log)}")
+            return [why.model_copy(update={"check": PROGRAM})]
+        return [passed(f"{name} ended with exit status 0").model_copy(update={"check": PROGRAM})]
 
     def _receipt(self, started: datetime) -> Receipt:
         outputs: dict[str, Any] = {}

@@ -6,17 +6,20 @@ that a value no action takes is refused before the first step; those that read s
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from zk0.checks import CHECKS, Check
+from zk0.checks import Check
 from zk0.errors import InputError, SpecError
 from zk0.workflow.actions import ACTIONS, Action, Inputs
+from zk0.workflow.commands import check_named
 from zk0.workflow.expressions import Template, as_json, fill, is_known
 from zk0.workflow.fitting import Flaw, flaw_of, misfits
 from zk0.workflow.scope import Scope
-from zk0.workflow.spec import Retry, RunStep, UsesStep, WorkflowSpec
+from zk0.workflow.spec import AnyStep, AskStep, Retry, RunStep, UsesStep, WorkflowSpec
+
+type Kind = Literal["uses", "run", "ask"]
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,15 @@ class PlannedCheck:
 class PlannedStep:
     """A step with what is known of it before the run.
 
-    `id` is its name among its siblings, `path` its name in the run. `action` is None for a step that runs a program;
-    then `arguments` are its argv, cwd, env and timeout. `inputs` is the action's validated input where all its
-    arguments are known. `when` is False or True where it is known.
+    `id` is its name among its siblings, `path` its name in the run. `action` is None for a step that runs a program
+    or asks somebody; then `arguments` are the argv, cwd, env and timeout, or what is asked. `inputs` is the action's
+    validated input where all its arguments are known. `when` is False or True where it is known. A `patient` step
+    waits as long as it takes.
     """
 
     id: str
     path: str
+    kind: Kind
     title: str
     action: Action | None
     arguments: Mapping[str, Any]
@@ -46,16 +51,21 @@ class PlannedStep:
     when: bool | Template
     retry: Retry
     proposes: str | None
+    patient: bool = False
 
     @property
     def uses(self) -> str:
-        """The action's name, or `run`."""
-        return self.action.name if self.action else "run"
+        """The action's name, `run`, or `ask.` and whom."""
+        if self.kind == "ask":
+            return f"ask.{self.arguments['ask']}"
+        return self.action.name if self.action else self.kind
 
     @property
     def changes(self) -> tuple[str, ...]:
         """What it alters outside of its run's directory; a program may alter anything."""
-        return self.action.changes if self.action else ("anything",)
+        if self.action:
+            return self.action.changes
+        return () if self.uses == "ask.person" else ("anything",)
 
     def asks_for(self, step: str) -> bool:
         """Whether its `when` mentions a step, so that it may run after that one failed."""
@@ -128,26 +138,42 @@ def decided(when: object, step: str) -> bool | Template:
     raise SpecError(f"{step}: its when gives {when!r}, which is neither true nor false")
 
 
-def _planned(step: UsesStep | RunStep, scope: Scope) -> PlannedStep:
+def _planned(step: AnyStep, scope: Scope) -> PlannedStep:
     action = ACTIONS.get(step.uses) if isinstance(step, UsesStep) else None
     match step:
         case UsesStep():
             arguments = fill(step.arguments, scope)
         case RunStep():
             arguments = fill({"argv": step.run, "cwd": step.cwd, "env": step.env, "timeout": step.timeout}, scope)
+        case AskStep():
+            texts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
+            arguments = {"ask": step.ask} | fill(texts, scope)
     fits = action and is_known(arguments) and not any(misfits(action.inputs, arguments))
     return PlannedStep(
         id=step.id,
         path=step.id,
+        kind=kind_of(step),
         title=step.title,
         action=action,
         arguments=arguments,
         inputs=validated(action, arguments) if action and fits else None,
-        checks=tuple(PlannedCheck(CHECKS.get(use.id), fill(use.options, scope)) for use in step.checks),
+        checks=tuple(PlannedCheck(check_named(use.id), fill(use.options, scope)) for use in step.checks),
         when=True if step.when is None else decided(fill(step.when, scope), step.id),
         retry=step.retry,
         proposes=step.on_fail.propose if step.on_fail else None,
+        patient=isinstance(step, AskStep) and "retry" not in step.model_fields_set,
     )
+
+
+def kind_of(step: AnyStep) -> Kind:
+    """Return the key by which a step says what it does."""
+    match step:
+        case UsesStep():
+            return "uses"
+        case RunStep():
+            return "run"
+        case AskStep():
+            return "ask"
 
 
 def _misfits(step: PlannedStep) -> list[Flaw]:

@@ -9,7 +9,7 @@ from zk0.errors import SpecError
 from zk0.workflow.expressions import ROOTS, is_template, parse
 from zk0.workflow.fitting import Flaw, Path, nearest
 from zk0.workflow.scope import Reference
-from zk0.workflow.spec import RunStep, UsesStep
+from zk0.workflow.spec import AnyStep, AskStep, CheckUse, RunStep, UsesStep
 
 STEP_FIELDS = ("outputs", "verdict")
 RUN_FIELDS = ("id", "directory")
@@ -27,7 +27,7 @@ class Surroundings:
     ids: Sequence[str]
 
 
-def expression_flaws(step: UsesStep | RunStep, around: Surroundings) -> Iterator[Flaw]:
+def expression_flaws(step: AnyStep, around: Surroundings) -> Iterator[Flaw]:
     """Yield what is wrong with a step's expressions, at paths within the step."""
     if step.when is not None and not is_template(step.when):
         yield Flaw(("when",), "bad-when", '"when" is one whole expression: "{{ … }}"')
@@ -39,7 +39,7 @@ def expression_flaws(step: UsesStep | RunStep, around: Surroundings) -> Iterator
             continue
         if path[0] == "when" and not template.whole:
             yield Flaw(path, "bad-when", '"when" is one whole expression: "{{ … }}"')
-        if path[0] == "run" and not template.whole:
+        if (path[0] == "run" or path[2:4] == ("run", "argv")) and not template.whole:
             problem = "an expression fills a whole argument; split it, or write {{ '--name=' ~ inputs.name }}"
             yield Flaw(path, "spliced-argument", problem)
         for reference in dict.fromkeys(template.references):
@@ -60,15 +60,23 @@ def templates_in(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
                 yield from templates_in(inner, (*path, index))
 
 
-def _texts(step: UsesStep | RunStep) -> Iterator[tuple[Path, str]]:
+def check_uses(step: AnyStep) -> Iterator[tuple[Path, CheckUse]]:
+    """Yield the checks of a step with where they stand in it."""
+    key = "accept" if isinstance(step, AskStep) else "checks"
+    return (((key, index), use) for index, use in enumerate(step.checks))
+
+
+def _texts(step: AnyStep) -> Iterator[tuple[Path, str]]:
     match step:
         case UsesStep():
             parts: dict[str, object] = {"with": step.arguments}
         case RunStep():
             parts = {"run": step.run, "cwd": step.cwd, "env": step.env}
+        case AskStep():
+            parts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
     yield from templates_in({"when": step.when} | parts)
-    for index, use in enumerate(step.checks):
-        yield from templates_in(use.options, ("checks", index, use.id))
+    for at, use in check_uses(step):
+        yield from templates_in(use.options, (*at, use.id))
 
 
 def _problem(reference: Reference, around: Surroundings) -> str:

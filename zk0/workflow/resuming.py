@@ -6,6 +6,7 @@ from zk0.errors import RequestError, UnknownNameError
 from zk0.verdicts import Verdict
 from zk0.workflow.commands import CommandOutputs
 from zk0.workflow.fitting import nearest
+from zk0.workflow.performing import AskOutputs
 from zk0.workflow.plan import PlannedStep
 from zk0.workflow.scope import StepScope
 from zk0.workflow.state import RunState, RunStatus, StepState
@@ -39,7 +40,9 @@ def scope_of(step: PlannedStep, before: StepState) -> StepScope:
     verdict = before.verdict or Verdict.not_available
     if before.receipt is None or before.receipt.failure or not before.receipt.outputs:
         return StepScope(verdict)
-    return StepScope(verdict, _outputs(step.action.outputs if step.action else CommandOutputs, before))
+    models: dict[str, type[BaseModel]] = {"run": CommandOutputs, "ask": AskOutputs}
+    model = step.action.outputs if step.action else models[step.kind]
+    return StepScope(verdict, _outputs(model, before))
 
 
 def _outputs(model: type[BaseModel], before: StepState) -> object:

@@ -14,6 +14,8 @@ from pydantic_core import PydanticCustomError
 
 from zk0.verdicts import Verdict
 
+PROGRAM = "run"  # as a check: a program that must end with exit status 0
+
 type Scalar = str | int | float | bool
 
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -54,6 +56,8 @@ def _check(value: object) -> object:
     match value:
         case str():
             return {"id": value}
+        case {"run": list() as argv, **others} if not others:
+            return {"id": PROGRAM, "options": {"argv": argv}}
         case dict() if len(value) == 1:
             [(name, options)] = value.items()
             return {"id": name, "options": {} if options is None else options}
@@ -71,7 +75,7 @@ type Seconds = Annotated[float, BeforeValidator(_seconds)]
 class Part(BaseModel):
     """A mapping in a workflow file: unknown keys are refused, nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class InputSpec(Part):
@@ -137,22 +141,34 @@ class RunStep(StepBase):
     timeout: Seconds | None = None
 
 
-KINDS: dict[str, type[UsesStep | RunStep]] = {"uses": UsesStep, "run": RunStep}
+class AskStep(StepBase):
+    """A step that an agent or a person does; it is done when what it `accept`s passes."""
+
+    ask: Literal["agent", "person"]
+    instruction: Text
+    scope: str = ""
+    constraints: tuple[Text, ...] = ()
+    checks: tuple[Annotated[CheckUse, BeforeValidator(_check)], ...] = Field(default=(), alias="accept")
+
+
+type AnyStep = UsesStep | RunStep | AskStep
+
+KINDS: dict[str, type[UsesStep | RunStep | AskStep]] = {"uses": UsesStep, "run": RunStep, "ask": AskStep}
 
 
 def step_kind(raw: object) -> str | None:
-    """Return which key says what the step does: `uses` or `run`; None where neither is there."""
+    """Return which key says what the step does: `uses`, `run` or `ask`; None where none of them is there."""
     if isinstance(raw, StepBase):
         return next(kind for kind, model in KINDS.items() if isinstance(raw, model))
     return next((kind for kind in KINDS if kind in raw), None) if isinstance(raw, dict) else None
 
 
 type Step = Annotated[
-    Annotated[UsesStep, Tag("uses")] | Annotated[RunStep, Tag("run")],
+    Annotated[UsesStep, Tag("uses")] | Annotated[RunStep, Tag("run")] | Annotated[AskStep, Tag("ask")],
     Discriminator(
         step_kind,
         custom_error_type="step_kind",
-        custom_error_message="a step says what it does: it has one of the keys uses, run",
+        custom_error_message="a step says what it does: it has one of the keys uses, run, ask",
     ),
 ]
 

@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from zk0.errors import ExitStatus, JournalError, UnknownNameError
+from zk0.project import GitState
 from zk0.receipts import Receipt
-from zk0.verdicts import Verdict, worst
+from zk0.verdicts import Finding, Verdict, worst
 from zk0.workflow.events import (
     JournalEvent,
     RunCancelled,
@@ -20,13 +22,18 @@ from zk0.workflow.events import (
     StepRetried,
     StepSkipped,
     StepStarted,
+    StepWaiting,
 )
 
 
 class RunStatus(StrEnum):
-    """How a run stands. `unfinished` is running, or was killed: the journal alone can't tell."""
+    """How a run stands.
+
+    `waiting` is for an agent or a person; `unfinished` is running, or was killed: the journal alone can't tell.
+    """
 
     unfinished = "unfinished"
+    waiting = "waiting"
     done = "done"
     failed = "failed"
     interrupted = "interrupted"
@@ -38,12 +45,13 @@ class StepStatus(StrEnum):
 
     pending = "pending"
     started = "started"
+    waiting = "waiting"
     finished = "finished"
     skipped = "skipped"
 
 
 class StepState(BaseModel):
-    """One step of a run; `reason` says why it was skipped."""
+    """One step of a run; `reason` says why it was skipped, `missing` what a step that waits still lacks."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -56,6 +64,9 @@ class StepState(BaseModel):
     receipt: Receipt | None = None
     exit_status: ExitStatus = ExitStatus.done
     proposals: tuple[str, ...] = ()
+    ask: str = ""
+    handover: Path | None = None
+    missing: tuple[Finding, ...] = ()
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
@@ -76,6 +87,8 @@ class RunState(BaseModel):
     exit_status: ExitStatus | None
     seed: int
     inputs: dict[str, Any]
+    code: GitState
+    environment: dict[str, str]
     started: datetime
     finished: datetime | None
     steps: tuple[StepState, ...]
@@ -145,14 +158,17 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
                 if step not in steps:
                     raise JournalError(f"the journal of {start.run} tells of step {step!r}, which is not in its plan")
                 steps[step] = _advanced(steps[step], event)
+    status = RunStatus.cancelled if cancelled else _status(end, steps.values())
     return RunState(
         run=start.run,
         workflow=start.workflow,
         title=start.title,
-        status=RunStatus.cancelled if cancelled else _status(end),
-        exit_status=end.exit_status if end else None,
+        status=status,
+        exit_status=ExitStatus.waiting if status is RunStatus.waiting else end.exit_status if end else None,
         seed=start.seed,
         inputs=start.inputs,
+        code=start.code,
+        environment=start.environment,
         started=start.at,
         finished=end.at if end else None,
         steps=tuple(steps.values()),
@@ -174,12 +190,24 @@ def _resumed(steps: Mapping[str, StepState], since: str | None) -> dict[str, Ste
     return found
 
 
-def _advanced(step: StepState, event: StepStarted | StepRetried | StepSkipped | StepFinished) -> StepState:
+def _advanced(
+    step: StepState, event: StepStarted | StepRetried | StepWaiting | StepSkipped | StepFinished
+) -> StepState:
     match event:
         case StepStarted():
             return StepState(id=step.id, title=event.title, status=StepStatus.started, attempt=event.attempt)
         case StepRetried():
             return step.model_copy(update={"verdict": event.verdict, "attempt": event.attempt + 1})
+        case StepWaiting():
+            return StepState(
+                id=step.id,
+                title=event.title,
+                status=StepStatus.waiting,
+                attempt=event.attempt,
+                ask=event.ask,
+                handover=event.handover,
+                missing=event.missing,
+            )
         case StepSkipped():
             return StepState(
                 id=step.id, title=event.title, status=StepStatus.skipped, verdict=event.verdict, reason=event.reason
@@ -197,8 +225,9 @@ def _advanced(step: StepState, event: StepStarted | StepRetried | StepSkipped | 
             )
 
 
-def _status(end: RunFinished | None) -> RunStatus:
+def _status(end: RunFinished | None, steps: Iterable[StepState]) -> RunStatus:
     if end is None:
-        return RunStatus.unfinished
+        waits = any(step.status is StepStatus.waiting for step in steps)
+        return RunStatus.waiting if waits else RunStatus.unfinished
     ended = {ExitStatus.done: RunStatus.done, ExitStatus.interrupted: RunStatus.interrupted}
     return ended.get(end.exit_status, RunStatus.failed)

@@ -13,11 +13,12 @@ from pydantic import BaseModel
 from zk0.checks import CHECKS
 from zk0.errors import UnknownNameError
 from zk0.workflow.actions import ACTIONS, Action
-from zk0.workflow.commands import CommandOutputs
-from zk0.workflow.fitting import Flaw, misfits, nearest
+from zk0.workflow.commands import CommandOutputs, check_named
+from zk0.workflow.fitting import Flaw, Path, misfits, nearest
 from zk0.workflow.inputs import coerce, default_of
-from zk0.workflow.references import Surroundings, expression_flaws, templates_in
-from zk0.workflow.spec import CheckUse, InputSpec, RunStep, UsesStep
+from zk0.workflow.performing import AskOutputs
+from zk0.workflow.references import Surroundings, check_uses, expression_flaws, templates_in
+from zk0.workflow.spec import AnyStep, AskStep, CheckUse, InputSpec, RunStep, UsesStep
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class DraftStep:
     """A step as far as it can be understood; `step` is None where its shape is wrong."""
 
     id: str | None
-    step: UsesStep | RunStep | None
+    step: AnyStep | None
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ def flaws(draft: Draft) -> Iterator[Flaw]:
         outputs: type[BaseModel] | None = None
         if step:
             action = _action(step)
-            outputs = CommandOutputs if isinstance(step, RunStep) else (action.outputs if action else None)
+            outputs = outputs_of(step, action)
             found += _action_flaws(step, action) if isinstance(step, UsesStep) else ()
-            found += [flaw for number, use in enumerate(step.checks) for flaw in _check_flaws(number, use, outputs)]
+            found += [flaw for at, use in check_uses(step) for flaw in _check_flaws(at, use, outputs)]
             found += expression_flaws(step, Surroundings(list(draft.inputs), earlier, ids))
         if step_id in earlier:
             found.append(Flaw(("id",), "duplicate-step", "an earlier step has this id already"))
@@ -82,7 +83,7 @@ def _input_flaws(declared: InputSpec) -> Iterator[Flaw]:
         yield Flaw(("default",), "bad-default", f"the default {error}")
 
 
-def _action(step: UsesStep | RunStep) -> Action | None:
+def _action(step: AnyStep) -> Action | None:
     try:
         return ACTIONS.get(step.uses) if isinstance(step, UsesStep) else None
     except UnknownNameError:
@@ -97,10 +98,20 @@ def _action_flaws(step: UsesStep, action: Action | None) -> Iterator[Flaw]:
         yield flaw.within(("with",), step.uses)
 
 
-def _check_flaws(number: int, use: CheckUse, outputs: type[BaseModel] | None) -> Iterator[Flaw]:
-    at = ("checks", number)
+def outputs_of(step: AnyStep, action: Action | None) -> type[BaseModel] | None:
+    """Return the model of what a step gives; None where that is not known."""
+    match step:
+        case UsesStep():
+            return action.outputs if action else None
+        case RunStep():
+            return CommandOutputs
+        case AskStep():
+            return AskOutputs
+
+
+def _check_flaws(at: Path, use: CheckUse, outputs: type[BaseModel] | None) -> Iterator[Flaw]:
     try:
-        check = CHECKS.get(use.id)
+        check = check_named(use.id)
     except UnknownNameError:
         yield Flaw(at, "unknown-check", f'unknown check "{use.id}"{nearest(use.id, CHECKS.names())}')
         return
