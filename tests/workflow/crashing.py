@@ -60,14 +60,15 @@ def in_a_process(work, fault=None) -> int:
 
 def begin(project: Project) -> None:
     loaded = load(project, "crash")
-    planned = plan(loaded.spec, resolve_inputs(loaded.spec, {}))
-    Engine(project, LiveEffects(project), [ReceiptRecorder(project)]).run(planned, source=loaded.text, seed=3)
+    planned = plan(loaded.spec, resolve_inputs(loaded.spec, {}), loaded.library)
+    engine = Engine(project, LiveEffects(project), [ReceiptRecorder(project)])
+    engine.run(planned, source=loaded.text, nested=loaded.sources, seed=3)
 
 
 def go_on(project: Project, run: RunDirectory) -> None:
     def replan(state):
-        spec = load_performed(run).spec
-        return plan(spec, resolve_inputs(spec, state.inputs))
+        loaded = load_performed(run)
+        return plan(loaded.spec, resolve_inputs(loaded.spec, state.inputs), loaded.library)
 
     Engine(project, LiveEffects(project), [ReceiptRecorder(project)]).resume(run, replan)
 
@@ -85,7 +86,7 @@ def result(project: Project, run: RunDirectory) -> dict:
             for path in sorted((run.path / "steps").rglob("*"))
             if path.is_file()
         },
-        "receipts": sorted(path.stem for path in (run.path / "receipts").rglob("*.json")),
+        "receipts": sorted(str(path.relative_to(run.path)) for path in (run.path / "receipts").rglob("*.json")),
         "performed": (project.root / "performed").read_text().split(),
     }
     return json.loads(json.dumps(text).replace(run.id, "RUN"))

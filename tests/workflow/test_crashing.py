@@ -27,11 +27,30 @@ STEPS = """\
   uses: trial.note
   with: {text: "{{ steps.first.outputs.file }}", number: "{{ steps.first.outputs.length }}"}
 """
+GROUPS = """\
+- id: sweep
+  title: Sweep
+  foreach: {word: [b], copy: [1, 2]}
+  run: [sh, -c, 'echo "$0-$1" >> performed; echo "$0"', "{{ item.word }}", "{{ item.copy }}"]
+- {id: parts, title: Parts, foreach: [d, e], workflow: part, with: {word: "{{ item }}"}}
+- {id: end, title: End, run: [cat, "{{ steps.parts.outputs.each[0].file }}", "{{ steps.parts.outputs.each[1].file }}"]}
+"""
+PART = """\
+name: part
+title: Part
+purpose: To be a part.
+inputs: {word: {type: string}}
+steps:
+  - {id: write, title: Write, run: [sh, -c, 'echo "part-$0" >> performed', "{{ inputs.word }}"]}
+  - {id: note, title: Note, uses: trial.note, with: {text: "{{ inputs.word }}"}}
+outputs: {file: "{{ steps.note.outputs.file }}"}
+"""
 HEAD = "name: crash\ntitle: Crash\npurpose: To be killed.\n"
 
 
 def crash(project, text: str) -> dict:
     (project.root / "workflows" / "crash.yaml").write_text(text)
+    (project.root / "workflows" / "part.yaml").write_text(PART)
     path = os.pathsep.join((str(HERE.parents[1]), str(HERE / "plugin"), os.environ.get("PYTHONPATH", "")))
     ended = subprocess.run(
         [sys.executable, str(HERE / "crashing.py")],
@@ -49,7 +68,7 @@ def twice(names: list[str]) -> set[str]:
     return {name for name in names if names.count(name) > 1}
 
 
-@pytest.mark.parametrize("steps", [STEPS])
+@pytest.mark.parametrize("steps", [STEPS, GROUPS], ids=["steps", "groups"])
 def test_a_run_killed_at_any_write_and_resumed_gives_what_an_uninterrupted_one_gives(project, steps):
     told = crash(project, HEAD + "steps:\n" + steps)
 

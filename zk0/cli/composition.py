@@ -60,7 +60,7 @@ def perform(
     listening = recorders(project, loaded.spec) if subscribers is None else list(subscribers)
     with _watching(quiet=quiet) as spectators:
         engine = Engine(project, LiveEffects(project), listening, spectators)
-        return engine.run(planned, source=loaded.text, seed=seed)
+        return engine.run(planned, source=loaded.text, nested=loaded.sources, seed=seed)
 
 
 def resume(
@@ -76,11 +76,12 @@ def resume(
     Raises:
         Zk0Error: what `Engine.resume` raises.
     """
-    spec = load_performed(run).spec
+    loaded = load_performed(run)
+    spec = loaded.spec
 
     def replan(state: RunState) -> Plan:
         given = {name: value for name, value in state.inputs.items() if value is not None}
-        return plan(spec, resolve_inputs(spec, given))
+        return plan(spec, resolve_inputs(spec, given), loaded.library)
 
     with _watching(quiet=quiet) as spectators:
         engine = Engine(project, LiveEffects(project, answers), recorders(project, spec), spectators)

@@ -35,7 +35,7 @@ def run(
     """Run a workflow of this project, by its name or the path of its file."""
     project = Project.find()
     loaded = load(project, workflow)
-    planned = plan(loaded.spec, resolve_inputs(loaded.spec, assignments(inputs or ())))
+    planned = plan(loaded.spec, resolve_inputs(loaded.spec, assignments(inputs or ())), loaded.library)
     if dry_run:
         _print_rehearsal(planned, rehearse(project, planned), as_json=as_json)
         return

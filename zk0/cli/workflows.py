@@ -12,8 +12,8 @@ from zk0.cli.output import JsonOption, columns, print_envelope
 from zk0.errors import ExitStatus
 from zk0.project import Project
 from zk0.workflow.expressions import as_text
-from zk0.workflow.loading import examine, lint, load, workflow_files
-from zk0.workflow.spec import AnyStep, AskStep, InputSpec, RunStep, UsesStep, WorkflowSpec
+from zk0.workflow.loading import Library, examine, lint, load, workflow_files
+from zk0.workflow.spec import AnyStep, AskStep, InputSpec, RunStep, UsesStep, WorkflowSpec, WorkflowStep
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check the workflows.")
 
@@ -22,8 +22,9 @@ app = typer.Typer(no_args_is_help=True, help="List, show and check the workflows
 def list_workflows(*, as_json: JsonOption = False) -> None:
     """List the workflows of this project and those that come with zk0."""
     rows = []
-    for name, path in workflow_files(Project.find()).items():
-        loaded, problems = examine(path)
+    files = workflow_files(Project.find())
+    for name, path in files.items():
+        loaded, problems = examine(path, library=Library(files, (name,)))
         title = loaded.spec.title if loaded else f"not valid: {len(problems)} problems; zk0 workflows lint"
         rows.append({"name": name, "title": title, "path": str(path), "valid": loaded is not None})
     if as_json:
@@ -87,6 +88,8 @@ def _deed(step: AnyStep) -> str:
             return shlex.join(map(as_text, step.run))
         case AskStep():
             return f"ask {step.ask}"
+        case WorkflowStep():
+            return f"workflow {step.workflow}"
 
 
 def _bounds(declared: InputSpec) -> str:

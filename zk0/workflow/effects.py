@@ -46,7 +46,7 @@ class Effects(Protocol):
     def preflight(self, inputs: Inputs) -> None:
         """Let an action's inputs look at the world before the run begins."""
 
-    def open_run(self, plan: Plan, source: str) -> RunDirectory:
+    def open_run(self, plan: Plan, source: str, nested: Mapping[str, str]) -> RunDirectory:
         """Make the directory of a new run, with the workflow file and the inputs in it."""
 
     def hold(self, run: RunDirectory) -> AbstractContextManager[None]:
@@ -102,7 +102,7 @@ class LiveEffects:
         """Let an action's inputs look at the world before the run begins."""
         inputs.preflight(self.project)
 
-    def open_run(self, plan: Plan, source: str) -> RunDirectory:
+    def open_run(self, plan: Plan, source: str, nested: Mapping[str, str]) -> RunDirectory:
         """Make the directory of a new run.
 
         Raises:
@@ -114,6 +114,8 @@ class LiveEffects:
             _ignore(self.project.state_dir)
             run = self._new(runs, plan.spec.name)
             run.spec.write_text(source, encoding="utf-8")
+            for name, text in nested.items():
+                write_atomically(run.nested / f"{name}.yaml", text)
             run.inputs.write_text(json.dumps(plan.inputs_as_json(), indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise unwritable(runs, error) from error
@@ -224,7 +226,7 @@ class DryEffects:
     def preflight(self, inputs: Inputs) -> None:
         """Leave the world alone."""
 
-    def open_run(self, plan: Plan, source: str) -> RunDirectory:  # noqa: ARG002  the shape is the protocol's
+    def open_run(self, plan: Plan, source: str, nested: Mapping[str, str]) -> RunDirectory:  # noqa: ARG002  the shape is the protocol's
         """Name a directory without making it."""
         return RunDirectory(self.project.runs_dir / "dry-run")
 

@@ -4,7 +4,7 @@ It owns no domain and touches nothing itself: what it does to the world goes thr
 out as events. Receipts, checklists, the memory bank and progress are subscribers, and the engine knows none of them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from zk0.errors import ExitStatus, JournalError, RequestError
@@ -58,12 +58,13 @@ class Engine:
         self.subscribers = tuple(subscribers)
         self.spectators = tuple(spectators)
 
-    def run(self, plan: Plan, *, source: str = "", seed: int = 0) -> Outcome:
+    def run(self, plan: Plan, *, source: str = "", nested: Mapping[str, str] | None = None, seed: int = 0) -> Outcome:
         """Run a plan from its first step.
 
         Args:
             plan: what to do.
             source: the workflow file's text, kept with the run.
+            nested: the same of the workflows it performs.
             seed: what all randomness of the run derives from.
 
         Raises:
@@ -71,11 +72,10 @@ class Engine:
             MissingError: the same, for want of something.
             StorageError: the journal can't be written; what is in it stays true.
         """
-        for step in plan.steps:
-            if step.inputs is not None and step.when is True:
-                self.effects.preflight(step.inputs)
+        for inputs in plan.known_inputs():
+            self.effects.preflight(inputs)
         code, environment = self.effects.code(), self.effects.versions()  # these can fail, so before there is a run
-        run = self.effects.open_run(plan, source)
+        run = self.effects.open_run(plan, source, nested or {})
         around = Surroundings(self.project, plan.spec.name, run, seed, code, environment)
         telling = self._telling(run)
         with self.effects.hold(run):
@@ -119,7 +119,7 @@ class Engine:
             redone = first_to_redo(state, since)
             plan = replan(state)
             telling.recall(before)
-            telling.record(RunResumed(run.id, self.effects.now(), redone, code, dict(environment)))
+            telling.record(RunResumed(run.id, self.effects.now(), redone, redone == since, code, dict(environment)))
             around = Surroundings(self.project, plan.spec.name, run, state.seed, code, environment)
             known = {step.id: step for step in fold(telling.events).steps}
             return self._go(Execution(plan, around, telling, known))

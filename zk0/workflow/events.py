@@ -143,11 +143,15 @@ class RunFinished:
 
 @dataclass(frozen=True)
 class RunResumed:
-    """The run goes on after it was killed, interrupted or had failed; the steps from `since` on are done anew."""
+    """The run goes on after it waited, was killed, interrupted or had failed; the steps from `since` on are done anew.
+
+    As a `whole`: also those steps within `since` that did their work.
+    """
 
     run: str
     at: datetime
     since: str | None = None
+    whole: bool = True
     code: GitState = field(default_factory=GitState)
     environment: dict[str, str] = field(default_factory=dict)
     kind: Literal["run-resumed"] = "run-resumed"

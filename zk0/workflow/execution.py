@@ -1,21 +1,27 @@
 """A workflow's steps while they go on: which run, which are skipped, which were done before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
-from zk0.errors import ExitStatus, SpecError
+from pydantic import BaseModel
+
+from zk0.errors import ExitStatus, SpecError, Zk0Error
 from zk0.receipts import Receipt
-from zk0.verdicts import Verdict
-from zk0.workflow.actions import Progress
+from zk0.verdicts import Verdict, worst
+from zk0.workflow.actions import Outputs, Progress
 from zk0.workflow.asking import hand_over, judge
 from zk0.workflow.events import StepFinished, StepPlanned, StepProgressed, StepRetried, StepSkipped, StepStarted
 from zk0.workflow.expressions import Template, as_json, fill
+from zk0.workflow.nesting import EachOutputs, NestedOutputs
 from zk0.workflow.performing import Attempt, Surroundings
-from zk0.workflow.plan import Plan, PlannedStep, decided
+from zk0.workflow.plan import Plan, PlannedStep, decided, items_of, plan_nested, planned_step
 from zk0.workflow.resuming import scope_of
 from zk0.workflow.scope import Scope, StepScope
-from zk0.workflow.state import StepState, StepStatus
+from zk0.workflow.spec import WorkflowStep
+from zk0.workflow.steps import StepState, StepStatus
 from zk0.workflow.telling import Telling
 
 
@@ -38,6 +44,7 @@ class Execution:
         self.steps: dict[str, StepScope] = {}
         self.stopped: list[str] = []
         self.repairs: list[str] = []
+        self.blocked: list[str] = []
         self.exit_status = ExitStatus.done
 
     def go(self) -> None:
@@ -52,8 +59,10 @@ class Execution:
         if before is None or before.verdict is None or before.status not in (StepStatus.finished, StepStatus.skipped):
             return False
         self.steps[step.id] = scope_of(step, before)
-        if self.stopped and before.status is StepStatus.finished:
+        if any(map(step.asks_for, (*self.stopped, *self.repairs))):
             self.repairs.append(step.id)
+        if before.status is StepStatus.skipped and before.verdict is Verdict.not_available:
+            self.blocked.append(step.id)
         if before.status is StepStatus.finished:
             self._count(step.id, before.verdict, before.exit_status)
         return True
@@ -66,39 +75,49 @@ class Execution:
             attempt = self._attempt(step, 1)
             self._finish(attempt, attempt.refuse(error))
             return
-        if self.stopped and not skip:
+        if not skip and any(map(step.asks_for, (*self.stopped, *self.repairs))):
             self.repairs.append(step.id)
         if skip:
             verdict, reason = skip
+            if verdict is Verdict.not_available:
+                self.blocked.append(step.id)
             self.steps[step.id] = StepScope(verdict)
             self.telling.record(
                 StepSkipped(self.around.run.id, step.path, step.title, reason, self.effects.now(), verdict)
             )
         elif self.effects.rehearsing:
-            self.telling.publish(StepPlanned(self.around.run.id, step.path, step.title, self._filled(step)))
+            self._rehearse(step)
+        elif step.each is not None or step.kind == "workflow":
+            self._perform_group(step)
         elif step.kind == "ask":
             self._ask(step)
         else:
             self._perform(step)
 
     def _reason_to_skip(self, step: PlannedStep) -> tuple[Verdict, str] | None:
-        if not self._may_run(step):
-            return Verdict.not_available, f"step {self.stopped[0]} did not do its work"
+        if blocking := self._blocking(step):
+            return Verdict.not_available, f"step {blocking} did not do its work"
         # In a dry run no step has a verdict, so a `when` that reads one stays a template: the step may run.
-        if decided(fill(step.when, self._scope()), step.id) is False:
+        if decided(fill(step.when, self.scope()), step.id) is False:
             source = step.when.source if isinstance(step.when, Template) else "its inputs"
             return Verdict.not_applicable, f"its when is false: {source}"
         return None
 
-    def _may_run(self, step: PlannedStep) -> bool:
-        """Whether a step runs though one before it failed: its `when` reads that one, or one that ran for it."""
-        return not self.stopped or any(map(step.asks_for, (*self.stopped, *self.repairs)))
+    def _blocking(self, step: PlannedStep) -> str | None:
+        """Return the step for whose failure one can't run.
+
+        One runs all the same if it is for the end in any case, if its `when` reads a step that failed, or if it reads
+        one that ran for that reason.
+        """
+        if step.always or any(map(step.asks_for, (*self.stopped, *self.repairs))):
+            return None
+        return next(filter(step.waits_for, (*self.stopped, *self.blocked)), None)
 
     def _perform(self, step: PlannedStep) -> None:
         for number in count(self._first_attempt(step)):
             self.telling.record(self._begin(step, number))
             attempt = self._attempt(step, number)
-            receipt = attempt.perform(self._scope(), self._progress(step))
+            receipt = attempt.perform(self.scope(), self._progress(step))
             if number >= step.retry.attempts or receipt.verdict not in step.retry.on:
                 self._finish(attempt, receipt)
                 return
@@ -106,15 +125,62 @@ class Execution:
             at = self.effects.now()
             self.telling.record(StepRetried(self.around.run.id, step.path, number, receipt.verdict, reason, at))
 
+    def _perform_group(self, step: PlannedStep) -> None:
+        """Perform a step that consists of others: a workflow, or the same step for each item."""
+        self.telling.record(self._begin(step, 1))
+        attempt = self._attempt(step, 1)
+        attempt.started = self.effects.now()
+        try:
+            attempt.inputs, parts = self._parts(step)
+        except Zk0Error as error:
+            self._finish(attempt, attempt.refuse(error))
+            return
+        for part in parts:
+            part.go()
+        verdict = worst(scope.verdict for part in parts for scope in part.steps.values())
+        exit_status = max((part.exit_status for part in parts), default=ExitStatus.done)
+        receipt = attempt.sum_up(lambda: self._outputs(step, parts), verdict, exit_status, self.scope())
+        self._finish(attempt, receipt)
+
+    def _parts(self, step: PlannedStep) -> tuple[object, list["Execution"]]:
+        """Return what a step consists of: its inputs, and an execution for the workflow, or for each item."""
+        scope, library = self.scope(), self.plan.library
+        if step.each is None and isinstance(step.spec, WorkflowStep):
+            arguments = fill(step.arguments, scope)
+            nested = plan_nested(step.spec, arguments, library, step.path)
+            return as_json(arguments), [Execution(nested, self.around, self.telling, self.known)]
+        items = items_of(fill(step.each, scope))
+        if not isinstance(items, Sequence):
+            raise SpecError(f"{step.path}: its items are not known")
+        one = step.spec.model_copy(update={"foreach": None, "when": None, "on_fail": None})
+        parts = []
+        for number, item in enumerate(items):
+            inner = planned_step(one, replace(scope, item=item), library, f"{step.path}/{number}")
+            inner = replace(inner, id=str(number), title=f"{step.title} ({number + 1} of {len(items)})")
+            parts.append(Execution(replace(self.plan, steps=(inner,)), self.around, self.telling, self.known))
+        return {"foreach": as_json(items)}, parts
+
+    def _outputs(self, step: PlannedStep, parts: Sequence["Execution"]) -> Outputs:
+        if step.each is None:
+            [part] = parts
+            return NestedOutputs.model_validate(as_json(fill(part.plan.spec.outputs, part.scope())))
+        ends = [part.steps[str(number)] for number, part in enumerate(parts)]
+        return EachOutputs(each=[_plain(end.outputs) for end in ends], verdicts=[end.verdict.value for end in ends])
+
+    def _rehearse(self, step: PlannedStep) -> None:
+        self.telling.publish(StepPlanned(self.around.run.id, step.path, step.title, self._filled(step)))
+        if step.nested:
+            Execution(step.nested, self.around, self.telling, {}).go()
+
     def _ask(self, step: PlannedStep) -> None:
         before = self.known.get(step.path)
         attempt = self._attempt(step, 1)
         if before and before.status is StepStatus.waiting:
-            receipt = judge(attempt, self._scope(), self.telling, before)
+            receipt = judge(attempt, self.scope(), self.telling, before)
         else:
             self.telling.record(self._begin(step, 1))
             try:
-                hand_over(attempt, self.plan, self._scope(), self.telling)
+                hand_over(attempt, self.plan, self.scope(), self.telling)
             except SpecError as error:
                 receipt = attempt.refuse(error)
         self._finish(attempt, receipt)
@@ -141,12 +207,13 @@ class Execution:
             self.stopped.append(step)
         self.exit_status = max(self.exit_status, exit_status)
 
-    def _scope(self) -> Scope:
+    def scope(self) -> Scope:
+        """Return what expressions may read now."""
         run = {"id": self.around.run.id, "directory": self.around.run.path}
         return Scope(self.plan.inputs, run, self.steps)
 
     def _filled(self, step: PlannedStep) -> dict[str, Any]:
-        return step.as_json() | {"with": as_json(fill(step.arguments, self._scope()))}
+        return step.as_json() | {"with": as_json(fill(step.arguments, self.scope()))}
 
     def _progress(self, step: PlannedStep) -> Progress:
         def progress(done: int, total: int, note: str = "") -> None:
@@ -160,3 +227,10 @@ def _reason(receipt: Receipt) -> str:
     if receipt.failure:
         return receipt.failure.message
     return next((finding.message for finding in receipt.findings if finding.verdict == receipt.verdict), "")
+
+
+def _plain(outputs: object) -> object:
+    """Return a step's outputs as a receipt holds them."""
+    if isinstance(outputs, BaseModel):
+        return outputs.model_dump(mode="json")
+    return vars(outputs) if isinstance(outputs, SimpleNamespace) else outputs

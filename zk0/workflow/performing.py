@@ -1,7 +1,7 @@
 """One attempt of a step: fill in its arguments, act, take its outputs, let the checks judge, write the receipt."""
 
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -71,6 +71,19 @@ class Attempt:
         self.started = self.effects.now()
         with _guarded(self):
             self._act(fill(self.step.arguments, scope), progress)
+        return self._after_acting(scope)
+
+    def sum_up(
+        self, outputs: Callable[[], Outputs], verdict: Verdict, exit_status: ExitStatus, scope: Scope
+    ) -> Receipt:
+        """Return the receipt of a step that consists of others, of which the worst has this verdict."""
+        self.verdict, self.exit_status = worst([self.verdict, verdict]), exit_status
+        if self.step.each is not None or not verdict.stops:  # of a workflow that failed, outputs may have no value
+            with _guarded(self):
+                self.outputs = outputs()
+        return self._after_acting(scope) if self.step.each is None else self._concluded()
+
+    def _after_acting(self, scope: Scope) -> Receipt:
         if self.outputs is not None and self.failure is None:
             for number, planned in enumerate(self.step.checks, 1):
                 with _guarded(self, check=planned.check.id):

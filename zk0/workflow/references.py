@@ -1,7 +1,7 @@
 """The expressions of a step: are they well formed, and does what they read exist before the step runs?"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel
 
@@ -9,7 +9,7 @@ from zk0.errors import SpecError
 from zk0.workflow.expressions import ROOTS, is_template, parse
 from zk0.workflow.fitting import Flaw, Path, nearest
 from zk0.workflow.scope import Reference
-from zk0.workflow.spec import AnyStep, AskStep, CheckUse, RunStep, UsesStep
+from zk0.workflow.spec import AnyStep, AskStep, CheckUse, RepeatedStep, RunStep, UsesStep, WorkflowStep
 
 STEP_FIELDS = ("outputs", "verdict")
 RUN_FIELDS = ("id", "directory")
@@ -19,12 +19,14 @@ RUN_FIELDS = ("id", "directory")
 class Surroundings:
     """What an expression may name: inputs, and earlier steps with their output models (None: not known).
 
-    `ids` are all steps of the file, to tell a later step from one that does not exist.
+    `ids` are all steps of the file, to tell a later step from one that does not exist; `item` may be read in a step
+    that is done for each of several.
     """
 
     inputs: Sequence[str]
     earlier: Mapping[str, type[BaseModel] | None]
     ids: Sequence[str]
+    item: bool = False
 
 
 def expression_flaws(step: AnyStep, around: Surroundings) -> Iterator[Flaw]:
@@ -43,6 +45,20 @@ def expression_flaws(step: AnyStep, around: Surroundings) -> Iterator[Flaw]:
             problem = "an expression fills a whole argument; split it, or write {{ '--name=' ~ inputs.name }}"
             yield Flaw(path, "spliced-argument", problem)
         for reference in dict.fromkeys(template.references):
+            single = path[0] in ("when", "foreach")
+            if problem := _problem(reference, replace(around, item=False) if single else around):
+                yield Flaw(path, "unknown-reference", problem)
+
+
+def output_flaws(outputs: Mapping[str, object], around: Surroundings) -> Iterator[Flaw]:
+    """Yield what is wrong with the expressions of a workflow's outputs."""
+    for path, text in templates_in(outputs):
+        try:
+            references = parse(text).references
+        except SpecError as error:
+            yield Flaw(path, "bad-expression", error.message)
+            continue
+        for reference in dict.fromkeys(references):
             if problem := _problem(reference, around):
                 yield Flaw(path, "unknown-reference", problem)
 
@@ -68,12 +84,14 @@ def check_uses(step: AnyStep) -> Iterator[tuple[Path, CheckUse]]:
 
 def _texts(step: AnyStep) -> Iterator[tuple[Path, str]]:
     match step:
-        case UsesStep():
+        case UsesStep() | WorkflowStep():
             parts: dict[str, object] = {"with": step.arguments}
         case RunStep():
             parts = {"run": step.run, "cwd": step.cwd, "env": step.env}
         case AskStep():
             parts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
+    if isinstance(step, RepeatedStep):
+        parts["foreach"] = step.foreach
     yield from templates_in({"when": step.when} | parts)
     for at, use in check_uses(step):
         yield from templates_in(use.options, (*at, use.id))
@@ -83,6 +101,8 @@ def _problem(reference: Reference, around: Surroundings) -> str:
     match reference:
         case ("inputs", str(name), *_):
             return "" if name in around.inputs else f'unknown input "{name}"{nearest(name, around.inputs)}'
+        case ("item", *_):
+            return "" if around.item else 'there is an item only in a step with "foreach", and not in its "when"'
         case ("run", str(name), *_):
             return "" if name in RUN_FIELDS else f'unknown name "run.{name}"{nearest(name, RUN_FIELDS)}'
         case ("steps", str(step), *rest):

@@ -1,5 +1,7 @@
 """Where a run goes on: pure answers from its state. Finished steps stay, the one in flight is done again."""
 
+from types import SimpleNamespace
+
 from pydantic import BaseModel, ValidationError
 
 from zk0.errors import RequestError, UnknownNameError
@@ -38,6 +40,8 @@ def first_to_redo(state: RunState, asked: str | None) -> str | None:
 def scope_of(step: PlannedStep, before: StepState) -> StepScope:
     """Return what expressions see of a step that ended before the run was resumed."""
     verdict = before.verdict or Verdict.not_available
+    if before.receipt and (step.each is not None or step.kind == "workflow"):
+        return StepScope(verdict, SimpleNamespace(**before.receipt.outputs))
     if before.receipt is None or before.receipt.failure or not before.receipt.outputs:
         return StepScope(verdict)
     models: dict[str, type[BaseModel]] = {"run": CommandOutputs, "ask": AskOutputs}

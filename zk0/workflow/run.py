@@ -1,7 +1,7 @@
 """Where a run lives on the disk, and how to find one again.
 
 .zk0/runs/20260124-131502-train-3f9a/
-    journal.jsonl   spec.yaml   inputs.json   lock
+    journal.jsonl   spec.yaml   inputs.json   lock   workflows/
     receipts/<step>.json   logs/<step>.log   steps/<step>/   (what the step made)
 """
 
@@ -41,6 +41,11 @@ class RunDirectory:
     def spec(self) -> Path:
         """The workflow file as it was run."""
         return self.path / "spec.yaml"
+
+    @property
+    def nested(self) -> Path:
+        """The workflows that this one performs, as they were."""
+        return self.path / "workflows"
 
     @property
     def inputs(self) -> Path:

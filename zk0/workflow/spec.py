@@ -120,19 +120,32 @@ class StepBase(Part):
     id: SnakeName
     title: Text
     when: str | None = None
+    needs: tuple[SnakeName, ...] | None = None
+    always: bool = Field(default=False, alias="finally")
     checks: tuple[Annotated[CheckUse, BeforeValidator(_check)], ...] = ()
-    retry: Retry = Retry(attempts=1)
     on_fail: OnFail | None = None
 
 
-class UsesStep(StepBase):
+class TriedStep(StepBase):
+    """A step that may be tried again."""
+
+    retry: Retry = Retry(attempts=1)
+
+
+class RepeatedStep(StepBase):
+    """A step that may be done once for each item: of a list, or of all combinations of a matrix."""
+
+    foreach: str | list[Any] | dict[SnakeName, list[Any] | str] | None = None
+
+
+class UsesStep(TriedStep, RepeatedStep):
     """A step that uses an action."""
 
     uses: Text
     arguments: dict[str, Any] = Field(default={}, alias="with")
 
 
-class RunStep(StepBase):
+class RunStep(TriedStep, RepeatedStep):
     """A step that runs a program: an argv list, never a shell string."""
 
     run: Annotated[tuple[Scalar, ...], AfterValidator(_some)]
@@ -141,7 +154,7 @@ class RunStep(StepBase):
     timeout: Seconds | None = None
 
 
-class AskStep(StepBase):
+class AskStep(TriedStep):
     """A step that an agent or a person does; it is done when what it `accept`s passes."""
 
     ask: Literal["agent", "person"]
@@ -151,24 +164,39 @@ class AskStep(StepBase):
     checks: tuple[Annotated[CheckUse, BeforeValidator(_check)], ...] = Field(default=(), alias="accept")
 
 
-type AnyStep = UsesStep | RunStep | AskStep
+class WorkflowStep(RepeatedStep):
+    """A step that performs another workflow; what that one gives out is what the step gives."""
 
-KINDS: dict[str, type[UsesStep | RunStep | AskStep]] = {"uses": UsesStep, "run": RunStep, "ask": AskStep}
+    workflow: KebabName
+    arguments: dict[str, Any] = Field(default={}, alias="with")
+
+
+type AnyStep = UsesStep | RunStep | AskStep | WorkflowStep
+
+KINDS: dict[str, type[UsesStep | RunStep | AskStep | WorkflowStep]] = {
+    "uses": UsesStep,
+    "run": RunStep,
+    "ask": AskStep,
+    "workflow": WorkflowStep,
+}
 
 
 def step_kind(raw: object) -> str | None:
-    """Return which key says what the step does: `uses`, `run` or `ask`; None where none of them is there."""
+    """Return which key says what the step does: `uses`, `run`, `ask` or `workflow`; None where none is there."""
     if isinstance(raw, StepBase):
         return next(kind for kind, model in KINDS.items() if isinstance(raw, model))
     return next((kind for kind in KINDS if kind in raw), None) if isinstance(raw, dict) else None
 
 
 type Step = Annotated[
-    Annotated[UsesStep, Tag("uses")] | Annotated[RunStep, Tag("run")] | Annotated[AskStep, Tag("ask")],
+    Annotated[UsesStep, Tag("uses")]
+    | Annotated[RunStep, Tag("run")]
+    | Annotated[AskStep, Tag("ask")]
+    | Annotated[WorkflowStep, Tag("workflow")],
     Discriminator(
         step_kind,
         custom_error_type="step_kind",
-        custom_error_message="a step says what it does: it has one of the keys uses, run, ask",
+        custom_error_message="a step says what it does: it has one of the keys uses, run, ask, workflow",
     ),
 ]
 
@@ -188,6 +216,7 @@ class WorkflowSpec(Part):
     purpose: Text
     inputs: dict[SnakeName, InputSpec] = {}
     steps: Annotated[tuple[Step, ...], AfterValidator(_some)]
+    outputs: dict[SnakeName, Any] = {}
     checklist: KebabName | None = None
     notes: tuple[Text, ...] = ()
     issues: tuple[Issue, ...] = ()

@@ -1,9 +1,8 @@
 """The state of a run: the fold of its journal, a pure function over events."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, computed_field
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 from zk0.errors import ExitStatus, JournalError, UnknownNameError
 from zk0.project import GitState
 from zk0.receipts import Receipt
-from zk0.verdicts import Finding, Verdict, worst
+from zk0.verdicts import Verdict, worst
 from zk0.workflow.events import (
     JournalEvent,
     RunCancelled,
@@ -24,6 +23,9 @@ from zk0.workflow.events import (
     StepStarted,
     StepWaiting,
 )
+from zk0.workflow.steps import StepState, StepStatus, resumed
+
+__all__ = ["RunState", "RunStatus", "StepState", "StepStatus", "fold"]
 
 
 class RunStatus(StrEnum):
@@ -38,41 +40,6 @@ class RunStatus(StrEnum):
     failed = "failed"
     interrupted = "interrupted"
     cancelled = "cancelled"
-
-
-class StepStatus(StrEnum):
-    """How a step of a run stands."""
-
-    pending = "pending"
-    started = "started"
-    waiting = "waiting"
-    finished = "finished"
-    skipped = "skipped"
-
-
-class StepState(BaseModel):
-    """One step of a run; `reason` says why it was skipped, `missing` what a step that waits still lacks."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    title: str = ""
-    status: StepStatus = StepStatus.pending
-    verdict: Verdict | None = None
-    attempt: int = 0
-    reason: str = ""
-    receipt: Receipt | None = None
-    exit_status: ExitStatus = ExitStatus.done
-    proposals: tuple[str, ...] = ()
-    ask: str = ""
-    handover: Path | None = None
-    missing: tuple[Finding, ...] = ()
-
-    @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
-    @property
-    def seconds(self) -> float | None:
-        """How long it took; None where it did not finish."""
-        return self.receipt.seconds if self.receipt else None
 
 
 class RunState(BaseModel):
@@ -150,14 +117,17 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
                 end = event
             case RunResumed():
                 end, cancelled = None, False
-                steps = _resumed(steps, event.since)
+                steps = resumed(steps, event.since, whole=event.whole)
             case RunCancelled():
                 cancelled = True
             case _:
                 step = event.receipt.step if isinstance(event, StepFinished) else event.step
-                if step not in steps:
-                    raise JournalError(f"the journal of {start.run} tells of step {step!r}, which is not in its plan")
-                steps[step] = _advanced(steps[step], event)
+                before = steps.get(step)
+                if before is None:
+                    if step.rpartition("/")[0] not in steps:
+                        raise JournalError(f"{start.run}'s journal tells of step {step!r}, which is not in its plan")
+                    before = StepState(id=step)
+                steps[step] = _advanced(before, event)
     status = RunStatus.cancelled if cancelled else _status(end, steps.values())
     return RunState(
         run=start.run,
@@ -171,23 +141,17 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
         environment=start.environment,
         started=start.at,
         finished=end.at if end else None,
-        steps=tuple(steps.values()),
+        steps=tuple(_in_order(steps)),
     )
 
 
-def _resumed(steps: Mapping[str, StepState], since: str | None) -> dict[str, StepState]:
-    """Return the steps as a resumption finds them: the one in flight, and all from `since` on, are still to be done."""
-    ids = list(steps)
-    redone = set(ids[ids.index(since) :]) if since in ids else set()
-    found = {}
+def _in_order(steps: Mapping[str, StepState]) -> Iterator[StepState]:
+    """Yield each step of the run's own workflow, and behind it those within it."""
+    within: dict[str, list[StepState]] = {}
     for name, step in steps.items():
-        if name in redone:
-            found[name] = StepState(id=name)
-        elif step.status is StepStatus.started:
-            found[name] = StepState(id=name, title=step.title, attempt=step.attempt)
-        else:
-            found[name] = step
-    return found
+        within.setdefault(name.partition("/")[0], []).append(step)
+    for family in within.values():
+        yield from family
 
 
 def _advanced(
