@@ -1,6 +1,7 @@
 """`zk0 workflows`: which there are, what one says, and whether they are valid."""
 
 import shlex
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,18 @@ from zk0.cli.output import JsonOption, columns, print_envelope
 from zk0.errors import ExitStatus
 from zk0.project import Project
 from zk0.workflow.expressions import as_text
+from zk0.workflow.graph import dot, mermaid
 from zk0.workflow.loading import Library, examine, lint, load, workflow_files
+from zk0.workflow.schema import schema_text
 from zk0.workflow.spec import AnyStep, AskStep, InputSpec, RunStep, UsesStep, WorkflowSpec, WorkflowStep
+
+
+class Language(StrEnum):
+    """How a graph is written."""
+
+    mermaid = "mermaid"
+    dot = "dot"
+
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check the workflows.")
 
@@ -50,14 +61,29 @@ def show(name: str, *, as_json: JsonOption = False) -> None:
 def lint_workflows(
     paths: Annotated[list[Path] | None, typer.Argument()] = None, *, as_json: JsonOption = False
 ) -> None:
-    """Load workflow files and print every problem, with file, line and column."""
+    """Print every problem of workflow files with its place and rule: what is invalid, and what can't be meant."""
     problems = list(lint(Project.find(), paths or ()))
     if as_json:
         print_envelope(data={"problems": [problem.as_json() for problem in problems]})
     else:
         for problem in problems:
-            typer.echo(problem)
+            typer.echo(f"{problem} [{problem.rule}]")
     raise typer.Exit(ExitStatus.wrong_request if problems else ExitStatus.done)
+
+
+@app.command()
+def graph(
+    name: str, *, language: Annotated[Language, typer.Option("--as", help="What to print.")] = Language.mermaid
+) -> None:
+    """Print a workflow as a Mermaid flowchart or a Graphviz graph."""
+    spec = load(Project.find(), name).spec
+    typer.echo(mermaid(spec) if language is Language.mermaid else dot(spec), nl=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a workflow file, for editors."""
+    typer.echo(schema_text(), nl=False)
 
 
 def _print_spec(spec: WorkflowSpec) -> None:

@@ -121,6 +121,18 @@ class Template:
         return value
 
 
+def compared_verdicts(source: str) -> list[str]:
+    """Return the texts that an expression compares a step's verdict with."""
+    found = []
+    for comparison in _ENVIRONMENT.parse(source).find_all(nodes.Compare):
+        parts = [comparison.expr, *(operand.expr for operand in comparison.ops)]
+        if any(isinstance(part, nodes.Getattr) and part.attr == "verdict" for part in parts):
+            found += [part.value for part in parts if isinstance(part, nodes.Const)]
+            lists = [part for part in parts if isinstance(part, nodes.List | nodes.Tuple)]
+            found += [item.value for part in lists for item in part.items if isinstance(item, nodes.Const)]
+    return [word for word in found if isinstance(word, str)]
+
+
 def is_template(text: str) -> bool:
     """Tell whether a text has anything in it that Jinja2 would act on."""
     return any(mark in text for mark in ("{{", "{%", "{#"))

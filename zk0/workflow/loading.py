@@ -15,6 +15,7 @@ from zk0.errors import SpecError, UnknownNameError
 from zk0.project import Project
 from zk0.workflow.document import Document, read_document
 from zk0.workflow.fitting import Flaw, field_names, flaw_of, nearest
+from zk0.workflow.lint import opinions
 from zk0.workflow.nesting import Finder
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.spec import KINDS, InputSpec, Issue, OnFail, Part, Retry, Step, WorkflowSpec, step_kind
@@ -259,7 +260,12 @@ def _shown(path: Path, root: Path) -> str:
 
 
 def lint(project: Project, paths: Iterable[Path] = ()) -> Iterator[Problem]:
-    """Yield the problems of these files, or of all workflows of the project."""
+    """Yield the problems of these files, or of all workflows; of a valid one, what its author can't have meant."""
     files = workflow_files(project)
     for path in list(paths) or files.values():
-        yield from examine(path, shown=_shown(path, project.root), library=Library(files, (path.stem,)))[1]
+        shown = _shown(path, project.root)
+        loaded, problems = examine(path, shown=shown, library=Library(files, (path.stem,)))
+        yield from problems
+        if loaded:
+            document = read_document(loaded.text)
+            yield from sorted(_located(flaw, document, shown) for flaw in opinions(loaded.spec))

@@ -33,7 +33,7 @@ def expression_flaws(step: AnyStep, around: Surroundings) -> Iterator[Flaw]:
     """Yield what is wrong with a step's expressions, at paths within the step."""
     if step.when is not None and not is_template(step.when):
         yield Flaw(("when",), "bad-when", '"when" is one whole expression: "{{ … }}"')
-    for path, text in _texts(step):
+    for path, text in texts_of(step):
         try:
             template = parse(text)
         except SpecError as error:
@@ -82,7 +82,8 @@ def check_uses(step: AnyStep) -> Iterator[tuple[Path, CheckUse]]:
     return (((key, index), use) for index, use in enumerate(step.checks))
 
 
-def _texts(step: AnyStep) -> Iterator[tuple[Path, str]]:
+def texts_of(step: AnyStep) -> Iterator[tuple[Path, str]]:
+    """Yield every text of a step with an expression in it, with where it stands in the step."""
     match step:
         case UsesStep() | WorkflowStep():
             parts: dict[str, object] = {"with": step.arguments}

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from zk0.verdicts import Verdict
@@ -34,6 +34,10 @@ def _named(pattern: re.Pattern[str], style: str, joint: str) -> Callable[[str], 
         raise PydanticCustomError("name", "{problem}", {"problem": f"is not {style}{hint}"})
 
     return matching
+
+
+def _text_like(pattern: re.Pattern[str]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern.pattern})$"})
 
 
 def _seconds(value: object) -> float:
@@ -66,10 +70,11 @@ def _check(value: object) -> object:
 
 
 # Words that an expression spells with dots (`steps.local_training`), so a hyphen would read as a minus there.
-type SnakeName = Annotated[str, AfterValidator(_named(SNAKE, "snake_case", "_"))]
-type KebabName = Annotated[str, AfterValidator(_named(KEBAB, "kebab-case", "-"))]
+# WithJsonSchema says to editors what the validators say to the loader.
+type SnakeName = Annotated[str, AfterValidator(_named(SNAKE, "snake_case", "_")), _text_like(SNAKE)]
+type KebabName = Annotated[str, AfterValidator(_named(KEBAB, "kebab-case", "-")), _text_like(KEBAB)]
 type Text = Annotated[str, Field(min_length=1)]
-type Seconds = Annotated[float, BeforeValidator(_seconds)]
+type Seconds = Annotated[float, BeforeValidator(_seconds), _text_like(DURATION)]
 
 
 class Part(BaseModel):
@@ -101,6 +106,18 @@ class CheckUse(Part):
     options: dict[str, Any] = {}
 
 
+type Check = Annotated[
+    CheckUse,
+    BeforeValidator(_check),
+    WithJsonSchema(
+        {
+            "description": "a check's id, its id with options, or a program: {run: [program, argument]}",
+            "anyOf": [{"type": "string"}, {"type": "object", "minProperties": 1, "maxProperties": 1}],
+        }
+    ),
+]
+
+
 class Retry(Part):
     """How often a step is tried, and after which verdicts again."""
 
@@ -122,7 +139,7 @@ class StepBase(Part):
     when: str | None = None
     needs: tuple[SnakeName, ...] | None = None
     always: bool = Field(default=False, alias="finally")
-    checks: tuple[Annotated[CheckUse, BeforeValidator(_check)], ...] = ()
+    checks: tuple[Check, ...] = ()
     on_fail: OnFail | None = None
 
 
@@ -161,7 +178,7 @@ class AskStep(TriedStep):
     instruction: Text
     scope: str = ""
     constraints: tuple[Text, ...] = ()
-    checks: tuple[Annotated[CheckUse, BeforeValidator(_check)], ...] = Field(default=(), alias="accept")
+    checks: tuple[Check, ...] = Field(default=(), alias="accept")
 
 
 class WorkflowStep(RepeatedStep):
