@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from zk0.cli import composition
+from zk0.cli.completion import RunArgument
 from zk0.cli.confirmation import answers_in_terminal
 from zk0.cli.output import JsonOption, print_envelope
 from zk0.cli.run import QuietOption
@@ -15,7 +16,6 @@ from zk0.project import Project
 from zk0.workflow.engine import Outcome
 from zk0.workflow.run import find_run
 
-RunArgument = Annotated[str, typer.Argument(help="A run's id, the beginning of one, or latest.")]
 FromOption = Annotated[str | None, typer.Option("--from", metavar="STEP", help="Do this step and all after it anew.")]
 
 

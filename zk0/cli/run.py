@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from zk0.cli.completion import WorkflowArgument
 from zk0.cli.composition import perform, rehearse
 from zk0.cli.output import JsonOption, columns, print_envelope, show
 from zk0.cli.states import print_outcome, state_as_json
@@ -24,7 +25,7 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progre
 
 
 def run(
-    workflow: str,
+    workflow: WorkflowArgument,
     *,
     inputs: InputOption = None,
     seed: SeedOption = 0,
