@@ -86,3 +86,14 @@ def test_a_shell_completes_workflows_runs_and_commands(program, write, words, fo
     )
 
     assert found in completed.stdout.split()
+
+
+def test_why_answers_in_one_sentence(command, write):
+    write("talk", "  - {id: first, title: First, reuse: true, run: [echo, one]}\n")
+    command("run", "talk", "--quiet")
+    assert command("why", "latest", "first") == (0, "first ran because no earlier run of it did its work\n", "")
+
+    command("run", "talk", "--quiet")
+
+    assert json.loads(command("why", "latest", "first", "--json")[1])["data"]["why"].startswith("first reused because")
+    assert command("why", "latest", "second")[0] == 2

@@ -14,6 +14,7 @@ from zk0.errors import JournalError
 from zk0.project import Project
 from zk0.reports.progress import duration
 from zk0.verdicts import Verdict
+from zk0.workflow.reuse import explanation
 from zk0.workflow.run import RunDirectory, find_run, run_directories
 from zk0.workflow.state import RunState, RunStatus
 
@@ -62,6 +63,18 @@ def show(
         print_envelope(data=state.step(step).model_dump(mode="json"))
     else:
         print_envelope(data=state_as_json(state, directory))
+
+
+def why(
+    run: RunArgument, step: Annotated[str, typer.Argument(help="One step of it.")], *, as_json: JsonOption = False
+) -> None:
+    """Say in one sentence why a step ran, was reused or was skipped."""
+    state = find_run(Project.find(), run).state()
+    sentence = explanation(state.step(step))
+    if as_json:
+        print_envelope(data={"run": state.run, "step": step, "why": sentence})
+    else:
+        typer.echo(sentence)
 
 
 def _listed(

@@ -60,6 +60,8 @@ def progress_report(stream: TextIO | None = None) -> Iterator[Subscriber]:
 def line_of(event: Event) -> Text | None:
     """Return the line that stays of an event: a verdict, the title and the time; None where nothing stays."""
     match event:
+        case StepFinished(receipt=receipt, reason=reason) if reason.startswith("reused"):
+            return _line(receipt.verdict, receipt.title).append(f"  {reason}", "dim")
         case StepFinished(receipt=receipt):
             line = _line(receipt.verdict, receipt.title).append(f"  {duration(receipt.seconds)}", "dim")
             return line.append(f"  {reason}") if (reason := trouble(receipt)) else line

@@ -8,23 +8,29 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from zk0.checks import Check
+from zk0.errors import JournalError
 from zk0.project import GitState, Project, package_versions
-from zk0.receipts import write_atomically
+from zk0.receipts import Receipt, write_atomically
 from zk0.verdicts import Finding
 from zk0.workflow.actions import Action, Context, Inputs, Outputs
 from zk0.workflow.approval import Answer, Question, prepare, signed_answer
 from zk0.workflow.commands import Command, start
-from zk0.workflow.events import JournalEvent
+from zk0.workflow.events import JournalEvent, StepFinished
+from zk0.workflow.fingerprints import by_content, code_digest, is_intact
 from zk0.workflow.journal import Journal, read_events, unwritable
 from zk0.workflow.ownership import end_orphans, held
 from zk0.workflow.plan import Plan
-from zk0.workflow.run import RunDirectory, run_id
+from zk0.workflow.run import RunDirectory, run_directories, run_id
+
+REMEMBERED = 50  # runs that are looked through for an outcome to reuse
 
 
 class Effects(Protocol):
@@ -75,6 +81,18 @@ class Effects(Protocol):
 
     def consult(self, question: Question) -> Answer | None:
         """Return what a person answered; None where nobody has."""
+
+    def code_digest(self) -> str:
+        """Return a digest of the project's code."""
+
+    def by_content(self, inputs: object) -> object:
+        """Return inputs with each file among them named by its content."""
+
+    def earlier(self, run: RunDirectory, workflow: str, step: str) -> Iterator[StepFinished]:
+        """Yield how a step ended in other runs of a workflow, newest first."""
+
+    def is_intact(self, receipt: Receipt) -> bool:
+        """Tell whether what a receipt says was made is there, unchanged."""
 
 
 class LiveEffects:
@@ -193,6 +211,31 @@ class LiveEffects:
         """
         return self.answers.get(question.step) or signed_answer(self.project, question)
 
+    @cached_property
+    def _code(self) -> str:
+        return code_digest(self.project)
+
+    def code_digest(self) -> str:
+        """Return a digest of the project's code, as it is when the first step asks."""
+        return self._code
+
+    def by_content(self, inputs: object) -> object:
+        """Return inputs with each file among them named by its content."""
+        return by_content(inputs, self.project)
+
+    def earlier(self, run: RunDirectory, workflow: str, step: str) -> Iterator[StepFinished]:
+        """Yield how a step ended in the last runs of a workflow, newest first."""
+        others = (other for other in run_directories(self.project) if other != run and f"-{workflow}-" in other.id)
+        for other in islice(others, REMEMBERED):
+            with suppress(JournalError):  # a run that can't be read has nothing to give
+                for event in reversed(read_events(other.journal)):
+                    if isinstance(event, StepFinished) and event.receipt.step == step:
+                        yield event
+
+    def is_intact(self, receipt: Receipt) -> bool:
+        """Tell whether what a receipt says was made is there, unchanged."""
+        return is_intact(receipt, self.project)
+
     def _new(self, runs: Path, workflow: str) -> RunDirectory:
         while True:
             path = runs / run_id(workflow, self.now())
@@ -263,6 +306,22 @@ class DryEffects:
     def consult(self, question: Question) -> Answer | None:
         """Refuse to ask."""
         raise AssertionError(f"a dry run was asked to consult a person for {question.step}")
+
+    def code_digest(self) -> str:
+        """Say nothing of the code."""
+        return ""
+
+    def by_content(self, inputs: object) -> object:
+        """Leave files alone."""
+        return inputs
+
+    def earlier(self, run: RunDirectory, workflow: str, step: str) -> Iterator[StepFinished]:  # noqa: ARG002
+        """Know of no other run."""
+        return iter(())
+
+    def is_intact(self, receipt: Receipt) -> bool:  # noqa: ARG002
+        """Vouch for nothing."""
+        return False
 
 
 @contextmanager

@@ -120,7 +120,7 @@ class Engine:
             plan = replan(state)
             telling.recall(before)
             telling.record(RunResumed(run.id, self.effects.now(), redone, redone == since, code, dict(environment)))
-            around = Surroundings(self.project, plan.spec.name, run, state.seed, code, environment)
+            around = Surroundings(self.project, plan.spec.name, run, state.seed, code, environment, reuse=since is None)
             known = {step.id: step for step in fold(telling.events).steps}
             return self._go(Execution(plan, around, telling, known))
 

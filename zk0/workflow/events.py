@@ -118,12 +118,14 @@ class StepFinished:
     """A step ended, well or not; the receipt tells all about it.
 
     `exit_status` is what the process would end with if this step were all, `proposals` name the workflows that repair
-    what was found.
+    what was found, `basis` is what the outcome rests on where it may be reused, and `reason` why it ran or did not.
     """
 
     receipt: Receipt
     exit_status: ExitStatus = ExitStatus.done
     proposals: tuple[str, ...] = ()
+    basis: dict[str, str] = field(default_factory=dict)
+    reason: str = ""
     kind: Literal["step-finished"] = "step-finished"
 
 

@@ -15,12 +15,14 @@ from zk0.workflow.actions import Outputs, Progress
 from zk0.workflow.asking import hand_over, judge
 from zk0.workflow.events import StepFinished, StepPlanned, StepProgressed, StepRetried, StepSkipped, StepStarted
 from zk0.workflow.expressions import Template, as_json, fill
+from zk0.workflow.fingerprints import moved
 from zk0.workflow.nesting import EachOutputs, NestedOutputs
 from zk0.workflow.performing import Attempt, Surroundings
 from zk0.workflow.plan import Plan, PlannedStep, decided, items_of, plan_nested, planned_step
 from zk0.workflow.resuming import scope_of
+from zk0.workflow.reuse import Decision, basis_of, decide
 from zk0.workflow.scope import Scope, StepScope
-from zk0.workflow.spec import WorkflowStep
+from zk0.workflow.spec import ReusableStep, WorkflowStep
 from zk0.workflow.steps import StepState, StepStatus
 from zk0.workflow.telling import Telling
 
@@ -114,16 +116,48 @@ class Execution:
         return next(filter(step.waits_for, (*self.stopped, *self.blocked)), None)
 
     def _perform(self, step: PlannedStep) -> None:
+        basis, decision = self._considered(step)
+        if decision.reused:
+            event = decision.reused
+            receipt = moved(event.receipt, self.around.run.id, self.around.project)
+            self.steps[step.id] = scope_of(step, StepState(id=step.path, verdict=receipt.verdict, receipt=receipt))
+            self._count(step.id, receipt.verdict, event.exit_status)
+            done = replace(event, receipt=receipt, reason=decision.reason)
+            self.telling.record(done)
+            return
         for number in count(self._first_attempt(step)):
             self.telling.record(self._begin(step, number))
             attempt = self._attempt(step, number)
             receipt = attempt.perform(self.scope(), self._progress(step))
             if number >= step.retry.attempts or receipt.verdict not in step.retry.on:
-                self._finish(attempt, receipt)
+                self._finish(attempt, receipt, basis, decision.reason)
                 return
             reason = _reason(receipt)
             at = self.effects.now()
             self.telling.record(StepRetried(self.around.run.id, step.path, number, receipt.verdict, reason, at))
+
+    def _considered(self, step: PlannedStep) -> tuple[dict[str, str], Decision]:
+        """Return what a step's outcome will rest on, and whether an earlier outcome stands for it."""
+        if not (isinstance(step.spec, ReusableStep) and step.spec.reuse):
+            return {}, Decision("")
+        try:
+            arguments = as_json(fill(step.arguments, self.scope()))
+            checks = {planned.check.id: as_json(fill(planned.options, self.scope())) for planned in step.checks}
+        except SpecError:
+            return {}, Decision("")  # performing it will say so
+        parts = {
+            "action": step.uses,
+            "inputs": self.effects.by_content(arguments),
+            "seed": self.around.seed,
+            "code": self.effects.code_digest(),
+            "environment": dict(self.around.environment),
+            "checks": checks,
+        }
+        basis = basis_of(parts)
+        if not self.around.reuse:
+            return basis, Decision("ran because it was asked to run anew")
+        earlier = self.effects.earlier(self.around.run, self.around.workflow, step.path)
+        return basis, decide(basis, arguments, earlier, self.effects.is_intact)
 
     def _perform_group(self, step: PlannedStep) -> None:
         """Perform a step that consists of others: a workflow, or the same step for each item."""
@@ -196,11 +230,13 @@ class Execution:
     def _attempt(self, step: PlannedStep, number: int) -> Attempt:
         return Attempt(step, number, self.around, self.effects)
 
-    def _finish(self, attempt: Attempt, receipt: Receipt) -> None:
+    def _finish(
+        self, attempt: Attempt, receipt: Receipt, basis: dict[str, str] | None = None, reason: str = ""
+    ) -> None:
         step = attempt.step
         self.steps[step.id] = StepScope(receipt.verdict, attempt.outputs)
         self._count(step.id, receipt.verdict, attempt.exit_status)
-        self.telling.record(StepFinished(receipt, attempt.exit_status, attempt.proposals()))
+        self.telling.record(StepFinished(receipt, attempt.exit_status, attempt.proposals(), basis or {}, reason))
 
     def _count(self, step: str, verdict: Verdict, exit_status: ExitStatus) -> None:
         if verdict.stops:

@@ -35,7 +35,7 @@ class AskOutputs(Outputs):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is the same for every step of a run."""
+    """What is the same for every step of a run; without `reuse`, each step that is performed is performed anew."""
 
     project: Project
     workflow: str
@@ -43,6 +43,7 @@ class Surroundings:
     seed: int
     code: GitState
     environment: Mapping[str, str]
+    reuse: bool = True
 
 
 @dataclass

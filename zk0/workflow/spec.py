@@ -155,14 +155,20 @@ class RepeatedStep(StepBase):
     foreach: str | list[Any] | dict[SnakeName, list[Any] | str] | None = None
 
 
-class UsesStep(TriedStep, RepeatedStep):
+class ReusableStep(TriedStep, RepeatedStep):
+    """A step whose earlier outcome may stand for it, where all that it rests on is the same."""
+
+    reuse: bool = False
+
+
+class UsesStep(ReusableStep):
     """A step that uses an action."""
 
     uses: Text
     arguments: dict[str, Any] = Field(default={}, alias="with")
 
 
-class RunStep(TriedStep, RepeatedStep):
+class RunStep(ReusableStep):
     """A step that runs a program: an argv list, never a shell string."""
 
     run: Annotated[tuple[Scalar, ...], AfterValidator(_some)]

@@ -184,6 +184,7 @@ def _advanced(
                 verdict=event.receipt.verdict,
                 attempt=event.receipt.attempt,
                 receipt=event.receipt,
+                reason=event.reason,
                 exit_status=event.exit_status,
                 proposals=event.proposals,
             )

@@ -22,7 +22,10 @@ class StepStatus(StrEnum):
 
 
 class StepState(BaseModel):
-    """One step of a run; `reason` says why it was skipped, `missing` what a step that waits still lacks."""
+    """One step of a run.
+
+    `reason` says why it was skipped, ran or was reused, `missing` what a step that waits still lacks.
+    """
 
     model_config = ConfigDict(frozen=True)
 
