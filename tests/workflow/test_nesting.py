@@ -107,7 +107,7 @@ def test_a_dry_run_tells_the_steps_within(perform, project):
 
     Engine(project, DryEffects(project), [told.append]).run(planned)
 
-    assert [event.step for event in told if isinstance(event, StepPlanned)] == [
+    assert [event.plan["id"] for event in told if isinstance(event, StepPlanned)] == [
         "first",
         "first/note",
         "first/check",

@@ -116,3 +116,10 @@ def test_from_a_step_on_nothing_is_reused(run, project, make_plan):
 
     assert begun(again) == ["note", "show"]
     assert why(again) == "note ran because it was asked to run anew"
+
+
+def test_a_step_of_others_refers_to_them(run):
+    outcome = run("- {id: sweep, title: Sweep, foreach: [a], reuse: true, run: [echo, '{{ item }}']}\n")
+
+    assert why(outcome, "sweep") == "sweep ran because it consists of others; each of them has a reason of its own"
+    assert why(outcome, "sweep/0") == "sweep/0 ran because no earlier run of it did its work"

@@ -174,7 +174,7 @@ class Execution:
         verdict = worst(scope.verdict for part in parts for scope in part.steps.values())
         exit_status = max((part.exit_status for part in parts), default=ExitStatus.done)
         receipt = attempt.sum_up(lambda: self._outputs(step, parts), verdict, exit_status, self.scope())
-        self._finish(attempt, receipt)
+        self._finish(attempt, receipt, reason="ran because it consists of others; each of them has a reason of its own")
 
     def _parts(self, step: PlannedStep) -> tuple[object, list["Execution"]]:
         """Return what a step consists of: its inputs, and an execution for the workflow, or for each item."""
@@ -217,7 +217,7 @@ class Execution:
                 hand_over(attempt, self.plan, self.scope(), self.telling)
             except SpecError as error:
                 receipt = attempt.refuse(error)
-        self._finish(attempt, receipt)
+        self._finish(attempt, receipt, reason=f"ran because only {step.uses.removeprefix('ask.')}s can do it")
 
     def _first_attempt(self, step: PlannedStep) -> int:
         """Return the attempt to begin with: the one that was in flight when the run was killed."""

@@ -104,7 +104,7 @@ class PlannedStep:
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data, for a dry run to print."""
         return {
-            "id": self.id,
+            "id": self.path,
             "title": self.title,
             "uses": self.uses,
             "with": as_json(self.arguments),
