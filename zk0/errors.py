@@ -9,7 +9,8 @@
     │   ├── DatasetError            ZK205   a LeRobot data set
     │   ├── PolicyError             ZK206   a policy or a checkpoint
     │   ├── LedgerError             ZK207   a ledger file
-    │   └── JournalError            ZK208   the journal of a run
+    │   ├── JournalError            ZK208   the journal of a run
+    │   └── RunBusyError            ZK209   a run that another engine performs
     ├── MissingError       exit 4   something needed is not there
     │   ├── DependencyMissingError  ZK401
     │   ├── RenderingError          ZK402
@@ -118,6 +119,12 @@ class JournalError(RequestError):
     """The journal of a run can't be read."""
 
     code = "ZK208"
+
+
+class RunBusyError(RequestError):
+    """Another engine performs this run."""
+
+    code = "ZK209"
 
 
 class MissingError(Zk0Error):

@@ -134,7 +134,7 @@ class ReceiptStore:
 
     def of_run(self, run: str) -> list[Receipt]:
         """Return a run's receipts in the order they were finished."""
-        found = [read_receipt(path) for path in (self.runs_dir / run / "receipts").glob("*.json")]
+        found = [read_receipt(path) for path in (self.runs_dir / run / "receipts").rglob("*.json")]
         return sorted(found, key=lambda receipt: receipt.finished)
 
     def all(self) -> Iterator[Receipt]:

@@ -3,12 +3,16 @@
 import os
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from zk0.project import Project
+from zk0.workflow.run import RunDirectory, run_directories
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "tests" / "workflow" / "plugin"
@@ -74,3 +78,19 @@ def command(program: Program, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Cap
         return status, *capfd.readouterr()
 
     return run
+
+
+def wait_for(condition, seconds: float = 20):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+def in_flight(root: Path, step: str) -> RunDirectory | None:
+    for run in run_directories(Project(root)):
+        if run.journal.exists() and f'"step":"{step}"' in run.journal.read_text():
+            return run
+    return None

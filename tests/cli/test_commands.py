@@ -162,8 +162,8 @@ def test_lint_prints_every_problem_and_ends_with_2(command, program, write):
 
     assert status == 2
     assert out.splitlines() == [
-        'workflows/torn.yaml:5:32: note: unknown action "trial.nope"; did you mean "trial.note"?',
-        'workflows/torn.yaml:5:50: note: "when" is one whole expression: "{{ … }}"',
+        'workflows/torn.yaml:5:32: note: unknown action "trial.nope"; did you mean "trial.note"? [unknown-action]',
+        'workflows/torn.yaml:5:50: note: "when" is one whole expression: "{{ … }}" [bad-when]',
     ]
     assert [problem["rule"] for problem in problems] == ["unknown-action", "bad-when"]
 
@@ -198,3 +198,12 @@ def test_a_reader_that_goes_away_is_no_bug(program, write):
 
     assert "bug" not in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_workflow_is_drawn_and_its_schema_printed(command, write):
+    write("note", STEPS)
+
+    status, out, _ = command("workflows", "graph", "note")
+    assert (status, out.splitlines()[0]) == (0, "flowchart TD")
+    assert command("workflows", "graph", "note", "--as", "dot")[1].startswith('digraph "note"')
+    assert json.loads(command("workflows", "schema")[1])["title"] == "zk0 workflow"

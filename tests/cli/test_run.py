@@ -3,13 +3,11 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
-from zk0.project import Project
-from zk0.workflow.run import RunDirectory, run_directories
+from .conftest import in_flight, wait_for
 
 NOTE = "  - {id: note, title: A note, uses: trial.note, with: {text: '{{ inputs.text }}'}}\n"
 HEAD = "inputs: {text: {type: string, default: hello}, number: {type: integer, minimum: 0, default: 1}}\n"
@@ -189,22 +187,6 @@ def test_a_dry_run_starts_no_process_and_writes_no_file(program, write):
     assert sorted(program.root.rglob("*")) == before
 
 
-def _wait_for(condition, seconds: float = 20):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not happen in time")
-
-
-def _in_flight(root: Path, step: str) -> RunDirectory | None:
-    for run in run_directories(Project(root)):
-        if run.journal.exists() and f'"step":"{step}"' in run.journal.read_text():
-            return run
-    return None
-
-
 SLOW = (
     "  - {id: first, title: The first, uses: trial.note, with: {text: a}}\n"
     "  - {id: slow, title: Slow, run: [sleep, 60]}\n"
@@ -215,7 +197,7 @@ SLOW = (
 def test_a_killed_run_keeps_what_was_finished(program, write):
     write("slow", SLOW)
     process = program.begin("run", "slow")
-    run = _wait_for(lambda: _in_flight(program.root, "slow"))
+    run = wait_for(lambda: in_flight(program.root, "slow"))
     process.kill()
     process.communicate()
 
@@ -234,8 +216,8 @@ def test_a_killed_run_keeps_what_was_finished(program, write):
 def test_an_interrupted_run_ends_its_program_and_its_journal(program, write, polite):
     write("slow", SLOW.replace("[sleep, 60]", "[sh, -c, 'echo $$; exec sleep 60']"))
     process = program.begin("run", "slow", "--json")
-    run = _wait_for(lambda: _in_flight(program.root, "slow"))
-    sleeper = int(_wait_for(lambda: run.log("slow").exists() and run.log("slow").read_text().strip()))
+    run = wait_for(lambda: in_flight(program.root, "slow"))
+    sleeper = int(wait_for(lambda: run.log("slow").exists() and run.log("slow").read_text().strip()))
     process.send_signal(polite)
     out, _ = process.communicate(timeout=20)
 

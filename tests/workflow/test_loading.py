@@ -149,7 +149,19 @@ def test_an_expression_is_checked_before_anything_runs(expression, problem):
         ),
         ("{id: a, title: A, run: [b], retry: {attempts: 0}}", '"attempts": input should be greater than or equal to 1'),
         ("{id: a, title: A, run: [b], on_fail: {run: x}}", '6:43: unknown key "run"; known are propose'),
-        ("{id: a, title: A, ask: agent}", "a step says what it does"),
+        ("{id: a, title: A, instruction: b}", "a step says what it does"),
+        ("{id: a, title: A, ask: agent}", 'the key "instruction" is missing'),
+        ("{id: a, title: A, ask: robot, instruction: b}", "'agent' or 'person'"),
+        (
+            "{id: a, title: A, ask: agent, instruction: b, checks: [trial.unread]}",
+            'the key "checks" does not go with "ask"',
+        ),
+        (
+            "{id: a, title: A, ask: agent, instruction: b, accept: [trial.nope]}",
+            '6:60: a: unknown check "trial.nope"',
+        ),
+        ("{id: a, title: A, ask: agent, instruction: '{{ inputs.x }}'}", 'unknown input "x"'),
+        ("{id: a, title: A, run: [b], checks: [{run: []}]}", "list should have at least 1 item"),
     ],
 )
 def test_a_step_says_only_what_something_acts_on(problems, step, problem):

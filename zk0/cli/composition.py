@@ -1,17 +1,22 @@
 """Who listens to a run: the one place where the engine meets its subscribers."""
 
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from zk0.project import Project
 from zk0.receipts import ReceiptStore
 from zk0.reports.progress import progress_report
+from zk0.workflow.approval import Answer
 from zk0.workflow.effects import DryEffects, LiveEffects
 from zk0.workflow.engine import Engine, Outcome
 from zk0.workflow.events import Event, StepFinished, StepPlanned, StepSkipped, Subscriber
-from zk0.workflow.loading import Loaded
-from zk0.workflow.plan import Plan
+from zk0.workflow.inputs import resolve_inputs
+from zk0.workflow.loading import Loaded, load_performed
+from zk0.workflow.ownership import end_engine
+from zk0.workflow.plan import Plan, plan
+from zk0.workflow.run import RunDirectory
 from zk0.workflow.spec import WorkflowSpec
+from zk0.workflow.state import RunState
 
 
 class ReceiptRecorder:
@@ -52,11 +57,54 @@ def perform(
     Raises:
         Zk0Error: what `Engine.run` raises.
     """
-    listening: list[Subscriber] = recorders(project, loaded.spec) if subscribers is None else list(subscribers)
-    with ExitStack() as stack:
-        if not quiet:
-            listening.append(stack.enter_context(progress_report()))
-        return Engine(project, LiveEffects(project), listening).run(planned, source=loaded.text, seed=seed)
+    listening = recorders(project, loaded.spec) if subscribers is None else list(subscribers)
+    with _watching(quiet=quiet) as spectators:
+        engine = Engine(project, LiveEffects(project), listening, spectators)
+        return engine.run(planned, source=loaded.text, nested=loaded.sources, seed=seed)
+
+
+def resume(
+    project: Project,
+    run: RunDirectory,
+    *,
+    since: str | None = None,
+    quiet: bool = False,
+    answers: Mapping[str, Answer] | None = None,
+) -> Outcome:
+    """Go on with a run, with everyone listening; `answers` are what a person said in this terminal, by step.
+
+    Raises:
+        Zk0Error: what `Engine.resume` raises.
+    """
+    loaded = load_performed(run)
+    spec = loaded.spec
+
+    def replan(state: RunState) -> Plan:
+        given = {name: value for name, value in state.inputs.items() if value is not None}
+        return plan(spec, resolve_inputs(spec, given), loaded.library)
+
+    with _watching(quiet=quiet) as spectators:
+        engine = Engine(project, LiveEffects(project, answers), recorders(project, spec), spectators)
+        return engine.resume(run, replan, since=since)
+
+
+def cancel(project: Project, run: RunDirectory) -> Outcome:
+    """Give a run up: end the engine that performs it, and all that it started.
+
+    Raises:
+        Zk0Error: what `Engine.cancel` raises.
+    """
+    end_engine(run)
+    return Engine(project, LiveEffects(project), recorders(project, load_performed(run).spec)).cancel(run)
+
+
+@contextmanager
+def _watching(*, quiet: bool) -> Iterator[list[Subscriber]]:
+    if quiet:
+        yield []
+        return
+    with progress_report() as report:
+        yield [report]
 
 
 def rehearse(project: Project, planned: Plan) -> list[StepPlanned | StepSkipped]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from zk0.cli.completion import WorkflowArgument
 from zk0.cli.composition import perform, rehearse
 from zk0.cli.output import JsonOption, columns, print_envelope, show
 from zk0.cli.states import print_outcome, state_as_json
@@ -24,7 +25,7 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progre
 
 
 def run(
-    workflow: str,
+    workflow: WorkflowArgument,
     *,
     inputs: InputOption = None,
     seed: SeedOption = 0,
@@ -35,7 +36,7 @@ def run(
     """Run a workflow of this project, by its name or the path of its file."""
     project = Project.find()
     loaded = load(project, workflow)
-    planned = plan(loaded.spec, resolve_inputs(loaded.spec, assignments(inputs or ())))
+    planned = plan(loaded.spec, resolve_inputs(loaded.spec, assignments(inputs or ())), loaded.library)
     if dry_run:
         _print_rehearsal(planned, rehearse(project, planned), as_json=as_json)
         return

@@ -1,26 +1,40 @@
 """`zk0 runs` and `zk0 show`: what was run, and how it went."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from zk0.cli import output
+from zk0.cli.completion import RunArgument
 from zk0.cli.output import JsonOption, columns, print_envelope, verdict_text
 from zk0.cli.states import print_state, state_as_json
 from zk0.errors import JournalError
 from zk0.project import Project
 from zk0.reports.progress import duration
+from zk0.verdicts import Verdict
+from zk0.workflow.reuse import explanation
 from zk0.workflow.run import RunDirectory, find_run, run_directories
-from zk0.workflow.state import RunState
+from zk0.workflow.state import RunState, RunStatus
 
 WorkflowOption = Annotated[str | None, typer.Option(help="Only runs of this workflow.")]
+StatusOption = Annotated[RunStatus | None, typer.Option(help="Only runs that stand like this.")]
+VerdictOption = Annotated[Verdict | None, typer.Option(help="Only runs with this verdict.")]
 LimitOption = Annotated[int, typer.Option(min=1, help="How many, newest first.")]
 
 
-def runs(*, as_json: JsonOption = False, workflow: WorkflowOption = None, limit: LimitOption = 20) -> None:
+def runs(
+    *,
+    as_json: JsonOption = False,
+    workflow: WorkflowOption = None,
+    status: StatusOption = None,
+    verdict: VerdictOption = None,
+    limit: LimitOption = 20,
+) -> None:
     """List the runs of this project, newest first."""
-    found = _listed(run_directories(Project.find()), workflow, limit)
+    wanted = {"workflow": workflow, "status": status, "verdict": verdict}
+    found = _listed(run_directories(Project.find()), {name: asked for name, asked in wanted.items() if asked}, limit)
     if as_json:
         print_envelope(data=[_brief(directory, state) for directory, state in found])
         return
@@ -35,7 +49,7 @@ def runs(*, as_json: JsonOption = False, workflow: WorkflowOption = None, limit:
 
 
 def show(
-    run: Annotated[str, typer.Argument(help="A run's id, the beginning of one, or latest.")],
+    run: RunArgument,
     step: Annotated[str | None, typer.Argument(help="One step of it.")] = None,
     *,
     as_json: JsonOption = False,
@@ -51,8 +65,20 @@ def show(
         print_envelope(data=state_as_json(state, directory))
 
 
+def why(
+    run: RunArgument, step: Annotated[str, typer.Argument(help="One step of it.")], *, as_json: JsonOption = False
+) -> None:
+    """Say in one sentence why a step ran, was reused or was skipped."""
+    state = find_run(Project.find(), run).state()
+    sentence = explanation(state.step(step))
+    if as_json:
+        print_envelope(data={"run": state.run, "step": step, "why": sentence})
+    else:
+        typer.echo(sentence)
+
+
 def _listed(
-    directories: list[RunDirectory], workflow: str | None, limit: int
+    directories: list[RunDirectory], wanted: Mapping[str, str], limit: int
 ) -> list[tuple[RunDirectory, RunState | str]]:
     """Return runs with their states; for a run that can't be read, why: it must not hide the others."""
     found: list[tuple[RunDirectory, RunState | str]] = []
@@ -63,7 +89,8 @@ def _listed(
             state: RunState | str = directory.state()
         except JournalError as error:
             state = error.message
-        if workflow is None or (isinstance(state, RunState) and state.workflow == workflow):
+        fits = isinstance(state, RunState) and all(getattr(state, name) == asked for name, asked in wanted.items())
+        if fits or not wanted:
             found.append((directory, state))
     return found
 

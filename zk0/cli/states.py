@@ -12,7 +12,7 @@ from zk0.reports.progress import duration
 from zk0.verdicts import Finding, Verdict
 from zk0.workflow.engine import Outcome
 from zk0.workflow.run import RunDirectory
-from zk0.workflow.state import RunState, StepState, StepStatus
+from zk0.workflow.state import RunState, RunStatus, StepState, StepStatus
 
 QUIET_VERDICTS = (Verdict.passed, Verdict.not_applicable)
 
@@ -61,6 +61,11 @@ def steps_table(state: RunState, *, every_finding: bool) -> Table:
 def _remarks(step: StepState, *, every_finding: bool) -> Iterator[Text]:
     if step.status is StepStatus.skipped:
         yield Text(f"  skipped: {step.reason}", "dim")
+    for finding in step.missing:
+        yield from _finding(finding)
+    if step.status is StepStatus.waiting:
+        tries = f", judged {step.attempt} times" if step.attempt else ""
+        yield Text(f"  waits for {step.ask}{tries}: {step.handover}")
     if step.receipt is None:
         return
     if failure := step.receipt.failure:
@@ -89,6 +94,8 @@ def _summary(state: RunState) -> Text:
     line = Text(f"{state.run}: {state.status}{took}, ").append(verdict_text(state.verdict))
     for workflow in state.proposals:
         line.append(f"\nnext: zk0 run {workflow}")
+    if state.status is RunStatus.waiting:
+        line.append(f"\nnext: zk0 resume {state.run}")
     return line
 
 

@@ -1,6 +1,7 @@
 """`zk0 workflows`: which there are, what one says, and whether they are valid."""
 
 import shlex
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,18 @@ from zk0.cli.output import JsonOption, columns, print_envelope
 from zk0.errors import ExitStatus
 from zk0.project import Project
 from zk0.workflow.expressions import as_text
-from zk0.workflow.loading import examine, lint, load, workflow_files
-from zk0.workflow.spec import InputSpec, UsesStep, WorkflowSpec
+from zk0.workflow.graph import dot, mermaid
+from zk0.workflow.loading import Library, examine, lint, load, workflow_files
+from zk0.workflow.schema import schema_text
+from zk0.workflow.spec import AnyStep, AskStep, InputSpec, RunStep, UsesStep, WorkflowSpec, WorkflowStep
+
+
+class Language(StrEnum):
+    """How a graph is written."""
+
+    mermaid = "mermaid"
+    dot = "dot"
+
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check the workflows.")
 
@@ -22,8 +33,9 @@ app = typer.Typer(no_args_is_help=True, help="List, show and check the workflows
 def list_workflows(*, as_json: JsonOption = False) -> None:
     """List the workflows of this project and those that come with zk0."""
     rows = []
-    for name, path in workflow_files(Project.find()).items():
-        loaded, problems = examine(path)
+    files = workflow_files(Project.find())
+    for name, path in files.items():
+        loaded, problems = examine(path, library=Library(files, (name,)))
         title = loaded.spec.title if loaded else f"not valid: {len(problems)} problems; zk0 workflows lint"
         rows.append({"name": name, "title": title, "path": str(path), "valid": loaded is not None})
     if as_json:
@@ -49,14 +61,29 @@ def show(name: str, *, as_json: JsonOption = False) -> None:
 def lint_workflows(
     paths: Annotated[list[Path] | None, typer.Argument()] = None, *, as_json: JsonOption = False
 ) -> None:
-    """Load workflow files and print every problem, with file, line and column."""
+    """Print every problem of workflow files with its place and rule: what is invalid, and what can't be meant."""
     problems = list(lint(Project.find(), paths or ()))
     if as_json:
         print_envelope(data={"problems": [problem.as_json() for problem in problems]})
     else:
         for problem in problems:
-            typer.echo(problem)
+            typer.echo(f"{problem} [{problem.rule}]")
     raise typer.Exit(ExitStatus.wrong_request if problems else ExitStatus.done)
+
+
+@app.command()
+def graph(
+    name: str, *, language: Annotated[Language, typer.Option("--as", help="What to print.")] = Language.mermaid
+) -> None:
+    """Print a workflow as a Mermaid flowchart or a Graphviz graph."""
+    spec = load(Project.find(), name).spec
+    typer.echo(mermaid(spec) if language is Language.mermaid else dot(spec), nl=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a workflow file, for editors."""
+    typer.echo(schema_text(), nl=False)
 
 
 def _print_spec(spec: WorkflowSpec) -> None:
@@ -66,7 +93,7 @@ def _print_spec(spec: WorkflowSpec) -> None:
         inputs.add_row(f"  -i {name}=", _bounds(declared), declared.help)
     steps = columns(0, 0, 0)
     for step in spec.steps:
-        what = step.uses if isinstance(step, UsesStep) else shlex.join(map(as_text, step.run))
+        what = _deed(step)
         steps.add_row(f"  {step.id}", step.title, what)
         for use in step.checks:
             steps.add_row("", "", f"  {use.id}")
@@ -77,6 +104,18 @@ def _print_spec(spec: WorkflowSpec) -> None:
         output.show("", f"note: {note}")
     for issue in spec.issues:
         output.show("", f"if {issue.sign}: {issue.remedy}")
+
+
+def _deed(step: AnyStep) -> str:
+    match step:
+        case UsesStep():
+            return step.uses
+        case RunStep():
+            return shlex.join(map(as_text, step.run))
+        case AskStep():
+            return f"ask {step.ask}"
+        case WorkflowStep():
+            return f"workflow {step.workflow}"
 
 
 def _bounds(declared: InputSpec) -> str:

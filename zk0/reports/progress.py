@@ -17,12 +17,14 @@ from zk0.receipts import Receipt
 from zk0.verdicts import Verdict
 from zk0.workflow.events import (
     Event,
+    RunResumed,
     RunStarted,
     StepFinished,
     StepProgressed,
     StepRetried,
     StepSkipped,
     StepStarted,
+    StepWaiting,
     Subscriber,
 )
 
@@ -58,11 +60,18 @@ def progress_report(stream: TextIO | None = None) -> Iterator[Subscriber]:
 def line_of(event: Event) -> Text | None:
     """Return the line that stays of an event: a verdict, the title and the time; None where nothing stays."""
     match event:
+        case StepFinished(receipt=receipt, reason=reason) if reason.startswith("reused"):
+            return _line(receipt.verdict, receipt.title).append(f"  {reason}", "dim")
         case StepFinished(receipt=receipt):
             line = _line(receipt.verdict, receipt.title).append(f"  {duration(receipt.seconds)}", "dim")
             return line.append(f"  {reason}") if (reason := trouble(receipt)) else line
         case StepSkipped():
             return _line(event.verdict, event.title, "skipped").append(f"  {event.reason}", "dim")
+        case StepWaiting():
+            line = _line(Verdict.not_available, event.title, "waiting").append(
+                f"  for a{'n' * (event.ask == 'agent')} {event.ask}"
+            )
+            return line.append(f": {event.missing[0].message}") if event.missing else line
         case StepRetried():
             return _line(event.verdict, event.step, "again").append(f"  attempt {event.attempt}: {event.reason}")
     return None
@@ -97,7 +106,7 @@ class PlainProgress:
 
     def __call__(self, event: Event) -> None:
         """Print the line that stays of an event."""
-        line = Text(f"run {event.run}") if isinstance(event, RunStarted) else line_of(event)
+        line = Text(f"run {event.run}") if isinstance(event, RunStarted | RunResumed) else line_of(event)
         if line is not None:
             self.console.print(line)
 
@@ -128,7 +137,7 @@ class LiveProgress(PlainProgress):
                 self.task = self.progress.add_task(event.title + again, total=None, note="")
             case StepProgressed() if self.task is not None:
                 self.progress.update(self.task, completed=event.done, total=event.total, note=event.note)
-            case StepFinished() | StepRetried():
+            case StepFinished() | StepRetried() | StepWaiting():
                 self._remove()
         super().__call__(event)
 

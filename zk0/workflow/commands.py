@@ -10,10 +10,39 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from pydantic import BaseModel, ConfigDict, Field
+
+from zk0.checks import CHECKS, Check
 from zk0.errors import CommandError, DependencyMissingError, SpecError
+from zk0.verdicts import Finding
 from zk0.workflow.actions import Outputs
+from zk0.workflow.spec import PROGRAM
 
 GRACE = 5.0  # seconds between asking a program to end and ending it
+
+
+def _never(_outputs: object, **_options: object) -> list[Finding]:
+    raise AssertionError("a program is started by the engine's effects, not by a check")
+
+
+class ProgramOptions(BaseModel):
+    """What a program that judges is called with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    argv: list[str | int | float | bool] = Field(min_length=1)
+
+
+PROGRAM_CHECK = Check(PROGRAM, "The program ends with exit status 0.", _never, ProgramOptions)
+
+
+def check_named(name: str) -> Check:
+    """Return a check, or the one that runs a program.
+
+    Raises:
+        UnknownNameError: there is no such check.
+    """
+    return PROGRAM_CHECK if name == PROGRAM else CHECKS.get(name)
 
 
 class CommandOutputs(Outputs):

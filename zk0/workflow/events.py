@@ -16,7 +16,7 @@ from pydantic import Field
 from zk0.errors import ExitStatus
 from zk0.project import GitState
 from zk0.receipts import Receipt
-from zk0.verdicts import Verdict
+from zk0.verdicts import Finding, Verdict
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,24 @@ class StepRetried:
 
 
 @dataclass(frozen=True)
+class StepWaiting:
+    """A step waits for an agent or a person; `handover` says for what.
+
+    `attempt` counts how often what they did was judged, `missing` is what was not good enough the last time.
+    """
+
+    run: str
+    step: str
+    title: str
+    ask: str
+    attempt: int
+    at: datetime
+    handover: Path
+    missing: tuple[Finding, ...] = ()
+    kind: Literal["step-waiting"] = "step-waiting"
+
+
+@dataclass(frozen=True)
 class StepSkipped:
     """A step's `when` is false (`not-applicable`), or an earlier step stopped the run (`not-available`)."""
 
@@ -100,12 +118,14 @@ class StepFinished:
     """A step ended, well or not; the receipt tells all about it.
 
     `exit_status` is what the process would end with if this step were all, `proposals` name the workflows that repair
-    what was found.
+    what was found, `basis` is what the outcome rests on where it may be reused, and `reason` why it ran or did not.
     """
 
     receipt: Receipt
     exit_status: ExitStatus = ExitStatus.done
     proposals: tuple[str, ...] = ()
+    basis: dict[str, str] = field(default_factory=dict)
+    reason: str = ""
     kind: Literal["step-finished"] = "step-finished"
 
 
@@ -123,10 +143,42 @@ class RunFinished:
     kind: Literal["run-finished"] = "run-finished"
 
 
+@dataclass(frozen=True)
+class RunResumed:
+    """The run goes on after it waited, was killed, interrupted or had failed; the steps from `since` on are done anew.
+
+    As a `whole`: also those steps within `since` that did their work.
+    """
+
+    run: str
+    at: datetime
+    since: str | None = None
+    whole: bool = True
+    code: GitState = field(default_factory=GitState)
+    environment: dict[str, str] = field(default_factory=dict)
+    kind: Literal["run-resumed"] = "run-resumed"
+
+
+@dataclass(frozen=True)
+class RunCancelled:
+    """Somebody gave the run up."""
+
+    run: str
+    at: datetime
+    kind: Literal["run-cancelled"] = "run-cancelled"
+
+
 type JournalEvent = Annotated[
-    RunStarted | StepStarted | StepRetried | StepSkipped | StepFinished | RunFinished, Field(discriminator="kind")
+    RunStarted
+    | StepStarted
+    | StepRetried
+    | StepWaiting
+    | StepSkipped
+    | StepFinished
+    | RunFinished
+    | RunResumed
+    | RunCancelled,
+    Field(discriminator="kind"),
 ]
-type Event = (
-    RunStarted | StepPlanned | StepStarted | StepProgressed | StepRetried | StepSkipped | StepFinished | RunFinished
-)
+type Event = JournalEvent | StepPlanned | StepProgressed
 type Subscriber = Callable[[Event], None]

@@ -1,8 +1,8 @@
 """Expressions: what may stand between `{{ }}` in a workflow file, and what it becomes.
 
 Sandboxed Jinja2, kept small so that it is total: no calls, no statements, a short list of filters, `*` on numbers
-only. Names are `inputs.<name>`, `steps.<id>.outputs.<field>`, `steps.<id>.verdict`, `run.id` and `run.directory`, and
-which of them an expression reads is known without evaluating it. A value that is one whole `{{ }}` keeps its type;
+only. Names are `inputs.<name>`, `steps.<id>.outputs.<field>`, `steps.<id>.verdict`, `run.id`, `run.directory`, `item`,
+and which of them an expression reads is known without evaluating it. A value that is one whole `{{ }}` keeps its type;
 anything else becomes text.
 """
 
@@ -46,7 +46,7 @@ FILTERS = frozenset(
         "upper",
     }
 )
-ROOTS = ("inputs", "steps", "run")
+ROOTS = ("inputs", "steps", "run", "item")
 MAX_LENGTH = 4000  # characters; an expression is one decision, and Jinja's parser is recursive
 # What Jinja and the interpreter raise for an expression that can't be compiled or evaluated.
 UNCOMPILABLE = (
@@ -66,6 +66,13 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, in which no expression can ask for unbounded time or memory."""
 
     intercepted_binops = frozenset({"*", "**", "%"})
+
+    @override
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        # Nothing is called here, so a mapping has keys and no methods: `item.copy` is an axis of that name.
+        if not isinstance(obj, Mapping):
+            return super().getattr(obj, attribute)
+        return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
 
     @override
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -112,6 +119,18 @@ class Template:
         except UNEVALUABLE as error:
             raise SpecError(f"{self.source}: {error}") from error
         return value
+
+
+def compared_verdicts(source: str) -> list[str]:
+    """Return the texts that an expression compares a step's verdict with."""
+    found = []
+    for comparison in _ENVIRONMENT.parse(source).find_all(nodes.Compare):
+        parts = [comparison.expr, *(operand.expr for operand in comparison.ops)]
+        if any(isinstance(part, nodes.Getattr) and part.attr == "verdict" for part in parts):
+            found += [part.value for part in parts if isinstance(part, nodes.Const)]
+            lists = [part for part in parts if isinstance(part, nodes.List | nodes.Tuple)]
+            found += [item.value for part in lists for item in part.items if isinstance(item, nodes.Const)]
+    return [word for word in found if isinstance(word, str)]
 
 
 def is_template(text: str) -> bool:
@@ -172,6 +191,18 @@ def is_known(value: object) -> bool:
         case list() | tuple():
             return all(map(is_known, value))
     return True
+
+
+def steps_in(value: object) -> frozenset[str]:
+    """Return the steps that what is left of expressions in a filled value reads."""
+    match value:
+        case Template():
+            return value.steps
+        case Mapping():
+            return frozenset().union(*map(steps_in, value.values()))
+        case list() | tuple():
+            return frozenset().union(*map(steps_in, value))
+    return frozenset()
 
 
 def as_json(value: object) -> object:

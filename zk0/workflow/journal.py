@@ -26,6 +26,24 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def mend(self) -> None:
+        """Cut a torn last line off, so that the next event begins a line of its own.
+
+        Raises:
+            StorageError: the file can't be written.
+        """
+        try:
+            with self.path.open("r+b") as stream:
+                content = stream.read()
+                whole = content.rfind(b"\n") + 1
+                if whole < len(content):
+                    stream.truncate(whole)
+                    os.fsync(stream.fileno())
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
     def append(self, event: JournalEvent) -> None:
         """Write one event; when this returns, it is on the disk.
 
@@ -36,7 +54,7 @@ class Journal:
         try:
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             try:
-                _write_all(descriptor, line)
+                _write_whole(descriptor, line)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -76,6 +94,12 @@ def _parsed(lines: Iterable[bytes], path: Path) -> Iterator[JournalEvent]:
             raise JournalError(f"{path}:{number}: not an event of a run: {reason}") from error
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
+def _write_whole(descriptor: int, line: bytes) -> None:
+    """Write a line, or, where the disk has no room for all of it, nothing."""
+    before = os.fstat(descriptor).st_size
+    try:
+        while line:
+            line = line[os.write(descriptor, line) :]
+    except OSError:
+        os.ftruncate(descriptor, before)
+        raise

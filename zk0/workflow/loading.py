@@ -3,8 +3,8 @@
 workflows/train.yaml:12:5: federate: unknown key "whith"; did you mean "with"?
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from zk0.errors import SpecError, UnknownNameError
 from zk0.project import Project
 from zk0.workflow.document import Document, read_document
 from zk0.workflow.fitting import Flaw, field_names, flaw_of, nearest
+from zk0.workflow.lint import opinions
+from zk0.workflow.nesting import Finder
+from zk0.workflow.run import RunDirectory
 from zk0.workflow.spec import KINDS, InputSpec, Issue, OnFail, Part, Retry, Step, WorkflowSpec, step_kind
 from zk0.workflow.validation import Draft, DraftStep, flaws
 
@@ -49,6 +52,45 @@ class Loaded:
     spec: WorkflowSpec
     path: Path
     text: str
+    nested: Mapping[str, "Loaded"] = field(default_factory=dict)
+
+    @property
+    def library(self) -> dict[str, WorkflowSpec]:
+        """The workflows that it performs, and that those perform."""
+        return {name: loaded.spec for name, loaded in self.nested.items()}
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The texts of their files."""
+        return {name: loaded.text for name, loaded in self.nested.items()}
+
+
+class Library:
+    """Finds the workflows that others perform, each read once.
+
+    Args:
+        files: the workflows by name.
+        outer: the names of those being read, from the outermost on, to see a circle.
+    """
+
+    def __init__(self, files: Mapping[str, Path], outer: tuple[str, ...] = ()) -> None:
+        self.files = files
+        self.outer = outer
+        self.found: dict[str, Loaded] = {}
+
+    def __call__(self, name: str) -> WorkflowSpec | str:
+        """Return a workflow, or why there is none to be had."""
+        if name in self.outer:
+            return f"a circle: {' → '.join((*self.outer, name))}"
+        if name not in self.files:
+            return f'there is no workflow "{name}"{nearest(name, self.files)}'
+        if name not in self.found:
+            loaded, problems = examine(self.files[name], library=Library(self.files, (*self.outer, name)))
+            if loaded is None:
+                return f"{name} is not valid ({problems[0]})"
+            self.found[name] = loaded
+            self.found.update(loaded.nested)
+        return self.found[name].spec
 
 
 def workflow_files(project: Project) -> dict[str, Path]:
@@ -74,13 +116,31 @@ def load(project: Project, name: str) -> Loaded:
         if name not in files:
             raise UnknownNameError(f'there is no workflow "{name}"{nearest(name, files)}', remedy="zk0 workflows list")
         path = files[name]
-    loaded, problems = examine(path, shown=_shown(path, project.root))
+    library = Library(workflow_files(project), (path.stem,))
+    loaded, problems = examine(path, shown=_shown(path, project.root), library=library)
     if loaded is None:
         raise SpecError("\n".join(map(str, problems)), remedy=f"correct {_shown(path, project.root)}")
     return loaded
 
 
-def examine(path: Path, *, shown: str = "") -> tuple[Loaded | None, list[Problem]]:
+def load_performed(run: RunDirectory) -> Loaded:
+    """Load the workflow that a run performs, as it was when the run began.
+
+    Raises:
+        SpecError: this zk0 no longer takes it.
+    """
+    try:
+        text = run.spec.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SpecError(f"{run.spec} can't be read: {error.strerror}", remedy="zk0 run WORKFLOW") from error
+    library = Library({path.stem: path for path in run.nested.glob(f"*{SUFFIX}")})
+    spec, problems = parse_workflow(text, file=str(run.spec), find=library)
+    if spec is None:
+        raise SpecError("\n".join(map(str, problems)), remedy="start a new run: zk0 run WORKFLOW")
+    return Loaded(spec, run.spec, text, library.found)
+
+
+def examine(path: Path, *, shown: str = "", library: Library | None = None) -> tuple[Loaded | None, list[Problem]]:
     """Return the workflow of a file, or None with all that is wrong with it.
 
     Raises:
@@ -93,22 +153,29 @@ def examine(path: Path, *, shown: str = "") -> tuple[Loaded | None, list[Problem
         return None, [Problem(shown, 1, 1, "yaml-syntax", f"not UTF-8 text: {error.reason} at byte {error.start}")]
     except OSError as error:
         raise UnknownNameError(f"{shown} can't be read: {error.strerror}", remedy="zk0 workflows list") from error
-    spec, problems = parse_workflow(text, file=shown)
+    library = library or Library({}, (path.stem,))
+    spec, problems = parse_workflow(text, file=shown, find=library)
     if spec and spec.name != path.stem:
         problems = [
             Problem(shown, 1, 1, "wrong-name", f'the name "{spec.name}" is not the one of its file, "{path.stem}"')
         ]
-    return (Loaded(spec, path, text) if spec and not problems else None), problems
+    return (Loaded(spec, path, text, library.found) if spec and not problems else None), problems
 
 
-def parse_workflow(text: str, *, file: str = "workflow") -> tuple[WorkflowSpec | None, list[Problem]]:
+def _nowhere(name: str) -> str:
+    return f'there is no workflow "{name}"'
+
+
+def parse_workflow(
+    text: str, *, file: str = "workflow", find: Finder = _nowhere
+) -> tuple[WorkflowSpec | None, list[Problem]]:
     """Return the workflow of a text, or None with all that is wrong with it, in the order of the lines."""
     document = read_document(text)
     problems = {Problem(file, at.line, at.column, rule, message) for at, rule, message in document.problems}
     if document.data is None and problems:
         return None, sorted(problems)
     spec, found = _shaped(document.data)
-    found += flaws(_draft(document.data))
+    found += flaws(_draft(document.data), find)
     problems |= {_located(flaw, document, file) for flaw in found}
     return (None if problems else spec), sorted(problems)
 
@@ -163,6 +230,7 @@ def _draft(data: object) -> Draft:
     return Draft(
         {name: _valid(INPUT, raw) for name, raw in inputs.items()},
         tuple(DraftStep(_id(raw), _valid(STEP, _trimmed(raw))) for raw in steps),
+        top["outputs"] if isinstance(top.get("outputs"), dict) else {},
     )
 
 
@@ -192,6 +260,12 @@ def _shown(path: Path, root: Path) -> str:
 
 
 def lint(project: Project, paths: Iterable[Path] = ()) -> Iterator[Problem]:
-    """Yield the problems of these files, or of all workflows of the project."""
-    for path in list(paths) or workflow_files(project).values():
-        yield from examine(path, shown=_shown(path, project.root))[1]
+    """Yield the problems of these files, or of all workflows; of a valid one, what its author can't have meant."""
+    files = workflow_files(project)
+    for path in list(paths) or files.values():
+        shown = _shown(path, project.root)
+        loaded, problems = examine(path, shown=shown, library=Library(files, (path.stem,)))
+        yield from problems
+        if loaded:
+            document = read_document(loaded.text)
+            yield from sorted(_located(flaw, document, shown) for flaw in opinions(loaded.spec))

@@ -1,7 +1,7 @@
 """One attempt of a step: fill in its arguments, act, take its outputs, let the checks judge, write the receipt."""
 
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,21 +11,31 @@ from typing import Any
 from zk0.errors import CommandError, ExitStatus, SpecError, Zk0Error
 from zk0.project import GitState, Project
 from zk0.receipts import Artifact, Failure, Receipt, artifact
-from zk0.verdicts import Finding, Verdict, worst
+from zk0.verdicts import Finding, Verdict, failed, passed, worst
 from zk0.workflow.actions import Context, Outputs, Progress
-from zk0.workflow.commands import Command, CommandOutputs
+from zk0.workflow.commands import PROGRAM_CHECK, Command, CommandOutputs
 from zk0.workflow.effects import Effects
 from zk0.workflow.expressions import as_json, as_text, fill
-from zk0.workflow.plan import PlannedStep, validated
+from zk0.workflow.plan import PlannedCheck, PlannedStep, validated
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.scope import Scope
+from zk0.workflow.spec import PROGRAM
 
 BUG = "ZK500"  # the code of a failure that is no Zk0Error
 
 
+class AskOutputs(Outputs):
+    """What a step gives that an agent or a person did; `by` and `how` are a person's."""
+
+    by: str = ""
+    how: str = ""
+    reason: str = ""
+    handover: Path
+
+
 @dataclass(frozen=True)
 class Surroundings:
-    """What is the same for every step of a run."""
+    """What is the same for every step of a run; without `reuse`, each step that is performed is performed anew."""
 
     project: Project
     workflow: str
@@ -33,6 +43,7 @@ class Surroundings:
     seed: int
     code: GitState
     environment: Mapping[str, str]
+    reuse: bool = True
 
 
 @dataclass
@@ -49,25 +60,47 @@ class Attempt:
     failure: Failure | None = None
     verdict: Verdict = Verdict.passed
     exit_status: ExitStatus = ExitStatus.done
+    started: datetime | None = None
 
     @property
     def log(self) -> Path:
         """What it prints."""
-        return self.around.run.log(self.step.id, self.number)
+        return self.around.run.log(self.step.path, self.number)
 
     def perform(self, scope: Scope, progress: Progress) -> Receipt:
         """Do the step's work and have it judged; only an interruption leaves this without a receipt."""
-        started = self.effects.now()
+        self.started = self.effects.now()
         with _guarded(self):
             self._act(fill(self.step.arguments, scope), progress)
+        return self._after_acting(scope)
+
+    def sum_up(
+        self, outputs: Callable[[], Outputs], verdict: Verdict, exit_status: ExitStatus, scope: Scope
+    ) -> Receipt:
+        """Return the receipt of a step that consists of others, of which the worst has this verdict."""
+        self.verdict, self.exit_status = worst([self.verdict, verdict]), exit_status
+        if self.step.each is not None or not verdict.stops:  # of a workflow that failed, outputs may have no value
+            with _guarded(self):
+                self.outputs = outputs()
+        return self._after_acting(scope) if self.step.each is None else self._concluded()
+
+    def _after_acting(self, scope: Scope) -> Receipt:
         if self.outputs is not None and self.failure is None:
-            for planned in self.step.checks:
+            for number, planned in enumerate(self.step.checks, 1):
                 with _guarded(self, check=planned.check.id):
-                    self.findings += self.effects.judge(planned.check, self.outputs, fill(planned.options, scope))
+                    self.findings += self._judged(number, planned, fill(planned.options, scope))
+        return self._concluded()
+
+    def conclude(self, finding: Finding) -> Receipt:
+        """Add what others than the checks say, and return the receipt."""
+        self.findings.append(finding)
+        return self._concluded()
+
+    def _concluded(self) -> Receipt:
         if self.exit_status is ExitStatus.done and any(finding.verdict.stops for finding in self.findings):
             self.exit_status = ExitStatus.failed
         self.verdict = worst([self.verdict, *(finding.verdict for finding in self.findings)])
-        return self._receipt(started)
+        return self._receipt(self.started or self.effects.now())
 
     def refuse(self, error: Zk0Error) -> Receipt:
         """Fail without having tried."""
@@ -98,6 +131,9 @@ class Attempt:
 
     def _act(self, arguments: Mapping[str, Any], progress: Progress) -> None:
         self.inputs = as_json(arguments)
+        if self.step.kind == "ask":
+            self.outputs = AskOutputs(handover=self.around.run.step(self.step.path) / "handover.md")
+            return
         if self.step.action is None:
             self._run(arguments)
             return
@@ -106,8 +142,8 @@ class Attempt:
         context = Context(
             project=self.around.project,
             run=self.around.run.id,
-            step=self.step.id,
-            directory=self.around.run.step(self.step.id),
+            step=self.step.path,
+            directory=self.around.run.step(self.step.path),
             seed=self.around.seed,
             progress=progress,
         )
@@ -121,6 +157,19 @@ class Attempt:
             name = Path(command.argv[0]).name
             raise CommandError(f"{name} ended with exit status {status}", remedy=f"see {self._shown(self.log)}")
 
+    def _judged(self, number: int, planned: PlannedCheck, options: Mapping[str, Any]) -> list[Finding]:
+        """Let a check judge, or the program that stands in its place."""
+        if planned.check is not PROGRAM_CHECK:
+            return self.effects.judge(planned.check, self.outputs or Outputs(), options)
+        argv = tuple(_arguments(options["argv"]))
+        log = self.around.run.log(f"{self.step.path}.check-{number}", self.number)
+        status = self.effects.start(Command(argv, self.around.project.root), log)
+        name = " ".join(argv)
+        if status:
+            why = failed(f"{name} ended with exit status {status}", remedy=f"see {self._shown(log)}")
+            return [why.model_copy(update={"check": PROGRAM})]
+        return [passed(f"{name} ended with exit status 0").model_copy(update={"check": PROGRAM})]
+
     def _receipt(self, started: datetime) -> Receipt:
         outputs: dict[str, Any] = {}
         artifacts: tuple[Artifact, ...] = ()
@@ -130,7 +179,7 @@ class Attempt:
         return Receipt(
             run=self.around.run.id,
             workflow=self.around.workflow,
-            step=self.step.id,
+            step=self.step.path,
             title=self.step.title,
             uses=self.step.uses,
             inputs=self.inputs,

@@ -4,19 +4,34 @@ Pure: a workflow and its inputs in, a plan out. Expressions that read only input
 that a value no action takes is refused before the first step; those that read steps or the run stay as templates.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from zk0.checks import CHECKS, Check
+from zk0.checks import Check
 from zk0.errors import InputError, SpecError
 from zk0.workflow.actions import ACTIONS, Action, Inputs
-from zk0.workflow.expressions import Template, as_json, fill, is_known
+from zk0.workflow.commands import check_named
+from zk0.workflow.expressions import Template, as_json, fill, is_known, steps_in
 from zk0.workflow.fitting import Flaw, flaw_of, misfits
+from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.scope import Scope
-from zk0.workflow.spec import Retry, RunStep, UsesStep, WorkflowSpec
+from zk0.workflow.spec import (
+    AnyStep,
+    AskStep,
+    RepeatedStep,
+    Retry,
+    RunStep,
+    TriedStep,
+    UsesStep,
+    WorkflowSpec,
+    WorkflowStep,
+)
+
+type Kind = Literal["uses", "run", "ask", "workflow"]
 
 
 @dataclass(frozen=True)
@@ -31,11 +46,16 @@ class PlannedCheck:
 class PlannedStep:
     """A step with what is known of it before the run.
 
-    `action` is None for a step that runs a program; then `arguments` are its argv, cwd, env and timeout. `inputs` is
-    the action's validated input where all its arguments are known. `when` is False or True where it is known.
+    `id` is its name among its siblings, `path` its name in the run. `action` is None for a step that runs a program
+    or asks somebody; then `arguments` are the argv, cwd, env and timeout, or what is asked. `inputs` is the action's
+    validated input where all its arguments are known. `when` is False or True where it is known. A `patient` step
+    waits as long as it takes. `each` are the items it is done for, None where it is done once. `nested` is the plan of
+    the workflow it performs, where that one's inputs are known.
     """
 
     id: str
+    path: str
+    kind: Kind
     title: str
     action: Action | None
     arguments: Mapping[str, Any]
@@ -44,16 +64,38 @@ class PlannedStep:
     when: bool | Template
     retry: Retry
     proposes: str | None
+    spec: AnyStep
+    patient: bool = False
+    each: Sequence[Any] | Template | None = None
+    nested: "Plan | None" = None
 
     @property
     def uses(self) -> str:
-        """The action's name, or `run`."""
-        return self.action.name if self.action else "run"
+        """The action's name, `run`, or `ask.` and whom."""
+        if self.kind == "ask":
+            return f"ask.{self.arguments['ask']}"
+        if isinstance(self.spec, WorkflowStep):
+            return f"workflow.{self.spec.workflow}"
+        return self.action.name if self.action else self.kind
 
     @property
     def changes(self) -> tuple[str, ...]:
         """What it alters outside of its run's directory; a program may alter anything."""
-        return self.action.changes if self.action else ("anything",)
+        if self.action:
+            return self.action.changes
+        if self.nested:
+            return tuple(dict.fromkeys(name for step in self.nested.steps for name in step.changes))
+        return () if self.uses == "ask.person" else ("anything",)
+
+    @property
+    def always(self) -> bool:
+        """Whether it runs whatever happened before it."""
+        return self.spec.always
+
+    def waits_for(self, step: str) -> bool:
+        """Whether it can't do its work where an earlier step did not: all earlier ones, or those it needs or reads."""
+        needs = self.spec.needs
+        return needs is None or step in needs or step in steps_in((self.arguments, self.each))
 
     def asks_for(self, step: str) -> bool:
         """Whether its `when` mentions a step, so that it may run after that one failed."""
@@ -62,7 +104,7 @@ class PlannedStep:
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data, for a dry run to print."""
         return {
-            "id": self.id,
+            "id": self.path,
             "title": self.title,
             "uses": self.uses,
             "with": as_json(self.arguments),
@@ -70,6 +112,9 @@ class PlannedStep:
             "checks": [{"id": planned.check.id, "options": as_json(planned.options)} for planned in self.checks],
             "when": as_json(self.when),
             "attempts": self.retry.attempts,
+            **({} if self.each is None else {"foreach": as_json(self.each)}),
+            **({} if self.spec.needs is None else {"needs": list(self.spec.needs)}),
+            **({"finally": True} if self.always else {}),
         }
 
 
@@ -80,26 +125,57 @@ class Plan:
     spec: WorkflowSpec
     inputs: Mapping[str, object]
     steps: tuple[PlannedStep, ...]
+    library: Mapping[str, WorkflowSpec] = field(default_factory=dict)
+
+    def known_inputs(self) -> Iterator[Inputs]:
+        """Yield the inputs of the actions that will be performed for certain, those of nested workflows too."""
+        for step in self.steps:
+            if step.when is not True or step.each is not None:
+                continue
+            if step.inputs is not None:
+                yield step.inputs
+            if step.nested:
+                yield from step.nested.known_inputs()
 
     def inputs_as_json(self) -> dict[str, Any]:
         """Return the inputs as plain data."""
         return {name: as_json(value) for name, value in self.inputs.items()}
 
 
-def plan(spec: WorkflowSpec, inputs: Mapping[str, object]) -> Plan:
+def plan(
+    spec: WorkflowSpec, inputs: Mapping[str, object], library: Mapping[str, WorkflowSpec] | None = None, under: str = ""
+) -> Plan:
     """Return what a run of a workflow with these resolved inputs will do.
+
+    Args:
+        spec: the workflow.
+        inputs: a value for each of its inputs.
+        library: the workflows it performs, by name.
+        under: the path of the step that performs it, with a slash; empty for the run's own workflow.
 
     Raises:
         InputError: an input leads to a value that an action or a check does not take; all such problems at once.
         SpecError: an expression has no value, or `when` gives no boolean.
         UnknownNameError: an action or a check does not exist.
     """
-    scope = Scope(inputs)
-    steps = tuple(_planned(step, scope) for step in spec.steps)
+    library, scope = library or {}, Scope(inputs)
+    steps = tuple(planned_step(step, scope, library, f"{under}{step.id}") for step in spec.steps)
     problems = [f"{step.id}: {flaw.message}" for step in steps for flaw in _misfits(step)]
     if problems:
         raise InputError("\n".join(problems), remedy=f"zk0 workflows show {spec.name}")
-    return Plan(spec, inputs, steps)
+    return Plan(spec, inputs, steps, library)
+
+
+def plan_nested(
+    step: WorkflowStep, arguments: Mapping[str, Any], library: Mapping[str, WorkflowSpec], path: str
+) -> Plan:
+    """Return the plan of the workflow that a step performs.
+
+    Raises:
+        InputError: the workflow does not take these inputs.
+    """
+    spec = library[step.workflow]
+    return plan(spec, resolve_inputs(spec, arguments), library, f"{path}/")
 
 
 def validated(action: Action, arguments: Mapping[str, Any]) -> Inputs:
@@ -126,25 +202,85 @@ def decided(when: object, step: str) -> bool | Template:
     raise SpecError(f"{step}: its when gives {when!r}, which is neither true nor false")
 
 
-def _planned(step: UsesStep | RunStep, scope: Scope) -> PlannedStep:
+def planned_step(step: AnyStep, scope: Scope, library: Mapping[str, WorkflowSpec], path: str) -> PlannedStep:
+    """Return a step with all that a scope knows filled in.
+
+    Raises:
+        InputError: the workflow that it performs does not take its inputs.
+        SpecError: an expression has no value.
+        UnknownNameError: an action or a check does not exist.
+    """
     action = ACTIONS.get(step.uses) if isinstance(step, UsesStep) else None
-    match step:
-        case UsesStep():
-            arguments = fill(step.arguments, scope)
-        case RunStep():
-            arguments = fill({"argv": step.run, "cwd": step.cwd, "env": step.env, "timeout": step.timeout}, scope)
+    arguments = _arguments(step, scope)
+    when = True if step.when is None else decided(fill(step.when, scope), step.id)
+    each = items_of(fill(step.foreach, scope)) if isinstance(step, RepeatedStep) else None
     fits = action and is_known(arguments) and not any(misfits(action.inputs, arguments))
+    nested = None
+    if isinstance(step, WorkflowStep) and each is None and when is not False and is_known(arguments):
+        nested = plan_nested(step, arguments, library, path)
     return PlannedStep(
         id=step.id,
+        path=path,
+        kind=kind_of(step),
         title=step.title,
         action=action,
         arguments=arguments,
         inputs=validated(action, arguments) if action and fits else None,
-        checks=tuple(PlannedCheck(CHECKS.get(use.id), fill(use.options, scope)) for use in step.checks),
-        when=True if step.when is None else decided(fill(step.when, scope), step.id),
-        retry=step.retry,
+        checks=tuple(PlannedCheck(check_named(use.id), fill(use.options, scope)) for use in step.checks),
+        when=when,
+        retry=step.retry if isinstance(step, TriedStep) else Retry(attempts=1),
         proposes=step.on_fail.propose if step.on_fail else None,
+        spec=step,
+        patient=isinstance(step, AskStep) and "retry" not in step.model_fields_set,
+        each=each,
+        nested=nested,
     )
+
+
+def items_of(value: object) -> Sequence[Any] | Template | None:
+    """Return the items of a filled `foreach`: of a list, or all combinations of a matrix, its last axis fastest.
+
+    Raises:
+        SpecError: it is neither.
+    """
+    match value:
+        case None | Template():
+            return value
+        case Mapping() if not is_known(value):
+            return next(axis for axis in value.values() if isinstance(axis, Template))
+        case Mapping():
+            return [dict(zip(value, chosen, strict=True)) for chosen in product(*map(_listed, value.values()))]
+    return _listed(value)
+
+
+def _listed(value: object) -> Sequence[Any]:
+    if isinstance(value, list | tuple):
+        return value
+    raise SpecError(f"foreach gives {value!r}, which is no list")
+
+
+def _arguments(step: AnyStep, scope: Scope) -> Any:
+    match step:
+        case UsesStep() | WorkflowStep():
+            return fill(step.arguments, scope)
+        case RunStep():
+            return fill({"argv": step.run, "cwd": step.cwd, "env": step.env, "timeout": step.timeout}, scope)
+        case AskStep():
+            texts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
+            return {"ask": step.ask} | fill(texts, scope)
+
+
+def kind_of(step: AnyStep) -> Kind:
+    """Return the key by which a step says what it does."""
+    match step:
+        case UsesStep():
+            return "uses"
+        case RunStep():
+            return "run"
+        case AskStep():
+            return "ask"
+        case WorkflowStep():
+            return "workflow"
 
 
 def _misfits(step: PlannedStep) -> list[Flaw]:

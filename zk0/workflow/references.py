@@ -1,7 +1,7 @@
 """The expressions of a step: are they well formed, and does what they read exist before the step runs?"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel
 
@@ -9,7 +9,7 @@ from zk0.errors import SpecError
 from zk0.workflow.expressions import ROOTS, is_template, parse
 from zk0.workflow.fitting import Flaw, Path, nearest
 from zk0.workflow.scope import Reference
-from zk0.workflow.spec import RunStep, UsesStep
+from zk0.workflow.spec import AnyStep, AskStep, CheckUse, RepeatedStep, RunStep, UsesStep, WorkflowStep
 
 STEP_FIELDS = ("outputs", "verdict")
 RUN_FIELDS = ("id", "directory")
@@ -19,19 +19,21 @@ RUN_FIELDS = ("id", "directory")
 class Surroundings:
     """What an expression may name: inputs, and earlier steps with their output models (None: not known).
 
-    `ids` are all steps of the file, to tell a later step from one that does not exist.
+    `ids` are all steps of the file, to tell a later step from one that does not exist; `item` may be read in a step
+    that is done for each of several.
     """
 
     inputs: Sequence[str]
     earlier: Mapping[str, type[BaseModel] | None]
     ids: Sequence[str]
+    item: bool = False
 
 
-def expression_flaws(step: UsesStep | RunStep, around: Surroundings) -> Iterator[Flaw]:
+def expression_flaws(step: AnyStep, around: Surroundings) -> Iterator[Flaw]:
     """Yield what is wrong with a step's expressions, at paths within the step."""
     if step.when is not None and not is_template(step.when):
         yield Flaw(("when",), "bad-when", '"when" is one whole expression: "{{ … }}"')
-    for path, text in _texts(step):
+    for path, text in texts_of(step):
         try:
             template = parse(text)
         except SpecError as error:
@@ -39,10 +41,24 @@ def expression_flaws(step: UsesStep | RunStep, around: Surroundings) -> Iterator
             continue
         if path[0] == "when" and not template.whole:
             yield Flaw(path, "bad-when", '"when" is one whole expression: "{{ … }}"')
-        if path[0] == "run" and not template.whole:
+        if (path[0] == "run" or path[2:4] == ("run", "argv")) and not template.whole:
             problem = "an expression fills a whole argument; split it, or write {{ '--name=' ~ inputs.name }}"
             yield Flaw(path, "spliced-argument", problem)
         for reference in dict.fromkeys(template.references):
+            single = path[0] in ("when", "foreach")
+            if problem := _problem(reference, replace(around, item=False) if single else around):
+                yield Flaw(path, "unknown-reference", problem)
+
+
+def output_flaws(outputs: Mapping[str, object], around: Surroundings) -> Iterator[Flaw]:
+    """Yield what is wrong with the expressions of a workflow's outputs."""
+    for path, text in templates_in(outputs):
+        try:
+            references = parse(text).references
+        except SpecError as error:
+            yield Flaw(path, "bad-expression", error.message)
+            continue
+        for reference in dict.fromkeys(references):
             if problem := _problem(reference, around):
                 yield Flaw(path, "unknown-reference", problem)
 
@@ -60,21 +76,34 @@ def templates_in(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
                 yield from templates_in(inner, (*path, index))
 
 
-def _texts(step: UsesStep | RunStep) -> Iterator[tuple[Path, str]]:
+def check_uses(step: AnyStep) -> Iterator[tuple[Path, CheckUse]]:
+    """Yield the checks of a step with where they stand in it."""
+    key = "accept" if isinstance(step, AskStep) else "checks"
+    return (((key, index), use) for index, use in enumerate(step.checks))
+
+
+def texts_of(step: AnyStep) -> Iterator[tuple[Path, str]]:
+    """Yield every text of a step with an expression in it, with where it stands in the step."""
     match step:
-        case UsesStep():
+        case UsesStep() | WorkflowStep():
             parts: dict[str, object] = {"with": step.arguments}
         case RunStep():
             parts = {"run": step.run, "cwd": step.cwd, "env": step.env}
+        case AskStep():
+            parts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
+    if isinstance(step, RepeatedStep):
+        parts["foreach"] = step.foreach
     yield from templates_in({"when": step.when} | parts)
-    for index, use in enumerate(step.checks):
-        yield from templates_in(use.options, ("checks", index, use.id))
+    for at, use in check_uses(step):
+        yield from templates_in(use.options, (*at, use.id))
 
 
 def _problem(reference: Reference, around: Surroundings) -> str:
     match reference:
         case ("inputs", str(name), *_):
             return "" if name in around.inputs else f'unknown input "{name}"{nearest(name, around.inputs)}'
+        case ("item", *_):
+            return "" if around.item else 'there is an item only in a step with "foreach", and not in its "when"'
         case ("run", str(name), *_):
             return "" if name in RUN_FIELDS else f'unknown name "run.{name}"{nearest(name, RUN_FIELDS)}'
         case ("steps", str(step), *rest):

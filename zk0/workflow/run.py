@@ -1,7 +1,7 @@
 """Where a run lives on the disk, and how to find one again.
 
 .zk0/runs/20260124-131502-train-3f9a/
-    journal.jsonl   spec.yaml   inputs.json
+    journal.jsonl   spec.yaml   inputs.json   lock   workflows/
     receipts/<step>.json   logs/<step>.log   steps/<step>/   (what the step made)
 """
 
@@ -43,9 +43,19 @@ class RunDirectory:
         return self.path / "spec.yaml"
 
     @property
+    def nested(self) -> Path:
+        """The workflows that this one performs, as they were."""
+        return self.path / "workflows"
+
+    @property
     def inputs(self) -> Path:
         """The inputs as they were resolved."""
         return self.path / "inputs.json"
+
+    @property
+    def lock(self) -> Path:
+        """The file that the engine which performs the run has locked."""
+        return self.path / "lock"
 
     def step(self, step: str) -> Path:
         """Where a step puts what it makes."""

@@ -10,6 +10,8 @@ from zk0.verdicts import Verdict
 
 type Reference = tuple[str | int, ...]
 
+NO_ITEM = object()  # outside of `foreach`; None is an item
+
 
 @dataclass(frozen=True)
 class StepScope:
@@ -32,15 +34,19 @@ class Scope:
     inputs: Mapping[str, object]
     run: Mapping[str, object] = field(default_factory=dict)
     steps: Mapping[str, StepScope] = field(default_factory=dict)
+    item: object = NO_ITEM
 
     def knows(self, reference: Reference) -> bool:
         """Tell whether the value of a reference is known at this moment."""
+        if reference[0] == "item":
+            return self.item is not NO_ITEM
         root, name = reference[0], reference[1]
         return root == "inputs" or name in (self.run if root == "run" else self.steps)
 
     def names(self) -> dict[str, object]:
         """Return the variables of an expression."""
         return {
+            "item": self.item,
             "inputs": SimpleNamespace(**self.inputs),
             "run": SimpleNamespace(**self.run),
             "steps": SimpleNamespace(**{step: scope.names(step) for step, scope in self.steps.items()}),

@@ -9,10 +9,12 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from zk0.verdicts import Verdict
+
+PROGRAM = "run"  # as a check: a program that must end with exit status 0
 
 type Scalar = str | int | float | bool
 
@@ -32,6 +34,10 @@ def _named(pattern: re.Pattern[str], style: str, joint: str) -> Callable[[str], 
         raise PydanticCustomError("name", "{problem}", {"problem": f"is not {style}{hint}"})
 
     return matching
+
+
+def _text_like(pattern: re.Pattern[str]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern.pattern})$"})
 
 
 def _seconds(value: object) -> float:
@@ -54,6 +60,8 @@ def _check(value: object) -> object:
     match value:
         case str():
             return {"id": value}
+        case {"run": list() as argv, **others} if not others:
+            return {"id": PROGRAM, "options": {"argv": argv}}
         case dict() if len(value) == 1:
             [(name, options)] = value.items()
             return {"id": name, "options": {} if options is None else options}
@@ -62,16 +70,17 @@ def _check(value: object) -> object:
 
 
 # Words that an expression spells with dots (`steps.local_training`), so a hyphen would read as a minus there.
-type SnakeName = Annotated[str, AfterValidator(_named(SNAKE, "snake_case", "_"))]
-type KebabName = Annotated[str, AfterValidator(_named(KEBAB, "kebab-case", "-"))]
+# WithJsonSchema says to editors what the validators say to the loader.
+type SnakeName = Annotated[str, AfterValidator(_named(SNAKE, "snake_case", "_")), _text_like(SNAKE)]
+type KebabName = Annotated[str, AfterValidator(_named(KEBAB, "kebab-case", "-")), _text_like(KEBAB)]
 type Text = Annotated[str, Field(min_length=1)]
-type Seconds = Annotated[float, BeforeValidator(_seconds)]
+type Seconds = Annotated[float, BeforeValidator(_seconds), _text_like(DURATION)]
 
 
 class Part(BaseModel):
     """A mapping in a workflow file: unknown keys are refused, nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class InputSpec(Part):
@@ -97,6 +106,18 @@ class CheckUse(Part):
     options: dict[str, Any] = {}
 
 
+type Check = Annotated[
+    CheckUse,
+    BeforeValidator(_check),
+    WithJsonSchema(
+        {
+            "description": "a check's id, its id with options, or a program: {run: [program, argument]}",
+            "anyOf": [{"type": "string"}, {"type": "object", "minProperties": 1, "maxProperties": 1}],
+        }
+    ),
+]
+
+
 class Retry(Part):
     """How often a step is tried, and after which verdicts again."""
 
@@ -116,19 +137,38 @@ class StepBase(Part):
     id: SnakeName
     title: Text
     when: str | None = None
-    checks: tuple[Annotated[CheckUse, BeforeValidator(_check)], ...] = ()
-    retry: Retry = Retry(attempts=1)
+    needs: tuple[SnakeName, ...] | None = None
+    always: bool = Field(default=False, alias="finally")
+    checks: tuple[Check, ...] = ()
     on_fail: OnFail | None = None
 
 
-class UsesStep(StepBase):
+class TriedStep(StepBase):
+    """A step that may be tried again."""
+
+    retry: Retry = Retry(attempts=1)
+
+
+class RepeatedStep(StepBase):
+    """A step that may be done once for each item: of a list, or of all combinations of a matrix."""
+
+    foreach: str | list[Any] | dict[SnakeName, list[Any] | str] | None = None
+
+
+class ReusableStep(TriedStep, RepeatedStep):
+    """A step whose earlier outcome may stand for it, where all that it rests on is the same."""
+
+    reuse: bool = False
+
+
+class UsesStep(ReusableStep):
     """A step that uses an action."""
 
     uses: Text
     arguments: dict[str, Any] = Field(default={}, alias="with")
 
 
-class RunStep(StepBase):
+class RunStep(ReusableStep):
     """A step that runs a program: an argv list, never a shell string."""
 
     run: Annotated[tuple[Scalar, ...], AfterValidator(_some)]
@@ -137,22 +177,49 @@ class RunStep(StepBase):
     timeout: Seconds | None = None
 
 
-KINDS: dict[str, type[UsesStep | RunStep]] = {"uses": UsesStep, "run": RunStep}
+class AskStep(TriedStep):
+    """A step that an agent or a person does; it is done when what it `accept`s passes."""
+
+    ask: Literal["agent", "person"]
+    instruction: Text
+    scope: str = ""
+    constraints: tuple[Text, ...] = ()
+    checks: tuple[Check, ...] = Field(default=(), alias="accept")
+
+
+class WorkflowStep(RepeatedStep):
+    """A step that performs another workflow; what that one gives out is what the step gives."""
+
+    workflow: KebabName
+    arguments: dict[str, Any] = Field(default={}, alias="with")
+
+
+type AnyStep = UsesStep | RunStep | AskStep | WorkflowStep
+
+KINDS: dict[str, type[UsesStep | RunStep | AskStep | WorkflowStep]] = {
+    "uses": UsesStep,
+    "run": RunStep,
+    "ask": AskStep,
+    "workflow": WorkflowStep,
+}
 
 
 def step_kind(raw: object) -> str | None:
-    """Return which key says what the step does: `uses` or `run`; None where neither is there."""
+    """Return which key says what the step does: `uses`, `run`, `ask` or `workflow`; None where none is there."""
     if isinstance(raw, StepBase):
         return next(kind for kind, model in KINDS.items() if isinstance(raw, model))
     return next((kind for kind in KINDS if kind in raw), None) if isinstance(raw, dict) else None
 
 
 type Step = Annotated[
-    Annotated[UsesStep, Tag("uses")] | Annotated[RunStep, Tag("run")],
+    Annotated[UsesStep, Tag("uses")]
+    | Annotated[RunStep, Tag("run")]
+    | Annotated[AskStep, Tag("ask")]
+    | Annotated[WorkflowStep, Tag("workflow")],
     Discriminator(
         step_kind,
         custom_error_type="step_kind",
-        custom_error_message="a step says what it does: it has one of the keys uses, run",
+        custom_error_message="a step says what it does: it has one of the keys uses, run, ask, workflow",
     ),
 ]
 
@@ -172,6 +239,7 @@ class WorkflowSpec(Part):
     purpose: Text
     inputs: dict[SnakeName, InputSpec] = {}
     steps: Annotated[tuple[Step, ...], AfterValidator(_some)]
+    outputs: dict[SnakeName, Any] = {}
     checklist: KebabName | None = None
     notes: tuple[Text, ...] = ()
     issues: tuple[Issue, ...] = ()

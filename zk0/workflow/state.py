@@ -1,6 +1,6 @@
 """The state of a run: the fold of its journal, a pure function over events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -8,57 +8,38 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from zk0.errors import ExitStatus, JournalError, UnknownNameError
+from zk0.project import GitState
 from zk0.receipts import Receipt
 from zk0.verdicts import Verdict, worst
 from zk0.workflow.events import (
     JournalEvent,
+    RunCancelled,
     RunFinished,
+    RunResumed,
     RunStarted,
     StepFinished,
     StepRetried,
     StepSkipped,
     StepStarted,
+    StepWaiting,
 )
+from zk0.workflow.steps import StepState, StepStatus, resumed
+
+__all__ = ["RunState", "RunStatus", "StepState", "StepStatus", "fold"]
 
 
 class RunStatus(StrEnum):
-    """How a run stands. `unfinished` is running, or was killed: the journal alone can't tell."""
+    """How a run stands.
+
+    `waiting` is for an agent or a person; `unfinished` is running, or was killed: the journal alone can't tell.
+    """
 
     unfinished = "unfinished"
+    waiting = "waiting"
     done = "done"
     failed = "failed"
     interrupted = "interrupted"
-
-
-class StepStatus(StrEnum):
-    """How a step of a run stands."""
-
-    pending = "pending"
-    started = "started"
-    finished = "finished"
-    skipped = "skipped"
-
-
-class StepState(BaseModel):
-    """One step of a run; `reason` says why it was skipped."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    title: str = ""
-    status: StepStatus = StepStatus.pending
-    verdict: Verdict | None = None
-    attempt: int = 0
-    reason: str = ""
-    receipt: Receipt | None = None
-    exit_status: ExitStatus = ExitStatus.done
-    proposals: tuple[str, ...] = ()
-
-    @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
-    @property
-    def seconds(self) -> float | None:
-        """How long it took; None where it did not finish."""
-        return self.receipt.seconds if self.receipt else None
+    cancelled = "cancelled"
 
 
 class RunState(BaseModel):
@@ -73,6 +54,8 @@ class RunState(BaseModel):
     exit_status: ExitStatus | None
     seed: int
     inputs: dict[str, Any]
+    code: GitState
+    environment: dict[str, str]
     started: datetime
     finished: datetime | None
     steps: tuple[StepState, ...]
@@ -125,37 +108,70 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
         raise JournalError("a journal begins with the start of its run; this one does not")
     steps = {step: StepState(id=step) for step in start.steps}
     end: RunFinished | None = None
+    cancelled = False
     for event in remaining:
         match event:
             case RunStarted():
                 raise JournalError(f"run {start.run} starts twice in its journal")
             case RunFinished():
                 end = event
+            case RunResumed():
+                end, cancelled = None, False
+                steps = resumed(steps, event.since, whole=event.whole)
+            case RunCancelled():
+                cancelled = True
             case _:
                 step = event.receipt.step if isinstance(event, StepFinished) else event.step
-                if step not in steps:
-                    raise JournalError(f"the journal of {start.run} tells of step {step!r}, which is not in its plan")
-                steps[step] = _advanced(steps[step], event)
+                before = steps.get(step)
+                if before is None:
+                    if step.rpartition("/")[0] not in steps:
+                        raise JournalError(f"{start.run}'s journal tells of step {step!r}, which is not in its plan")
+                    before = StepState(id=step)
+                steps[step] = _advanced(before, event)
+    status = RunStatus.cancelled if cancelled else _status(end, steps.values())
     return RunState(
         run=start.run,
         workflow=start.workflow,
         title=start.title,
-        status=_status(end),
-        exit_status=end.exit_status if end else None,
+        status=status,
+        exit_status=ExitStatus.waiting if status is RunStatus.waiting else end.exit_status if end else None,
         seed=start.seed,
         inputs=start.inputs,
+        code=start.code,
+        environment=start.environment,
         started=start.at,
         finished=end.at if end else None,
-        steps=tuple(steps.values()),
+        steps=tuple(_in_order(steps)),
     )
 
 
-def _advanced(step: StepState, event: StepStarted | StepRetried | StepSkipped | StepFinished) -> StepState:
+def _in_order(steps: Mapping[str, StepState]) -> Iterator[StepState]:
+    """Yield each step of the run's own workflow, and behind it those within it."""
+    within: dict[str, list[StepState]] = {}
+    for name, step in steps.items():
+        within.setdefault(name.partition("/")[0], []).append(step)
+    for family in within.values():
+        yield from family
+
+
+def _advanced(
+    step: StepState, event: StepStarted | StepRetried | StepWaiting | StepSkipped | StepFinished
+) -> StepState:
     match event:
         case StepStarted():
             return StepState(id=step.id, title=event.title, status=StepStatus.started, attempt=event.attempt)
         case StepRetried():
-            return step.model_copy(update={"verdict": event.verdict})
+            return step.model_copy(update={"verdict": event.verdict, "attempt": event.attempt + 1})
+        case StepWaiting():
+            return StepState(
+                id=step.id,
+                title=event.title,
+                status=StepStatus.waiting,
+                attempt=event.attempt,
+                ask=event.ask,
+                handover=event.handover,
+                missing=event.missing,
+            )
         case StepSkipped():
             return StepState(
                 id=step.id, title=event.title, status=StepStatus.skipped, verdict=event.verdict, reason=event.reason
@@ -168,13 +184,15 @@ def _advanced(step: StepState, event: StepStarted | StepRetried | StepSkipped | 
                 verdict=event.receipt.verdict,
                 attempt=event.receipt.attempt,
                 receipt=event.receipt,
+                reason=event.reason,
                 exit_status=event.exit_status,
                 proposals=event.proposals,
             )
 
 
-def _status(end: RunFinished | None) -> RunStatus:
+def _status(end: RunFinished | None, steps: Iterable[StepState]) -> RunStatus:
     if end is None:
-        return RunStatus.unfinished
+        waits = any(step.status is StepStatus.waiting for step in steps)
+        return RunStatus.waiting if waits else RunStatus.unfinished
     ended = {ExitStatus.done: RunStatus.done, ExitStatus.interrupted: RunStatus.interrupted}
     return ended.get(end.exit_status, RunStatus.failed)

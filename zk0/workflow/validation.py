@@ -5,7 +5,7 @@ hide an unknown action in another. Actions and checks are looked up, which impor
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,11 +13,23 @@ from pydantic import BaseModel
 from zk0.checks import CHECKS
 from zk0.errors import UnknownNameError
 from zk0.workflow.actions import ACTIONS, Action
-from zk0.workflow.commands import CommandOutputs
-from zk0.workflow.fitting import Flaw, misfits, nearest
+from zk0.workflow.commands import CommandOutputs, check_named
+from zk0.workflow.fitting import Flaw, Path, misfits, nearest
 from zk0.workflow.inputs import coerce, default_of
-from zk0.workflow.references import Surroundings, expression_flaws, templates_in
-from zk0.workflow.spec import CheckUse, InputSpec, RunStep, UsesStep
+from zk0.workflow.nesting import EachOutputs, Finder, nested_flaws, nested_outputs, structure_flaws
+from zk0.workflow.performing import AskOutputs
+from zk0.workflow.references import Surroundings, check_uses, expression_flaws, output_flaws, templates_in
+from zk0.workflow.spec import (
+    AnyStep,
+    AskStep,
+    CheckUse,
+    InputSpec,
+    RepeatedStep,
+    RunStep,
+    UsesStep,
+    WorkflowSpec,
+    WorkflowStep,
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +37,7 @@ class DraftStep:
     """A step as far as it can be understood; `step` is None where its shape is wrong."""
 
     id: str | None
-    step: UsesStep | RunStep | None
+    step: AnyStep | None
 
 
 @dataclass(frozen=True)
@@ -34,10 +46,11 @@ class Draft:
 
     inputs: Mapping[str, InputSpec | None]
     steps: tuple[DraftStep, ...]
+    outputs: Mapping[str, object] = field(default_factory=dict)
 
 
-def flaws(draft: Draft) -> Iterator[Flaw]:
-    """Yield what is wrong with the names and values of a draft."""
+def flaws(draft: Draft, find: Finder) -> Iterator[Flaw]:
+    """Yield what is wrong with the names and values of a draft; `find` gives the workflows that it performs."""
     for name, declared in draft.inputs.items():
         if declared:
             for flaw in _input_flaws(declared):
@@ -50,16 +63,22 @@ def flaws(draft: Draft) -> Iterator[Flaw]:
         outputs: type[BaseModel] | None = None
         if step:
             action = _action(step)
-            outputs = CommandOutputs if isinstance(step, RunStep) else (action.outputs if action else None)
+            nested = find(step.workflow) if isinstance(step, WorkflowStep) else None
+            judged = _model(step, action, nested)  # where a step is done for each item, checks judge each
+            outputs = EachOutputs if _is_repeated(step) else judged
             found += _action_flaws(step, action) if isinstance(step, UsesStep) else ()
-            found += [flaw for number, use in enumerate(step.checks) for flaw in _check_flaws(number, use, outputs)]
-            found += expression_flaws(step, Surroundings(list(draft.inputs), earlier, ids))
+            found += nested_flaws(step, nested) if isinstance(step, WorkflowStep) and nested else ()
+            found += structure_flaws(step, earlier, ids)
+            found += [flaw for at, use in check_uses(step) for flaw in _check_flaws(at, use, judged)]
+            found += expression_flaws(step, Surroundings(list(draft.inputs), earlier, ids, item=_is_repeated(step)))
         if step_id in earlier:
             found.append(Flaw(("id",), "duplicate-step", "an earlier step has this id already"))
         elif step_id:
             earlier[step_id] = outputs
         for flaw in found:
             yield flaw.within(("steps", index), about)
+    for flaw in output_flaws(draft.outputs, Surroundings(list(draft.inputs), earlier, ids)):
+        yield flaw.within(("outputs",), "outputs")
 
 
 def _input_flaws(declared: InputSpec) -> Iterator[Flaw]:
@@ -82,7 +101,7 @@ def _input_flaws(declared: InputSpec) -> Iterator[Flaw]:
         yield Flaw(("default",), "bad-default", f"the default {error}")
 
 
-def _action(step: UsesStep | RunStep) -> Action | None:
+def _action(step: AnyStep) -> Action | None:
     try:
         return ACTIONS.get(step.uses) if isinstance(step, UsesStep) else None
     except UnknownNameError:
@@ -97,10 +116,26 @@ def _action_flaws(step: UsesStep, action: Action | None) -> Iterator[Flaw]:
         yield flaw.within(("with",), step.uses)
 
 
-def _check_flaws(number: int, use: CheckUse, outputs: type[BaseModel] | None) -> Iterator[Flaw]:
-    at = ("checks", number)
+def _model(step: AnyStep, action: Action | None, nested: WorkflowSpec | str | None) -> type[BaseModel] | None:
+    """Return the model of what a step gives; None where that is not known."""
+    match step:
+        case UsesStep():
+            return action.outputs if action else None
+        case RunStep():
+            return CommandOutputs
+        case AskStep():
+            return AskOutputs
+        case WorkflowStep():
+            return nested_outputs(nested) if isinstance(nested, WorkflowSpec) else None
+
+
+def _is_repeated(step: AnyStep) -> bool:
+    return isinstance(step, RepeatedStep) and step.foreach is not None
+
+
+def _check_flaws(at: Path, use: CheckUse, outputs: type[BaseModel] | None) -> Iterator[Flaw]:
     try:
-        check = CHECKS.get(use.id)
+        check = check_named(use.id)
     except UnknownNameError:
         yield Flaw(at, "unknown-check", f'unknown check "{use.id}"{nearest(use.id, CHECKS.names())}')
         return

@@ -1,0 +1,102 @@
+"""`zk0 resume` and `zk0 cancel` with real processes that are really killed."""
+
+import json
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from zk0.workflow.ownership import MARK
+
+from .conftest import in_flight as found_in_flight
+from .conftest import wait_for
+
+SLOW = (
+    "  - {id: first, title: The first, uses: trial.note, with: {text: a}}\n"
+    "  - {id: slow, title: Slow, run: [sh, -c, 'test -e ready || { echo $$; setsid sleep 60 & exec sleep 60; }']}\n"
+    "  - {id: last, title: Last, run: ['true']}\n"
+)
+
+
+@pytest.fixture
+def in_flight(program, write):
+    """Begin a run that hangs in its second step; return its process, its directory and its programs' pids."""
+    write("slow", SLOW)
+    process = program.begin("run", "slow")
+    run = wait_for(lambda: found_in_flight(program.root, "slow"))
+    wait_for(lambda: run.log("slow").exists() and run.log("slow").read_text().strip())
+    programs = wait_for(lambda: found if len(found := _marked(run)) >= 2 else None)
+    yield process, run, programs
+    process.kill()
+    process.communicate()
+    for pid in _marked(run):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _marked(run) -> list[int]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(run.path) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_what_a_killed_run_left_running_is_ended_and_the_run_goes_on(program, in_flight):
+    process, run, programs = in_flight
+    process.kill()
+    process.communicate()
+    assert all(map(psutil.pid_exists, programs))
+    (program.root / "ready").touch()
+
+    ended = program("resume", "latest", "--json")
+
+    assert ended.returncode == 0, ended.stderr
+    state = json.loads(ended.stdout)["data"]
+    assert state["status"] == "done"
+    assert _marked(run) == []
+    journal = run.journal.read_text()
+    assert journal.count('"step":"first","title"') == 2  # it began once, and its receipt
+    assert "The first" not in ended.stderr
+
+
+def test_a_second_engine_is_refused(program, in_flight):
+    process, run, _ = in_flight
+
+    refused = program("resume", run.id)
+
+    assert refused.returncode == 2
+    assert f"run {run.id} is being performed by process {process.pid}" in refused.stderr
+    assert process.poll() is None
+
+
+def test_cancel_ends_a_run_with_all_that_it_started(program, in_flight):
+    process, run, _ = in_flight
+
+    cancelled = program("cancel", run.id)
+    process.communicate(timeout=20)
+
+    assert cancelled.returncode == 0, cancelled.stderr
+    assert process.returncode == 130
+    assert run.state().status == "cancelled"
+    deadline = time.monotonic() + 5
+    while _marked(run) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _marked(run) == []
+    assert program("resume", run.id).returncode == 2
+
+
+def test_resume_from_a_step_that_is_not_there_ends_with_2(command, write):
+    write("note", "  - {id: note, title: Note, uses: trial.note, with: {text: a}}\n")
+    command("run", "note", "--quiet")
+
+    assert command("resume", "latest")[0] == 2
+    status, _, err = command("resume", "latest", "--from", "nite")
+
+    assert status == 2
+    assert 'did you mean "note"' in err
+    assert command("resume", "latest", "--from", "note", "--quiet")[0] == 0

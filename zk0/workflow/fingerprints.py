@@ -1,0 +1,65 @@
+"""The digests that reuse compares: of the project's code, and of files that a step is given."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from zk0.project import Project
+from zk0.receipts import Receipt, file_digest
+
+SKIPPED = frozenset({".git", ".nox", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache"})
+LONGEST_PATH = 4096  # characters, of most file systems; more is a text
+CODE = frozenset({".py", ".pyi", ".sh", ".toml", ".cfg", ".lock", ".json5", ".c", ".cpp", ".cu", ".rs", ".js", ".ts"})
+
+
+def code_digest(project: Project) -> str:
+    """Return the digest of the project's programs and settings: their names and contents, whatever git says of them."""
+    total = hashlib.sha256()
+    for path in sorted(_code(project.root, project.state_dir)):
+        total.update(f"{path.relative_to(project.root).as_posix()}\0{file_digest(path)}\0".encode())
+    return total.hexdigest()
+
+
+def by_content(value: object, project: Project) -> object:
+    """Return a step's inputs with each file or folder among them named by its content."""
+    match value:
+        case Mapping():
+            return {str(key): by_content(inner, project) for key, inner in value.items()}
+        case list() | tuple():
+            return [by_content(inner, project) for inner in value]
+        case str() if "/" in value and len(value) < LONGEST_PATH and "\n" not in value:
+            path = project.root / value
+            if path.resolve() != project.root and path.exists() and path.resolve().is_relative_to(project.root):
+                return f"sha256:{file_digest(path)}"
+    return value
+
+
+def is_intact(receipt: Receipt, project: Project) -> bool:
+    """Tell whether all that a receipt says was made is there, unchanged."""
+    run = project.runs_dir / receipt.run
+    for made in receipt.artifacts:
+        path = next((base / made.path for base in (run, project.root) if (base / made.path).exists()), None)
+        if path is None or file_digest(path) != made.sha256:
+            return False
+    return True
+
+
+def moved(receipt: Receipt, run: str, project: Project) -> Receipt:
+    """Return an earlier run's receipt as one of this run; what was made stays where it is."""
+    old = project.runs_dir / receipt.run
+    artifacts = tuple(
+        made.model_copy(update={"path": (old / made.path).relative_to(project.root).as_posix()})
+        if (old / made.path).exists() and old.is_relative_to(project.root)
+        else made
+        for made in receipt.artifacts
+    )
+    return receipt.model_copy(update={"run": run, "artifacts": artifacts})
+
+
+def _code(directory: Path, state: Path) -> Iterator[Path]:
+    for path in directory.iterdir():
+        if path.is_dir():
+            if path.name not in SKIPPED and path != state and not path.is_symlink():
+                yield from _code(path, state)
+        elif path.suffix in CODE:
+            yield path
