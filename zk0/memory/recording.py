@@ -108,4 +108,5 @@ class MemoryRecorder:
         _write_pages(self.bank, self.project, event.at)
 
     def _receipts(self, run: str) -> list[Receipt]:
-        return ReceiptStore(self.project.runs_dir).of_run(run)
+        # Steps of a step made of others have receipts of their own, and are told by it.
+        return [found for found in ReceiptStore(self.project.runs_dir).of_run(run) if "/" not in found.step]
