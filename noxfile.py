@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent
 MADE_FROM = ("pyproject.toml", "constraints.txt")
 PYTHON = "3.12"
 ENVIRONMENT = f"environment-{PYTHON}"  # as `requires` names it; its folder has no version
-# Copies would double the 7 GB of an environment; where uv can't link it copies. Compiled once, LeRobot imports in half
+# Copies would double the 6 GB of an environment; where uv can't link it copies. Compiled once, LeRobot imports in half
 # the time in every process after.
 UV = {"UV_LINK_MODE": "hardlink", "UV_COMPILE_BYTECODE": "1"}
 

@@ -68,7 +68,7 @@ def test_a_chunk_that_passes_the_episodes_end_repeats_the_last_action_as_padding
 
 @pytest.fixture
 def damaged(dataset, tmp_path):
-    """Return a copy of the data set with a video cut off in its last fifth."""
+    """Return a copy of the data set, to be damaged."""
     root = tmp_path / "damaged"
     shutil.copytree(dataset.root, root)
     return root

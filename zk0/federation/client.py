@@ -10,10 +10,9 @@ from zk0.errors import PolicyError
 from zk0.federation.configuration import RunConfig
 from zk0.federation.exchange import to_record, to_tensors
 from zk0.federation.messages import Assignment, Introduction
-from zk0.federation.sources import locate
+from zk0.federation.sources import configured, locate
 from zk0.ledger import ClientData, Training
 from zk0.project import cache_dir
-from zk0.training.dataset import DatasetDescription
 from zk0.training.frames import Frames, open_frames, plan_batches
 from zk0.training.loop import LocalTraining, TrainingSettings, run_training_loop, setup_training_components
 from zk0.training.parameters import digest_of, frozen_tensors, trainable_parameters
@@ -49,21 +48,9 @@ def initial_policy(config: RunConfig) -> SmolVLAPolicy:
     )
 
 
-def dataset_of(client: Client, config: RunConfig) -> DatasetDescription:
-    """Find and check the client's data set."""
-    return locate(
-        client.source,
-        name=client.name,
-        episodes=config.episodes,
-        seed=config.data_seed,
-        cache=cache_dir(),
-        cameras=config.camera_names,
-    )
-
-
 def introduce(client: Client, config: RunConfig) -> Introduction:
     """Say what data the client has; no frame leaves it."""
-    dataset = dataset_of(client, config)
+    dataset = configured(client.name, client.source, config)
     episodes = dataset.training_episodes(config.held_out)
     statistics = to_plain(training_statistics(dataset, episodes))
     data = ClientData(

@@ -8,9 +8,8 @@ from typing import Literal
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
 from zk0.federation.configuration import RunConfig
-from zk0.federation.sources import SIMULATED, locate
+from zk0.federation.sources import SIMULATED, configured
 from zk0.ledger import Evaluation, Resources, RolloutResult
-from zk0.project import cache_dir
 from zk0.training.evaluation import acting, evaluate_loss
 from zk0.training.frames import Frames, open_frames
 from zk0.training.policy import Processors
@@ -99,14 +98,7 @@ def closed_loop(
 def _open(
     name: str, source: str, role: Literal["held-out", "unseen"], config: RunConfig, horizon: int
 ) -> EvaluationSet:
-    dataset = locate(
-        source,
-        name=name,
-        episodes=config.episodes,
-        seed=config.data_seed,
-        cache=cache_dir(),
-        cameras=config.camera_names,
-    )
+    dataset = configured(name, source, config)
     episodes = dataset.held_out_episodes(config.held_out) if role == "held-out" else list(range(dataset.episodes))
     frames = open_frames(
         dataset, episodes=episodes, horizon=horizon, cameras=config.camera_names, workers=config.loader_workers

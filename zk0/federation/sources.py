@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zk0.errors import AssetMissingError
+from zk0.federation.configuration import RunConfig
+from zk0.project import cache_dir
 from zk0.training.dataset import DatasetDescription, describe
 
 SIMULATED = "sim:"
@@ -58,6 +60,18 @@ def locate(
     else:
         root = _fetch(source)
     return describe(root, name=name, cameras=cameras)
+
+
+def configured(name: str, source: str, config: RunConfig) -> DatasetDescription:
+    """Return the data set of a run's configuration that has this name and source; errors are those of `locate`."""
+    return locate(
+        source,
+        name=name,
+        episodes=config.episodes,
+        seed=config.data_seed,
+        cache=cache_dir(),
+        cameras=config.camera_names,
+    )
 
 
 def _fetch(repository: str) -> Path:

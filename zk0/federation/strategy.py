@@ -36,7 +36,8 @@ class Federation:
     ledger: LedgerWriter
     statistics: dict[str, dict[str, list[float]]]
     completed: int = 0
-    sent: Arrays = field(default_factory=dict)  # of the round in progress, as are the two below
+    sent: Arrays = field(default_factory=dict)  # of the round in progress, as are the three below
+    digest_sent: str = ""
     sampled: list[int] = field(default_factory=list)
     started: float = 0.0
 
@@ -53,9 +54,10 @@ class Checked(FedAvg):
         run = self.federation
         number = run.completed + server_round
         run.sent = to_arrays(arrays)
+        run.digest_sent = digest_of(run.sent)
         run.sampled = self._sample(number)
         run.started = time.monotonic()
-        config.update(pack(Assignment(digest=digest_of(run.sent), statistics=run.statistics)))
+        config.update(pack(Assignment(digest=run.digest_sent, statistics=run.statistics)))
         messages = super().configure_train(number, arrays, config, _Only(grid, run.sampled))
         return sorted(messages, key=lambda message: run.clients[message.metadata.dst_node_id])
 
@@ -71,8 +73,7 @@ class Checked(FedAvg):
         number = run.completed + server_round
         answered = {message.metadata.src_node_id: message for message in replies}
         updates, refused = self._read(answered)
-        digest_sent = digest_of(run.sent)
-        accepted, rejected = split_updates(updates, run.sent, digest_sent)
+        accepted, rejected = split_updates(updates, run.sent, run.digest_sent)
         rejected = sorted([*refused, *rejected], key=lambda reply: reply.client)
         mean = weighted_mean(accepted) if accepted else None
         total = sum(update.weight for update in accepted)
@@ -85,7 +86,7 @@ class Checked(FedAvg):
                     for update in accepted
                 ],
                 rejected=rejected,
-                digest_in=digest_sent,
+                digest_in=run.digest_sent,
                 digest_out=None if mean is None else digest_of(mean),
                 update_norm=None if mean is None else distance(mean, run.sent),
                 missing={} if mean is not None else {"digest_out": "no valid reply", "update_norm": "no valid reply"},

@@ -107,7 +107,9 @@ class Training(_Measured):
     steps: int
     batch_size: int
     examples: int = Field(description="frames of the training episodes; the aggregation weight")
-    settings: dict[str, bool | int | float | str] = Field(description="what the client used")
+    settings: dict[str, bool | int | float | str] = Field(
+        description="the settings the client went by, under their configured keys"
+    )
     policy_loss: Series
     proximal_loss: Series = Field(description="mu/2 times the squared drift")
     total_loss: Series
