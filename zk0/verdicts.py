@@ -55,7 +55,8 @@ class Evidence(BaseModel):
 class Finding(BaseModel):
     """A verdict with its reasons.
 
-    `check` is filled in by whoever ran it; `workflow` names the workflow that repairs what was found.
+    `check` is filled in by whoever ran it; `workflow` names the workflow that repairs what was found. `fault` is one of
+    `zk0.faults`, as text, so that what an older or newer zk0 found can be read.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,6 +69,8 @@ class Finding(BaseModel):
     cause: str | None = None
     remedy: str | None = None
     workflow: str | None = None
+    fault: str | None = None
+    confidence: float | None = None  # 0 to 1, that the fault is there, where the evidence allows to tell
 
 
 def passed(message: str, *, at: object = "", evidence: Iterable[Evidence] = ()) -> Finding:
@@ -83,6 +86,8 @@ def warned(
     cause: str | None = None,
     remedy: str | None = None,
     workflow: str | None = None,
+    fault: str | None = None,
+    confidence: float | None = None,
 ) -> Finding:
     """Say that the evidence is doubtful; the step goes on."""
     return Finding(
@@ -93,6 +98,8 @@ def warned(
         cause=cause,
         remedy=remedy,
         workflow=workflow,
+        fault=fault,
+        confidence=confidence,
     )
 
 
@@ -104,6 +111,8 @@ def failed(
     cause: str | None = None,
     remedy: str | None = None,
     workflow: str | None = None,
+    fault: str | None = None,
+    confidence: float | None = None,
 ) -> Finding:
     """Say that the evidence is there and bad."""
     return Finding(
@@ -114,6 +123,8 @@ def failed(
         cause=cause,
         remedy=remedy,
         workflow=workflow,
+        fault=fault,
+        confidence=confidence,
     )
 
 

@@ -146,7 +146,7 @@ def collect(inputs: CollectInputs, context: Context) -> CollectOutputs:
     """Load the last round's checkpoint and compare it with what the server aggregated."""
     from zk0.errors import PolicyError
     from zk0.federation.checkpoints import last_checkpoint
-    from zk0.ledger import read_ledger
+    from zk0.ledger import read_ledger, short
     from zk0.training.parameters import digest_of, trainable_parameters
     from zk0.training.policy import load_policy
 
@@ -158,7 +158,7 @@ def collect(inputs: CollectInputs, context: Context) -> CollectOutputs:
     number, path = found
     texts = [file for file in path.rglob("*.json") if str(context.project.root) in file.read_text(encoding="utf-8")]
     rows = [
-        [str(one.round), f"{len(one.accepted)} of {len(one.sampled)}", one.digest_in[:8], str(one.digest_out)[:8],
+        [str(one.round), f"{len(one.accepted)} of {len(one.sampled)}", short(one.digest_in), short(one.digest_out),
          "none" if one.update_norm is None else f"{one.update_norm:.3f}"]
         for one in ledger.aggregations
     ]  # fmt: skip

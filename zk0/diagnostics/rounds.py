@@ -7,7 +7,7 @@ what the server sent; the server sends what it aggregated the round before; the 
 from collections.abc import Iterator
 
 from zk0.diagnostics.registry import diagnostic, point
-from zk0.ledger import Aggregation, Ledger
+from zk0.ledger import Aggregation, Ledger, short
 from zk0.verdicts import Evidence, Finding, failed, not_available, passed
 
 
@@ -32,8 +32,10 @@ def _judge(ledger: Ledger, before: Aggregation | None, current: Aggregation) -> 
     strays = [
         training.client
         for training in ledger.trainings
-        if training.round == current.round and training.digest_in != current.digest_in
+        if training.round == current.round and training.digest_in not in (None, current.digest_in)
     ]
+    if ("digest_out" in current.missing and current.accepted) or current.digest_in is None:
+        return not_available("needs digests of what was sent and aggregated; the log does not tell", at=at)
     if current.digest_out is None:
         return failed("the round has no aggregate", at=at, evidence=evidence, cause="no client's reply was valid")
     if strays:
@@ -45,9 +47,9 @@ def _judge(ledger: Ledger, before: Aggregation | None, current: Aggregation) -> 
         )
     # A round without an aggregate leaves the parameters as they were.
     expected = current.digest_in if before is None else before.digest_out or before.digest_in
-    if before is not None and expected != current.digest_in:
+    if before is not None and expected not in (None, current.digest_in):
         return failed(
-            f"round {before.round} ended with {expected[:8]} and {current.digest_in[:8]} was sent",
+            f"round {before.round} ended with {short(expected)} and {short(current.digest_in)} was sent",
             at=at,
             evidence=[*evidence, point("digest the round before ended with", expected, f"round {before.round}")],
             cause="the strategy does not return what it aggregated",
@@ -61,7 +63,7 @@ def _judge(ledger: Ledger, before: Aggregation | None, current: Aggregation) -> 
             cause="clients return the parameters they got, or the strategy keeps the old ones",
         )
     distance = "" if current.update_norm is None else f", moved by {current.update_norm:.3g}"
-    return passed(f"{current.digest_in[:8]} to {current.digest_out[:8]}{distance}", at=at, evidence=evidence)
+    return passed(f"{short(current.digest_in)} to {short(current.digest_out)}{distance}", at=at, evidence=evidence)
 
 
 def _with_clients(ledger: Ledger, current: Aggregation, evidence: list[Evidence]) -> list[Evidence]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zk0.federation.exchange import Array32, Arrays
-from zk0.ledger import RejectedReply
+from zk0.ledger import RejectedReply, short
 from zk0.training.parameters import digest_of
 
 
@@ -24,8 +24,8 @@ class ClientUpdate:
     client: str
     arrays: Arrays
     weight: float
-    digest_in: str
-    digest_out: str
+    digest_in: str | None
+    digest_out: str | None
 
 
 def fault_of(update: ClientUpdate, reference: Mapping[str, Array32], digest_sent: str) -> str | None:
@@ -54,9 +54,9 @@ def _faults(update: ClientUpdate, reference: Mapping[str, Array32], digest_sent:
         if not np.isfinite(array).all():
             yield f"tensor {name} has {int((~np.isfinite(array)).sum())} values that are not finite"
     if update.digest_in != digest_sent:
-        yield f"it trained from {update.digest_in[:8]}, and {digest_sent[:8]} was sent"
+        yield f"it trained from {short(update.digest_in)}, and {digest_sent[:8]} was sent"
     if (found := digest_of(update.arrays)) != update.digest_out:
-        yield f"it states digest {update.digest_out[:8]} and its tensors have {found[:8]}"
+        yield f"it states digest {short(update.digest_out)} and its tensors have {found[:8]}"
 
 
 def split_updates(

@@ -1,11 +1,14 @@
 """A federated run as numbers: one JSON Lines event per round and client."""
 
+from zk0.ledger.incidents import IncidentKind
 from zk0.ledger.reader import Ledger, read_ledger
 from zk0.ledger.schema import (
     Aggregation,
     ClientData,
+    Decision,
     Evaluation,
     Faults,
+    Incident,
     RejectedReply,
     Reply,
     Resources,
@@ -14,14 +17,18 @@ from zk0.ledger.schema import (
     RunOpened,
     Setting,
     Training,
+    short,
 )
 from zk0.ledger.writer import LedgerWriter
 
 __all__ = [
     "Aggregation",
     "ClientData",
+    "Decision",
     "Evaluation",
     "Faults",
+    "Incident",
+    "IncidentKind",
     "Ledger",
     "LedgerWriter",
     "RejectedReply",
@@ -33,4 +40,5 @@ __all__ = [
     "Setting",
     "Training",
     "read_ledger",
+    "short",
 ]

@@ -12,8 +12,10 @@ from zk0.errors import LedgerError
 from zk0.ledger.schema import (
     EVENT,
     Aggregation,
+    Decision,
     Evaluation,
     Event,
+    Incident,
     RolloutResult,
     RunClosed,
     RunOpened,
@@ -59,6 +61,16 @@ class Ledger:
         """Closed-loop results."""
         return tuple(self._of(RolloutResult))
 
+    @cached_property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What the server decided, round by round."""
+        return tuple(self._of(Decision))
+
+    @cached_property
+    def incidents(self) -> tuple[Incident, ...]:
+        """What a log tells of that is no number."""
+        return tuple(self._of(Incident))
+
     @property
     def last_round(self) -> int:
         """The last round with an aggregate; 0 before the first."""
@@ -69,7 +81,8 @@ class Ledger:
         return tuple(
             event
             for event in self.events
-            if not isinstance(event, RunClosed) and (isinstance(event, RunOpened) or event.round <= last)
+            if not isinstance(event, RunClosed)
+            and (isinstance(event, RunOpened) or event.round is None or event.round <= last)
         )
 
     def comparable(self) -> list[dict[str, Any]]:

@@ -13,11 +13,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
+from zk0.ledger.incidents import IncidentKind
 from zk0.project import GitState
 
 SCHEMA_VERSION = 1
 
+OPTIONAL = ("memory_allocated", "memory_reserved")  # series that a run without an accelerator leaves empty
+
 type Series = list[float | None]
+type Value = bool | int | float | str
 
 
 class _Record(BaseModel):
@@ -25,7 +29,12 @@ class _Record(BaseModel):
 
 
 class _Measured(_Record):
-    """An event with a `missing`: what was not finite is null in it, with that as the reason."""
+    """An event with a `missing`: what was not finite is null in it, with that as the reason.
+
+    `read_from` is `file:line` where the event was read from another program's log, and null where zk0 measured it.
+    """
+
+    read_from: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -50,7 +59,7 @@ class Resources(_Record):
 class Setting(_Record):
     """A configured value and where it came from."""
 
-    value: bool | int | float | str
+    value: Value
     source: Literal["default", "pyproject.toml", "run-config"]
 
 
@@ -103,13 +112,11 @@ class Training(_Measured):
     event: Literal["training"] = "training"
     round: int
     client: str
-    partition: int
+    partition: int | None
     steps: int
-    batch_size: int
-    examples: int = Field(description="frames of the training episodes; the aggregation weight")
-    settings: dict[str, bool | int | float | str] = Field(
-        description="the settings the client went by, under their configured keys"
-    )
+    batch_size: int | None
+    examples: int | None = Field(description="frames of the training episodes; the aggregation weight")
+    settings: dict[str, Value] = Field(description="the settings the client went by, under their configured keys")
     policy_loss: Series
     proximal_loss: Series = Field(description="mu/2 times the squared drift")
     total_loss: Series
@@ -117,9 +124,11 @@ class Training(_Measured):
     proximal_ratio: Series = Field(description="norm of the proximal gradient over norm of the loss gradient")
     learning_rate: Series
     drift: Series = Field(description="L2 distance of the trainable tensors from the round's start, before the step")
+    memory_allocated: Series = Field(default=[], description="bytes of the accelerator, before the step; or empty")
+    memory_reserved: Series = Field(default=[], description="bytes of the accelerator, before the step; or empty")
     update_norm: dict[str, float | None] = Field(description="L2 norm of the round's change, a module")
-    digest_in: str
-    digest_out: str
+    digest_in: str | None
+    digest_out: str | None
     faults: Faults = Faults()
     missing: dict[str, str] = {}
     resources: Resources = Resources()
@@ -127,7 +136,7 @@ class Training(_Measured):
     @model_validator(mode="after")
     def _one_entry_a_step(self) -> Self:
         for name, series in self:
-            if isinstance(series, list) and len(series) != self.steps:
+            if isinstance(series, list) and len(series) not in ((0, self.steps) if name in OPTIONAL else (self.steps,)):
                 raise ValueError(f"{name} has {len(series)} entries for {self.steps} steps")
         return self
 
@@ -153,14 +162,17 @@ class RejectedReply(_Record):
 
 
 class Aggregation(_Measured):
-    """What the server made of a round's replies; `digest_out` is null when the round failed."""
+    """What the server made of a round's replies.
+
+    `digest_out` is null when the round failed; where it is in `missing`, the log it was read from does not tell.
+    """
 
     event: Literal["aggregation"] = "aggregation"
     round: int
     sampled: list[str]
     accepted: list[Reply]
     rejected: list[RejectedReply]
-    digest_in: str
+    digest_in: str | None
     digest_out: str | None
     update_norm: float | None
     missing: dict[str, str] = {}
@@ -175,8 +187,8 @@ class Evaluation(_Measured):
     dataset: str
     role: Literal["held-out", "unseen"]
     loss: float | None
-    frames: int
-    digest: str = Field(description="of the parameters evaluated")
+    frames: int | None
+    digest: str | None = Field(description="of the parameters evaluated")
     missing: dict[str, str] = {}
     resources: Resources = Resources()
 
@@ -196,6 +208,30 @@ class RolloutResult(_Record):
     resources: Resources = Resources()
 
 
+class Decision(_Measured):
+    """What the server decided for a client's round; that it arrived is another question.
+
+    zk0's own server decides once, before the first round; other programs change settings from round to round.
+    """
+
+    event: Literal["decision"] = "decision"
+    round: int
+    client: str | None = Field(description="null where it is for all clients")
+    settings: dict[str, Value]
+    reason: str = ""
+
+
+class Incident(_Measured):
+    """Something a log tells of that is no number: an error, a refusal, a control that does nothing."""
+
+    event: Literal["incident"] = "incident"
+    kind: IncidentKind
+    round: int | None
+    client: str | None = Field(description="null where it is the server's, or nobody's in particular")
+    count: int = Field(default=1, description="how often, where one line stands for many")
+    text: str = Field(description="the first line that tells of it, at most 500 characters")
+
+
 class RunClosed(_Record):
     """The last event."""
 
@@ -206,11 +242,19 @@ class RunClosed(_Record):
     resources: Resources = Resources()
 
 
-type Event = RunOpened | Training | Aggregation | Evaluation | RolloutResult | RunClosed
+type Event = RunOpened | Training | Aggregation | Evaluation | RolloutResult | Decision | Incident | RunClosed
 
 EVENT: TypeAdapter[Event] = TypeAdapter(
-    Annotated[RunOpened | Training | Aggregation | Evaluation | RolloutResult | RunClosed, Field(discriminator="event")]
+    Annotated[
+        RunOpened | Training | Aggregation | Evaluation | RolloutResult | Decision | Incident | RunClosed,
+        Field(discriminator="event"),
+    ]
 )
+
+
+def short(digest: str | None) -> str:
+    """Return what a digest is called in a sentence: its first 8 digits."""
+    return "an unknown digest" if digest is None else digest[:8]
 
 
 def _finite(value: Any) -> Any:

@@ -1,0 +1,70 @@
+"""The faults that diagnostics and probes can name: one word for one true cause, whoever finds it.
+
+A finding says what was seen; its `fault` says what is wrong. The words are shared, so that a ledger's finding and a
+probe's finding about the same code agree, and a fault bench can count which were found.
+"""
+
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """What is wrong."""
+
+    # The proximal term.
+    proximal_inert = "proximal-inert"  # computed after the optimizer step
+    proximal_detached = "proximal-detached"  # no gradient flows from it
+    proximal_formula = "proximal-formula"  # not mu/2 times the squared distance
+    proximal_reference = "proximal-reference"  # the reference moves with the weights, or is gone after the first step
+    proximal_pairing = "proximal-pairing"  # weights are compared with another tensor's reference
+    proximal_frozen = "proximal-frozen"  # frozen tensors or buffers are in it
+    proximal_repeated = "proximal-repeated"  # added twice, or adding up from step to step
+    proximal_too_strong = "proximal-too-strong"
+    proximal_too_weak = "proximal-too-weak"
+    proximal_diverging = "proximal-diverging"
+    # Settings.
+    setting_not_delivered = "setting-not-delivered"  # decided, and not what the client went by
+    # Learning rate and gradients.
+    learning_rate_warming = "learning-rate-warming"  # never leaves the warm-up
+    learning_rate_restarted = "learning-rate-restarted"
+    learning_rate_unplanned = "learning-rate-unplanned"  # not the schedule that was configured
+    learning_rate_too_high = "learning-rate-too-high"
+    learning_rate_too_low = "learning-rate-too-low"
+    gradient_vanishing = "gradient-vanishing"
+    gradient_exploding = "gradient-exploding"
+    gradient_clipped = "gradient-clipped"  # at the clip in nearly every step
+    loss_not_finite = "loss-not-finite"
+    loss_spiking = "loss-spiking"
+    # Exchange and aggregation.
+    parameters_not_applied = "parameters-not-applied"  # the client trains from other parameters than it got
+    parameters_not_trained = "parameters-not-trained"  # the client returns what it got
+    exchange_incomplete = "exchange-incomplete"  # tensors are lost, reordered or cast on the way
+    frozen_moved = "frozen-moved"
+    aggregate_not_returned = "aggregate-not-returned"  # the strategy keeps or returns the old parameters, or None
+    aggregate_of_one = "aggregate-of-one"  # the aggregate is a single client's
+    aggregate_weights = "aggregate-weights"  # not the mean by the declared weights
+    aggregate_not_finite = "aggregate-not-finite"
+    aggregate_outside = "aggregate-outside"  # outside the range of the clients
+    aggregate_type = "aggregate-type"  # shapes, dtypes or integer buffers changed
+    control_inactive = "control-inactive"  # a check of digests that checks nothing
+    digest_mismatch = "digest-mismatch"
+    # Clients and data.
+    client_dropouts = "client-dropouts"
+    client_starved = "client-starved"  # hardly ever sampled
+    client_drift = "client-drift"  # better at home, worse together
+    data_duplicated = "data-duplicated"  # two clients with the same data
+    data_units = "data-units"
+    data_rate = "data-rate"  # frames per second differ
+    data_uncovered = "data-uncovered"  # tasks that no evaluation covers
+    data_spread = "data-spread"  # normalisation is dominated by one client
+    data_corrupt = "data-corrupt"
+    # Evaluation and the machine.
+    worse_than_baseline = "worse-than-baseline"
+    evaluation_insensitive = "evaluation-insensitive"
+    evaluation_incomparable = "evaluation-incomparable"
+    sentinel_value = "sentinel-value"
+    memory_leak = "memory-leak"
+    memory_fragmented = "memory-fragmented"
+    out_of_memory = "out-of-memory"
+    killed = "killed"  # ended without a word
+    program_missing = "program-missing"
+    success_unfounded = "success-unfounded"  # success was claimed and the contrary is on record
