@@ -10,7 +10,8 @@
     │   ├── PolicyError             ZK206   a policy or a checkpoint
     │   ├── LedgerError             ZK207   a ledger file
     │   ├── JournalError            ZK208   the journal of a run
-    │   └── RunBusyError            ZK209   a run that another engine performs
+    │   ├── RunBusyError            ZK209   a run that another engine performs
+    │   └── RepairError             ZK211   a git repository that a repair can't work in
     ├── MissingError       exit 4   something needed is not there
     │   ├── DependencyMissingError  ZK401
     │   ├── RenderingError          ZK402
@@ -125,6 +126,12 @@ class RunBusyError(RequestError):
     """Another engine performs this run."""
 
     code = "ZK209"
+
+
+class RepairError(RequestError):
+    """The state of the git repository does not allow a repair to begin, or to go on."""
+
+    code = "ZK211"
 
 
 class MissingError(Zk0Error):

@@ -1,0 +1,111 @@
+"""Measure how long training and inference take here, and compare with what they took before."""
+
+from collections.abc import Iterator
+from statistics import median
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from zk0.checks import check
+from zk0.project import cache_dir
+from zk0.receipts import ReceiptStore
+from zk0.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.workflow.actions import Context, Inputs, Outputs, action
+
+ENOUGH = 3  # earlier measurements; the median of fewer is one of them
+COMPARED = 20  # the last so many: an older one is of another code
+
+
+class BenchmarkInputs(Inputs):
+    """What to time."""
+
+    preset: Literal["tiny", "small", "base-shape"] = "tiny"
+    cameras: tuple[str, ...] = ("wrist", "overhead")
+    batch_size: int = Field(16, ge=1, description="frames a step")
+    runs: int = Field(20, ge=3, description="of which the median counts")
+
+
+class Measured(BaseModel):
+    """A median time in milliseconds, and the same of earlier runs on this machine, oldest first."""
+
+    now: float
+    before: list[float]
+
+
+class BenchmarkOutputs(Outputs):
+    """Times of a training step and of an action chunk, and the memory they needed."""
+
+    machine: str
+    subject: str
+    training_step: Measured
+    action_chunk: Measured
+    peak_memory: int = Field(description="bytes, resident")
+    table: list[list[str]]
+
+
+@action("benchmark.measure")
+def measure(inputs: BenchmarkInputs, context: Context) -> BenchmarkOutputs:
+    """Time a training step with FedProx's term, and the prediction of an action chunk."""
+    from zk0.training import timing
+
+    found = timing.measure(
+        inputs.preset,
+        cameras=inputs.cameras,
+        batch_size=inputs.batch_size,
+        runs=inputs.runs,
+        seed=context.seed,
+        cache=cache_dir(),
+    )
+    machine = timing.machine()
+    subject = f"{inputs.preset}, {len(inputs.cameras)} cameras, batches of {inputs.batch_size}"
+    earlier = _earlier(context, machine, subject)
+    step, chunk = found.step * 1000, found.action * 1000
+    return BenchmarkOutputs(
+        machine=machine,
+        subject=subject,
+        training_step=Measured(now=step, before=[one.training_step.now for one in earlier]),
+        action_chunk=Measured(now=chunk, before=[one.action_chunk.now for one in earlier]),
+        peak_memory=found.peak_memory,
+        table=[
+            ["policy", "a training step", "an action chunk", "peak memory", "machine"],
+            [subject, f"{step:.1f} ms", f"{chunk:.1f} ms", f"{found.peak_memory / 2**30:.1f} GiB", machine],
+        ],
+    )
+
+
+@check("benchmark.steady")
+def steady(outputs: BenchmarkOutputs, *, doubtful: float = 1.5, slower: float = 3) -> Iterator[Finding]:
+    """Training and inference take no longer than they did here before.
+
+    The factors are wide since a machine that does other work meanwhile is up to twice as slow.
+    """
+    for name, measured in (("training step", outputs.training_step), ("action chunk", outputs.action_chunk)):
+        if len(measured.before) < ENOUGH:
+            yield not_available(
+                f"{measured.now:.1f} ms; needs {ENOUGH} earlier measurements here, has {len(measured.before)}", at=name
+            )
+            continue
+        usual = median(measured.before)
+        ratio = measured.now / usual
+        evidence = [
+            Evidence(name="time", value=round(measured.now, 2), unit="ms", at=name),
+            Evidence(name="median before", value=round(usual, 2), unit="ms", at=name),
+            Evidence(name="ratio", value=round(ratio, 3), at=name),
+        ]
+        message = f"{measured.now:.1f} ms, {ratio:.2f} of the median of {len(measured.before)} earlier ones"
+        if ratio <= doubtful:
+            yield passed(message, at=name, evidence=evidence)
+        elif ratio <= slower:
+            yield warned(message, at=name, evidence=evidence, remedy="measure again on an idle machine")
+        else:
+            yield failed(message, at=name, evidence=evidence, remedy="find the change: git bisect run zk0 run testing")
+
+
+def _earlier(context: Context, machine: str, subject: str) -> list[BenchmarkOutputs]:
+    """Return what the same was measured to take on this machine before."""
+    outputs = [
+        BenchmarkOutputs.model_validate(receipt.outputs)
+        for receipt in ReceiptStore(context.project.runs_dir).all()
+        if receipt.uses == "benchmark.measure" and receipt.failure is None and receipt.run != context.run
+    ]
+    return [one for one in outputs if (one.machine, one.subject) == (machine, subject)][-COMPARED:]

@@ -1,0 +1,53 @@
+"""Write a run down for people."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field
+
+from zk0.checks import check
+from zk0.receipts import write_atomically
+from zk0.verdicts import Evidence, Finding, failed, passed
+from zk0.workflow.actions import Context, Inputs, Outputs, action
+from zk0.workflow.run import RunDirectory
+
+
+class ReportInputs(Inputs):
+    """What the report is called."""
+
+    title: str = Field(min_length=1)
+
+
+class ReportOutputs(Outputs):
+    """The report, the receipts it is to name, and how many issues are in it."""
+
+    report: Path
+    receipts: list[str]
+    issues: int
+
+
+@action("report.validation", changes=("artifacts",))
+def validation(inputs: ReportInputs, context: Context) -> ReportOutputs:
+    """Document this run's steps so far: verdicts, numbers, issues and their remedies."""
+    from zk0.reports.validation import issues, validation_report
+
+    state = RunDirectory(context.project.runs_dir / context.run).state()
+    path = context.directory / "report.md"
+    write_atomically(path, validation_report(state, title=inputs.title))
+    digests = [receipt.digest for receipt in state.receipts]
+    return ReportOutputs(report=path, receipts=digests, issues=len(issues(state.receipts)))
+
+
+@check("report.complete")
+def complete(outputs: ReportOutputs) -> Iterator[Finding]:
+    """The report on the disk names the receipt of every step that has ended."""
+    text = outputs.report.read_text(encoding="utf-8")
+    lost = [digest for digest in outputs.receipts if digest not in text]
+    evidence = [
+        Evidence(name="receipts", value=len(outputs.receipts)),
+        Evidence(name="issues", value=outputs.issues),
+    ]
+    if lost:
+        yield failed(f"receipts are missing in it: {', '.join(lost)}", evidence=evidence)
+    else:
+        yield passed(f"{len(outputs.receipts)} receipts, {outputs.issues} issues", evidence=evidence)

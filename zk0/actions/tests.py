@@ -1,0 +1,220 @@
+"""Run a project's tests with pytest, and see how much of its code they execute."""
+
+import json
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET  # the file is written by the pytest started here
+
+from pydantic import BaseModel, Field
+
+from zk0.checks import check
+from zk0.errors import CommandError, DependencyMissingError, InputError
+from zk0.project import Project
+from zk0.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.workflow.actions import Context, Inputs, Outputs, action
+from zk0.workflow.commands import Command, start
+
+NOTHING_COLLECTED = 5  # pytest's exit statuses: https://docs.pytest.org/en/stable/reference/exit-codes.html
+TELLS_OF_TESTS = (0, 1, 2, NOTHING_COLLECTED)  # the others are errors of usage, or of pytest itself
+SHOWN = 5  # failures and files named in a sentence
+DAY = 86400.0  # seconds
+
+
+class TestsInputs(Inputs):
+    """Which tests to run; `markers` is a pytest expression such as `not slow`."""
+
+    __test__ = False  # to pytest
+
+    paths: list[str] = Field([], description="files or folders; none takes what pytest is configured to")
+    markers: str = ""
+    source: list[str] = Field([], description="packages to measure; none takes what coverage is configured to")
+    seconds: float = Field(DAY, gt=0, description="how long they may take")
+
+    def preflight(self, project: Project) -> None:
+        """Refuse tests that are not there, and an environment without pytest."""
+        for path in self.paths:
+            if not project.path(path).exists():
+                raise InputError(f"there are no tests at {path}", remedy="name files or folders of the project")
+        _needed("pytest", "coverage")
+
+
+class FailedTest(BaseModel):
+    """A test that failed, or could not be run, and the first line of why."""
+
+    __test__ = False
+
+    name: str
+    message: str
+
+
+class TestsOutputs(Outputs):
+    """How the tests ended; `coverage` is a folder with what they executed."""
+
+    __test__ = False
+
+    passed: int
+    failed: int
+    skipped: int
+    seconds: float
+    failures: list[FailedTest]
+    junit: Path
+    log: Path
+    coverage: Path
+    table: list[list[str]]
+
+
+@action("tests.run", changes=("artifacts",))
+def run(inputs: TestsInputs, context: Context) -> TestsOutputs:
+    """Run pytest under coverage, in this environment."""
+    junit, log, folder = (context.directory / name for name in ("junit.xml", "pytest.log", "coverage"))
+    folder.mkdir(exist_ok=True)
+    source = [f"--source={','.join(inputs.source)}"] if inputs.source else []
+    markers = ["-m", inputs.markers] if inputs.markers else []
+    status = _python(
+        context,
+        [*("-m", "coverage", "run", "--parallel-mode", *source)],
+        ["-m", "pytest", *inputs.paths, *markers, f"--junitxml={junit}"],
+        log=log,
+        data=folder / ".coverage",
+        seconds=inputs.seconds,
+    )
+    if status not in TELLS_OF_TESTS or not junit.exists():
+        raise CommandError(f"pytest ended with exit status {status}", remedy=f"see {log}")
+    return _outputs(junit, log, folder)
+
+
+@check("tests.passed")
+def all_passed(outputs: TestsOutputs) -> Iterator[Finding]:
+    """Every test that was run passed; there was at least one."""
+    evidence = [
+        Evidence(name=name, value=value, unit="tests")
+        for name, value in (("passed", outputs.passed), ("failed", outputs.failed), ("skipped", outputs.skipped))
+    ]
+    if outputs.failed:
+        first = "; ".join(f"{one.name}: {one.message}" for one in outputs.failures[:SHOWN])
+        yield failed(
+            f"{outputs.failed} of {outputs.passed + outputs.failed} tests failed: {first}",
+            evidence=evidence,
+            remedy=f"see {outputs.log}",
+        )
+    elif not outputs.passed:
+        yield not_available("there is no such test to run")
+    else:
+        skipped = f", {outputs.skipped} skipped" if outputs.skipped else ""
+        yield passed(f"{outputs.passed} tests passed{skipped} in {outputs.seconds:.0f} s", evidence=evidence)
+
+
+class CoverageInputs(Inputs):
+    """The folders in which `tests.run` left what was executed."""
+
+    folders: list[Path] = Field(min_length=1)
+
+
+class CoverageOutputs(Outputs):
+    """The share of the code the tests executed, in percent, in all and a file."""
+
+    percent: float | None = Field(description="of lines, and of branches where the project measures them")
+    files: dict[str, float]
+    report: Path | None
+    table: list[list[str]]
+
+
+@action("tests.coverage", changes=("artifacts",))
+def coverage(inputs: CoverageInputs, context: Context) -> CoverageOutputs:
+    """Put together what several runs of the tests executed."""
+    _needed("coverage")
+    data, report, log = (context.directory / name for name in (".coverage", "coverage.json", "coverage.log"))
+    found = [str(file) for folder in inputs.folders for file in context.project.path(folder).glob(".coverage*")]
+    if not found:
+        return CoverageOutputs(percent=None, files={}, report=None, table=[])
+    for command in (["combine", "--keep", *found], ["json", "--fail-under=0", "-o", str(report)]):
+        status = _python(context, ["-m", "coverage", *command], [], log=log, data=data, seconds=600)
+        if status:
+            raise CommandError(f"coverage {command[0]} ended with exit status {status}", remedy=f"see {log}")
+    told = json.loads(report.read_text(encoding="utf-8"))
+    files = {name: float(one["summary"]["percent_covered"]) for name, one in told["files"].items()}
+    least = sorted(files.items(), key=lambda item: item[1])[:SHOWN]
+    return CoverageOutputs(
+        percent=float(told["totals"]["percent_covered"]),
+        files=files,
+        report=report,
+        table=[["least covered", "percent"], *([name, f"{percent:.0f}"] for name, percent in least)],
+    )
+
+
+@check("tests.coverage")
+def covered(outputs: CoverageOutputs, *, minimum: float = 80) -> Iterator[Finding]:
+    """The tests execute at least `minimum` percent of the code."""
+    if outputs.percent is None:
+        yield not_available("the tests executed nothing that is measured")
+        return
+    evidence = [
+        Evidence(name="coverage", value=round(outputs.percent, 2), unit="%"),
+        Evidence(name="files", value=len(outputs.files), unit="files"),
+    ]
+    message = f"{outputs.percent:.1f} % of {len(outputs.files)} files, {minimum:g} % wanted"
+    if outputs.percent >= minimum:
+        yield passed(message, evidence=evidence)
+    else:
+        least = ", ".join(name for name, _ in sorted(outputs.files.items(), key=lambda item: item[1])[:SHOWN])
+        yield failed(message, evidence=evidence, remedy=f"test what is least covered: {least}")
+
+
+@check("tests.speed")
+def fast_enough(outputs: TestsOutputs, *, seconds: float = 600) -> Iterator[Finding]:
+    """The tests take no longer than people wait for them."""
+    evidence = [Evidence(name="duration", value=round(outputs.seconds, 1), unit="s")]
+    message = f"{outputs.seconds:.0f} s, at most {seconds:g} s are wanted"
+    if outputs.seconds <= seconds:
+        yield passed(message, evidence=evidence)
+    else:
+        yield warned(message, evidence=evidence, remedy="mark slow tests, and share what is costly to set up")
+
+
+def _python(context: Context, measured: list[str], program: list[str], *, log: Path, data: Path, seconds: float) -> int:
+    """Run a module of this environment's Python in the project's root; coverage keeps its numbers at `data`."""
+    argv = (sys.executable, *measured, *program)
+    return start(Command(argv, context.project.root, {"COVERAGE_FILE": str(data)}, seconds), log)
+
+
+def _needed(*modules: str) -> None:
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        raise DependencyMissingError(
+            f"{' and '.join(missing)} is not installed beside zk0", remedy="uv pip install pytest pytest-cov"
+        )
+
+
+def _outputs(junit: Path, log: Path, folder: Path) -> TestsOutputs:
+    cases = [_case(element) for element in ET.parse(junit).iter("testcase")]  # noqa: S314  pytest's own file
+    failures = [FailedTest(name=name, message=message) for name, outcome, message in cases if outcome == "failed"]
+    counts = {kind: sum(outcome == kind for _, outcome, _ in cases) for kind in ("passed", "failed", "skipped")}
+    suite = ET.parse(junit).find("testsuite")  # noqa: S314
+    seconds = 0.0 if suite is None else float(suite.get("time", "0"))
+    return TestsOutputs(
+        **counts,
+        seconds=seconds,
+        failures=failures,
+        junit=junit,
+        log=log,
+        coverage=folder,
+        table=[
+            ["passed", "failed", "skipped", "time"],
+            [*(str(number) for number in counts.values()), f"{seconds:.1f} s"],
+        ],
+    )
+
+
+def _case(element: Any) -> tuple[str, str, str]:
+    """Return a test's name, how it ended, and the first line of why."""
+    name = f"{element.get('classname', '')}::{element.get('name', '')}".removeprefix("::")
+    for child in element:
+        if child.tag in ("failure", "error"):
+            text = child.get("message") or child.text or ""
+            return name, "failed", text.strip().partition("\n")[0]
+        if child.tag == "skipped":
+            return name, "skipped", child.get("message") or ""
+    return name, "passed", ""
