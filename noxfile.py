@@ -48,7 +48,8 @@ def run(session: nox.Session, program: str, *arguments: str) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests with coverage; arguments after `--` go to pytest."""
     run(session, "coverage", "erase")
-    run(session, "coverage", "run", "-m", "pytest", *session.posargs)
+    # By file: what a file's tests share is made once. Two, since a federation or a simulator fills a core by itself.
+    run(session, "coverage", "run", "-m", "pytest", *(session.posargs or ["-n", "2", "--dist", "loadfile"]))
     run(session, "coverage", "combine", "--quiet")
     run(session, "coverage", "report", *(["--fail-under=0"] if session.posargs else []))
 

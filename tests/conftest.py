@@ -17,8 +17,10 @@ TASKS = ("lift-left", "touch-far")
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep recordings and backbones of the tests apart from the user's."""
-    folder = tmp_path_factory.mktemp("cache")
+    """Keep recordings and backbones of the tests apart from the user's; all workers of one session share them."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZK0_CACHE", str(folder))
         yield folder

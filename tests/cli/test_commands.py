@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -18,25 +17,13 @@ STEPS = """\
 """
 
 
-def test_the_version_is_there_as_fast_as_python_starts(program):
-    def seconds(*arguments: str) -> float:
-        before = time.perf_counter()
-        subprocess.run([sys.executable, *arguments], env=program.environment, capture_output=True, check=True)
-        return time.perf_counter() - before
-
-    bare = min(seconds("-c", "pass") for _ in range(3))
-    version = min(seconds("-m", "zk0", "--version") for _ in range(3))
-
-    assert program("--version").stdout == f"zk0 {__version__}\n"
-    assert version - bare < 0.15  # 0.02 s on an idle machine
-
-
 def test_the_version_needs_nothing_but_python(program):
     script = "import sys; from zk0.cli import main; main(['--version']); print(*sorted(sys.modules))"
     ended = subprocess.run(
         [sys.executable, "-c", script], env=program.environment, capture_output=True, text=True, check=True
     )
 
+    assert program("--version").stdout == f"zk0 {__version__}\n"
     assert not {"typer", "click", "rich", "pydantic", "git"} & set(ended.stdout.split())
 
 

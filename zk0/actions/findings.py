@@ -1,0 +1,54 @@
+"""Findings as what a step gives: of a diagnosis or of a probe, with the faults they name."""
+
+from collections.abc import Iterator, Sequence
+
+from pydantic import Field
+
+from zk0.checks import check
+from zk0.verdicts import SEVERITY, Finding, Verdict, not_available, passed
+from zk0.workflow.actions import Outputs
+
+WRONG = (Verdict.warned, Verdict.failed, Verdict.error)
+
+
+class FoundOutputs(Outputs):
+    """Findings, what is wrong first; `faults` are the ones they name, `root` the first of them."""
+
+    findings: list[Finding]
+    faults: list[str]
+    root: str | None = Field(description="the fault to begin with; null where none is named")
+    table: list[list[str]]
+
+
+@check("findings.clear")
+def clear(outputs: FoundOutputs, *, stop: bool = True, repaired_by: str = "") -> Iterator[Finding]:
+    """Nothing is wrong; without `stop`, what is wrong is told and the workflow goes on to repair it.
+
+    With `repaired_by`, only what that workflow repairs counts, and the rest is told as a warning.
+    """
+    wrong = [finding for finding in outputs.findings if finding.verdict in WRONG]
+    judged = [finding for finding in outputs.findings if finding.verdict is not Verdict.not_available]
+    if not judged:
+        reasons = "; ".join(dict.fromkeys(finding.message for finding in outputs.findings))
+        yield not_available(reasons or "there was nothing to look at")
+        return
+    for finding in wrong:
+        mild = not stop or (repaired_by and finding.workflow != repaired_by)
+        verdict = min(finding.verdict, Verdict.warned, key=SEVERITY.index) if mild else finding.verdict
+        yield finding.model_copy(update={"verdict": verdict})
+    if not wrong:
+        yield passed(f"nothing is wrong: {len(judged)} questions answered")
+
+
+def found(findings: Sequence[Finding]) -> dict[str, object]:
+    """Return the fields of `FoundOutputs` that findings, in their order, make."""
+    faults = list(dict.fromkeys(one.fault for one in findings if one.verdict in WRONG and one.fault))
+    rows = [
+        [one.verdict.value, one.fault or "", one.check, one.at, one.message] for one in findings if one.verdict in WRONG
+    ]
+    return {
+        "findings": list(findings),
+        "faults": faults,
+        "root": next(iter(faults), None),
+        "table": [["verdict", "fault", "asked by", "at", "what was seen"], *rows] if rows else [],
+    }
