@@ -18,6 +18,16 @@ IDS = (
     "clients.participation",
     "configuration.delivered",
     "evaluation.beats-baseline",
+    "incidents.claims",
+    "incidents.clients",
+    "incidents.data",
+    "incidents.digests",
+    "incidents.errors",
+    "incidents.memory",
+    "incidents.programs",
+    "incidents.returned",
+    "incidents.secrets",
+    "incidents.steps",
     "loss.finite",
     "loss.trend",
     "proximal.acts",
@@ -30,7 +40,7 @@ def test_every_module_of_diagnostics_is_an_entry_point():
 
     registered = {found.value for found in entry_points(group="zk0.checks")}
 
-    assert modules - registered == {"zk0.diagnostics.registry"}
+    assert modules - registered == {f"zk0.diagnostics.{name}" for name in ("causes", "diagnosis", "registry")}
 
 
 def test_these_are_all_diagnostics():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as array_strategy
 
-from zk0.federation.aggregation import ClientUpdate, distance, weighted_mean
+from zk0.federation.aggregation import ClientUpdate, weighted_mean
 
 values = st.floats(-1e3, 1e3, width=32)
 tensors = array_strategy(np.float32, (3, 2), elements=values)
@@ -43,10 +43,3 @@ def test_every_value_lies_between_those_of_the_clients(parts):
 @given(tensors, st.floats(0.1, 1e4))
 def test_one_client_alone_is_the_mean_to_the_last_bit(array, weight):
     np.testing.assert_array_equal(weighted_mean(made([(array, weight)]))["w"], array)
-
-
-def test_distance_is_euclidean_over_all_tensors():
-    left = {"a": np.array([3.0], dtype=np.float32), "b": np.array([0.0], dtype=np.float32)}
-    right = {"a": np.array([0.0], dtype=np.float32), "b": np.array([4.0], dtype=np.float32)}
-
-    assert distance(left, right) == 5.0

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from zk0.checks import Judge, check
+from zk0.checks import Check, Judge, check
 from zk0.ledger import Ledger, Training, read_ledger
 from zk0.verdicts import Evidence
 
@@ -18,6 +18,11 @@ class WroteLedger(Protocol):
 def diagnostic(name: str) -> Callable[[Judge], Judge]:
     """Register a function of a `Ledger` as the check `name`."""
     return check(name, subject=_read)
+
+
+def is_diagnostic(found: Check) -> bool:
+    """Whether a check judges a ledger."""
+    return found.subject is _read
 
 
 def where(training: Training) -> str:

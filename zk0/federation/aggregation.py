@@ -84,8 +84,3 @@ def weighted_mean(updates: Sequence[ClientUpdate]) -> Arrays:
             summed += update.arrays[name].astype(np.float64) * (update.weight / total)
         mean[name] = summed.astype(updates[0].arrays[name].dtype)
     return mean
-
-
-def distance(left: Mapping[str, Array32], right: Mapping[str, Array32]) -> float:
-    """Return the L2 distance between two sets of tensors of the same names."""
-    return math.sqrt(sum(float(np.square(left[name].astype(np.float64) - right[name]).sum()) for name in left))

@@ -95,11 +95,10 @@ def train(
         PolicyError: the tensors are not those the server says it sent, or not this policy's.
     """
     policy = policy_of(config)
-    received = to_tensors(record)
-    digest_in = digest_of(received)
+    set_trainable(policy, to_tensors(record))
+    digest_in = digest_of(trainable_parameters(policy))  # what it trains from, not what it was given
     if digest_in != assignment.digest:
-        raise PolicyError(f"the tensors arrived as {digest_in[:8]}, the server sent {assignment.digest[:8]}")
-    set_trainable(policy, received)
+        raise PolicyError(f"the policy starts from {digest_in[:8]}, and the server sent {assignment.digest[:8]}")
     frames = frames_of(client, config, policy.config.chunk_size)
     settings = training_settings(config, number=number, mu=mu)
     components = setup_training_components(policy, make_processors(policy, assignment.statistics), settings)
@@ -118,7 +117,7 @@ def train(
         result,
         number=number,
         frames=len(frames),
-        digests=(digest_in, digest_of(trained)),
+        digests=(digest_in, digest_of(trained), digest_of(frozen_tensors(policy))),
     )
     return to_record(trained), training
 
@@ -158,10 +157,11 @@ def account(
     *,
     number: int,
     frames: int,
-    digests: tuple[str, str],
+    digests: tuple[str, str, str],
 ) -> Training:
-    """Return a round's work as a ledger event; `digests` are those of the tensors before and after."""
+    """Return a round's work as a ledger event; `digests`: of the tensors before and after, of those not trained."""
     steps = result.steps
+    accelerated = any(step.memory_allocated is not None for step in steps)
     missing = {}
     if settings.measure_every > 1:
         rarely = f"measured every {settings.measure_every} steps, and at the first and the last"
@@ -194,9 +194,12 @@ def account(
         proximal_ratio=[step.proximal_ratio for step in steps],
         learning_rate=[step.learning_rate for step in steps],
         drift=[step.drift for step in steps],
+        memory_allocated=[step.memory_allocated for step in steps] if accelerated else [],
+        memory_reserved=[step.memory_reserved for step in steps] if accelerated else [],
         update_norm=result.update_norm,
         digest_in=digests[0],
         digest_out=digests[1],
+        frozen_digest=digests[2],
         faults=result.faults,
         missing=missing,
         resources=result.resources,

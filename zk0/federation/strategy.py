@@ -18,9 +18,10 @@ from flwr.serverapp.strategy.strategy_utils import aggregate_metricrecords
 from pydantic import ValidationError
 
 from zk0.errors import RoundFailedError
-from zk0.federation.aggregation import ClientUpdate, distance, split_updates, weighted_mean
+from zk0.federation.aggregation import ClientUpdate, split_updates, weighted_mean
 from zk0.federation.configuration import RunConfig
 from zk0.federation.exchange import Arrays, to_arrays, to_record
+from zk0.federation.geometry import measure
 from zk0.federation.messages import ARRAYS, CONFIG, METRICS, WEIGHT, Assignment, Report, pack, unpack
 from zk0.ledger import Aggregation, LedgerWriter, RejectedReply, Reply, Resources
 from zk0.training.parameters import digest_of
@@ -76,23 +77,7 @@ class Checked(FedAvg):
         accepted, rejected = split_updates(updates, run.sent, run.digest_sent)
         rejected = sorted([*refused, *rejected], key=lambda reply: reply.client)
         mean = weighted_mean(accepted) if accepted else None
-        total = sum(update.weight for update in accepted)
-        run.ledger.write(
-            Aggregation(
-                round=number,
-                sampled=sorted(run.clients[node] for node in run.sampled),
-                accepted=[
-                    Reply(client=update.client, weight=update.weight / total, digest=update.digest_out)
-                    for update in accepted
-                ],
-                rejected=rejected,
-                digest_in=run.digest_sent,
-                digest_out=None if mean is None else digest_of(mean),
-                update_norm=None if mean is None else distance(mean, run.sent),
-                missing={} if mean is not None else {"digest_out": "no valid reply", "update_norm": "no valid reply"},
-                resources=Resources(seconds=time.monotonic() - run.started),
-            )
-        )
+        run.ledger.write(self._account(number, mean, accepted, rejected))
         if mean is None:
             reasons = "; ".join(f"{reply.client}: {reply.reason}" for reply in rejected) or "nobody answered"
             raise RoundFailedError(
@@ -102,6 +87,49 @@ class Checked(FedAvg):
         names = {update.client for update in accepted}
         contents = [message.content for node, message in answered.items() if run.clients[node] in names]
         return to_record(mean), aggregate_metricrecords(_metrics_only(contents), WEIGHT)
+
+    def _account(
+        self, number: int, mean: Arrays | None, accepted: list[ClientUpdate], rejected: list[RejectedReply]
+    ) -> Aggregation:
+        """Return a round's aggregation as a ledger event."""
+        run = self.federation
+        common = {
+            "round": number,
+            "sampled": sorted(run.clients[node] for node in run.sampled),
+            "rejected": rejected,
+            "digest_in": run.digest_sent,
+        }
+        if mean is None:
+            missing = dict.fromkeys(("digest_out", "update_norm"), "no valid reply")
+            seconds = Resources(seconds=time.monotonic() - run.started)
+            return Aggregation(
+                **common, accepted=[], digest_out=None, update_norm=None, missing=missing, resources=seconds
+            )
+        found = measure(mean, accepted, run.sent)
+        total = sum(update.weight for update in accepted)
+        return Aggregation(
+            **common,
+            accepted=[
+                Reply(
+                    client=update.client,
+                    weight=update.weight / total,
+                    digest=update.digest_out,
+                    update_norm=norm,
+                    cosine=cosine,
+                )
+                for update, norm, cosine in zip(accepted, found.update_norms, found.cosines, strict=True)
+            ],
+            digest_out=digest_of(mean),
+            update_norm=found.update_norm,
+            weight_norm=found.weight_norm,
+            deviation=found.deviation,
+            outside=found.outside,
+            not_finite=found.not_finite,
+            tensors=len(mean),
+            dtypes=sorted({str(array.dtype) for array in mean.values()}),
+            bits=found.bits,
+            resources=Resources(seconds=time.monotonic() - run.started),
+        )
 
     def _sample(self, number: int) -> list[int]:
         run = self.federation

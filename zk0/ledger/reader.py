@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from zk0.errors import LedgerError
 from zk0.ledger.schema import (
     EVENT,
+    OPTIONAL,
     Aggregation,
     Decision,
     Evaluation,
@@ -87,7 +88,7 @@ class Ledger:
 
     def comparable(self) -> list[dict[str, Any]]:
         """Return the events without what differs between two identical runs (times, memory)."""
-        return [event.model_dump(mode="json", exclude={"resources"}) for event in self.events]
+        return [event.model_dump(mode="json", exclude={"resources", *OPTIONAL}) for event in self.events]
 
     def _of[E](self, kind: type[E]) -> Iterator[E]:
         return (event for event in self.events if isinstance(event, kind))

@@ -129,6 +129,7 @@ class Training(_Measured):
     update_norm: dict[str, float | None] = Field(description="L2 norm of the round's change, a module")
     digest_in: str | None
     digest_out: str | None
+    frozen_digest: str | None = Field(None, description="of the tensors that are not trained, after the round")
     faults: Faults = Faults()
     missing: dict[str, str] = {}
     resources: Resources = Resources()
@@ -147,11 +148,13 @@ class Training(_Measured):
 
 
 class Reply(_Record):
-    """A client's reply that was averaged."""
+    """A client's reply that was averaged; another program's log may tell neither weight nor digest."""
 
     client: str
-    weight: float = Field(description="share of the average, the shares sum to 1")
-    digest: str
+    weight: float | None = Field(description="share of the average, the shares sum to 1")
+    digest: str | None
+    update_norm: float | None = Field(None, description="L2 distance from what was sent")
+    cosine: float | None = Field(None, description="of this update with that of the aggregate")
 
 
 class RejectedReply(_Record):
@@ -175,6 +178,15 @@ class Aggregation(_Measured):
     digest_in: str | None
     digest_out: str | None
     update_norm: float | None
+    weight_norm: float | None = Field(None, description="L2 norm of the aggregate")
+    deviation: float | None = Field(
+        None, description="distance of the aggregate from the mean by examples, over its distance from what was sent"
+    )
+    outside: float | None = Field(None, description="share of the aggregate's values beyond every client's")
+    not_finite: int | None = Field(None, description="values of the aggregate that are not finite")
+    tensors: int | None = Field(None, description="in the aggregate")
+    dtypes: list[str] = Field(default=[], description="of the aggregate's tensors")
+    bits: int | None = Field(None, description="bits of float32's fraction that the aggregate uses; 23 is all")
     missing: dict[str, str] = {}
     resources: Resources = Resources()
 

@@ -63,7 +63,10 @@ class TrainingComponents:
 
 @dataclass(frozen=True)
 class StepMeasurement:
-    """The numbers of one step; None where not measured, or not finite (then the weights stay as they were)."""
+    """The numbers of one step; None where not measured, or not finite (then the weights stay as they were).
+
+    Memory is that of the accelerator before the step, in bytes; a CPU has none of its own.
+    """
 
     learning_rate: float
     policy_loss: float | None
@@ -71,6 +74,8 @@ class StepMeasurement:
     drift: float | None = None
     proximal_loss: float | None = None
     proximal_ratio: float | None = None
+    memory_allocated: int | None = None
+    memory_reserved: int | None = None
 
     @property
     def total_loss(self) -> float | None:
@@ -130,12 +135,13 @@ def run_training_step(
         measure: whether to measure drift and proximal term.
     """
     rate = components.learning_rate(step)
+    memory = accelerator_memory(next(iter(components.parameters.values())).device)
     for group in components.optimizer.param_groups:
         group["lr"] = rate
     loss, _ = components.policy.forward(components.processors.before(batch))
     policy_loss = loss.item()
     if not math.isfinite(policy_loss):
-        return StepMeasurement(rate, None, None)
+        return StepMeasurement(rate, None, None, None, None, None, *memory)
     loss.backward()
     measured = _measure_proximal(components) if measure else (None, None, None)
     components.proximal.add_gradient()
@@ -144,7 +150,7 @@ def run_training_step(
     if math.isfinite(norm):
         components.optimizer.step()
     components.optimizer.zero_grad()
-    return StepMeasurement(rate, policy_loss, norm if math.isfinite(norm) else None, *measured)
+    return StepMeasurement(rate, policy_loss, norm if math.isfinite(norm) else None, *measured, *memory)
 
 
 def run_training_loop(
@@ -195,6 +201,13 @@ def peak_memory() -> int:
     """Return the highest resident memory of this process so far, in bytes."""
     highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return highest if sys.platform == "darwin" else highest * 1024  # Linux counts kibibytes
+
+
+def accelerator_memory(device: torch.device) -> tuple[int, int] | tuple[None, None]:
+    """Return the bytes allocated and reserved on a CUDA device; (None, None) elsewhere."""
+    if device.type != "cuda":
+        return None, None
+    return torch.cuda.memory_allocated(device), torch.cuda.memory_reserved(device)
 
 
 def _measure_proximal(components: TrainingComponents) -> tuple[float, float, float | None]:

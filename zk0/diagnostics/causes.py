@@ -1,0 +1,297 @@
+"""Which fault explains which: the one place where a cause takes its symptoms with it.
+
+A run with one fault shows many findings. A learning rate that is too high makes the gradient explode, the loss rise
+and the evaluation worse than the untrained policy; a person wants to be told the first. `EXPLAINS` says so, each line
+with its reason; what is explained is kept and shown as a consequence, never dropped. A chain holds only where each of
+its links was found: the table is not read transitively, and has no circle (a test). What explains everything is not in
+it: a table that goes too far hides a second fault.
+"""
+
+from collections.abc import Mapping
+
+from zk0.faults import Fault
+
+SURE_ENOUGH = 0.5  # confidence below which a finding explains nothing: a guess must not hide a certainty
+
+# The tiers of the causal order, from what can be a cause only to what is always an effect. Where two findings are
+# equally severe and equally sure, the one that comes earlier in the chain from data to robot is told first.
+TIERS: tuple[frozenset[Fault], ...] = (
+    frozenset(
+        {
+            Fault.program_missing,
+            Fault.data_corrupt,
+            Fault.data_units,
+            Fault.data_rate,
+            Fault.data_duplicated,
+            Fault.setting_not_delivered,
+        }
+    ),
+    frozenset(
+        {
+            Fault.proximal_inert,
+            Fault.proximal_detached,
+            Fault.proximal_formula,
+            Fault.proximal_reference,
+            Fault.proximal_pairing,
+            Fault.proximal_frozen,
+            Fault.proximal_repeated,
+            Fault.parameters_not_applied,
+            Fault.parameters_not_trained,
+            Fault.exchange_incomplete,
+            Fault.frozen_moved,
+            Fault.aggregate_not_returned,
+            Fault.aggregate_of_one,
+            Fault.aggregate_weights,
+            Fault.aggregate_not_finite,
+            Fault.aggregate_outside,
+            Fault.aggregate_type,
+            Fault.memory_leak,
+        }
+    ),
+    frozenset(
+        {
+            Fault.learning_rate_warming,
+            Fault.learning_rate_restarted,
+            Fault.learning_rate_unplanned,
+            Fault.learning_rate_too_high,
+            Fault.learning_rate_too_low,
+            Fault.proximal_too_strong,
+            Fault.proximal_too_weak,
+            Fault.proximal_diverging,
+            Fault.client_dropouts,
+            Fault.client_starved,
+            Fault.data_spread,
+            Fault.memory_fragmented,
+            Fault.control_inactive,
+        }
+    ),
+    frozenset(
+        {
+            Fault.gradient_vanishing,
+            Fault.gradient_exploding,
+            Fault.gradient_clipped,
+            Fault.client_drift,
+            Fault.digest_mismatch,
+            Fault.evaluation_incomparable,
+        }
+    ),
+    frozenset(
+        {
+            Fault.loss_not_finite,
+            Fault.loss_spiking,
+            Fault.evaluation_insensitive,
+            Fault.sentinel_value,
+            Fault.data_uncovered,
+            Fault.out_of_memory,
+            Fault.killed,
+        }
+    ),
+    frozenset({Fault.worse_than_baseline, Fault.success_unfounded}),
+)
+
+_POOR_TRAINING = (
+    Fault.gradient_exploding,
+    Fault.gradient_clipped,
+    Fault.loss_not_finite,
+    Fault.loss_spiking,
+    Fault.learning_rate_too_high,
+    Fault.client_drift,
+    Fault.client_dropouts,
+    Fault.worse_than_baseline,
+)
+_NOTHING_LEARNT = (
+    Fault.learning_rate_too_low,
+    Fault.evaluation_insensitive,
+    Fault.worse_than_baseline,
+    Fault.success_unfounded,
+)
+_SPOILT_AGGREGATE = (
+    Fault.aggregate_outside,
+    Fault.client_drift,
+    Fault.loss_spiking,
+    Fault.gradient_exploding,
+    Fault.gradient_clipped,
+    Fault.learning_rate_too_high,
+    Fault.worse_than_baseline,
+    Fault.success_unfounded,
+)
+
+EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
+    # Data.
+    Fault.data_units: {
+        Fault.data_spread: "joints in other units spread the normalisation by themselves",
+        **dict.fromkeys(_POOR_TRAINING, "targets in two units contradict each other"),
+    },
+    Fault.data_corrupt: {
+        Fault.client_dropouts: "a client whose frames can't be read gives up its round",
+        Fault.loss_not_finite: "broken values in the data make the loss not finite",
+    },
+    Fault.data_spread: dict.fromkeys(_NOTHING_LEARNT, "the others' targets are squeezed into a small range"),
+    Fault.data_duplicated: {
+        Fault.data_spread: "one data set counts twice in the normalisation",
+    },
+    # Settings.
+    Fault.setting_not_delivered: {
+        **dict.fromkeys(
+            (
+                Fault.learning_rate_unplanned,
+                Fault.learning_rate_too_high,
+                Fault.learning_rate_too_low,
+                Fault.learning_rate_warming,
+                Fault.learning_rate_restarted,
+            ),
+            "the client trains at a rate that was not decided",
+        ),
+        **dict.fromkeys(
+            (Fault.proximal_too_strong, Fault.proximal_too_weak, Fault.proximal_formula, Fault.proximal_diverging),
+            "the client's mu is not the one that was decided",
+        ),
+        **dict.fromkeys(_POOR_TRAINING, "what was tuned is not what was trained with"),
+        Fault.evaluation_insensitive: "what was tuned is not what was trained with",
+    },
+    # The learning rate.
+    Fault.learning_rate_warming: dict.fromkeys(
+        (*_NOTHING_LEARNT, Fault.learning_rate_unplanned), "a rate that never leaves the warm-up moves nothing"
+    ),
+    Fault.learning_rate_restarted: dict.fromkeys(
+        (*_NOTHING_LEARNT, Fault.learning_rate_warming, Fault.learning_rate_unplanned, Fault.loss_spiking),
+        "a schedule that begins again is not the one that was configured, and jumps",
+    ),
+    Fault.learning_rate_unplanned: dict.fromkeys(
+        (*_POOR_TRAINING, *_NOTHING_LEARNT), "the rate in use is not the one that was configured"
+    ),
+    Fault.learning_rate_too_low: {
+        Fault.evaluation_insensitive: "weights that hardly move leave the evaluation where it was",
+        Fault.worse_than_baseline: "weights that hardly move can't beat the untrained policy",
+    },
+    Fault.learning_rate_too_high: {
+        Fault.gradient_exploding: "steps that overshoot meet ever steeper slopes",
+        Fault.gradient_clipped: "steps that overshoot meet ever steeper slopes",
+        Fault.loss_not_finite: "weights that ran away overflow",
+        Fault.loss_spiking: "a step that overshoots shows as a spike",
+        Fault.client_drift: "each client runs away in its own direction",
+        Fault.client_dropouts: "a client whose loss is not finite gives up its round",
+        Fault.worse_than_baseline: "weights that ran away are worse than untrained ones",
+    },
+    # The proximal term.
+    Fault.proximal_inert: {
+        Fault.proximal_too_weak: "a term without a gradient restrains nothing",
+        Fault.proximal_too_strong: "the logged value grows with the drift; it never acts",
+        Fault.proximal_diverging: "the logged value grows with the drift; it never acts",
+        Fault.proximal_detached: "computed after the step, it has no gradient either",
+        Fault.proximal_reference: "computed after the step, it can't begin at 0",
+        Fault.proximal_formula: "computed after the step, it is that of the next step's drift",
+        Fault.client_drift: "without the term clients drift as they do in FedAvg",
+    },
+    Fault.proximal_detached: {
+        Fault.proximal_too_weak: "a term without a gradient restrains nothing",
+        Fault.client_drift: "without the term clients drift as they do in FedAvg",
+    },
+    Fault.proximal_reference: dict.fromkeys(
+        (Fault.proximal_too_weak, Fault.proximal_formula, Fault.client_drift),
+        "a distance to the wrong point pulls nowhere",
+    ),
+    Fault.proximal_formula: dict.fromkeys(
+        (
+            Fault.proximal_too_strong,
+            Fault.proximal_too_weak,
+            Fault.proximal_diverging,
+            Fault.gradient_clipped,
+            Fault.learning_rate_too_low,
+        ),
+        "a term of another size acts with another strength",
+    ),
+    Fault.proximal_pairing: dict.fromkeys(
+        (*_POOR_TRAINING, Fault.proximal_too_strong, Fault.proximal_formula),
+        "weights are pulled towards another tensor's values",
+    ),
+    Fault.proximal_frozen: {Fault.proximal_formula: "frozen tensors are counted in its value"},
+    Fault.proximal_repeated: dict.fromkeys(
+        (
+            *_POOR_TRAINING,
+            *_NOTHING_LEARNT,
+            Fault.proximal_too_strong,
+            Fault.proximal_formula,
+            Fault.proximal_diverging,
+        ),
+        "a term that adds up holds the weights where they are, or tears them away",
+    ),
+    Fault.proximal_too_strong: dict.fromkeys(
+        (*_NOTHING_LEARNT, Fault.gradient_clipped, Fault.proximal_diverging),
+        "weights that are held at the round's start learn nothing",
+    ),
+    Fault.proximal_diverging: dict.fromkeys(
+        (*_POOR_TRAINING, *_NOTHING_LEARNT), "the term's own steps overshoot and grow"
+    ),
+    Fault.proximal_too_weak: {Fault.client_drift: "clients that are not held drift apart"},
+    # Exchange.
+    Fault.parameters_not_applied: dict.fromkeys(
+        (*_NOTHING_LEARNT, *_SPOILT_AGGREGATE), "a client that goes on from its own weights averages with strangers"
+    ),
+    Fault.parameters_not_trained: dict.fromkeys(
+        (*_NOTHING_LEARNT, Fault.aggregate_not_returned, Fault.client_dropouts),
+        "what comes back is what was sent, so nothing is learnt",
+    ),
+    Fault.exchange_incomplete: dict.fromkeys(
+        (*_NOTHING_LEARNT, *_SPOILT_AGGREGATE, Fault.client_dropouts, Fault.digest_mismatch, Fault.aggregate_type),
+        "tensors that don't arrive as they were sent are refused, or spoil the average",
+    ),
+    Fault.frozen_moved: dict.fromkeys(
+        (Fault.worse_than_baseline, Fault.client_drift), "what was to stay common differs between clients"
+    ),
+    Fault.digest_mismatch: {Fault.client_dropouts: "a reply with another digest is refused"},
+    # Aggregation.
+    Fault.aggregate_not_returned: dict.fromkeys(
+        (*_NOTHING_LEARNT, Fault.client_drift), "every round starts where the one before did"
+    ),
+    Fault.aggregate_of_one: dict.fromkeys(
+        (Fault.aggregate_weights, *_SPOILT_AGGREGATE), "one client's weights know one client's data"
+    ),
+    Fault.aggregate_weights: dict.fromkeys(_SPOILT_AGGREGATE, "the average is not the one that was declared"),
+    Fault.aggregate_not_finite: dict.fromkeys(
+        (*_SPOILT_AGGREGATE, *_NOTHING_LEARNT, Fault.loss_not_finite, Fault.client_dropouts, Fault.aggregate_weights),
+        "nobody can train from weights that are not finite",
+    ),
+    Fault.aggregate_outside: dict.fromkeys(
+        (f for f in (*_SPOILT_AGGREGATE, *_NOTHING_LEARNT) if f is not Fault.aggregate_outside),
+        "an aggregate that no client is near to is nobody's policy",
+    ),
+    Fault.aggregate_type: dict.fromkeys(_SPOILT_AGGREGATE, "rounded weights lose what a round has learnt"),
+    # Clients.
+    Fault.client_starved: dict.fromkeys(
+        (Fault.worse_than_baseline, Fault.client_drift), "whose data is hardly ever trained on is not learnt"
+    ),
+    Fault.client_dropouts: dict.fromkeys(
+        (Fault.client_starved, Fault.worse_than_baseline), "whose replies are missing is not in the average"
+    ),
+    Fault.client_drift: {Fault.worse_than_baseline: "policies that fit home only average to none that fits anybody"},
+    # Gradients and loss.
+    Fault.gradient_exploding: dict.fromkeys(
+        (Fault.gradient_clipped, Fault.loss_not_finite, Fault.loss_spiking, Fault.worse_than_baseline),
+        "gradients of that size throw the weights away",
+    ),
+    Fault.gradient_vanishing: dict.fromkeys(_NOTHING_LEARNT, "without a gradient there is no step"),
+    Fault.loss_not_finite: {
+        Fault.client_dropouts: "a client whose loss is not finite gives up its round",
+        Fault.worse_than_baseline: "steps without a finite loss teach nothing",
+    },
+    # Evaluation and the machine.
+    Fault.evaluation_incomparable: dict.fromkeys(
+        (Fault.worse_than_baseline, Fault.evaluation_insensitive), "the numbers are not of the same question"
+    ),
+    Fault.worse_than_baseline: {Fault.success_unfounded: "success was claimed all the same"},
+    Fault.memory_leak: dict.fromkeys((Fault.out_of_memory, Fault.killed), "what grows at every step ends the memory"),
+    Fault.memory_fragmented: {Fault.out_of_memory: "reserved memory that can't be used is missing elsewhere"},
+    Fault.out_of_memory: dict.fromkeys((Fault.killed, Fault.client_dropouts), "a process without memory ends"),
+    Fault.program_missing: {Fault.success_unfounded: "a program that is not there was called started"},
+}
+
+
+def tier(fault: str | None) -> int:
+    """Return how far a fault stands from the first cause, from 0; what names no known fault comes last."""
+    return next((number for number, faults in enumerate(TIERS) if fault in faults), len(TIERS))
+
+
+def explained_by(fault: str | None) -> Mapping[Fault, str]:
+    """Return what a fault explains, each with the reason."""
+    return EXPLAINS.get(Fault(fault), {}) if fault in set(Fault) else {}

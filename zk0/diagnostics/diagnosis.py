@@ -1,0 +1,145 @@
+"""All diagnostics over one ledger, as one answer: what is wrong first, what follows from it, what can't be told.
+
+Findings of one diagnostic about the same thing (every round of every client) are told once, with how many there are.
+They are ranked by severity, confidence and their place in the chain of causes; what another finding explains
+(`zk0.diagnostics.causes`) stands among the suppressed, with the reason.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from zk0.checks import CHECKS
+from zk0.diagnostics.causes import SURE_ENOUGH, explained_by, tier
+from zk0.diagnostics.registry import is_diagnostic
+from zk0.ledger import Ledger
+from zk0.verdicts import SEVERITY, Finding, Verdict
+
+PROBLEMS = (Verdict.warned, Verdict.failed, Verdict.error)
+
+# A warning that is certain stands behind a failure that is likely, and before one that is a guess.
+WEIGHT = {Verdict.error: 1.0, Verdict.failed: 1.0, Verdict.warned: 0.4}
+USUAL_CONFIDENCE = 0.8  # of a finding that states none
+TIER_DISCOUNT = 0.1  # per tier: one step down the chain of causes weighs as much as a tenth of confidence
+
+
+@dataclass(frozen=True)
+class Suppressed:
+    """A finding that another one explains, and why."""
+
+    finding: Finding
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a ledger shows.
+
+    `findings` are the problems that nothing explains, the first cause first, and behind them what passed; `silent` are
+    the questions that could not be answered, with what they lack; `idle` those that do not arise.
+    """
+
+    findings: tuple[Finding, ...]
+    suppressed: tuple[Suppressed, ...]
+    silent: tuple[Finding, ...]
+    idle: tuple[Finding, ...] = ()
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """What warns or fails and is not explained by anything else, the first cause first."""
+        return tuple(finding for finding in self.findings if finding.verdict in PROBLEMS)
+
+    @property
+    def root(self) -> Finding | None:
+        """The finding to begin with; None where nothing is wrong that can be seen."""
+        return next(iter(self.problems), None)
+
+    @property
+    def faults(self) -> frozenset[str]:
+        """Every fault that was named, explained or not."""
+        found = (*self.problems, *(one.finding for one in self.suppressed))
+        return frozenset(finding.fault for finding in found if finding.fault)
+
+
+def diagnose(ledger: Ledger, *, only: Sequence[str] = ()) -> Diagnosis:
+    """Run every diagnostic, or only those named, with its default options.
+
+    Args:
+        ledger: of this program or imported from another one's log.
+        only: ids of diagnostics.
+
+    Raises:
+        UnknownNameError: there is no diagnostic of a name in `only`.
+    """
+    names = only or [name for name in CHECKS.names() if is_diagnostic(CHECKS.get(name))]
+    found: list[Finding] = []
+    for name in names:
+        judge = CHECKS.get(name).judge
+        found += [finding.model_copy(update={"check": name}) for finding in judge(ledger)]
+    return conclude(found)
+
+
+def conclude(found: Iterable[Finding]) -> Diagnosis:
+    """Make one answer of findings, whoever found them."""
+    told = _told_once(found)
+    problems = sorted((finding for finding in told if finding.verdict in PROBLEMS), key=_rank)
+    kept: list[Finding] = []
+    suppressed: list[Suppressed] = []
+    for finding in problems:
+        explanation = _explanation(finding, problems) or _repetition(finding, kept)
+        if explanation is None:
+            kept.append(finding)
+        else:
+            suppressed.append(Suppressed(finding, *explanation))
+    return Diagnosis(
+        findings=(*kept, *(one for one in told if one.verdict is Verdict.passed)),
+        suppressed=tuple(suppressed),
+        silent=tuple(one for one in told if one.verdict is Verdict.not_available),
+        idle=tuple(one for one in told if one.verdict is Verdict.not_applicable),
+    )
+
+
+def _rank(finding: Finding) -> tuple[float, int, int, str, str]:
+    confidence = USUAL_CONFIDENCE if finding.confidence is None else finding.confidence
+    place = tier(finding.fault)
+    score = WEIGHT[finding.verdict] * confidence * (1 - TIER_DISCOUNT * place)
+    return -score, -SEVERITY.index(finding.verdict), place, finding.check, finding.at
+
+
+def _explanation(finding: Finding, problems: Sequence[Finding]) -> tuple[str, str] | None:
+    """Return (fault, reason) of the best-ranked finding that explains this one; None where none does."""
+    for other in problems:
+        confidence = USUAL_CONFIDENCE if other.confidence is None else other.confidence
+        if other.fault is None or confidence < SURE_ENOUGH:
+            continue
+        reasons = {symptom.value: reason for symptom, reason in explained_by(other.fault).items()}
+        if finding.fault in reasons:
+            return other.fault, reasons[finding.fault]
+    return None
+
+
+def _repetition(finding: Finding, kept: Sequence[Finding]) -> tuple[str, str] | None:
+    """Return (fault, reason) where a finding that is kept already names the same fault."""
+    for other in kept:
+        if other.fault is not None and other.fault == finding.fault:
+            return other.fault, f"{other.check} names the same fault"
+    return None
+
+
+def _told_once(found: Iterable[Finding]) -> list[Finding]:
+    """Return one finding for all of a diagnostic's that say the same of other rounds or clients, the surest first."""
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in found:
+        # Passes and silences of one diagnostic are one answer; problems differ by what they blame.
+        kind = (finding.fault, finding.cause) if finding.verdict in PROBLEMS else ()
+        said = (finding.message,) if finding.verdict is Verdict.not_available else ()
+        groups.setdefault((finding.check, finding.verdict, *kind, *said), []).append(finding)
+    return [_one_of(group) for group in groups.values()]
+
+
+def _one_of(group: list[Finding]) -> Finding:
+    first = max(group, key=lambda finding: finding.confidence or 0.0)  # the first of equals
+    others = len(group) - 1
+    if not others:
+        return first
+    return first.model_copy(update={"at": f"{first.at} and {others} other{'s' * (others > 1)}".strip()})

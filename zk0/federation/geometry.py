@@ -1,0 +1,94 @@
+"""How a round's updates lie to each other: numbers by which an average can be judged without its tensors.
+
+They are measured from the replies and from what was averaged, not by the code that averages, so that a ledger shows
+when that code is wrong. One tensor after the other, in float64 where sums are taken.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from zk0.federation.aggregation import ClientUpdate
+from zk0.federation.exchange import Array32
+
+MANTISSA = 23  # bits of a float32's fraction that are stored
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What `measure` finds; norms are L2 over all tensors that the aggregate and what was sent have in common.
+
+    `update_norms` and `cosines` stand in the order of the updates; a cosine is that of a client's update with the
+    aggregate's and None where either has not moved. `deviation` is the distance of the aggregate from the mean by the
+    declared weights, over the aggregate's own way. `outside` is the share of values beyond every client's. `bits` are
+    the bits of float32's fraction that the aggregate uses: 23, or 7 where it went through bfloat16.
+    """
+
+    update_norm: float
+    update_norms: list[float]
+    cosines: list[float | None]
+    deviation: float | None
+    outside: float
+    not_finite: int
+    bits: int | None
+    weight_norm: float
+
+
+def measure(aggregate: Mapping[str, Array32], updates: Sequence[ClientUpdate], sent: Mapping[str, Array32]) -> Geometry:
+    """Measure an aggregate beside the updates it was made of and the tensors that were sent."""
+    total = sum(update.weight for update in updates)
+    squares, dots = np.zeros(len(updates)), np.zeros(len(updates))
+    moved = deviation = weight = 0.0
+    outside = not_finite = values = 0
+    fraction = np.uint32(0)
+    names = sorted(aggregate.keys() & sent.keys())
+    for name in names:
+        mean = aggregate[name].astype(np.float64)
+        origin = sent[name].astype(np.float64)
+        way, expected = mean - origin, np.zeros(mean.shape)
+        low, high = np.full(mean.shape, np.inf), np.full(mean.shape, -np.inf)
+        for number, update in enumerate(updates):
+            own = update.arrays[name]
+            difference = own - origin
+            squares[number] += np.square(difference).sum()
+            dots[number] += (difference * way).sum()
+            expected += own * (update.weight / total)
+            np.minimum(low, own, out=low)
+            np.maximum(high, own, out=high)
+        moved += float(np.square(way).sum())
+        deviation += float(np.square(mean - expected).sum())
+        weight += float(np.square(mean).sum())
+        outside += int(((mean < low) | (mean > high)).sum())
+        not_finite += int((~np.isfinite(mean)).sum())
+        values += mean.size
+        fraction |= _fraction(aggregate[name])
+    norms = np.sqrt(squares)
+    return Geometry(
+        update_norm=math.sqrt(moved),
+        update_norms=norms.tolist(),
+        cosines=[_cosine(dot, norm, math.sqrt(moved)) for dot, norm in zip(dots, norms, strict=True)],
+        deviation=math.sqrt(deviation / moved) if moved > 0 else None,
+        outside=outside / values if values else 0.0,
+        not_finite=not_finite,
+        bits=_bits(int(fraction)) if names else None,
+        weight_norm=math.sqrt(weight),
+    )
+
+
+def _cosine(dot: float, left: float, right: float) -> float | None:
+    product = float(left) * right
+    return float(dot) / product if math.isfinite(product) and product > 0 else None
+
+
+def _fraction(array: Array32) -> np.uint32:
+    """Return the fraction bits that any value uses, as one word; all of them where the array is not float32."""
+    everything = np.uint32(2**MANTISSA - 1)
+    if array.dtype != np.float32 or not array.size:
+        return everything if array.size else np.uint32(0)
+    return np.uint32(np.bitwise_or.reduce(np.ascontiguousarray(array).view(np.uint32), axis=None) & everything)
+
+
+def _bits(fraction: int) -> int:
+    return MANTISSA - ((fraction & -fraction).bit_length() - 1) if fraction else 0
