@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pydantic import Field
 
 from zk0.checks import check
-from zk0.verdicts import SEVERITY, Finding, Verdict, not_available, passed
+from zk0.verdicts import SEVERITY, Finding, Verdict, failed, not_available, passed
 from zk0.workflow.actions import Outputs
 
 WRONG = (Verdict.warned, Verdict.failed, Verdict.error)
@@ -38,6 +38,18 @@ def clear(outputs: FoundOutputs, *, stop: bool = True, repaired_by: str = "") ->
         yield finding.model_copy(update={"verdict": verdict})
     if not wrong:
         yield passed(f"nothing is wrong: {len(judged)} questions answered")
+
+
+@check("findings.passed")
+def shown(outputs: FoundOutputs, *, checks: list[str]) -> Iterator[Finding]:
+    """Each of these diagnostics was answered, and well: what could not be told proves nothing."""
+    for name in checks:
+        own = [finding for finding in outputs.findings if finding.check == name]
+        judged = [finding for finding in own if finding.verdict is not Verdict.not_available]
+        if not judged:
+            why = own[0].message if own else "it was not asked"
+            yield failed(f"{name} was not answered: {why}", remedy="let the training be longer, or log what it lacks")
+        yield from judged
 
 
 def found(findings: Sequence[Finding]) -> dict[str, object]:

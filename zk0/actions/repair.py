@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field
 
 from zk0.checks import check
+from zk0.project import Project
 from zk0.verdicts import Evidence, Finding, failed, passed
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
@@ -29,6 +30,18 @@ def begin(inputs: BeginInputs, context: Context) -> BeginOutputs:
 
     found = repairs.begin(context.project, context.run)
     return BeginOutputs(branch=found.branch, origin=found.origin, base=found.base)
+
+
+@check("repair.begun")
+def begun(outputs: BeginOutputs) -> Iterator[Finding]:
+    """The branch is checked out."""
+    branch = Project.find().git_state().branch
+    if branch == outputs.branch:
+        yield passed(f"on {branch}, from {outputs.origin} at {outputs.base[:8]}")
+    else:
+        yield failed(
+            f"{branch or 'no branch'} is checked out, not {outputs.branch}", remedy=f"git switch {outputs.branch}"
+        )
 
 
 class EndInputs(Inputs):

@@ -1,0 +1,220 @@
+"""Diagnose runs and logs in a workflow, and conclude with a probe what is wrong in the code."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from zk0.actions.findings import FoundOutputs, found
+from zk0.checks import CHECKS, check
+from zk0.diagnostics.diagnosis import conclude, diagnose
+from zk0.diagnostics.flow import FLOW_HEAD, flow_rows
+from zk0.diagnostics.registry import is_diagnostic
+from zk0.faults import Fault
+from zk0.ledger import Training
+from zk0.ledger.importers import ImportedLedger, import_ledgers
+from zk0.project import Project
+from zk0.verdicts import Evidence, Finding, Verdict, failed, not_available, passed, warned
+from zk0.workflow.actions import Context, Inputs, Outputs, action
+from zk0.workflow.run import find_run, run_directories
+
+LEDGER = "ledger.jsonl"
+FLOW_FAMILIES = ("rounds", "parameters", "aggregation", "incidents")
+# Which part of the code a fault of the term is in: what it computes, or when and of what.
+FORMULA = (Fault.proximal_formula, Fault.proximal_pairing, Fault.proximal_frozen)
+
+
+class ExamineInputs(Inputs):
+    """Logs, ledgers, folders of them, or ids of runs; none takes the newest earlier run with a ledger."""
+
+    logs: list[str] = Field([])
+    only: list[str] = Field([], description="ids of diagnostics; none takes all")
+
+
+class ExamineOutputs(FoundOutputs):
+    """What every diagnostic found, with what it looked at."""
+
+    looked_at: list[str]
+    not_understood: int = Field(description="lines, rows and records")
+
+
+@action("diagnosis.examine")
+def examine(inputs: ExamineInputs, context: Context) -> ExamineOutputs:
+    """Say what is wrong with runs or logs, the root cause first."""
+    imported = _imported(inputs.logs, context)
+    findings: list[Finding] = []
+    for one in imported:
+        diagnosis = diagnose(one.ledger, only=inputs.only)
+        findings += [*diagnosis.findings, *diagnosis.silent]
+    if not imported:
+        findings = [not_available("there is no earlier run and no log was given")]
+    return ExamineOutputs(
+        **found(findings),
+        looked_at=[_shown(one, context.project) for one in imported],
+        not_understood=sum(one.unknown for one in imported),
+    )
+
+
+class SeriesOutputs(FoundOutputs):
+    """Policy, proximal and total loss of each client's rounds, first and last, and what they say of the term."""
+
+    looked_at: list[str]
+
+
+@action("diagnosis.series")
+def series(inputs: ExamineInputs, context: Context) -> SeriesOutputs:
+    """Analyse the series of the proximal and the adjusted loss."""
+    imported = _imported(inputs.logs, context)
+    trainings = [training for one in imported for training in one.ledger.trainings]
+    if not trainings:
+        findings = [not_available("no training was found in a run or log")]
+    else:
+        told = [diagnose(one.ledger, only=inputs.only or _of("loss", "proximal")) for one in imported]
+        findings = [finding for one in told for finding in (*one.findings, *one.silent)]
+    head = ["client", "round", "steps", "policy loss", "proximal loss", "total loss", "mu"]
+    fields = found(findings) | {"table": [head, *map(_row, trainings)] if trainings else []}
+    return SeriesOutputs(**fields, looked_at=[_shown(one, context.project) for one in imported])
+
+
+class FlowOutputs(FoundOutputs):
+    """The parameters at the boundaries of each round, by digest and norm, and whether they are what they should be."""
+
+    looked_at: list[str]
+
+
+@action("diagnosis.flow")
+def flow(inputs: ExamineInputs, context: Context) -> FlowOutputs:
+    """Follow the parameters: sent to fit, returned, sent to evaluate, sent to the next fit."""
+    imported = _imported(inputs.logs, context)
+    findings: list[Finding] = []
+    rows: list[list[str]] = []
+    for one in imported:
+        told = diagnose(one.ledger, only=inputs.only or _of(*FLOW_FAMILIES))
+        findings += [*told.findings, *told.silent]
+        rows += flow_rows(one.ledger)
+    if not rows:
+        findings = [not_available("no round was found in a run or log")]
+    fields = found(findings) | {"table": [list(FLOW_HEAD), *rows] if rows else []}
+    return FlowOutputs(**fields, looked_at=[_shown(one, context.project) for one in imported])
+
+
+class ConcludeInputs(Inputs):
+    """What the logs and the probe of the code said, and for which workflow."""
+
+    workflow: str
+    target: str
+    logged: list[Finding] = Field([])
+    probed: list[Finding]
+
+
+class ConcludeOutputs(Outputs):
+    """Where the fault is, if there is one.
+
+    `place` is `nowhere`, `code` (the probe found it) or `elsewhere` (the logs show it, and the code that was probed
+    does not have it). `formula` and `timing` say which part of the term is to be corrected.
+    """
+
+    place: Literal["nowhere", "code", "elsewhere", "unknown"]
+    faults: list[str]
+    formula: bool
+    timing: bool
+    summary: str
+    reasons: list[str]
+
+
+@action("diagnosis.conclude")
+def concluded(inputs: ConcludeInputs, context: Context) -> ConcludeOutputs:
+    """Put together what the logs show and what the code does."""
+    probed = _broken(conclude(inputs.probed).problems)
+    logged = [one for one in _broken(inputs.logged) if one.workflow == inputs.workflow]
+    faults = list(dict.fromkeys(str(one.fault) for one in (*probed, *logged)))
+    told = any(one.verdict in (Verdict.passed, Verdict.warned) for one in inputs.probed)
+    if probed:
+        place, summary = "code", f"{inputs.target}: {probed[0].message}"
+    elif logged:
+        place = "elsewhere"
+        summary = f"the log shows {faults[0]}, and {inputs.target} does not have it: {logged[0].message}"
+    elif not told:
+        place, summary = "unknown", f"{inputs.target} could not be tested"
+    else:
+        place, summary = "nowhere", f"nothing is wrong: {inputs.target} keeps its contract"
+    formula = any(one.fault in FORMULA for one in probed)
+    return ConcludeOutputs(
+        place=place,
+        faults=faults,
+        formula=formula,
+        timing=any(one.fault not in FORMULA for one in probed),
+        summary=summary,
+        reasons=[f"{one.fault}, at {one.at or inputs.target}: {one.message}" for one in probed],
+    )
+
+
+@check("diagnosis.cause")
+def cause(outputs: ConcludeOutputs) -> Iterator[Finding]:
+    """Nothing is wrong, or it is known where."""
+    evidence = [Evidence(name="fault", value=fault) for fault in outputs.faults]
+    match outputs.place:
+        case "nowhere":
+            yield passed(outputs.summary)
+        case "code":
+            yield warned(outputs.summary, evidence=evidence, remedy="the next steps have it repaired")
+        case "elsewhere":
+            yield failed(
+                outputs.summary,
+                evidence=evidence,
+                cause="the log was made by other code, or by an earlier version of this one",
+                remedy="give target: the code that made the log; or logs: those of a run of this code",
+            )
+        case "unknown":
+            yield failed(outputs.summary, remedy="zk0 show latest, for what the probe lacks; an adapter can give it")
+
+
+def _of(*families: str) -> list[str]:
+    """Return the diagnostics of these families."""
+    return [name for name in CHECKS.names() if name.partition(".")[0] in families and is_diagnostic(CHECKS.get(name))]
+
+
+def _broken(findings: Sequence[Finding]) -> list[Finding]:
+    """Return what is wrong for sure, and named; a warning is no reason to change somebody's code."""
+    return [one for one in findings if one.fault and one.verdict.stops]
+
+
+def _imported(logs: list[str], context: Context) -> list[ImportedLedger]:
+    paths = [_path(given, context) for given in logs] if logs else _newest(context)
+    return import_ledgers(paths) if paths else []
+
+
+def _path(given: str, context: Context) -> Path:
+    path = context.project.path(given)
+    return path if path.exists() or "/" in given or path.suffix else find_run(context.project, given).path
+
+
+def _newest(context: Context) -> list[Path]:
+    """Return the folder of the newest run, other than this one, that wrote a ledger of a federation."""
+    for run in run_directories(context.project):
+        ledgers = [] if run.id == context.run else sorted(run.path.rglob(f"federation/{LEDGER}"))
+        if ledgers:
+            return ledgers
+    return []
+
+
+def _shown(one: ImportedLedger, project: Project) -> str:
+    source = Path(one.ledger.source)
+    shown = source.relative_to(project.root) if source.is_relative_to(project.root) else source
+    return f"{shown} ({', '.join(one.formats)})"
+
+
+def _row(training: Training) -> list[str]:
+    def ends(values: list[float | None]) -> str:
+        known = [value for value in values if value is not None]
+        return f"{known[0]:.4g} → {known[-1]:.4g}" if known else "not told"
+
+    mu = training.settings.get("proximal-mu")
+    return [
+        training.client,
+        str(training.round),
+        str(training.steps),
+        *(ends(values) for values in (training.policy_loss, training.proximal_loss, training.total_loss)),
+        "not told" if mu is None else str(mu),
+    ]
