@@ -10,7 +10,8 @@
     │   ├── PolicyError             ZK206   a policy or a checkpoint
     │   ├── LedgerError             ZK207   a ledger file
     │   ├── JournalError            ZK208   the journal of a run
-    │   └── RunBusyError            ZK209   a run that another engine performs
+    │   ├── RunBusyError            ZK209   a run that another engine performs
+    │   └── ProbeError              ZK215   code that can't be found or called
     ├── MissingError       exit 4   something needed is not there
     │   ├── DependencyMissingError  ZK401
     │   ├── RenderingError          ZK402
@@ -125,6 +126,12 @@ class RunBusyError(RequestError):
     """Another engine performs this run."""
 
     code = "ZK209"
+
+
+class ProbeError(RequestError):
+    """The code to probe can't be found, or not be called with what zk0 has to give."""
+
+    code = "ZK215"
 
 
 class MissingError(Zk0Error):
