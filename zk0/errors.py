@@ -11,7 +11,8 @@
     │   ├── LedgerError             ZK207   a ledger file
     │   ├── JournalError            ZK208   the journal of a run
     │   ├── RunBusyError            ZK209   a run that another engine performs
-    │   └── RepairError             ZK211   a git repository that a repair can't work in
+    │   ├── RepairError             ZK211   a git repository that a repair can't work in
+    │   └── ProbeError              ZK215   code that can't be found or called
     ├── MissingError       exit 4   something needed is not there
     │   ├── DependencyMissingError  ZK401
     │   ├── RenderingError          ZK402
@@ -132,6 +133,12 @@ class RepairError(RequestError):
     """The state of the git repository does not allow a repair to begin, or to go on."""
 
     code = "ZK211"
+
+
+class ProbeError(RequestError):
+    """The code to probe can't be found, or not be called with what zk0 has to give."""
+
+    code = "ZK215"
 
 
 class MissingError(Zk0Error):

@@ -16,6 +16,7 @@ class Fault(StrEnum):
     proximal_formula = "proximal-formula"  # not mu/2 times the squared distance
     proximal_reference = "proximal-reference"  # the reference moves with the weights, or is gone after the first step
     proximal_pairing = "proximal-pairing"  # weights are compared with another tensor's reference
+    proximal_incomplete = "proximal-incomplete"  # some trained tensors are not in it
     proximal_frozen = "proximal-frozen"  # frozen tensors or buffers are in it
     proximal_repeated = "proximal-repeated"  # added twice, or adding up from step to step
     proximal_too_strong = "proximal-too-strong"
@@ -43,6 +44,7 @@ class Fault(StrEnum):
     aggregate_of_one = "aggregate-of-one"  # the aggregate is a single client's
     aggregate_weights = "aggregate-weights"  # not the mean by the declared weights
     aggregate_not_finite = "aggregate-not-finite"
+    aggregate_in_place = "aggregate-in-place"  # the clients' own tensors are changed
     aggregate_outside = "aggregate-outside"  # outside the range of the clients
     aggregate_type = "aggregate-type"  # shapes, dtypes or integer buffers changed
     control_inactive = "control-inactive"  # a check of digests that checks nothing

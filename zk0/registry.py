@@ -2,7 +2,8 @@
 
 Actions and checks are both named `noun.verb`. The entry point of the noun names the module; importing the module
 registers its functions. So `data.prepare` imports `zk0.actions.data` and nothing else, and another distribution
-adds its own nouns by declaring an entry point of the same group.
+adds its own nouns by declaring an entry point of the same group. A name that lives elsewhere than its noun's others
+has an entry point of its own, of the whole name.
 """
 
 from collections.abc import Iterator
@@ -38,8 +39,9 @@ class Registry[T]:
             UnknownNameError: no module registers this name; the remedy lists near ones.
             DependencyMissingError: its module can't be imported.
         """
-        if name not in self._items:
-            self._import(noun=name.partition(".")[0])
+        for point in (name, name.partition(".")[0]):
+            if name not in self._items:
+                self._import(point)
         if name not in self._items:
             near = get_close_matches(name, list(self.names()), n=3)
             raise UnknownNameError(
@@ -53,9 +55,9 @@ class Registry[T]:
         self._import()
         yield from sorted(self._items)
 
-    def _import(self, noun: str | None = None) -> None:
+    def _import(self, point: str | None = None) -> None:
         found = entry_points(group=self.group)
-        for module in found if noun is None else found.select(name=noun):
+        for module in found if point is None else found.select(name=point):
             try:
                 module.load()
             except ImportError as error:

@@ -1,0 +1,112 @@
+"""Probe code in a workflow: as a step, whose findings later steps read, and as a check that accepts a repair.
+
+    - id: fix
+      ask: agent
+      accept:
+        - proximal.conforms: {target: "client.py:train"}
+
+What can't be tested of a contract does not stand in the way of acceptance, as long as its main point holds: a term
+that takes no mu can conform.
+"""
+
+from collections.abc import Iterator
+
+from zk0.checks import check, verdict_of
+from zk0.probes import Probe, probe
+from zk0.project import Project
+from zk0.verdicts import Finding, Verdict, not_available, passed
+from zk0.workflow.actions import Context, Inputs, Outputs, action
+
+MAIN_POINTS = {Probe.proximal: "gradient", Probe.aggregation: "mean", Probe.exchange: "round-trip"}
+HOLDS = (Verdict.passed, Verdict.warned, Verdict.not_applicable)
+
+
+class ProbeInputs(Inputs):
+    """The code to probe; `strict` makes failures of warnings."""
+
+    target: str
+    strict: bool = False
+
+
+class ProbeOutputs(Outputs):
+    """What was found, in the order of the contract, the root cause first."""
+
+    probe: Probe
+    target: str
+    verdict: Verdict
+    findings: list[Finding]
+    faults: list[str]
+    table: list[list[str]]
+
+
+@action("probe.proximal")
+def proximal(inputs: ProbeInputs, context: Context) -> ProbeOutputs:
+    """Test a proximal term, a training step or a client against FedProx's contract."""
+    return _probed(Probe.proximal, inputs, context)
+
+
+@action("probe.aggregation")
+def aggregation(inputs: ProbeInputs, context: Context) -> ProbeOutputs:
+    """Test a strategy or an aggregating function against the contract of a weighted mean."""
+    return _probed(Probe.aggregation, inputs, context)
+
+
+@action("probe.exchange")
+def exchange(inputs: ProbeInputs, context: Context) -> ProbeOutputs:
+    """Test that what leaves one model arrives in another, bit for bit."""
+    return _probed(Probe.exchange, inputs, context)
+
+
+@check("proximal.conforms")
+def proximal_conforms(outputs: Outputs, *, target: str | None = None, strict: bool = False) -> Iterator[Finding]:
+    """The proximal term of `target`, or of the step's probe, keeps FedProx's contract."""
+    yield from _conforms(Probe.proximal, outputs, target, strict=strict)
+
+
+@check("aggregation.conforms")
+def aggregation_conforms(outputs: Outputs, *, target: str | None = None, strict: bool = False) -> Iterator[Finding]:
+    """The aggregation of `target`, or of the step's probe, is the mean by number of examples."""
+    yield from _conforms(Probe.aggregation, outputs, target, strict=strict)
+
+
+@check("exchange.conforms")
+def exchange_conforms(outputs: Outputs, *, target: str | None = None, strict: bool = False) -> Iterator[Finding]:
+    """What the get and set of `target`, or of the step's probe, send is what arrives."""
+    yield from _conforms(Probe.exchange, outputs, target, strict=strict)
+
+
+def _probed(kind: Probe, inputs: ProbeInputs, context: Context) -> ProbeOutputs:
+    findings = probe(kind, inputs.target, context.project, strict=inputs.strict)
+    doubtful = [finding for finding in findings if finding.verdict not in (Verdict.passed, Verdict.not_applicable)]
+    return ProbeOutputs(
+        probe=kind,
+        target=inputs.target,
+        verdict=verdict_of(findings),
+        findings=findings,
+        faults=list(dict.fromkeys(finding.fault for finding in findings if finding.fault and finding.verdict.stops)),
+        table=[
+            ["point", "verdict", "what was found"],
+            *([each.check, each.verdict, each.message] for each in doubtful),
+        ],
+    )
+
+
+def _conforms(kind: Probe, outputs: Outputs, target: str | None, *, strict: bool) -> Iterator[Finding]:
+    if target is not None:
+        findings = probe(kind, target, Project.find(), strict=strict)
+    elif isinstance(outputs, ProbeOutputs):
+        findings = outputs.findings
+    else:
+        yield not_available(f"says nothing without a target: {kind}.conforms: {{target: file.py:name}}")
+        return
+    for finding in findings:
+        if finding.verdict.stops or finding.verdict is Verdict.warned:
+            point = finding.check.rpartition(".")[2]
+            yield finding.model_copy(update={"message": f"{point}: {finding.message}"})
+    held = [finding for finding in findings if finding.verdict is Verdict.passed]
+    main = [finding for finding in findings if finding.check.endswith(f".{MAIN_POINTS[kind]}")]
+    if not any(finding.verdict in HOLDS for finding in main) and not any(each.verdict.stops for each in findings):
+        reason = main[0].message if main else "its main point was not reached"
+        yield not_available(f"can't tell: {reason}", at=findings[0].at if findings else target or "")
+    elif held and not any(each.verdict.stops for each in findings):
+        yield passed(f"{len(held)} of {len(findings)} points hold", at=held[0].at)

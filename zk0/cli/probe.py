@@ -1,0 +1,71 @@
+"""`zk0 probe`: run somebody's code against a contract, on the CPU, in seconds."""
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from zk0.cli.output import JsonOption, columns, print_envelope, show, verdict_text
+from zk0.errors import ExitStatus
+from zk0.probes import Probe, probe
+from zk0.project import Project
+from zk0.verdicts import Finding, Verdict, worst
+
+TargetArgument = Annotated[
+    str, typer.Argument(metavar="TARGET", help="package.module:name, package.module.name or file.py:name.")
+]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Count warnings as failures.")]
+
+app = typer.Typer(no_args_is_help=True, help="Run code against a contract. The code is executed, as you.")
+
+
+@app.command()
+def proximal(target: TargetArgument, *, strict: StrictOption = False, as_json: JsonOption = False) -> None:
+    """Test a FedProx term, a training step or a client: does its gradient act, and is it mu * (w - w_round)?"""
+    _probe(Probe.proximal, target, strict=strict, as_json=as_json)
+
+
+@app.command()
+def aggregation(target: TargetArgument, *, strict: StrictOption = False, as_json: JsonOption = False) -> None:
+    """Test a Flower strategy or an aggregating function: is the result the mean by number of examples?"""
+    _probe(Probe.aggregation, target, strict=strict, as_json=as_json)
+
+
+@app.command()
+def exchange(target: TargetArgument, *, strict: StrictOption = False, as_json: JsonOption = False) -> None:
+    """Test what gets and sets a model's parameters: does what leaves one model arrive in another?
+
+    TARGET is a class with both, a module or file with both, or two functions: file.py:get_it,set_it.
+    """
+    _probe(Probe.exchange, target, strict=strict, as_json=as_json)
+
+
+def _probe(kind: Probe, target: str, *, strict: bool, as_json: bool) -> None:
+    findings = probe(kind, target, Project.find(), strict=strict)
+    verdict = worst(finding.verdict for finding in findings)
+    if as_json:
+        shown = [finding.model_dump(mode="json") for finding in findings]
+        print_envelope(data={"probe": kind, "target": target, "verdict": verdict, "findings": shown})
+    else:
+        _print(findings, target, verdict)
+    raise typer.Exit(ExitStatus.failed if verdict.stops else ExitStatus.done)
+
+
+def _print(findings: list[Finding], target: str, verdict: Verdict) -> None:
+    table = columns(0, 0, 0)
+    said: set[str] = set()  # one cause breaks several points; it is told once
+    for finding in findings:
+        table.add_row(verdict_text(finding.verdict), finding.check.rpartition(".")[2], finding.message)
+        if finding.verdict in (Verdict.passed, Verdict.not_applicable, Verdict.not_available):
+            continue
+        for evidence in finding.evidence:
+            table.add_row("", "", Text(f"  {evidence.name} = {evidence.value}{evidence.unit and ' '}{evidence.unit}"))
+        for arrow, line in (("because", finding.cause), ("→", finding.remedy)):
+            if line and line not in said:
+                said.add(line)
+                table.add_row("", "", Text(f"  {arrow} {line}"))
+    where = next((finding.at for finding in findings if finding.at), target)
+    show(Text(f"{target} ({where})"), table, Text("verdict: ").append(verdict_text(verdict)))
+    repairs = dict.fromkeys(finding.workflow for finding in findings if finding.workflow and finding.verdict.stops)
+    for workflow in repairs:
+        show(f"next: zk0 run {workflow}")

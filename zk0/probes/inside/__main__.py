@@ -1,0 +1,54 @@
+"""The program of the probing process: `python -m zk0.probes.inside KIND TARGET ANSWER SECONDS [strict]`."""
+
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from zk0.errors import Zk0Error
+from zk0.verdicts import Finding
+
+MEMORY = 4 * 1024**3  # bytes the code may take beyond what PyTorch takes
+
+
+def main(arguments: list[str]) -> None:
+    """Probe one target and write each finding as soon as it is known, one JSON object a line."""
+    kind, target, answer, seconds, *flags = arguments
+    with Path(answer).open("w", encoding="utf-8") as stream:
+
+        def write(**record: object) -> None:
+            stream.write(json.dumps(record) + "\n")
+            stream.flush()
+
+        try:
+            contract = _contract(kind)
+            _bound(float(seconds))
+            for finding in contract(target, Path.cwd(), strict="strict" in flags):
+                write(finding=finding.model_dump(mode="json"))
+            write(done=True)
+        except Zk0Error as error:
+            write(error={"kind": type(error).__name__, "message": error.message, "remedy": error.remedy})
+
+
+def _contract(kind: str) -> Callable[..., Iterator[Finding]]:
+    from zk0.probes.inside.contracts import CONTRACTS
+
+    return CONTRACTS[kind]
+
+
+def _bound(seconds: float) -> None:
+    """Limit memory and time, now that PyTorch is imported; the alarm's default action ends the process."""
+    if sys.platform == "linux":
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        limit: Any = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,22 @@
+"""The contracts by name; importing this module imports PyTorch."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from zk0.probes.inside.aggregation import probe_aggregation
+from zk0.probes.inside.proximal import probe_proximal
+from zk0.verdicts import Finding, Verdict
+
+
+def _strictly(contract: Callable[[str, Path], Iterator[Finding]]) -> Callable[..., Iterator[Finding]]:
+    def probe(text: str, root: Path, *, strict: bool = False) -> Iterator[Finding]:
+        for finding in contract(text, root):
+            if strict and finding.verdict is Verdict.warned:
+                yield finding.model_copy(update={"verdict": Verdict.failed})
+            else:
+                yield finding
+
+    return probe
+
+
+CONTRACTS = {"proximal": _strictly(probe_proximal), "aggregation": _strictly(probe_aggregation)}

@@ -1,0 +1,197 @@
+"""What an aggregate that is not the weighted mean is instead: solve for the weights that explain it.
+
+An aggregate that is any fixed mixture of the clients' tensors and the old global ones gives away its weights by least
+squares. The weights then say what happened: all equal, a single one, the old parameters, a sum that is not 1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zk0.faults import Fault
+from zk0.probes.inside.causes import Cause
+from zk0.probes.inside.rounds import Aggregate, Round
+from zk0.verdicts import Evidence
+
+ROUNDING = 1e-5  # relative: float32 sums of a few numbers
+HALF_ROUNDING = 5e-3  # relative: sums in float16 or bfloat16
+REMEDY = "sum(n_k * x_k) / sum(n_k) for each tensor, n_k being the client's number of examples"
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Weights of the clients and of the old parameters, and how much of the aggregate they do not explain."""
+
+    clients: NDArray[np.float64]
+    old: float
+    rest: float
+
+
+def is_mean(found: Aggregate, given: Round) -> bool:
+    """Tell whether an aggregate is the weighted mean up to float32 rounding."""
+    return relative_error(found, given) <= ROUNDING
+
+
+def relative_error(found: Aggregate, given: Round) -> float:
+    """Return ||aggregate - mean|| / ||mean||; infinite where it can't be compared."""
+    names = list(given.current)
+    if found.arrays is None or any(
+        found.arrays.get(name, np.empty(0)).shape != given.current[name].shape for name in names
+    ):
+        return float("inf")
+    mean = Aggregate(given.mean(), paired=False, raw=None).flat(names)
+    got = found.flat(names)
+    return float(np.linalg.norm(got - mean) / np.linalg.norm(mean)) if np.isfinite(got).all() else float("inf")
+
+
+def numbers(found: Aggregate, given: Round) -> tuple[Evidence, ...]:
+    """Return the two numbers that differ most, aggregate and mean."""
+    if found.arrays is None:
+        return ()
+    mean, best = given.mean(), ("", 0.0, 0.0)
+    for name, value in mean.items():
+        got = found.arrays.get(name)
+        if got is None or got.shape != value.shape:
+            continue
+        gaps = np.abs(np.nan_to_num(np.asarray(got, dtype=np.float64), nan=1e30) - value)
+        place = np.unravel_index(int(np.argmax(gaps)), gaps.shape)
+        if not best[0] or gaps[place] > abs(best[1] - best[2]):
+            best = (f"{name}[{', '.join(str(int(index)) for index in place)}]", float(got[place]), float(value[place]))
+    where, got_there, wanted = best
+    if not where:
+        return ()
+    return (
+        Evidence(name=f"aggregate at {where}", value=got_there if np.isfinite(got_there) else str(got_there)),
+        Evidence(name=f"float64 mean by examples at {where}", value=wanted),
+    )
+
+
+def explain(found: Aggregate, given: Round) -> Cause:
+    """Return why an aggregate is not the weighted mean."""
+    evidence = numbers(found, given)
+    if relative_error(found, given) <= HALF_ROUNDING:
+        error = relative_error(found, given)
+        return Cause(
+            Fault.aggregate_type,
+            f"the mean is off by {error:.1e} of its size: it is computed in half precision",
+            "tensors are cast to float16 or bfloat16 before they are summed",
+            "sum in float32 or float64, and cast the result",
+            evidence,
+        )
+    mixture = solve(found, given, list(given.current))
+    if mixture.rest > ROUNDING:
+        return _mixed(found, given, evidence)
+    return _weights(mixture, given, evidence)
+
+
+def solve(found: Aggregate, given: Round, names: list[str]) -> Mixture:
+    """Return the mixture that is nearest to an aggregate."""
+    sources = [Aggregate(update.arrays, paired=False, raw=None).flat(names) for update in given.updates]
+    sources.append(Aggregate(given.current, paired=False, raw=None).flat(names))
+    wanted = found.flat(names)
+    matrix = np.stack(sources, axis=1)
+    weights, *_ = np.linalg.lstsq(matrix, np.nan_to_num(wanted), rcond=None)
+    rest = float(np.linalg.norm(matrix @ weights - wanted) / max(float(np.linalg.norm(wanted)), 1e-12))
+    return Mixture(
+        np.asarray(weights[:-1], dtype=np.float64), float(weights[-1]), rest if np.isfinite(rest) else float("inf")
+    )
+
+
+def _weights(mixture: Mixture, given: Round, evidence: tuple[Evidence, ...]) -> Cause:
+    declared = np.asarray([update.examples for update in given.updates], dtype=np.float64)
+    share = declared / declared.sum()
+    used, old = mixture.clients, mixture.old
+    shown = (
+        *evidence,
+        Evidence(name="weights used", value=_listed(used)),
+        Evidence(name="weights declared", value=_listed(share)),
+    )
+
+    def cause(fault: Fault, message: str, why: str) -> Cause:
+        return Cause(fault, message, why, REMEDY, shown)
+
+    if np.isclose(old, 1, atol=1e-3) and np.allclose(used, 0, atol=1e-3):
+        return cause(
+            Fault.aggregate_not_returned,
+            "the aggregate is the old global parameters",
+            "the mean is computed and not returned, or the wrong variable is",
+        )
+    if np.isclose(used.max(), 1, atol=1e-3) and np.isclose(np.abs(used).sum(), 1, atol=2e-3):
+        name = given.updates[int(np.argmax(used))].client
+        return cause(
+            Fault.aggregate_of_one, f"the aggregate is that of {name} alone", "one reply is returned, not their mean"
+        )
+    if np.allclose(used, 1 / len(used), atol=1e-3) and abs(old) < 1e-3:  # noqa: PLR2004  as the lines around
+        return cause(
+            Fault.aggregate_weights,
+            f"each client counts {1 / len(used):.3g}, whatever its number of examples",
+            "the mean is not weighted",
+        )
+    total = float(used.sum() + old)
+    if not np.isclose(total, 1, atol=1e-3) and np.allclose(used / max(used.sum(), 1e-12), share, atol=1e-3):
+        return cause(
+            Fault.aggregate_weights,
+            f"the weights sum to {total:.4g}, not to 1",
+            "the sum is divided by another number than the total of the examples"
+            if abs(old) < 1e-3  # noqa: PLR2004  as the lines around
+            else "the old parameters are added to the mean",
+        )
+    if abs(old) > 1e-3:  # noqa: PLR2004  as the lines around
+        return cause(
+            Fault.aggregate_weights,
+            f"the old parameters stay in the aggregate with weight {old:.3g}",
+            "a server momentum or learning rate that the mean does not have",
+        )
+    worst = int(np.argmax(np.abs(used - share)))
+    return cause(
+        Fault.aggregate_weights,
+        f"{given.updates[worst].client} counts {used[worst]:.3g}, and declares {share[worst]:.3g}",
+        "the weights are not those of the clients they are given to",
+    )
+
+
+def _mixed(found: Aggregate, given: Round, evidence: tuple[Evidence, ...]) -> Cause:
+    """Tell tensors that hold another tensor's values from a formula that is none of a mean."""
+    assert found.arrays is not None
+    mean = given.mean()
+    for name, value in mean.items():
+        other = next(
+            (
+                each
+                for each, wanted in mean.items()
+                if each != name and wanted.shape == value.shape and np.allclose(found.arrays[name], wanted, rtol=1e-4)
+            ),
+            None,
+        )
+        if other:
+            return Cause(
+                Fault.exchange_incomplete,
+                f"{name} has the values of {other}",
+                "tensors are paired by position, and the positions differ",
+                "pair tensors by name",
+                evidence,
+            )
+    low = np.minimum.reduce([Aggregate(u.arrays, paired=False, raw=None).flat(list(mean)) for u in given.updates])
+    high = np.maximum.reduce([Aggregate(u.arrays, paired=False, raw=None).flat(list(mean)) for u in given.updates])
+    got = found.flat(list(mean))
+    outside = int(((got < low - ROUNDING) | (got > high + ROUNDING)).sum())
+    if outside:
+        return Cause(
+            Fault.aggregate_outside,
+            f"{outside} of {got.size} values lie outside the range of all clients",
+            "it is no mean of the clients",
+            REMEDY,
+            evidence,
+        )
+    return Cause(
+        Fault.aggregate_weights,
+        "the aggregate is no mixture of the clients with one weight each",
+        "clients weigh differently from tensor to tensor",
+        REMEDY,
+        evidence,
+    )
+
+
+def _listed(weights: NDArray[np.float64]) -> str:
+    return ", ".join(f"{weight:.4g}" for weight in weights)

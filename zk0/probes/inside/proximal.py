@@ -1,0 +1,165 @@
+"""The proximal probe: find out what the code is, a term or a training, and test the contract that it falls under."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from zk0.errors import ProbeError
+from zk0.probes.inside import term_contract, training_contract
+from zk0.probes.inside.binding import Variant, signature_text, uncallable
+from zk0.probes.inside.callees import Callee, callee_of
+from zk0.probes.inside.clients import client_runners, is_client, takes_mu
+from zk0.probes.inside.observing import uses
+from zk0.probes.inside.offers import PROXIMAL
+from zk0.probes.inside.points import Points
+from zk0.probes.inside.targets import Target, describe, find_target
+from zk0.probes.inside.terms import Term, TrainsError
+from zk0.probes.inside.trainings import Comparison, Runner, compare, runner_of
+from zk0.verdicts import Finding
+
+WORKFLOW = "fedprox-debug"
+PRECISIONS = (torch.float64, torch.float32)  # code that casts to float() takes only the second
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A way to run a training, and what was seen."""
+
+    run: Runner
+    seen: Comparison
+    dtype: torch.dtype
+
+
+def probe_proximal(text: str, root: Path) -> Iterator[Finding]:
+    """Yield the findings about a term, a training step, a loop or a client.
+
+    Raises:
+        ProbeError: the target can't be found, or not be called.
+    """
+    target = find_target(text, root)
+    _refuse_strategy(target)
+    points = Points("probe.proximal", target.at, WORKFLOW)
+    if is_client(target):
+        yield from _training(_first_that_trains(target), points, uses_mu=True, made_with_mu=takes_mu(target))
+        return
+    callee = callee_of(target, PROXIMAL)
+    found = _first_that_works(callee, target)
+    if isinstance(found, Trained):
+        yield from _training(found, points, uses_mu=_uses_mu(callee))
+    else:
+        yield from term_contract.judge(*found, points)
+
+
+def _training(trained: Trained, points: Points, *, uses_mu: bool, made_with_mu: bool = False) -> Iterator[Finding]:
+    yield from training_contract.judge(trained.seen, points, uses_mu=uses_mu, made_with_mu=made_with_mu)
+    if "exhausted" not in trained.seen.proximal.watch.kept:
+        return
+    with _reusable_parameters():
+        mended = compare(trained.run, trained.dtype)
+    cause = training_contract.root_cause(mended, uses_mu=uses_mu)
+    if cause is not None:
+        yield points.failed(
+            "formula",
+            f"and with a list for the iterator: {cause.message}",
+            cause.fault,
+            cause.cause,
+            cause.remedy,
+            cause.evidence,
+        )
+
+
+def _first_that_works(callee: Callee, target: Target) -> Trained | tuple[Term, term_contract.Measured]:
+    """Return the first way to call that conforms, else the first that runs at all.
+
+    A list of trained tensors where all are expected would make the pairing look wrong: only where no way conforms,
+    the code is at fault.
+    """
+    kept: Trained | tuple[Term, term_contract.Measured] | None = None
+    errors: list[Exception] = []
+    for dtype in PRECISIONS:
+        for variant in callee.variants(PROXIMAL):
+            try:
+                found, conforms = _try(callee, variant, dtype)
+            except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first is told below
+                errors.append(error)
+                continue
+            kept = kept or found
+            if conforms or not callee.takes("reference", "parameters"):
+                return found
+        if kept is not None:
+            return kept
+    raise _no_way(target, errors)
+
+
+def _try(
+    callee: Callee, variant: Variant, dtype: torch.dtype
+) -> tuple[Trained | tuple[Term, term_contract.Measured], bool]:
+    term = Term(callee, variant, dtype)
+    try:
+        measured = term_contract.measure(term)
+    except TrainsError:
+        run = runner_of(callee, variant, dtype)
+        seen = compare(run, dtype)
+        return Trained(run, seen, dtype), training_contract.root_cause(seen, uses_mu=_uses_mu(callee)) is None
+    if measured.value is None and measured.moment.is_zero() and not measured.answer.writes:
+        raise ValueError("it returned no loss and changed neither gradients nor weights")
+    return (term, measured), term_contract.root_cause(term, measured) is None
+
+
+def _first_that_trains(target: Target) -> Trained:
+    first: Exception | None = None
+    for dtype in PRECISIONS:
+        for run in client_runners(target, dtype):
+            try:
+                return Trained(run, compare(run, dtype), dtype)
+            except ProbeError:
+                raise
+            except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first is told below
+                first = first or error
+    assert first is not None
+    raise uncallable(f"{target.text} at {target.at} can't be run: {describe(first, target.root)}", PROXIMAL) from first
+
+
+def _no_way(target: Target, errors: list[Exception]) -> ProbeError:
+    shown = describe(errors[0], target.root) if errors else "there is no way to give it its arguments"
+    signature = signature_text(target.value) if callable(target.value) else ""
+    name = target.text.rpartition(":")[2]
+    return uncallable(f"{name}{signature} at {target.at} can't be called: {shown}", PROXIMAL)
+
+
+def _uses_mu(callee: Callee) -> bool:
+    """Tell whether the mu that is given is read; True where zk0 can't look inside."""
+    names = [key.partition(":")[2] for key, role in callee.roles.items() if role == "mu"]
+    if not names:
+        return callee.takes("config")
+    return not callee.codes or any(uses(code, name) for code in callee.codes for name in names)
+
+
+def _refuse_strategy(target: Target) -> None:
+    if any(hasattr(target.value, name) for name in ("aggregate_fit", "aggregate_train")):
+        raise ProbeError(
+            f"{target.text} at {target.at} is a strategy; the proximal term is the client's",
+            remedy=f"zk0 probe aggregation {target.text}, and zk0 probe proximal on the client's training",
+        )
+
+
+class _Parameters(list[nn.Parameter]):
+    """A list that can be asked for its next item, as the generator it stands for."""
+
+    def __next__(self) -> nn.Parameter:
+        return self[0]
+
+
+@contextmanager
+def _reusable_parameters() -> Iterator[None]:
+    original: Any = nn.Module.parameters
+    nn.Module.parameters = lambda self, recurse=True: _Parameters(original(self, recurse))  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        nn.Module.parameters = original  # type: ignore[method-assign]

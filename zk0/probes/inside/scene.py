@@ -1,0 +1,172 @@
+"""The stage of the proximal probe: a small model that has moved away from its reference, data, and an optimizer.
+
+All tensors are of two shapes only, (4, 4) and (4,), so that pairing a weight with another tensor's reference raises
+no error by itself: exactly the mistake that must be seen. The first layer is frozen.
+"""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+WIDTH = 4  # features, hidden units and classes
+BATCH = 8
+BATCHES = 4
+CLASSES = WIDTH
+RATE = 0.05  # learning rate where we are asked for one
+MU_NAMES = ("proximal_mu", "proximal-mu", "mu", "prox_mu", "fedprox_mu")
+
+
+class TinyPolicy(nn.Module):
+    """A classifier, a regressor and a LeRobot-like policy in one: `forward(batch)` of a dict gives (loss, info)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(WIDTH, WIDTH)
+        self.hidden = nn.Linear(WIDTH, WIDTH)
+        self.norm = nn.BatchNorm1d(WIDTH)
+        self.mixing = nn.Linear(WIDTH, WIDTH)
+        self.head = nn.Linear(WIDTH, CLASSES)
+        self.encoder.requires_grad_(requires_grad=False)
+        self.config = SimpleNamespace(device="cpu", use_amp=False)
+
+    def forward(self, batch: Tensor | dict[str, Tensor], *_: Any) -> Any:
+        """Return logits (batch, classes) of a tensor, or (loss, info) of a dict."""
+        if isinstance(batch, dict):
+            found = self._logits(batch["observation.state"])
+            loss = (found - batch["action"]).square().mean()
+            return loss, {"loss": loss.item()}
+        return self._logits(batch.flatten(1))
+
+    def _logits(self, features: Tensor) -> Tensor:
+        hidden = torch.tanh(self.hidden(torch.tanh(self.encoder(features))))
+        return self.head(torch.tanh(self.mixing(self.norm(hidden))))  # type: ignore[no-any-return]
+
+
+class Settings(dict[str, Any]):
+    """A configuration that can be read by key and by attribute, and remembers whether mu was read."""
+
+    read_mu = False
+
+    def _note(self, key: object) -> None:
+        if str(key) in MU_NAMES:
+            self.read_mu = True
+
+    def __getitem__(self, key: str) -> Any:
+        self._note(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a value, noting what was asked for."""
+        self._note(key)
+        return super().get(key, default)
+
+    def __getattr__(self, key: str) -> Any:
+        if key.startswith("__") or key not in self:
+            raise AttributeError(key)
+        return self[key]
+
+
+class Accelerator:
+    """What LeRobot's `update_policy` asks of accelerate, on one CPU."""
+
+    device = torch.device("cpu")
+    sync_gradients = True
+
+    def autocast(self) -> Any:
+        """Change nothing."""
+        return nullcontext()
+
+    def backward(self, loss: Tensor) -> None:
+        """Back-propagate."""
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    def clip_grad_norm_(self, parameters: Any, limit: float) -> Tensor:
+        """Clip the gradients' norm."""
+        return nn.utils.clip_grad_norm_(parameters, limit)
+
+    def unwrap_model(self, model: nn.Module, **_: Any) -> nn.Module:
+        """Return the model."""
+        return model
+
+
+class Scene:
+    """Fresh objects for one call of foreign code.
+
+    Args:
+        mu: the strength that is given where it is asked for.
+        distance: how far each trained tensor's values are from the reference (standard deviation).
+        dtype: of all floating-point tensors.
+        moved: what moves away from the reference besides the trained tensors: "", "frozen" or "buffers".
+        short: whether the reference lacks its last tensor.
+    """
+
+    def __init__(
+        self,
+        mu: float,
+        *,
+        distance: float = 0.0,
+        dtype: torch.dtype = torch.float64,
+        moved: str = "",
+        short: bool = False,
+    ) -> None:
+        torch.manual_seed(0)
+        np.random.seed(0)  # noqa: NPY002  the foreign code may draw from it
+        self.mu = mu
+        self.dtype = dtype
+        self.model = TinyPolicy().to(dtype)
+        self.short = short
+        self.origin = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.moved = moved
+        self.distance = distance
+        self.settings = Settings(
+            dict.fromkeys(MU_NAMES, mu)
+            | {"lr": RATE, "learning_rate": RATE, "learning-rate": RATE, "local_epochs": 1, "local-epochs": 1}
+            | {"epochs": 1, "batch_size": BATCH, "batch-size": BATCH, "server_round": 1, "server-round": 1}
+            | {"momentum": 0.0, "weight_decay": 0.0, "device": "cpu", "current_round": 1, "round": 1}
+        )
+        self._optimizer: torch.optim.Optimizer | None = None
+
+    def depart(self) -> None:
+        """Move the model away from the reference, in place, as an optimizer does."""
+        generator = torch.Generator().manual_seed(1)
+        with torch.no_grad():
+            for value in self.model.state_dict(keep_vars=True).values():
+                trained = isinstance(value, nn.Parameter) and value.requires_grad
+                frozen = isinstance(value, nn.Parameter) and not value.requires_grad
+                buffer = not isinstance(value, nn.Parameter)
+                step = torch.randn(value.shape, generator=generator, dtype=torch.float64) * self.distance
+                if trained or (frozen and self.moved == "frozen"):
+                    value.add_(step.to(value.dtype))
+                elif buffer and self.moved == "buffers":
+                    value.add_(1 if not value.is_floating_point() else step.to(value.dtype).abs())
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        """Return the trained parameters by name."""
+        return {name: value for name, value in self.model.named_parameters() if value.requires_grad}
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Plain SGD over all parameters, made when it is first asked for."""
+        if self._optimizer is None:
+            self._optimizer = torch.optim.SGD(self.model.parameters(), lr=RATE)
+        return self._optimizer
+
+    def batches(self, style: str) -> Iterator[Any]:
+        """Yield the same batches every time, in a style."""
+        generator = torch.Generator().manual_seed(2)
+        for _ in range(BATCHES):
+            inputs = torch.randn(BATCH, WIDTH, generator=generator, dtype=torch.float64).to(self.dtype)
+            classes = torch.randint(CLASSES, (BATCH,), generator=generator)
+            values = torch.randn(BATCH, CLASSES, generator=generator, dtype=torch.float64).to(self.dtype)
+            yield {
+                "classes": (inputs, classes),
+                "values": (inputs, values),
+                "image": {"img": inputs, "image": inputs, "label": classes, "labels": classes},
+                "robot": {"observation.state": inputs, "action": values},
+                "pixels": {"pixel_values": inputs, "x": inputs, "y": classes, "labels": classes},
+            }[style]

@@ -1,0 +1,224 @@
+"""Call a Flower strategy as Flower's server does: configure a round, then aggregate its replies."""
+
+import copy
+import inspect
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from zk0.errors import ProbeError
+from zk0.probes.inside.binding import call_with, roles_of
+from zk0.probes.inside.rounds import AGGREGATION, Aggregate, Aggregator, Array, Round, make_round, read
+from zk0.probes.inside.targets import Target
+
+# Of flwr's classes, those whose result is not the mean by intention, and what it is.
+NOT_THE_MEAN = {
+    "FedOpt": "a server optimizer: it takes a step from the old weights towards the mean",
+    "FedAvgM": "a server optimizer: it takes a step from the old weights towards the mean",
+    "FedMedian": "a robust aggregation: the median",
+    "FedTrimmedAvg": "a robust aggregation: the trimmed mean",
+    "Krum": "a robust aggregation: the clients nearest to the others",
+    "MultiKrum": "a robust aggregation: the clients nearest to the others",
+    "Bulyan": "a robust aggregation: the trimmed mean of the clients nearest to the others",
+    "QFedAvg": "fair aggregation: clients of higher loss count more",
+    "FaultTolerantFedAvg": "",
+}
+
+
+def is_strategy(value: Any) -> bool:
+    """Tell whether this is a strategy, or a class of them."""
+    return any(callable(getattr(value, name, None)) for name in ("aggregate_fit", "aggregate_train"))
+
+
+def strategy_ways(target: Target) -> Iterator[Aggregator]:
+    """Yield the one or two ways to call a strategy class, an instance, or a function that makes one.
+
+    Raises:
+        ProbeError: it can't be made with what zk0 has to give.
+    """
+    make = _maker(target)
+    strategy = make()
+    if callable(getattr(strategy, "aggregate_train", None)):
+        yield Aggregator(lambda: _by_messages(make()), "strategy", strategy)
+    else:
+        yield Aggregator(lambda: _by_results(make()), "strategy", strategy)
+
+
+def other_meaning(strategy: Any) -> str | None:
+    """Return what a strategy computes where it is not the mean by intention."""
+    for base in type(strategy).__mro__:
+        if base.__module__.startswith("flwr.") and (meaning := NOT_THE_MEAN.get(base.__name__)):
+            return f"{type(strategy).__name__} is {meaning}"
+        if base.__module__.startswith("flwr.") and base.__name__.startswith(("DifferentialPrivacy", "DPFedAvg")):
+            return f"{type(strategy).__name__} adds noise for privacy"
+    return None
+
+
+def fit_results(given: Round) -> list[tuple[Any, Any]]:
+    """Return the round as the old interface's (ClientProxy, FitRes) pairs."""
+    from flwr.common import Code, FitRes, Status, ndarrays_to_parameters
+
+    return [
+        (
+            _proxy(update.client),
+            FitRes(
+                status=Status(Code.OK, ""),
+                parameters=ndarrays_to_parameters(list(update.arrays.values())),
+                num_examples=update.examples,  # type: ignore[arg-type]
+                metrics={"loss": 1.0, "train_loss": 1.0, "num_examples": update.examples},
+            ),
+        )
+        for update in given.updates
+    ]
+
+
+def _maker(target: Target) -> Callable[[], Any]:
+    value = target.value
+    if not callable(value) or (is_strategy(value) and not inspect.isclass(value)):
+        return lambda: copy.deepcopy(value)
+    roles = roles_of(value, AGGREGATION, what=target.text.rpartition(":")[2], at=target.at)
+
+    def make() -> Any:
+        made = call_with(value, {name: _given(role) for name, role in roles.items()})
+        found = getattr(made, "strategy", made) if not is_strategy(made) else made
+        if not is_strategy(found):
+            raise ProbeError(
+                f"{target.text} at {target.at} makes a {type(found).__name__}, no strategy",
+                remedy="name the strategy's class, an instance, or a function that returns one",
+            )
+        return found
+
+    return make
+
+
+def _given(role: str) -> Any:
+    from flwr.app import Context, RecordDict
+    from flwr.common import ndarrays_to_parameters
+
+    match role:
+        case "initial":
+            return ndarrays_to_parameters(list(make_round().current.values()))
+        case "context":
+            return Context(run_id=1, node_id=0, node_config={}, state=RecordDict(), run_config={"num-server-rounds": 1})
+        case "mu":
+            return 0.1
+        case "name":
+            return "num-examples"
+        case "rate":
+            return 1.0
+    raise ProbeError(f"zk0 has no {role} to make a strategy with")
+
+
+def _by_results(strategy: Any) -> Callable[[Round], Aggregate]:
+    """Return a function that calls `aggregate_fit`."""
+    from flwr.common import ndarrays_to_parameters
+    from flwr.server.client_manager import SimpleClientManager
+
+    clients = SimpleClientManager()
+    for index in range(max(3, getattr(strategy, "min_available_clients", 3))):
+        clients.register(_proxy(f"client-{index}"))
+
+    def aggregate(given: Round) -> Aggregate:
+        current = ndarrays_to_parameters(list(given.current.values()))
+        _prepare(lambda: strategy.configure_fit(given.number, current, clients))
+        failures = [TimeoutError("the client did not answer")] * given.failures
+        return read(strategy.aggregate_fit(given.number, fit_results(given), failures), list(given.current))
+
+    return aggregate
+
+
+def _by_messages(strategy: Any) -> Callable[[Round], Aggregate]:
+    """Return a function that calls `aggregate_train`."""
+    from flwr.app import Array as FlowerArray
+    from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+    from flwr.app.error import Error
+    from flwr.supercore.task_identity import TaskIdentity
+
+    TaskIdentity.run_id = TaskIdentity.task_id = TaskIdentity.node_id = 1
+    arrays_key = getattr(strategy, "arrayrecord_key", "arrays")
+    weight_key = getattr(strategy, "weighted_by_key", "num-examples")
+
+    def record(arrays: dict[str, Array]) -> ArrayRecord:
+        return ArrayRecord({name: FlowerArray(np.asarray(value)) for name, value in arrays.items()})
+
+    def reply(node: int, content: RecordDict | Error) -> Message:
+        asked = Message(RecordDict(), dst_node_id=node, message_type="train")
+        asked.metadata.__dict__["_message_id"] = f"{node}-{time.time_ns()}"  # only a real connection gives one
+        return Message(content, reply_to=asked)
+
+    def aggregate(given: Round) -> Aggregate:
+        grid = _grid(max(len(given.updates), 3, getattr(strategy, "min_available_nodes", 3)))
+        _prepare(lambda: list(strategy.configure_train(given.number, record(given.current), ConfigRecord(), grid)))
+        replies = []
+        for node, update in enumerate(given.updates, 2):
+            metrics = MetricRecord({weight_key: update.examples, "train_loss": 1.0})
+            content = RecordDict({arrays_key: record(update.arrays), "metrics": metrics})
+            replies.append(reply(node, content))
+        replies += [reply(90 + each, Error(code=2, reason="the client failed")) for each in range(given.failures)]
+        return read(strategy.aggregate_train(given.number, replies), list(given.current))
+
+    return aggregate
+
+
+def _prepare(configure: Callable[[], Any]) -> None:
+    """Let the strategy take note of the weights it sends; one that has no such step needs none."""
+    with suppress(Exception):  # what is missing shows in the aggregation itself
+        configure()
+
+
+def _grid(count: int) -> Any:
+    from flwr.serverapp import Grid
+
+    class Nodes(Grid):
+        """So many nodes, and nothing behind them."""
+
+        def set_run(self, run: Any) -> None:
+            """Take no note."""
+
+        @property
+        def run(self) -> Any:
+            return None
+
+        def create_message(self, *_: Any, **__: Any) -> Any:
+            raise NotImplementedError
+
+        def get_node_ids(self) -> Iterable[int]:
+            return range(2, 2 + count)
+
+        def push_messages(self, messages: Any) -> Any:
+            raise NotImplementedError
+
+        def pull_messages(self, message_ids: Any) -> Any:
+            raise NotImplementedError
+
+        def send_and_receive(self, messages: Any, *, timeout: float | None = None) -> Any:
+            raise NotImplementedError
+
+    return Nodes()
+
+
+def _proxy(name: str) -> Any:
+    from flwr.server.client_proxy import ClientProxy
+
+    class Client(ClientProxy):
+        """A client that is only known by its name."""
+
+        def get_properties(self, *_: Any, **__: Any) -> Any:
+            raise NotImplementedError
+
+        def get_parameters(self, *_: Any, **__: Any) -> Any:
+            raise NotImplementedError
+
+        def fit(self, *_: Any, **__: Any) -> Any:
+            raise NotImplementedError
+
+        def evaluate(self, *_: Any, **__: Any) -> Any:
+            raise NotImplementedError
+
+        def reconnect(self, *_: Any, **__: Any) -> Any:
+            raise NotImplementedError
+
+    return Client(name)

@@ -1,0 +1,152 @@
+"""Run foreign training twice, with mu and without, along the same weights."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from zk0.probes.inside.binding import Variant
+from zk0.probes.inside.callees import Callee
+from zk0.probes.inside.causes import Moment
+from zk0.probes.inside.observing import WANTED_STEPS, Named, Step, Watch
+from zk0.probes.inside.offers import give
+from zk0.probes.inside.scene import Scene
+
+MU = 0.3  # far from 1, where mu and its square can't be told apart
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: what was watched, the weights at its end, the numbers it returned, whether it read mu."""
+
+    watch: Watch
+    final: Named
+    returned: tuple[float, ...]
+    read_mu: bool | None  # None where mu is no setting that is read
+    sent: Named  # what the client was to begin with
+
+
+type Runner = Callable[[float, Watch], Run]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A training with mu, and one without that was led along its weights."""
+
+    proximal: Run
+    plain: Run
+    noise: float
+    free: Run  # without mu, and on its own
+
+    @property
+    def steps(self) -> list[tuple[Step, Step]]:
+        """The steps that both have done."""
+        return list(zip(self.proximal.watch.steps, self.plain.watch.steps, strict=False))
+
+    def moment(self, number: int) -> Moment:
+        """Return the term's gradient at a step, with what it should be."""
+        with_term, without = self.steps[number]
+        found = {name: value - without.gradients[name] for name, value in with_term.gradients.items()}
+        size = max(float(np.abs(value).max()) for value in without.gradients.values())
+        floor = 10 * self.noise * max(size, 1e-3)
+        moment = Moment(found, with_term.weights, self.references, MU, noise=self.tolerance, floor=floor)
+        return self._inside_optimizer(moment, number) if moment.is_zero() else moment
+
+    @property
+    def tolerance(self) -> float:
+        """How far a gradient may be from the expected one, relative."""
+        return 1e-2 if self.noise > 1e-10 else 1e-6  # noqa: PLR2004  single or double precision
+
+    @property
+    def references(self) -> Named:
+        """w_round of every tensor: what was sent, or where the training began."""
+        watch, sent = self.proximal.watch, self.proximal.sent
+        applied = all(
+            np.allclose(value, sent[name], rtol=1e-5, atol=1e-7)
+            for name, value in watch.steps[0].weights.items()
+            if name in sent
+        )
+        return {**watch.start, **(sent if applied else {})}
+
+    def _inside_optimizer(self, moment: Moment, number: int) -> Moment:
+        """Look into the step itself: an optimizer of its own may add the term there.
+
+        Where the step without mu is w - rate * gradient, the gradient behind the other step can be told.
+        """
+        with_term, without = self.steps[number]
+        plain = all(
+            np.allclose(without.after[name], value - without.rate * without.gradients[name], rtol=1e-5, atol=1e-9)
+            for name, value in without.weights.items()
+        )
+        if not plain or not without.rate:
+            return moment
+        found = {name: (without.after[name] - value) / with_term.rate for name, value in with_term.after.items()}
+        return replace(moment, found=found, floor=moment.floor / with_term.rate)
+
+    def acts(self) -> bool:
+        """Tell whether the weights end elsewhere than with mu = 0."""
+        return any(not np.array_equal(value, self.free.final[name]) for name, value in self.proximal.final.items())
+
+
+def runner_of(callee: Callee, variant: Variant, dtype: torch.dtype) -> Runner:
+    """Return a function that runs a training function, or a step three times, in a fresh scene."""
+
+    def run(mu: float, watch: Watch) -> Run:
+        scene = Scene(mu, dtype=dtype)
+        watch.model = scene.model
+        made = {name: choice for name, choice in variant.items() if name.startswith("made:")}
+        called = {name: choice for name, choice in variant.items() if name.startswith("called:")}
+        results: list[Any] = []
+        with watch.on():
+            instance = callee.make(give(scene, made))
+            arguments = give(scene, called)  # once: the reference is the round's
+            for _ in range(WANTED_STEPS):
+                before = len(watch.steps)
+                results.append(callee.call(instance, arguments))
+                if len(watch.steps) >= WANTED_STEPS or len(watch.steps) == before:
+                    break
+                arguments |= give(scene, {name: choice for name, choice in called.items() if choice[0] in RENEWED})
+        sent = {name: value.double().numpy() for name, value in scene.origin.items()}
+        config = callee.takes("config") and not callee.takes("mu")
+        return Run(
+            watch=watch,
+            final={name: value.detach().double().numpy().copy() for name, value in scene.trained().items()},
+            returned=numbers_in(results),
+            read_mu=scene.settings.read_mu if config else None,
+            sent=sent,
+        )
+
+    return run
+
+
+RENEWED = ("loss", "outputs", "batch", "data")  # a graph can be gone through once, an iterator too
+
+
+def compare(run: Runner, dtype: torch.dtype) -> Comparison:
+    """Run with mu and without."""
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        proximal = run(MU, Watch())
+        plain = run(0.0, Watch(lead=proximal.watch.steps))
+        free = run(0.0, Watch())
+    finally:
+        torch.set_default_dtype(default)
+    return Comparison(proximal, plain, torch.finfo(dtype).eps, free)
+
+
+def numbers_in(value: Any) -> tuple[float, ...]:
+    """Return all single numbers in what a training returned, in order."""
+    if isinstance(value, torch.Tensor | np.ndarray | np.generic):
+        return (float(value),) if np.size(value.detach() if isinstance(value, torch.Tensor) else value) == 1 else ()
+    if isinstance(value, bool) or value is None:
+        return ()
+    if isinstance(value, int | float):
+        return (float(value),)
+    if isinstance(value, dict):
+        return tuple(number for each in value.values() for number in numbers_in(each))
+    if isinstance(value, list | tuple):
+        return tuple(number for each in value for number in numbers_in(each))
+    return ()
