@@ -28,7 +28,7 @@ RECORDINGS = 3  # seeds of data
 
 def settings_of(seed: int) -> Values:
     """Return the configuration that faults are put into: small enough to be fast, long enough to show them."""
-    chance = Random(seed)  # noqa: S311
+    chance = Random(seed)
     tasks = chance.sample(TASKS, 3)
     return {
         "data": ";".join(f"sim:{task}" for task in tasks),
@@ -52,7 +52,7 @@ def settings_of(seed: int) -> Values:
 
 def sane_settings_of(seed: int) -> Values:
     """Return another sane configuration: a healthy run of it must raise no alarm."""
-    chance = Random(f"sane {seed}")  # noqa: S311
+    chance = Random(f"sane {seed}")
     tasks = chance.sample(TASKS, chance.choice([2, 3, 4]))
     rate = chance.choice([1e-3, 2e-3, 5e-3, 1e-2])
     return settings_of(seed) | {
@@ -87,7 +87,9 @@ def small_parts() -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
-def run(directory: Path, values: Mapping[str, Any], inject: Inject = lambda *_: None, *, smolvla: bool = False) -> Ledger:
+def run(
+    directory: Path, values: Mapping[str, Any], inject: Inject = lambda *_: None, *, smolvla: bool = False
+) -> Ledger:
     """Run a federation and return its ledger, complete or up to where the fault ended it."""
     given = dict(values) | {"output": str(directory)}
     context = pytest.MonkeyPatch.context() if smolvla else small_parts()

@@ -79,5 +79,3 @@ def processors(_: SmallPolicy, statistics: dict[str, dict[str, Any]]) -> Process
         return batch | {name: (batch[name] - mean) / std for name, (mean, std) in found.items()}
 
     return Processors(before, lambda actions: actions)
-
-

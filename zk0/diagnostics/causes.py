@@ -105,8 +105,7 @@ _NOTHING_LEARNT = (
     Fault.worse_than_baseline,
     Fault.success_unfounded,
 )
-_SPOILT_AGGREGATE = (
-    Fault.aggregate_outside,
+_BAD_AGGREGATE = (
     Fault.client_drift,
     Fault.loss_spiking,
     Fault.gradient_exploding,
@@ -115,6 +114,7 @@ _SPOILT_AGGREGATE = (
     Fault.worse_than_baseline,
     Fault.success_unfounded,
 )
+_SPOILT_AGGREGATE = (Fault.aggregate_outside, Fault.aggregate_weights, *_BAD_AGGREGATE)
 
 EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
     # Data.
@@ -188,7 +188,13 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
         Fault.client_drift: "without the term clients drift as they do in FedAvg",
     },
     Fault.proximal_reference: dict.fromkeys(
-        (Fault.proximal_too_weak, Fault.proximal_formula, Fault.client_drift),
+        (
+            *_NOTHING_LEARNT,
+            Fault.proximal_too_weak,
+            Fault.proximal_formula,
+            Fault.proximal_too_strong,
+            Fault.client_drift,
+        ),
         "a distance to the wrong point pulls nowhere",
     ),
     Fault.proximal_formula: dict.fromkeys(
@@ -217,11 +223,11 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
         "a term that adds up holds the weights where they are, or tears them away",
     ),
     Fault.proximal_too_strong: dict.fromkeys(
-        (*_NOTHING_LEARNT, Fault.gradient_clipped, Fault.proximal_diverging),
+        (*_NOTHING_LEARNT, Fault.gradient_clipped),
         "weights that are held at the round's start learn nothing",
     ),
     Fault.proximal_diverging: dict.fromkeys(
-        (*_POOR_TRAINING, *_NOTHING_LEARNT), "the term's own steps overshoot and grow"
+        (*_POOR_TRAINING, *_NOTHING_LEARNT, Fault.proximal_too_strong), "the term's own steps overshoot and grow"
     ),
     Fault.proximal_too_weak: {Fault.client_drift: "clients that are not held drift apart"},
     # Exchange.
@@ -244,16 +250,14 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
     Fault.aggregate_not_returned: dict.fromkeys(
         (*_NOTHING_LEARNT, Fault.client_drift), "every round starts where the one before did"
     ),
-    Fault.aggregate_of_one: dict.fromkeys(
-        (Fault.aggregate_weights, *_SPOILT_AGGREGATE), "one client's weights know one client's data"
-    ),
-    Fault.aggregate_weights: dict.fromkeys(_SPOILT_AGGREGATE, "the average is not the one that was declared"),
+    Fault.aggregate_of_one: dict.fromkeys(_SPOILT_AGGREGATE, "one client's weights know one client's data"),
+    Fault.aggregate_weights: dict.fromkeys(_BAD_AGGREGATE, "the average is not the one that was declared"),
     Fault.aggregate_not_finite: dict.fromkeys(
-        (*_SPOILT_AGGREGATE, *_NOTHING_LEARNT, Fault.loss_not_finite, Fault.client_dropouts, Fault.aggregate_weights),
+        (*_SPOILT_AGGREGATE, *_NOTHING_LEARNT, Fault.loss_not_finite, Fault.client_dropouts),
         "nobody can train from weights that are not finite",
     ),
     Fault.aggregate_outside: dict.fromkeys(
-        (f for f in (*_SPOILT_AGGREGATE, *_NOTHING_LEARNT) if f is not Fault.aggregate_outside),
+        (Fault.aggregate_weights, *_BAD_AGGREGATE, *_NOTHING_LEARNT),
         "an aggregate that no client is near to is nobody's policy",
     ),
     Fault.aggregate_type: dict.fromkeys(_SPOILT_AGGREGATE, "rounded weights lose what a round has learnt"),
@@ -270,7 +274,9 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
         (Fault.gradient_clipped, Fault.loss_not_finite, Fault.loss_spiking, Fault.worse_than_baseline),
         "gradients of that size throw the weights away",
     ),
-    Fault.gradient_vanishing: dict.fromkeys(_NOTHING_LEARNT, "without a gradient there is no step"),
+    Fault.gradient_vanishing: dict.fromkeys(
+        (*_NOTHING_LEARNT, Fault.proximal_too_strong), "without a gradient of the loss only the term is left"
+    ),
     Fault.loss_not_finite: {
         Fault.client_dropouts: "a client whose loss is not finite gives up its round",
         Fault.worse_than_baseline: "steps without a finite loss teach nothing",
@@ -278,6 +284,9 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
     # Evaluation and the machine.
     Fault.evaluation_incomparable: dict.fromkeys(
         (Fault.worse_than_baseline, Fault.evaluation_insensitive), "the numbers are not of the same question"
+    ),
+    Fault.sentinel_value: dict.fromkeys(
+        (*_NOTHING_LEARNT, Fault.gradient_vanishing), "a number that was never measured can't move"
     ),
     Fault.worse_than_baseline: {Fault.success_unfounded: "success was claimed all the same"},
     Fault.memory_leak: dict.fromkeys((Fault.out_of_memory, Fault.killed), "what grows at every step ends the memory"),

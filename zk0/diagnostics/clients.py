@@ -1,10 +1,39 @@
-"""Do the clients take part? (`clients.participation`)"""
+"""Do the clients take part? (`clients.participation`, `clients.starved`)
 
+Why a reply was not averaged stands in the ledger as a sentence. Some sentences name a fault of their own, of which the
+missing reply is only the symptom.
+"""
+
+import re
+from collections import Counter
 from collections.abc import Iterator
 
 from zk0.diagnostics.registry import diagnostic, point
+from zk0.faults import Fault
 from zk0.ledger import Ledger
 from zk0.verdicts import Finding, failed, not_available, passed, warned
+
+# What the sentences of zk0's own server and clients, of PyTorch and of Flower say; the first that fits counts.
+REASONS: tuple[tuple[re.Pattern[str], Fault], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), fault)
+    for pattern, fault in (
+        (r"out of memory|cannot allocate memory", Fault.out_of_memory),
+        (r"it trained from|the policy starts from", Fault.parameters_not_applied),
+        (r"states digest|hash mismatch", Fault.digest_mismatch),
+        (r"\btensor \S+ (is missing|is unknown|is \()|parameters are not the policy's", Fault.exchange_incomplete),
+        (r"(loss or gradient|values) that (is|are) not finite|\bnan\b", Fault.loss_not_finite),
+        (r"can't be decoded|corrupt|invalid data found", Fault.data_corrupt),
+        (r"weight \S+ is not a positive number", Fault.aggregate_weights),
+    )
+)
+
+SELDOM = 0.001  # chance of so few rounds, were the client as likely as the others to be asked
+ROUNDS_TO_TELL = 5
+
+
+def fault_of(reason: str) -> Fault:
+    """Return what a sentence blames; a client that is merely missing where it blames nothing known."""
+    return next((fault for pattern, fault in REASONS if pattern.search(reason)), Fault.client_dropouts)
 
 
 @diagnostic("clients.participation")
@@ -27,14 +56,63 @@ def participation(ledger: Ledger, *, minimum: float = 0.9) -> Iterator[Finding]:
     ]
     message = f"{accepted} of {asked} replies were averaged"
     left_out = sorted({reply.client for one in ledger.aggregations for reply in one.rejected})
+    blamed = Counter(fault_of(reply.reason) for one in ledger.aggregations for reply in one.rejected)
+    fault = blamed.most_common(1)[0][0] if blamed else Fault.client_dropouts
     if accepted == asked:
         yield passed(message, evidence=evidence)
     elif share >= minimum:
-        yield warned(f"{message}; left out: {', '.join(left_out)}", evidence=evidence, remedy="see each reason")
+        yield warned(
+            f"{message}; left out: {', '.join(left_out)}",
+            evidence=evidence,
+            remedy="see each reason",
+            fault=fault,
+            confidence=0.9,
+        )
     else:
         yield failed(
             f"{message}; left out: {', '.join(left_out)}",
             evidence=evidence,
             cause="clients fail, answer too late, or send what can't be averaged: the evidence has each reason",
             remedy="mend the clients that are named",
+            fault=fault,
+            confidence=0.95,
         )
+
+
+@diagnostic("clients.starved")
+def starved(ledger: Ledger) -> Iterator[Finding]:
+    """No client is asked so seldom that chance can't be the reason."""
+    rounds = [one.sampled for one in ledger.aggregations if one.sampled]
+    known = {data.client for data in ledger.opened.clients} if ledger.opened else set()
+    names = sorted(known.union(*rounds)) if rounds else []
+    if len(rounds) < ROUNDS_TO_TELL or len(names) < 2:  # noqa: PLR2004  one client is all there is
+        yield not_available(f"needs {ROUNDS_TO_TELL} rounds and two clients, has {len(rounds)} and {len(names)}")
+        return
+    from scipy.stats import binom
+
+    share = sum(len(sampled) for sampled in rounds) / len(rounds) / len(names)
+    counts = {name: sum(name in sampled for sampled in rounds) for name in names}
+    evidence = [point(f"rounds {name} was asked in", count, "all rounds", "rounds") for name, count in counts.items()]
+    # Divided by the number of clients: with many of them, one is bound to be asked seldom.
+    seldom = [
+        name for name, count in counts.items() if float(binom.cdf(count, len(rounds), share)) < SELDOM / len(names)
+    ]
+    never = [name for name, count in counts.items() if not count and not _could_be_chance(share, len(rounds))]
+    found = sorted({*seldom, *never})
+    if found:
+        yield failed(
+            f"{', '.join(found)}: asked in {', '.join(str(counts[name]) for name in found)} of {len(rounds)} rounds",
+            evidence=evidence,
+            cause="the sampling prefers some clients: an order that never changes, or a seed that is set each round",
+            remedy="draw the clients of each round anew, from all that are there",
+            fault=Fault.client_starved,
+            confidence=0.9,
+        )
+    else:
+        yield passed(
+            f"each client was asked in {min(counts.values())} of {len(rounds)} rounds or more", evidence=evidence
+        )
+
+
+def _could_be_chance(share: float, rounds: int) -> bool:
+    return (1 - share) ** rounds > SELDOM

@@ -1,46 +1,96 @@
-"""Did each client use what was configured? (`configuration.delivered`)
+"""Did each client use what was decided? (`configuration.delivered`, `configuration.steps`)
 
-A setting that is decided on the server and never reaches the client makes every tuning of it a fiction.
+A setting that is decided on the server and never reaches the client makes every tuning of it a fiction. What was
+decided for a round counts before what was configured for the run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from zk0.diagnostics.registry import diagnostic, point, where
-from zk0.ledger import Ledger, RunOpened, Training
+from zk0.faults import Fault
+from zk0.ledger import Ledger, Training
+from zk0.ledger.schema import Value
 from zk0.verdicts import Finding, failed, not_available, passed
 
 NOT_CONFIGURED = "nothing"
+SAME = 1e-6  # relative; logs of other programs print six digits
 
 
 @diagnostic("configuration.delivered")
 def delivered(ledger: Ledger) -> Iterator[Finding]:
     """What every client says it trained with is what the run was configured with."""
-    if ledger.opened is None or not ledger.trainings:
+    if (ledger.opened is None and not ledger.decisions) or not ledger.trainings:
         yield not_available("needs the run's configuration and a client's account of a round")
         return
     for training in ledger.trainings:
-        yield _judge(ledger.opened, training)
+        yield _judge(_decided(ledger, training), training, complete=ledger.opened is not None)
 
 
-def _judge(opened: RunOpened, training: Training) -> Finding:
-    if not training.settings:
+def _decided(ledger: Ledger, training: Training) -> dict[str, Value]:
+    """Return the settings a client's round is to have."""
+    wanted: dict[str, Value] = {}
+    if ledger.opened is not None:
+        wanted = {key: setting.value for key, setting in ledger.opened.configuration.items()}
+        if wanted.get("strategy") == "fedavg":
+            wanted["proximal-mu"] = 0.0
+    for decision in ledger.decisions:
+        if decision.round == training.round and decision.client in (None, training.client):
+            wanted |= decision.settings
+    return wanted
+
+
+def _judge(wanted: Mapping[str, Value], training: Training, *, complete: bool) -> Finding:
+    """Compare; where only some settings were decided, the others are the client's own business."""
+    keys = [key for key in training.settings if complete or key in wanted]
+    if not keys:
         return not_available("the client does not say what it used", at=where(training))
-    configured = {key: setting.value for key, setting in opened.configuration.items()}
-    if configured.get("strategy") == "fedavg":
-        configured["proximal-mu"] = 0.0
-    wanted = {key: configured.get(key, NOT_CONFIGURED) for key in training.settings}
-    others = {key: used for key, used in training.settings.items() if used != wanted[key]}
+    others = {key: used for key in keys if not _same(used := training.settings[key], wanted.get(key, NOT_CONFIGURED))}
     if not others:
-        return passed(f"{len(training.settings)} settings arrived", at=where(training))
+        return passed(f"{len(keys)} settings arrived", at=where(training))
     return failed(
         "; ".join(
-            f"{key} is {used} at the client and {wanted[key]} in the configuration" for key, used in others.items()
+            f"{key} is {used} at the client and {wanted.get(key, NOT_CONFIGURED)} in the configuration"
+            for key, used in others.items()
         ),
         at=where(training),
         evidence=[
             point(f"{side} {key}", value, where(training))
-            for key in others
-            for side, value in (("configured", wanted[key]), ("used", others[key]))
+            for key, used in others.items()
+            for side, value in (("configured", wanted.get(key, NOT_CONFIGURED)), ("used", used))
         ],
         cause="the client reads the setting elsewhere, or the server overwrites it",
+        remedy="send the setting with the round's messages, and let the client use nothing else",
+        fault=Fault.setting_not_delivered,
+        confidence=1.0,
     )
+
+
+def _same(used: object, wanted: object) -> bool:
+    if isinstance(used, float | int) and isinstance(wanted, float | int) and not isinstance(used, bool):
+        return abs(used - wanted) <= SAME * max(abs(used), abs(wanted))
+    return used == wanted
+
+
+@diagnostic("configuration.steps")
+def steps(ledger: Ledger) -> Iterator[Finding]:
+    """Every client makes the steps it was told to make."""
+    if not ledger.trainings:
+        yield not_available("no client has trained")
+    for training in ledger.trainings:
+        at, wanted = where(training), _decided(ledger, training).get("local-steps")
+        made = training.steps + training.faults.empty_batches
+        evidence = [point("steps made", made, at, "steps")]
+        if not isinstance(wanted, int):
+            yield not_available("needs the configured number of local steps", at=at)
+        elif made != wanted:
+            yield failed(
+                f"{made} steps were made, {wanted} were told",
+                at=at,
+                evidence=[*evidence, point("steps told", wanted, at, "steps")],
+                cause="the client counts something else (epochs, batches of its data), or stops early",
+                remedy="count optimizer steps, and end the round by their number",
+                fault=Fault.setting_not_delivered,
+                confidence=0.95,
+            )
+        else:
+            yield passed(f"{made} steps", at=at, evidence=evidence)

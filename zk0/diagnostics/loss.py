@@ -1,23 +1,36 @@
-"""Is the policy loss a number, and does it fall? (`loss.finite`, `loss.trend`)
+"""Is the policy loss a number, does it fall, does it jump? (`loss.finite`, `.trend`, `.explodes`, `.spikes`)
 
 A training loss is noisy from batch to batch, so two single values say nothing. The trend is judged by rank (Kendall's
 tau), its size by the medians of the first and last tenth: both resist a spike, and both have to say the same. The
 noise is assumed to be independent from step to step, as that of shuffled batches is. A loss that wanders, because the
-weights do, is judged by where it went: of random walks without drift, 3 to 5 in 10 have "fallen".
+weights do, is judged by where it went: of random walks without drift, 3 to 5 in 10 have "fallen". Where there is no
+trend, the Theil-Sen slope's interval tells a loss that stands still from one whose noise would hide a fall.
+
+SageMaker Debugger calls these LossNotDecreasing, Overtraining and, of tensors, ExplodingTensor.
 """
 
 from collections.abc import Iterator
-from itertools import groupby
-from math import isnan
+from math import isnan, log
 from statistics import median
 from typing import Literal
 
-from zk0.diagnostics.registry import diagnostic, measured, point, where
-from zk0.ledger import Ledger, Training
-from zk0.verdicts import Finding, failed, not_available, passed, warned
+from zk0.diagnostics.registry import diagnostic, point, where
+from zk0.diagnostics.series import by_client, ends, joined, thinned
+from zk0.faults import Fault
+from zk0.ledger import Ledger
+from zk0.verdicts import Evidence, Finding, failed, not_available, passed, warned
 
 MINIMUM_STEPS = 20  # below it, a tenth is one or two values and the rank test has little power
 SIGNIFICANCE = 0.01  # chance of calling a flat loss falling; per client
+STEPS_TO_STAND_STILL = 60  # a short run's noise may hide its fall and look like its opposite
+STANDS_STILL = 0.1  # a loss that can't have fallen by a tenth of itself (95 %) has learnt nothing worth the steps
+PAIRS_OF = 300  # values at most for the Theil-Sen slope, which looks at all pairs
+EXPLOSION = 10.0  # times the start; shuffled batches differ by factors of 2 or 3
+SPIKE = 5.0  # times the median of its neighbours
+SPIKE_NOISE = 6.0  # and so many deviations of the series' own noise, robustly measured: skewed noise has no spikes
+NEIGHBOURS = 7  # steps on each side
+MANY_SPIKES = 0.03  # share of steps; now and then one batch is odd
+DEVIATIONS = 1.4826  # the deviation of normal noise over its median absolute deviation
 
 type SeriesName = Literal["policy_loss", "total_loss"]
 
@@ -37,6 +50,8 @@ def loss_finite(ledger: Ledger) -> Iterator[Finding]:
                 evidence=evidence,
                 cause="a learning rate that is too large, or values in the data that are",
                 remedy="lower learning_rate, and look at the data set's ranges",
+                fault=Fault.loss_not_finite,
+                confidence=1.0,
             )
         else:
             yield passed(f"{training.steps} steps, all finite", at=where(training), evidence=evidence)
@@ -51,13 +66,12 @@ def loss_trend(
 
     if not ledger.trainings:
         yield not_available("no client has trained")
-    for client, trainings in _by_client(ledger.trainings):
-        values = [value for one in trainings for _, value in measured(getattr(one, series))]
+    for client, trainings in by_client(ledger.trainings):
+        values = joined(trainings, lambda one: getattr(one, series))
         if len(values) < MINIMUM_STEPS:
             yield not_available(f"needs {MINIMUM_STEPS} steps of {series}, has {len(values)}", at=client)
             continue
-        tenth = max(1, len(values) // 10)
-        first, last = median(values[:tenth]), median(values[-tenth:])
+        first, last = ends(values)
         tau, chance = map(float, kendalltau(range(len(values)), values))  # both NaN where all values are equal
         significant = chance < SIGNIFICANCE
         evidence = [
@@ -76,6 +90,8 @@ def loss_trend(
                 evidence=evidence,
                 cause="the steps are too large, or the gradient is not that of this loss",
                 remedy="lower learning_rate by a factor of 5, then look at gradient norms",
+                fault=Fault.learning_rate_too_high,
+                confidence=0.6,
             )
         elif significant:
             yield warned(
@@ -84,18 +100,101 @@ def loss_trend(
                 evidence=evidence,
                 cause="the loss jumped, and what came before or after the jump goes the other way",
                 remedy="look at the series round by round",
+                confidence=0.5,
             )
         else:
-            yield warned(
-                f"no trend to be told from noise: {change}",
+            yield _without_trend(values, change, client, evidence)
+
+
+def _without_trend(values: list[float], change: str, client: str, evidence: list[Evidence]) -> Finding:
+    """Tell a loss that stands still from one whose noise would hide a fall."""
+    from scipy.stats import theilslopes
+
+    points = thinned(values, PAIRS_OF)
+    lowest = float(theilslopes(points).low_slope) * (len(points) - 1)
+    hidden = -lowest / abs(median(points)) if median(points) else 0.0
+    evidence = [*evidence, point("largest fall that the noise could hide, of the loss", hidden, client)]
+    if len(values) < STEPS_TO_STAND_STILL or hidden > STANDS_STILL:
+        return not_available(
+            f"no trend to be told from noise, which could hide a fall of {max(hidden, 0):.0%}", at=client
+        )
+    return warned(
+        f"it stands still: {change}",
+        at=client,
+        evidence=evidence,
+        cause="too few steps, or a learning rate too small to matter",
+        remedy="train for more local_steps or rounds, or raise learning_rate by a factor of 3",
+        fault=Fault.learning_rate_too_low,
+        confidence=0.4,
+    )
+
+
+@diagnostic("loss.explodes")
+def loss_explodes(ledger: Ledger) -> Iterator[Finding]:
+    """No client's loss rises to many times its start."""
+    if not ledger.trainings:
+        yield not_available("no client has trained")
+    for client, trainings in by_client(ledger.trainings):
+        rounds = [values for one in trainings if (values := joined([one], lambda one: one.policy_loss))]
+        values = [value for one in rounds for value in one]
+        if len(values) < MINIMUM_STEPS or values[0] <= 0:
+            yield not_available(f"needs {MINIMUM_STEPS} steps of policy_loss above 0, has {len(values)}", at=client)
+            continue
+        start = min(ends(values)[0], median(rounds[0]))
+        highest = max(ends(one)[1] for one in rounds)
+        evidence = [
+            point("policy_loss at the start", start, client),
+            point("policy_loss at the end of the worst round", highest, client),
+        ]
+        if highest > EXPLOSION * start:
+            yield failed(
+                f"exploded: {start:.3g} to {highest:.3g}, {highest / start:.0f} times",
                 at=client,
                 evidence=evidence,
-                cause="too few steps, or a learning rate too small to matter",
-                remedy="train for more local_steps or rounds",
+                cause="steps so large that every one makes it worse",
+                remedy="lower learning_rate by a factor of 10",
+                fault=Fault.learning_rate_too_high,
+                confidence=0.9,
             )
+        else:
+            yield passed(f"at most {highest / start:.1f} times its start", at=client, evidence=evidence)
 
 
-def _by_client(trainings: tuple[Training, ...]) -> Iterator[tuple[str, list[Training]]]:
-    ordered = sorted(trainings, key=lambda training: (training.client, training.round))
-    for client, group in groupby(ordered, key=lambda training: training.client):
-        yield client, list(group)
+@diagnostic("loss.spikes")
+def loss_spikes(ledger: Ledger) -> Iterator[Finding]:
+    """Single steps do not stand out of their neighbourhood."""
+    if not ledger.trainings:
+        yield not_available("no client has trained")
+    for client, trainings in by_client(ledger.trainings):
+        values = joined(trainings, lambda one: one.policy_loss)
+        if len(values) < MINIMUM_STEPS or min(values) <= 0:
+            yield not_available(f"needs {MINIMUM_STEPS} steps of policy_loss above 0, has {len(values)}", at=client)
+            continue
+        spikes = _spikes(values)
+        share = len(spikes) / len(values)
+        evidence = [
+            point("steps that stand out", len(spikes), client, "steps"),
+            *(point(f"policy_loss at step {step}", values[step], client) for step in spikes[:3]),
+        ]
+        if len(spikes) > 1 and share > MANY_SPIKES:
+            yield failed(
+                f"{len(spikes)} of {len(values)} steps are over {SPIKE:g} times their neighbours",
+                at=client,
+                evidence=evidence,
+                cause="batches with wild values, or a learning rate at the edge of what holds",
+                remedy="look at the frames of these steps, then lower clip_norm",
+                fault=Fault.loss_spiking,
+                confidence=0.9,
+            )
+        else:
+            yield passed(f"{len(spikes)} of {len(values)} steps stand out", at=client, evidence=evidence)
+
+
+def _spikes(values: list[float]) -> list[int]:
+    logs = [log(value) for value in values]
+    above = []
+    for step, value in enumerate(logs):
+        around = logs[max(0, step - NEIGHBOURS) : step] + logs[step + 1 : step + 1 + NEIGHBOURS]
+        above.append(value - median(around))
+    noise = DEVIATIONS * median(abs(value) for value in above)
+    return [step for step, value in enumerate(above) if value > log(SPIKE) and value > SPIKE_NOISE * noise]

@@ -30,11 +30,6 @@ def where(training: Training) -> str:
     return f"{training.client}, round {training.round}"
 
 
-def measured(series: list[float | None]) -> list[tuple[int, float]]:
-    """Return (step, value) where a value was measured."""
-    return [(step, value) for step, value in enumerate(series) if value is not None]
-
-
 def point(name: str, value: float | str | None, at: str, unit: str = "") -> Evidence:
     """Return one number as evidence."""
     return Evidence(name=name, value=value, unit=unit, at=at)

@@ -1,0 +1,139 @@
+"""Is the learning rate the one that was configured? (`learning-rate.warm-up`, `.restarts`, `.as-configured`)
+
+A rate is decided once and used at every step; between the two stand schedules, presets and rounds. zk0's schedule is
+LeRobot's cosine over all rounds together, so its ledgers can be held against every step. Of other programs only the
+shape is known: that it leaves its warm-up, and that it does not begin anew with every round.
+"""
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+
+from zk0.diagnostics.registry import diagnostic, point, where
+from zk0.diagnostics.series import by_client, joined, measured
+from zk0.faults import Fault
+from zk0.ledger import Ledger, RunOpened, Training
+from zk0.verdicts import Finding, failed, not_available, passed, warned
+
+MINIMUM_STEPS = 10  # a shorter run may well be in its warm-up
+REACHED = 0.5  # of the configured rate; a warm-up that ends before half of it is none
+TOLERANCE = 0.01  # relative; rates are computed in float64 and logged with 4 digits at worst
+VARIES = 1.05  # largest over smallest rate in a round: a constant rate can't restart
+SAME = 1e-6  # relative
+ROUNDS_TO_TELL = 3  # two rounds may begin at one rate by chance: a warm-up's first step and a cosine's plateau
+KEYS = ("learning-rate", "final-learning-rate", "warmup-steps", "rounds", "local-steps")
+WARMUP_SHARE = 10  # zk0 warms up for at most a tenth of all steps
+
+
+@diagnostic("learning-rate.warm-up")
+def warm_up(ledger: Ledger) -> Iterator[Finding]:
+    """The learning rate comes to what was configured."""
+    if not ledger.trainings:
+        yield not_available("no client has trained")
+    for client, trainings in by_client(ledger.trainings):
+        wanted = _wanted(ledger.opened, trainings[0])
+        rates = joined(trainings, lambda one: one.learning_rate)
+        if wanted is None or len(rates) < MINIMUM_STEPS:
+            yield not_available(f"needs the configured rate and {MINIMUM_STEPS} steps' own", at=client)
+            continue
+        highest = max(rates)
+        last = joined(trainings[-1:], lambda one: one.learning_rate)
+        evidence = [
+            point("configured learning rate", wanted, client),
+            point("highest learning rate", highest, client),
+            point("highest over configured", highest / wanted, client),
+        ]
+        if highest < REACHED * wanted and last and last[-1] >= last[0]:
+            yield failed(
+                f"the rate never comes above {highest:.3g}; {wanted:.3g} is configured",
+                at=client,
+                evidence=evidence,
+                cause="the warm-up is longer than the training, or begins again each round",
+                remedy="set warmup_steps to a tenth of all steps at most",
+                fault=Fault.learning_rate_warming,
+                confidence=0.95,
+            )
+        else:
+            yield passed(f"up to {highest:.3g}", at=client, evidence=evidence)
+
+
+@diagnostic("learning-rate.restarts")
+def restarts(ledger: Ledger) -> Iterator[Finding]:
+    """The schedule goes on from round to round and does not begin anew."""
+    if not ledger.trainings:
+        yield not_available("no client has trained")
+    spans = ledger.opened is not None and set(KEYS) <= ledger.opened.configuration.keys()
+    for client, trainings in by_client(ledger.trainings):
+        rounds = [rates for one in trainings if len(rates := joined([one], lambda one: one.learning_rate)) > 1]
+        if len(rounds) < ROUNDS_TO_TELL:
+            yield not_available(f"needs {ROUNDS_TO_TELL} rounds' learning rates, has {len(rounds)}", at=client)
+            continue
+        moving = all(max(rates) > VARIES * min(rates) for rates in rounds)
+        begins = [rates[0] for rates in rounds]
+        evidence = [point("learning rate at a round's first step", begin, client) for begin in begins[:3]]
+        if not (moving and all(math.isclose(a, b, rel_tol=SAME) for a, b in pairwise(begins))):
+            yield passed("the rounds go on from each other", at=client, evidence=evidence)
+            continue
+        say, confidence = (failed, 0.95) if spans else (warned, 0.6)  # another program may mean to
+        yield say(
+            f"every round begins at {begins[0]:.3g} and runs through the schedule again",
+            at=client,
+            evidence=evidence,
+            cause="optimizer and schedule are built anew each round, for one round's steps",
+            remedy="build one schedule over all rounds, and start it at the step the round before ended with",
+            fault=Fault.learning_rate_restarted,
+            confidence=confidence,
+        )
+
+
+@diagnostic("learning-rate.as-configured")
+def as_configured(ledger: Ledger) -> Iterator[Finding]:
+    """Every step's rate is that of the configured schedule."""
+    settings = {} if ledger.opened is None else {k: one.value for k, one in ledger.opened.configuration.items()}
+    if not set(KEYS) <= settings.keys() or not ledger.trainings:
+        yield not_available("needs zk0's configuration of the schedule; another program's is not known")
+        return
+    peak, final, warmup, rounds, local = (float(settings[key]) for key in KEYS)
+    total = int(rounds * local)
+    warm = min(int(warmup), total // WARMUP_SHARE)
+    for training in ledger.trainings:
+        before = int((training.round - 1) * local)
+        rates = measured(training.learning_rate)
+        if not rates:
+            yield not_available("its learning rates are not known", at=where(training))
+            continue
+        expected = [(step, rate, planned(before + step, peak, final, warm, total)) for step, rate in rates]
+        step, rate, wanted = max(expected, key=lambda one: abs(one[1] / one[2] - 1) if one[2] else 0.0)
+        error = abs(rate / wanted - 1) if wanted else 0.0
+        evidence = [
+            point(f"learning rate at step {step}", rate, where(training)),
+            point(f"learning rate planned for step {step}", wanted, where(training)),
+        ]
+        if error > TOLERANCE and not training.faults.empty_batches:  # steps without a batch are not in the series
+            yield failed(
+                f"{rate:.3g} at step {step}, where {wanted:.3g} was planned",
+                at=where(training),
+                evidence=evidence,
+                cause="another schedule, or other numbers in it, than was configured",
+                remedy="print the rate of the first and last step of two rounds and hold it against the schedule",
+                fault=Fault.learning_rate_unplanned,
+                confidence=0.9,
+            )
+        else:
+            yield passed(f"within {error:.1%} of the schedule", at=where(training), evidence=evidence)
+
+
+def planned(step: int, peak: float, final: float, warmup: int, total: int) -> float:
+    """Return the rate of a step in LeRobot's cosine with linear warm-up (`CosineDecayWithWarmupSchedulerConfig`)."""
+    if step < warmup:
+        begin = 1 / (warmup + 1)
+        return peak * (begin + (1 - begin) * step / warmup)
+    share = min(step, total) / total
+    return final + (peak - final) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def _wanted(opened: RunOpened | None, training: Training) -> float | None:
+    """Return the configured rate: the run's, else what the client says."""
+    configured = opened.configuration.get("learning-rate") if opened else None
+    value = training.settings.get("learning-rate") if configured is None else configured.value
+    return float(value) if isinstance(value, int | float) and value > 0 else None

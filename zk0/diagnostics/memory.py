@@ -1,0 +1,80 @@
+"""Does the accelerator's memory last? (`memory.leak`, `memory.fragmentation`)
+
+Memory that grows by the same amount at every step is kept by somebody: batches that an iterator remembers, losses that
+hold their graph. It ends the run at a step that can be foretold.
+"""
+
+from collections.abc import Iterator
+
+from zk0.diagnostics.registry import diagnostic, point, where
+from zk0.diagnostics.series import line, measured
+from zk0.faults import Fault
+from zk0.ledger import Ledger
+from zk0.verdicts import Finding, failed, not_available, passed, warned
+
+MINIMUM_STEPS = 10
+LEAK = 20e6  # bytes a step: a batch of small pictures; allocators round in steps of 2 MB
+STRAIGHT = 0.95  # R squared; a warm-up of caches is no line
+FRAGMENTED = 3.0  # reserved over allocated; a healthy allocator keeps 1.1 to 1.5
+SMALL = 1e9  # bytes reserved: below, the ratio harms nobody
+
+
+@diagnostic("memory.leak")
+def leak(ledger: Ledger) -> Iterator[Finding]:
+    """Memory does not grow from step to step."""
+    told = [training for training in ledger.trainings if len(measured(training.memory_allocated)) >= MINIMUM_STEPS]
+    if not told:
+        yield not_available(f"needs the accelerator's memory at {MINIMUM_STEPS} steps of a round")
+    for training in told:
+        at = where(training)
+        steps, sizes = zip(*measured(training.memory_allocated), strict=True)
+        slope, fit = line(steps, sizes)
+        evidence = [
+            point("growth a step", slope, at, "bytes"),
+            point("R squared of the line", fit, at),
+            point("allocated at the last step", sizes[-1], at, "bytes"),
+        ]
+        if slope > LEAK and fit > STRAIGHT:
+            yield failed(
+                f"it grows by {slope / 1e6:.0f} MB a step, {sizes[0] / 1e9:.2f} to {sizes[-1] / 1e9:.2f} GB",
+                at=at,
+                evidence=evidence,
+                cause="something keeps every step: itertools.cycle remembers batches, a list of losses their graphs",
+                remedy="iterate without remembering, and log loss.item()",
+                fault=Fault.memory_leak,
+                confidence=0.95,
+            )
+        else:
+            yield passed(f"{slope / 1e6:+.1f} MB a step", at=at, evidence=evidence)
+
+
+@diagnostic("memory.fragmentation")
+def fragmentation(ledger: Ledger) -> Iterator[Finding]:
+    """What is reserved is used."""
+    told = [training for training in ledger.trainings if measured(training.memory_reserved)]
+    if not told:
+        yield not_available("needs the accelerator's reserved and allocated memory")
+    for training in told:
+        at = where(training)
+        pairs = [
+            (reserved, allocated)
+            for reserved, allocated in zip(training.memory_reserved, training.memory_allocated, strict=True)
+            if reserved and allocated
+        ]
+        if not pairs:
+            yield not_available("needs both numbers of one step", at=at)
+            continue
+        reserved, allocated = pairs[-1]
+        evidence = [point("reserved", reserved, at, "bytes"), point("allocated", allocated, at, "bytes")]
+        if reserved > SMALL and reserved > FRAGMENTED * allocated:
+            yield warned(
+                f"{reserved / 1e9:.1f} GB are reserved and {allocated / 1e9:.1f} GB used",
+                at=at,
+                evidence=evidence,
+                cause="tensors of many sizes leave holes that none fits",
+                remedy="PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True, and batches of one shape",
+                fault=Fault.memory_fragmented,
+                confidence=0.9,
+            )
+        else:
+            yield passed(f"{reserved / allocated:.1f} times what is used", at=at, evidence=evidence)

@@ -1,0 +1,68 @@
+"""Are these numbers measured? (`sentinels.values`)
+
+A program that could not measure something and writes 0.0 or 1.0 in its place makes a number that looks like any other.
+Measured floats are never exactly 0 or 1, round after round. SageMaker Debugger's AllZero is the same thought.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from zk0.diagnostics.registry import diagnostic, point, where
+from zk0.diagnostics.series import measured
+from zk0.faults import Fault
+from zk0.ledger import Ledger
+from zk0.verdicts import Evidence, Finding, failed, not_available, passed
+
+SENTINELS = (0.0, 1.0, -1.0, 999.0, 1e9)
+TWICE = 2  # one exact 1.0 is unlikely, two are not measured
+
+
+@diagnostic("sentinels.values")
+def values(ledger: Ledger) -> Iterator[Finding]:
+    """No number stands for one that could not be measured."""
+    if not ledger.trainings and not ledger.evaluations:
+        yield not_available("nothing was measured")
+        return
+    found = [*_trainings(ledger), *_evaluations(ledger)]
+    yield from found
+    if not found:
+        yield passed(f"{len(ledger.trainings)} rounds of clients and {len(ledger.evaluations)} evaluations")
+
+
+def _trainings(ledger: Ledger) -> Iterator[Finding]:
+    for training in ledger.trainings:
+        for name in ("policy_loss", "gradient_norm"):
+            series = [value for _, value in measured(getattr(training, name))]
+            stands_for = _sentinel(series)
+            if stands_for is not None:
+                evidence = [point(f"{name}, steps", len(series), where(training), "steps")]
+                yield _failed(f"{name} is {stands_for:g} at all {len(series)} steps", where(training), evidence)
+
+
+def _evaluations(ledger: Ledger) -> Iterator[Finding]:
+    for name in dict.fromkeys(one.dataset for one in ledger.evaluations):
+        found = [one for one in ledger.evaluations if one.dataset == name and one.loss is not None]
+        without = [one for one in found if one.frames == 0]
+        exact = [one for one in found if one.loss in SENTINELS]
+        if without:
+            evidence = [point(f"loss at round {one.round}", one.loss, name) for one in without[:3]]
+            yield _failed(f"a loss of {without[0].loss:g} was told of no frame", name, evidence)
+        elif len(exact) >= TWICE:
+            evidence = [point(f"loss at round {one.round}", one.loss, name) for one in exact[:3]]
+            yield _failed(f"the loss is exactly {exact[0].loss:g} in {len(exact)} rounds", name, evidence)
+
+
+def _sentinel(series: Sequence[float]) -> float | None:
+    """Return the value that all steps have, where it is one that programs write for want of another."""
+    return series[0] if len(series) >= TWICE and len(set(series)) == 1 and series[0] in SENTINELS else None
+
+
+def _failed(message: str, at: str, evidence: list[Evidence]) -> Finding:
+    return failed(
+        message,
+        at=at,
+        evidence=evidence,
+        cause="a number is written where none was measured: a failed evaluation, meters that were set back",
+        remedy="write null and the reason",
+        fault=Fault.sentinel_value,
+        confidence=0.95,
+    )
