@@ -185,7 +185,7 @@ class Engine:
         """Take every step and end the run, also when it is interrupted."""
         telling = execution.telling
         try:
-            with execution.around.crew.turn():
+            with execution.around.crew.at_work():
                 execution.go()
             status = execution.exit_status
         except KeyboardInterrupt:

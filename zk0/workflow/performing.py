@@ -179,7 +179,8 @@ class Attempt:
     def _judged(self, number: int, planned: PlannedCheck, options: Mapping[str, Any]) -> list[Finding]:
         """Let a check judge, or the program that stands in its place."""
         if planned.check is not PROGRAM_CHECK:
-            return self.effects.judge(planned.check, self.outputs or Outputs(), options)
+            with self.around.crew.foreign():
+                return self.effects.judge(planned.check, self.outputs or Outputs(), options)
         argv = tuple(_arguments(options["argv"]))
         log = self.around.run.log(f"{self.step.path}.check-{number}", self.number)
         status = self._started(Command(argv, self.around.project.root), log)
