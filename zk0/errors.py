@@ -22,7 +22,8 @@
         ├── TrainingError           ZK101
         ├── RoundFailedError        ZK102
         ├── RecordingError          ZK103
-        └── CommandError            ZK104   a program a step ran
+        ├── CommandError            ZK104   a program a step ran
+        └── TimeLimitError          ZK105   a step that did not end in time
 
 Anything else that escapes is a bug of ours: exit 5.
 """
@@ -198,6 +199,12 @@ class RecordingError(FailedError):
 
 
 class CommandError(FailedError):
-    """A program that a step ran said that it failed, or did not end in time."""
+    """A program that a step ran said that it failed."""
 
     code = "ZK104"
+
+
+class TimeLimitError(FailedError):
+    """A step did not end within its timeout, or within that of the step it is part of."""
+
+    code = "ZK105"

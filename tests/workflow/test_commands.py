@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from zk0.errors import CommandError, ExitStatus
-from zk0.workflow.commands import Command, start
+from zk0.errors import ExitStatus, TimeLimitError
+from zk0.workflow.commands import Command, Programs
+from zk0.workflow.limits import TimeLimit
 
 
 def test_a_program_that_says_it_failed_fails_its_step(run):
@@ -63,10 +64,10 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 open({str(tmp_path / "pid")!r}, "w").write(str(child.pid))
 time.sleep(60)
 """
-    command = Command(argv=(sys.executable, "-c", script), cwd=tmp_path, timeout=1.0)
+    command = Command(argv=(sys.executable, "-c", script), cwd=tmp_path, limit=TimeLimit(1.0))
 
-    with pytest.raises(CommandError, match=r"did not end within 1 s"):
-        start(command, tmp_path / "log")
+    with pytest.raises(TimeLimitError, match=r"did not end within 1 s"):
+        Programs().run(command, tmp_path / "log")
 
     child = int((tmp_path / "pid").read_text())
     deadline = time.monotonic() + 5
@@ -87,7 +88,7 @@ def test_an_interruption_while_a_program_starts_still_ends_it(tmp_path, monkeypa
     monkeypatch.setattr(subprocess, "Popen", interrupted)
 
     with pytest.raises(KeyboardInterrupt):
-        start(Command(argv=("sleep", "60"), cwd=tmp_path), tmp_path / "log")
+        Programs().run(Command(argv=("sleep", "60"), cwd=tmp_path), tmp_path / "log")
 
     assert begun[0].returncode == -signal.SIGTERM
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -97,7 +98,7 @@ def test_a_step_that_takes_too_long_fails_and_can_be_tried_again(run):
     outcome = run("- {id: a, title: A, run: [sleep, 30], timeout: 0.1s, retry: {attempts: 2, on: [fail]}}\n")
 
     assert outcome.state.step("a").attempt == 2
-    assert outcome.state.step("a").receipt.failure.code == "ZK104"
+    assert outcome.state.step("a").receipt.failure.code == "ZK105"
     assert outcome.directory.log("a", 2).exists()
 
 

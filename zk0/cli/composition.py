@@ -13,7 +13,8 @@ from zk0.workflow.events import Event, StepFinished, StepPlanned, StepSkipped, S
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.loading import Loaded, load_performed
 from zk0.workflow.ownership import end_engine
-from zk0.workflow.plan import Plan, plan
+from zk0.workflow.plan import plan
+from zk0.workflow.planned import Plan
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.spec import WorkflowSpec
 from zk0.workflow.state import RunState

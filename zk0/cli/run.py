@@ -16,7 +16,8 @@ from zk0.project import Project
 from zk0.workflow.events import StepPlanned, StepSkipped
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.loading import load
-from zk0.workflow.plan import Plan, plan
+from zk0.workflow.plan import plan
+from zk0.workflow.planned import Plan
 
 InputOption = Annotated[list[str] | None, typer.Option("--input", "-i", metavar="NAME=VALUE", help="Give an input.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="What all randomness of the run derives from.")]

@@ -1,16 +1,19 @@
 """A step that an agent or a person does: hand over, wait, and judge what they did."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
+from zk0.errors import TimeLimitError
 from zk0.receipts import Receipt, canonical_digest
 from zk0.verdicts import Finding, Verdict, failed, passed
 from zk0.workflow.approval import Answer, Question
-from zk0.workflow.events import StepWaiting
+from zk0.workflow.events import StepStarted, StepWaiting
 from zk0.workflow.expressions import fill
 from zk0.workflow.handover import handover
+from zk0.workflow.limits import TimeLimit
 from zk0.workflow.performing import AskOutputs, Attempt
-from zk0.workflow.plan import Plan, PlannedStep
+from zk0.workflow.planned import Plan, PlannedStep
 from zk0.workflow.scope import Scope
 from zk0.workflow.state import RunState, StepState, fold
 from zk0.workflow.telling import Telling
@@ -34,7 +37,7 @@ def hand_over(attempt: Attempt, plan: Plan, scope: Scope, telling: Telling) -> N
     state = fold(telling.events)
     arguments = fill(step.arguments, scope)
     text = handover(step, arguments, plan.spec, state, effects.now())
-    question = question_of(step, arguments, state, attempt.around.run.step(step.path))
+    question = question_of(step, arguments, as_asked(telling, step), attempt.around.run.step(step.path))
     effects.ask(attempt.around.run.step(step.path) / HANDOVER, text, question if asks_person(step) else None)
     _wait(attempt, telling, 0, ())
 
@@ -45,7 +48,11 @@ def judge(attempt: Attempt, scope: Scope, telling: Telling, before: StepState) -
     Raises:
         Paused: something is still missing, and it is recorded what.
     """
-    step = attempt.step
+    step, effects = attempt.step, attempt.effects
+    if step.timeout and before.asked and effects.now() > before.asked + timedelta(seconds=step.timeout):
+        problem = f"{step.path} was not done within {TimeLimit(step.timeout)} of being asked for"
+        top = step.path.partition("/")[0]
+        return attempt.refuse(TimeLimitError(problem, remedy=f"zk0 resume {attempt.around.run.id} --from {top}"))
     attempt.number = before.attempt + 1
     file = attempt.around.run.step(step.path) / HANDOVER
     receipt = attempt.perform(scope, lambda *_: None)
@@ -58,8 +65,8 @@ def judge(attempt: Attempt, scope: Scope, telling: Telling, before: StepState) -
         return attempt.conclude(failed(f"was judged {attempt.number} times and is not good enough"))
     if not asks_person(step):
         return receipt
-    state = fold(telling.events)
-    answer = attempt.effects.consult(question_of(step, fill(step.arguments, scope), state, file.parent))
+    state = as_asked(telling, step)
+    answer = effects.consult(question_of(step, fill(step.arguments, scope), state, file.parent))
     if answer is None:
         remedy = (
             f"zk0 resume {state.run} in a terminal, or sign {file.parent / 'approve.txt'} (ssh-keygen -Y sign -n zk0)"
@@ -70,6 +77,16 @@ def judge(attempt: Attempt, scope: Scope, telling: Telling, before: StepState) -
         _wait(attempt, telling, before.attempt, (nobody,))
     attempt.outputs = AskOutputs(by=answer.by, how=answer.how, reason=answer.reason, handover=file)
     return attempt.conclude(_finding(answer))
+
+
+def as_asked(telling: Telling, step: PlannedStep) -> RunState:
+    """Return the run as it was when the step was asked for: what ended since is no part of that."""
+    begun = max(
+        number
+        for number, event in enumerate(telling.events)
+        if isinstance(event, StepStarted) and event.step == step.path
+    )
+    return fold(telling.events[: begun + 1])
 
 
 def question_of(step: PlannedStep, arguments: dict[str, Any], state: RunState, directory: Path) -> Question:

@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -13,12 +14,11 @@ from typing import BinaryIO
 from pydantic import BaseModel, ConfigDict, Field
 
 from zk0.checks import CHECKS, Check
-from zk0.errors import CommandError, DependencyMissingError, SpecError
+from zk0.errors import DependencyMissingError, SpecError
 from zk0.verdicts import Finding
 from zk0.workflow.actions import Outputs
+from zk0.workflow.limits import GRACE, TimeLimit, overdue
 from zk0.workflow.spec import PROGRAM
-
-GRACE = 5.0  # seconds between asking a program to end and ending it
 
 
 def _never(_outputs: object, **_options: object) -> list[Finding]:
@@ -54,36 +54,82 @@ class CommandOutputs(Outputs):
 
 @dataclass(frozen=True)
 class Command:
-    """A program with its arguments, the directory and environment it runs in, and its time limit in seconds."""
+    """A program with its arguments, the directory and environment it runs in, and its time limit."""
 
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str] = field(default_factory=dict)
-    timeout: float | None = None
+    limit: TimeLimit | None = None
 
 
-def start(command: Command, log: Path) -> int:
-    """Run a program to its end, its output going to a log file, and return its exit status.
+class Ended(BaseException):
+    """The run is being ended, and with it what this thread does for it; no error, so nothing takes it for one."""
 
-    Raises:
-        DependencyMissingError: there is no such program.
-        SpecError: the system refuses to start it as written.
-        CommandError: it did not end in time; it was ended, with what it had started.
-    """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    process: subprocess.Popen[bytes] | None = None
-    with log.open("ab") as output:
-        try:
-            with _undisturbed():
-                process = _started(command, output)
-            return process.wait(command.timeout)
-        except subprocess.TimeoutExpired as error:
-            raise CommandError(
-                f"{command.argv[0]} did not end within {command.timeout:g} s", remedy=f"see {log}, or raise the timeout"
-            ) from error
-        finally:
-            if process is not None:
-                _end(process)
+
+class Programs:
+    """Runs programs, each to its end, and ends all of them at once where the run is ended."""
+
+    def __init__(self) -> None:
+        self._ending = threading.Event()
+        self._starting = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+
+    def run(self, command: Command, log: Path) -> int:
+        """Run a program to its end, its output going to a log file, and return its exit status.
+
+        Raises:
+            DependencyMissingError: there is no such program.
+            SpecError: the system refuses to start it as written.
+            TimeLimitError: it did not end in time; it was ended, with what it had started.
+            Ended: all programs were ended.
+        """
+        log.parent.mkdir(parents=True, exist_ok=True)
+        process: subprocess.Popen[bytes] | None = None
+        with log.open("ab") as output:
+            try:
+                with undisturbed():
+                    process = self._started(command, output)
+                status = process.wait(command.limit.seconds if command.limit else None)
+            except subprocess.TimeoutExpired as error:
+                raise overdue(command.argv[0], command.limit, log) from error
+            finally:
+                if process is not None:
+                    _end(process)
+                    self._running.discard(process)
+        if self._ending.is_set():
+            raise Ended
+        return status
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass.
+
+        Raises:
+            Ended: the run is ended meanwhile.
+        """
+        if self._ending.wait(seconds):
+            raise Ended
+
+    def end(self) -> None:
+        """End all that runs; nothing is started any more."""
+        self._ending.set()
+        with self._starting:
+            running = list(self._running)
+        for process in running:
+            _ask(process, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        for process in running:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _ask(process, signal.SIGKILL)
+
+    def _started(self, command: Command, output: BinaryIO) -> subprocess.Popen[bytes]:
+        with self._starting:
+            if self._ending.is_set():
+                raise Ended
+            process = _started(command, output)
+            self._running.add(process)
+            return process
 
 
 def _started(command: Command, output: BinaryIO) -> subprocess.Popen[bytes]:
@@ -108,7 +154,7 @@ def _started(command: Command, output: BinaryIO) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Hold an interruption back to the end of the block: a program that has just started must not be forgotten."""
     if threading.current_thread() is not threading.main_thread():
         yield  # interruptions reach the main thread alone
@@ -130,9 +176,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """End a program that still runs, and its children: they are one session, hence one process group."""
     if process.poll() is not None:
         return
-    os.killpg(process.pid, signal.SIGTERM)
+    _ask(process, signal.SIGTERM)
     try:
         process.wait(GRACE)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        _ask(process, signal.SIGKILL)
         process.wait()
+
+
+def _ask(process: subprocess.Popen[bytes], request: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # it ended meanwhile
+        if process.poll() is None:
+            os.killpg(process.pid, request)

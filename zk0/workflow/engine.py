@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from zk0.errors import ExitStatus, JournalError, RequestError
 from zk0.project import Project
 from zk0.workflow.asking import Paused
+from zk0.workflow.crew import Crew
 from zk0.workflow.effects import Effects
-from zk0.workflow.events import RunCancelled, RunFinished, RunResumed, RunStarted, Subscriber
+from zk0.workflow.events import RunCancelled, RunFinished, RunResumed, RunStarted, Selection, Subscriber
 from zk0.workflow.execution import Execution
 from zk0.workflow.performing import Surroundings
-from zk0.workflow.plan import Plan
-from zk0.workflow.resuming import first_to_redo
+from zk0.workflow.planned import Plan
+from zk0.workflow.resuming import Redone, first_to_redo, to_redo
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.state import RunState, RunStatus, fold
 from zk0.workflow.telling import Telling
@@ -44,6 +45,7 @@ class Engine:
         effects: what does things; `DryEffects` for a dry run.
         subscribers: who is told; one that fails is reported in the outcome and goes on being told.
         spectators: who is told only what happens now, not what happened before a resumption.
+        jobs: how many things are done at the same time.
     """
 
     def __init__(
@@ -52,13 +54,23 @@ class Engine:
         effects: Effects,
         subscribers: Iterable[Subscriber] = (),
         spectators: Iterable[Subscriber] = (),
+        jobs: int = 1,
     ) -> None:
         self.project = project
         self.effects = effects
         self.subscribers = tuple(subscribers)
         self.spectators = tuple(spectators)
+        self.jobs = jobs
 
-    def run(self, plan: Plan, *, source: str = "", nested: Mapping[str, str] | None = None, seed: int = 0) -> Outcome:
+    def run(
+        self,
+        plan: Plan,
+        *,
+        source: str = "",
+        nested: Mapping[str, str] | None = None,
+        seed: int = 0,
+        selection: Selection | None = None,
+    ) -> Outcome:
         """Run a plan from its first step.
 
         Args:
@@ -66,17 +78,20 @@ class Engine:
             source: the workflow file's text, kept with the run.
             nested: the same of the workflows it performs.
             seed: what all randomness of the run derives from.
+            selection: which of its steps to perform, and what earlier runs gave for others; None for all.
 
         Raises:
             RequestError: a step's inputs can't work; nothing was done and nothing left behind.
             MissingError: the same, for want of something.
             StorageError: the journal can't be written; what is in it stays true.
         """
-        for inputs in plan.known_inputs():
+        for inputs in plan.known_inputs(selection.steps if selection else None):
             self.effects.preflight(inputs)
         code, environment = self.effects.code(), self.effects.versions()  # these can fail, so before there is a run
         run = self.effects.open_run(plan, source, nested or {})
-        around = Surroundings(self.project, plan.spec.name, run, seed, code, environment)
+        around = Surroundings(
+            self.project, plan.spec.name, run, seed, code, environment, self._crew(), selection=selection
+        )
         telling = self._telling(run)
         with self.effects.hold(run):
             telling.record(
@@ -91,6 +106,7 @@ class Engine:
                     inputs=plan.inputs_as_json(),
                     code=code,
                     environment=dict(environment),
+                    selection=selection,
                 )
             )
             return self._go(Execution(plan, around, telling, {}))
@@ -118,9 +134,25 @@ class Engine:
             state = fold(before)
             redone = first_to_redo(state, since)
             plan = replan(state)
+            again = to_redo(state, plan) if since is None and redone else Redone()
             telling.recall(before)
-            telling.record(RunResumed(run.id, self.effects.now(), redone, redone == since, code, dict(environment)))
-            around = Surroundings(self.project, plan.spec.name, run, state.seed, code, environment, reuse=since is None)
+            now, whole = self.effects.now(), redone == since
+            telling.record(
+                RunResumed(
+                    run.id, now, redone, whole, again.steps, again.partly, code=code, environment=dict(environment)
+                )
+            )
+            around = Surroundings(
+                self.project,
+                plan.spec.name,
+                run,
+                state.seed,
+                code,
+                environment,
+                self._crew(),
+                state.selection,
+                reuse=since is None,
+            )
             known = {step.id: step for step in fold(telling.events).steps}
             return self._go(Execution(plan, around, telling, known))
 
@@ -143,6 +175,9 @@ class Engine:
             telling.record(RunCancelled(run.id, self.effects.now()))
         return Outcome(fold(telling.events), run, telling.complaints)
 
+    def _crew(self) -> Crew:
+        return Crew(self.jobs, self.effects.end)
+
     def _telling(self, run: RunDirectory) -> Telling:
         return Telling(run, self.effects, self.subscribers, self.spectators)
 
@@ -150,7 +185,8 @@ class Engine:
         """Take every step and end the run, also when it is interrupted."""
         telling = execution.telling
         try:
-            execution.go()
+            with execution.around.crew.at_work():
+                execution.go()
             status = execution.exit_status
         except KeyboardInterrupt:
             status = ExitStatus.interrupted

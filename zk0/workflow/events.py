@@ -33,6 +33,7 @@ class RunStarted:
     inputs: dict[str, Any] = field(default_factory=dict)
     code: GitState = field(default_factory=GitState)
     environment: dict[str, str] = field(default_factory=dict)
+    selection: "Selection | None" = None
     kind: Literal["run-started"] = "run-started"
 
 
@@ -71,7 +72,7 @@ class StepPlanned:
 
 @dataclass(frozen=True)
 class StepRetried:
-    """An attempt of a step ended with a verdict after which the step is tried again."""
+    """An attempt of a step ended with a verdict after which the step is tried again, in `wait` seconds."""
 
     run: str
     step: str
@@ -79,6 +80,7 @@ class StepRetried:
     verdict: Verdict
     reason: str
     at: datetime
+    wait: float = 0.0
     kind: Literal["step-retried"] = "step-retried"
 
 
@@ -130,6 +132,28 @@ class StepFinished:
 
 
 @dataclass(frozen=True)
+class StepRepairing:
+    """A step failed, and a workflow runs that repairs what made it fail; then it is tried once more."""
+
+    failed: StepFinished
+    workflow: str
+    at: datetime
+    kind: Literal["step-repairing"] = "step-repairing"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which steps of its workflow a run performs; of others, what they gave in earlier runs is `given`.
+
+    `asked` is how that was asked for, such as `--only train`.
+    """
+
+    asked: str
+    steps: tuple[str, ...]
+    given: tuple[StepFinished, ...] = ()
+
+
+@dataclass(frozen=True)
 class RunFinished:
     """The run is over."""
 
@@ -147,13 +171,16 @@ class RunFinished:
 class RunResumed:
     """The run goes on after it waited, was killed, interrupted or had failed; the steps from `since` on are done anew.
 
-    As a `whole`: also those steps within `since` that did their work.
+    As a `whole`: also those steps within `since` that did their work. Where `redone` names steps, those are done anew
+    and no others; within those that it names `partly`, what did its work stays.
     """
 
     run: str
     at: datetime
     since: str | None = None
     whole: bool = True
+    redone: tuple[str, ...] = ()
+    partly: tuple[str, ...] = ()
     code: GitState = field(default_factory=GitState)
     environment: dict[str, str] = field(default_factory=dict)
     kind: Literal["run-resumed"] = "run-resumed"
@@ -175,6 +202,7 @@ type JournalEvent = Annotated[
     | StepWaiting
     | StepSkipped
     | StepFinished
+    | StepRepairing
     | RunFinished
     | RunResumed
     | RunCancelled,

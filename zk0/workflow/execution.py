@@ -1,59 +1,87 @@
 """A workflow's steps while they go on: which run, which are skipped, which were done before."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import count
-from types import SimpleNamespace
 from typing import Any
-
-from pydantic import BaseModel
 
 from zk0.errors import ExitStatus, SpecError, Zk0Error
 from zk0.receipts import Receipt
 from zk0.verdicts import Verdict, worst
 from zk0.workflow.actions import Outputs, Progress
-from zk0.workflow.asking import hand_over, judge
-from zk0.workflow.events import StepFinished, StepPlanned, StepProgressed, StepRetried, StepSkipped, StepStarted
+from zk0.workflow.asking import Paused, hand_over, judge
+from zk0.workflow.events import (
+    StepFinished,
+    StepPlanned,
+    StepProgressed,
+    StepRepairing,
+    StepRetried,
+    StepSkipped,
+    StepStarted,
+)
 from zk0.workflow.expressions import Template, as_json, fill
 from zk0.workflow.fingerprints import moved
-from zk0.workflow.nesting import EachOutputs, NestedOutputs
+from zk0.workflow.groups import each_outputs, members_of, workflow_outputs
+from zk0.workflow.limits import Deadline, TimeLimit, overdue
 from zk0.workflow.performing import Attempt, Surroundings
-from zk0.workflow.plan import Plan, PlannedStep, decided, items_of, plan_nested, planned_step
+from zk0.workflow.plan import decided
+from zk0.workflow.planned import Plan, PlannedStep
 from zk0.workflow.resuming import scope_of
 from zk0.workflow.reuse import Decision, basis_of, decide
 from zk0.workflow.scope import Scope, StepScope
-from zk0.workflow.spec import ReusableStep, WorkflowStep
+from zk0.workflow.spec import ReusableStep
 from zk0.workflow.steps import StepState, StepStatus
 from zk0.workflow.telling import Telling
 
 
 class Execution:
-    """One plan's steps, in order.
+    """One plan's steps, each as soon as those it follows have ended.
 
     Args:
         plan: what to do.
         around: what is the same for every step.
         telling: where events go.
         known: how the steps stand that were begun before a resumption, by path.
+        deadline: when all of it has to be done.
+        steps: what is known of steps that are not in the plan.
     """
 
-    def __init__(self, plan: Plan, around: Surroundings, telling: Telling, known: Mapping[str, StepState]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        around: Surroundings,
+        telling: Telling,
+        known: Mapping[str, StepState],
+        deadline: Deadline | None = None,
+        steps: Mapping[str, StepScope] | None = None,
+    ) -> None:
         self.plan = plan
         self.around = around
         self.telling = telling
         self.effects = telling.effects
         self.known = known
-        self.steps: dict[str, StepScope] = {}
-        self.stopped: list[str] = []
-        self.repairs: list[str] = []
-        self.blocked: list[str] = []
+        self.deadline = deadline
+        self.steps = dict(steps or {})
+        self.ended: set[str] = set()
+        self.stopped: set[str] = set()
+        self.repairs: set[str] = set()
+        self.blocked: set[str] = set()
+        self.waits = False
         self.exit_status = ExitStatus.done
 
     def go(self) -> None:
-        """Take every step."""
-        for step in self.plan.steps:
-            if not self._recall(step):
-                self._take(step)
+        """Take every step.
+
+        Raises:
+            Paused: one waits for somebody, and all that does not wait for it is done.
+        """
+        ids = {step.id for step in self.plan.steps}
+        left = [step for step in self.plan.steps if not self._recall(step)]
+        self.around.crew.each(left, self._take, lambda step: step.follows & ids <= self.ended)
+        if self.waits:
+            raise Paused
 
     def _recall(self, step: PlannedStep) -> bool:
         """Take over a step that ended before the run was resumed; return whether it had."""
@@ -61,80 +89,135 @@ class Execution:
         if before is None or before.verdict is None or before.status not in (StepStatus.finished, StepStatus.skipped):
             return False
         self.steps[step.id] = scope_of(step, before)
-        if any(map(step.asks_for, (*self.stopped, *self.repairs))):
-            self.repairs.append(step.id)
+        self.ended.add(step.id)
+        if self._asks_for_what_failed(step):
+            self.repairs.add(step.id)
         if before.status is StepStatus.skipped and before.verdict is Verdict.not_available:
-            self.blocked.append(step.id)
+            self.blocked.add(step.id)
         if before.status is StepStatus.finished:
             self._count(step.id, before.verdict, before.exit_status)
         return True
 
     def _take(self, step: PlannedStep) -> None:
         try:
+            self._do(step)
+        except Paused:
+            self.waits = True
+        else:
+            self.ended.add(step.id)
+
+    def _do(self, step: PlannedStep) -> None:
+        try:
             skip = self._reason_to_skip(step)
         except SpecError as error:
-            self.telling.record(self._begin(step, 1))
-            attempt = self._attempt(step, 1)
+            attempt = self._begun(step, 1)
             self._finish(attempt, attempt.refuse(error))
             return
-        if not skip and any(map(step.asks_for, (*self.stopped, *self.repairs))):
-            self.repairs.append(step.id)
-        if skip:
+        if given := self._given(step):
+            self._take_over(step, given, f"was left out, and what it gave is taken from run {given.receipt.run}")
+        elif skip:
             verdict, reason = skip
             if verdict is Verdict.not_available:
-                self.blocked.append(step.id)
+                self.blocked.add(step.id)
             self.steps[step.id] = StepScope(verdict)
-            self.telling.record(
-                StepSkipped(self.around.run.id, step.path, step.title, reason, self.effects.now(), verdict)
-            )
-        elif self.effects.rehearsing:
-            self._rehearse(step)
-        elif step.each is not None or step.kind == "workflow":
-            self._perform_group(step)
-        elif step.kind == "ask":
-            self._ask(step)
+            at = self.effects.now()
+            self.telling.record(StepSkipped(self.around.run.id, step.path, step.title, reason, at, verdict))
         else:
+            if self._asks_for_what_failed(step):
+                self.repairs.add(step.id)
             self._perform(step)
 
     def _reason_to_skip(self, step: PlannedStep) -> tuple[Verdict, str] | None:
+        selection = self.around.selection
+        if selection and "/" not in step.path and step.id not in selection.steps:
+            return Verdict.not_applicable, f"{selection.asked} leaves it out"
         if blocking := self._blocking(step):
             return Verdict.not_available, f"step {blocking} did not do its work"
+        if (deadline := self._deadline(step)) and self.effects.now() >= deadline.at:
+            return Verdict.not_available, f"step {deadline.step} had no time left"
         # In a dry run no step has a verdict, so a `when` that reads one stays a template: the step may run.
         if decided(fill(step.when, self.scope()), step.id) is False:
             source = step.when.source if isinstance(step.when, Template) else "its inputs"
             return Verdict.not_applicable, f"its when is false: {source}"
         return None
 
-    def _blocking(self, step: PlannedStep) -> str | None:
-        """Return the step for whose failure one can't run.
+    def _asks_for_what_failed(self, step: PlannedStep) -> bool:
+        """Whether its `when` reads a step that failed, or one that ran for that reason."""
+        return any(map(step.asks_for, self.stopped | self.repairs))
 
-        One runs all the same if it is for the end in any case, if its `when` reads a step that failed, or if it reads
-        one that ran for that reason.
-        """
-        if step.always or any(map(step.asks_for, (*self.stopped, *self.repairs))):
+    def _blocking(self, step: PlannedStep) -> str | None:
+        """Return the step for whose failure one can't run; the first in the file where there are several."""
+        if step.always or self._asks_for_what_failed(step):
             return None
-        return next(filter(step.waits_for, (*self.stopped, *self.blocked)), None)
+        missing = step.needs & (self.stopped | self.blocked)
+        return next((other.id for other in self.plan.steps if other.id in missing), None)
+
+    def _given(self, step: PlannedStep) -> StepFinished | None:
+        """Return what an earlier run gave in place of a step that this one leaves out."""
+        selection = self.around.selection
+        if selection is None:
+            return None
+        return next((event for event in selection.given if event.receipt.step == step.path), None)
 
     def _perform(self, step: PlannedStep) -> None:
+        if self.effects.rehearsing:
+            self._rehearse(step)
+        elif step.each is not None or step.kind == "workflow":
+            self._perform_group(step)
+        elif step.kind == "ask":
+            self._ask(step)
+        else:
+            self._perform_one(step)
+
+    def _perform_one(self, step: PlannedStep) -> None:
         basis, decision = self._considered(step)
         if decision.reused:
-            event = decision.reused
-            receipt = moved(event.receipt, self.around.run.id, self.around.project)
-            self.steps[step.id] = scope_of(step, StepState(id=step.path, verdict=receipt.verdict, receipt=receipt))
-            self._count(step.id, receipt.verdict, event.exit_status)
-            done = replace(event, receipt=receipt, reason=decision.reason)
-            self.telling.record(done)
+            self._take_over(step, decision.reused, decision.reason)
             return
-        for number in count(self._first_attempt(step)):
-            self.telling.record(self._begin(step, number))
-            attempt = self._attempt(step, number)
-            receipt = attempt.perform(self.scope(), self._progress(step))
-            if number >= step.retry.attempts or receipt.verdict not in step.retry.on:
+        before = self.known.get(step.path)
+        number = max(1, before.attempt) if before else 1  # the one that was in flight when the run was killed
+        failed = before.failed if before else None
+        if failed is None:
+            attempt, receipt = self._tried(step, number)
+            if not (step.repair and receipt.verdict.stops):
                 self._finish(attempt, receipt, basis, decision.reason)
                 return
-            reason = _reason(receipt)
-            at = self.effects.now()
-            self.telling.record(StepRetried(self.around.run.id, step.path, number, receipt.verdict, reason, at))
+            number, failed = attempt.number + 1, attempt.ended(receipt, reason=decision.reason)
+            self.telling.record(StepRepairing(failed, step.repair.uses.removeprefix("workflow."), self.effects.now()))
+        if self._repaired(step, failed):
+            # Not to be reused: the code changed since it was asked what the outcome rests on.
+            attempt = self._begun(step, number)
+            receipt = attempt.perform(self.scope(), self._progress(step))
+            self._finish(
+                attempt, receipt, reason=f"ran again because {step.path}/on-fail repaired what had made it fail"
+            )
+        else:
+            self._end(step, failed, scope_of(step, _state_of(failed)))
+
+    def _tried(self, step: PlannedStep, first: int) -> tuple[Attempt, Receipt]:
+        """Try a step, from an attempt on, until it is good or may be tried no more."""
+        for number in count(first):
+            attempt = self._begun(step, number)
+            receipt = attempt.perform(self.scope(), self._progress(step))
+            if not attempt.may_be_tried_again(receipt):
+                return attempt, receipt
+            wait, at = step.retry.pause(number), self.effects.now()
+            again = StepRetried(self.around.run.id, step.path, number, receipt.verdict, _reason(receipt), at, wait)
+            self.telling.record(again)
+            if wait:
+                with self.around.crew.waiting():
+                    self.effects.pause(wait)
+        raise AssertionError("a count does not end")
+
+    def _repaired(self, step: PlannedStep, failed: StepFinished) -> bool:
+        """Run the workflow that repairs a step, and return whether it went well."""
+        if step.repair is None:  # the run was begun by a zk0 that read its workflow otherwise
+            return False
+        steps = {**self.steps, step.id: scope_of(step, _state_of(failed))}
+        plan = replace(self.plan, steps=(step.repair,))
+        repair = Execution(plan, self.around, self.telling, self.known, self._deadline(step), steps)
+        repair.go()
+        return not repair.stopped
 
     def _considered(self, step: PlannedStep) -> tuple[dict[str, str], Decision]:
         """Return what a step's outcome will rest on, and whether an earlier outcome stands for it."""
@@ -161,45 +244,39 @@ class Execution:
 
     def _perform_group(self, step: PlannedStep) -> None:
         """Perform a step that consists of others: a workflow, or the same step for each item."""
-        self.telling.record(self._begin(step, 1))
-        attempt = self._attempt(step, 1)
+        attempt = self._begun(step, 1)
         attempt.started = self.effects.now()
         try:
-            attempt.inputs, parts = self._parts(step)
+            members = members_of(step, self.plan, self.scope())
         except Zk0Error as error:
             self._finish(attempt, attempt.refuse(error))
             return
-        for part in parts:
-            part.go()
-        verdict = worst(scope.verdict for part in parts for scope in part.steps.values())
-        exit_status = max((part.exit_status for part in parts), default=ExitStatus.done)
-        receipt = attempt.sum_up(lambda: self._outputs(step, parts), verdict, exit_status, self.scope())
+        attempt.inputs, deadline = members.inputs, self._deadline_within(step, attempt.started)
+        parts = [Execution(plan, self.around, self.telling, self.known, deadline) for plan in members.plans]
+        self.around.crew.each(parts, _go, lambda _: True)
+        if any(part.waits for part in parts):
+            raise Paused
+        if deadline and deadline.step == step.path and self.effects.now() >= deadline.at:
+            attempt.fail(overdue(step.title, TimeLimit(step.timeout or 0.0), attempt.log))
+        receipt = attempt.sum_up(
+            lambda: _outputs_of(step, parts),
+            worst(scope.verdict for part in parts for scope in part.steps.values()),
+            max((part.exit_status for part in parts), default=ExitStatus.done),
+            self.scope(),
+        )
         self._finish(attempt, receipt, reason="ran because it consists of others; each of them has a reason of its own")
 
-    def _parts(self, step: PlannedStep) -> tuple[object, list["Execution"]]:
-        """Return what a step consists of: its inputs, and an execution for the workflow, or for each item."""
-        scope, library = self.scope(), self.plan.library
-        if step.each is None and isinstance(step.spec, WorkflowStep):
-            arguments = fill(step.arguments, scope)
-            nested = plan_nested(step.spec, arguments, library, step.path)
-            return as_json(arguments), [Execution(nested, self.around, self.telling, self.known)]
-        items = items_of(fill(step.each, scope))
-        if not isinstance(items, Sequence):
-            raise SpecError(f"{step.path}: its items are not known")
-        one = step.spec.model_copy(update={"foreach": None, "when": None, "on_fail": None})
-        parts = []
-        for number, item in enumerate(items):
-            inner = planned_step(one, replace(scope, item=item), library, f"{step.path}/{number}")
-            inner = replace(inner, id=str(number), title=f"{step.title} ({number + 1} of {len(items)})")
-            parts.append(Execution(replace(self.plan, steps=(inner,)), self.around, self.telling, self.known))
-        return {"foreach": as_json(items)}, parts
+    def _deadline(self, step: PlannedStep) -> Deadline | None:
+        """Return when a step has to be done because of what it is part of; what cleans up has its own time."""
+        return None if step.always else self.deadline
 
-    def _outputs(self, step: PlannedStep, parts: Sequence["Execution"]) -> Outputs:
-        if step.each is None:
-            [part] = parts
-            return NestedOutputs.model_validate(as_json(fill(part.plan.spec.outputs, part.scope())))
-        ends = [part.steps[str(number)] for number, part in enumerate(parts)]
-        return EachOutputs(each=[_plain(end.outputs) for end in ends], verdicts=[end.verdict.value for end in ends])
+    def _deadline_within(self, step: PlannedStep, begun: datetime) -> Deadline | None:
+        """Return when the steps within one have to be done."""
+        around = self._deadline(step)
+        if step.timeout is None or step.each is not None:  # the timeout of a step with items is for each
+            return around
+        own = Deadline(step.path, begun + timedelta(seconds=step.timeout))
+        return around if around and around.at <= own.at else own
 
     def _rehearse(self, step: PlannedStep) -> None:
         self.telling.publish(StepPlanned(self.around.run.id, step.path, step.title, self._filled(step)))
@@ -208,39 +285,44 @@ class Execution:
 
     def _ask(self, step: PlannedStep) -> None:
         before = self.known.get(step.path)
-        attempt = self._attempt(step, 1)
         if before and before.status is StepStatus.waiting:
+            attempt = self._attempt(step, 1)
             receipt = judge(attempt, self.scope(), self.telling, before)
         else:
-            self.telling.record(self._begin(step, 1))
+            attempt = self._begun(step, 1)
             try:
                 hand_over(attempt, self.plan, self.scope(), self.telling)
             except SpecError as error:
                 receipt = attempt.refuse(error)
         self._finish(attempt, receipt, reason=f"ran because only {step.uses.removeprefix('ask.')}s can do it")
 
-    def _first_attempt(self, step: PlannedStep) -> int:
-        """Return the attempt to begin with: the one that was in flight when the run was killed."""
-        before = self.known.get(step.path)
-        return max(1, before.attempt) if before else 1
-
-    def _begin(self, step: PlannedStep, number: int) -> StepStarted:
-        return StepStarted(self.around.run.id, step.path, step.title, number, self.effects.now())
+    def _begun(self, step: PlannedStep, number: int) -> Attempt:
+        """Record that an attempt begins, and return it."""
+        self.telling.record(StepStarted(self.around.run.id, step.path, step.title, number, self.effects.now()))
+        return self._attempt(step, number)
 
     def _attempt(self, step: PlannedStep, number: int) -> Attempt:
-        return Attempt(step, number, self.around, self.effects)
+        return Attempt(step, number, self.around, self.effects, self._deadline(step))
+
+    def _take_over(self, step: PlannedStep, event: StepFinished, reason: str) -> None:
+        """Let what an earlier run gave stand for a step."""
+        receipt = moved(event.receipt, self.around.run.id, self.around.project)
+        here = replace(event, receipt=receipt, reason=reason)
+        self._end(step, here, scope_of(step, _state_of(here)))
 
     def _finish(
         self, attempt: Attempt, receipt: Receipt, basis: dict[str, str] | None = None, reason: str = ""
     ) -> None:
-        step = attempt.step
-        self.steps[step.id] = StepScope(receipt.verdict, attempt.outputs)
-        self._count(step.id, receipt.verdict, attempt.exit_status)
-        self.telling.record(StepFinished(receipt, attempt.exit_status, attempt.proposals(), basis or {}, reason))
+        self._end(attempt.step, attempt.ended(receipt, basis, reason), StepScope(receipt.verdict, attempt.outputs))
+
+    def _end(self, step: PlannedStep, event: StepFinished, scope: StepScope) -> None:
+        self.steps[step.id] = scope
+        self._count(step.id, event.receipt.verdict, event.exit_status)
+        self.telling.record(event)
 
     def _count(self, step: str, verdict: Verdict, exit_status: ExitStatus) -> None:
         if verdict.stops:
-            self.stopped.append(step)
+            self.stopped.add(step)
         self.exit_status = max(self.exit_status, exit_status)
 
     def scope(self) -> Scope:
@@ -253,9 +335,26 @@ class Execution:
 
     def _progress(self, step: PlannedStep) -> Progress:
         def progress(done: int, total: int, note: str = "") -> None:
-            self.telling.publish(StepProgressed(self.around.run.id, step.path, done, total, note))
+            with self.around.crew.turn():
+                self.telling.publish(StepProgressed(self.around.run.id, step.path, done, total, note))
 
         return progress
+
+
+def _go(part: Execution) -> None:
+    with suppress(Paused):  # whoever asked for it asks whether it waits, when all parts have come to their end
+        part.go()
+
+
+def _outputs_of(step: PlannedStep, parts: Sequence[Execution]) -> Outputs:
+    if step.each is None:
+        [part] = parts
+        return workflow_outputs(part.plan, part.scope())
+    return each_outputs([part.steps[str(number)] for number, part in enumerate(parts)])
+
+
+def _state_of(event: StepFinished) -> StepState:
+    return StepState(id=event.receipt.step, verdict=event.receipt.verdict, receipt=event.receipt)
 
 
 def _reason(receipt: Receipt) -> str:
@@ -263,10 +362,3 @@ def _reason(receipt: Receipt) -> str:
     if receipt.failure:
         return receipt.failure.message
     return next((finding.message for finding in receipt.findings if finding.verdict == receipt.verdict), "")
-
-
-def _plain(outputs: object) -> object:
-    """Return a step's outputs as a receipt holds them."""
-    if isinstance(outputs, BaseModel):
-        return outputs.model_dump(mode="json")
-    return vars(outputs) if isinstance(outputs, SimpleNamespace) else outputs

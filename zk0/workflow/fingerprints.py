@@ -1,13 +1,16 @@
 """The digests that reuse compares: of the project's code, and of files that a step is given."""
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from zk0.project import Project
 from zk0.receipts import Receipt, file_digest
 
 SKIPPED = frozenset({".git", ".nox", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache"})
+CLOCK_TICK = 2.0  # seconds; the coarsest times that file systems in use keep
 LONGEST_PATH = 4096  # characters, of most file systems; more is a text
 CODE = frozenset({".py", ".pyi", ".sh", ".toml", ".cfg", ".lock", ".json5", ".c", ".cpp", ".cu", ".rs", ".js", ".ts"})
 
@@ -16,8 +19,18 @@ def code_digest(project: Project) -> str:
     """Return the digest of the project's programs and settings: their names and contents, whatever git says of them."""
     total = hashlib.sha256()
     for path in sorted(_code(project.root, project.state_dir)):
-        total.update(f"{path.relative_to(project.root).as_posix()}\0{file_digest(path)}\0".encode())
+        known = path.stat()
+        # What was written a moment ago may be written again without a new time.
+        fresh = time.time() - known.st_mtime < CLOCK_TICK
+        digest = file_digest(path) if fresh else _digest(path, known.st_mtime_ns, known.st_size)
+        total.update(f"{path.relative_to(project.root).as_posix()}\0{digest}\0".encode())
     return total.hexdigest()
+
+
+@lru_cache(maxsize=20_000)
+def _digest(path: Path, _changed: int, _size: int) -> str:
+    """Return a file's digest, computed again only when the file was written to: each reusable step asks for all."""
+    return file_digest(path)
 
 
 def by_content(value: object, project: Project) -> object:

@@ -8,7 +8,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 LONGEST_VALUE = 60  # characters of a wrong value that a message repeats
-OWN_TYPES = ("name", "duration", "check", "step_kind")  # error types of spec.py, whose messages are sentences already
+OWN_TYPES = (
+    "name",
+    "duration",
+    "check",
+    "step_kind",
+    "on_fail",
+)  # errors of spec.py that are sentences already
 # What a YAML file's author calls the types that pydantic names in Python's words.
 PLAINER = {
     "tuple_type": "must be a list",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from zk0.workflow.expressions import parse
 from zk0.workflow.references import texts_of
-from zk0.workflow.spec import AnyStep, AskStep, RepeatedStep, RunStep, UsesStep, WorkflowSpec
+from zk0.workflow.spec import AnyStep, AskStep, OnFail, RepeatedStep, RunStep, UsesStep, WorkflowSpec
 
 type Edge = tuple[str, str, bool]  # from, to, whether a `when` makes it
 
@@ -38,7 +38,7 @@ def edges(spec: WorkflowSpec) -> Iterator[Edge]:
             waits = {before} if before else set()
         else:
             read = {name for path, text in texts_of(step) if path[0] != "when" for name in parse(text).steps}
-            waits = {*step.needs, *read}
+            waits = {*step.needs, *read} - {step.id}
         order = [other.id for other in spec.steps]
         for name in sorted(waits - conditions, key=order.index):
             yield name, step.id, False
@@ -57,5 +57,7 @@ def _label(step: AnyStep) -> str:
             what = f"ask {step.ask}"
         case _:
             what = f"workflow {step.workflow}"
+    if isinstance(step.on_fail, OnFail) and step.on_fail.run:
+        what += f", repaired by {step.on_fail.run}"
     each = " for each" if isinstance(step, RepeatedStep) and step.foreach is not None else ""
     return f"{step.title} ({what}{each})"

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from zk0.verdicts import Finding, Verdict
-from zk0.workflow.plan import PlannedStep
+from zk0.workflow.planned import PlannedStep
 from zk0.workflow.spec import WorkflowSpec
 from zk0.workflow.state import RunState
 

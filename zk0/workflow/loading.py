@@ -6,7 +6,7 @@ workflows/train.yaml:12:5: federate: unknown key "whith"; did you mean "with"?
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -18,7 +18,7 @@ from zk0.workflow.fitting import Flaw, field_names, flaw_of, nearest
 from zk0.workflow.lint import opinions
 from zk0.workflow.nesting import Finder
 from zk0.workflow.run import RunDirectory
-from zk0.workflow.spec import KINDS, InputSpec, Issue, OnFail, Part, Retry, Step, WorkflowSpec, step_kind
+from zk0.workflow.spec import KINDS, InputSpec, Issue, Part, Step, WorkflowSpec, step_kind
 from zk0.workflow.validation import Draft, DraftStep, flaws
 
 SUFFIX = ".yaml"
@@ -216,8 +216,9 @@ def _model_at(path: tuple[str | int, ...]) -> type[Part] | None:
             return InputSpec
         case ("steps", _, str(kind)) if kind in KINDS:
             return KINDS[kind]
-        case ("steps", _, _, "retry" | "on_fail" as part):
-            return Retry if part == "retry" else OnFail
+        case ("steps", _, str(kind), "retry" | "on_fail" as part) if kind in KINDS and part in KINDS[kind].model_fields:
+            kinds = (KINDS[kind].model_fields[part].annotation, *get_args(KINDS[kind].model_fields[part].annotation))
+            return next(model for model in kinds if isinstance(model, type) and issubclass(model, Part))
         case ("issues", _):
             return Issue
     return None

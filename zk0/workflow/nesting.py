@@ -9,7 +9,7 @@ from zk0.workflow.actions import Outputs
 from zk0.workflow.expressions import is_template
 from zk0.workflow.fitting import Flaw, nearest
 from zk0.workflow.inputs import coerce
-from zk0.workflow.spec import AnyStep, RepeatedStep, WorkflowSpec, WorkflowStep
+from zk0.workflow.spec import AnyStep, OnFail, RepeatedStep, WorkflowSpec
 
 # Gives the workflow of a name, or says why there is none to be had.
 type Finder = Callable[[str], WorkflowSpec | str]
@@ -34,12 +34,12 @@ def nested_outputs(spec: WorkflowSpec) -> type[NestedOutputs]:
     return create_model(f"{spec.name} outputs", __base__=NestedOutputs, **fields)
 
 
-def nested_flaws(step: WorkflowStep, found: WorkflowSpec | str) -> Iterator[Flaw]:
-    """Yield what is wrong with how a step performs a workflow."""
+def nested_flaws(arguments: Mapping[str, Any], found: WorkflowSpec | str, key: str) -> Iterator[Flaw]:
+    """Yield what is wrong with how a workflow is performed, whose name stands under `key`."""
     if isinstance(found, str):
-        yield Flaw(("workflow",), "unknown-workflow", found)
+        yield Flaw((key,), "unknown-workflow", found)
         return
-    for name, value in step.arguments.items():
+    for name, value in arguments.items():
         declared = found.inputs.get(name)
         if declared is None:
             problem = f'{found.name} has no input "{name}"{nearest(name, found.inputs)}'
@@ -50,8 +50,8 @@ def nested_flaws(step: WorkflowStep, found: WorkflowSpec | str) -> Iterator[Flaw
             except ValueError as error:
                 yield Flaw(("with", name), "bad-value", f"{found.name}: {name} {error}")
     for name, declared in found.inputs.items():
-        if declared.required and name not in step.arguments:
-            yield Flaw(("workflow",), "missing-key", f'{found.name}: the input "{name}" must be given')
+        if declared.required and name not in arguments:
+            yield Flaw((key,), "missing-key", f'{found.name}: the input "{name}" must be given')
 
 
 def structure_flaws(step: AnyStep, earlier: Mapping[str, object], ids: Sequence[str]) -> Iterator[Flaw]:
@@ -65,5 +65,9 @@ def structure_flaws(step: AnyStep, earlier: Mapping[str, object], ids: Sequence[
         elif name in ids:
             problem = f'step "{name}" does not come before this one; a step needs earlier ones, so there is no circle'
         yield Flaw(("needs", index), "bad-needs", problem)
+    repaired = isinstance(step.on_fail, OnFail) and step.on_fail.run
+    if repaired and isinstance(step, RepeatedStep) and step.foreach is not None:
+        problem = "a step with items can't run a repair; put it into a workflow, and give the items to that one"
+        yield Flaw(("on_fail", "run"), "bad-foreach", problem, key=True)
     if isinstance(step, RepeatedStep) and isinstance(step.foreach, str) and not is_template(step.foreach):
         yield Flaw(("foreach",), "bad-foreach", '"foreach" is a list, a matrix, or one whole expression: "{{ … }}"')

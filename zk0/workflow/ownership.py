@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 import psutil
 
 from zk0.errors import RunBusyError
-from zk0.workflow.commands import GRACE
 from zk0.workflow.journal import unwritable
+from zk0.workflow.limits import GRACE
 from zk0.workflow.run import RunDirectory
 
 MARK = "ZK0_RUN"

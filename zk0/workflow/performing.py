@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,16 @@ from zk0.receipts import Artifact, Failure, Receipt, artifact
 from zk0.verdicts import Finding, Verdict, failed, passed, worst
 from zk0.workflow.actions import Context, Outputs, Progress
 from zk0.workflow.commands import PROGRAM_CHECK, Command, CommandOutputs
+from zk0.workflow.crew import Crew
 from zk0.workflow.effects import Effects
+from zk0.workflow.events import Selection, StepFinished
 from zk0.workflow.expressions import as_json, as_text, fill
-from zk0.workflow.plan import PlannedCheck, PlannedStep, validated
+from zk0.workflow.limits import Deadline, TimeLimit
+from zk0.workflow.plan import validated
+from zk0.workflow.planned import PlannedCheck, PlannedStep
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.scope import Scope
-from zk0.workflow.spec import PROGRAM
+from zk0.workflow.spec import PROGRAM, ProgramRetry
 
 BUG = "ZK500"  # the code of a failure that is no Zk0Error
 
@@ -35,7 +39,10 @@ class AskOutputs(Outputs):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is the same for every step of a run; without `reuse`, each step that is performed is performed anew."""
+    """What is the same for every step of a run; without `reuse`, each step that is performed is performed anew.
+
+    `crew` does the work, and `selection` says which steps are performed, where it is not all of them.
+    """
 
     project: Project
     workflow: str
@@ -43,6 +50,8 @@ class Surroundings:
     seed: int
     code: GitState
     environment: Mapping[str, str]
+    crew: Crew
+    selection: Selection | None = None
     reuse: bool = True
 
 
@@ -54,6 +63,7 @@ class Attempt:
     number: int
     around: Surroundings
     effects: Effects
+    deadline: Deadline | None = None
     inputs: Any = field(default_factory=dict)
     outputs: Outputs | None = None
     findings: list[Finding] = field(default_factory=list)
@@ -78,8 +88,8 @@ class Attempt:
         self, outputs: Callable[[], Outputs], verdict: Verdict, exit_status: ExitStatus, scope: Scope
     ) -> Receipt:
         """Return the receipt of a step that consists of others, of which the worst has this verdict."""
-        self.verdict, self.exit_status = worst([self.verdict, verdict]), exit_status
-        if self.step.each is not None or not verdict.stops:  # of a workflow that failed, outputs may have no value
+        self.verdict, self.exit_status = worst([self.verdict, verdict]), max(self.exit_status, exit_status)
+        if self.step.each is not None or not self.verdict.stops:  # of a workflow that failed, outputs may have no value
             with _guarded(self):
                 self.outputs = outputs()
         return self._after_acting(scope) if self.step.each is None else self._concluded()
@@ -147,11 +157,20 @@ class Attempt:
             seed=self.around.seed,
             progress=progress,
         )
-        self.outputs = self.effects.call(self.step.action, inputs, context, self.log)
+        action = self.step.action
+        self.outputs = self.around.crew.call(lambda: self.effects.call(action, inputs, context, self.log, self.limit()))
+
+    def limit(self) -> TimeLimit | None:
+        """Return how long the step may take from now on: as long as it says, or as what it is part of has left."""
+        own = TimeLimit(self.step.timeout) if self.step.timeout and self.step.kind in ("uses", "run") else None
+        if self.deadline is None:
+            return own
+        left = max(0.0, (self.deadline.at - self.effects.now()).total_seconds())
+        return own if own and own.seconds <= left else TimeLimit(left, self.deadline.step)
 
     def _run(self, arguments: Mapping[str, Any]) -> None:
         command = _command(arguments, self.around.project.root)
-        status = self.effects.start(command, self.log)
+        status = self._started(command, self.log)
         self.outputs = CommandOutputs(exit_status=status, log=self.log)
         if status:
             name = Path(command.argv[0]).name
@@ -160,15 +179,32 @@ class Attempt:
     def _judged(self, number: int, planned: PlannedCheck, options: Mapping[str, Any]) -> list[Finding]:
         """Let a check judge, or the program that stands in its place."""
         if planned.check is not PROGRAM_CHECK:
-            return self.effects.judge(planned.check, self.outputs or Outputs(), options)
+            with self.around.crew.foreign():
+                return self.effects.judge(planned.check, self.outputs or Outputs(), options)
         argv = tuple(_arguments(options["argv"]))
         log = self.around.run.log(f"{self.step.path}.check-{number}", self.number)
-        status = self.effects.start(Command(argv, self.around.project.root), log)
+        status = self._started(Command(argv, self.around.project.root), log)
         name = " ".join(argv)
         if status:
             why = failed(f"{name} ended with exit status {status}", remedy=f"see {self._shown(log)}")
             return [why.model_copy(update={"check": PROGRAM})]
         return [passed(f"{name} ended with exit status 0").model_copy(update={"check": PROGRAM})]
+
+    def _started(self, command: Command, log: Path) -> int:
+        with self.around.crew.acting():
+            return self.effects.start(replace(command, limit=self.limit()), log)
+
+    def ended(self, receipt: Receipt, basis: Mapping[str, str] | None = None, reason: str = "") -> StepFinished:
+        """Return the event that the step ended with this receipt."""
+        return StepFinished(receipt, self.exit_status, self.proposals(), dict(basis or {}), reason)
+
+    def may_be_tried_again(self, receipt: Receipt) -> bool:
+        """Tell whether the step's `retry` allows another attempt after this one."""
+        retry = self.step.retry
+        if self.number >= retry.attempts or receipt.verdict not in retry.on:
+            return False
+        statuses = retry.exit_statuses if isinstance(retry, ProgramRetry) else ()
+        return not statuses or (isinstance(self.outputs, CommandOutputs) and self.outputs.exit_status in statuses)
 
     def _receipt(self, started: datetime) -> Receipt:
         outputs: dict[str, Any] = {}
@@ -244,7 +280,6 @@ def _command(arguments: Mapping[str, Any], root: Path) -> Command:
         argv=tuple(_arguments(arguments["argv"])),
         cwd=cwd,
         env={name: as_text(value) for name, value in arguments["env"].items()},
-        timeout=arguments["timeout"],
     )
 
 

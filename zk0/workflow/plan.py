@@ -4,142 +4,32 @@ Pure: a workflow and its inputs in, a plan out. Expressions that read only input
 that a value no action takes is refused before the first step; those that read steps or the run stay as templates.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import product
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from zk0.checks import Check
 from zk0.errors import InputError, SpecError
 from zk0.workflow.actions import ACTIONS, Action, Inputs
 from zk0.workflow.commands import check_named
-from zk0.workflow.expressions import Template, as_json, fill, is_known, steps_in
+from zk0.workflow.expressions import Template, fill, is_known, steps_in
 from zk0.workflow.fitting import Flaw, flaw_of, misfits
 from zk0.workflow.inputs import resolve_inputs
+from zk0.workflow.planned import ON_FAIL, Kind, Plan, PlannedCheck, PlannedStep
 from zk0.workflow.scope import Scope
 from zk0.workflow.spec import (
     AnyStep,
     AskStep,
+    OnFail,
     RepeatedStep,
     Retry,
     RunStep,
-    TriedStep,
     UsesStep,
     WorkflowSpec,
     WorkflowStep,
 )
-
-type Kind = Literal["uses", "run", "ask", "workflow"]
-
-
-@dataclass(frozen=True)
-class PlannedCheck:
-    """A check of a step with its options, as far as they are known."""
-
-    check: Check
-    options: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class PlannedStep:
-    """A step with what is known of it before the run.
-
-    `id` is its name among its siblings, `path` its name in the run. `action` is None for a step that runs a program
-    or asks somebody; then `arguments` are the argv, cwd, env and timeout, or what is asked. `inputs` is the action's
-    validated input where all its arguments are known. `when` is False or True where it is known. A `patient` step
-    waits as long as it takes. `each` are the items it is done for, None where it is done once. `nested` is the plan of
-    the workflow it performs, where that one's inputs are known.
-    """
-
-    id: str
-    path: str
-    kind: Kind
-    title: str
-    action: Action | None
-    arguments: Mapping[str, Any]
-    inputs: Inputs | None
-    checks: tuple[PlannedCheck, ...]
-    when: bool | Template
-    retry: Retry
-    proposes: str | None
-    spec: AnyStep
-    patient: bool = False
-    each: Sequence[Any] | Template | None = None
-    nested: "Plan | None" = None
-
-    @property
-    def uses(self) -> str:
-        """The action's name, `run`, or `ask.` and whom."""
-        if self.kind == "ask":
-            return f"ask.{self.arguments['ask']}"
-        if isinstance(self.spec, WorkflowStep):
-            return f"workflow.{self.spec.workflow}"
-        return self.action.name if self.action else self.kind
-
-    @property
-    def changes(self) -> tuple[str, ...]:
-        """What it alters outside of its run's directory; a program may alter anything."""
-        if self.action:
-            return self.action.changes
-        if self.nested:
-            return tuple(dict.fromkeys(name for step in self.nested.steps for name in step.changes))
-        return () if self.uses == "ask.person" else ("anything",)
-
-    @property
-    def always(self) -> bool:
-        """Whether it runs whatever happened before it."""
-        return self.spec.always
-
-    def waits_for(self, step: str) -> bool:
-        """Whether it can't do its work where an earlier step did not: all earlier ones, or those it needs or reads."""
-        needs = self.spec.needs
-        return needs is None or step in needs or step in steps_in((self.arguments, self.each))
-
-    def asks_for(self, step: str) -> bool:
-        """Whether its `when` mentions a step, so that it may run after that one failed."""
-        return isinstance(self.when, Template) and step in self.when.steps
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as plain data, for a dry run to print."""
-        return {
-            "id": self.path,
-            "title": self.title,
-            "uses": self.uses,
-            "with": as_json(self.arguments),
-            "changes": list(self.changes),
-            "checks": [{"id": planned.check.id, "options": as_json(planned.options)} for planned in self.checks],
-            "when": as_json(self.when),
-            "attempts": self.retry.attempts,
-            **({} if self.each is None else {"foreach": as_json(self.each)}),
-            **({} if self.spec.needs is None else {"needs": list(self.spec.needs)}),
-            **({"finally": True} if self.always else {}),
-        }
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A workflow with its inputs, ready to run."""
-
-    spec: WorkflowSpec
-    inputs: Mapping[str, object]
-    steps: tuple[PlannedStep, ...]
-    library: Mapping[str, WorkflowSpec] = field(default_factory=dict)
-
-    def known_inputs(self) -> Iterator[Inputs]:
-        """Yield the inputs of the actions that will be performed for certain, those of nested workflows too."""
-        for step in self.steps:
-            if step.when is not True or step.each is not None:
-                continue
-            if step.inputs is not None:
-                yield step.inputs
-            if step.nested:
-                yield from step.nested.known_inputs()
-
-    def inputs_as_json(self) -> dict[str, Any]:
-        """Return the inputs as plain data."""
-        return {name: as_json(value) for name, value in self.inputs.items()}
 
 
 def plan(
@@ -159,7 +49,10 @@ def plan(
         UnknownNameError: an action or a check does not exist.
     """
     library, scope = library or {}, Scope(inputs)
-    steps = tuple(planned_step(step, scope, library, f"{under}{step.id}") for step in spec.steps)
+    ids = [step.id for step in spec.steps]
+    steps = tuple(
+        planned_step(step, scope, library, f"{under}{step.id}", ids[:number]) for number, step in enumerate(spec.steps)
+    )
     problems = [f"{step.id}: {flaw.message}" for step in steps for flaw in _misfits(step)]
     if problems:
         raise InputError("\n".join(problems), remedy=f"zk0 workflows show {spec.name}")
@@ -202,8 +95,10 @@ def decided(when: object, step: str) -> bool | Template:
     raise SpecError(f"{step}: its when gives {when!r}, which is neither true nor false")
 
 
-def planned_step(step: AnyStep, scope: Scope, library: Mapping[str, WorkflowSpec], path: str) -> PlannedStep:
-    """Return a step with all that a scope knows filled in.
+def planned_step(
+    step: AnyStep, scope: Scope, library: Mapping[str, WorkflowSpec], path: str, before: Sequence[str] = ()
+) -> PlannedStep:
+    """Return a step with all that a scope knows filled in; `before` are the steps above it in its file.
 
     Raises:
         InputError: the workflow that it performs does not take its inputs.
@@ -215,6 +110,10 @@ def planned_step(step: AnyStep, scope: Scope, library: Mapping[str, WorkflowSpec
     when = True if step.when is None else decided(fill(step.when, scope), step.id)
     each = items_of(fill(step.foreach, scope)) if isinstance(step, RepeatedStep) else None
     fits = action and is_known(arguments) and not any(misfits(action.inputs, arguments))
+    checks = tuple(PlannedCheck(check_named(use.id), fill(use.options, scope)) for use in step.checks)
+    given = steps_in((arguments, each))
+    read = given | steps_in([planned.options for planned in checks])
+    repair = _repair(step, scope, library, path)
     nested = None
     if isinstance(step, WorkflowStep) and each is None and when is not False and is_known(arguments):
         nested = plan_nested(step, arguments, library, path)
@@ -226,15 +125,38 @@ def planned_step(step: AnyStep, scope: Scope, library: Mapping[str, WorkflowSpec
         action=action,
         arguments=arguments,
         inputs=validated(action, arguments) if action and fits else None,
-        checks=tuple(PlannedCheck(check_named(use.id), fill(use.options, scope)) for use in step.checks),
+        checks=checks,
         when=when,
-        retry=step.retry if isinstance(step, TriedStep) else Retry(attempts=1),
+        retry=_retry(step),
         proposes=step.on_fail.propose if step.on_fail else None,
         spec=step,
-        patient=isinstance(step, AskStep) and "retry" not in step.model_fields_set,
+        needs=frozenset(before) if step.needs is None else read.union(step.needs),
+        given=given,
+        reads=read.union(steps_in(when), steps_in(repair.arguments) - {step.id} if repair else ()),
+        timeout=step.timeout,
+        repair=repair,
+        patient=isinstance(step, AskStep) and step.retry is None,
         each=each,
         nested=nested,
     )
+
+
+def _retry(step: AnyStep) -> Retry:
+    match step:
+        case UsesStep() | RunStep():
+            return step.retry
+        case AskStep(retry=judgements) if judgements:
+            return Retry(attempts=judgements.attempts)
+    return Retry(attempts=1)
+
+
+def _repair(step: AnyStep, scope: Scope, library: Mapping[str, WorkflowSpec], path: str) -> PlannedStep | None:
+    match step.on_fail:
+        case OnFail(run=str(name), arguments=arguments):
+            raw = {"id": step.id, "title": f"Repair: {step.title}", "workflow": name, "with": arguments}
+            spec = WorkflowStep.model_validate(raw)
+            return replace(planned_step(spec, scope, library, f"{path}/{ON_FAIL}"), id=ON_FAIL)
+    return None
 
 
 def items_of(value: object) -> Sequence[Any] | Template | None:
@@ -264,7 +186,7 @@ def _arguments(step: AnyStep, scope: Scope) -> Any:
         case UsesStep() | WorkflowStep():
             return fill(step.arguments, scope)
         case RunStep():
-            return fill({"argv": step.run, "cwd": step.cwd, "env": step.env, "timeout": step.timeout}, scope)
+            return fill({"argv": step.run, "cwd": step.cwd, "env": step.env}, scope)
         case AskStep():
             texts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
             return {"ask": step.ask} | fill(texts, scope)

@@ -1,7 +1,7 @@
 """The expressions of a step: are they well formed, and does what they read exist before the step runs?"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pydantic import BaseModel
 
@@ -9,7 +9,7 @@ from zk0.errors import SpecError
 from zk0.workflow.expressions import ROOTS, is_template, parse
 from zk0.workflow.fitting import Flaw, Path, nearest
 from zk0.workflow.scope import Reference
-from zk0.workflow.spec import AnyStep, AskStep, CheckUse, RepeatedStep, RunStep, UsesStep, WorkflowStep
+from zk0.workflow.spec import AnyStep, AskStep, CheckUse, OnFail, RepeatedStep, RunStep, UsesStep, WorkflowStep
 
 STEP_FIELDS = ("outputs", "verdict")
 RUN_FIELDS = ("id", "directory")
@@ -20,13 +20,20 @@ class Surroundings:
     """What an expression may name: inputs, and earlier steps with their output models (None: not known).
 
     `ids` are all steps of the file, to tell a later step from one that does not exist; `item` may be read in a step
-    that is done for each of several.
+    that is done for each of several, and the step itself (`own`) in what repairs it.
     """
 
     inputs: Sequence[str]
     earlier: Mapping[str, type[BaseModel] | None]
     ids: Sequence[str]
     item: bool = False
+    own: Mapping[str, type[BaseModel] | None] = field(default_factory=dict)
+
+    def seen_from(self, key: object) -> "Surroundings":
+        """Return what may be named in the part of a step under a key."""
+        if key == "on_fail":
+            return replace(self, item=False, earlier={**self.earlier, **self.own})
+        return replace(self, item=False) if key in ("when", "foreach") else self
 
 
 def expression_flaws(step: AnyStep, around: Surroundings) -> Iterator[Flaw]:
@@ -45,8 +52,7 @@ def expression_flaws(step: AnyStep, around: Surroundings) -> Iterator[Flaw]:
             problem = "an expression fills a whole argument; split it, or write {{ '--name=' ~ inputs.name }}"
             yield Flaw(path, "spliced-argument", problem)
         for reference in dict.fromkeys(template.references):
-            single = path[0] in ("when", "foreach")
-            if problem := _problem(reference, replace(around, item=False) if single else around):
+            if problem := _problem(reference, around.seen_from(path[0])):
                 yield Flaw(path, "unknown-reference", problem)
 
 
@@ -93,6 +99,8 @@ def texts_of(step: AnyStep) -> Iterator[tuple[Path, str]]:
             parts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
     if isinstance(step, RepeatedStep):
         parts["foreach"] = step.foreach
+    if isinstance(step.on_fail, OnFail):
+        parts["on_fail"] = {"with": step.on_fail.arguments}
     yield from templates_in({"when": step.when} | parts)
     for at, use in check_uses(step):
         yield from templates_in(use.options, (*at, use.id))

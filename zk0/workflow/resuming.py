@@ -1,5 +1,6 @@
 """Where a run goes on: pure answers from its state. Finished steps stay, the one in flight is done again."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 from pydantic import BaseModel, ValidationError
@@ -9,7 +10,7 @@ from zk0.verdicts import Verdict
 from zk0.workflow.commands import CommandOutputs
 from zk0.workflow.fitting import nearest
 from zk0.workflow.performing import AskOutputs
-from zk0.workflow.plan import PlannedStep
+from zk0.workflow.planned import Plan, PlannedStep
 from zk0.workflow.scope import StepScope
 from zk0.workflow.state import RunState, RunStatus, StepState
 
@@ -35,6 +36,28 @@ def first_to_redo(state: RunState, asked: str | None) -> str | None:
     if state.status is RunStatus.failed:
         return next((step.id for step in state.steps if step.verdict and step.verdict.stops), None)
     return None
+
+
+@dataclass(frozen=True)
+class Redone:
+    """The steps of a run that are done anew; within those of them in `partly`, what did its work stays."""
+
+    steps: tuple[str, ...] = ()
+    partly: tuple[str, ...] = ()
+
+
+def to_redo(state: RunState, plan: Plan) -> Redone:
+    """Return which steps of a run that failed are done anew: those that did not do their work, and all behind them."""
+    broken = {step.id for step in state.steps if step.verdict and step.verdict.stops}
+    redone: set[str] = set()
+    partly = []
+    for step in plan.steps:
+        behind = bool(step.follows & redone)
+        if behind or step.id in broken:
+            redone.add(step.id)
+        if step.id in broken and not behind:
+            partly.append(step.id)
+    return Redone(tuple(step.id for step in plan.steps if step.id in redone), tuple(partly))
 
 
 def scope_of(step: PlannedStep, before: StepState) -> StepScope:

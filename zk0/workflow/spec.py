@@ -7,9 +7,19 @@ it is refused as unknown.
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from zk0.verdicts import Verdict
@@ -23,6 +33,7 @@ SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)", re.ASCII)
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST = 366 * 86400.0  # seconds; the operating system's waits overflow on much larger ones
+LONGEST_BACK_OFF = 100  # attempts behind which the wait grows no more; 100.0 ** 100 is still a float
 
 
 def _named(pattern: re.Pattern[str], style: str, joint: str) -> Callable[[str], str]:
@@ -118,17 +129,55 @@ type Check = Annotated[
 ]
 
 
-class Retry(Part):
-    """How often a step is tried, and after which verdicts again."""
+class Judgements(Part):
+    """How often what somebody did is judged before the step fails."""
 
     attempts: int = Field(ge=1, le=100)
+
+
+class Retry(Judgements):
+    """How often a step is tried, after which verdicts again, and how long to wait before that.
+
+    The first wait is `wait`, each further one `factor` times the one before it, and none is longer than `longest`.
+    """
+
     on: tuple[Verdict, ...] = (Verdict.failed, Verdict.error)
+    wait: Seconds | None = None
+    factor: float = Field(default=2.0, ge=1, le=100)
+    longest: Seconds = 3600.0
+
+    def pause(self, attempt: int) -> float:
+        """Return the seconds to wait after an attempt, the first one being 1."""
+        if self.wait is None:
+            return 0.0
+        return min(self.longest, self.wait * self.factor ** min(attempt - 1, LONGEST_BACK_OFF))
+
+
+class ProgramRetry(Retry):
+    """The same of a program: where exit statuses are given, it is tried again only after one of them."""
+
+    exit_statuses: tuple[Annotated[int, Field(ge=1, le=255)], ...] = ()
+
+
+class Propose(Part):
+    """What comes after a step that failed: a workflow to propose."""
+
+    propose: KebabName
 
 
 class OnFail(Part):
-    """What comes after a step that failed: the workflow to propose."""
+    """The same, or a workflow to run that repairs it; behind a repair, the step is tried once more."""
 
-    propose: KebabName
+    propose: KebabName | None = None
+    run: KebabName | None = None
+    arguments: dict[str, Any] = Field(default={}, alias="with")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.propose is None) == (self.run is None) or (self.arguments and self.run is None):
+            problem = "on_fail either proposes a workflow, or runs one: {run: name, with: {input: value}}"
+            raise PydanticCustomError("on_fail", "{problem}", {"problem": problem})
+        return self
 
 
 class StepBase(Part):
@@ -140,13 +189,7 @@ class StepBase(Part):
     needs: tuple[SnakeName, ...] | None = None
     always: bool = Field(default=False, alias="finally")
     checks: tuple[Check, ...] = ()
-    on_fail: OnFail | None = None
-
-
-class TriedStep(StepBase):
-    """A step that may be tried again."""
-
-    retry: Retry = Retry(attempts=1)
+    timeout: Seconds | None = None
 
 
 class RepeatedStep(StepBase):
@@ -155,10 +198,12 @@ class RepeatedStep(StepBase):
     foreach: str | list[Any] | dict[SnakeName, list[Any] | str] | None = None
 
 
-class ReusableStep(TriedStep, RepeatedStep):
-    """A step whose earlier outcome may stand for it, where all that it rests on is the same."""
+class ReusableStep(RepeatedStep):
+    """A step whose earlier outcome may stand for it, and that may be tried again, also behind a repair."""
 
     reuse: bool = False
+    retry: Retry = Retry(attempts=1)
+    on_fail: OnFail | None = None
 
 
 class UsesStep(ReusableStep):
@@ -174,17 +219,22 @@ class RunStep(ReusableStep):
     run: Annotated[tuple[Scalar, ...], AfterValidator(_some)]
     cwd: Text = "."
     env: dict[str, Scalar] = {}
-    timeout: Seconds | None = None
+    retry: ProgramRetry = ProgramRetry(attempts=1)
 
 
-class AskStep(TriedStep):
-    """A step that an agent or a person does; it is done when what it `accept`s passes."""
+class AskStep(StepBase):
+    """A step that an agent or a person does; it is done when what it `accept`s passes.
+
+    Its `timeout` counts from when it was asked for, and its `retry` how often it is judged; without, it is patient.
+    """
 
     ask: Literal["agent", "person"]
     instruction: Text
     scope: str = ""
     constraints: tuple[Text, ...] = ()
     checks: tuple[Check, ...] = Field(default=(), alias="accept")
+    retry: Judgements | None = None
+    on_fail: Propose | None = None
 
 
 class WorkflowStep(RepeatedStep):
@@ -192,6 +242,7 @@ class WorkflowStep(RepeatedStep):
 
     workflow: KebabName
     arguments: dict[str, Any] = Field(default={}, alias="with")
+    on_fail: Propose | None = None
 
 
 type AnyStep = UsesStep | RunStep | AskStep | WorkflowStep

@@ -17,7 +17,9 @@ from zk0.workflow.events import (
     RunFinished,
     RunResumed,
     RunStarted,
+    Selection,
     StepFinished,
+    StepRepairing,
     StepRetried,
     StepSkipped,
     StepStarted,
@@ -56,6 +58,7 @@ class RunState(BaseModel):
     inputs: dict[str, Any]
     code: GitState
     environment: dict[str, str]
+    selection: Selection | None = None
     started: datetime
     finished: datetime | None
     steps: tuple[StepState, ...]
@@ -117,11 +120,11 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
                 end = event
             case RunResumed():
                 end, cancelled = None, False
-                steps = resumed(steps, event.since, whole=event.whole)
+                steps = resumed(steps, event)
             case RunCancelled():
                 cancelled = True
             case _:
-                step = event.receipt.step if isinstance(event, StepFinished) else event.step
+                step = _step_of(event)
                 before = steps.get(step)
                 if before is None:
                     if step.rpartition("/")[0] not in steps:
@@ -139,29 +142,45 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
         inputs=start.inputs,
         code=start.code,
         environment=start.environment,
+        selection=start.selection,
         started=start.at,
         finished=end.at if end else None,
         steps=tuple(_in_order(steps)),
     )
 
 
+type StepEvent = StepStarted | StepRetried | StepWaiting | StepSkipped | StepFinished | StepRepairing
+
+
+def _step_of(event: StepEvent) -> str:
+    match event:
+        case StepFinished():
+            return event.receipt.step
+        case StepRepairing():
+            return event.failed.receipt.step
+    return event.step
+
+
 def _in_order(steps: Mapping[str, StepState]) -> Iterator[StepState]:
-    """Yield each step of the run's own workflow, and behind it those within it."""
-    within: dict[str, list[StepState]] = {}
-    for name, step in steps.items():
-        within.setdefault(name.partition("/")[0], []).append(step)
-    for family in within.values():
-        yield from family
+    """Return each step of the run's own workflow, and behind it those within it; items by their numbers."""
+    place: dict[str, tuple[int, ...]] = {"": ()}
+    for name in steps:  # a step begins before those within it
+        parent, _, own = name.rpartition("/")
+        place[name] = (*place[parent], int(own) if own.isdigit() else len(place))
+    return (steps[name] for name in sorted(steps, key=place.__getitem__))
 
 
-def _advanced(
-    step: StepState, event: StepStarted | StepRetried | StepWaiting | StepSkipped | StepFinished
-) -> StepState:
+def _advanced(step: StepState, event: StepEvent) -> StepState:
     match event:
         case StepStarted():
-            return StepState(id=step.id, title=event.title, status=StepStatus.started, attempt=event.attempt)
+            return StepState(
+                id=step.id, title=event.title, status=StepStatus.started, attempt=event.attempt, failed=step.failed
+            )
         case StepRetried():
             return step.model_copy(update={"verdict": event.verdict, "attempt": event.attempt + 1})
+        case StepRepairing(failed=failed):
+            update = {"verdict": failed.receipt.verdict, "attempt": failed.receipt.attempt + 1, "failed": failed}
+            return step.model_copy(update=update)
         case StepWaiting():
             return StepState(
                 id=step.id,
@@ -171,6 +190,7 @@ def _advanced(
                 ask=event.ask,
                 handover=event.handover,
                 missing=event.missing,
+                asked=step.asked or event.at,
             )
         case StepSkipped():
             return StepState(
@@ -187,6 +207,7 @@ def _advanced(
                 reason=event.reason,
                 exit_status=event.exit_status,
                 proposals=event.proposals,
+                failed=step.failed,
             )
 
 

@@ -1,6 +1,7 @@
 """How a step of a run stands, and how a resumption finds it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, computed_field
 from zk0.errors import ExitStatus
 from zk0.receipts import Receipt
 from zk0.verdicts import Finding, Verdict
+from zk0.workflow.events import RunResumed, StepFinished
+from zk0.workflow.planned import ON_FAIL
 
 
 class StepStatus(StrEnum):
@@ -24,7 +27,8 @@ class StepStatus(StrEnum):
 class StepState(BaseModel):
     """One step of a run.
 
-    `reason` says why it was skipped, ran or was reused, `missing` what a step that waits still lacks.
+    `reason` says why it was skipped, ran or was reused, `missing` what a step that waits still lacks, `asked` since
+    when it waits. `failed` is how it ended before it was repaired.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +45,8 @@ class StepState(BaseModel):
     ask: str = ""
     handover: Path | None = None
     missing: tuple[Finding, ...] = ()
+    asked: datetime | None = None
+    failed: StepFinished | None = None
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
@@ -54,30 +60,31 @@ class StepState(BaseModel):
         return self.status is StepStatus.finished and self.verdict is not None and not self.verdict.stops
 
 
-def resumed(steps: Mapping[str, StepState], since: str | None, *, whole: bool) -> dict[str, StepState]:
+def resumed(steps: Mapping[str, StepState], event: RunResumed) -> dict[str, StepState]:
     """Return the steps as a resumption finds them; pure.
 
-    The step in flight is still to be done; what waits goes on waiting. So are `since` and all steps behind it. Of the
-    steps within `since`, those that did their work stay, unless it is done anew as a `whole`: of a hundred items of
-    which one failed, one is done again.
+    The steps in flight are still to be done; what waits goes on waiting. Of the steps that are done anew, those within
+    that did their work stay where it is not done as a whole: of a hundred items of which one failed, one is done again.
     """
     top = [name for name in steps if "/" not in name]
-    redone = set(top[top.index(since) :]) if since in top else set()
+    since = top.index(event.since) if event.since in top else len(top)
+    redone = set(event.redone or top[since:])
+    partly: set[str | None] = set(event.partly) or (set() if event.whole else {event.since})
     broken: set[str] = set()
-    found = {}
+    found: dict[str, StepState] = {}
     for name, step in steps.items():
         root, _, rest = name.partition("/")
         if root not in redone:
             found[name] = _to_be_done(step) if step.status is StepStatus.started else step
         elif not rest:
             found[name] = StepState(id=name)
-        elif root == since and not whole and _stays(step, broken):
+        elif root in partly and _stays(step, broken) and _has_its_failure(name, found):
             found[name] = step
     return found
 
 
 def _to_be_done(step: StepState) -> StepState:
-    return StepState(id=step.id, title=step.title, attempt=step.attempt)
+    return StepState(id=step.id, title=step.title, attempt=step.attempt, failed=step.failed)
 
 
 def _stays(step: StepState, broken: set[str]) -> bool:
@@ -88,3 +95,9 @@ def _stays(step: StepState, broken: set[str]) -> bool:
     if not step.did_its_work and not own.isdigit():  # items do not rest on each other; the steps of a workflow do
         broken.add(parent)
     return step.did_its_work
+
+
+def _has_its_failure(name: str, found: Mapping[str, StepState]) -> bool:
+    """Whether, if this is part of a repair, what it repaired still is on record: a new failure needs a new repair."""
+    owner, within, _ = name.partition(f"/{ON_FAIL}")
+    return not within or (owner in found and found[owner].failed is not None)

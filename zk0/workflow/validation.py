@@ -5,7 +5,7 @@ hide an unknown action in another. Actions and checks are looked up, which impor
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,6 +24,7 @@ from zk0.workflow.spec import (
     AskStep,
     CheckUse,
     InputSpec,
+    OnFail,
     RepeatedStep,
     RunStep,
     UsesStep,
@@ -58,27 +59,35 @@ def flaws(draft: Draft, find: Finder) -> Iterator[Flaw]:
     earlier: dict[str, type[BaseModel] | None] = {}
     ids = [step.id for step in draft.steps if step.id]
     for index, (step_id, step) in enumerate((part.id, part.step) for part in draft.steps):
-        about = step_id or f"step {index + 1}"
         found: list[Flaw] = []
         outputs: type[BaseModel] | None = None
         if step:
-            action = _action(step)
-            nested = find(step.workflow) if isinstance(step, WorkflowStep) else None
-            judged = _model(step, action, nested)  # where a step is done for each item, checks judge each
+            judged = _model(step, find)  # where a step is done for each item, checks judge each
             outputs = EachOutputs if _is_repeated(step) else judged
-            found += _action_flaws(step, action) if isinstance(step, UsesStep) else ()
-            found += nested_flaws(step, nested) if isinstance(step, WorkflowStep) and nested else ()
-            found += structure_flaws(step, earlier, ids)
-            found += [flaw for at, use in check_uses(step) for flaw in _check_flaws(at, use, judged)]
-            found += expression_flaws(step, Surroundings(list(draft.inputs), earlier, ids, item=_is_repeated(step)))
+            around = Surroundings(list(draft.inputs), earlier, ids, item=_is_repeated(step), own={step.id: judged})
+            found += _step_flaws(step, find, judged, around)
         if step_id in earlier:
             found.append(Flaw(("id",), "duplicate-step", "an earlier step has this id already"))
         elif step_id:
             earlier[step_id] = outputs
         for flaw in found:
-            yield flaw.within(("steps", index), about)
+            yield flaw.within(("steps", index), step_id or f"step {index + 1}")
     for flaw in output_flaws(draft.outputs, Surroundings(list(draft.inputs), earlier, ids)):
         yield flaw.within(("outputs",), "outputs")
+
+
+def _step_flaws(step: AnyStep, find: Finder, judged: type[BaseModel] | None, around: Surroundings) -> Iterator[Flaw]:
+    if isinstance(step, UsesStep):
+        yield from _action_flaws(step, _action(step))
+    if isinstance(step, WorkflowStep):
+        yield from nested_flaws(step.arguments, find(step.workflow), "workflow")
+    if isinstance(step.on_fail, OnFail) and step.on_fail.run:
+        for flaw in nested_flaws(step.on_fail.arguments, find(step.on_fail.run), "run"):
+            yield replace(flaw, path=("on_fail", *flaw.path))
+    yield from structure_flaws(step, around.earlier, around.ids)
+    for at, use in check_uses(step):
+        yield from _check_flaws(at, use, judged)
+    yield from expression_flaws(step, around)
 
 
 def _input_flaws(declared: InputSpec) -> Iterator[Flaw]:
@@ -116,16 +125,18 @@ def _action_flaws(step: UsesStep, action: Action | None) -> Iterator[Flaw]:
         yield flaw.within(("with",), step.uses)
 
 
-def _model(step: AnyStep, action: Action | None, nested: WorkflowSpec | str | None) -> type[BaseModel] | None:
+def _model(step: AnyStep, find: Finder) -> type[BaseModel] | None:
     """Return the model of what a step gives; None where that is not known."""
     match step:
         case UsesStep():
+            action = _action(step)
             return action.outputs if action else None
         case RunStep():
             return CommandOutputs
         case AskStep():
             return AskOutputs
         case WorkflowStep():
+            nested = find(step.workflow)
             return nested_outputs(nested) if isinstance(nested, WorkflowSpec) else None
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,27 @@ def talk(inputs: Nothing, context: Context) -> Empty:
     sys.stdout.flush()
     os.write(1, b"words from below\n")
     return Empty()
+
+
+class WitnessOutputs(Outputs):
+    main: bool
+    others: int
+
+
+_inside: list[str] = []
+
+
+@action("trial.witness")
+def witness(inputs: Nothing, context: Context) -> WitnessOutputs:
+    """Wait for what a program beside it makes, and tell who else is in here."""
+    others = len(_inside)
+    _inside.append(context.step)
+    os.write(1, f"{context.step}\n".encode())
+    deadline = time.monotonic() + 20
+    while not (context.project.root / "ready").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    _inside.remove(context.step)
+    return WitnessOutputs(main=threading.current_thread() is threading.main_thread(), others=others)
 
 
 class SleepInputs(Inputs):

@@ -1,0 +1,201 @@
+"""The real world, seen from a project: files, programs, actions, git and the clock."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from zk0.checks import Check
+from zk0.errors import JournalError
+from zk0.project import GitState, Project, package_versions
+from zk0.receipts import Receipt, write_atomically
+from zk0.verdicts import Finding
+from zk0.workflow.actions import Action, Context, Inputs, Outputs
+from zk0.workflow.approval import Answer, Question, prepare, signed_answer
+from zk0.workflow.commands import Command, Programs
+from zk0.workflow.effects.capturing import captured, set_aside
+from zk0.workflow.events import JournalEvent, StepFinished
+from zk0.workflow.fingerprints import by_content, code_digest, is_intact
+from zk0.workflow.journal import Journal, read_events, unwritable
+from zk0.workflow.limits import TimeLimit, limited
+from zk0.workflow.ownership import end_orphans, held
+from zk0.workflow.planned import Plan
+from zk0.workflow.run import RunDirectory, run_directories, run_id
+
+REMEMBERED = 50  # runs that are looked through for an earlier outcome
+
+
+class LiveEffects:
+    """The real world, seen from a project."""
+
+    rehearsing = False
+
+    def __init__(self, project: Project, answers: Mapping[str, Answer] | None = None) -> None:
+        self.project = project
+        self.answers = answers or {}  # what a person said in this process's terminal, by step
+        self.programs = Programs()
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+        return datetime.now(UTC)
+
+    def code(self) -> GitState:
+        """Return what git says of the project."""
+        return self.project.git_state()
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of the packages that decide a result."""
+        return package_versions()
+
+    def preflight(self, inputs: Inputs) -> None:
+        """Let an action's inputs look at the world before the run begins."""
+        inputs.preflight(self.project)
+
+    def open_run(self, plan: Plan, source: str, nested: Mapping[str, str]) -> RunDirectory:
+        """Make the directory of a new run.
+
+        Raises:
+            StorageError: it can't be made.
+        """
+        runs = self.project.runs_dir
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+            _ignore(self.project.state_dir)
+            run = self._new(runs, plan.spec.name)
+            run.spec.write_text(source, encoding="utf-8")
+            for name, text in nested.items():
+                write_atomically(run.nested / f"{name}.yaml", text)
+            run.inputs.write_text(json.dumps(plan.inputs_as_json(), indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise unwritable(runs, error) from error
+        return run
+
+    @contextmanager
+    def hold(self, run: RunDirectory) -> Iterator[None]:
+        """Hold the run's lock, and end what an engine that was killed left running.
+
+        Raises:
+            RunBusyError: another engine performs it.
+        """
+        with held(run):
+            if run.journal.exists():
+                end_orphans(run)
+            yield
+
+    def recorded(self, run: RunDirectory) -> list[JournalEvent]:
+        """Read the run's journal, and cut off a line that was torn when its engine was killed."""
+        events = read_events(run.journal)
+        Journal(run.journal).mend()
+        return events
+
+    def append(self, run: RunDirectory, event: JournalEvent) -> None:
+        """Write an event to the run's journal, through to the disk."""
+        Journal(run.journal).append(event)
+
+    def call(
+        self, action: Action, inputs: Inputs, context: Context, log: Path, limit: TimeLimit | None = None
+    ) -> Outputs:
+        """Perform an action in this process.
+
+        Raises:
+            TimeLimitError: it did not end in time.
+        """
+        context.directory.mkdir(parents=True, exist_ok=True)
+        set_aside(log)
+        with captured(log), limited(action.name, limit, log):
+            return action.function(inputs, context)
+
+    def start(self, command: Command, log: Path) -> int:
+        """Run a program."""
+        set_aside(log)
+        return self.programs.run(command, log)
+
+    def pause(self, seconds: float) -> None:
+        """Sleep."""
+        self.programs.pause(seconds)
+
+    def end(self) -> None:
+        """End all programs and pauses."""
+        self.programs.end()
+
+    def judge(self, check: Check, outputs: Outputs, options: Mapping[str, Any]) -> list[Finding]:
+        """Let a check judge."""
+        return check.run(outputs, options)
+
+    def note(self, log: Path, text: str) -> None:
+        """Append a text to a log.
+
+        Raises:
+            StorageError: it can't be written.
+        """
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("a", encoding="utf-8") as stream:
+                stream.write(text)
+        except OSError as error:
+            raise unwritable(log, error) from error
+
+    def ask(self, handover: Path, text: str, question: Question | None) -> None:
+        """Write `handover.md`, and what a person can sign.
+
+        Raises:
+            StorageError: it can't be written.
+        """
+        try:
+            write_atomically(handover, text)
+            if question:
+                prepare(question)
+        except OSError as error:
+            raise unwritable(handover, error) from error
+
+    def consult(self, question: Question) -> Answer | None:
+        """Return what a person signed, or said in the terminal.
+
+        Raises:
+            ConfigurationError: there is a signature, and it does not count.
+        """
+        return self.answers.get(question.step) or signed_answer(self.project, question)
+
+    def code_digest(self) -> str:
+        """Return a digest of the project's code as it is now: a step before may have changed it."""
+        return code_digest(self.project)
+
+    def by_content(self, inputs: object) -> object:
+        """Return inputs with each file among them named by its content."""
+        return by_content(inputs, self.project)
+
+    def earlier(self, run: RunDirectory | None, workflow: str, step: str) -> Iterator[StepFinished]:
+        """Yield how a step ended in the last runs of a workflow but this one, newest first."""
+        others = (other for other in run_directories(self.project) if other != run and f"-{workflow}-" in other.id)
+        for other in islice(others, REMEMBERED):
+            with suppress(JournalError):  # a run that can't be read has nothing to give
+                for event in reversed(read_events(other.journal)):
+                    if isinstance(event, StepFinished) and _is_of(event.receipt, workflow, step):
+                        yield event
+
+    def is_intact(self, receipt: Receipt) -> bool:
+        """Tell whether what a receipt says was made is there, unchanged."""
+        return is_intact(receipt, self.project)
+
+    def _new(self, runs: Path, workflow: str) -> RunDirectory:
+        while True:
+            path = runs / run_id(workflow, self.now())
+            try:
+                path.mkdir()
+            except FileExistsError:  # another run began within the same 15 µs: take the next
+                continue
+            return RunDirectory(path)
+
+
+def _is_of(receipt: Receipt, workflow: str, step: str) -> bool:
+    return (receipt.workflow, receipt.step) == (workflow, step)
+
+
+def _ignore(state: Path) -> None:
+    """Keep git from seeing runs, so that a run does not make the tree it ran on look changed."""
+    ignore = state / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
