@@ -11,7 +11,9 @@
     │   ├── LedgerError             ZK207   a ledger file
     │   ├── JournalError            ZK208   the journal of a run
     │   ├── RunBusyError            ZK209   a run that another engine performs
-    │   └── RepairError             ZK211   a git repository that a repair can't work in
+    │   ├── RepairError             ZK211   a git repository that a repair can't work in
+    │   ├── StaleReadError          ZK221   a write to the memory bank that rests on what is no longer so
+    │   └── SecretError             ZK222   a secret where none may be written
     ├── MissingError       exit 4   something needed is not there
     │   ├── DependencyMissingError  ZK401
     │   ├── RenderingError          ZK402
@@ -132,6 +134,18 @@ class RepairError(RequestError):
     """The state of the git repository does not allow a repair to begin, or to go on."""
 
     code = "ZK211"
+
+
+class StaleReadError(RequestError):
+    """What was to be written rests on a state of the memory bank that has changed since it was read."""
+
+    code = "ZK221"
+
+
+class SecretError(RequestError):
+    """What was to be written holds a secret."""
+
+    code = "ZK222"
 
 
 class MissingError(Zk0Error):
