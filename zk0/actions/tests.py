@@ -15,12 +15,11 @@ from zk0.errors import CommandError, DependencyMissingError, InputError
 from zk0.project import Project
 from zk0.verdicts import Evidence, Finding, failed, not_available, passed, warned
 from zk0.workflow.actions import Context, Inputs, Outputs, action
-from zk0.workflow.commands import Command, start
+from zk0.workflow.commands import Command, Programs
 
 NOTHING_COLLECTED = 5  # pytest's exit statuses: https://docs.pytest.org/en/stable/reference/exit-codes.html
 TELLS_OF_TESTS = (0, 1, 2, NOTHING_COLLECTED)  # the others are errors of usage, or of pytest itself
 SHOWN = 5  # failures and files named in a sentence
-DAY = 86400.0  # seconds
 
 
 class TestsInputs(Inputs):
@@ -31,7 +30,6 @@ class TestsInputs(Inputs):
     paths: list[str] = Field([], description="files or folders; none takes what pytest is configured to")
     markers: str = ""
     source: list[str] = Field([], description="packages to measure; none takes what coverage is configured to")
-    seconds: float = Field(DAY, gt=0, description="how long they may take")
 
     def preflight(self, project: Project) -> None:
         """Refuse tests that are not there, and an environment without pytest."""
@@ -79,7 +77,6 @@ def run(inputs: TestsInputs, context: Context) -> TestsOutputs:
         ["-m", "pytest", *inputs.paths, *markers, f"--junitxml={junit}"],
         log=log,
         data=folder / ".coverage",
-        seconds=inputs.seconds,
     )
     if status not in TELLS_OF_TESTS or not junit.exists():
         raise CommandError(f"pytest ended with exit status {status}", remedy=f"see {log}")
@@ -131,7 +128,7 @@ def coverage(inputs: CoverageInputs, context: Context) -> CoverageOutputs:
     if not found:
         return CoverageOutputs(percent=None, files={}, report=None, table=[])
     for command in (["combine", "--keep", *found], ["json", "--fail-under=0", "-o", str(report)]):
-        status = _python(context, ["-m", "coverage", *command], [], log=log, data=data, seconds=600)
+        status = _python(context, ["-m", "coverage", *command], [], log=log, data=data)
         if status:
             raise CommandError(f"coverage {command[0]} ended with exit status {status}", remedy=f"see {log}")
     told = json.loads(report.read_text(encoding="utf-8"))
@@ -174,10 +171,10 @@ def fast_enough(outputs: TestsOutputs, *, seconds: float = 600) -> Iterator[Find
         yield warned(message, evidence=evidence, remedy="mark slow tests, and share what is costly to set up")
 
 
-def _python(context: Context, measured: list[str], program: list[str], *, log: Path, data: Path, seconds: float) -> int:
+def _python(context: Context, measured: list[str], program: list[str], *, log: Path, data: Path) -> int:
     """Run a module of this environment's Python in the project's root; coverage keeps its numbers at `data`."""
     argv = (sys.executable, *measured, *program)
-    return start(Command(argv, context.project.root, {"COVERAGE_FILE": str(data)}, seconds), log)
+    return Programs().run(Command(argv, context.project.root, {"COVERAGE_FILE": str(data)}), log)
 
 
 def _needed(*modules: str) -> None:

@@ -80,18 +80,18 @@ def weights(ledger: Ledger) -> Iterator[Finding]:
         total = sum(count for count in counted if count)
         known = total > 0 and all(counted)
         off = [
-            (reply, count / total)
+            (reply.client, reply.weight, count / total)
             for reply, count in zip(current.accepted, counted, strict=True)
-            if known and count and abs(reply.weight - count / total) > SHARE
+            if known and count and reply.weight is not None and abs(reply.weight - count / total) > SHARE
         ]
         if current.deviation is None and not known:
             yield not_available("the log tells neither examples nor how far the aggregate is from their mean", at=at)
         elif off:
-            reply, share = off[0]
+            client, weight, share = off[0]
             yield _wrong(
-                f"{reply.client} has {share:.1%} of the examples and a weight of {reply.weight:.1%}",
+                f"{client} has {share:.1%} of the examples and a weight of {weight:.1%}",
                 at,
-                [point("share of the examples", share, at), point("weight", reply.weight, at)],
+                [point("share of the examples", share, at), point("weight", weight, at)],
             )
         elif current.deviation is not None and current.deviation > max(DEVIATION, _rounding(current)):
             yield _wrong(

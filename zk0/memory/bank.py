@@ -1,25 +1,37 @@
 """The memory bank on disk: entries that are only ever added, and pages that are rendered anew.
 
 Writers of one machine take turns by a lock on a file in the state directory, which the system frees when a process
-dies. What is written is composed under the lock, from what is there at that moment, so nothing rests on a stale read.
-Readers need no lock: every file appears whole.
+dies. What `add` writes is composed under the lock, from what is there at that moment. A writer that read earlier and
+thought since says with `put` what it had read; if that has changed, it is refused and told what changed. Readers need
+no lock: every file appears whole.
 """
 
 import fcntl
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
+from zk0.errors import SecretError, UnknownNameError
 from zk0.memory.entries import Entry, Kind, content_id, identified, in_force
 from zk0.memory.frontmatter import UnreadableEntryError, read_entry, write_entry
+from zk0.memory.revisions import refuse_stale_supersession, refuse_unless_current, revision_of
 from zk0.project import Project
 from zk0.receipts import write_atomically
+from zk0.secrets import find_secrets
+
+ENTRIES, ARCHIVE = "entries", "archive"
+ID = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{8}(?:-2)*")
+ID_BYTES = re.compile(ID.pattern.encode())
+SUPERSEDES = re.compile(rb"^supersedes:(.*(?:\n[- ].*)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """An entry that can't be read, or that was changed: where, and what is wrong with it."""
+    """Something in the bank that is to be repaired: where, and what is wrong."""
 
     path: Path
     line: int
@@ -30,16 +42,49 @@ class Problem:
         return f"{self.path}:{self.line}: {self.message}"
 
 
+type Parsed = tuple[Entry | None, Problem | None]
+
+
 @dataclass(frozen=True)
 class Reading:
-    """What the bank holds at one moment; `problems` are to be shown, for a broken entry is still a fact."""
+    """What the bank holds at one moment; `problems` are to be shown, for a broken entry is still a fact.
+
+    `arrived` says when each entry file came to this machine, in nanoseconds since the epoch.
+    """
 
     entries: tuple[Entry, ...]
     problems: tuple[Problem, ...] = ()
+    arrived: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def in_force(self) -> list[Entry]:
+        """The entries that are active and superseded by none, oldest first."""
+        return in_force(self.entries)
 
     def counting(self, kind: Kind) -> list[Entry]:
-        """Return the entries of one kind that are active and superseded by none, oldest first."""
-        return [entry for entry in in_force(self.entries) if entry.kind is kind]
+        """Return those of one kind."""
+        return [entry for entry in self.in_force if entry.kind is kind]
+
+    @property
+    def revision(self) -> str:
+        """What names this state of the bank; a writer gives it back with what it writes."""
+        return revision_of(self.arrived)
+
+    def entry(self, name: str) -> Entry:
+        """Return the entry of this id, or of this unique beginning or end of one.
+
+        Raises:
+            UnknownNameError: there is none, or more than one.
+        """
+        found = [entry for entry in self.entries if entry.id == name]
+        found = found or [entry for entry in self.entries if entry.id.startswith(name) or entry.id.endswith(name)]
+        match found:
+            case [entry]:
+                return entry
+            case []:
+                raise UnknownNameError(f"the memory bank has no entry {name!r}", remedy="zk0 memory show")
+        several = ", ".join(entry.id for entry in found[:5])
+        raise UnknownNameError(f"{name!r} is {len(found)} entries: {several}", remedy="give more of the id")
 
 
 class Bank:
@@ -52,9 +97,10 @@ class Bank:
 
     def __init__(self, directory: Path, lock: Path) -> None:
         self.directory = directory
-        self.entries_dir = directory / "entries"
+        self.entries_dir = directory / ENTRIES
+        self.archive_dir = directory / ARCHIVE
         self.lock = lock
-        self._parsed: dict[tuple[str, int, int], tuple[Entry | None, Problem | None]] = {}
+        self._parsed: dict[tuple[str, int, int], Parsed] = {}
 
     @classmethod
     def of(cls, project: Project) -> "Bank":
@@ -62,52 +108,112 @@ class Bank:
         return cls(project.memory_dir, project.state_dir / "memory.lock")
 
     def read(self) -> Reading:
-        """Read all entries, oldest name first."""
-        found = [self._known(path) for path in sorted(self.entries_dir.glob("*.md"))]
-        entries = tuple(entry for entry, _ in found if entry)
-        return Reading(entries, tuple(problem for _, problem in found if problem))
+        """Read the entries, oldest name first."""
+        stats = {path: path.stat() for path in sorted(self.entries_dir.glob("*.md"))}
+        found = [self._known(path, stat) for path, stat in stats.items()]
+        return _reading(found, {path.stem: stat.st_mtime_ns for path, stat in stats.items()})
+
+    def glance(self) -> Reading:
+        """Read the entries that no other supersedes, and not whether one was edited: a fraction of the time."""
+        files = {path: path.read_bytes() for path in sorted(self.entries_dir.glob("*.md"))}
+        superseded = set[str]()
+        for content in files.values():
+            # No decoding yet: ids are ASCII, and a file that is no text is reported when it is parsed.
+            for named in SUPERSEDES.finditer(content.partition(b"\n---")[0]):
+                superseded.update(found.decode() for found in ID_BYTES.findall(named[1]))
+        found = [self._parse(path, content) for path, content in files.items() if path.stem not in superseded]
+        return _reading(found, {path.stem: path.stat().st_mtime_ns for path in files})
+
+    def archived(self) -> Reading:
+        """Read the entries that were archived."""
+        files = sorted(self.archive_dir.glob("*.md"))
+        return _reading([self._unedited(path, self._parse(path, path.read_bytes())) for path in files], {})
 
     def add(self, compose: Callable[[Reading], Iterable[Entry]]) -> tuple[Entry, ...]:
         """Add the entries that `compose` makes of what the bank holds, and return them with their ids.
 
         An entry that is there already, word for word, is not written twice.
+
+        Raises:
+            SecretError: an entry holds a secret; nothing is written.
         """
         with self._alone():
-            return tuple(self._write(identified(entry)) for entry in compose(self.read()))
+            entries = [identified(entry) for entry in compose(self.read())]
+            texts = [write_entry(entry) for entry in entries]
+            for entry, text in zip(entries, texts, strict=True):
+                _refuse_secrets(entry, text)
+            return tuple(self._write(entry, text) for entry, text in zip(entries, texts, strict=True))
+
+    def put(self, *entries: Entry, based_on: str | None = None) -> tuple[Entry, ...]:
+        """Add entries that were composed of an earlier reading.
+
+        Args:
+            entries: what to add; what they supersede must still be in force.
+            based_on: the revision of the reading; None where nothing but what they supersede was read.
+
+        Raises:
+            StaleReadError: the bank has changed since; the message says what.
+            UnknownNameError: they supersede what is not there.
+            SecretError: an entry holds a secret.
+        """
+
+        def compose(now: Reading) -> Iterable[Entry]:
+            refuse_unless_current(based_on, now.entries, now.arrived)
+            for entry in entries:
+                refuse_stale_supersession(identified(entry), now.entries)
+            return entries
+
+        return self.add(compose)
 
     def rewrite(self, name: str, render: Callable[[Reading, str], str]) -> Path:
         """Write the page that `render` makes of what the bank holds and of the page's text so far."""
+        return self.edit(name, lambda old: render(self.read(), old))
+
+    def edit(self, name: str, change: Callable[[str], str], *, durable: bool = True) -> Path:
+        """Write the page that `change` makes of the page's text so far; a durable one survives a loss of power."""
         path = self.directory / name
         with self._alone():
             old = path.read_text(encoding="utf-8") if path.is_file() else ""
-            new = render(self.read(), old)
+            new = change(old)
             if new != old or not path.is_file():
-                write_atomically(path, new)
+                write_atomically(path, new, durable=durable)
         return path
 
-    def _known(self, path: Path) -> tuple[Entry | None, Problem | None]:
-        # A run reads the bank at every step; what did not change since is not parsed again.
-        stat = path.stat()
+    def archive(self, choose: Callable[[Reading], Iterable[str]]) -> list[Path]:
+        """Move the entries that `choose` names of what the bank holds to the archive, and return where they are."""
+        with self._alone():
+            moved = []
+            for name in choose(self.read()):
+                self.archive_dir.mkdir(parents=True, exist_ok=True)
+                source = self.entries_dir / f"{name}.md"
+                moved.append(source.rename(self.archive_dir / source.name))
+            return moved
+
+    def _known(self, path: Path, stat: os.stat_result) -> Parsed:
+        # A run reads the bank more than once; what did not change since is not parsed again.
         key = (path.name, stat.st_mtime_ns, stat.st_size)
         if key not in self._parsed:
-            self._parsed[key] = self._parse(path)
+            self._parsed[key] = self._unedited(path, self._parse(path, path.read_bytes()))
         return self._parsed[key]
 
-    def _parse(self, path: Path) -> tuple[Entry | None, Problem | None]:
+    def _parse(self, path: Path, content: bytes) -> Parsed:
         shown = path.relative_to(self.directory)
         try:
-            entry = read_entry(path.read_text(encoding="utf-8"), path.stem)
+            return read_entry(content.decode(), path.stem), None
         except UnreadableEntryError as error:
             return None, Problem(shown, error.line, error.message)
         except UnicodeDecodeError as error:
             return None, Problem(shown, 1, f"it is not UTF-8: {error.reason} at byte {error.start}")
-        # The name may be longer than the id: `add` lengthens the second of two equal ones.
-        if entry.generated.by.startswith("process:") and not entry.id.startswith(content_id(entry)):
-            return entry, Problem(shown, 1, f"it was changed after {entry.generated.by} wrote it")
-        return entry, None
 
-    def _write(self, entry: Entry) -> Entry:
-        text = write_entry(entry)
+    def _unedited(self, path: Path, parsed: Parsed) -> Parsed:
+        entry, problem = parsed
+        # The name may be longer than the id: `add` lengthens the second of two equal ones.
+        if entry and entry.generated.by.startswith("process:") and not entry.id.startswith(content_id(entry)):
+            shown = path.relative_to(self.directory)
+            return entry, Problem(shown, 1, f"it was changed after {entry.generated.by} wrote it")
+        return entry, problem
+
+    def _write(self, entry: Entry, text: str) -> Entry:
         while (path := self.entries_dir / f"{entry.id}.md").exists():
             if path.read_text(encoding="utf-8") == text:
                 return entry
@@ -121,3 +227,17 @@ class Bank:
         with self.lock.open("a") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
+
+
+def _reading(found: Iterable[Parsed], arrived: dict[str, int]) -> Reading:
+    known = list(found)
+    entries = tuple(entry for entry, _ in known if entry)
+    return Reading(entries, tuple(problem for _, problem in known if problem), arrived)
+
+
+def _refuse_secrets(entry: Entry, text: str) -> None:
+    for found in find_secrets(text):
+        raise SecretError(
+            f"the entry {entry.title[:40]!r} holds a secret ({found.kind}, line {found.line}); nothing was written",
+            remedy="leave it out, and revoke it where others have seen it",
+        )

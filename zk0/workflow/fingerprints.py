@@ -17,13 +17,20 @@ CODE = frozenset({".py", ".pyi", ".sh", ".toml", ".cfg", ".lock", ".json5", ".c"
 
 def code_digest(project: Project) -> str:
     """Return the digest of the project's programs and settings: their names and contents, whatever git says of them."""
+    return digest_of(code_files(project))
+
+
+def code_files(project: Project) -> dict[str, str]:
+    """Return the SHA-256 of each program and settings file, by its path below the project's root."""
+    paths = sorted(_code(project.root, project.state_dir))
+    return {path.relative_to(project.root).as_posix(): _current(path) for path in paths}
+
+
+def digest_of(files: Mapping[str, str]) -> str:
+    """Return the one digest of files and their digests."""
     total = hashlib.sha256()
-    for path in sorted(_code(project.root, project.state_dir)):
-        known = path.stat()
-        # What was written a moment ago may be written again without a new time.
-        fresh = time.time() - known.st_mtime < CLOCK_TICK
-        digest = file_digest(path) if fresh else _digest(path, known.st_mtime_ns, known.st_size)
-        total.update(f"{path.relative_to(project.root).as_posix()}\0{digest}\0".encode())
+    for name, digest in files.items():
+        total.update(f"{name}\0{digest}\0".encode())
     return total.hexdigest()
 
 
@@ -31,6 +38,14 @@ def code_digest(project: Project) -> str:
 def _digest(path: Path, _changed: int, _size: int) -> str:
     """Return a file's digest, computed again only when the file was written to: each reusable step asks for all."""
     return file_digest(path)
+
+
+def _current(path: Path) -> str:
+    """Return a file's digest, without reading it again where its time and size are those of the last time."""
+    known = path.stat()
+    # What was written a moment ago may be written again without a new time.
+    fresh = time.time() - known.st_mtime < CLOCK_TICK
+    return file_digest(path) if fresh else _digest(path, known.st_mtime_ns, known.st_size)
 
 
 def by_content(value: object, project: Project) -> object:
