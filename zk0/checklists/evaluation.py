@@ -175,7 +175,8 @@ def _what(proof: Proof) -> str:
 def _remedy(proof: Proof, part: ChecklistFile, checklist: str) -> str:
     if isinstance(proof, Judged):
         return f": zk0 checklist verify {checklist}"
-    return f": zk0 run {part.renewed_by}" if part.renewed_by else ""
+    workflow = part.renewed_by if proof.workflow == ANY else proof.workflow
+    return f": zk0 run {workflow}" if workflow else ""
 
 
 def _latest_run(receipts: Sequence[Receipt]) -> list[Receipt]:

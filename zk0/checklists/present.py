@@ -14,6 +14,7 @@ from zk0.receipts import Receipt, canonical_digest
 from zk0.workflow.fingerprints import is_intact
 
 REPORTS = (".coverage", "coverage.json", "junit.xml", "report.xml", "test-results.xml", "benchmarks.json")
+IN_STATE = ("reports/*", "runs/*/steps/**/junit.xml", "runs/*/steps/**/coverage.json")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def look(project: Project, receipts: Iterable[Receipt] = (), *, now: datetime | 
 def digests(project: Project) -> dict[Part, str]:
     """Return the digest of each part of a project that has one."""
     tree, state = project.tree(), project.git_state()
-    memory, root = project.memory_dir, project.root
+    memory, root, state_dir = project.memory_dir, project.root, project.settings.state
     readers: dict[Part, Callable[[], str]] = {
         Part.code: lambda: tree.code,
         Part.documents: lambda: tree.documents,
@@ -58,7 +59,7 @@ def digests(project: Project) -> dict[Part, str]:
         Part.environment: lambda: canonical_digest([sys.version, sys.prefix, _distributions()]),
         Part.runs: partial(_stats, project.runs_dir, "*/receipts/**/*.json", "*/journal.jsonl"),
         Part.memory: partial(_stats, memory, "**/*"),
-        Part.reports: partial(_stats, root, *REPORTS, f"{project.settings.state}/reports/*"),
+        Part.reports: partial(_stats, root, *REPORTS, *(f"{state_dir}/{pattern}" for pattern in IN_STATE)),
     }
     return {part: read() for part, read in readers.items()}
 

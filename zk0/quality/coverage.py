@@ -10,11 +10,11 @@ from zk0.checks import Part, project_check
 from zk0.errors import AssetMissingError
 from zk0.project import Project
 from zk0.quality.programs import run
-from zk0.quality.testing import last_report
+from zk0.quality.testing import fresh_reports
 from zk0.verdicts import Evidence, Finding, failed, not_available, passed
 
 NAMES = ("coverage.json", ".coverage")
-HOW = "nox -s tests, or coverage run -m pytest && coverage json"
+HOW = "zk0 run testing, or coverage run -m pytest && coverage json"
 READS = (Part.code, Part.reports)
 
 
@@ -45,7 +45,7 @@ def _enough(what: str, share: float, percent: float) -> Finding:
 
 
 def _totals(project: Project) -> dict[str, Any]:
-    report = last_report(project, NAMES, "coverage.json")
+    report = fresh_reports(project, NAMES, "coverage.json", "coverage.json")[-1]
     if report.name == ".coverage":
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "coverage.json"

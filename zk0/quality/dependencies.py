@@ -10,7 +10,7 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from zk0.checks import Part, project_check
 from zk0.errors import AssetMissingError
@@ -63,6 +63,7 @@ def installed(project: Project) -> Iterator[Finding]:
 def all_declared(project: Project) -> Iterator[Finding]:
     """Every package that the code imports is declared in pyproject.toml."""
     known = {canonicalize_name(need.name) for need in declared(project, optional=True)}
+    known |= {part for name in tuple(known) for part in _parts_of(name)}
     own = packages(project) | {canonicalize_name(project.name)}
     providers = packages_distributions()
     problems, imported = [], set()
@@ -129,6 +130,9 @@ def declared(project: Project, *, optional: bool = False) -> list[Requirement]:
     extras = table.get("optional-dependencies")
     if optional and isinstance(extras, dict):
         lines += [str(line) for group in extras.values() for line in _strings(group)]
+    groups = project.pyproject.get("dependency-groups")
+    if optional and isinstance(groups, dict):
+        lines += [str(line) for group in groups.values() for line in _strings(group) if isinstance(line, str)]
     if "dependencies" not in table:
         lines += _requirements(project.root / "requirements.txt")
     needs = []
@@ -166,6 +170,20 @@ def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
             yield node.lineno, node.module.partition(".")[0]
+
+
+def _parts_of(name: str) -> set[NormalizedName]:
+    """Return what a package needs in exactly one version, as pydantic does pydantic-core: a part of it, in effect."""
+    try:
+        lines = distribution(name).requires or []
+    except PackageNotFoundError:
+        return set()
+    needs = [Requirement(line) for line in lines]
+    return {
+        canonicalize_name(need.name)
+        for need in needs
+        if need.marker is None and [one.operator for one in need.specifier] == ["=="]
+    }
 
 
 def _version(name: str) -> str | None:

@@ -14,7 +14,7 @@ from zk0.errors import AssetMissingError
 from zk0.project import Project
 from zk0.quality.programs import git, run
 from zk0.quality.repository import asked, last_tag
-from zk0.quality.sources import packages
+from zk0.quality.sources import library, packages
 from zk0.receipts import file_digest
 from zk0.verdicts import Evidence, Finding, failed, passed
 
@@ -24,7 +24,7 @@ KEPT = ("*/receipts/*.json", "*/journal.jsonl")  # of a run: what the memory's n
 
 @project_check("recovery.rollback", reads=(Part.history, Part.environment))
 def rollback(project: Project, *, to: str = "") -> Iterator[Finding]:
-    """The version before can be brought back: it unpacks, and its packages are imported."""
+    """The version before can be brought back: it unpacks, all of it is Python, and its packages are imported."""
     reference = to or last_tag(project) or "HEAD~1"
     commit = asked(project, "rev-parse", "--short", f"{reference}^{{commit}}").strip()
     with tempfile.TemporaryDirectory() as folder:
@@ -33,6 +33,8 @@ def rollback(project: Project, *, to: str = "") -> Iterator[Finding]:
         names = sorted(name for name in packages(project) if (there / name).exists() or (there / f"{name}.py").exists())
         if not names:
             raise AssetMissingError(f"no package of the project was there at {reference}")
+        for module in library(Project(Path(folder))):
+            _ = module.tree  # raises where a file is not Python
         lines = [f"import {name}; print({name}.__file__)" for name in names]
         env = {"PYTHONPATH": str(there), "PYTHONDONTWRITEBYTECODE": "1"}
         ended = run(sys.executable, "-c", "\n".join(lines), cwd=Path(folder), env=env)

@@ -51,7 +51,8 @@ def in_history(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Fi
 @project_check("secrets.logs", reads=(Part.runs, Part.machine))
 def in_logs(project: Project) -> Iterator[Finding]:
     """No log, journal or receipt of a run holds a secret."""
-    paths = [path for path in project.state_dir.rglob("*") if path.suffix in TEXT and path.is_file()]
+    folders = [project.runs_dir, project.state_dir / "log"]
+    paths = [path for folder in folders for path in folder.rglob("*") if path.suffix in TEXT and path.is_file()]
     if not paths:
         raise AssetMissingError("no workflow has run yet, so there is no log", remedy="zk0 run train")
     paths.sort(key=lambda path: path.stat().st_mtime, reverse=True)

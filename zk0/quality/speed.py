@@ -4,7 +4,6 @@ The results are `python -m benchmarks --save FILE`'s (a name, a number and a uni
 """
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,8 +24,11 @@ QUANTITY = re.compile(r"(?P<number>\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?)\s*(?P<unit>
 @project_check("speed.limits", reads=(Part.code, Part.reports))
 def within_limits(project: Project, *, factor: float = 1.5) -> Iterator[Finding]:
     """No benchmark is slower than its stored baseline by more than a factor that noise explains."""
-    measured = read_times(_first(project, RESULTS, "no benchmark has been run"))
-    promised = read_times(_first(project, BASELINES, "there is no baseline to compare with"))
+    result = _first(project, RESULTS, "no benchmark has been run")
+    baseline = _first(project, BASELINES, "there is no baseline to compare with")
+    measured, promised = read_times(result), read_times(baseline)
+    if read_machine(result) != read_machine(baseline):
+        yield warned(f"{baseline.name} was measured on another machine: {read_machine(baseline)}", remedy=HOW)
     common = sorted(set(measured) & set(promised))
     if not common:
         yield not_available("no benchmark of the baseline was measured")
@@ -61,11 +63,10 @@ def read_times(path: Path) -> dict[str, float]:
     return {str(name): seconds for name, value in _pairs(results) if (seconds := _seconds(value)) is not None}
 
 
-def machine() -> dict[str, object]:
-    """Return what of this machine a time depends on."""
-    import platform
-
-    return {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+def read_machine(path: Path) -> object:
+    """Return what a file of results tells of the machine; None where it tells nothing."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return (content.get("machine") or content.get("machine_info")) if isinstance(content, dict) else None
 
 
 def _pairs(results: object) -> Iterator[tuple[str, object]]:
