@@ -15,6 +15,7 @@ nox.needs_version = ">=2025.10.14"  # the first with `requires`
 nox.options.sessions = ["lint", "types", "tests"]
 
 ROOT = Path(__file__).parent
+REPORTS = ROOT / ".zk0" / "reports"
 MADE_FROM = ("pyproject.toml", "constraints.txt")
 PYTHON = "3.12"
 ENVIRONMENT = f"environment-{PYTHON}"  # as `requires` names it; its folder has no version
@@ -49,8 +50,11 @@ def tests(session: nox.Session) -> None:
     """Run the tests with coverage; arguments after `--` go to pytest."""
     run(session, "coverage", "erase")
     # By file: what a file's tests share is made once. Two, since a federation or a simulator fills a core by itself.
-    run(session, "coverage", "run", "-m", "pytest", *(session.posargs or ["-n", "2", "--dist", "loadfile"]))
+    everything = ["-n", "2", "--dist", "loadfile", f"--junit-xml={REPORTS}/tests.xml"]
+    run(session, "coverage", "run", "-m", "pytest", *(session.posargs or everything))
     run(session, "coverage", "combine", "--quiet")
+    if not session.posargs:  # what the checklists rest on
+        run(session, "coverage", "json", "-q", "--fail-under=0", "-o", f"{REPORTS}/coverage.json")
     run(session, "coverage", "report", *(["--fail-under=0"] if session.posargs else []))
 
 

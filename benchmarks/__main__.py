@@ -1,21 +1,39 @@
-"""Run benchmarks: `python -m benchmarks [NAME …]`; each prints what it measured, with its unit."""
+"""Run benchmarks: `python -m benchmarks [NAME …] [--save FILE]`; each prints what it measured, with its unit.
 
+What is saved can be a baseline: `zk0 checklist verify post-implementation` compares `.zk0/reports/benchmarks.json` with
+`benchmarks/baseline.json`.
+"""
+
+import argparse
+import json
+import os
+import platform
 import sys
 from importlib import import_module
+from pathlib import Path
 
 NAMES = ("startup", "engine", "memory", "proximal", "aggregation", "training", "logs")
 
 
 def main() -> int:
     """Run those named, or all."""
-    chosen = sys.argv[1:] or NAMES
-    if unknown := [name for name in chosen if name not in NAMES]:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the results there, as JSON")
+    given = parser.parse_args()
+    if unknown := [name for name in given.names if name not in NAMES]:
         print(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
         return 2
-    for name in chosen:
+    results = {}
+    for name in given.names or NAMES:
         print(f"{name}:")
         for what, value in import_module(f"benchmarks.{name}").measure():
             print(f"  {what:60} {value}")
+            results[f"{name}: {what}"] = value
+    if given.save:
+        machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+        given.save.parent.mkdir(parents=True, exist_ok=True)
+        given.save.write_text(json.dumps({"machine": machine, "results": results}, indent=2, ensure_ascii=False) + "\n")
     return 0
 
 

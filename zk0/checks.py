@@ -5,11 +5,17 @@
 
 The first parameter is the subject, the keyword-only ones are the options a workflow file may give; their types are
 validated when the file is loaded. Diagnostics register themselves here too, with the ledger as their subject.
+
+A check of the whole project has the project as its subject, and says which parts of it the answer rests on:
+
+    @project_check("style.lint", reads=(Part.code, Part.environment))
+    def linted(project: Project) -> Iterator[Finding]: ...
 """
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, create_model
@@ -20,6 +26,24 @@ from zk0.verdicts import Finding, Verdict, worst
 type Judge = Callable[..., Iterable[Finding]]
 
 CHECKS: Registry["Check"] = Registry("check", "zk0.checks")
+PATIENCE = 60.0  # seconds a check of the project gets; mypy takes the most
+
+
+class Part(StrEnum):
+    """What an answer about a project may rest on; it holds as long as these are as they were."""
+
+    code = "code"
+    documents = "documents"
+    history = "history"  # commits, tags and what is not committed
+    environment = "environment"  # Python and every installed package
+    runs = "runs"  # what workflows left behind
+    memory = "memory"  # the memory bank
+    reports = "reports"  # what test runners and benchmarks left behind
+    machine = "machine"  # disk, memory, network: no digest tells of them, so the answer holds for a while
+
+
+class WholeProject(BaseModel):
+    """Stands for the project where a step's outputs would be the subject: a workflow's step gives none."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +52,7 @@ class Check:
 
     `judges` is the output model it reads when it takes the outputs as they are, so that a workflow file which
     attaches it to the wrong step is refused when it is loaded; None where `subject` makes something else of them.
+    A check of the whole project has `reads`, and `patience`, the seconds it may take.
     """
 
     id: str
@@ -36,6 +61,8 @@ class Check:
     options: type[BaseModel]
     subject: Callable[[Any], Any] = lambda outputs: outputs
     judges: type[BaseModel] | None = None
+    reads: tuple[Part, ...] = ()
+    patience: float = PATIENCE
 
     def run(self, outputs: object, options: Mapping[str, object]) -> list[Finding]:
         """Judge the outputs; every finding carries this check's id. No finding at all is an `error`."""
@@ -60,6 +87,26 @@ def check(name: str, *, subject: Callable[[Any], Any] | None = None) -> Callable
             CHECKS.add(name, Check(name, summary, judge, options, judges=_subject_model(judge)))
         else:
             CHECKS.add(name, Check(name, summary, judge, options, subject))
+        return judge
+
+    return register
+
+
+def project_check(name: str, *, reads: tuple[Part, ...], patience: float = PATIENCE) -> Callable[[Judge], Judge]:
+    """Register a function that judges a project as the check `name`.
+
+    Args:
+        name: its id, `noun.verb`.
+        reads: what its answer rests on.
+        patience: seconds it may take before it counts as not answered.
+    """
+
+    def register(judge: Judge) -> Judge:
+        summary = (inspect.getdoc(judge) or "").partition("\n")[0]
+        if not summary or not reads:
+            raise ValueError(f"check {name} has no docstring to explain it, or does not say what it reads")
+        options = _options_model(name, judge)
+        CHECKS.add(name, Check(name, summary, judge, options, judges=WholeProject, reads=reads, patience=patience))
         return judge
 
     return register

@@ -14,9 +14,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from platformdirs import user_cache_path
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from zk0.errors import ConfigurationError, UnknownNameError
+from zk0.tree import Tree, read_tree
 
 MARKERS = ("pyproject.toml", ".git", ".zk0")
 TRACKED_PACKAGES = ("zk0", "torch", "lerobot", "flwr", "transformers", "numpy", "mujoco", "so101-nexus", "ray")
@@ -37,7 +38,8 @@ class GitState(BaseModel):
     """What git says of the working tree; every field is None outside a repository.
 
     `changes` is a digest over the uncommitted difference and the names of untracked files, None where the tree is
-    clean: two dirty trees with the same digest hold the same tracked code.
+    clean: two dirty trees with the same digest hold the same tracked code. `tree` is the digest of the code itself,
+    whatever is committed of it; records written before there was one have None, and are still the same records.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,6 +48,7 @@ class GitState(BaseModel):
     branch: str | None = None
     dirty: bool | None = None
     changes: str | None = None
+    tree: str | None = Field(None, exclude_if=lambda tree: tree is None)
 
 
 class Project:
@@ -77,6 +80,12 @@ class Project:
             return tomllib.loads(path.read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as error:
             raise ConfigurationError(f"{path}: {error}", remedy="correct the file's TOML syntax") from error
+
+    @property
+    def name(self) -> str:
+        """The project's name in pyproject.toml; its folder's where none stands there."""
+        table = self.pyproject.get("project")
+        return str(table.get("name") or self.root.name) if isinstance(table, dict) else self.root.name
 
     @cached_property
     def settings(self) -> Settings:
@@ -111,6 +120,17 @@ class Project:
     def memory_dir(self) -> Path:
         """The memory bank."""
         return self.root / self.settings.memory
+
+    @property
+    def signatures_dir(self) -> Path:
+        """What people signed or waived of the checklists."""
+        return self.root / self.settings.checklists / "signatures"
+
+    def tree(self) -> Tree:
+        """Return the project's files with their digests; what zk0 keeps and what people sign of it is none of them."""
+        return read_tree(self.root).without(
+            self.settings.memory, self.settings.state, f"{self.settings.checklists}/signatures"
+        )
 
     def resources(self, kind: str) -> Iterator[Path]:
         """Yield the directories that hold `workflows` or `checklists`: the project's, then the package's."""
@@ -169,6 +189,7 @@ class Project:
                 branch=None if repository.head.is_detached else repository.active_branch.name,
                 dirty=dirty,
                 changes=digest[:16] if dirty else None,
+                tree=self.tree().code[:16],
             )
 
 

@@ -1,24 +1,25 @@
-"""Decide each box from receipts; pure.
+"""Decide each box from receipts and signatures; pure.
 
 A box is ticked when all findings that its item names are `pass`, or `not-applicable` beside at least one `pass`. Of
-several runs that hold such findings the latest decides. A receipt vouches for the code it ran on: where that is not
-the code of now, the box is open again and says what changed. The six verdicts are kept apart: what could not be
-told is `not-available`, never a pass and never a failure.
+several runs that hold such findings the latest decides. A receipt vouches for what it rested on: where the code, the
+environment or what was made is no longer that, the box is open again and says what changed. The six verdicts are kept
+apart: what could not be told is `not-available`, never a pass and never a failure. A waiver ticks nothing.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from itertools import groupby
 
-from zk0.checklists.items import ANY, Checklist, ChecklistFile, FindingOf, Item, Proof, VerdictOf
-from zk0.project import GitState
+from zk0.checklists.aging import change
+from zk0.checklists.items import ANY, Checklist, ChecklistFile, FindingOf, Item, Judged, Proof, VerdictOf
+from zk0.checklists.present import Present
+from zk0.checklists.signatures import Decision, Signatures
 from zk0.receipts import Receipt
 from zk0.verdicts import SEVERITY, Verdict, worst
 
-SHORT_COMMIT = 8  # digits of a commit's name in a message, enough to look it up
+PROJECT = "project"  # the run, and the workflow, of the receipts of checks that look at the project itself
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class EvidenceLine:
     workflow: str
     step: str
     receipt: str
+    at: str = ""
+    remedy: str | None = None
 
 
 @dataclass(frozen=True)
 class EvaluatedItem:
-    """An item with its box: `message` says why it is as it is."""
+    """An item with its box: `message` says why it is as it is, `waived` why nobody need be troubled by it."""
 
     item: Item
     part: str
@@ -44,6 +47,13 @@ class EvaluatedItem:
     ticked: bool
     message: str
     evidence: tuple[EvidenceLine, ...] = ()
+    waived: str = ""
+    stale: bool = False
+
+    @property
+    def remedy(self) -> str | None:
+        """What the finding that decided says to do."""
+        return next((line.remedy for line in self.evidence if line.verdict is self.verdict and line.remedy), None)
 
 
 @dataclass(frozen=True)
@@ -57,12 +67,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A checklist with every box decided, for one state of the code at one time."""
+    """A checklist with every box decided, for one present."""
 
     checklist: Checklist
     items: tuple[EvaluatedItem, ...]
-    code: GitState
-    at: datetime
+    present: Present
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
@@ -81,46 +90,93 @@ class Evaluated:
         return sum(item.item.manual is True for item in self.items)
 
     @cached_property
+    def waived(self) -> int:
+        """How many open boxes a person waived."""
+        return sum(bool(item.waived) for item in self.items)
+
+    @cached_property
     def verdicts(self) -> Mapping[Verdict, int]:
         """How many items that a machine decides have each verdict, all six named."""
         counted = Counter(item.verdict for item in self.items if item.item.manual is None)
         return {verdict: counted[verdict] for verdict in sorted(Verdict, key=SEVERITY.index)}
 
 
-def evaluate(checklist: Checklist, receipts: Sequence[Receipt], *, code: GitState, now: datetime) -> Evaluated:
+def evaluate(
+    checklist: Checklist, receipts: Sequence[Receipt], present: Present, signatures: Signatures | None = None
+) -> Evaluated:
     """Decide every box of a checklist.
 
     Args:
         checklist: what is to be decided; it has at least one item.
         receipts: the evidence, of one run or of many.
-        code: the state of the working tree that the boxes are to vouch for.
-        now: when the boxes are decided.
+        present: what the boxes are to vouch for.
+        signatures: what people signed and waived.
     """
-    items = tuple(_decided(item, part, receipts, code) for part, item in checklist.items())
-    return Evaluated(checklist, items, code, now)
+    answers = signatures or Signatures()
+    items = [_decided(item, part, receipts, present, answers, checklist.name) for part, item in checklist.items()]
+    return Evaluated(checklist, tuple(items), present)
 
 
-def _decided(item: Item, part: ChecklistFile, receipts: Sequence[Receipt], code: GitState) -> EvaluatedItem:
-    if item.check is None:
-        return EvaluatedItem(item, part.title, Verdict.not_available, ticked=False, message="not signed by a person")
-    remedy = f": zk0 run {part.renewed_by}" if part.renewed_by else ""
+def _decided(
+    item: Item,
+    part: ChecklistFile,
+    receipts: Sequence[Receipt],
+    present: Present,
+    signatures: Signatures,
+    checklist: str,
+) -> EvaluatedItem:
+    found = _signed(item, part, present, signatures) if item.check is None else None
+    found = found or _judged(item, part, receipts, present, checklist)
+    waiver = signatures.of(item, Decision.waived)
+    if waiver and not found.ticked and not waiver.complaint(item, present.at, present.code.tree):
+        return EvaluatedItem(**{**vars(found), "waived": waiver.told})
+    return found
+
+
+def _signed(item: Item, part: ChecklistFile, present: Present, signatures: Signatures) -> EvaluatedItem:
+    signed = signatures.of(item, Decision.signed)
+    if signed is None:
+        message = signatures.problems.get(item.id) or "not signed by a person"
+        return EvaluatedItem(item, part.title, Verdict.not_available, ticked=False, message=message)
+    if complaint := signed.complaint(item, present.at, present.code.tree):
+        return EvaluatedItem(item, part.title, Verdict.not_available, ticked=False, message=complaint, stale=True)
+    return EvaluatedItem(item, part.title, Verdict.passed, ticked=True, message=signed.told)
+
+
+def _judged(
+    item: Item, part: ChecklistFile, receipts: Sequence[Receipt], present: Present, checklist: str
+) -> EvaluatedItem:
     evidence: list[EvidenceLine] = []
     outcomes: list[tuple[Verdict, str]] = []
-    for proof in item.check:
+    stale = False
+    for proof in item.check or ():
+        remedy = _remedy(proof, part, checklist)
         found = _latest_run([receipt for receipt in receipts if any(_lines(proof, receipt))])
         if not found:
-            outcomes.append((Verdict.not_available, f"no run of {proof} yet{remedy}"))
+            outcomes.append((Verdict.not_available, f"no {_what(proof)} yet{remedy}"))
         for receipt in found:
             lines = list(_lines(proof, receipt))
             evidence += lines
-            if change := _change(receipt.code, code):
+            if changed := change(receipt, present):
                 # What was found of other code says nothing of this code, neither good nor bad.
-                outcomes.append((Verdict.not_available, f"{change} since{remedy}"))
+                stale = True
+                outcomes.append((Verdict.not_available, f"{changed} since{remedy}"))
             else:
                 outcomes += [(line.verdict, line.message) for line in lines]
     verdict = worst(outcome for outcome, _ in outcomes)
     message = next(message for outcome, message in outcomes if outcome is verdict)
-    return EvaluatedItem(item, part.title, verdict, verdict is Verdict.passed, message, tuple(evidence))
+    return EvaluatedItem(item, part.title, verdict, verdict is Verdict.passed, message, tuple(evidence), stale=stale)
+
+
+def _what(proof: Proof) -> str:
+    return f"answer of {proof}" if isinstance(proof, Judged) else f"run of {proof}"
+
+
+def _remedy(proof: Proof, part: ChecklistFile, checklist: str) -> str:
+    if isinstance(proof, Judged):
+        return f": zk0 checklist verify {checklist}"
+    workflow = part.renewed_by if proof.workflow == ANY else proof.workflow
+    return f": zk0 run {workflow}" if workflow else ""
 
 
 def _latest_run(receipts: Sequence[Receipt]) -> list[Receipt]:
@@ -131,20 +187,27 @@ def _latest_run(receipts: Sequence[Receipt]) -> list[Receipt]:
 
 
 def _lines(proof: Proof, receipt: Receipt) -> Iterator[EvidenceLine]:
-    if proof.workflow not in (ANY, receipt.workflow):
-        return
     match proof:
-        case FindingOf() if proof.step in (ANY, receipt.step):
-            for finding in receipt.findings:
-                if finding.check == proof.check:
-                    where = f"{finding.at}: " if finding.at else ""
-                    yield _line(receipt, proof.check, finding.verdict, where + finding.message)
-        case VerdictOf() if proof.verdict_of == receipt.step:
+        case Judged():
+            if receipt.workflow == PROJECT and receipt.step == proof.key:
+                yield from _findings(receipt, proof.project)
+        case FindingOf() if proof.workflow in (ANY, receipt.workflow) and proof.step in (ANY, receipt.step):
+            yield from _findings(receipt, proof.check)
+        case VerdictOf() if proof.workflow in (ANY, receipt.workflow) and proof.verdict_of == receipt.step:
             ended = receipt.failure.message if receipt.failure else f"{receipt.title}: {receipt.verdict}"
             yield _line(receipt, f"step {receipt.step}", receipt.verdict, ended)
 
 
-def _line(receipt: Receipt, name: str, verdict: Verdict, message: str) -> EvidenceLine:
+def _findings(receipt: Receipt, check: str) -> Iterator[EvidenceLine]:
+    for finding in receipt.findings:
+        if finding.check == check:
+            where = f"{finding.at}: " if finding.at else ""
+            yield _line(receipt, check, finding.verdict, where + finding.message, at=finding.at, remedy=finding.remedy)
+
+
+def _line(
+    receipt: Receipt, name: str, verdict: Verdict, message: str, *, at: str = "", remedy: str | None = None
+) -> EvidenceLine:
     return EvidenceLine(
         name=name,
         verdict=verdict,
@@ -153,17 +216,6 @@ def _line(receipt: Receipt, name: str, verdict: Verdict, message: str) -> Eviden
         workflow=receipt.workflow,
         step=receipt.step,
         receipt=receipt.digest,
+        at=at,
+        remedy=remedy,
     )
-
-
-def _change(then: GitState, now: GitState) -> str | None:
-    """Say how the code differs from the one a receipt ran on; None where it does not."""
-    if then.commit != now.commit:
-        return f"the commit was {_named(then.commit)} and is {_named(now.commit)}"
-    if then.changes != now.changes:
-        return "the uncommitted changes are others"
-    return None
-
-
-def _named(commit: str | None) -> str:
-    return commit[:SHORT_COMMIT] if commit else "none"

@@ -9,17 +9,24 @@
         section: Preparation
         sentence: Every client's data set holds enough episodes to hold some out.
         check: {check: data.episodes}
-      - id: scope-smolvla
-        section: Scope
-        sentence: The work stays with SmolVLA and the SO-100 and SO-101 arms.
+      - id: code-style
+        section: Code
+        sentence: The code follows the style guide.
+        check: {project: style.lint}
+      - id: code-review
+        section: Code
+        sentence: The code was reviewed and approved.
         manual: true
+        for_code: true
 
-`check` is one piece of evidence or a list of them, all of which must hold. A checklist that says `union:` instead of
-`items:` is made of others by reference. A box is never written here: it is derived when the checklist is rendered.
+`check` is one piece of evidence or a list of them, all of which must hold: findings of a step of a workflow's run
+(`check:`, `verdict_of:`), or of a check that looks at the project itself (`project:`, with its options in `with:`). A
+person's signature under an item with `for_code` counts for the code it was given on. A checklist that says `union:`
+instead of `items:` is made of others by reference. A box is never written here: it is derived at render time.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -32,6 +39,8 @@ from pydantic import (
     model_validator,
 )
 
+from zk0.receipts import canonical_digest
+
 type Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 type CheckName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\.[a-z0-9]+(-[a-z0-9]+)*$")]
 type Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -42,7 +51,7 @@ ANY = "*"
 class Model(BaseModel):
     """What all models of a checklist file share: unknown keys are refused, values don't change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class FindingOf(Model):
@@ -68,13 +77,33 @@ class VerdictOf(Model):
         return f"the verdict of step {self.verdict_of}"
 
 
+class Judged(Model):
+    """The findings of a check that looks at the project as it is, rather than at what a step put out."""
+
+    project: CheckName
+    options: dict[str, Any] = Field(default_factory=dict, alias="with")
+
+    def __str__(self) -> str:
+        """Name the evidence as a message does."""
+        given = ", ".join(f"{name}={value}" for name, value in self.options.items())
+        return f"{self.project} ({given})" if given else self.project
+
+    @property
+    def key(self) -> str:
+        """The name of its receipt: the check, and the digest of the options where there are any."""
+        return f"{self.project}-{canonical_digest(self.options)[:8]}" if self.options else self.project
+
+
 def _proof_kind(written: object) -> str:
-    by_verdict = "verdict_of" in written if isinstance(written, dict) else isinstance(written, VerdictOf)
-    return "verdict" if by_verdict else "finding"
+    for key, kind in (("verdict_of", VerdictOf), ("project", Judged)):
+        if key in written if isinstance(written, dict) else isinstance(written, kind):
+            return key
+    return "check"
 
 
 type Proof = Annotated[
-    Annotated[FindingOf, Tag("finding")] | Annotated[VerdictOf, Tag("verdict")], Discriminator(_proof_kind)
+    Annotated[FindingOf, Tag("check")] | Annotated[VerdictOf, Tag("verdict_of")] | Annotated[Judged, Tag("project")],
+    Discriminator(_proof_kind),
 ]
 
 
@@ -90,11 +119,14 @@ class Item(Model):
     sentence: Text
     check: Annotated[tuple[Proof, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
     manual: Literal[True] | None = None
+    for_code: bool = False
 
     @model_validator(mode="after")
     def _one_way_to_decide(self) -> Self:
         if (self.check is None) == (self.manual is None):
             raise ValueError(f"item {self.id} needs either `check` or `manual: true`")
+        if self.for_code and not self.manual:
+            raise ValueError(f"item {self.id}: `for_code` is for what a person signs; receipts tell their code anyway")
         return self
 
 

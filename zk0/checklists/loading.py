@@ -10,12 +10,13 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from zk0.checklists.items import Checklist, ChecklistFile, FindingOf, Item, VerdictOf
+from zk0.checklists.items import Checklist, ChecklistFile, FindingOf, Item, Judged, VerdictOf
 from zk0.errors import SpecError, UnknownNameError
 from zk0.project import Project
 from zk0.workflow.document import Position, read_document
 
-KNOWN_KEYS = sorted({key for model in (ChecklistFile, Item, FindingOf, VerdictOf) for key in model.model_fields})
+MODELS = (ChecklistFile, Item, FindingOf, VerdictOf, Judged)
+KNOWN_KEYS = sorted({field.alias or name for model in MODELS for name, field in model.model_fields.items()})
 
 
 def checklist_names(project: Project) -> list[str]:

@@ -4,8 +4,11 @@ from datetime import datetime
 from typing import Protocol
 
 from zk0.checklists.evaluation import evaluate
+from zk0.checklists.judging import kept_answers
 from zk0.checklists.loading import load_checklist
+from zk0.checklists.present import look
 from zk0.checklists.rendering import render
+from zk0.checklists.signatures import read_signatures
 from zk0.project import Project
 from zk0.receipts import Receipt, ReceiptStore, write_atomically
 from zk0.workflow.events import Event, RunFinished, StepFinished
@@ -57,6 +60,8 @@ class ChecklistRecorder:
         if self.checklist is None:
             return
         template = self.project.resource("checklists", TEMPLATE)
-        evaluated = evaluate(self.checklist, receipts, code=self.project.git_state(), now=now)
+        evidence = [*receipts, *kept_answers(self.project)]
+        present = look(self.project, now=now)
+        evaluated = evaluate(self.checklist, evidence, present, read_signatures(self.project))
         text = render(evaluated, template.read_text(encoding="utf-8"), name=str(template))
         write_atomically(self.project.runs_dir / run / FILE_NAME, text)

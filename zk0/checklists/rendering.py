@@ -23,13 +23,13 @@ def render(evaluated: Evaluated, template: str, *, name: str = "the template") -
     Args:
         evaluated: the items with their boxes.
         template: a Jinja2 template's text; it is given `checklist`, `sections`, `total`, `ticked`, `manual`,
-            `verdicts`, `code` and `at`, and the filters `box` and `cell`.
+            `waived`, `verdicts`, `code` and `at`, and the filters `box` and `cell`.
         name: how to call the template in a message.
 
     Raises:
         SpecError: the template has a tick of its own, does not compile, or names what it was not given.
     """
-    _refuse_ticks(template, name)
+    refuse_ticks(template, name)
     given = 0
 
     def box(item: object) -> str:
@@ -51,9 +51,10 @@ def render(evaluated: Evaluated, template: str, *, name: str = "the template") -
             total=len(evaluated.items),
             ticked=evaluated.ticked,
             manual=evaluated.manual,
+            waived=evaluated.waived,
             verdicts=evaluated.verdicts,
-            code=evaluated.code,
-            at=evaluated.at,
+            code=evaluated.present.code,
+            at=evaluated.present.at,
         )
     except TemplateError as error:
         line = getattr(error, "lineno", None)
@@ -69,7 +70,12 @@ def cell(text: object) -> str:
     return TICK.sub(lambda tick: tick[0].replace("[", r"\[").replace("]", r"\]"), line)
 
 
-def _refuse_ticks(template: str, name: str) -> None:
+def refuse_ticks(template: str, name: str) -> None:
+    """Refuse a text that ticks a box by itself.
+
+    Raises:
+        SpecError: it does; the message names the line.
+    """
     for number, line in enumerate(template.splitlines(), start=1):
         if found := LOOKS_LIKE_A_TICK.search(line):
             raise SpecError(

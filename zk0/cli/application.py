@@ -24,6 +24,7 @@ COMMANDS = {
     "actions": "zk0.cli.catalogue:actions",
     "checks": "zk0.cli.catalogue:checks",
     "workflows": "zk0.cli.workflows:app",
+    "checklist": "zk0.cli.checklist:app",
     "memory": "zk0.cli.memory:app",
     "task": "zk0.cli.task:app",
     "prime": "zk0.cli.prime:prime",

@@ -81,12 +81,17 @@ def signed_answer(project: Project, question: Question) -> Answer | None:
         if not (text == asked if approve else text.startswith(asked) and reason):
             problem = "says something else than what is asked" if approve else "gives no reason after `reason: `"
             raise ConfigurationError(f"{file} {problem}", remedy=f"remove {file} and {signature.name}; zk0 resume")
-        return Answer(approve, _signer(project, question, file, signature), "signature", reason)
+        return Answer(approve, signer_of(project, question.commit, file, signature), "signature", reason)
     return None
 
 
-def _signer(project: Project, question: Question, file: Path, signature: Path) -> str:
-    allowed = _allowed_signers(project, question.commit)
+def signer_of(project: Project, commit: str | None, file: Path, signature: Path) -> str:
+    """Return whose signature of a file this is, of those in `allowed_signers` of a commit.
+
+    Raises:
+        ConfigurationError: it is none of theirs, or the commit has no `allowed_signers`.
+    """
+    allowed = allowed_signers(project, commit)
     with TemporaryDirectory() as directory:
         signers = Path(directory) / ALLOWED_SIGNERS
         signers.write_text(allowed, encoding="utf-8")
@@ -95,13 +100,18 @@ def _signer(project: Project, question: Question, file: Path, signature: Path) -
         arguments = ("-f", str(signers), "-I", name, "-n", NAMESPACE, "-s", str(signature))
         if found.returncode or _ssh_keygen("verify", *arguments, content=file.read_bytes()).returncode:
             raise ConfigurationError(
-                f"{signature} is not a signature of {file.name} by anyone in {ALLOWED_SIGNERS} of {question.commit}",
+                f"{signature} is not a signature of {file.name} by anyone in {ALLOWED_SIGNERS} of {commit}",
                 remedy=f"ssh-keygen -Y sign -n {NAMESPACE} -f KEY {file}",
             )
     return name
 
 
-def _allowed_signers(project: Project, commit: str | None) -> str:
+def allowed_signers(project: Project, commit: str | None) -> str:
+    """Return `allowed_signers` as a commit has it.
+
+    Raises:
+        ConfigurationError: it has none.
+    """
     shown = ["git", "-C", str(project.root), "show", f"{commit}:./{ALLOWED_SIGNERS}"]
     found = subprocess.run(shown, capture_output=True, text=True, check=False) if commit else None  # noqa: S603
     if found is None or found.returncode:

@@ -1,0 +1,125 @@
+"""Bring a checklist up to date and decide it: the one way from a name to boxes."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+
+from zk0.checklists.evaluation import Evaluated, EvaluatedItem, evaluate
+from zk0.checklists.items import Checklist, FindingOf, Item, VerdictOf
+from zk0.checklists.judging import Progress, judge, kept_answers
+from zk0.checklists.loading import checklist_names, load_checklist
+from zk0.checklists.present import look
+from zk0.checklists.rendering import render
+from zk0.checklists.signatures import read_signatures
+from zk0.errors import ExitStatus, UnknownNameError
+from zk0.project import Project
+from zk0.receipts import Receipt, ReceiptStore
+from zk0.verdicts import Verdict
+
+TEMPLATE = "templates/checklist.md.j2"
+
+
+def decide(project: Project, checklist: Checklist) -> Evaluated:
+    """Decide a checklist from what is kept, asking no check.
+
+    Raises:
+        UnknownNameError: a receipt was changed since it was written.
+        ConfigurationError: git refuses to read the repository.
+    """
+    receipts = [*_that_count(ReceiptStore(project.runs_dir).all(), checklist), *kept_answers(project)]
+    return evaluate(checklist, receipts, look(project, receipts), read_signatures(project))
+
+
+def verify(
+    project: Project,
+    checklist: Checklist,
+    *,
+    anew: bool = False,
+    progress: Progress = lambda _name, _done, _all: None,
+) -> Evaluated:
+    """Ask every check whose answer is missing or stale, and decide.
+
+    Raises:
+        UnknownNameError: the checklist names a check that does not exist, or a receipt was changed.
+        ConfigurationError: git refuses to read the repository.
+    """
+    judge(project, checklist, look(project), anew=anew, progress=progress)
+    return decide(project, checklist)
+
+
+def page(project: Project, evaluated: Evaluated) -> str:
+    """Return the checklist as Markdown, by the project's template."""
+    template = project.resource("checklists", TEMPLATE)
+    return render(evaluated, template.read_text(encoding="utf-8"), name=str(template))
+
+
+def structure(page: str) -> str:
+    """Return what of a rendered checklist does not depend on what was decided: headings, sentences and checks."""
+    lines = []
+    for line in page.splitlines():
+        if line.startswith("#"):
+            lines.append(line)
+        elif found := re.match(r"- \[.\] (?P<sentence>.*?) — (?P<rest>.*)", line):
+            lines.append(" ".join([found["sentence"], *re.findall(r"`([a-z0-9.-]+\.[a-z0-9-]+)", found["rest"])]))
+    return "\n".join(lines)
+
+
+def exit_status(evaluated: Evaluated) -> ExitStatus:
+    """Return how the worst open box that nobody waived ends a command.
+
+    Failed where something is known to be wrong; missing where evidence is; waiting where only people have to sign.
+    """
+    open_items = [item for item in evaluated.items if not item.ticked and not item.waived]
+    if any(item.verdict.stops for item in open_items):
+        return ExitStatus.failed
+    if any(item.verdict is Verdict.not_available and not item.item.manual for item in open_items):
+        return ExitStatus.missing
+    return ExitStatus.waiting if any(map(_waits_for_person, open_items)) else ExitStatus.done
+
+
+def find_item(project: Project, name: str) -> Item:
+    """Return an item of any checklist by its id.
+
+    Raises:
+        UnknownNameError: no checklist has it.
+    """
+    items: dict[str, Item] = {}
+    for checklist in checklist_names(project):
+        items |= {item.id: item for _, item in load_checklist(project, checklist).items()}
+    if name not in items:
+        near = get_close_matches(name, items, n=3)
+        raise UnknownNameError(
+            f"no checklist has an item {name!r}",
+            remedy=f"did you mean {', '.join(near)}?" if near else "zk0 checklist list",
+        )
+    return items[name]
+
+
+def until(day: str | None, days: int, now: datetime) -> datetime:
+    """Return the end of a day given as `2027-01-31`, or of the day so many days from now.
+
+    Raises:
+        ValueError: it is no day, or it has passed.
+    """
+    end = datetime.fromisoformat(day).replace(tzinfo=UTC) if day else now + timedelta(days=days)
+    end = end.replace(hour=23, minute=59, second=59, microsecond=0)
+    if end < now:
+        raise ValueError(f"{day} has passed")
+    return end
+
+
+def _waits_for_person(item: EvaluatedItem) -> bool:
+    return item.item.manual is True
+
+
+def _that_count(receipts: Iterable[Receipt], checklist: Checklist) -> list[Receipt]:
+    """Return the receipts that a checklist may rest on, so that others' artifacts need not be read."""
+    proofs = [proof for _, item in checklist.items() for proof in item.check or ()]
+    checks = {proof.check for proof in proofs if isinstance(proof, FindingOf)}
+    steps = {proof.verdict_of for proof in proofs if isinstance(proof, VerdictOf)}
+    return [
+        receipt
+        for receipt in receipts
+        if receipt.step in steps or any(finding.check in checks for finding in receipt.findings)
+    ]

@@ -1,0 +1,51 @@
+"""What the project's runs left behind: their receipts, newest first, and the ledgers and data sets these name."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from zk0.errors import AssetMissingError
+from zk0.ledger import Ledger, read_ledger
+from zk0.project import Project
+from zk0.receipts import Receipt, ReceiptStore
+
+
+def receipts_of(project: Project, action: str) -> list[Receipt]:
+    """Return the receipts of steps that used an action, newest first.
+
+    Raises:
+        AssetMissingError: there is none.
+        UnknownNameError: a receipt was changed since it was written.
+    """
+    found = [receipt for receipt in ReceiptStore(project.runs_dir).all() if receipt.uses == action]
+    if not found:
+        raise AssetMissingError(f"no run has used {action} yet", remedy="zk0 run train")
+    return sorted(found, key=lambda receipt: receipt.finished, reverse=True)
+
+
+def last_ledger(project: Project) -> Ledger:
+    """Return the ledger of the last federation.
+
+    Raises:
+        AssetMissingError: none has run, or its ledger is gone.
+        LedgerError: it can't be read.
+    """
+    receipt = receipts_of(project, "federation.run")[0]
+    path = Path(str(receipt.outputs.get("ledger", "")))
+    if not path.is_file():
+        raise AssetMissingError(f"the ledger of run {receipt.run} is gone: {path}", remedy="zk0 run train")
+    return read_ledger(path)
+
+
+def data_folders(project: Project) -> Iterator[tuple[str, Path]]:
+    """Yield the data sets of the last run that prepared some: name and folder.
+
+    Raises:
+        AssetMissingError: none has, or no data set is on this machine.
+    """
+    outputs = receipts_of(project, "data.prepare")[0].outputs
+    sources = [part for part in f"{outputs.get('data', '')};{outputs.get('unseen', '')}".split(";") if part]
+    folders = [(name, Path(folder)) for name, _, folder in (part.rpartition("=") for part in sources)]
+    there = [(name or folder.name, folder) for name, folder in folders if (folder / "meta" / "info.json").is_file()]
+    if not there:
+        raise AssetMissingError("no data set of the last run is on this machine", remedy="zk0 run train")
+    yield from there

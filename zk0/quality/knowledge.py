@@ -1,0 +1,154 @@
+"""Knowledge: the memory bank is sound and up to date, and the task in hand is written down in it."""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from zk0.checks import Part, project_check
+from zk0.errors import AssetMissingError, JournalError
+from zk0.memory.bank import Bank
+from zk0.memory.entries import Kind, in_force
+from zk0.memory.kept import kept_paragraphs
+from zk0.memory.rendering import CONTEXT
+from zk0.project import Project
+from zk0.quality.problems import Problem, found
+from zk0.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.workflow.run import run_directories
+from zk0.workflow.state import RunStatus
+
+MEMORY = (Part.memory,)
+VERIFICATION = "zk0.memory.verification"
+HOW = "zk0 task new"
+
+
+@project_check("memory-bank.sound", reads=MEMORY)
+def sound(project: Project) -> Iterator[Finding]:
+    """Every entry of the memory bank can be read, and none was changed after it was written."""
+    bank = Bank.of(project).read()
+    if not bank.entries and not bank.problems:
+        raise AssetMissingError("the memory bank has no entries yet", remedy="zk0 run train")
+    problems = [Problem(f"{project.memory_dir.name}/{one.path}:{one.line}", one.message) for one in bank.problems]
+    yield from found(problems, good=f"{len(bank.entries)} entries can be read", remedy="correct it, or git checkout it")
+
+
+@project_check("memory-bank.verified", reads=(*MEMORY, Part.runs, Part.code))
+def verified(project: Project) -> Iterator[Finding]:
+    """What the memory bank states is still what its evidence says."""
+    if find_spec(VERIFICATION) is None:
+        yield not_available("this version of zk0 can't re-read the evidence of entries")
+        return
+    yield from import_module(VERIFICATION).findings(project)
+
+
+@project_check("memory-bank.recorded", reads=(*MEMORY, Part.runs))
+def recorded(project: Project) -> Iterator[Finding]:
+    """The last run of each workflow is in the memory bank."""
+    known = {entry.run.id for entry in Bank.of(project).read().entries if entry.run}
+    last: dict[str, str] = {}
+    for run in run_directories(project):
+        try:
+            state = run.state()
+        except JournalError:
+            continue  # compatibility.records tells of it
+        if state.status not in (RunStatus.unfinished, RunStatus.waiting):
+            last.setdefault(state.workflow, run.id)
+    if not last and not known:
+        raise AssetMissingError("no workflow has run yet, and the memory bank tells of none", remedy="zk0 run train")
+    problems = [Problem(run, "is not in the memory bank") for run in last.values() if run not in known]
+    good = f"{len(known)} runs are in the memory bank, the last of each workflow among them"
+    yield from found(problems, good=good, remedy="zk0 run it again")
+
+
+@project_check("memory-bank.next", reads=MEMORY)
+def next_steps(project: Project) -> Iterator[Finding]:
+    """Whoever goes on finds what is in hand and what comes next."""
+    bank = Bank.of(project).read()
+    entries = [*bank.counting(Kind.focus), *bank.counting(Kind.next)]
+    page = project.memory_dir / CONTEXT
+    kept = kept_paragraphs(page.read_text(encoding="utf-8"), CONTEXT) if page.is_file() else {}
+    words = [text for text in kept.values() if text.strip()]
+    if entries or words:
+        told = f"{len(entries)} entries and {len(words)} paragraphs tell of it"
+        yield passed(told, evidence=[Evidence(name="entries", value=len(entries), at=CONTEXT)])
+    else:
+        yield failed(f"{CONTEXT} names no focus and no next step", remedy=f"write between its keep markers: {page}")
+
+
+@project_check("task.context", reads=MEMORY)
+def context(project: Project) -> Iterator[Finding]:
+    """The task in hand is written down: its objective, scope and what must not get lost."""
+    yield from _told(project, {"objective": "objective", "scope": "scope", "critical": "critical information"})
+
+
+@project_check("task.criteria", reads=MEMORY)
+def criteria(project: Project) -> Iterator[Finding]:
+    """The task's success criteria are stated, and each names a number or a command that decides it."""
+    task = _task(project)
+    lines = _lines(task, "criteria")
+    if not lines:
+        yield failed("no success criterion is written down", remedy=HOW)
+        return
+    for line in lines:
+        if any(character.isdigit() for character in line) or "`" in line or task.get("tests"):
+            yield passed(line)
+        else:
+            yield warned(f"it can't be measured: {line}", remedy="name a number, or a command between backticks")
+
+
+@project_check("task.constraints", reads=MEMORY)
+def constraints(project: Project) -> Iterator[Finding]:
+    """The task's constraints are written down."""
+    yield from _told(project, {"constraints": "constraint"})
+
+
+@project_check("task.dependencies", reads=MEMORY)
+def dependencies(project: Project) -> Iterator[Finding]:
+    """What the task depends on is written down."""
+    yield from _told(project, {"dependencies": "dependency"})
+
+
+@project_check("task.risks", reads=MEMORY)
+def risks(project: Project) -> Iterator[Finding]:
+    """What may go wrong in the task is written down, with what would be done about it."""
+    yield from _told(project, {"risks": "risk", "recovery": "way to recover"})
+
+
+@project_check("task.plan", reads=MEMORY)
+def plan(project: Project) -> Iterator[Finding]:
+    """There is a plan: validation points of the task in hand, or next steps."""
+    bank = Bank.of(project).read()
+    steps = [entry.title for entry in bank.counting(Kind.next)]
+    steps += _lines(_task(project), "validation") if not steps else []
+    if steps:
+        yield passed(f"{len(steps)} steps, the first: {steps[0]}")
+    else:
+        yield failed("no next step and no validation point is written down", remedy=HOW)
+
+
+def _told(project: Project, wanted: Mapping[str, str]) -> Iterator[Finding]:
+    task = _task(project)
+    for name, what in wanted.items():
+        lines = _lines(task, name)
+        if lines:
+            yield passed(lines[0] if len(lines) == 1 else f"{len(lines)} lines, the first: {lines[0]}")
+        else:
+            yield failed(f"no {what} of the task is written down", remedy=HOW)
+
+
+def _task(project: Project) -> dict[str, Any]:
+    """Return the context of the task begun last, as its entry has it.
+
+    Raises:
+        AssetMissingError: no task is in hand.
+    """
+    for entry in reversed(in_force(Bank.of(project).read().entries)):
+        task = getattr(entry, "task", None)
+        if task is not None:
+            return dict(task if isinstance(task, Mapping) else task.model_dump())
+    raise AssetMissingError("no task is in hand: the memory bank holds no task's context", remedy=HOW)
+
+
+def _lines(task: Mapping[str, Any], name: str) -> list[str]:
+    value = task.get(name) or ()
+    return [value] if isinstance(value, str) else [str(line) for line in value]

@@ -1,0 +1,47 @@
+"""What is left over from working: debuggers, prints, marks of conflicts and of things to do, files of other tools."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from zk0.checks import Part, project_check
+from zk0.project import Project
+from zk0.quality.problems import Problem, found
+from zk0.quality.sources import library, modules
+from zk0.verdicts import Finding
+
+DEBUGGERS = frozenset({"breakpoint", "pdb.set_trace", "ipdb.set_trace", "pdb.post_mortem", "code.interact"})
+TO_DO = re.compile(r"#.*\b(TODO|FIXME|XXX|HACK)\b")
+FILES = re.compile(r"(\.orig|\.rej|\.bak|\.swp|~|\.tmp|/Thumbs\.db|\.DS_Store)$")
+
+
+@project_check("leftovers.debugging", reads=(Part.code,))
+def no_debugging(project: Project) -> Iterator[Finding]:
+    """No call of a debugger is left in the code, and no print in the library."""
+    problems = []
+    for module in modules(project):
+        calls = [(module.at(call), ast.unparse(call.func)) for call in module.walk(ast.Call)]
+        problems += [Problem(at, f"calls {name}") for at, name in calls if name in DEBUGGERS]
+    for module in library(project):
+        prints = [call for call in module.walk(ast.Call) if ast.unparse(call.func) == "print"]
+        problems += [Problem(module.at(call), "prints") for call in prints]
+    yield from found(problems, good="no debugger and no print is left", remedy="remove it, or log it")
+
+
+@project_check("leftovers.to-do", reads=(Part.code,))
+def nothing_to_do(project: Project) -> Iterator[Finding]:
+    """No comment says that something is still to be done."""
+    problems = [
+        Problem(f"{module.name}:{number}", match[0].strip()[:100])
+        for module in library(project)
+        for number, line in enumerate(module.text.splitlines(), start=1)
+        if (match := TO_DO.search(line))
+    ]
+    yield from found(problems, good="no TODO is left", remedy="do it, or write an issue", doubtful=True)
+
+
+@project_check("leftovers.files", reads=(Part.code,))
+def no_files(project: Project) -> Iterator[Finding]:
+    """No backup or rejected patch of an editor or merge is among the project's files."""
+    problems = [Problem(path, "is left over") for path in project.tree().files if FILES.search(f"/{path}")]
+    yield from found(problems, good="no file is left over", remedy="git rm")

@@ -1,0 +1,56 @@
+"""Where one works: the directory, the environment, and the tools to develop with."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from zk0.checks import Part, project_check
+from zk0.project import Project
+from zk0.quality.programs import has_program
+from zk0.quality.tools import FORMATTERS, LINTERS, TEST_RUNNERS, TYPE_CHECKERS, configured
+from zk0.verdicts import Evidence, Finding, failed, passed, warned
+
+
+@project_check("workspace.root", reads=(Part.machine,))
+def in_root(project: Project) -> Iterator[Finding]:
+    """Commands run in the project's root directory."""
+    here = Path.cwd().resolve()
+    if here == project.root:
+        yield passed(f"{project.root}")
+    else:
+        yield failed(f"this runs in {here}, and the project's root is {project.root}", remedy=f"cd {project.root}")
+
+
+@project_check("workspace.environment", reads=(Part.machine,))
+def own_environment(project: Project) -> Iterator[Finding]:
+    """Python runs in an environment of its own, not in the system's."""
+    conda = os.environ.get("CONDA_DEFAULT_ENV")
+    if sys.prefix != sys.base_prefix:
+        yield passed(f"the virtual environment {sys.prefix}")
+    elif conda and conda != "base":
+        yield passed(f"the conda environment {conda}")
+    else:
+        yield failed(
+            f"{sys.executable} is the system's Python; {project.name} would share its packages with everything else",
+            remedy="uv venv && source .venv/bin/activate",
+        )
+
+
+@project_check("workspace.tools", reads=(Part.code, Part.environment))
+def tools_there(project: Project) -> Iterator[Finding]:
+    """A formatter, a linter, a type checker, a test runner and git are set up and installed."""
+    kinds = {"formatter": FORMATTERS, "linter": LINTERS, "type checker": TYPE_CHECKERS, "test runner": TEST_RUNNERS}
+    for kind, tools in kinds.items():
+        tool = configured(project, tools)
+        if tool is None:
+            names = ", ".join(tool.name for tool in tools)
+            yield warned(f"no {kind} is configured ({names})", remedy="configure one in pyproject.toml")
+        elif has_program(tool.name):
+            yield passed(f"{kind} {tool.name}", evidence=[Evidence(name=kind, value=tool.name, at=tool.marker)])
+        else:
+            yield failed(f"the {kind} {tool.name} is configured and not installed", remedy=f"pip install {tool.name}")
+    if has_program("git"):
+        yield passed("git is installed")
+    else:
+        yield failed("git is not installed", remedy="install git")

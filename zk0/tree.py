@@ -1,0 +1,103 @@
+"""The files a project is made of, each with the digest of its content, and what of them is code.
+
+The names and digests are git's own (blob ids), so a file has the same digest before and after it is committed, and what
+git knows already is not read again. Outside a repository the directory is walked. A commit that changes prose alone
+changes no code, which is why code and documents are told apart here.
+"""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+SKIPPED = frozenset({".git", ".nox", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache"})
+PROSE = frozenset({".md", ".rst", ".png", ".svg", ".jpg", ".jpeg", ".gif", ".pdf"})
+PROSE_NAMES = frozenset({"LICENSE", "LICENCE", "NOTICE", "AUTHORS", "allowed_signers"})
+LINK, REPOSITORY = "120000", "160000"  # git's modes of a symbolic link and of a repository within
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Files by their path relative to `root`, with `/`, each with its git blob id."""
+
+    root: Path
+    files: Mapping[str, str]
+
+    def without(self, *folders: str) -> "Tree":
+        """Return the files that lie in none of these folders."""
+        prefixes = tuple(f"{folder.strip('/')}/" for folder in folders if folder)
+        return Tree(self.root, {path: blob for path, blob in self.files.items() if not path.startswith(prefixes)})
+
+    @cached_property
+    def code(self) -> str:
+        """The digest of everything but prose and pictures: programs, settings, workflows, data."""
+        return self._digest(prose=False)
+
+    @cached_property
+    def documents(self) -> str:
+        """The digest of prose and pictures."""
+        return self._digest(prose=True)
+
+    def named(self, *suffixes: str) -> list[Path]:
+        """Return the files with one of these suffixes, sorted."""
+        return [self.root / path for path in sorted(self.files) if PurePosixPath(path).suffix in suffixes]
+
+    def _digest(self, *, prose: bool) -> str:
+        total = hashlib.sha256()
+        for path, blob in sorted(self.files.items()):
+            if is_prose(path) == prose:
+                total.update(f"{path}\0{blob}\0".encode(errors="surrogateescape"))
+        return total.hexdigest()
+
+
+def is_prose(path: str) -> bool:
+    """Whether a file is for people to read, so that a change of it changes no program."""
+    pure = PurePosixPath(path)
+    return pure.suffix.lower() in PROSE or pure.name in PROSE_NAMES
+
+
+def read_tree(root: Path) -> Tree:
+    """Return the files below a directory: those git tracks or would track, all of them where there is no git."""
+    listed = _git(root, "ls-files", "--stage", "-z")
+    if listed is None:
+        return Tree(root, {path.relative_to(root).as_posix(): blob_id(path) for path in sorted(_walked(root))})
+    files = {}
+    for entry in filter(None, listed.split("\0")):
+        mode, blob, path = entry.split("\t")[0].split(" ")[0], entry.split(" ")[1], entry.partition("\t")[2]
+        files[path] = blob
+        if mode == REPOSITORY:
+            continue  # what it holds is its own project's; the commit it stands at is the digest
+    # Changed since they were staged, deleted, or not known to git yet.
+    for path in filter(None, (_git(root, "ls-files", "-m", "-o", "--exclude-standard", "-z") or "").split("\0")):
+        whole = root / path
+        if whole.is_symlink() or whole.is_file():
+            files[path] = blob_id(whole)
+        elif not whole.is_dir():
+            files.pop(path, None)
+    return Tree(root, files)
+
+
+def blob_id(path: Path) -> str:
+    """Return the id git gives this content: the SHA-1 of a header and the bytes."""
+    content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        ended = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)  # noqa: S603, S607
+    except FileNotFoundError:
+        return None
+    return None if ended.returncode else ended.stdout.decode(errors="surrogateescape")
+
+
+def _walked(directory: Path) -> Iterator[Path]:
+    for path in directory.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            if path.name not in SKIPPED and not (path / ".git").exists():
+                yield from _walked(path)
+        elif path.is_file() or path.is_symlink():
+            yield path
