@@ -226,3 +226,37 @@ def test_an_interrupted_run_ends_its_program_and_its_journal(program, write, pol
     assert run.state().status == "interrupted"
     with pytest.raises(ProcessLookupError):
         os.kill(sleeper, 0)
+
+
+def test_a_part_of_a_workflow_is_told_and_then_done(command, write, program):
+    write("part", NOTE + "  - {id: show, title: Show, run: [cat, '{{ steps.note.outputs.file }}']}\n", HEAD)
+    status, _, err = command("run", "part", "--only", "show", "--dry-run")
+    assert status == 2
+    assert "step show reads step note, which is left out" in err
+    command("run", "part", "--quiet")
+    [whole] = program.root.glob(".zk0/runs/*/")
+
+    status, out, _ = command("run", "part", "--only", "show", "--dry-run")
+    done = command("run", "part", "--from", "show", "--json", "--quiet")
+
+    assert status == 0
+    assert f"not done: was left out, and what it gave is taken from run {whole.name}" in out
+    assert f"run: cat {whole}/steps/note/note.txt" in out
+    assert done[0] == 0
+    data = json.loads(done[1])["data"]
+    assert data["steps"][0]["reason"].endswith(whole.name)
+    assert (whole.parent / data["run"] / "receipts" / "note.json").exists()
+
+
+def test_jobs_run_steps_side_by_side_and_every_line_is_whole(program, write):
+    wait = "touch $1; until test -e $0; do sleep 0.01; done"
+    write(
+        "meet",
+        f"  - {{id: a, title: A, run: [sh, -c, '{wait}', b, a], timeout: 20s}}\n"
+        f"  - {{id: b, title: B, needs: [], run: [sh, -c, '{wait}', a, b], timeout: 20s}}\n",
+    )
+
+    ended = program("run", "meet", "--jobs", "2")
+
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(line[:17] for line in ended.stderr.splitlines()[1:]) == ["pass            A", "pass            B"]

@@ -1,6 +1,6 @@
 """Workflows within workflows, steps for each item, needs and finally: performed, judged and resumed exactly."""
 
-from textwrap import dedent
+from textwrap import dedent, indent
 
 import pytest
 
@@ -35,6 +35,15 @@ steps:
   - {id: first, title: First, workflow: inner, with: {text: some words}}
   - {id: then, title: Then, uses: trial.note, with: {text: a, number: "{{ steps.first.outputs.length }}"}}
 """
+
+
+def plan_of(project, outer, inner, head="", **inputs):
+    """Plan a workflow that performs another one, given the steps of both, and what the inner one takes."""
+    for name, steps, taken in (("inner", inner, head), ("outer", outer, "")):
+        text = f"name: {name}\ntitle: A\npurpose: B\n{taken}steps:\n{indent(dedent(steps), '  ')}"
+        (project.root / "workflows" / f"{name}.yaml").write_text(text)
+    loaded = load(project, "outer")
+    return plan(loaded.spec, resolve_inputs(loaded.spec, inputs), loaded.library)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Who listens to a run: the one place where the engine meets its subscribers."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from zk0.project import Project
@@ -9,15 +9,18 @@ from zk0.reports.progress import progress_report
 from zk0.workflow.approval import Answer
 from zk0.workflow.effects import DryEffects, LiveEffects
 from zk0.workflow.engine import Engine, Outcome
-from zk0.workflow.events import Event, StepFinished, StepPlanned, StepSkipped, Subscriber
+from zk0.workflow.events import Event, Selection, StepFinished, StepPlanned, StepSkipped, Subscriber
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.loading import Loaded, load_performed
 from zk0.workflow.ownership import end_engine
 from zk0.workflow.plan import plan
 from zk0.workflow.planned import Plan
 from zk0.workflow.run import RunDirectory
+from zk0.workflow.selecting import selected
 from zk0.workflow.spec import WorkflowSpec
 from zk0.workflow.state import RunState
+
+type Rehearsed = StepPlanned | StepSkipped | StepFinished
 
 
 class ReceiptRecorder:
@@ -50,6 +53,8 @@ def perform(
     planned: Plan,
     *,
     seed: int = 0,
+    selection: Selection | None = None,
+    jobs: int = 1,
     quiet: bool = False,
     subscribers: Iterable[Subscriber] | None = None,
 ) -> Outcome:
@@ -60,8 +65,8 @@ def perform(
     """
     listening = recorders(project, loaded.spec) if subscribers is None else list(subscribers)
     with _watching(quiet=quiet) as spectators:
-        engine = Engine(project, LiveEffects(project), listening, spectators)
-        return engine.run(planned, source=loaded.text, nested=loaded.sources, seed=seed)
+        engine = Engine(project, LiveEffects(project), listening, spectators, jobs)
+        return engine.run(planned, source=loaded.text, nested=loaded.sources, seed=seed, selection=selection)
 
 
 def resume(
@@ -69,6 +74,7 @@ def resume(
     run: RunDirectory,
     *,
     since: str | None = None,
+    jobs: int = 1,
     quiet: bool = False,
     answers: Mapping[str, Answer] | None = None,
 ) -> Outcome:
@@ -85,7 +91,7 @@ def resume(
         return plan(spec, resolve_inputs(spec, given), loaded.library)
 
     with _watching(quiet=quiet) as spectators:
-        engine = Engine(project, LiveEffects(project, answers), recorders(project, spec), spectators)
+        engine = Engine(project, LiveEffects(project, answers), recorders(project, spec), spectators, jobs)
         return engine.resume(run, replan, since=since)
 
 
@@ -108,8 +114,25 @@ def _watching(*, quiet: bool) -> Iterator[list[Subscriber]]:
         yield [report]
 
 
-def rehearse(project: Project, planned: Plan) -> list[StepPlanned | StepSkipped]:
+def select(
+    project: Project, planned: Plan, only: Sequence[str] = (), since: str | None = None, *, seed: int = 0
+) -> Selection | None:
+    """Return the part of a plan to perform, with what earlier runs gave for the rest; reads only. None for all of it.
+
+    Raises:
+        UnknownNameError: the workflow has no such step.
+        RequestError: what a step reads is not to be had.
+    """
+    effects = LiveEffects(project)
+
+    def earlier(step: str) -> Iterator[StepFinished]:
+        return effects.earlier(None, planned.spec.name, step)
+
+    return selected(planned, only, since, seed, earlier, effects.is_intact)
+
+
+def rehearse(project: Project, planned: Plan, selection: Selection | None = None) -> list[Rehearsed]:
     """Return what a run of a plan would do, step by step, without doing any of it."""
     told: list[Event] = []
-    Engine(project, DryEffects(project), [told.append]).run(planned)
-    return [event for event in told if isinstance(event, StepPlanned | StepSkipped)]
+    Engine(project, DryEffects(project), [told.append]).run(planned, selection=selection)
+    return [event for event in told if isinstance(event, StepPlanned | StepSkipped | StepFinished)]

@@ -9,7 +9,7 @@ from zk0.cli import composition
 from zk0.cli.completion import RunArgument
 from zk0.cli.confirmation import answers_in_terminal
 from zk0.cli.output import JsonOption, print_envelope
-from zk0.cli.run import QuietOption
+from zk0.cli.run import JobsOption, QuietOption
 from zk0.cli.states import print_outcome, state_as_json
 from zk0.errors import ExitStatus
 from zk0.project import Project
@@ -20,14 +20,19 @@ FromOption = Annotated[str | None, typer.Option("--from", metavar="STEP", help="
 
 
 def resume(
-    run: RunArgument, *, since: FromOption = None, as_json: JsonOption = False, quiet: QuietOption = False
+    run: RunArgument,
+    *,
+    since: FromOption = None,
+    jobs: JobsOption = 1,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Go on with a run that waits, was killed, interrupted or failed; what is finished is not done again."""
     project = Project.find()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     directory = find_run(project, run)
     answers = {} if as_json or since else answers_in_terminal(directory.state())
-    outcome = composition.resume(project, directory, since=since, quiet=quiet, answers=answers)
+    outcome = composition.resume(project, directory, since=since, jobs=jobs, quiet=quiet, answers=answers)
     tell(outcome, as_json=as_json)
     raise typer.Exit(outcome.exit_status)
 

@@ -8,9 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from zk0.cli.output import columns, show, verdict_text
-from zk0.reports.progress import duration
+from zk0.reports.progress import duration, trouble
 from zk0.verdicts import Finding, Verdict
 from zk0.workflow.engine import Outcome
+from zk0.workflow.planned import ON_FAIL
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.state import RunState, RunStatus, StepState, StepStatus
 
@@ -68,6 +69,8 @@ def _remarks(step: StepState, *, every_finding: bool) -> Iterator[Text]:
         yield Text(f"  waits for {step.ask}{tries}: {step.handover}")
     if step.receipt is None:
         return
+    if step.failed:
+        yield Text(f"  before it was repaired by {step.id}/{ON_FAIL}: {trouble(step.failed.receipt)}", "dim")
     if failure := step.receipt.failure:
         yield Text(f"  {failure.code}: {failure.message}")
         yield from _advice(failure.remedy)

@@ -21,6 +21,7 @@ from zk0.workflow.events import (
     RunStarted,
     StepFinished,
     StepProgressed,
+    StepRepairing,
     StepRetried,
     StepSkipped,
     StepStarted,
@@ -72,8 +73,8 @@ def line_of(event: Event) -> Text | None:
                 f"  for a{'n' * (event.ask == 'agent')} {event.ask}"
             )
             return line.append(f": {event.missing[0].message}") if event.missing else line
-        case StepRetried():
-            return _line(event.verdict, event.step, "again").append(f"  attempt {event.attempt}: {event.reason}")
+        case StepRetried() | StepRepairing():
+            return _again(event)
     return None
 
 
@@ -112,11 +113,11 @@ class PlainProgress:
 
 
 class LiveProgress(PlainProgress):
-    """The step that runs as a bar with its own progress, elapsed and remaining time; finished ones above it."""
+    """Each step that runs as a bar with its own progress, elapsed and remaining time; finished ones above them."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self.task: TaskID | None = None
+        self.tasks: dict[str, TaskID] = {}
         self.progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -129,22 +130,34 @@ class LiveProgress(PlainProgress):
         )
 
     def __call__(self, event: Event) -> None:
-        """Move the bar, or let a finished step stay as a line."""
+        """Move a bar, or let a finished step stay as a line."""
         match event:
             case StepStarted():
                 again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-                self._remove()
-                self.task = self.progress.add_task(event.title + again, total=None, note="")
-            case StepProgressed() if self.task is not None:
-                self.progress.update(self.task, completed=event.done, total=event.total, note=event.note)
-            case StepFinished() | StepRetried() | StepWaiting():
-                self._remove()
+                self._remove(event.step)
+                self._remove(event.step.rpartition("/")[0])  # what a step consists of tells more than the step itself
+                self.tasks[event.step] = self.progress.add_task(event.title + again, total=None, note="")
+            case StepProgressed() if event.step in self.tasks:
+                self.progress.update(self.tasks[event.step], completed=event.done, total=event.total, note=event.note)
+            case StepFinished(receipt=receipt):
+                self._remove(receipt.step)
+            case StepRepairing(failed=failed):
+                self._remove(failed.receipt.step)
+            case StepRetried() | StepWaiting():
+                self._remove(event.step)
         super().__call__(event)
 
-    def _remove(self) -> None:
-        if self.task is not None:
-            self.progress.remove_task(self.task)
-            self.task = None
+    def _remove(self, step: str) -> None:
+        if step in self.tasks:
+            self.progress.remove_task(self.tasks.pop(step))
+
+
+def _again(event: StepRetried | StepRepairing) -> Text:
+    if isinstance(event, StepRepairing):
+        line = _line(event.failed.receipt.verdict, event.failed.receipt.title, "repair")
+        return line.append(f"  {event.workflow} runs, since {trouble(event.failed.receipt)}")
+    wait = f", again in {duration(event.wait)}" if event.wait else ""
+    return _line(event.verdict, event.step, "again").append(f"  attempt {event.attempt}: {event.reason}{wait}")
 
 
 def _line(verdict: Verdict, title: str, word: str = "") -> Text:

@@ -16,6 +16,7 @@ from types import FrameType
 
 from zk0.errors import RequestError, TimeLimitError
 
+UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 GRACE = 5.0  # seconds between asking something to end and insisting
 
 
@@ -27,7 +28,7 @@ class TimeLimit:
     of: str = ""
 
     def __str__(self) -> str:
-        return f"the {self.seconds:.1f} s that were left of step {self.of}" if self.of else f"{self.seconds:g} s"
+        return f"the {self.seconds:.1f} s that were left of step {self.of}" if self.of else spelled(self.seconds)
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,12 @@ class Deadline:
 
 class _TimeIsUp(BaseException):
     """Ends an action; no Exception, so that a library which catches those does not swallow it."""
+
+
+def spelled(seconds: float) -> str:
+    """Return a time in the largest unit that measures it: 2 h, 90 s."""
+    unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0 or size == 1)
+    return f"{seconds / size:g} {unit}"
 
 
 def overdue(what: str, limit: TimeLimit | None, log: Path) -> TimeLimitError:

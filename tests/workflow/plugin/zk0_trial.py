@@ -132,6 +132,18 @@ def sleep(inputs: SleepInputs, context: Context) -> Empty:
     return Empty()
 
 
+@action("trial.stubborn")
+def stubborn(inputs: SleepInputs, context: Context) -> Empty:
+    """Sleep, and let no exception keep it from that."""
+    deadline = time.monotonic() + inputs.seconds
+    while time.monotonic() < deadline:
+        try:
+            time.sleep(deadline - time.monotonic())
+        except Exception:  # noqa: BLE001  that is what it is for
+            continue
+    return Empty()
+
+
 class SeedOutputs(Outputs):
     seed: int
     strange: object = None
