@@ -11,7 +11,8 @@ that takes no mu can conform.
 
 from collections.abc import Iterator
 
-from zk0.checks import check, verdict_of
+from zk0.actions.findings import FoundOutputs, found
+from zk0.checks import check
 from zk0.probes import Probe, probe
 from zk0.project import Project
 from zk0.verdicts import Finding, Verdict, not_available, passed
@@ -28,15 +29,11 @@ class ProbeInputs(Inputs):
     strict: bool = False
 
 
-class ProbeOutputs(Outputs):
+class ProbeOutputs(FoundOutputs):
     """What was found, in the order of the contract, the root cause first."""
 
     probe: Probe
     target: str
-    verdict: Verdict
-    findings: list[Finding]
-    faults: list[str]
-    table: list[list[str]]
 
 
 @action("probe.proximal")
@@ -77,18 +74,7 @@ def exchange_conforms(outputs: Outputs, *, target: str | None = None, strict: bo
 
 def _probed(kind: Probe, inputs: ProbeInputs, context: Context) -> ProbeOutputs:
     findings = probe(kind, inputs.target, context.project, strict=inputs.strict)
-    doubtful = [finding for finding in findings if finding.verdict not in (Verdict.passed, Verdict.not_applicable)]
-    return ProbeOutputs(
-        probe=kind,
-        target=inputs.target,
-        verdict=verdict_of(findings),
-        findings=findings,
-        faults=list(dict.fromkeys(finding.fault for finding in findings if finding.fault and finding.verdict.stops)),
-        table=[
-            ["point", "verdict", "what was found"],
-            *([each.check, each.verdict, each.message] for each in doubtful),
-        ],
-    )
+    return ProbeOutputs(**found(findings), probe=kind, target=inputs.target)
 
 
 def _conforms(kind: Probe, outputs: Outputs, target: str | None, *, strict: bool) -> Iterator[Finding]:

@@ -1,0 +1,53 @@
+"""Remember what a workflow found out, with its evidence."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import Field
+
+from zk0.checks import check
+from zk0.memory.adding import Draft, added
+from zk0.memory.bank import Bank
+from zk0.memory.entries import Kind
+from zk0.project import Project
+from zk0.verdicts import Evidence, Finding, failed, passed
+from zk0.workflow.actions import Context, Inputs, Outputs, action
+
+
+class RememberInputs(Inputs):
+    """A fact in a title and a few sentences; `sources` are as in `zk0 memory add --source`."""
+
+    kind: Literal["fact", "decision", "procedure"] = "fact"
+    title: str = Field(min_length=1)
+    sentences: list[str] = Field([])
+    sources: list[str] = Field([])
+
+
+class RememberOutputs(Outputs):
+    """The entry that was added to the memory bank."""
+
+    entry: str
+
+
+@action("memory.remember", changes=("memory bank",))
+def remember(inputs: RememberInputs, context: Context) -> RememberOutputs:
+    """Add an entry to the memory bank."""
+    draft = Draft(
+        kind=Kind(inputs.kind),
+        title=inputs.title,
+        by=f"process:{context.run}",
+        body="\n".join(f"- {sentence}" for sentence in inputs.sentences),
+        sources=inputs.sources,
+    )
+    return RememberOutputs(entry=added(context.project, draft, datetime.now(UTC)).id)
+
+
+@check("memory.remembered")
+def remembered(outputs: RememberOutputs) -> Iterator[Finding]:
+    """The entry can be read again, and is in force."""
+    evidence = [Evidence(name="entry", value=outputs.entry)]
+    if any(entry.id == outputs.entry for entry in Bank.of(Project.find()).read().in_force):
+        yield passed(f"{outputs.entry} is in force", evidence=evidence)
+    else:
+        yield failed(f"{outputs.entry} is not in force", evidence=evidence, remedy="zk0 memory show --all")
