@@ -18,7 +18,7 @@ def project(tmp_path: Path) -> Path:
     root = tmp_path / "project"
     root.mkdir()
     (root / "README.md").write_text("# A robot project\n")
-    with git.Repo.init(root) as repository:
+    with git.Repo.init(root, initial_branch="main") as repository:
         with repository.config_writer() as config:
             config.set_value("user", "name", "Tester").set_value("user", "email", "tester@example.org")
         repository.index.add(["README.md"])

@@ -28,7 +28,7 @@ FORMULA = (Fault.proximal_formula, Fault.proximal_pairing, Fault.proximal_frozen
 class ExamineInputs(Inputs):
     """Logs, ledgers, folders of them, or ids of runs; none takes the newest earlier run with a ledger."""
 
-    logs: list[str] = Field([])
+    logs: list[str | Path] = Field([])
     only: list[str] = Field([], description="ids of diagnostics; none takes all")
 
 
@@ -180,14 +180,16 @@ def _broken(findings: Sequence[Finding]) -> list[Finding]:
     return [one for one in findings if one.fault and one.verdict.stops]
 
 
-def _imported(logs: list[str], context: Context) -> list[ImportedLedger]:
+def _imported(logs: Sequence[str | Path], context: Context) -> list[ImportedLedger]:
     paths = [_path(given, context) for given in logs] if logs else _newest(context)
     return import_ledgers(paths) if paths else []
 
 
-def _path(given: str, context: Context) -> Path:
+def _path(given: str | Path, context: Context) -> Path:
+    """Return a file or folder as it is, else the folder of the run of that id."""
     path = context.project.path(given)
-    return path if path.exists() or "/" in given or path.suffix else find_run(context.project, given).path
+    is_path = path.exists() or path.suffix or "/" in str(given)
+    return path if is_path else find_run(context.project, str(given)).path
 
 
 def _newest(context: Context) -> list[Path]:

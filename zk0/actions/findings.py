@@ -22,9 +22,9 @@ class FoundOutputs(Outputs):
 
 @check("findings.clear")
 def clear(outputs: FoundOutputs, *, stop: bool = True, repaired_by: str = "") -> Iterator[Finding]:
-    """Nothing is wrong; without `stop`, what is wrong is told and the workflow goes on to repair it.
+    """Nothing is wrong; without `stop`, what is wrong is told as a warning and the workflow goes on.
 
-    With `repaired_by`, only what that workflow repairs counts, and the rest is told as a warning.
+    With `repaired_by`, only what that workflow repairs can fail it. The workflow that asks is not proposed again.
     """
     wrong = [finding for finding in outputs.findings if finding.verdict in WRONG]
     judged = [finding for finding in outputs.findings if finding.verdict is not Verdict.not_available]
@@ -35,7 +35,8 @@ def clear(outputs: FoundOutputs, *, stop: bool = True, repaired_by: str = "") ->
     for finding in wrong:
         mild = not stop or (repaired_by and finding.workflow != repaired_by)
         verdict = min(finding.verdict, Verdict.warned, key=SEVERITY.index) if mild else finding.verdict
-        yield finding.model_copy(update={"verdict": verdict})
+        workflow = None if finding.workflow == repaired_by else finding.workflow
+        yield finding.model_copy(update={"verdict": verdict, "workflow": workflow})
     if not wrong:
         yield passed(f"nothing is wrong: {len(judged)} questions answered")
 
