@@ -101,8 +101,28 @@ def test_what_failed_or_is_gone_does_not_serve(run_part):
         run_part(steps, only=["last"])
     whole = run_part()
     (whole.directory.step("note") / "note.txt").unlink()
-    with pytest.raises(RequestError, match="step show reads step note"):
+    with pytest.raises(RequestError, match="step last reads step show"):
         run_part(only=["last"])
+
+
+def test_a_newer_run_that_got_less_far_does_not_hide_an_older_one_that_has_all(run_part):
+    whole = run_part()
+    run_part(only=["note"])
+
+    assert whole.directory.id in why(run_part(only=["last"]), "show")
+
+
+def test_where_no_run_has_all_each_is_taken_from_the_newest_that_has_it(run_part):
+    steps = (
+        STEPS
+        + '- {id: both, title: Both, run: [cat, "{{ steps.note.outputs.file }}", "{{ steps.apart.outputs.log }}"]}\n'
+    )
+    note, apart = run_part(steps, only=["note"]), run_part(steps, only=["apart"])
+
+    part = run_part(steps, only=["both"])
+
+    assert note.directory.id in why(part, "note")
+    assert apart.directory.id in why(part, "apart")
 
 
 def test_a_wrong_request_is_refused(run_part):

@@ -124,11 +124,7 @@ def select(
         RequestError: what a step reads is not to be had.
     """
     effects = LiveEffects(project)
-
-    def earlier(step: str) -> Iterator[StepFinished]:
-        return effects.earlier(None, planned.spec.name, step)
-
-    return selected(planned, only, since, seed, earlier, effects.is_intact)
+    return selected(planned, only, since, seed, effects.outcomes(planned.spec.name), effects.is_intact)
 
 
 def rehearse(project: Project, planned: Plan, selection: Selection | None = None) -> list[Rehearsed]:

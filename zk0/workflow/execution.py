@@ -239,7 +239,8 @@ class Execution:
         basis = basis_of(parts)
         if not self.around.reuse:
             return basis, Decision("ran because it was asked to run anew")
-        earlier = self.effects.earlier(self.around.run, self.around.workflow, step.path)
+        others = self.effects.outcomes(self.around.workflow, self.around.run)
+        earlier = (ends[step.path] for ends in others if step.path in ends)
         return basis, decide(basis, arguments, earlier, self.effects.is_intact)
 
     def _perform_group(self, step: PlannedStep) -> None:

@@ -1,11 +1,12 @@
 """Which steps of a workflow a run performs, and what earlier runs give for those it leaves out.
 
-A step that is performed may read one that is left out. That one's outcome is then taken from the newest earlier run in
-which it did its work on the same inputs: those that its receipt names, and the run's seed. Its inputs may be what a
-third step gave, so that one is looked for first, and so on up; what does not fit together is never put together.
+A step that is performed may read one that is left out. That one's outcome is then taken from an earlier run in which it
+did its work on the same inputs: those that its receipt names, and the run's seed. Its inputs may be what a third step
+gave, which is taken first, and so on up; so what does not fit together is never put together. The newest run that has
+all of them serves; where none has, each is taken from the newest that has it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from zk0.errors import RequestError, SpecError, UnknownNameError
@@ -19,13 +20,15 @@ from zk0.workflow.resuming import scope_of
 from zk0.workflow.scope import Scope, StepScope
 from zk0.workflow.steps import StepState
 
+type Outcomes = Mapping[str, StepFinished]
+
 
 def selected(
     plan: Plan,
     only: Sequence[str],
     since: str | None,
     seed: int,
-    earlier: Callable[[str], Iterator[StepFinished]],
+    outcomes: Iterable[Outcomes],
     intact: Callable[[Receipt], bool],
 ) -> Selection | None:
     """Return which steps to perform, with what earlier runs gave for the others; None for all of them.
@@ -35,7 +38,7 @@ def selected(
         only: the steps to perform; empty for all.
         since: the step from which on to perform all; None for the first.
         seed: the run's.
-        earlier: yields how a step ended in earlier runs, newest first.
+        outcomes: how the steps of earlier runs ended, newest run first.
         intact: tells whether what a receipt says was made is still there, unchanged.
 
     Raises:
@@ -53,37 +56,54 @@ def selected(
             raise UnknownNameError(problem, remedy=f"zk0 workflows show {plan.spec.name}")
     chosen = tuple(ids[ids.index(since) :]) if since else tuple(name for name in ids if name in only)
     asked = f"--from {since}" if since else " ".join(f"--only {name}" for name in chosen)
-    return Selection(asked, chosen, _given(plan, chosen, seed, earlier, intact))
+    return Selection(asked, chosen, _given(plan, chosen, seed, outcomes, intact))
 
 
 def _given(
-    plan: Plan,
-    chosen: Sequence[str],
-    seed: int,
-    earlier: Callable[[str], Iterator[StepFinished]],
-    intact: Callable[[Receipt], bool],
+    plan: Plan, chosen: Sequence[str], seed: int, outcomes: Iterable[Outcomes], intact: Callable[[Receipt], bool]
 ) -> tuple[StepFinished, ...]:
     readers = _readers(plan, chosen)
-    given: list[StepFinished] = []
-    scopes: dict[str, StepScope] = {}
-    missing: list[str] = []
-    for step in plan.steps:
-        if step.id not in readers:
-            continue
-        inputs = _inputs(step, Scope(plan.inputs, steps=scopes)) if step.given <= scopes.keys() else None
-        fitting = (event for event in earlier(step.path) if inputs is not None and _fits(event, inputs, seed))
-        found = next((event for event in fitting if intact(event.receipt)), None)
-        if found:
-            given.append(found)
-            scopes[step.id] = scope_of(
-                step, StepState(id=step.path, verdict=found.receipt.verdict, receipt=found.receipt)
-            )
-        elif step.given <= scopes.keys():  # else it is the one above that is missing
-            missing.append(f"step {readers[step.id]} reads step {step.id}, which is left out, and no earlier run of ")
-            missing[-1] += f"{plan.spec.name} did that one's work on these inputs"
+    seen: list[Outcomes] = []
+    for one in outcomes if readers else ():
+        given, missing = _taken(plan, readers, seed, [one], intact)
+        if not missing:
+            return given
+        seen.append(one)
+    given, missing = _taken(plan, readers, seed, seen, intact)
     if missing:
-        raise RequestError("\n".join(missing), remedy="leave --only and --from out, or name those steps too")
-    return tuple(given)
+        problems = [
+            f"step {readers[step]} reads step {step}, which is left out, and no earlier run of {plan.spec.name} did "
+            "that one's work on these inputs"
+            for step in missing
+        ]
+        raise RequestError("\n".join(problems), remedy="leave --only and --from out, or name those steps too")
+    return given
+
+
+def _taken(
+    plan: Plan,
+    wanted: Collection[str],
+    seed: int,
+    sources: Sequence[Outcomes],
+    intact: Callable[[Receipt], bool],
+) -> tuple[tuple[StepFinished, ...], list[str]]:
+    """Return what the first sources that have them give for the wanted steps, and which of these none has."""
+    given: list[StepFinished] = []
+    missing: list[str] = []
+    scopes: dict[str, StepScope] = {}
+    for step in plan.steps:
+        if step.id not in wanted or not step.given <= scopes.keys():  # else one above it is missing
+            continue
+        inputs = _inputs(step, Scope(plan.inputs, steps=scopes))
+        ends = (source[step.path] for source in sources if step.path in source)
+        found = next((end for end in ends if _fits(end, inputs, seed) and intact(end.receipt)), None)
+        if found is None:
+            missing.append(step.id)
+            continue
+        given.append(found)
+        state = StepState(id=step.path, verdict=found.receipt.verdict, receipt=found.receipt)
+        scopes[step.id] = scope_of(step, state)
+    return tuple(given), missing
 
 
 def _readers(plan: Plan, chosen: Sequence[str]) -> dict[str, str]:
@@ -108,10 +128,11 @@ def _inputs(step: PlannedStep, scope: Scope) -> dict[str, Any] | None:
     return {name: as_json(value) for name, value in arguments.items() if is_known(value)}
 
 
-def _fits(event: StepFinished, inputs: dict[str, Any], seed: int) -> bool:
+def _fits(event: StepFinished, inputs: dict[str, Any] | None, seed: int) -> bool:
     receipt = event.receipt
     return (
-        not receipt.verdict.stops
+        inputs is not None
+        and not receipt.verdict.stops
         and receipt.seed == seed
         and all(name in receipt.inputs and receipt.inputs[name] == value for name, value in inputs.items())
     )

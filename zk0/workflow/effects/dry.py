@@ -102,7 +102,11 @@ class DryEffects:
         """Leave files alone."""
         return inputs
 
-    def earlier(self, run: RunDirectory | None, workflow: str, step: str) -> Iterator[StepFinished]:  # noqa: ARG002
+    def outcomes(
+        self,
+        workflow: str,  # noqa: ARG002
+        run: RunDirectory | None = None,  # noqa: ARG002
+    ) -> Iterator[dict[str, StepFinished]]:
         """Know of no other run."""
         return iter(())
 

@@ -167,14 +167,13 @@ class LiveEffects:
         """Return inputs with each file among them named by its content."""
         return by_content(inputs, self.project)
 
-    def earlier(self, run: RunDirectory | None, workflow: str, step: str) -> Iterator[StepFinished]:
-        """Yield how a step ended in the last runs of a workflow but this one, newest first."""
+    def outcomes(self, workflow: str, run: RunDirectory | None = None) -> Iterator[dict[str, StepFinished]]:
+        """Yield how the steps of the last runs of a workflow ended, newest run first, without this run."""
         others = (other for other in run_directories(self.project) if other != run and f"-{workflow}-" in other.id)
         for other in islice(others, REMEMBERED):
             with suppress(JournalError):  # a run that can't be read has nothing to give
-                for event in reversed(read_events(other.journal)):
-                    if isinstance(event, StepFinished) and _is_of(event.receipt, workflow, step):
-                        yield event
+                ends = [event for event in read_events(other.journal) if isinstance(event, StepFinished)]
+                yield {end.receipt.step: end for end in ends if end.receipt.workflow == workflow}
 
     def is_intact(self, receipt: Receipt) -> bool:
         """Tell whether what a receipt says was made is there, unchanged."""
@@ -188,10 +187,6 @@ class LiveEffects:
             except FileExistsError:  # another run began within the same 15 µs: take the next
                 continue
             return RunDirectory(path)
-
-
-def _is_of(receipt: Receipt, workflow: str, step: str) -> bool:
-    return (receipt.workflow, receipt.step) == (workflow, step)
 
 
 def _ignore(state: Path) -> None:

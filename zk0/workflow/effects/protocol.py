@@ -82,8 +82,8 @@ class Effects(Protocol):
     def by_content(self, inputs: object) -> object:
         """Return inputs with each file among them named by its content."""
 
-    def earlier(self, run: RunDirectory | None, workflow: str, step: str) -> Iterator[StepFinished]:
-        """Yield how a step ended in other runs of a workflow, newest first."""
+    def outcomes(self, workflow: str, run: RunDirectory | None = None) -> Iterator[dict[str, StepFinished]]:
+        """Yield how the steps of other runs of a workflow ended, newest run first."""
 
     def is_intact(self, receipt: Receipt) -> bool:
         """Tell whether what a receipt says was made is there, unchanged."""
