@@ -37,12 +37,21 @@ def environment(session: nox.Session) -> None:
     stamp.write_text(digest, encoding="utf-8")
 
 
-def run(session: nox.Session, program: str, *arguments: str) -> None:
-    """Run a program of the shared environment."""
-    bin_dir = ROOT / ".nox" / "environment" / "bin"
-    path = f"{bin_dir}{os.pathsep}{os.environ['PATH']}"
+@nox.session(python=PYTHON, venv_backend="uv", reuse_venv=True, default=False)
+def engines(session: nox.Session) -> None:
+    """Install the workflow engines that the benchmark of ours is compared with, apart from all else."""
+    if not session.posargs or "engine" in session.posargs:
+        session.install("--group", "bench", env=UV)
+
+
+def run(session: nox.Session, program: str, *arguments: str, beside: tuple[str, ...] = ()) -> None:
+    """Run a program of the shared environment, with those of others beside it on the path."""
+    folders = [ROOT / ".nox" / name / "bin" for name in ("environment", *beside)]
     # Flower starts its parts by name, so the environment's programs come first on the path.
-    session.run(str(bin_dir / program), *arguments, external=True, env={"PATH": path, "PYTHONDONTWRITEBYTECODE": None})
+    path = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
+    session.run(
+        str(folders[0] / program), *arguments, external=True, env={"PATH": path, "PYTHONDONTWRITEBYTECODE": None}
+    )
 
 
 @nox.session(venv_backend="none", requires=[ENVIRONMENT])
@@ -72,10 +81,10 @@ def types(session: nox.Session) -> None:
     run(session, "mypy")
 
 
-@nox.session(venv_backend="none", requires=[ENVIRONMENT], default=False)
+@nox.session(venv_backend="none", requires=[ENVIRONMENT, f"engines-{PYTHON}"], default=False)
 def bench(session: nox.Session) -> None:
     """Measure what is promised about speed; arguments name benchmarks."""
-    run(session, "python", "-m", "benchmarks", *session.posargs)
+    run(session, "python", "-m", "benchmarks", *session.posargs, beside=("engines",))
 
 
 def add_workflow(name: str) -> None:

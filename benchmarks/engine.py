@@ -5,6 +5,8 @@ journal of 100,000 events folds in at most 1 s; `zk0 run` reaches its first step
 
 A step waits for the disk three times: the journal before and after it, and its receipt. On one machine an fsync was
 seen to take 0.15 ms and, minutes before, 3 ms; so its cost is printed beside the step's, which says little without it.
+
+Beside it stand doit and Snakemake with the same chain: see `benchmarks.others`.
 """
 
 import json
@@ -19,6 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.others import compare
 from zk0.cli.composition import ReceiptRecorder
 from zk0.project import Project
 from zk0.workflow.actions import Context, Inputs, Outputs, action
@@ -66,6 +69,7 @@ def measure() -> Iterator[tuple[str, str]]:
         f"start of zk0 run to its first step, best of {STARTS}",
         f"{min(_start() for _ in range(STARTS)):.2f} s (target 0.6 s)",
     )
+    yield from compare()
 
 
 def _fsyncs() -> Iterator[float]:

@@ -19,7 +19,8 @@
     │   ├── DependencyMissingError  ZK401
     │   ├── RenderingError          ZK402
     │   ├── AssetMissingError       ZK403   weights or data of a hub or a folder
-    │   └── StorageError            ZK404   room on the disk, or the right to write there
+    │   ├── StorageError            ZK404   room on the disk, or the right to write there
+    │   └── SecretMissingError      ZK405   a secret that a workflow names
     └── FailedError        exit 1   the work was tried and failed
         ├── TrainingError           ZK101
         ├── RoundFailedError        ZK102
@@ -185,6 +186,12 @@ class StorageError(MissingError):
     """What happened can't be written down: the disk is full or the directory is not ours to write to."""
 
     code = "ZK404"
+
+
+class SecretMissingError(MissingError):
+    """A secret that a workflow names is not in the environment."""
+
+    code = "ZK405"
 
 
 class FailedError(Zk0Error):

@@ -12,9 +12,10 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated
 
 from platformdirs import user_cache_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from zk0.errors import ConfigurationError, UnknownNameError
 from zk0.tree import Tree, read_tree
@@ -23,8 +24,16 @@ MARKERS = ("pyproject.toml", ".git", ".zk0")
 TRACKED_PACKAGES = ("zk0", "torch", "lerobot", "flwr", "transformers", "numpy", "mujoco", "so101-nexus", "ray")
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+type ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
+type Modules = Annotated[tuple[ModuleName, ...], BeforeValidator(_listed)]
+
+
 class Settings(BaseModel):
-    """The `[tool.zk0]` table."""
+    """The `[tool.zk0]` table; `actions` is a module of the project's own actions and checks, or several."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,6 +41,7 @@ class Settings(BaseModel):
     checklists: str = "checklists"
     memory: str = "memory-bank"
     state: str = ".zk0"
+    actions: Modules = ()
 
 
 class GitState(BaseModel):

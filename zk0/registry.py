@@ -3,14 +3,21 @@
 Actions and checks are both named `noun.verb`. The entry point of the noun names the module; importing the module
 registers its functions. So `data.prepare` imports `zk0.actions.data` and nothing else, and another distribution
 adds its own nouns by declaring an entry point of the same group. A name that lives elsewhere than its noun's others
-has an entry point of its own, of the whole name.
+has an entry point of its own, of the whole name. A project adds its own by `extend`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 
 from zk0.errors import DependencyMissingError, UnknownNameError
+
+_project: list[Callable[[], None]] = []  # one at most: a process works in one project
+
+
+def extend(load: Callable[[], None]) -> None:
+    """Let this import what the project adds; called when no entry point has a name, and when all are listed."""
+    _project[:] = [load]
 
 
 class Registry[T]:
@@ -38,10 +45,13 @@ class Registry[T]:
         Raises:
             UnknownNameError: no module registers this name; the remedy lists near ones.
             DependencyMissingError: its module can't be imported.
+            ConfigurationError: a module of the project is wrong.
         """
         for point in (name, name.partition(".")[0]):
             if name not in self._items:
                 self._import(point)
+        if name not in self._items:
+            self._import_own()
         if name not in self._items:
             near = get_close_matches(name, list(self.names()), n=3)
             raise UnknownNameError(
@@ -53,7 +63,12 @@ class Registry[T]:
     def names(self) -> Iterator[str]:
         """Yield all names, sorted; this imports every module of the group."""
         self._import()
+        self._import_own()
         yield from sorted(self._items)
+
+    def _import_own(self) -> None:
+        for load in _project:
+            load()
 
     def _import(self, point: str | None = None) -> None:
         found = entry_points(group=self.group)

@@ -64,8 +64,13 @@ def _version(asked: object) -> None:
 @app.callback()
 def root(
     *,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001  its callback answers
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     """Run federated robot learning as workflows that judge themselves and remember."""
+    from zk0.project import Project
+    from zk0.registry import extend
+    from zk0.workflow.own import OwnModules
+
+    extend(OwnModules(Project.find()))

@@ -1,5 +1,6 @@
 """`zk0 workflows`: which there are, what one says, and whether they are valid."""
 
+import os
 import shlex
 from enum import StrEnum
 from pathlib import Path
@@ -99,6 +100,12 @@ def _print_spec(spec: WorkflowSpec) -> None:
             steps.add_row("", "", f"  {use.id}")
     if spec.inputs:
         output.show("", "inputs:", inputs)
+    if spec.secrets:
+        secrets = columns(0, 0, 0)
+        for name, secret in spec.secrets.items():
+            stands = "is set" if os.environ.get(name) else "is not set"
+            secrets.add_row(f"  {name}", f"{'required' if secret.required else 'optional'}, {stands}", secret.help)
+        output.show("", "secrets, from the environment:", secrets)
     output.show("", "steps:", steps)
     for note in spec.notes:
         output.show("", f"note: {note}")

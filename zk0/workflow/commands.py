@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +18,7 @@ from zk0.errors import DependencyMissingError, SpecError
 from zk0.verdicts import Finding
 from zk0.workflow.actions import Outputs
 from zk0.workflow.limits import GRACE, TimeLimit, overdue
+from zk0.workflow.masking import Mask
 from zk0.workflow.spec import PROGRAM
 
 
@@ -58,7 +59,7 @@ class Command:
 
     argv: tuple[str, ...]
     cwd: Path
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)  # it may hold secrets
     limit: TimeLimit | None = None
 
 
@@ -74,8 +75,10 @@ class Programs:
         self._starting = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
 
-    def run(self, command: Command, log: Path) -> int:
+    def run(self, command: Command, log: Path, mask: Mask | None = None) -> int:
         """Run a program to its end, its output going to a log file, and return its exit status.
+
+        Of the secrets that the mask hides the program is given those in its own `env`, and no other.
 
         Raises:
             DependencyMissingError: there is no such program.
@@ -83,12 +86,14 @@ class Programs:
             TimeLimitError: it did not end in time; it was ended, with what it had started.
             Ended: all programs were ended.
         """
+        mask = mask or Mask()
+        environment = {**mask.without(os.environ), **command.env}
         log.parent.mkdir(parents=True, exist_ok=True)
         process: subprocess.Popen[bytes] | None = None
-        with log.open("ab") as output:
+        with mask.opened(log) as output:
             try:
                 with undisturbed():
-                    process = self._started(command, output)
+                    process = self._started(command, output, environment)
                 status = process.wait(command.limit.seconds if command.limit else None)
             except subprocess.TimeoutExpired as error:
                 raise overdue(command.argv[0], command.limit, log) from error
@@ -123,21 +128,21 @@ class Programs:
             except subprocess.TimeoutExpired:
                 _ask(process, signal.SIGKILL)
 
-    def _started(self, command: Command, output: BinaryIO) -> subprocess.Popen[bytes]:
+    def _started(self, command: Command, output: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with self._starting:
             if self._ending.is_set():
                 raise Ended
-            process = _started(command, output)
+            process = _started(command, output, environment)
             self._running.add(process)
             return process
 
 
-def _started(command: Command, output: BinaryIO) -> subprocess.Popen[bytes]:
+def _started(command: Command, output: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(  # noqa: S603  an argv list that the workflow's author wrote, without a shell
             command.argv,
             cwd=command.cwd,
-            env={**os.environ, **command.env},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -87,7 +87,8 @@ class _Construction:
     def value(self, node: Node, path: Path) -> object:
         self.document.values[path] = _at(node.start_mark)
         if id(node) in self.seen:
-            return None  # an alias, perhaps of what it stands in; its anchor is the problem
+            # An alias, whose anchor is the problem. It may stand for what it stands in, or for a thousand lists.
+            return _scalar(node) if isinstance(node, ScalarNode) else None
         self.seen.add(id(node))
         if node.anchor:
             self._problem(node, "yaml-anchor", f"an anchor (&{node.anchor}) is not allowed here; write the value again")

@@ -85,7 +85,9 @@ class Engine:
             MissingError: the same, for want of something.
             StorageError: the journal can't be written; what is in it stays true.
         """
-        for inputs in plan.known_inputs(selection.steps if selection else None):
+        only = selection.steps if selection else None
+        self.effects.open_secrets(plan, only)
+        for inputs in plan.known_inputs(only, self.effects.revealed):
             self.effects.preflight(inputs)
         code, environment = self.effects.code(), self.effects.versions()  # these can fail, so before there is a run
         run = self.effects.open_run(plan, source, nested or {})
@@ -134,6 +136,7 @@ class Engine:
             state = fold(before)
             redone = first_to_redo(state, since)
             plan = replan(state)
+            self.effects.open_secrets(plan, state.selection.steps if state.selection else None)
             again = to_redo(state, plan) if since is None and redone else Redone()
             telling.recall(before)
             now, whole = self.effects.now(), redone == since

@@ -1,9 +1,9 @@
 """Expressions: what may stand between `{{ }}` in a workflow file, and what it becomes.
 
 Sandboxed Jinja2, kept small so that it is total: no calls, no statements, a short list of filters, `*` on numbers
-only. Names are `inputs.<name>`, `steps.<id>.outputs.<field>`, `steps.<id>.verdict`, `run.id`, `run.directory`, `item`,
-and which of them an expression reads is known without evaluating it. A value that is one whole `{{ }}` keeps its type;
-anything else becomes text.
+only. Names are `inputs.<name>`, `steps.<id>.outputs.<field>`, `steps.<id>.verdict`, `run.id`, `run.directory`, `item`
+and `secrets.<NAME>`, and which of them an expression reads is known without evaluating it. A value that is one whole
+`{{ }}` keeps its type; anything else becomes text.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,7 +46,7 @@ FILTERS = frozenset(
         "upper",
     }
 )
-ROOTS = ("inputs", "steps", "run", "item")
+ROOTS = ("inputs", "secrets", "steps", "run", "item")
 MAX_LENGTH = 4000  # characters; an expression is one decision, and Jinja's parser is recursive
 # What Jinja and the interpreter raise for an expression that can't be compiled or evaluated.
 UNCOMPILABLE = (
@@ -105,6 +105,11 @@ class Template:
     def steps(self) -> frozenset[str]:
         """The steps it reads."""
         return frozenset(str(reference[1]) for reference in self.references if reference[0] == "steps")
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The secrets it reads."""
+        return frozenset(str(name) for root, *names in self.references if root == "secrets" for name in names[:1])
 
     def evaluate(self, scope: Scope) -> object:
         """Return the value.

@@ -5,46 +5,45 @@ unreachable-step  a step that can never run
 unused-input      an input that nothing reads
 missing-checks    a step that changes something, or that an agent does, and that nothing judges
 shell-expression  an expression inside of a program text: whoever gives the input writes the program
+unused-secret     a secret that nothing is given
 literal-secret    a secret that stands in the file
+recorded-secret   an input that is a secret by its name, though a run records its inputs
 dead-gate         a person is asked last, and nothing depends on the answer
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
+from zk0.secrets import is_random, is_secret_name
 from zk0.verdicts import Verdict
 from zk0.workflow.actions import ACTIONS
 from zk0.workflow.expressions import compared_verdicts, fill, is_template, parse
 from zk0.workflow.fitting import Flaw, Path, nearest
-from zk0.workflow.references import templates_in, texts_of
+from zk0.workflow.references import check_uses, templates_in, texts_of
 from zk0.workflow.scope import Scope
-from zk0.workflow.spec import AnyStep, AskStep, RunStep, UsesStep, WorkflowSpec
+from zk0.workflow.spec import PROGRAM, AnyStep, AskStep, RunStep, UsesStep, WorkflowSpec, WorkflowStep
 
 INTERPRETERS = re.compile(r"(?:.*/)?(?:(?:ba|da|z|k|a)?sh|python[0-9.]*|perl|ruby|node)")
 PROGRAM_TEXT = ("-c", "-e", "-lc", "-ec", "--eval")
-SECRET_NAME = re.compile(r"(?i).*(?:token|secret|passw(?:or)?d|api_?key|private_?key)")
-SECRET_VALUE = re.compile(
-    r"hf_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}"
-    r"|xox[abprs]-[A-Za-z0-9-]{10,}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-)
+# A word that means a secret whatever is given, as `key` alone does not: that may be one to sort by.
+MEANT = re.compile(r"(?i).*(?:token|secret|passw(?:or)?d|passphrase|(?:api|access|auth|private)_?key)")
+IN_FILE = "a secret stands in the file; name it under secrets, and revoke this one"
 
 
 def opinions(spec: WorkflowSpec) -> Iterator[Flaw]:
     """Yield what a valid workflow does that its author can't have meant, at paths in its file."""
-    read = set(_read_inputs(spec))
-    for name in spec.inputs:
-        if name not in read:
-            yield Flaw(("inputs", name), "unused-input", f'nothing reads the input "{name}"', key=True)
+    yield from _named(spec)
     for index, step in enumerate(spec.steps):
         last = index == len(spec.steps) - 1
         for flaw in (*_when(step), *_judged(step), *_program(step), *_secrets(step), *_gate(step, spec, last=last)):
             yield flaw.within(("steps", index), step.id)
 
 
-def _read_inputs(spec: WorkflowSpec) -> Iterator[str]:
+def _read(spec: WorkflowSpec) -> Iterator[tuple[str, str]]:
     texts = [text for step in spec.steps for _, text in texts_of(step)]
     for text in (*texts, *(text for _, text in templates_in(spec.outputs))):
-        yield from (str(reference[1]) for reference in parse(text).references if reference[0] == "inputs")
+        yield from ((str(root), str(names[0])) for root, *names in parse(text).references if names)
 
 
 def _when(step: AnyStep) -> Iterator[Flaw]:
@@ -73,10 +72,7 @@ def _judged(step: AnyStep) -> Iterator[Flaw]:
 
 
 def _program(step: AnyStep) -> Iterator[Flaw]:
-    argvs: list[tuple[Path, object]] = [(("run",), step.run)] if isinstance(step, RunStep) else []
-    argvs += [(("checks", n, "run"), use.options.get("argv")) for n, use in enumerate(step.checks) if use.id == "run"]
-    for path, argv in argvs:
-        words = list(map(str, argv)) if isinstance(argv, list | tuple) else []
+    for path, words in _argvs(step):
         if not words or not INTERPRETERS.fullmatch(words[0]):
             continue
         for number in range(2, len(words)):
@@ -86,22 +82,44 @@ def _program(step: AnyStep) -> Iterator[Flaw]:
 
 
 def _secrets(step: AnyStep) -> Iterator[Flaw]:
-    parts: dict[str, object] = {}
+    """Yield values that are secrets by their names; those that are so by their shape are found in the text."""
     match step:
-        case UsesStep():
-            parts = {"with": step.arguments}
+        case UsesStep() | WorkflowStep():
+            parts: dict[str, object] = {"with": step.arguments}
         case RunStep():
-            parts = {"run": step.run, "env": step.env}
+            parts = {"env": step.env}
         case AskStep():
-            parts = {"instruction": step.instruction}
-        case _:
-            parts = {"with": step.arguments}
+            parts = {}
     for path, value in _leaves(parts):
-        named = SECRET_NAME.fullmatch(str(path[-1])) and value and not is_template(value)
-        if named or SECRET_VALUE.search(value):
-            yield Flaw(
-                path, "literal-secret", "a secret stands in the file; set it in the environment, and revoke this one"
-            )
+        name = next(part for part in reversed(path) if isinstance(part, str))
+        if value and not is_template(value) and is_secret_name(name) and (MEANT.fullmatch(name) or is_random(value)):
+            yield Flaw(path, "literal-secret", IN_FILE)
+    for path, argv in _argvs(step):
+        for number, (option, value) in enumerate(pairwise(argv), 1):
+            if option.startswith("-") and is_secret_name(option) and is_random(value) and not is_template(value):
+                yield Flaw((*path, number), "literal-secret", IN_FILE)
+
+
+def _argvs(step: AnyStep) -> Iterator[tuple[Path, list[str]]]:
+    """Yield the programs of a step, with where they stand in it."""
+    if isinstance(step, RunStep):
+        yield ("run",), list(map(str, step.run))
+    for at, use in check_uses(step):
+        if use.id == PROGRAM and isinstance(argv := use.options.get("argv"), list | tuple):
+            yield (*at, "run"), list(map(str, argv))
+
+
+def _named(spec: WorkflowSpec) -> Iterator[Flaw]:
+    """Yield what the workflow's inputs and secrets are wrong for."""
+    read = set(_read(spec))
+    for root, names in (("inputs", spec.inputs), ("secrets", spec.secrets)):
+        for name in names:
+            if (root, name) not in read:
+                yield Flaw((root, name), f"unused-{root[:-1]}", f'nothing reads the {root[:-1]} "{name}"', key=True)
+    for name, declared in spec.inputs.items():
+        if declared.type == "string" and MEANT.fullmatch(name):
+            problem = f'a run records its inputs; name "{name.upper()}" under secrets'
+            yield Flaw(("inputs", name), "recorded-secret", problem, key=True)
 
 
 def _gate(step: AnyStep, spec: WorkflowSpec, *, last: bool) -> Iterator[Flaw]:

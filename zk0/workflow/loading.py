@@ -13,12 +13,13 @@ from pydantic_core import ErrorDetails
 
 from zk0.errors import SpecError, UnknownNameError
 from zk0.project import Project
+from zk0.secrets import find_secrets
 from zk0.workflow.document import Document, read_document
 from zk0.workflow.fitting import Flaw, field_names, flaw_of, nearest
-from zk0.workflow.lint import opinions
+from zk0.workflow.lint import IN_FILE, opinions
 from zk0.workflow.nesting import Finder
 from zk0.workflow.run import RunDirectory
-from zk0.workflow.spec import KINDS, InputSpec, Issue, Part, Step, WorkflowSpec, step_kind
+from zk0.workflow.spec import KINDS, InputSpec, Issue, Part, SecretSpec, Step, WorkflowSpec, step_kind
 from zk0.workflow.validation import Draft, DraftStep, flaws
 
 SUFFIX = ".yaml"
@@ -212,8 +213,8 @@ def _model_at(path: tuple[str | int, ...]) -> type[Part] | None:
     match path:
         case ():
             return WorkflowSpec
-        case ("inputs", _):
-            return InputSpec
+        case ("inputs" | "secrets" as part, _):
+            return InputSpec if part == "inputs" else SecretSpec
         case ("steps", _, str(kind)) if kind in KINDS:
             return KINDS[kind]
         case ("steps", _, str(kind), "retry" | "on_fail" as part) if kind in KINDS and part in KINDS[kind].model_fields:
@@ -228,10 +229,12 @@ def _draft(data: object) -> Draft:
     top = data if isinstance(data, dict) else {}
     inputs = top["inputs"] if isinstance(top.get("inputs"), dict) else {}
     steps = top["steps"] if isinstance(top.get("steps"), list) else []
+    secrets = top["secrets"] if isinstance(top.get("secrets"), dict) else {}
     return Draft(
         {name: _valid(INPUT, raw) for name, raw in inputs.items()},
         tuple(DraftStep(_id(raw), _valid(STEP, _trimmed(raw))) for raw in steps),
         top["outputs"] if isinstance(top.get("outputs"), dict) else {},
+        tuple(map(str, secrets)),
     )
 
 
@@ -266,7 +269,11 @@ def lint(project: Project, paths: Iterable[Path] = ()) -> Iterator[Problem]:
     for path in list(paths) or files.values():
         shown = _shown(path, project.root)
         loaded, problems = examine(path, shown=shown, library=Library(files, (path.stem,)))
-        yield from problems
         if loaded:
             document = read_document(loaded.text)
-            yield from sorted(_located(flaw, document, shown) for flaw in opinions(loaded.spec))
+            problems = [_located(flaw, document, shown) for flaw in opinions(loaded.spec)]
+        text = path.read_text(encoding="utf-8", errors="replace")
+        literal = [Problem(shown, found.line, found.column, "literal-secret", IN_FILE) for found in find_secrets(text)]
+        # A token under the name `token` is found both ways; the first has the place of the value.
+        told = {problem.line for problem in problems if problem.rule == "literal-secret"}
+        yield from sorted([*problems, *(problem for problem in literal if problem.line not in told)])

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from zk0.errors import CommandError, ExitStatus, SpecError, Zk0Error
 from zk0.project import GitState, Project
 from zk0.receipts import Artifact, Failure, Receipt, artifact
@@ -17,10 +19,9 @@ from zk0.workflow.commands import PROGRAM_CHECK, Command, CommandOutputs
 from zk0.workflow.crew import Crew
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import Selection, StepFinished
-from zk0.workflow.expressions import as_json, as_text, fill
+from zk0.workflow.expressions import as_json, as_text, fill, is_known
 from zk0.workflow.limits import Deadline, TimeLimit
-from zk0.workflow.plan import validated
-from zk0.workflow.planned import PlannedCheck, PlannedStep
+from zk0.workflow.planned import PlannedCheck, PlannedStep, validated
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.scope import Scope
 from zk0.workflow.spec import PROGRAM, ProgramRetry
@@ -144,11 +145,13 @@ class Attempt:
         if self.step.kind == "ask":
             self.outputs = AskOutputs(handover=self.around.run.step(self.step.path) / "handover.md")
             return
+        shown = {name: value for name, value in self.inputs.items() if not is_known(arguments[name])}
+        arguments = self.effects.revealed(arguments)
         if self.step.action is None:
             self._run(arguments)
             return
         inputs = validated(self.step.action, arguments)
-        self.inputs = inputs.model_dump(mode="json")
+        self.inputs = inputs.model_dump(mode="json") | shown  # of a secret its name, not its value
         context = Context(
             project=self.around.project,
             run=self.around.run.id,
@@ -279,7 +282,10 @@ def _command(arguments: Mapping[str, Any], root: Path) -> Command:
     return Command(
         argv=tuple(_arguments(arguments["argv"])),
         cwd=cwd,
-        env={name: as_text(value) for name, value in arguments["env"].items()},
+        env={
+            name: value.get_secret_value() if isinstance(value, SecretStr) else as_text(value)
+            for name, value in arguments["env"].items()
+        },
     )
 
 

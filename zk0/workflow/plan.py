@@ -9,15 +9,15 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from zk0.errors import InputError, SpecError
-from zk0.workflow.actions import ACTIONS, Action, Inputs
+from zk0.workflow.actions import ACTIONS
 from zk0.workflow.commands import check_named
 from zk0.workflow.expressions import Template, fill, is_known, steps_in
-from zk0.workflow.fitting import Flaw, flaw_of, misfits
+from zk0.workflow.fitting import Flaw, misfits
 from zk0.workflow.inputs import resolve_inputs
-from zk0.workflow.planned import ON_FAIL, Kind, Plan, PlannedCheck, PlannedStep
+from zk0.workflow.planned import ON_FAIL, Kind, Plan, PlannedCheck, PlannedStep, validated
 from zk0.workflow.scope import Scope
 from zk0.workflow.spec import (
     AnyStep,
@@ -69,19 +69,6 @@ def plan_nested(
     """
     spec = library[step.workflow]
     return plan(spec, resolve_inputs(spec, arguments), library, f"{path}/")
-
-
-def validated(action: Action, arguments: Mapping[str, Any]) -> Inputs:
-    """Return an action's inputs.
-
-    Raises:
-        InputError: the action does not take these arguments.
-    """
-    try:
-        return action.inputs.model_validate(arguments)
-    except ValidationError as error:
-        found = [flaw_of(detail, ()).message for detail in error.errors(include_url=False)]
-        raise InputError("\n".join(f"{action.name}: {message}" for message in found)) from error
 
 
 def decided(when: object, step: str) -> bool | Template:

@@ -1,16 +1,21 @@
 """A plan: the steps of a run in order, with all that is known of them before it begins."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from zk0.checks import Check
+from zk0.errors import InputError
 from zk0.workflow.actions import Action, Inputs
-from zk0.workflow.expressions import Template, as_json
+from zk0.workflow.expressions import Template, as_json, is_known
+from zk0.workflow.fitting import flaw_of
 from zk0.workflow.spec import AnyStep, Retry, WorkflowSpec, WorkflowStep
 
 ON_FAIL = "on-fail"  # under a step's path, what repairs it; no step of a file can be named so
 
+type Revealed = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # puts secrets into arguments
 type Kind = Literal["uses", "run", "ask", "workflow"]
 
 
@@ -116,19 +121,38 @@ class Plan:
     steps: tuple[PlannedStep, ...]
     library: Mapping[str, WorkflowSpec] = field(default_factory=dict)
 
-    def known_inputs(self, only: Collection[str] | None = None) -> Iterator[Inputs]:
+    def known_inputs(
+        self, only: Collection[str] | None = None, revealed: Revealed = lambda arguments: arguments
+    ) -> Iterator[Inputs]:
         """Yield the inputs of the actions that will be performed for certain, those of nested workflows too.
 
         `only` names the steps that will be performed at all; None stands for all.
+
+        Raises:
+            InputError: an action does not take a secret that `revealed` puts in.
         """
         for step in self.steps:
             if step.when is not True or step.each is not None or (only is not None and step.id not in only):
                 continue
-            if step.inputs is not None:
-                yield step.inputs
+            arguments = revealed(step.arguments)
+            if step.action and is_known(arguments):
+                yield step.inputs or validated(step.action, arguments)
             if step.nested:
-                yield from step.nested.known_inputs()
+                yield from step.nested.known_inputs(revealed=revealed)
 
     def inputs_as_json(self) -> dict[str, Any]:
         """Return the inputs as plain data."""
         return {name: as_json(value) for name, value in self.inputs.items()}
+
+
+def validated(action: Action, arguments: Mapping[str, Any]) -> Inputs:
+    """Return an action's inputs.
+
+    Raises:
+        InputError: the action does not take these arguments.
+    """
+    try:
+        return action.inputs.model_validate(arguments)
+    except ValidationError as error:
+        found = [flaw_of(detail, ()).message for detail in error.errors(include_url=False)]
+        raise InputError("\n".join(f"{action.name}: {message}" for message in found)) from error

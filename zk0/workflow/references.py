@@ -9,6 +9,7 @@ from zk0.errors import SpecError
 from zk0.workflow.expressions import ROOTS, is_template, parse
 from zk0.workflow.fitting import Flaw, Path, nearest
 from zk0.workflow.scope import Reference
+from zk0.workflow.secrets import PLACES, misplaced
 from zk0.workflow.spec import AnyStep, AskStep, CheckUse, OnFail, RepeatedStep, RunStep, UsesStep, WorkflowStep
 
 STEP_FIELDS = ("outputs", "verdict")
@@ -28,6 +29,7 @@ class Surroundings:
     ids: Sequence[str]
     item: bool = False
     own: Mapping[str, type[BaseModel] | None] = field(default_factory=dict)
+    secrets: Sequence[str] = ()
 
     def seen_from(self, key: object) -> "Surroundings":
         """Return what may be named in the part of a step under a key."""
@@ -51,6 +53,7 @@ def expression_flaws(step: AnyStep, around: Surroundings) -> Iterator[Flaw]:
         if (path[0] == "run" or path[2:4] == ("run", "argv")) and not template.whole:
             problem = "an expression fills a whole argument; split it, or write {{ '--name=' ~ inputs.name }}"
             yield Flaw(path, "spliced-argument", problem)
+        yield from misplaced(path, template, step)
         for reference in dict.fromkeys(template.references):
             if problem := _problem(reference, around.seen_from(path[0])):
                 yield Flaw(path, "unknown-reference", problem)
@@ -60,11 +63,13 @@ def output_flaws(outputs: Mapping[str, object], around: Surroundings) -> Iterato
     """Yield what is wrong with the expressions of a workflow's outputs."""
     for path, text in templates_in(outputs):
         try:
-            references = parse(text).references
+            template = parse(text)
         except SpecError as error:
             yield Flaw(path, "bad-expression", error.message)
             continue
-        for reference in dict.fromkeys(references):
+        if template.secrets:
+            yield Flaw(path, "secret-place", PLACES)
+        for reference in dict.fromkeys(template.references):
             if problem := _problem(reference, around):
                 yield Flaw(path, "unknown-reference", problem)
 
@@ -108,15 +113,16 @@ def texts_of(step: AnyStep) -> Iterator[tuple[Path, str]]:
 
 def _problem(reference: Reference, around: Surroundings) -> str:
     match reference:
-        case ("inputs", str(name), *_):
-            return "" if name in around.inputs else f'unknown input "{name}"{nearest(name, around.inputs)}'
+        case ("inputs" | "secrets" as root, str(name), *_):
+            known = around.inputs if root == "inputs" else around.secrets
+            return "" if name in known else f'unknown {root[:-1]} "{name}"{nearest(name, known)}'
         case ("item", *_):
             return "" if around.item else 'there is an item only in a step with "foreach", and not in its "when"'
         case ("run", str(name), *_):
             return "" if name in RUN_FIELDS else f'unknown name "run.{name}"{nearest(name, RUN_FIELDS)}'
         case ("steps", str(step), *rest):
             return _step_problem(step, rest, around)
-        case ("inputs" | "steps" | "run" as root, *_):
+        case ("inputs" | "secrets" | "steps" | "run" as root, *_):
             return f"{root} is read by a name that is written out: {root}.name"
     return f'unknown name "{reference[0]}"{nearest(str(reference[0]), ROOTS)}'
 

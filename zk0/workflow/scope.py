@@ -40,6 +40,8 @@ class Scope:
         """Tell whether the value of a reference is known at this moment."""
         if reference[0] == "item":
             return self.item is not NO_ITEM
+        if reference[0] == "secrets":
+            return False  # a secret is revealed to the program or the action that it is for, and not before
         root, name = reference[0], reference[1]
         return root == "inputs" or name in (self.run if root == "run" else self.steps)
 

@@ -14,8 +14,8 @@ from zk0.receipts import Receipt
 from zk0.workflow.events import Selection, StepFinished
 from zk0.workflow.expressions import as_json, fill, is_known
 from zk0.workflow.fitting import nearest
-from zk0.workflow.plan import items_of, validated
-from zk0.workflow.planned import Plan, PlannedStep
+from zk0.workflow.plan import items_of
+from zk0.workflow.planned import Plan, PlannedStep, validated
 from zk0.workflow.resuming import scope_of
 from zk0.workflow.scope import Scope, StepScope
 from zk0.workflow.steps import StepState

@@ -29,6 +29,7 @@ PROGRAM = "run"  # as a check: a program that must end with exit status 0
 type Scalar = str | int | float | bool
 
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)", re.ASCII)
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -41,6 +42,7 @@ def _named(pattern: re.Pattern[str], style: str, joint: str) -> Callable[[str], 
         if pattern.fullmatch(name):
             return name
         better = joint.join(re.findall(r"[a-z0-9]+", name.lower()))
+        better = better.upper() if pattern is VARIABLE else better
         hint = f"; did you mean {better!r}?" if pattern.fullmatch(better) else ""
         raise PydanticCustomError("name", "{problem}", {"problem": f"is not {style}{hint}"})
 
@@ -83,6 +85,9 @@ def _check(value: object) -> object:
 # Words that an expression spells with dots (`steps.local_training`), so a hyphen would read as a minus there.
 # WithJsonSchema says to editors what the validators say to the loader.
 type SnakeName = Annotated[str, AfterValidator(_named(SNAKE, "snake_case", "_")), _text_like(SNAKE)]
+type VariableName = Annotated[
+    str, AfterValidator(_named(VARIABLE, "the name of an environment variable", "_")), _text_like(VARIABLE)
+]
 type KebabName = Annotated[str, AfterValidator(_named(KEBAB, "kebab-case", "-")), _text_like(KEBAB)]
 type Text = Annotated[str, Field(min_length=1)]
 type Seconds = Annotated[float, BeforeValidator(_seconds), _text_like(DURATION)]
@@ -108,6 +113,13 @@ class InputSpec(Part):
     def required(self) -> bool:
         """Whether a run must give it. `default: null` makes an input optional, with None as its value."""
         return "default" not in self.model_fields_set
+
+
+class SecretSpec(Part):
+    """A secret that a workflow needs: its name is that of the environment variable that holds it."""
+
+    help: str = ""
+    required: bool = True
 
 
 class CheckUse(Part):
@@ -289,6 +301,7 @@ class WorkflowSpec(Part):
     title: Text
     purpose: Text
     inputs: dict[SnakeName, InputSpec] = {}
+    secrets: dict[VariableName, SecretSpec] = {}
     steps: Annotated[tuple[Step, ...], AfterValidator(_some)]
     outputs: dict[SnakeName, Any] = {}
     checklist: KebabName | None = None

@@ -47,9 +47,10 @@ class Telling:
         Raises:
             StorageError: it can't be written; nobody is told.
         """
+        event = self.effects.masked(event)
         self.effects.append(self.run, event)
         self.events.append(event)
-        self.publish(event)
+        self._tell(event, (*self.subscribers, *self.spectators))
 
     def recall(self, events: Iterable[JournalEvent]) -> None:
         """Take up the events of a journal; subscribers are told again, since the last one may never have heard them."""
@@ -60,7 +61,7 @@ class Telling:
 
     def publish(self, event: Event) -> None:
         """Tell an event that is not recorded."""
-        self._tell(event, (*self.subscribers, *self.spectators))
+        self._tell(self.effects.masked(event), (*self.subscribers, *self.spectators))
 
     def _tell(self, event: Event, listeners: Iterable[Subscriber]) -> None:
         for listener in listeners:

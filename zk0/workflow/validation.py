@@ -19,6 +19,7 @@ from zk0.workflow.inputs import coerce, default_of
 from zk0.workflow.nesting import EachOutputs, Finder, nested_flaws, nested_outputs, structure_flaws
 from zk0.workflow.performing import AskOutputs
 from zk0.workflow.references import Surroundings, check_uses, expression_flaws, output_flaws, templates_in
+from zk0.workflow.secrets import unkept
 from zk0.workflow.spec import (
     AnyStep,
     AskStep,
@@ -48,6 +49,7 @@ class Draft:
     inputs: Mapping[str, InputSpec | None]
     steps: tuple[DraftStep, ...]
     outputs: Mapping[str, object] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
 
 
 def flaws(draft: Draft, find: Finder) -> Iterator[Flaw]:
@@ -64,7 +66,8 @@ def flaws(draft: Draft, find: Finder) -> Iterator[Flaw]:
         if step:
             judged = _model(step, find)  # where a step is done for each item, checks judge each
             outputs = EachOutputs if _is_repeated(step) else judged
-            around = Surroundings(list(draft.inputs), earlier, ids, item=_is_repeated(step), own={step.id: judged})
+            repeated, own = _is_repeated(step), {step.id: judged}
+            around = Surroundings(list(draft.inputs), earlier, ids, item=repeated, own=own, secrets=draft.secrets)
             found += _step_flaws(step, find, judged, around)
         if step_id in earlier:
             found.append(Flaw(("id",), "duplicate-step", "an earlier step has this id already"))
@@ -72,7 +75,7 @@ def flaws(draft: Draft, find: Finder) -> Iterator[Flaw]:
             earlier[step_id] = outputs
         for flaw in found:
             yield flaw.within(("steps", index), step_id or f"step {index + 1}")
-    for flaw in output_flaws(draft.outputs, Surroundings(list(draft.inputs), earlier, ids)):
+    for flaw in output_flaws(draft.outputs, Surroundings(list(draft.inputs), earlier, ids, secrets=draft.secrets)):
         yield flaw.within(("outputs",), "outputs")
 
 
@@ -123,6 +126,7 @@ def _action_flaws(step: UsesStep, action: Action | None) -> Iterator[Flaw]:
         return
     for flaw in misfits(action.inputs, *_split(step.arguments)):
         yield flaw.within(("with",), step.uses)
+    yield from unkept(step, action)
 
 
 def _model(step: AnyStep, find: Finder) -> type[BaseModel] | None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from zk0.checks import check
 from zk0.errors import DatasetError, DependencyMissingError, LedgerError, TrainingError
@@ -121,6 +121,29 @@ def witness(inputs: Nothing, context: Context) -> WitnessOutputs:
     return WitnessOutputs(main=threading.current_thread() is threading.main_thread(), others=others)
 
 
+class TellInputs(Inputs):
+    token: SecretStr | None = None
+    long: SecretStr | None = Field(None, min_length=40)
+    how: str = "print"
+
+
+class TellOutputs(Outputs):
+    told: str
+
+
+@action("trial.tell")
+def tell(inputs: TellInputs, context: Context) -> TellOutputs:
+    """Tell a secret, in one of many ways."""
+    value = inputs.token.get_secret_value() if inputs.token else "nothing"
+    os.write(1, f"{value}\n".encode())
+    context.progress(1, 1, value)
+    if inputs.how == "error":
+        raise TrainingError(f"{value} was refused", remedy=f"ask for another than {value}")
+    if inputs.how == "bug":
+        raise RuntimeError(f"unheard of: {value}")
+    return TellOutputs(told=value)
+
+
 class SleepInputs(Inputs):
     seconds: float
 
@@ -172,6 +195,12 @@ def length(outputs: NoteOutputs, *, minimum: int = 1) -> Iterator[Finding]:
 def say(outputs: Outputs, *, verdict: Verdict) -> Iterator[Finding]:
     """Say what it is told to."""
     yield Finding(verdict=verdict, message=f"told to say {verdict}")
+
+
+@check("trial.repeat")
+def repeat(outputs: TellOutputs) -> Iterator[Finding]:
+    """Say what was told."""
+    yield Finding(verdict=Verdict.passed, message=outputs.told)
 
 
 @check("trial.crash")

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from zk0.workflow.masking import Mask
+
 
 @contextmanager
-def captured(log: Path) -> Iterator[None]:
+def captured(log: Path, mask: Mask) -> Iterator[None]:
     """Send all that this process prints meanwhile, from Python or from a C library, to a log.
 
     The terminal belongs to progress and results: stdout is data, and libraries print what they like.
@@ -17,17 +19,17 @@ def captured(log: Path) -> Iterator[None]:
     log.parent.mkdir(parents=True, exist_ok=True)
     streams = (sys.stdout, sys.stderr)
     saved = [os.dup(descriptor) for descriptor in (1, 2)]
-    try:
-        with log.open("ab") as stream:
+    with mask.opened(log) as stream:
+        try:
             _flush(*streams)
             for descriptor in (1, 2):
                 os.dup2(stream.fileno(), descriptor)
-        yield
-    finally:
-        _flush(*streams)
-        for descriptor, original in zip((1, 2), saved, strict=True):
-            os.dup2(original, descriptor)
-            os.close(original)
+            yield
+        finally:
+            _flush(*streams)
+            for descriptor, original in zip((1, 2), saved, strict=True):
+                os.dup2(original, descriptor)
+                os.close(original)
 
 
 def set_aside(log: Path) -> None:

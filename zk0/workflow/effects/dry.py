@@ -1,6 +1,6 @@
 """No world at all, for a dry run: the time and the paths are real, everything else is refused."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,17 @@ class DryEffects:
     def versions(self) -> dict[str, str]:
         """Say nothing of the packages."""
         return {}
+
+    def open_secrets(self, plan: Plan, only: Collection[str] | None = None) -> None:
+        """Take no secrets."""
+
+    def revealed(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Leave secrets unknown."""
+        return arguments
+
+    def masked[T](self, value: T) -> T:
+        """Hide nothing, since nothing is known."""
+        return value
 
     def preflight(self, inputs: Inputs) -> None:
         """Leave the world alone."""

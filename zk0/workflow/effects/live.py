@@ -1,7 +1,8 @@
 """The real world, seen from a project: files, programs, actions, git and the clock."""
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
@@ -21,9 +22,11 @@ from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.fingerprints import by_content, code_digest, is_intact
 from zk0.workflow.journal import Journal, read_events, unwritable
 from zk0.workflow.limits import TimeLimit, limited
+from zk0.workflow.masking import Mask
 from zk0.workflow.ownership import end_orphans, held
 from zk0.workflow.planned import Plan
 from zk0.workflow.run import RunDirectory, run_directories, run_id
+from zk0.workflow.secrets import opened, revealed
 
 REMEMBERED = 50  # runs that are looked through for an earlier outcome
 
@@ -37,6 +40,7 @@ class LiveEffects:
         self.project = project
         self.answers = answers or {}  # what a person said in this process's terminal, by step
         self.programs = Programs()
+        self.mask = Mask()
 
     def now(self) -> datetime:
         """Return the time in UTC."""
@@ -49,6 +53,23 @@ class LiveEffects:
     def versions(self) -> dict[str, str]:
         """Return the versions of the packages that decide a result."""
         return package_versions()
+
+    def open_secrets(self, plan: Plan, only: Collection[str] | None = None) -> None:
+        """Take the secrets of a plan from the environment.
+
+        Raises:
+            SecretMissingError: one that is needed is not there.
+            InputError: one can't be hidden.
+        """
+        self.mask = opened(plan, os.environ, only)
+
+    def revealed(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a step's arguments with the secrets in them."""
+        return revealed(arguments, self.mask.secrets)
+
+    def masked[T](self, value: T) -> T:
+        """Return an event, or anything else, without the secrets."""
+        return self.mask.masked(value)
 
     def preflight(self, inputs: Inputs) -> None:
         """Let an action's inputs look at the world before the run begins."""
@@ -105,13 +126,13 @@ class LiveEffects:
         """
         context.directory.mkdir(parents=True, exist_ok=True)
         set_aside(log)
-        with captured(log), limited(action.name, limit, log):
+        with captured(log, self.mask), limited(action.name, limit, log):
             return action.function(inputs, context)
 
     def start(self, command: Command, log: Path) -> int:
         """Run a program."""
         set_aside(log)
-        return self.programs.run(command, log)
+        return self.programs.run(command, log, self.mask)
 
     def pause(self, seconds: float) -> None:
         """Sleep."""
@@ -134,7 +155,7 @@ class LiveEffects:
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("a", encoding="utf-8") as stream:
-                stream.write(text)
+                stream.write(self.mask.text(text))
         except OSError as error:
             raise unwritable(log, error) from error
 
@@ -145,7 +166,7 @@ class LiveEffects:
             StorageError: it can't be written.
         """
         try:
-            write_atomically(handover, text)
+            write_atomically(handover, self.mask.text(text))
             if question:
                 prepare(question)
         except OSError as error:

@@ -1,6 +1,6 @@
 """What an engine asks of the world: the questions and the deeds, without any answer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +34,15 @@ class Effects(Protocol):
 
     def versions(self) -> dict[str, str]:
         """Return the versions of the packages that decide a result."""
+
+    def open_secrets(self, plan: Plan, only: Collection[str] | None = None) -> None:
+        """Take the secrets of a plan from the environment; from here on they are hidden in all that is written."""
+
+    def revealed(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a step's arguments with the secrets in them."""
+
+    def masked[T](self, value: T) -> T:
+        """Return an event, or anything else, without the secrets."""
 
     def preflight(self, inputs: Inputs) -> None:
         """Let an action's inputs look at the world before the run begins."""

@@ -1,0 +1,127 @@
+"""The same chain of steps that do nothing, by zk0, doit and Snakemake: whole processes, as a user starts them.
+
+Each program runs a chain of `CHAIN` steps, each after the one before, and a chain of one, in a fresh directory: nothing
+was done before, so nothing is skipped. The rounds are interleaved, so that a slow minute of the machine hits all alike.
+
+What a step is differs, and so does what it leaves behind:
+
+zk0        an action in the engine's process, or the program `true`. The journal is written and flushed to the disk
+           before and after each step, a receipt is written and flushed, checklist and memory bank are kept up to date
+doit       a Python function in doit's process, or the program `true`. One database, written at the end of the run
+Snakemake  `shell: "true"` in a shell, or an empty `run:`, for which it starts itself again. An output file is touched
+           and the metadata of each job is written. `--cores 1`
+"""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+CHAIN, ROUNDS = 50, 5
+SHORT_CHAIN = 3  # of what takes more than a second a step
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to have a chain of steps done: how it is written, and the command that does it."""
+
+    name: str
+    written: Callable[[int], dict[str, str]]
+    command: tuple[str, ...]
+    chain: int = CHAIN
+
+    @property
+    def installed(self) -> bool:
+        """Whether its program is there."""
+        return shutil.which(self.command[0]) is not None
+
+
+def _zk0(step: str, count: int) -> dict[str, str]:
+    steps = "".join(f"  - {{id: s{number}, title: A, {step}}}\n" for number in range(count))
+    module = (
+        "from zk0.workflow.actions import Context, Inputs, Outputs, action\n"
+        "@action('nothing.do')\ndef do(inputs: Inputs, context: Context) -> Outputs:\n    '''Do nothing.'''\n"
+        "    return Outputs()\n"
+    )
+    return {
+        "pyproject.toml": "[tool.zk0]\nactions = 'nothing'\n",
+        "nothing.py": module,
+        "workflows/chain.yaml": f"name: chain\ntitle: A\npurpose: B\nsteps:\n{steps}",
+    }
+
+
+def _doit(action: str, count: int) -> dict[str, str]:
+    after = "[f's{n - 1}'] if n else []"
+    task = f"{{'basename': f's{{n}}', 'actions': [{action}], 'task_dep': {after}}}"
+    tasks = f"def task_chain():\n    for n in range({count}):\n        yield {task}\n"
+    return {"dodo.py": f"def nothing():\n    pass\n\n{tasks}"}
+
+
+def _snakemake(body: str, count: int) -> dict[str, str]:
+    rules = [f"rule all:\n    input: 's{count - 1}.done'\n"]
+    for number in range(count):
+        before = f"    input: 's{number - 1}.done'\n" if number else ""
+        rules.append(f"rule s{number}:\n{before}    output: touch('s{number}.done')\n    {body}\n")
+    return {"Snakefile": "\n".join(rules)}
+
+
+ZK0 = (sys.executable, "-m", "zk0", "run", "chain", "--quiet")
+SNAKEMAKE = ("snakemake", "--cores", "1", "--quiet", "all")
+WAYS = (
+    Way("zk0, an action", lambda count: _zk0("uses: nothing.do", count), ZK0),
+    Way("zk0, a program", lambda count: _zk0("run: ['true']", count), ZK0),
+    Way("doit, a Python action", lambda count: _doit("nothing", count), ("doit",)),
+    Way("doit, a program", lambda count: _doit("['true']", count), ("doit",)),
+    Way("Snakemake, a shell rule", lambda count: _snakemake("shell: 'true'", count), SNAKEMAKE),
+    Way("Snakemake, a run rule", lambda count: _snakemake("run: pass", count), SNAKEMAKE, SHORT_CHAIN),
+)
+
+
+def compare() -> Iterator[tuple[str, str]]:
+    """Yield, for each way, the time of a chain of one and the cost of each further step, and both beside zk0's."""
+    for way in WAYS:
+        if not way.installed:
+            yield way.name, f"not installed: {way.command[0]} (uv pip install --group bench)"
+    ways = [way for way in WAYS if way.installed]
+    for name in ("doit", "snakemake"):
+        if any(way.command[0] == name for way in ways):
+            yield f"version of {name}", _version(name)
+    alone: dict[str, list[float]] = {way.name: [] for way in ways}
+    each: dict[str, list[float]] = {way.name: [] for way in ways}
+    for _ in range(ROUNDS):
+        for way in ways:
+            one = _seconds(way, 1)
+            alone[way.name].append(one)
+            each[way.name].append((_seconds(way, way.chain) - one) / (way.chain - 1))
+    first = {name: statistics.median(times) for name, times in alone.items()}
+    further = {name: statistics.median(times) for name, times in each.items()}
+    own = WAYS[0].name
+    for way in ways:
+        one, more = first[way.name], further[way.name]
+        yield f"{way.name}: one step", f"{one:.2f} s ({one / first[own]:.2f} of zk0's)"
+        yield f"{way.name}: each further step", f"{more * 1000:.1f} ms ({more / further[own]:.2f} of zk0's)"
+
+
+def _seconds(way: Way, count: int) -> float:
+    """Return how long a chain takes."""
+    with TemporaryDirectory() as directory:
+        for name, text in way.written(count).items():
+            path = Path(directory) / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        before = time.perf_counter()
+        subprocess.run(way.command, cwd=directory, env=environment, check=True, capture_output=True)  # noqa: S603
+        return time.perf_counter() - before
+
+
+def _version(name: str) -> str:
+    done = subprocess.run([name, "--version"], check=True, capture_output=True, text=True)  # noqa: S603
+    return done.stdout.strip().splitlines()[0]
