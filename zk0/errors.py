@@ -12,7 +12,9 @@
     │   ├── JournalError            ZK208   the journal of a run
     │   ├── RunBusyError            ZK209   a run that another engine performs
     │   ├── RepairError             ZK211   a git repository that a repair can't work in
-    │   └── ProbeError              ZK215   code that can't be found or called
+    │   ├── ProbeError              ZK215   code that can't be found or called
+    │   ├── StaleReadError          ZK221   a write to the memory bank that rests on what is no longer so
+    │   └── SecretError             ZK222   a secret where none may be written
     ├── MissingError       exit 4   something needed is not there
     │   ├── DependencyMissingError  ZK401
     │   ├── RenderingError          ZK402
@@ -139,6 +141,18 @@ class ProbeError(RequestError):
     """The code to probe can't be found, or not be called with what zk0 has to give."""
 
     code = "ZK215"
+
+
+class StaleReadError(RequestError):
+    """What was to be written rests on a state of the memory bank that has changed since it was read."""
+
+    code = "ZK221"
+
+
+class SecretError(RequestError):
+    """What was to be written holds a secret."""
+
+    code = "ZK222"
 
 
 class MissingError(Zk0Error):

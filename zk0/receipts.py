@@ -106,15 +106,19 @@ def artifact(name: str, path: Path, *, base: Path) -> Artifact:
     return Artifact(name=name, path=shown.as_posix(), sha256=file_digest(path), size=size)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old content or the new, never half of it."""
+def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write a file so that a reader sees the old content or the new, never half of it.
+
+    A durable one is on the disk when this returns; another may be lost with the machine's power, not with the process.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

@@ -52,7 +52,8 @@ def test_a_time_without_a_zone_is_utc(make_entry: MakeEntry) -> None:
         {"generated": {"by": "agent:", "at": "2026-03-01"}},
         {"sources": [{"metric": "findings.0.verdict", "value": 1}]},
         {"sources": [{"receipt": "0123456789abcdef", "value": float("nan")}]},
-        {"sources": [{"file": "train.py", "line": 0}]},
+        {"sources": [{"file": "train.py", "lines": [0, 1]}]},
+        {"sources": [{"file": "train.py", "lines": [3, 2]}]},
         {"status": "perhaps"},
     ],
 )

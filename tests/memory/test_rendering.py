@@ -12,9 +12,11 @@ import pytest
 
 from zk0.errors import SpecError
 from zk0.memory.bank import Problem, Reading
-from zk0.memory.context import BUDGET, RunningRun
+from zk0.memory.context import BUDGET
 from zk0.memory.entries import Entry, Kind, StepRecord, identified
-from zk0.memory.rendering import LONGEST_TEXT, cell, render_context, render_tasks
+from zk0.memory.rendering import render_context, render_tasks
+from zk0.memory.running import RunningRun
+from zk0.memory.texts import LONGEST_TEXT, cell
 from zk0.memory.workflows import WorkflowPage
 from zk0.verdicts import Verdict
 from zk0.workflow.spec import WorkflowSpec
@@ -115,7 +117,7 @@ def test_focus_decisions_and_next_steps_are_told_and_facts_are_counted(make_entr
 def test_a_run_in_progress_is_shown() -> None:
     step = StepRecord(id="data", title="Prepare", verdict=Verdict.warned, receipt=DIGEST, note="few episodes")
 
-    text = render_context(Reading(()), old="", now=NOON, running=RunningRun("run-2", "train", 9, [step]))
+    text = render_context(Reading(()), old="", now=NOON, running=[RunningRun("run-2", "train", 9, [step])])
 
     assert "Run `run-2` of `train`: 1 of 9 steps ended." in text
     assert f"- Prepare: warn, few episodes (receipt `{DIGEST}`)" in text

@@ -1,25 +1,35 @@
 """The memory bank on disk: entries that are only ever added, and pages that are rendered anew.
 
 Writers of one machine take turns by a lock on a file in the state directory, which the system frees when a process
-dies. What is written is composed under the lock, from what is there at that moment, so nothing rests on a stale read.
-Readers need no lock: every file appears whole.
+dies. What `add` writes is composed under the lock, from what is there at that moment. A writer that read earlier and
+thought since says with `put` what it had read; if that has changed, it is refused and told what changed. Readers need
+no lock: every file appears whole.
 """
 
 import fcntl
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
+from zk0.errors import SecretError, UnknownNameError
 from zk0.memory.entries import Entry, Kind, content_id, identified, in_force
 from zk0.memory.frontmatter import UnreadableEntryError, read_entry, write_entry
+from zk0.memory.revisions import refuse_stale_supersession, refuse_unless_current, revision_of
 from zk0.project import Project
 from zk0.receipts import write_atomically
+from zk0.secrets import find_secrets
+
+ENTRIES, ARCHIVE = "entries", "archive"
+ID = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{8}(?:-2)*")
+SUPERSEDES = re.compile(r"^supersedes:(.*(?:\n[- ].*)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """An entry that can't be read, or that was changed: where, and what is wrong with it."""
+    """Something in the bank that is to be repaired: where, and what is wrong."""
 
     path: Path
     line: int
@@ -32,14 +42,44 @@ class Problem:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the bank holds at one moment; `problems` are to be shown, for a broken entry is still a fact."""
+    """What the bank holds at one moment; `problems` are to be shown, for a broken entry is still a fact.
+
+    `arrived` says when each entry file came to this machine, in nanoseconds since the epoch.
+    """
 
     entries: tuple[Entry, ...]
     problems: tuple[Problem, ...] = ()
+    arrived: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def in_force(self) -> list[Entry]:
+        """The entries that are active and superseded by none, oldest first."""
+        return in_force(self.entries)
 
     def counting(self, kind: Kind) -> list[Entry]:
-        """Return the entries of one kind that are active and superseded by none, oldest first."""
-        return [entry for entry in in_force(self.entries) if entry.kind is kind]
+        """Return those of one kind."""
+        return [entry for entry in self.in_force if entry.kind is kind]
+
+    @property
+    def revision(self) -> str:
+        """What names this state of the bank; a writer gives it back with what it writes."""
+        return revision_of(self.arrived)
+
+    def entry(self, name: str) -> Entry:
+        """Return the entry of this id, or of this unique beginning or end of one.
+
+        Raises:
+            UnknownNameError: there is none, or more than one.
+        """
+        found = [entry for entry in self.entries if entry.id == name]
+        found = found or [entry for entry in self.entries if entry.id.startswith(name) or entry.id.endswith(name)]
+        match found:
+            case [entry]:
+                return entry
+            case []:
+                raise UnknownNameError(f"the memory bank has no entry {name!r}", remedy="zk0 memory show")
+        several = ", ".join(entry.id for entry in found[:5])
+        raise UnknownNameError(f"{name!r} is {len(found)} entries: {several}", remedy="give more of the id")
 
 
 class Bank:
@@ -52,7 +92,8 @@ class Bank:
 
     def __init__(self, directory: Path, lock: Path) -> None:
         self.directory = directory
-        self.entries_dir = directory / "entries"
+        self.entries_dir = directory / ENTRIES
+        self.archive_dir = directory / ARCHIVE
         self.lock = lock
         self._parsed: dict[tuple[str, int, int], tuple[Entry | None, Problem | None]] = {}
 
@@ -61,32 +102,93 @@ class Bank:
         """Return the bank of a project."""
         return cls(project.memory_dir, project.state_dir / "memory.lock")
 
-    def read(self) -> Reading:
-        """Read all entries, oldest name first."""
-        found = [self._known(path) for path in sorted(self.entries_dir.glob("*.md"))]
-        entries = tuple(entry for entry, _ in found if entry)
-        return Reading(entries, tuple(problem for _, problem in found if problem))
+    def read(self, *, superseded: bool = True) -> Reading:
+        """Read the entries, oldest name first; without those that are superseded it takes a fraction of the time."""
+        stats = {path: path.stat() for path in sorted(self.entries_dir.glob("*.md"))}
+        skipped = set() if superseded else self._superseded(stats)
+        found = [self._known(path) for path in stats if path.stem not in skipped]
+        return Reading(
+            entries=tuple(entry for entry, _ in found if entry),
+            problems=tuple(problem for _, problem in found if problem),
+            arrived={path.stem: stat.st_mtime_ns for path, stat in stats.items()},
+        )
+
+    def archived(self) -> Reading:
+        """Read the entries that were archived."""
+        found = [self._parse(path) for path in sorted(self.archive_dir.glob("*.md"))]
+        problems = tuple(problem for _, problem in found if problem)
+        return Reading(tuple(entry for entry, _ in found if entry), problems)
 
     def add(self, compose: Callable[[Reading], Iterable[Entry]]) -> tuple[Entry, ...]:
         """Add the entries that `compose` makes of what the bank holds, and return them with their ids.
 
         An entry that is there already, word for word, is not written twice.
+
+        Raises:
+            SecretError: an entry holds a secret; nothing is written.
         """
         with self._alone():
-            return tuple(self._write(identified(entry)) for entry in compose(self.read()))
+            entries = [identified(entry) for entry in compose(self.read())]
+            texts = [write_entry(entry) for entry in entries]
+            for entry, text in zip(entries, texts, strict=True):
+                _refuse_secrets(entry, text)
+            return tuple(self._write(entry, text) for entry, text in zip(entries, texts, strict=True))
+
+    def put(self, *entries: Entry, based_on: str | None = None) -> tuple[Entry, ...]:
+        """Add entries that were composed of an earlier reading.
+
+        Args:
+            entries: what to add; what they supersede must still be in force.
+            based_on: the revision of the reading; None where nothing but what they supersede was read.
+
+        Raises:
+            StaleReadError: the bank has changed since; the message says what.
+            UnknownNameError: they supersede what is not there.
+            SecretError: an entry holds a secret.
+        """
+
+        def compose(now: Reading) -> Iterable[Entry]:
+            refuse_unless_current(based_on, now.entries, now.arrived)
+            for entry in entries:
+                refuse_stale_supersession(identified(entry), now.entries)
+            return entries
+
+        return self.add(compose)
 
     def rewrite(self, name: str, render: Callable[[Reading, str], str]) -> Path:
         """Write the page that `render` makes of what the bank holds and of the page's text so far."""
+        return self.edit(name, lambda old: render(self.read(), old))
+
+    def edit(self, name: str, change: Callable[[str], str], *, durable: bool = True) -> Path:
+        """Write the page that `change` makes of the page's text so far; a durable one survives a loss of power."""
         path = self.directory / name
         with self._alone():
             old = path.read_text(encoding="utf-8") if path.is_file() else ""
-            new = render(self.read(), old)
+            new = change(old)
             if new != old or not path.is_file():
-                write_atomically(path, new)
+                write_atomically(path, new, durable=durable)
         return path
 
+    def archive(self, choose: Callable[[Reading], Iterable[str]]) -> list[Path]:
+        """Move the entries that `choose` names of what the bank holds to the archive, and return where they are."""
+        with self._alone():
+            moved = []
+            for name in choose(self.read()):
+                self.archive_dir.mkdir(parents=True, exist_ok=True)
+                source = self.entries_dir / f"{name}.md"
+                moved.append(source.rename(self.archive_dir / source.name))
+            return moved
+
+    def _superseded(self, paths: Iterable[Path]) -> set[str]:
+        found: set[str] = set()
+        for path in paths:
+            # No decoding: ids are ASCII, and a file that is no text is reported when it is parsed.
+            for named in SUPERSEDES.finditer(path.read_bytes().partition(b"\n---")[0].decode(errors="replace")):
+                found.update(ID.findall(named[1]))
+        return found
+
     def _known(self, path: Path) -> tuple[Entry | None, Problem | None]:
-        # A run reads the bank at every step; what did not change since is not parsed again.
+        # A run reads the bank more than once; what did not change since is not parsed again.
         stat = path.stat()
         key = (path.name, stat.st_mtime_ns, stat.st_size)
         if key not in self._parsed:
@@ -106,8 +208,7 @@ class Bank:
             return entry, Problem(shown, 1, f"it was changed after {entry.generated.by} wrote it")
         return entry, None
 
-    def _write(self, entry: Entry) -> Entry:
-        text = write_entry(entry)
+    def _write(self, entry: Entry, text: str) -> Entry:
         while (path := self.entries_dir / f"{entry.id}.md").exists():
             if path.read_text(encoding="utf-8") == text:
                 return entry
@@ -121,3 +222,11 @@ class Bank:
         with self.lock.open("a") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
+
+
+def _refuse_secrets(entry: Entry, text: str) -> None:
+    for found in find_secrets(text):
+        raise SecretError(
+            f"the entry {entry.title[:40]!r} holds a secret ({found.kind}, line {found.line}); nothing was written",
+            remedy="leave it out, and revoke it where others have seen it",
+        )

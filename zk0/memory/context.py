@@ -12,7 +12,7 @@ from itertools import zip_longest
 
 from zk0.errors import SpecError
 from zk0.memory.bank import Problem, Reading
-from zk0.memory.entries import Entry, Kind, Source, StepRecord
+from zk0.memory.entries import Entry, Kind, Source
 
 BUDGET = 8192  # bytes
 MOST = 200  # lines of one kind: more never fit, and so a bank of any size is rendered in bounded time
@@ -25,6 +25,7 @@ SACRIFICES = (
     ("numbers", 12),
     ("decisions", 8),
     ("next_steps", 5),
+    ("tasks", 5),
     ("faults", 8),
     ("steps", 1),
     ("numbers", 4),
@@ -36,21 +37,12 @@ SACRIFICES = (
     ("numbers", 0),
     ("results", 0),
     ("decisions", 0),
+    ("tasks", 0),
     ("next_steps", 0),
     ("problems", 0),
     ("faults", 0),
     ("focus", 0),
 )
-
-
-@dataclass(frozen=True)
-class RunningRun:
-    """A run in progress: the steps it plans, and those that ended."""
-
-    run: str
-    workflow: str
-    planned: int
-    steps: Sequence[StepRecord]
 
 
 @dataclass(frozen=True)
@@ -71,6 +63,7 @@ class Material:
     numbers: Sequence[Number]
     faults: Sequence[Entry]
     decisions: Sequence[Entry]
+    tasks: Sequence[Entry]
     next_steps: Sequence[Entry]
     problems: Sequence[Problem]
     others: dict[str, int] = field(default_factory=dict)
@@ -97,6 +90,7 @@ def material_of(bank: Reading) -> Material:
         numbers=numbers,
         faults=newest_first(Kind.fault),
         decisions=newest_first(Kind.decision),
+        tasks=newest_first(Kind.task),
         next_steps=newest_first(Kind.next),
         problems=bank.problems,
         others=dict(others),

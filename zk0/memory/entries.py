@@ -15,7 +15,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from zk0.errors import ExitStatus
 from zk0.receipts import canonical_digest
 from zk0.verdicts import Verdict
+from zk0.workflow.taskcontext import TaskContext
 
+PYPROJECT = "pyproject.toml"
 HASH_LENGTH = 8  # 32 bits a day: among 100 entries of one day a collision has a chance of 1e-6, and `Bank` notices
 
 
@@ -29,6 +31,7 @@ class Kind(StrEnum):
     fact = "fact"
     focus = "focus"
     next = "next"
+    task = "task"
 
 
 class Status(StrEnum):
@@ -67,25 +70,45 @@ class Mark(Record):
 class Source(Record):
     """Where a fact can be read again.
 
-    One of: a receipt, with the path of a value in it (`findings.0.evidence.1.value`) and that value; a file, with a
-    line and the file's SHA-256; a commit.
+    One of: a receipt, with the path of a value in it (`findings.0.evidence.1.value`) and that value; a file, with
+    lines (first and last, from 1) and the SHA-256 of these lines, or of the whole file where none are named; a key of
+    a settings file (`tool.flwr.app.config.proximal-mu`; of pyproject.toml where no file is named) and its value; a
+    commit; a link.
     """
 
     name: str = ""
     receipt: str | None = None
     metric: str | None = None
-    value: int | Annotated[float, Field(allow_inf_nan=False)] | str | None = None
+    value: bool | int | Annotated[float, Field(allow_inf_nan=False)] | str | None = None
     unit: str = ""
     file: str | None = None
-    line: int | None = Field(default=None, ge=1)
+    lines: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
     sha256: str | None = None
     commit: str | None = None
+    config: str | None = None
+    link: str | None = None
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
-        if not (self.receipt or self.file or self.commit):
-            raise ValueError("a source names a receipt, a file or a commit")
+        if not (self.receipt or self.file or self.commit or self.config or self.link):
+            raise ValueError("a source names a receipt, a file, a commit, a config key or a link")
+        if self.lines and self.lines[0] > self.lines[1]:
+            raise ValueError("the first of its lines comes after the last")
         return self
+
+    @property
+    def where(self) -> str:
+        """The place in a few words, for a table or a message."""
+        if self.receipt:
+            return f"{self.receipt} {self.metric}" if self.metric else self.receipt
+        if self.config:
+            return f"{self.file or PYPROJECT} {self.config}"
+        if self.file:
+            first, last = self.lines or (0, 0)
+            return (
+                self.file if not first else f"{self.file}:{first}" if first == last else f"{self.file}:{first}-{last}"
+            )
+        return self.commit or self.link or ""
 
 
 class StepRecord(Record):
@@ -100,7 +123,7 @@ class StepRecord(Record):
 
 
 class RunRecord(Record):
-    """The run a result is of."""
+    """The run a result is of; `files` are the programs and settings that changed between its begin and its end."""
 
     id: str
     workflow: str
@@ -109,6 +132,7 @@ class RunRecord(Record):
     seconds: float
     steps: tuple[StepRecord, ...] = ()
     proposals: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 class FaultRecord(Record):
@@ -131,7 +155,11 @@ class FaultRecord(Record):
 
 
 class Entry(Record):
-    """One fact; the front matter holds every field but `id`, which is the file's name, and `body`."""
+    """One fact; the front matter holds every field but `id`, which is the file's name, and `body`.
+
+    `commit` and `branch` are what it applies to: the code it was learned on. `code` is the digest of the programs and
+    settings that a run's result vouches for.
+    """
 
     id: str = ""
     kind: Kind
@@ -142,20 +170,17 @@ class Entry(Record):
     sources: tuple[Source, ...] = ()
     commit: str | None = None
     branch: str | None = None
+    code: str | None = None
     stale_after: Instant | None = None
     supersedes: tuple[str, ...] = ()
     run: RunRecord | None = None
     fault: FaultRecord | None = None
+    task: TaskContext | None = None
     body: Annotated[str, AfterValidator(_sentences)] = ""
 
     def is_stale(self, now: datetime) -> bool:
         """Whether the time is over for which the fact was said to hold."""
         return self.stale_after is not None and self.stale_after < now
-
-
-def one_line(text: str) -> str:
-    """Return a text as a title or a note holds it."""
-    return " ".join(text.split())
 
 
 def identified(entry: Entry) -> Entry:

@@ -1,7 +1,7 @@
 """The numbers of receipts, each as a source that names its receipt, its place in it and its value."""
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from zk0.errors import UnknownNameError
@@ -32,20 +32,21 @@ def evidence_of(receipt: Receipt, verdicts: Collection[Verdict] = tuple(Verdict)
             yield from _numbers(receipt, number, finding)
 
 
-def value_at(receipt: Receipt, metric: str) -> object:
+def value_at(receipt: Receipt | Mapping[str, Any], metric: str) -> object:
     """Return the value that a metric path names in a receipt, such as `findings.0.evidence.1.value`.
 
     Raises:
         UnknownNameError: the receipt has nothing at this path.
     """
-    found: Any = receipt.model_dump(mode="json")
+    found: Any = receipt.model_dump(mode="json") if isinstance(receipt, Receipt) else receipt
+    digest = found["digest"]
     for part in metric.split("."):
         if isinstance(found, dict) and part in found:
             found = found[part]
         elif isinstance(found, list) and part.isdecimal() and int(part) < len(found):
             found = found[int(part)]
         else:
-            raise UnknownNameError(f"receipt {receipt.digest} has nothing at {metric!r}: no {part!r} there")
+            raise UnknownNameError(f"receipt {digest} has nothing at {metric!r}: no {part!r} there")
     return found
 
 

@@ -1,24 +1,36 @@
 """Keep the memory bank true while a workflow runs and after it.
 
-While a run goes on, `context.md` shows it in progress. When it ends, its result and its faults become entries, and
-both pages are rendered from them. Entries come first: whatever happens to a page, nothing learned is lost.
+Each step that ends is written to the run's region of `context.md`. When the run ends, its result and its faults become
+entries, the receipts they cite are copied into the bank, and both pages are rendered. Entries come first: whatever
+happens to a page, nothing learned is lost.
+
+A result vouches for the programs and settings as they were when the run began. If they changed meanwhile, they are
+those that it ends with only if the run asked somebody to change them; else nobody knows what the steps ran on, and the
+result says of no code that it holds for it.
 """
 
+import json
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 import zk0
 from zk0.memory.bank import Bank
-from zk0.memory.context import RunningRun
-from zk0.memory.entries import StepRecord, one_line
+from zk0.memory.context import BUDGET
+from zk0.memory.entries import StepRecord
+from zk0.memory.evidence import CODE_LENGTH, carry
 from zk0.memory.rendering import CONTEXT, TASKS, render_context, render_tasks
 from zk0.memory.results import EndedRun, entries_of, step_records
+from zk0.memory.running import RunningRun, Waiting, running_runs, waiting_of, with_region
+from zk0.memory.texts import one_line
 from zk0.memory.workflows import workflow_pages
 from zk0.project import Project
-from zk0.receipts import Receipt, ReceiptStore
-from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped
+from zk0.receipts import Receipt, ReceiptStore, write_atomically
+from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
+from zk0.workflow.fingerprints import code_files, digest_of
 
 ACTOR = f"process:zk0 {zk0.__version__}"
+CODE_FILE = "code.json"  # in a run's directory: the programs and settings it began with
 
 
 class Named(Protocol):
@@ -30,7 +42,7 @@ class Named(Protocol):
 
 
 def write_pages(project: Project, now: datetime) -> None:
-    """Render both pages of a project's bank from its entries and workflows.
+    """Render both pages of a project's bank from its entries, workflows and unfinished runs.
 
     Raises:
         SpecError: a kept paragraph of a page is not closed, or all of them take the page's budget alone.
@@ -40,8 +52,9 @@ def write_pages(project: Project, now: datetime) -> None:
 
 def _write_pages(bank: Bank, project: Project, now: datetime) -> None:
     workflows = workflow_pages(project)
+    running = list(running_runs(project))
     bank.rewrite(TASKS, lambda entries, old: render_tasks(entries, workflows, old=old))
-    bank.rewrite(CONTEXT, lambda entries, old: render_context(entries, old=old, now=now))
+    bank.rewrite(CONTEXT, lambda entries, old: render_context(entries, old=old, now=now, running=running))
 
 
 class MemoryRecorder:
@@ -57,7 +70,8 @@ class MemoryRecorder:
         self.workflow = spec.name
         self.bank = Bank.of(project)
         self._planned: tuple[str, ...] = ()
-        self._skipped: dict[str, StepRecord] = {}
+        self._steps: dict[str, StepRecord] = {}
+        self._asked = False
 
     def __call__(self, event: Event) -> None:
         """Follow a run.
@@ -69,30 +83,44 @@ class MemoryRecorder:
         match event:
             case RunStarted():
                 self._planned = event.steps
-                self._show(event.run, [], event.at)
+                self._begin(event)
             case StepSkipped():
-                note = one_line(event.reason)
-                record = StepRecord(id=event.step, title=event.title, verdict=event.verdict, note=note)
-                self._skipped[event.step] = record
-            case StepFinished(receipt=receipt):
-                self._skipped.pop(receipt.step, None)
-                self._progress(receipt)
+                self._steps[event.step] = StepRecord(
+                    id=event.step, title=one_line(event.title), verdict=event.verdict, note=one_line(event.reason)
+                )
+            case StepWaiting():
+                self._asked = True
+                place = waiting_of(event.step, event.title, event.ask, event.handover, self.project.root)
+                self._progress(event.run, event.at, place)
+            case StepFinished(receipt=receipt) if "/" not in receipt.step:
+                # Steps of a step made of others have receipts of their own, and are told by it.
+                self._asked = self._asked or receipt.uses.startswith("ask.")
+                [self._steps[receipt.step]] = step_records([receipt])
+                self._progress(receipt.run, receipt.finished)
             case RunFinished():
                 self._remember(event)
 
-    def _progress(self, latest: Receipt) -> None:
-        # The store may or may not hold the latest receipt yet: subscribers have no order.
-        earlier = [receipt for receipt in self._receipts(latest.run) if receipt.step != latest.step]
-        self._show(latest.run, [*earlier, latest], latest.finished)
+    def _begin(self, event: RunStarted) -> None:
+        kept = event.directory / CODE_FILE
+        if not kept.exists():  # a run that is resumed began earlier
+            write_atomically(kept, json.dumps(code_files(self.project)), durable=False)
+        self._progress(event.run, event.at)
 
-    def _show(self, run: str, receipts: list[Receipt], now: datetime) -> None:
-        running = RunningRun(run, self.workflow, len(self._planned), step_records(receipts))
-        self.bank.rewrite(CONTEXT, lambda bank, old: render_context(bank, old=old, now=now, running=running))
+    def _progress(self, run: str, now: datetime, waiting: Waiting | None = None) -> None:
+        own = RunningRun(run, self.workflow, len(self._planned), list(self._steps.values()), waiting)
+
+        def change(old: str) -> str:
+            if page := with_region(old, own, BUDGET):
+                return page
+            others = [other for other in running_runs(self.project) if other.run != run]
+            return render_context(self.bank.read(superseded=False), old=old, now=now, running=[own, *others])
+
+        self.bank.edit(CONTEXT, change, durable=False)  # it can be rendered again from what is durable
 
     def _remember(self, event: RunFinished) -> None:
         receipts = self._receipts(event.run)
         order = {step: place for place, step in enumerate(self._planned)}
-        steps = [*step_records(receipts), *self._skipped.values()]
+        code, files = self._code(event.directory)
         ended = EndedRun(
             run=event.run,
             workflow=event.workflow,
@@ -101,12 +129,23 @@ class MemoryRecorder:
             at=event.at,
             by=ACTOR,
             receipts=receipts,
-            steps=sorted(steps, key=lambda step: order.get(step.id, len(order))),
+            steps=sorted(self._steps.values(), key=lambda step: order.get(step.id, len(order))),
             proposals=event.proposals,
+            code=code,
+            files=files,
         )
-        self.bank.add(lambda bank: entries_of(ended, bank))
+        added = self.bank.add(lambda bank: entries_of(ended, bank))
+        cited = {source.receipt for entry in added for source in entry.sources}
+        carry(self.project, [receipt for receipt in receipts if receipt.digest in cited])
         _write_pages(self.bank, self.project, event.at)
 
+    def _code(self, directory: Path) -> tuple[str | None, list[str]]:
+        """Return the digest of the code that the run vouches for, and which of its files changed meanwhile."""
+        kept = directory / CODE_FILE
+        now = code_files(self.project)
+        before = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else now
+        changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+        return (None if changed and not self._asked else digest_of(now)[:CODE_LENGTH]), changed
+
     def _receipts(self, run: str) -> list[Receipt]:
-        # Steps of a step made of others have receipts of their own, and are told by it.
         return [found for found in ReceiptStore(self.project.runs_dir).of_run(run) if "/" not in found.step]

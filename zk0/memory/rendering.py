@@ -10,40 +10,44 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from zk0.memory.bank import Reading
-from zk0.memory.context import BUDGET, Material, RunningRun, fitting, material_of
+from zk0.memory.context import BUDGET, Material, fitting, material_of
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.kept import Keep, kept_paragraphs
+from zk0.memory.merging import healed
+from zk0.memory.running import RESERVE, RunningRun, region, step_line
+from zk0.memory.texts import cell
 from zk0.memory.workflows import WorkflowPage
 
 CONTEXT = "context.md"
 TASKS = "tasks.md"
-LONGEST_TEXT = 200  # characters of a sentence that others wrote; the entry has all of it
 SHORT_COMMIT = 8  # digits
 
 
 def render_context(
-    bank: Reading, *, old: str, now: datetime, running: RunningRun | None = None, budget: int = BUDGET
+    bank: Reading, *, old: str, now: datetime, running: Sequence[RunningRun] = (), budget: int = BUDGET
 ) -> str:
     """Return the page an agent or a person reads first.
 
     Args:
         bank: the entries.
-        old: the page as it is, for its kept paragraphs.
+        old: the page as it is, for its kept paragraphs; one that a merge left in conflict is healed.
         now: decides which entries are marked as stale; it is not printed.
-        running: the run in progress, if one is.
+        running: the runs that have not ended; the page leaves them room to grow.
         budget: the most bytes the page may have.
 
     Raises:
         SpecError: a kept paragraph of the old page is not closed, or all of them take the budget alone.
     """
-    kept = kept_paragraphs(old, CONTEXT)
+    kept = kept_paragraphs(healed(old), CONTEXT)
     template = _environment().get_template(f"{CONTEXT}.j2")
+    regions = [region(run, RESERVE) for run in running]
+    reserved = sum(RESERVE - len(text.encode()) for text in regions)
 
     def page(chosen: Material, left_out: list[str]) -> str:
-        told = vars(chosen) | {"running": running, "now": now, "left_out": left_out, "budget": budget}
+        told = vars(chosen) | {"running": regions, "now": now, "left_out": left_out, "budget": budget}
         return template.render(told, keep=Keep(kept))
 
-    return fitting(material_of(bank), page, budget=budget)
+    return fitting(material_of(bank), page, budget=budget - reserved)
 
 
 def render_tasks(bank: Reading, workflows: Sequence[WorkflowPage], *, old: str) -> str:
@@ -54,7 +58,7 @@ def render_tasks(bank: Reading, workflows: Sequence[WorkflowPage], *, old: str) 
     """
     last = {entry.run.workflow: entry for entry in bank.counting(Kind.result) if entry.run}
     template = _environment().get_template(f"{TASKS}.j2")
-    return template.render(workflows=workflows, last=last, keep=Keep(kept_paragraphs(old, TASKS)))
+    return template.render(workflows=workflows, last=last, keep=Keep(kept_paragraphs(healed(old), TASKS)))
 
 
 @cache
@@ -67,19 +71,18 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"cell": cell, "number": number, "commit": commit}
+    environment.filters |= {"cell": cell, "number": number, "commit": commit, "step_line": step_line, "code": code}
     return environment
-
-
-def cell(text: object) -> str:
-    """Return a text that stays within its line and its table cell, makes no marker, and is cut where it is long."""
-    line = " ".join(str(text).split()).replace("|", r"\|").replace("<", "&lt;")
-    return line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 1].rstrip()}…"
 
 
 def number(value: float | str | None) -> str:
     """Return a value as it is shown: integers whole, others with six significant digits."""
     return f"{value:.6g}" if isinstance(value, float) else cell(value)
+
+
+def code(text: str) -> str:
+    """Return a name as Markdown shows it."""
+    return f"`{text}`"
 
 
 def commit(entry: Entry) -> str:

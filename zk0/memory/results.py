@@ -6,16 +6,20 @@ from datetime import datetime
 
 from zk0.errors import ExitStatus
 from zk0.memory.bank import Reading
-from zk0.memory.entries import Entry, FaultRecord, Kind, Mark, RunRecord, Source, Status, StepRecord, one_line
+from zk0.memory.entries import Entry, FaultRecord, Kind, Mark, RunRecord, Source, Status, StepRecord
 from zk0.memory.faults import Fault, faults_of, is_repaired
 from zk0.memory.numbers import numbers_of
+from zk0.memory.texts import one_line
 from zk0.receipts import Receipt
 from zk0.verdicts import Verdict
 
 
 @dataclass(frozen=True)
 class EndedRun:
-    """A run that is over, and who writes about it."""
+    """A run that is over, and who writes about it.
+
+    `code` is the digest of the programs and settings it vouches for, `files` those that changed while it ran.
+    """
 
     run: str
     workflow: str
@@ -26,6 +30,8 @@ class EndedRun:
     receipts: Sequence[Receipt]
     steps: Sequence[StepRecord]
     proposals: Sequence[str] = ()
+    code: str | None = None
+    files: Sequence[str] = ()
 
     @property
     def seconds(self) -> float:
@@ -96,6 +102,7 @@ def _result(ended: EndedRun, bank: Reading) -> Entry:
         seconds=round(ended.seconds, 3),
         steps=tuple(ended.steps),
         proposals=tuple(ended.proposals),
+        files=tuple(ended.files),
     )
     earlier = [entry.id for entry in bank.counting(Kind.result) if entry.run and entry.run.workflow == ended.workflow]
     told = "\n".join(f"- {step.title}: {step.verdict}{f' ({step.note})' if step.note else ''}" for step in ended.steps)
@@ -106,13 +113,16 @@ def _result(ended: EndedRun, bank: Reading) -> Entry:
         title=f"{ended.workflow}: {ended.outcome} after {ended.seconds:.0f} s",
         sources=numbers_of(ended.receipts),
         supersedes=tuple(earlier),
+        code=ended.code,
         run=record,
         body=f"Run `{ended.run}`.\n\n{told or 'No step was performed.'}",
     )
 
 
 def _fault_entry(ended: EndedRun, fault: Fault) -> Entry:
-    record = fault.record
+    record = fault.record.model_copy(
+        update={name: one_line(text) for name in ("cause", "remedy") if (text := getattr(fault.record, name))}
+    )
     where = f" ({record.at})" if record.at else ""
     lines = (
         f"Found by `{record.check or record.code}` in step `{record.step}` of run `{ended.run}`{where}.",

@@ -14,9 +14,20 @@ CODE = frozenset({".py", ".pyi", ".sh", ".toml", ".cfg", ".lock", ".json5", ".c"
 
 def code_digest(project: Project) -> str:
     """Return the digest of the project's programs and settings: their names and contents, whatever git says of them."""
+    return digest_of(code_files(project))
+
+
+def code_files(project: Project) -> dict[str, str]:
+    """Return the SHA-256 of each program and settings file, by its path below the project's root."""
+    paths = sorted(_code(project.root, project.state_dir))
+    return {path.relative_to(project.root).as_posix(): file_digest(path) for path in paths}
+
+
+def digest_of(files: Mapping[str, str]) -> str:
+    """Return the one digest of files and their digests."""
     total = hashlib.sha256()
-    for path in sorted(_code(project.root, project.state_dir)):
-        total.update(f"{path.relative_to(project.root).as_posix()}\0{file_digest(path)}\0".encode())
+    for name, digest in files.items():
+        total.update(f"{name}\0{digest}\0".encode())
     return total.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What an agent or a person is handed when a run waits for them: the notes' task context template, filled from the run.
+"""What an agent or a person is handed when a run waits for them: the task's context, filled from the run.
 
 Pure: the run's state in, Markdown out. What the run does not know is said to be unknown and not made up.
 """
@@ -11,57 +11,8 @@ from zk0.verdicts import Finding, Verdict
 from zk0.workflow.plan import PlannedStep
 from zk0.workflow.spec import WorkflowSpec
 from zk0.workflow.state import RunState
-
-TEMPLATE = """\
-# {title}
-
-## Task information
-**Task ID**: {step} of run {run}
-**Parent task**: workflow {workflow}: {workflow_title}
-**Created**: {created:%Y-%m-%d %H:%M:%S} UTC
-**Mode**: {ask}
-**Priority**: high; the run waits for this
-
-## Task description
-**Objective**: {objective}
-
-**Scope**: {scope}
-
-**Success criteria**:
-{criteria}
-
-## Technical context
-**Current state**:
-{state}
-
-**Dependencies**: {dependencies}
-
-**Constraints**:
-{constraints}
-
-## Context to preserve
-**Critical information**:
-{critical}
-
-**Key decisions**:
-{decisions}
-
-**Assumptions**: the code is {code}; the workflow is the one in the run's `spec.yaml`, not the file as it is now.
-
-## Subtask requirements
-**Context inheritance**: every subtask inherits the objective, the constraints and the success criteria above.
-**Handover information**: what was changed and why, in the commit message; the run records the rest.
-**Validation points**:
-{validation}
-
-## Risk mitigation
-**Risks**:
-{risks}
-
-**Potential context loss points**: this session's end; a change of the inputs above, which would need a new run.
-**Recovery procedures**: `zk0 show {run}` tells all that is known; this file is `steps/{step}/handover.md` of the run.
-**Prevention measures**: leave `.zk0/` alone; only what the success criteria measure counts as done.
-"""
+from zk0.workflow.taskcontext import TaskContext
+from zk0.workflow.taskpage import render_task
 
 
 def handover(
@@ -76,25 +27,44 @@ def handover(
         state: the run as it stands.
         now: the time, in UTC.
     """
-    return TEMPLATE.format(
+    return render_task(
+        _context(step, arguments, spec, state),
         title=step.title,
-        step=step.path,
-        run=state.run,
-        workflow=spec.name,
-        workflow_title=spec.title,
+        task=f"{step.path} of run {state.run}",
         created=now,
-        ask=arguments["ask"],
+        captured=f"zk0, from run {state.run}",
+    )
+
+
+def _context(step: PlannedStep, arguments: Mapping[str, Any], spec: WorkflowSpec, state: RunState) -> TaskContext:
+    code = f"commit {state.code.commit}" if state.code.commit else "not in a git repository"
+    return TaskContext(
+        parent=f"workflow {spec.name}: {spec.title}",
+        mode=f"{arguments['ask']}; the run waits for this",
+        priority="high",
         objective=str(arguments["instruction"]).strip(),
-        scope=arguments["scope"] or "what the objective names, inside the project's directory, and nothing else",
-        criteria=_list(criterion(planned.check.id, planned.check.summary, planned.options) for planned in step.checks),
-        state=_list(_state_lines(state)),
-        dependencies=", ".join(f"{name} {version}" for name, version in state.environment.items()) or "not recorded",
-        constraints=_list(map(str, arguments["constraints"])),
-        critical=_list(f"input {name} = {value!r}" for name, value in state.inputs.items()),
-        decisions=_list(_decisions(step, spec)),
-        code=f"commit {state.code.commit}" if state.code.commit else "not in a git repository",
-        validation=_list([*_validation(step), f"`zk0 resume {state.run}` judges, says what is missing, and goes on"]),
-        risks=_list(f"{issue.sign} Remedy: {issue.remedy}" for issue in spec.issues),
+        scope=arguments["scope"] or "",
+        criteria=tuple(criterion(planned.check.id, planned.check.summary, planned.options) for planned in step.checks),
+        state=tuple(_state_lines(state)),
+        dependencies=tuple(f"{name} {version}" for name, version in state.environment.items()),
+        constraints=tuple(map(str, arguments["constraints"])),
+        critical=tuple(f"input {name} = {value!r}" for name, value in state.inputs.items()),
+        decisions=tuple(_decisions(step, spec)),
+        assumptions=(
+            f"the code is {code}",
+            "the workflow is the one in the run's `spec.yaml`, not the file as it is now",
+        ),
+        handover=("what was changed and why, in the commit message; the run records the rest",),
+        validation=(
+            *(f"`{planned.check.id}`" for planned in step.checks),
+            f"`zk0 resume {state.run}` judges, says what is missing, and goes on",
+        ),
+        risks=tuple(f"{issue.sign} Remedy: {issue.remedy}" for issue in spec.issues),
+        losses=("this session's end", "a change of the inputs above, which would need a new run"),
+        recovery=(
+            f"`zk0 show {state.run}` tells all that is known; this is the run's `steps/{step.path}/handover.md`",
+        ),
+        prevention=("leave `.zk0/` alone; only what the success criteria measure counts as done",),
     )
 
 
@@ -131,11 +101,3 @@ def _decisions(step: PlannedStep, spec: WorkflowSpec) -> Iterable[str]:
     if not isinstance(step.when, bool):
         yield f"this step runs since {step.when.source.removeprefix('{{').removesuffix('}}').strip()}"
     yield from spec.notes
-
-
-def _validation(step: PlannedStep) -> Iterable[str]:
-    return (f"`{planned.check.id}`" for planned in step.checks)
-
-
-def _list(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" if not line.startswith("  ") else f"  - {line.strip()}" for line in lines) or "- none"

@@ -1,0 +1,171 @@
+"""The evidence entries rest on, read again: receipts, cited lines, settings, commits, the project's code.
+
+Receipts that an entry cites are copied into the bank, `evidence/<digest>.json`, so that whoever has the bank can check
+its numbers: another clone, or CI, where no run was made. A copy is found by its digest and proves itself by it.
+"""
+
+import hashlib
+import json
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from zk0.project import Project
+from zk0.receipts import DIGEST_LENGTH, Receipt, canonical_digest, write_atomically
+from zk0.secrets import find_secrets
+from zk0.workflow.fingerprints import code_digest
+
+CODE_LENGTH = 16  # digits of the code's digest that an entry keeps
+COMMIT = re.compile(r"[0-9a-f]{7,64}")
+
+
+class ChangedReceiptError(ValueError):
+    """A receipt does not have the digest it states: it was changed after it was written."""
+
+
+class Evidence:
+    """What can be read again in one project; everything is read once."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.directories = (project.memory_dir / "evidence", project.memory_dir / "archive")
+        self._receipts: dict[str, dict[str, Any] | None] = {}
+        self._texts: dict[str, str | None] = {}
+        self._settings: dict[str, object] = {}
+
+    def receipt(self, digest: str) -> dict[str, Any] | None:
+        """Return the receipt of this digest; None where neither the bank nor this machine's runs have it.
+
+        Raises:
+            ChangedReceiptError: there is one that was changed.
+        """
+        if digest not in self._receipts:
+            carried = (directory / f"{digest}.json" for directory in self.directories)
+            found = next((path for path in carried if path.is_file()), None) or self._of_runs.get(digest)
+            self._receipts[digest] = _checked(found, digest) if found else None
+        return self._receipts[digest]
+
+    def lines(self, file: str) -> list[str] | None:
+        """Return a file's lines with their ends; None where there is no such text."""
+        if file not in self._texts:
+            try:
+                self._texts[file] = (self.project.root / file).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError):
+                self._texts[file] = None
+        text = self._texts[file]
+        return None if text is None else text.splitlines(keepends=True)
+
+    def setting(self, file: str, key: str) -> object:
+        """Return a settings file's value at a dotted key; a list's member by its number.
+
+        Raises:
+            KeyError: the file or the key is not there, or can't be read.
+        """
+        if file not in self._settings:
+            self._settings[file] = _parsed(self.project.root / file)
+        found = self._settings[file]
+        for part in key.split("."):
+            match found:
+                case dict() if part in found:
+                    found = found[part]
+                case list() if part.isdecimal() and int(part) < len(found):
+                    found = found[int(part)]
+                case _:
+                    raise KeyError(f"{file} has no {key}")
+        return found
+
+    @cached_property
+    def code(self) -> str:
+        """The digest of the project's programs and settings as they are now."""
+        return code_digest(self.project)[:CODE_LENGTH]
+
+    @cached_property
+    def history(self) -> tuple[str, ...]:
+        """The commits that HEAD contains, newest first; none where there is no repository."""
+        return tuple(self._git("rev-list", "HEAD").split())
+
+    @cached_property
+    def _ancestors(self) -> frozenset[str]:
+        return frozenset(self.history)
+
+    def contains(self, commit: str) -> bool | None:
+        """Tell whether HEAD contains a commit; None where the repository does not know it, or there is none."""
+        if commit in self._ancestors or any(known.startswith(commit) for known in self.history):
+            return True
+        known = COMMIT.fullmatch(commit) and self._git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+        return False if known else None
+
+    def changed_since(self, commit: str) -> list[str]:
+        """Return the files outside of the bank that differ from those of a commit; none where that can't be told."""
+        bank = self.project.memory_dir.relative_to(self.project.root).as_posix()
+        return self._git("diff", "--name-only", "--relative", commit, "--", ".", f":(exclude){bank}").splitlines()
+
+    def _git(self, *arguments: str) -> str:
+        # Not GitPython: its import takes as long as all of `zk0 prime` may.
+        command = ["git", "-C", str(self.project.root), *arguments]
+        try:
+            return subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603
+        except FileNotFoundError:  # a machine without git: nothing can be told
+            return ""
+
+    @cached_property
+    def _of_runs(self) -> dict[str, Path]:
+        """Where this machine's runs keep their receipts, by digest."""
+        found = {}
+        for path in sorted(self.project.runs_dir.glob("*/receipts/**/*.json")):
+            try:
+                found[str(json.loads(path.read_text(encoding="utf-8")).get("digest"))] = path
+            except (OSError, ValueError, AttributeError):  # no receipt: whoever cites it is told that it is not there
+                continue
+        return found
+
+
+def carry(project: Project, receipts: Iterable[Receipt]) -> list[Path]:
+    """Copy receipts into the bank and return the new files; one with a secret in it stays where it is."""
+    new = []
+    for receipt in receipts:
+        path = project.memory_dir / "evidence" / f"{receipt.digest}.json"
+        text = receipt.model_dump_json(indent=2) + "\n"
+        if not path.exists() and not find_secrets(text):
+            write_atomically(path, text)
+            new.append(path)
+    return new
+
+
+def hash_of(lines: Iterable[str]) -> str:
+    """Return the SHA-256 of lines, whatever ends them."""
+    return hashlib.sha256("\n".join(line.rstrip("\r\n") for line in lines).encode()).hexdigest()
+
+
+def _checked(path: Path, digest: str) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        stated = content.pop("digest")
+    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
+        raise ChangedReceiptError(f"{path} is no receipt any more: {error}") from error
+    # Of the text as it is: a field that receipts get later changes no digest of those there are.
+    if stated != digest or canonical_digest(content)[:DIGEST_LENGTH] != digest:
+        raise ChangedReceiptError(f"receipt {digest} was changed: its content has another digest")
+    return {**content, "digest": stated}
+
+
+def _parsed(path: Path) -> object:
+    try:
+        text = path.read_text(encoding="utf-8")
+        match path.suffix:
+            case ".toml":
+                return tomllib.loads(text)
+            case ".json":
+                return json.loads(text)
+            case ".yaml" | ".yml":
+                return YAML(typ="safe", pure=True).load(text)
+    except (OSError, ValueError, YAMLError) as error:
+        raise KeyError(f"{path.name} can't be read: {error}") from error
+    raise KeyError(f"{path.name} is no settings file: TOML, YAML and JSON are")

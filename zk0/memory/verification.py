@@ -1,0 +1,104 @@
+"""Verify a memory bank: every entry in force against its evidence, entries against each other, references, pages."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from zk0.memory.bank import Bank, Problem, Reading
+from zk0.memory.contradictions import Contradiction, contradictions
+from zk0.memory.evidence import Evidence
+from zk0.memory.judging import Judgement, Truth, judged
+from zk0.memory.merging import is_conflicted
+from zk0.memory.references import Known, dead_references
+from zk0.project import Project
+from zk0.workflow.loading import workflow_files
+
+
+@dataclass(frozen=True)
+class Report:
+    """What verifying found."""
+
+    judgements: tuple[Judgement, ...]
+    contradictions: tuple[Contradiction, ...]
+    problems: tuple[Problem, ...]
+    superseded: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many entries are fresh, unverifiable, stale and contradicted, all four named."""
+        counted = Counter(judgement.truth for judgement in self.judgements)
+        return {truth.value: counted[truth] for truth in Truth}
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether something in the bank is known to be wrong."""
+        return bool(self.contradictions or self.problems or self.counts[Truth.contradicted])
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether something in the bank is not known to be right."""
+        return self.is_wrong or any(judgement.truth is not Truth.fresh for judgement in self.judgements)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "counts": self.counts,
+            "superseded": self.superseded,
+            "entries": [
+                {
+                    "id": one.entry.id,
+                    "kind": one.entry.kind.value,
+                    "title": one.entry.title,
+                    "truth": one.truth.value,
+                    "reasons": list(one.reasons),
+                }
+                for one in self.judgements
+            ],
+            "contradictions": [
+                {"about": one.about, "entries": [one.one.id, one.other.id], "said": list(one.said)}
+                for one in self.contradictions
+            ],
+            "problems": [
+                {"file": problem.path.as_posix(), "line": problem.line, "message": problem.message}
+                for problem in self.problems
+            ],
+        }
+
+
+def verify(project: Project, now: datetime, *, commands: Collection[str] = ()) -> Report:
+    """Verify a project's bank.
+
+    Args:
+        project: whose bank it is.
+        now: what entries with an end of their time are held against, in UTC.
+        commands: the names of zk0's commands, for references to them; none are not checked.
+    """
+    bank = Bank.of(project)
+    reading = bank.read()
+    evidence = Evidence(project)
+    counting = reading.in_force
+    return Report(
+        judgements=tuple(judged(entry, evidence, now) for entry in counting),
+        contradictions=tuple(contradictions(counting)),
+        problems=(*reading.problems, *_pages(project, bank, reading, commands)),
+        superseded=len(reading.entries) - len(counting),
+    )
+
+
+def _pages(project: Project, bank: Bank, reading: Reading, commands: Collection[str]) -> Iterator[Problem]:
+    ids = {entry.id for entry in reading.entries} | {path.stem for path in bank.archive_dir.glob("*.md")}
+    known = Known(project.root, project.settings.state, ids, workflow_files(project), commands)
+    for path in sorted(bank.directory.glob("*.md")):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        page = path.relative_to(bank.directory)
+        if is_conflicted(text):
+            yield Problem(page, 1, "a merge left it in conflict: zk0 memory render")
+            continue
+        yield from dead_references(page, text, known, at=path.parent)
+    for entry in reading.in_force:
+        page = Path("entries") / f"{entry.id}.md"
+        for problem in dead_references(page, entry.body, known, at=bank.entries_dir):
+            yield Problem(page, 1, problem.message)

@@ -1,0 +1,72 @@
+"""The context of a task: what whoever takes it over must know, in the nine blocks of the notes' template.
+
+One model and one template for both: a step that is handed to an agent or a person (`handover.md`), and a task that
+people and agents keep in the memory bank (`zk0 task`). What is not known is left empty and said to be so when rendered;
+nothing is made up. The template makes no ticks: what it says of a task's quality is counted, not claimed.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+INHERITED = ("constraints", "critical", "assumptions")  # a subtask has these of its parent besides its own
+
+
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+type Lines = Annotated[tuple[str, ...], BeforeValidator(_listed)]  # YAML: one line may stand without its list
+
+
+class TaskContext(BaseModel):
+    """What a task is and what must not get lost of it; unknown keys are refused, since this is what people write."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # 1 Task information; id and time are those of the entry or the run.
+    parent: str = ""
+    mode: str = Field("", description="who works on it, and how: agent, person, debug, …")
+    priority: Literal["high", "medium", "low"] = "medium"
+    # 2 Task description
+    objective: str = ""
+    scope: str = ""
+    criteria: Lines = ()
+    # 3 Technical context
+    state: Lines = ()
+    dependencies: Lines = ()
+    constraints: Lines = ()
+    # 4 Context to preserve
+    critical: Lines = ()
+    decisions: Lines = ()
+    assumptions: Lines = ()
+    # 5 Subtask requirements
+    inheritance: Lines = ()
+    handover: Lines = ()
+    validation: Lines = ()
+    # 6 Risk mitigation
+    risks: Lines = ()
+    losses: Lines = Field((), description="where context may get lost")
+    recovery: Lines = ()
+    prevention: Lines = ()
+    # 7 Quality assurance: `tests` is the command that decides; the rest is derived.
+    tests: str = ""
+    # 8 Mode transition notes
+    notes: Lines = ()
+
+    def of_parent(self, parent: "TaskContext") -> "TaskContext":
+        """Return this context with what it inherits, the parent's lines first."""
+        own = {name: getattr(self, name) for name in INHERITED}
+        both = {name: tuple(dict.fromkeys((*getattr(parent, name), *lines))) for name, lines in own.items()}
+        return self.model_copy(update=both)
+
+    def gaps(self) -> list[str]:
+        """Name what the template wants before work begins and is not there."""
+        wanted = {
+            "success criteria": self.criteria,
+            "constraints": self.constraints,
+            "dependencies": self.dependencies,
+            "critical information": self.critical,
+            "validation points": self.validation,
+        }
+        return [name for name, lines in wanted.items() if not lines]

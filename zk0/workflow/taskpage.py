@@ -1,0 +1,64 @@
+"""The context of a task as Markdown; pure. `templates/task.md.j2` is the one template for handovers and kept tasks."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from zk0.workflow.taskcontext import TaskContext
+
+
+def render_task(
+    context: TaskContext,
+    *,
+    title: str,
+    task: str,
+    created: datetime,
+    captured: str,
+    version: int = 1,
+    children: Iterable[str] = (),
+) -> str:
+    """Return a task's context as Markdown.
+
+    Args:
+        context: the nine blocks.
+        title: what the task is called.
+        task: its id.
+        created: when it was begun, in UTC.
+        captured: who wrote the context down.
+        version: how often it was written down.
+        children: its subtasks, a line each.
+    """
+    return (
+        _environment()
+        .get_template("task.md.j2")
+        .render(
+            context=context,
+            title=title,
+            task=task,
+            created=created,
+            captured=captured,
+            version=version,
+            children=list(children),
+        )
+    )
+
+
+def nested(line: str) -> str:
+    """Return a line as a member of a list; one that begins with blanks belongs to the one before."""
+    return f"  - {line.strip()}" if line.startswith("  ") else f"- {line}"
+
+
+@cache
+def _environment() -> Environment:
+    # No autoescape: the page is Markdown.
+    environment = Environment(  # noqa: S701
+        loader=PackageLoader("zk0.workflow"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"nested": nested}
+    return environment
