@@ -17,7 +17,6 @@ import click
 
 from zk0 import __version__
 from zk0.cli.application import app
-from zk0.cli.output import print_envelope
 from zk0.errors import ExitStatus, Zk0Error
 from zk0.project import Project
 
@@ -59,6 +58,8 @@ def _end_of(error: Exception, arguments: Sequence[str]) -> ExitStatus:
 
 def _tell(code: str, message: str, remedy: str | None, *, as_json: bool) -> None:
     if as_json:
+        from zk0.cli.output import print_envelope  # it brings Rich, for which a good end has no use
+
         print_envelope(error={"code": code, "message": message, "remedy": remedy})
         return
     click.echo(f"error {code}: {message}", err=True)

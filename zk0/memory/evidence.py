@@ -11,18 +11,20 @@ import subprocess
 import tomllib
 from collections.abc import Iterable
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from zk0.project import Project
-from zk0.receipts import DIGEST_LENGTH, Receipt, canonical_digest, write_atomically
+from zk0.receipts import DIGEST_LENGTH, canonical_digest, write_atomically
 from zk0.secrets import find_secrets
-from zk0.workflow.fingerprints import code_digest
+from zk0.workflow.fingerprints import CODE, code_digest
 
+EVIDENCE = "evidence"
 CODE_LENGTH = 16  # digits of the code's digest that an entry keeps
+WHOLE = 40  # digits of a commit's SHA-1
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -35,7 +37,7 @@ class Evidence:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.directories = (project.memory_dir / "evidence", project.memory_dir / "archive")
+        self.directories = (project.memory_dir / EVIDENCE, project.memory_dir / "archive")
         self._receipts: dict[str, dict[str, Any] | None] = {}
         self._texts: dict[str, str | None] = {}
         self._settings: dict[str, object] = {}
@@ -47,10 +49,14 @@ class Evidence:
             ChangedReceiptError: there is one that was changed.
         """
         if digest not in self._receipts:
-            carried = (directory / f"{digest}.json" for directory in self.directories)
-            found = next((path for path in carried if path.is_file()), None) or self._of_runs.get(digest)
+            found = self.file(digest)
             self._receipts[digest] = _checked(found, digest) if found else None
         return self._receipts[digest]
+
+    def file(self, digest: str) -> Path | None:
+        """Return where a receipt is: carried by the bank, in its archive, or in this machine's runs."""
+        carried = (directory / f"{digest}.json" for directory in self.directories)
+        return next((path for path in carried if path.is_file()), None) or self._of_runs.get(digest)
 
     def lines(self, file: str) -> list[str] | None:
         """Return a file's lines with their ends; None where there is no such text."""
@@ -92,20 +98,33 @@ class Evidence:
         return tuple(self._git("rev-list", "HEAD").split())
 
     @cached_property
+    def branch(self) -> str | None:
+        """The branch that is checked out; None where HEAD is at a commit alone, or there is no repository."""
+        return self._git("symbolic-ref", "--quiet", "--short", "HEAD").strip() or None
+
+    @cached_property
     def _ancestors(self) -> frozenset[str]:
         return frozenset(self.history)
 
     def contains(self, commit: str) -> bool | None:
         """Tell whether HEAD contains a commit; None where the repository does not know it, or there is none."""
-        if commit in self._ancestors or any(known.startswith(commit) for known in self.history):
+        if commit in self._ancestors:
             return True
-        known = COMMIT.fullmatch(commit) and self._git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
-        return False if known else None
+        if len(commit) < WHOLE and any(known.startswith(commit) for known in self.history):
+            return True
+        return False if COMMIT.fullmatch(commit) and self.resolved(commit) else None
+
+    def resolved(self, revision: str) -> str | None:
+        """Return the commit that a revision names; None where it names none."""
+        if revision.startswith("-"):
+            return None
+        return self._git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").strip() or None
 
     def changed_since(self, commit: str) -> list[str]:
-        """Return the files outside of the bank that differ from those of a commit; none where that can't be told."""
-        bank = self.project.memory_dir.relative_to(self.project.root).as_posix()
-        return self._git("diff", "--name-only", "--relative", commit, "--", ".", f":(exclude){bank}").splitlines()
+        """Return the programs and settings that differ from those of a commit; none where that can't be told."""
+        changed = self._git("diff", "--name-only", "--relative", commit).splitlines()
+        new = self._git("ls-files", "--others", "--exclude-standard").splitlines()
+        return [name for name in (*changed, *new) if PurePosixPath(name).suffix in CODE]
 
     def _git(self, *arguments: str) -> str:
         # Not GitPython: its import takes as long as all of `zk0 prime` may.
@@ -127,16 +146,11 @@ class Evidence:
         return found
 
 
-def carry(project: Project, receipts: Iterable[Receipt]) -> list[Path]:
-    """Copy receipts into the bank and return the new files; one with a secret in it stays where it is."""
-    new = []
-    for receipt in receipts:
-        path = project.memory_dir / "evidence" / f"{receipt.digest}.json"
-        text = receipt.model_dump_json(indent=2) + "\n"
-        if not path.exists() and not find_secrets(text):
-            write_atomically(path, text)
-            new.append(path)
-    return new
+def carry(project: Project, digest: str, text: str) -> None:
+    """Copy a receipt's text into the bank; one with a secret in it stays where it is."""
+    path = project.memory_dir / EVIDENCE / f"{digest}.json"
+    if not path.exists() and not find_secrets(text):
+        write_atomically(path, text)
 
 
 def hash_of(lines: Iterable[str]) -> str:

@@ -50,6 +50,19 @@ def write_pages(project: Project, now: datetime) -> None:
     _write_pages(Bank.of(project), project, now)
 
 
+def outdated_pages(project: Project, now: datetime) -> list[str]:
+    """Return the pages that rendering would change."""
+    reading, old = Bank.of(project).read(), {}
+    for name in (TASKS, CONTEXT):
+        path = project.memory_dir / name
+        old[name] = path.read_text(encoding="utf-8") if path.is_file() else ""
+    new = {
+        TASKS: render_tasks(reading, workflow_pages(project), old=old[TASKS]),
+        CONTEXT: render_context(reading, old=old[CONTEXT], now=now, running=list(running_runs(project))),
+    }
+    return [name for name in old if new[name] != old[name]]
+
+
 def _write_pages(bank: Bank, project: Project, now: datetime) -> None:
     workflows = workflow_pages(project)
     running = list(running_runs(project))
@@ -135,8 +148,11 @@ class MemoryRecorder:
             files=files,
         )
         added = self.bank.add(lambda bank: entries_of(ended, bank))
-        cited = {source.receipt for entry in added for source in entry.sources}
-        carry(self.project, [receipt for receipt in receipts if receipt.digest in cited])
+        # A result without numbers rests on the verdicts of its steps.
+        cited = {source.receipt for entry in added for source in entry.sources} or {one.receipt for one in ended.steps}
+        for receipt in receipts:
+            if receipt.digest in cited:
+                carry(self.project, receipt.digest, receipt.model_dump_json(indent=2) + "\n")
         _write_pages(self.bank, self.project, event.at)
 
     def _code(self, directory: Path) -> tuple[str | None, list[str]]:

@@ -3,7 +3,7 @@
 Pure and deterministic: the same entries, workflows and kept paragraphs give the same bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 
@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from zk0.memory.bank import Reading
 from zk0.memory.context import BUDGET, Material, fitting, material_of
+from zk0.memory.details import detailed
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.kept import Keep, kept_paragraphs
 from zk0.memory.merging import healed
@@ -21,6 +22,7 @@ from zk0.memory.workflows import WorkflowPage
 CONTEXT = "context.md"
 TASKS = "tasks.md"
 SHORT_COMMIT = 8  # digits
+RUNS_TOLD = 3  # unfinished runs that have a region; the rest is counted
 
 
 def render_context(
@@ -40,25 +42,45 @@ def render_context(
     """
     kept = kept_paragraphs(healed(old), CONTEXT)
     template = _environment().get_template(f"{CONTEXT}.j2")
-    regions = [region(run, RESERVE) for run in running]
+    regions = [region(run, RESERVE) for run in running[:RUNS_TOLD]]
     reserved = sum(RESERVE - len(text.encode()) for text in regions)
 
     def page(chosen: Material, left_out: list[str]) -> str:
-        told = vars(chosen) | {"running": regions, "now": now, "left_out": left_out, "budget": budget}
+        told = vars(chosen) | {
+            "running": regions,
+            "unfinished": len(running) - len(regions),
+            "now": now,
+            "left_out": left_out,
+            "budget": budget,
+        }
         return template.render(told, keep=Keep(kept))
 
     return fitting(material_of(bank), page, budget=budget - reserved)
 
 
-def render_tasks(bank: Reading, workflows: Sequence[WorkflowPage], *, old: str) -> str:
+def render_tasks(bank: Reading, workflows: Sequence[WorkflowPage], *, old: str, budget: int = BUDGET) -> str:
     """Return the page that explains each workflow and says when it was last performed, and how it ended.
+
+    Args:
+        bank: the entries.
+        workflows: what there is, in the page's order.
+        old: the page as it is, for its kept paragraphs; one that a merge left in conflict is healed.
+        budget: the bytes the page should have at most.
 
     Raises:
         SpecError: a kept paragraph of the old page is not closed.
     """
     last = {entry.run.workflow: entry for entry in bank.counting(Kind.result) if entry.run}
+    kept = kept_paragraphs(healed(old), TASKS)
     template = _environment().get_template(f"{TASKS}.j2")
-    return template.render(workflows=workflows, last=last, keep=Keep(kept_paragraphs(healed(old), TASKS)))
+    names = [page.name for page in workflows]
+    order = sorted(names, key=lambda name: (last[name].generated.at.timestamp() if name in last else 0.0, name))
+
+    def page(levels: Mapping[str, int], left_out: list[str]) -> str:
+        told = {"workflows": workflows, "last": last, "levels": levels, "left_out": left_out, "budget": budget}
+        return template.render(told, keep=Keep(kept))
+
+    return detailed(order, page, budget)
 
 
 @cache

@@ -1,0 +1,100 @@
+"""Entries of the memory bank as a terminal shows them."""
+
+from datetime import datetime
+from typing import Any
+
+from rich.text import Text
+
+from zk0.cli.output import columns, print_envelope, show
+from zk0.memory.bank import Bank
+from zk0.memory.entries import Entry, Kind, Source
+from zk0.memory.evidence import Evidence
+from zk0.memory.judging import Judgement, Truth, judged
+from zk0.memory.verification import Report
+from zk0.project import Project
+
+STYLES = {Truth.fresh: "green", Truth.unverifiable: "dim", Truth.stale: "yellow", Truth.contradicted: "red"}
+
+
+def show_entries(project: Project, kind: Kind | None, *, everything: bool, as_json: bool) -> None:
+    """Print the entries of a kind, or all, one a line."""
+    reading = Bank.of(project).read()
+    counting = {entry.id for entry in reading.in_force}
+    chosen = [
+        entry
+        for entry in sorted(reading.entries, key=lambda entry: (entry.generated.at, entry.id))
+        if (everything or entry.id in counting) and kind in (None, entry.kind)
+    ]
+    if as_json:
+        entries = [_as_json(entry) | {"in_force": entry.id in counting} for entry in chosen]
+        print_envelope(data={"revision": reading.revision, "entries": entries})
+        return
+    table = columns(0, 0, 0)
+    for entry in chosen:
+        table.add_row(entry.id, entry.kind.value, Text(entry.title, "" if entry.id in counting else "dim"))
+    show(table, Text(f"revision {reading.revision}", "dim"))
+
+
+def show_entry(project: Project, name: str, now: datetime, *, as_json: bool) -> None:
+    """Print one entry, also an archived one, with what its evidence says now."""
+    bank = Bank.of(project)
+    reading = bank.read()
+    if not any(name in entry.id for entry in reading.entries):
+        reading = bank.archived()
+    entry = reading.entry(name)
+    judgement = judged(entry, Evidence(project), now)
+    newer = [other.id for other in reading.entries if entry.id in other.supersedes]
+    if as_json:
+        told = {"truth": judgement.truth.value, "reasons": list(judgement.reasons), "superseded_by": newer}
+        print_envelope(data=_as_json(entry) | told)
+        return
+    said = entry.generated
+    lines = [
+        Text(entry.title, "bold"),
+        Text(f"{entry.id}, {entry.kind}, {entry.status}, by {said.by} at {said.at:%Y-%m-%d %H:%M} UTC", "dim"),
+    ]
+    lines += [Text(f"superseded by {', '.join(newer)}", "yellow")] if newer else []
+    lines += [Text(f"holds until {entry.stale_after:%Y-%m-%d}", "dim")] if entry.stale_after else []
+    show(*lines, "", *([entry.body.strip(), ""] if entry.body else []), *map(_source, entry.sources), _truth(judgement))
+
+
+def print_report(report: Report) -> None:
+    """Print what verifying found: what is not fresh, and the counts."""
+    for judgement in sorted(report.judgements, key=lambda one: (list(Truth).index(one.truth), one.entry.id)):
+        if judgement.truth is not Truth.fresh:
+            show(_truth(judgement, judgement.entry))
+    for contradiction in report.contradictions:
+        show(Text("contradiction", "red").append(f"  {contradiction}", ""))
+    for problem in report.problems:
+        show(Text("problem", "red").append(f"  {problem}", ""))
+    counts = ", ".join(f"{count} {truth}" for truth, count in report.counts.items())
+    show(f"{counts}; {report.superseded} superseded, {len(report.problems)} to repair")
+
+
+def print_stats(counted: dict[str, Any]) -> None:
+    """Print the counts and sizes of a bank."""
+    table = columns(0, 0)
+    for name, value in counted.items():
+        told = (
+            ", ".join(f"{key} {count}" for key, count in value.items() if count) if isinstance(value, dict) else value
+        )
+        table.add_row(name.replace("_", " "), str(told))
+    show(table)
+
+
+def _truth(judgement: Judgement, entry: Entry | None = None) -> Text:
+    line = Text(judgement.truth.value, STYLES[judgement.truth])
+    if entry:
+        line.append(f"  {entry.id}  {entry.title}", "")
+    for reason in judgement.reasons:
+        line.append(f"\n  {reason}", "")
+    return line
+
+
+def _source(source: Source) -> Text:
+    value = "" if source.value is None else f" = {source.value}{f' {source.unit}' if source.unit else ''}"
+    return Text(f"  {f'{source.name}: ' if source.name else ''}{source.where}{value}")
+
+
+def _as_json(entry: Entry) -> dict[str, Any]:
+    return {"id": entry.id, **entry.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)}

@@ -1,0 +1,222 @@
+"""`zk0 memory`: add to the bank, read it, search it, verify it, keep it small."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zk0.cli.authors import ByOption, author
+from zk0.cli.durations import instant
+from zk0.cli.output import JsonOption, print_envelope
+from zk0.errors import ExitStatus, InputError
+from zk0.memory.entries import Kind
+from zk0.project import Project
+
+SourceOption = Annotated[
+    list[str] | None,
+    typer.Option("--source", "-s", help="Evidence: [NAME=]receipt:DIGEST:PATH, config:[FILE#]KEY, file:PATH:LINES, …"),
+]
+SupersedesOption = Annotated[list[str] | None, typer.Option("--supersedes", help="An entry that this one replaces.")]
+StaleOption = Annotated[str | None, typer.Option("--stale-after", metavar="30d|DATE", help="How long it holds.")]
+BasedOnOption = Annotated[
+    str | None, typer.Option("--based-on", metavar="REVISION", help="Refuse if the bank has changed since.")
+]
+BodyOption = Annotated[str, typer.Option("--body", "-b", help="A few sentences; - reads them from stdin.")]
+
+app = typer.Typer(no_args_is_help=True, help="Keep what is learned, each fact with its evidence.")
+
+
+@app.command()
+def add(  # noqa: PLR0913  each is an option of the command
+    kind: Kind,
+    title: str,
+    *,
+    body: BodyOption = "",
+    sources: SourceOption = None,
+    supersedes: SupersedesOption = None,
+    closes: Annotated[bool, typer.Option("--closes", help="It settles what it supersedes.")] = False,
+    stale_after: StaleOption = None,
+    based_on: BasedOnOption = None,
+    by: ByOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add an entry; the values and hashes of its sources are read, not typed."""
+    from zk0.memory.adding import Draft, added
+
+    if kind in (Kind.result, Kind.task):
+        other = "zk0 run records results" if kind is Kind.result else "zk0 task new"
+        raise InputError(f"an entry of kind {kind} is not added by hand", remedy=other)
+    now = datetime.now(UTC)
+    draft = Draft(
+        kind=kind,
+        title=title,
+        by=author(by),
+        body=sys.stdin.read() if body == "-" else body,
+        sources=sources or (),
+        supersedes=supersedes or (),
+        closes=closes,
+        stale_after=instant(stale_after, now) if stale_after else None,
+        based_on=based_on,
+    )
+    entry = added(Project.find(), draft, now)
+    if as_json:
+        print_envelope(data={"id": entry.id, **entry.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)})
+    else:
+        typer.echo(entry.id)
+
+
+@app.command()
+def show(
+    entry: Annotated[str | None, typer.Argument(help="An entry's id, or the beginning or end of one.")] = None,
+    *,
+    kind: Annotated[Kind | None, typer.Option(help="List only these.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="List also what is superseded or closed.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the entries in force, or show one with what its evidence says now."""
+    from zk0.cli.entries import show_entries, show_entry
+
+    if entry is None:
+        show_entries(Project.find(), kind, everything=everything, as_json=as_json)
+    else:
+        show_entry(Project.find(), entry, datetime.now(UTC), as_json=as_json)
+
+
+@app.command()
+def search(
+    words: Annotated[list[str], typer.Argument(help="What to look for.")],
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="The most that is shown.")] = 10,
+    archived: Annotated[bool, typer.Option("--archived", help="Search the archive too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Search entries and pages, the best match first."""
+    from zk0.memory.bank import Bank
+    from zk0.memory.search import search as found
+
+    hits = found(Bank.of(Project.find()), " ".join(words), limit=limit, archived=archived)
+    if as_json:
+        print_envelope(data=[vars(hit) for hit in hits])
+        return
+    for hit in hits:
+        typer.echo(f"{hit.id}  {hit.kind}{'' if hit.in_force else ', not in force'}  {hit.title}\n  {hit.snippet}")
+    if not hits:
+        typer.echo("nothing was found", err=True)
+
+
+@app.command()
+def verify(
+    *,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail also on what is stale or unverifiable.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Read the evidence of every entry again, and say what is fresh, stale, contradicted or unverifiable."""
+    from zk0.cli.application import COMMANDS
+    from zk0.cli.entries import print_report
+    from zk0.memory.verification import verify as verified
+
+    report = verified(Project.find(), datetime.now(UTC), commands=COMMANDS)
+    if as_json:
+        print_envelope(data=report.as_json())
+    else:
+        print_report(report)
+    wrong = report.is_in_doubt if strict else report.is_wrong
+    raise typer.Exit(ExitStatus.failed if wrong else ExitStatus.done)
+
+
+@app.command()
+def render(
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a page is not up to date.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Render context.md and tasks.md anew; heals pages that a merge left in conflict."""
+    from zk0.memory.recording import outdated_pages, write_pages
+
+    project, now = Project.find(), datetime.now(UTC)
+    pages = outdated_pages(project, now)
+    if not check:
+        write_pages(project, now)
+    if as_json:
+        print_envelope(data={"outdated" if check else "rendered": pages})
+    else:
+        for page in pages:
+            typer.echo(f"{page} {'is not up to date: zk0 memory render' if check else 'rendered'}")
+    raise typer.Exit(ExitStatus.failed if check and pages else ExitStatus.done)
+
+
+@app.command()
+def prune(
+    *,
+    apply: Annotated[bool, typer.Option("--apply", help="Do it.")] = False,
+    kept: Annotated[str, typer.Option("--kept", metavar="14d", help="How long what is over stays.")] = "14d",
+    as_json: JsonOption = False,
+) -> None:
+    """Say what may leave the daily reading and why; with --apply, move it to the archive. Nothing is erased."""
+    from zk0.memory.bank import Bank
+    from zk0.memory.pruning import archive as archived
+    from zk0.memory.pruning import proposals
+
+    project, now = Project.find(), datetime.now(UTC)
+    found = proposals(Bank.of(project).read(), now, kept=now - instant(kept, now, past=True))
+    moved = archived(project, [proposal.entry.id for proposal in found]) if apply and found else []
+    if as_json:
+        data = [{"id": one.entry.id, "title": one.entry.title, "reason": one.reason} for one in found]
+        print_envelope(data={"entries": data, "moved": len(moved)})
+        return
+    for proposal in found:
+        typer.echo(f"{proposal.entry.id}  {proposal.entry.title}\n  {proposal.reason}")
+    what = f"{len(moved)} files moved to the archive" if apply else f"{len(found)} entries may be archived"
+    typer.echo(what if apply or not found else f"{what}: zk0 memory prune --apply", err=True)
+
+
+@app.command()
+def archive(entries: list[str], *, as_json: JsonOption = False) -> None:
+    """Move entries, with all that they supersede, to the archive."""
+    from zk0.memory.bank import Bank
+    from zk0.memory.pruning import archive as archived
+
+    project = Project.find()
+    reading = Bank.of(project).read()
+    moved = archived(project, [reading.entry(name).id for name in entries])
+    names = [path.relative_to(project.root).as_posix() for path in moved]
+    if as_json:
+        print_envelope(data={"moved": names})
+    else:
+        typer.echo("\n".join(names))
+
+
+@app.command()
+def stats(*, as_json: JsonOption = False) -> None:
+    """Count the entries by kind, and measure the pages."""
+    from zk0.cli.entries import print_stats
+    from zk0.memory.statistics import stats_of
+
+    counted = stats_of(Project.find(), datetime.now(UTC))
+    if as_json:
+        print_envelope(data=counted)
+    else:
+        print_stats(counted)
+
+
+@app.command(name="init")
+def initialise(*, as_json: JsonOption = False) -> None:
+    """Set up the bank and git's merge driver for its rendered pages; each clone does this once."""
+    from zk0.memory.installing import install
+
+    done = list(install(Project.find(), datetime.now(UTC)))
+    if as_json:
+        print_envelope(data={"done": done})
+    else:
+        typer.echo("\n".join(done))
+
+
+@app.command(name="merge-driver", hidden=True)
+def merge_driver(base: Path, ours: Path, theirs: Path) -> None:
+    """Merge two versions of a rendered page; git calls this."""
+    from zk0.memory.merging import Sides, merged
+
+    texts = [path.read_text(encoding="utf-8") for path in (ours, theirs, base)]
+    ours.write_text(merged(Sides(*texts)), encoding="utf-8")

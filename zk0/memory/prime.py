@@ -1,0 +1,190 @@
+"""The brief an agent starts from (`zk0 prime`): what matters most first, within a budget of tokens.
+
+A tokenizer is not asked: it is the reader's, and loading one takes longer than all of this. Three bytes count as one
+token. English prose has about four characters a token; ids and digests, of which a brief is full, have between two and
+three. So the estimate is on the safe side of both.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from zk0.memory.bank import Bank, Reading
+from zk0.memory.entries import Entry, Kind
+from zk0.memory.evidence import Evidence
+from zk0.memory.judging import SHORT_COMMIT, Judgement, Truth, judged
+from zk0.memory.kept import kept_paragraphs
+from zk0.memory.running import OpenRun, open_runs
+from zk0.memory.texts import cell
+from zk0.project import Project
+
+BUDGET = 2000  # tokens
+BYTES_A_TOKEN = 3
+BRIEF = 600  # bytes of the owner's own words at most
+KEPT_NOTES = 900  # bytes of kept paragraphs at most
+COMMANDS = (
+    "`zk0 memory show ID` one entry with its evidence; `zk0 memory search WORDS`; `zk0 memory verify` all of it",
+    "`zk0 memory add KIND TITLE --source …` keep what you learn; `--supersedes ID` replaces what is no longer so",
+    "`zk0 workflows list`; `zk0 run NAME -i INPUT=VALUE`; `zk0 show latest`; `zk0 resume RUN`",
+    "`zk0 task list`; `zk0 task new TITLE --criterion … --critical …`; `zk0 task show ID --check`",
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and its lines, the most useful first; `more` says where the rest is."""
+
+    title: str
+    lines: Sequence[str]
+    more: str = "zk0 memory show"
+
+
+@dataclass(frozen=True)
+class Brief:
+    """The text and what it was estimated to cost."""
+
+    text: str
+    tokens: int
+    revision: str
+    counts: dict[str, int]
+
+
+def prime(project: Project, now: datetime, *, budget: int = BUDGET) -> Brief:
+    """Return the brief of a project as it is now."""
+    reading = Bank.of(project).read(superseded=False)
+    evidence = Evidence(project)
+    judgements = [judged(entry, evidence, now) for entry in reading.in_force]
+    counts = {truth.value: sum(one.truth is truth for one in judgements) for truth in Truth}
+    sections = list(_sections(project, reading, judgements, evidence, list(open_runs(project))))
+    text = fitted(sections, budget * BYTES_A_TOKEN)
+    return Brief(text, math.ceil(len(text.encode()) / BYTES_A_TOKEN), reading.revision, counts)
+
+
+def fitted(sections: Sequence[Section], most: int) -> str:
+    """Return sections as text of so many bytes at most; the last ones lose their last lines first. Pure."""
+    shown = [len(section.lines) for section in sections]
+    text = _text(sections, shown)
+    for number in range(len(sections) - 1, -1, -1):
+        while shown[number] and len(text.encode()) > most:
+            shown[number] -= 1
+            text = _text(sections, shown)
+    return text
+
+
+def _text(sections: Sequence[Section], shown: Sequence[int]) -> str:
+    parts = []
+    for section, count in zip(sections, shown, strict=True):
+        missing = len(section.lines) - count
+        rest = [f"- {missing} more: `{section.more}`"] if missing else []
+        lines = [*section.lines[:count], *rest]
+        if lines:
+            parts.append("\n".join([section.title, *lines]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _sections(
+    project: Project, reading: Reading, judgements: Sequence[Judgement], evidence: Evidence, runs: Sequence[OpenRun]
+) -> Iterator[Section]:
+    truths = {judgement.entry.id: judgement for judgement in judgements}
+
+    def newest(kind: Kind) -> list[Entry]:
+        return reading.counting(kind)[::-1]
+
+    def listed(kind: Kind) -> list[str]:
+        return [f"- {cell(entry.title)} (`{entry.id}`{_doubt(truths[entry.id])})" for entry in newest(kind)]
+
+    yield Section(f"# {_name(project)}: where the work stands", [_place(evidence), _verification(judgements, reading)])
+    yield Section("## Waits for you", [_run(run) for run in runs], "zk0 runs")
+    yield Section("## Focus", [*listed(Kind.focus), *_kept(project, "focus")])
+    yield Section("## Open findings", [_finding(entry) for entry in newest(Kind.fault)])
+    yield Section("## Next steps", [*_proposed(newest(Kind.result)), *listed(Kind.next), *_kept(project, "notes")])
+    yield Section("## To go on", [f"- {line}" for line in COMMANDS], "zk0 --help")
+    yield Section("## Last results", list(_results(newest(Kind.result), truths)), "zk0 runs")
+    yield Section("## Open tasks", listed(Kind.task), "zk0 task list")
+    yield Section("## Decisions in force", listed(Kind.decision))
+    yield Section("## The project", _brief(project.memory_dir / "brief.md"), "cat memory-bank/brief.md")
+    yield Section("## Known", listed(Kind.procedure) + listed(Kind.fact), "zk0 memory search WORDS")
+
+
+def _name(project: Project) -> str:
+    table = project.pyproject.get("project", {})
+    return str(table.get("name", project.root.name)) if isinstance(table, dict) else project.root.name
+
+
+def _place(evidence: Evidence) -> str:
+    if not evidence.history:
+        return "- not in a git repository"
+    branch = f"branch `{evidence.branch}`" if evidence.branch else "a detached HEAD"
+    return f"- {branch}, commit `{evidence.history[0][:SHORT_COMMIT]}`"
+
+
+def _verification(judgements: Sequence[Judgement], reading: Reading) -> str:
+    counts = ", ".join(
+        f"{count} {truth}" for truth in Truth if (count := sum(one.truth is truth for one in judgements))
+    )
+    broken = f", {len(reading.problems)} to repair (`zk0 memory verify`)" if reading.problems else ""
+    return f"- memory, read again just now: {counts or 'nothing yet'}{broken}; revision `{reading.revision}`"
+
+
+def _run(run: OpenRun) -> str:
+    if run.waiting:
+        asked = f"run `{run.run}` waits for {run.waiting.who}: {cell(run.waiting.title)}"
+        return f"- {asked}. Read `{run.waiting.handover}`, then `zk0 resume {run.run}`"
+    return f"- run `{run.run}` has not ended: it goes on, or was stopped; `zk0 show {run.run}`, `zk0 resume {run.run}`"
+
+
+def _finding(entry: Entry) -> str:
+    fault = entry.fault
+    if fault is None:
+        return f"- {cell(entry.title)} (`{entry.id}`)"
+    repair = f" Repair: `zk0 run {fault.repaired_by}`." if fault.repaired_by else ""
+    remedy = f" Remedy: {cell(fault.remedy.rstrip('.'))}." if fault.remedy and not repair else ""
+    title = cell(entry.title.rstrip("."))
+    return f"- {fault.workflow}/{fault.step} `{fault.check or fault.code}`: {title}.{repair}{remedy} (`{entry.id}`)"
+
+
+def _results(results: Sequence[Entry], truths: dict[str, Judgement]) -> Iterator[str]:
+    told: set[str] = set()
+    for entry in results:
+        workflow = entry.run.workflow if entry.run else entry.id
+        if workflow in told:
+            continue
+        told.add(workflow)
+        day = f"{entry.generated.at:%Y-%m-%d %H:%M}"
+        yield f"- {cell(entry.title)}, {day} UTC (`{entry.id}`{_doubt(truths[entry.id])})"
+
+
+def _proposed(results: Sequence[Entry]) -> list[str]:
+    runs = [entry.run for entry in results if entry.run]
+    return [f"- `zk0 run {name}`, proposed by run `{run.id}`" for run in runs for name in run.proposals]
+
+
+def _doubt(judgement: Judgement) -> str:
+    if judgement.truth is Truth.fresh or not judgement.entry.sources:
+        return ""
+    return f", {judgement.truth}: {cell(judgement.reasons[0])}"
+
+
+def _kept(project: Project, name: str) -> list[str]:
+    """Return what people wrote into a kept paragraph of the context page."""
+    page = project.memory_dir / "context.md"
+    if not page.is_file():
+        return []
+    text = kept_paragraphs(page.read_text(encoding="utf-8", errors="replace"), page.name).get(name, "")
+    return [_cut(text, KEPT_NOTES)] if text else []
+
+
+def _brief(path: Path) -> list[str]:
+    """Return the first paragraphs of the owner's brief, without its headings."""
+    if not path.is_file():
+        return []
+    paragraphs = [part.strip() for part in path.read_text(encoding="utf-8", errors="replace").split("\n\n")]
+    return [_cut("\n".join(part for part in paragraphs if part and not part.startswith("#")), BRIEF)]
+
+
+def _cut(text: str, most: int) -> str:
+    if len(text.encode()) <= most:
+        return text
+    return text.encode()[:most].decode(errors="ignore").rpartition(" ")[0] + " …"

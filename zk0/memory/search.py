@@ -1,0 +1,122 @@
+"""Search the bank: entries and pages, ranked by BM25 through SQLite's FTS5, in an index made for the one question.
+
+A bank is small: to index a thousand entries takes less time than to keep an index true. A match in a title counts
+more, and of two that match alike, what is in force comes first.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from zk0.errors import DependencyMissingError, InputError
+from zk0.memory.bank import Bank, Reading
+from zk0.memory.entries import Entry
+
+TITLE_WEIGHT = 4.0  # a word in a title says what the text is about
+SNIPPET = 16  # words of the text around what was found
+OUT_OF_FORCE = 0.5  # of its rank has what is superseded: it is shown, behind what holds
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One text that was found: an entry, or a section of a page."""
+
+    id: str
+    kind: str
+    title: str
+    snippet: str
+    in_force: bool
+    rank: float
+
+
+@dataclass(frozen=True)
+class _Text:
+    id: str
+    kind: str
+    title: str
+    text: str
+    in_force: bool = True
+
+
+def search(bank: Bank, words: str, *, limit: int = 10, archived: bool = False) -> list[Hit]:
+    """Return what has all of the words, or where nothing has, some of them; the best first.
+
+    Args:
+        bank: where to search.
+        words: what a person would type; the last may be the beginning of a word.
+        limit: the most hits.
+        archived: search the archive too.
+
+    Raises:
+        InputError: there is no word in it.
+        DependencyMissingError: this Python's SQLite has no FTS5.
+    """
+    terms = ["".join(letter if letter.isalnum() else " " for letter in word).split() for word in words.split()]
+    quoted = [f'"{" ".join(term)}"*' for term in terms if term]
+    if not quoted:
+        raise InputError(f"there is no word to search for in {words!r}", remedy="zk0 memory search WORD")
+    texts = [*_entries(bank.read()), *_pages(bank.directory)]
+    if archived:
+        texts += [_text(entry, in_force=False) for entry in bank.archived().entries]
+    with _index(texts) as index:
+        found = _query(index, " AND ".join(quoted), texts) or _query(index, " OR ".join(quoted), texts)
+    return sorted(found, key=lambda hit: (-hit.rank, hit.id))[:limit]
+
+
+def _query(index: sqlite3.Connection, query: str, texts: list[_Text]) -> list[Hit]:
+    rows = index.execute(
+        f"SELECT rowid, -bm25(texts, {TITLE_WEIGHT}, 1.0), snippet(texts, 1, '', '', '…', {SNIPPET})"  # noqa: S608  our own numbers
+        " FROM texts WHERE texts MATCH ?",
+        (query,),
+    )
+    hits = []
+    for number, rank, snippet in rows:
+        text = texts[number - 1]
+        weight = 1.0 if text.in_force else OUT_OF_FORCE
+        hits.append(Hit(text.id, text.kind, text.title, " ".join(snippet.split()), text.in_force, rank * weight))
+    return hits
+
+
+def _index(texts: Iterable[_Text]) -> sqlite3.Connection:
+    index = sqlite3.connect(":memory:")
+    try:
+        index.execute("CREATE VIRTUAL TABLE texts USING fts5(title, text, tokenize='porter unicode61')")
+    except sqlite3.OperationalError as error:
+        raise DependencyMissingError(
+            f"this Python's SQLite can't search texts: {error}", remedy="grep -ri WORD memory-bank"
+        ) from error
+    index.executemany("INSERT INTO texts VALUES (?, ?)", ((text.title, text.text) for text in texts))
+    return index
+
+
+def _entries(reading: Reading) -> Iterator[_Text]:
+    counting = {entry.id for entry in reading.in_force}
+    for entry in reading.entries:
+        yield _text(entry, in_force=entry.id in counting)
+
+
+def _text(entry: Entry, *, in_force: bool) -> _Text:
+    sources = (
+        f"{source.name} {source.value if source.value is not None else ''} {source.where}" for source in entry.sources
+    )
+    task = "\n".join(str(value) for value in entry.task.model_dump().values() if value) if entry.task else ""
+    text = "\n".join([entry.body, task, *sources, entry.id, entry.branch or ""])
+    return _Text(entry.id, entry.kind.value, entry.title, text, in_force)
+
+
+def _pages(directory: Path) -> Iterator[_Text]:
+    """Yield the sections of the pages that people write; the rendered ones repeat the entries."""
+    for path in sorted(directory.glob("*.md")):
+        if path.name in ("context.md", "tasks.md"):
+            continue
+        title, lines = path.stem, list[str]()
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("#"):
+                if "".join(lines).strip():
+                    yield _Text(path.name, "page", title, "\n".join(lines))
+                title, lines = line.lstrip("# ").strip(), []
+            else:
+                lines.append(line)
+        if "".join(lines).strip():
+            yield _Text(path.name, "page", title, "\n".join(lines))

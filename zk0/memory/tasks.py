@@ -1,0 +1,248 @@
+"""Tasks kept in the memory bank: entries of kind `task`, each version superseding the one before.
+
+Being entries, they have an id, an author, a lock, a merge and a search already; and what a task must not lose,
+its sources, is read again like any entry's. Pure but for the surroundings handed in.
+"""
+
+import re
+import shlex
+import shutil
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from zk0.errors import InputError, RequestError, UnknownNameError
+from zk0.memory.bank import Problem, Reading
+from zk0.memory.entries import Entry, Kind, Mark, Source, Status
+from zk0.memory.evidence import Evidence
+from zk0.memory.judging import SHORT_COMMIT, Truth, judged
+from zk0.memory.references import Known, dead_references
+from zk0.memory.running import OpenRun
+from zk0.verdicts import Finding, Verdict, failed, not_available, passed
+from zk0.workflow.taskcontext import INHERITED, TaskContext
+from zk0.workflow.taskpage import render_task
+
+ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*")  # before a command's program
+VERDICTS = {
+    Truth.contradicted: Verdict.failed,
+    Truth.stale: Verdict.warned,
+    Truth.unverifiable: Verdict.not_available,
+}
+
+
+def open_tasks(reading: Reading) -> list[Entry]:
+    """Return the newest version of each task that is not closed, oldest first."""
+    return [entry for entry in reading.counting(Kind.task) if entry.task]
+
+
+def task_of(reading: Reading, name: str) -> Entry:
+    """Return the newest version of the task that one of its ids names, open or closed.
+
+    Raises:
+        UnknownNameError: there is no such entry, or it is no task.
+    """
+    entry = reading.entry(name)
+    if entry.kind is not Kind.task or entry.task is None:
+        raise UnknownNameError(f"{entry.id} is a {entry.kind}, not a task", remedy="zk0 task list")
+    while newer := next((other for other in reading.entries if entry.id in other.supersedes and other.task), None):
+        entry = newer
+    return entry
+
+
+def versions(reading: Reading, task: Entry) -> list[Entry]:
+    """Return a task's versions, oldest first; the first one's id is the task's."""
+    by_id = {entry.id: entry for entry in reading.entries}
+    chain = [task]
+    while older := next((by_id[name] for name in chain[0].supersedes if name in by_id and by_id[name].task), None):
+        chain.insert(0, older)
+    return chain
+
+
+def subtasks(reading: Reading, task: Entry) -> list[Entry]:
+    """Return the open tasks that name any version of this one as their parent."""
+    ids = {version.id for version in versions(reading, task)}
+    return [entry for entry in open_tasks(reading) if entry.task and entry.task.parent in ids]
+
+
+def composed(
+    title: str,
+    context: TaskContext,
+    *,
+    by: str,
+    at: datetime,
+    evidence: Evidence,
+    sources: Iterable[Source],
+    parent: Entry | None = None,
+    before: Entry | None = None,
+) -> Entry:
+    """Return a task's entry, or the next version of one.
+
+    Args:
+        title: what the task is called.
+        context: what is known of it; a subtask gets what it inherits.
+        by: who writes it down.
+        at: when, in UTC.
+        evidence: tells the commit.
+        sources: its validation points that a machine can check.
+        parent: the task it is part of.
+        before: the version it replaces.
+    """
+    if parent and parent.task:
+        context = context.model_copy(update={"parent": parent.id}).of_parent(parent.task)
+    head = evidence.history[0] if evidence.history else None
+    cited = tuple(sources)
+    if head and before is None and not any(source.commit for source in cited):
+        cited = (*cited, Source(name="begun on", commit=head))
+    return Entry(
+        kind=Kind.task,
+        title=title,
+        generated=Mark(by=by, at=at),
+        sources=cited,
+        commit=head,
+        branch=evidence.branch,
+        supersedes=(before.id,) if before else (),
+        task=context,
+    )
+
+
+def filled(context: TaskContext, reading: Reading, evidence: Evidence, waiting: Iterable[OpenRun]) -> TaskContext:
+    """Return a context with what git and the runs tell: the current state, decisions in force, open findings."""
+    head = evidence.history[0][:SHORT_COMMIT] if evidence.history else ""
+    where = f"commit {head}{f' on {evidence.branch}' if evidence.branch else ''}" if head else "no git repository"
+    changed = evidence.changed_since("HEAD") if head else []
+    state = [f"{where}, {len(changed)} files changed" if changed else where]
+    state += [f"{one.title} ({one.id})" for one in _last_results(reading)]
+    state += [f"run {run.run} has not ended{_waits(run)}" for run in waiting]
+    decisions = [f"{entry.title} ({entry.id})" for entry in reading.counting(Kind.decision)]
+    risks = [f"open finding: {entry.title} ({entry.id})" for entry in reading.counting(Kind.fault)]
+    return context.model_copy(
+        update={
+            "state": (*context.state, *state),
+            "decisions": (*context.decisions, *decisions),
+            "risks": (*context.risks, *risks),
+        }
+    )
+
+
+def _last_results(reading: Reading) -> Iterable[Entry]:
+    return {entry.run.workflow: entry for entry in reading.counting(Kind.result) if entry.run}.values()
+
+
+def _waits(run: OpenRun) -> str:
+    return f": it waits for {run.waiting.who}, {run.waiting.handover}" if run.waiting else ""
+
+
+def added_to(context: TaskContext, more: TaskContext) -> TaskContext:
+    """Return a context with another's lines behind its own; of single values, the other's where it says one."""
+    update: dict[str, object] = {}
+    for name in more.model_fields_set:
+        new, old = getattr(more, name), getattr(context, name)
+        update[name] = tuple(dict.fromkeys((*old, *new))) if isinstance(old, tuple) else new
+    return context.model_copy(update=update)
+
+
+def page_of(reading: Reading, task: Entry) -> str:
+    """Return a task as Markdown, in the template's nine blocks."""
+    if task.task is None:
+        raise RequestError(f"{task.id} is no task", remedy="zk0 task list")
+    chain = versions(reading, task)
+    checked = tuple(f"{source.name or 'source'}: `{source.where}`" for source in task.sources)
+    context = task.task.model_copy(update={"validation": (*task.task.validation, *checked)})
+    return render_task(
+        context,
+        title=task.title,
+        task=chain[0].id,
+        created=chain[0].generated.at,
+        captured=task.generated.by,
+        version=len(chain),
+        children=[f"{child.id}: {child.title}" for child in subtasks(reading, task)],
+    )
+
+
+def checked(reading: Reading, task: Entry, evidence: Evidence, known: Known, now: datetime) -> Iterator[Finding]:
+    """Yield whether what the task must not lose is still there: the check of a handover.
+
+    Its sources are read again, files that its lines name must exist, its tests must name a program that is here, and
+    no line of critical information or constraint may be missing that an earlier version or its parent has.
+    """
+    if task.task is None:
+        raise InputError(f"{task.id} is no task", remedy="zk0 task list")
+    judgement = judged(task, evidence, now)
+    if judgement.truth is Truth.fresh:
+        yield passed(f"{len(task.sources)} sources say what they said", at="sources")
+    else:
+        yield Finding(verdict=VERDICTS[judgement.truth], message="; ".join(judgement.reasons), at="sources")
+    yield from _named_files(task, known)
+    yield _tests(task.task, known.root)
+    yield from _lost(reading, task)
+    if gaps := task.task.gaps():
+        yield Finding(verdict=Verdict.warned, message=f"not said: {', '.join(gaps)}", at="template")
+
+
+def _named_files(task: Entry, known: Known) -> Iterator[Finding]:
+    lines = [line for value in task.task for line in _lines(value[1])] if task.task else []
+    dead: list[Problem] = list(dead_references(Path(task.id), "\n".join(lines), known))
+    for problem in dead:
+        yield failed(problem.message, at="references")
+    if not dead:
+        yield passed("all files, entries and commands that it names are there", at="references")
+
+
+def _lines(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, tuple) else (str(value),)
+
+
+def _tests(context: TaskContext, root: Path) -> Finding:
+    if not context.tests:
+        return not_available("it names no command that tests it", at="tests")
+    try:
+        words = [word for word in shlex.split(context.tests) if not ASSIGNMENT.fullmatch(word)]
+    except ValueError as error:
+        return failed(f"`{context.tests}` is no command: {error}", at="tests")
+    program = words[0] if words else ""
+    if program and (shutil.which(program) or shutil.which(str(root / program))):
+        return passed(f"`{context.tests}`: {program} is here", at="tests")
+    return failed(f"`{context.tests}`: there is no program {program!r} here", at="tests")
+
+
+def _lost(reading: Reading, task: Entry) -> Iterator[Finding]:
+    earlier = versions(reading, task)[:-1]
+    parent = task.task.parent if task.task else ""
+    if parent and any(entry.id == parent for entry in reading.entries):
+        earlier.append(task_of(reading, parent))
+    complete = True
+    for other in earlier:
+        for name in INHERITED:
+            kept = getattr(task.task, name)
+            for line in getattr(other.task, name):
+                if line not in kept:
+                    complete = False
+                    yield failed(f"{name}: {line!r} of {other.id} is lost", at="inheritance")
+    if earlier and complete:
+        yield passed(f"all that {len(earlier)} earlier versions or parents hold critical is here", at="inheritance")
+
+
+def closing(
+    task: Entry, *, by: str, at: datetime, outcome: str, findings: Iterable[Finding], reading: Reading
+) -> Entry:
+    """Return the entry that closes a task.
+
+    Raises:
+        RequestError: it is closed, a subtask is open, or a finding says that something was lost.
+    """
+    if task.status is Status.closed:
+        raise RequestError(f"{task.id} is closed already", remedy="zk0 task list")
+    if children := subtasks(reading, task):
+        raise RequestError(f"{task.id} has open subtasks: {', '.join(child.id for child in children)}")
+    if wrong := [finding for finding in findings if finding.verdict.stops]:
+        told = "; ".join(f"{finding.at}: {finding.message}" for finding in wrong)
+        raise RequestError(f"{task.id} can't be closed: {told}", remedy=f"zk0 task show {task.id} --check")
+    return task.model_copy(
+        update={
+            "id": "",
+            "status": Status.closed,
+            "generated": Mark(by=by, at=at),
+            "supersedes": (task.id,),
+            "body": f"{outcome.strip()}\n" if outcome.strip() else "",
+        }
+    )
