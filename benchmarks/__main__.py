@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-NAMES = ("startup", "engine", "proximal", "aggregation", "training", "logs")
+NAMES = ("startup", "engine", "proximal", "aggregation", "training", "logs", "memory")
 
 
 def main() -> int:
