@@ -9,7 +9,9 @@ from pathlib import Path
 from time import perf_counter
 
 import git
+import pytest
 
+from zk0.errors import InputError, SecretError, StaleReadError, UnknownNameError
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind, identified
 from zk0.memory.frontmatter import write_entry
@@ -18,11 +20,12 @@ type MakeEntry = Callable[..., Entry]
 
 HOUR = timedelta(hours=1)
 AUTHOR = {f"GIT_{who}_{what}": "a@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-WRITERS, EACH = 8, 8
+WRITERS, EACH = 10, 8
 
 WRITER = f"""
 import sys
 from pathlib import Path
+from zk0.errors import InputError, SecretError, StaleReadError, UnknownNameError
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry
 
@@ -170,3 +173,73 @@ def test_a_thousand_entries_are_read_in_seconds(bank: Bank, make_entry: MakeEntr
     begun = perf_counter()
     assert len(bank.read().entries) == 1000
     assert perf_counter() - begun < 5  # a YAML parser alone takes 15 s
+
+
+def test_a_glance_reads_only_what_is_not_superseded(bank: Bank, make_entry: MakeEntry) -> None:
+    [first] = bank.add(lambda _: [make_entry("mu is 0.01")])
+    [second] = bank.add(lambda _: [make_entry("mu is 0.1", supersedes=(first.id,), after=HOUR)])
+    by_hand = f"---\nkind: fact\ntitle: mu is 1\nsupersedes:\n  - {second.id}\n"
+    by_hand += "generated:\n  by: person:ada\n  at: 2026-04-01\n---\n"
+    (bank.entries_dir / "2026-04-01-00000000.md").write_text(by_hand)
+
+    assert [entry.title for entry in bank.glance().entries] == ["mu is 1"]
+    assert bank.glance().revision == bank.read().revision
+
+
+def test_a_write_that_rests_on_a_stale_reading_is_refused_with_what_changed(bank: Bank, make_entry: MakeEntry) -> None:
+    bank.add(lambda _: [make_entry("mu is 0.01")])
+    read = bank.read().revision
+    [other] = bank.add(lambda _: [make_entry("the loss rises", after=HOUR)])
+
+    with pytest.raises(StaleReadError, match=f"{other.id} .fact. the loss rises"):
+        bank.put(make_entry("mu is fine", after=2 * HOUR), based_on=read)
+    assert len(bank.read().entries) == 2
+
+    [kept] = bank.put(make_entry("mu is not fine", after=2 * HOUR), based_on=bank.read().revision)
+    assert kept in bank.read().entries
+
+
+def test_what_another_superseded_meanwhile_can_not_be_superseded_again(bank: Bank, make_entry: MakeEntry) -> None:
+    [first] = bank.add(lambda _: [make_entry("mu is 0.01")])
+    [second] = bank.put(make_entry("mu is 0.1", supersedes=(first.id,), after=HOUR))
+
+    with pytest.raises(StaleReadError, match=f"{first.id} was superseded meanwhile: {second.id}"):
+        bank.put(make_entry("mu is 1", supersedes=(first.id,), after=2 * HOUR))
+    with pytest.raises(UnknownNameError, match="supersedes 2026-01-01-00000000"):
+        bank.put(make_entry("mu is 1", supersedes=("2026-01-01-00000000",)))
+
+
+def test_what_was_archived_meanwhile_is_told_too(bank: Bank, make_entry: MakeEntry) -> None:
+    [entry] = bank.add(lambda _: [make_entry("mu is 0.01")])
+    read = bank.read().revision
+    bank.archive(lambda _: [entry.id])
+
+    with pytest.raises(StaleReadError, match="archived or removed"):
+        bank.put(make_entry("mu is 1"), based_on=read)
+    assert bank.archived().entries == (entry,)
+
+
+def test_what_is_no_revision_is_refused(bank: Bank, make_entry: MakeEntry) -> None:
+    with pytest.raises(InputError, match="is no revision"):
+        bank.put(make_entry("mu is 1"), based_on="yesterday")
+
+
+def test_a_secret_is_refused_and_nothing_is_written(bank: Bank, make_entry: MakeEntry) -> None:
+    sound, unsound = make_entry("mu is 0.01"), make_entry("the token", body=f"It is hf_{'a1B2c3D4e5' * 4}.")
+
+    with pytest.raises(SecretError, match="hugging-face-token") as caught:
+        bank.add(lambda _: [sound, unsound])
+
+    assert "a1B2" not in str(caught.value)
+    assert not bank.read().entries
+
+
+def test_an_entry_is_found_by_the_beginning_or_the_end_of_its_id(bank: Bank, make_entry: MakeEntry) -> None:
+    one, other = bank.add(lambda _: [make_entry("mu is 0.01"), make_entry("mu is 0.1")])
+    reading = bank.read()
+
+    assert reading.entry(one.id[-6:]) == one
+    with pytest.raises(UnknownNameError, match=f"is 2 entries: .*{other.id}"):
+        reading.entry("2026-03")
+    with pytest.raises(UnknownNameError, match="no entry 'nope'"):
+        reading.entry("nope")

@@ -7,6 +7,7 @@ no lock: every file appears whole.
 """
 
 import fcntl
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,8 @@ from zk0.secrets import find_secrets
 
 ENTRIES, ARCHIVE = "entries", "archive"
 ID = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{8}(?:-2)*")
-SUPERSEDES = re.compile(r"^supersedes:(.*(?:\n[- ].*)*)", re.MULTILINE)
+ID_BYTES = re.compile(ID.pattern.encode())
+SUPERSEDES = re.compile(rb"^supersedes:(.*(?:\n[- ].*)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Problem:
     def __str__(self) -> str:
         """Name the place as an editor understands it."""
         return f"{self.path}:{self.line}: {self.message}"
+
+
+type Parsed = tuple[Entry | None, Problem | None]
 
 
 @dataclass(frozen=True)
@@ -95,29 +100,34 @@ class Bank:
         self.entries_dir = directory / ENTRIES
         self.archive_dir = directory / ARCHIVE
         self.lock = lock
-        self._parsed: dict[tuple[str, int, int], tuple[Entry | None, Problem | None]] = {}
+        self._parsed: dict[tuple[str, int, int], Parsed] = {}
 
     @classmethod
     def of(cls, project: Project) -> "Bank":
         """Return the bank of a project."""
         return cls(project.memory_dir, project.state_dir / "memory.lock")
 
-    def read(self, *, superseded: bool = True) -> Reading:
-        """Read the entries, oldest name first; without those that are superseded it takes a fraction of the time."""
+    def read(self) -> Reading:
+        """Read the entries, oldest name first."""
         stats = {path: path.stat() for path in sorted(self.entries_dir.glob("*.md"))}
-        skipped = set() if superseded else self._superseded(stats)
-        found = [self._known(path) for path in stats if path.stem not in skipped]
-        return Reading(
-            entries=tuple(entry for entry, _ in found if entry),
-            problems=tuple(problem for _, problem in found if problem),
-            arrived={path.stem: stat.st_mtime_ns for path, stat in stats.items()},
-        )
+        found = [self._known(path, stat) for path, stat in stats.items()]
+        return _reading(found, {path.stem: stat.st_mtime_ns for path, stat in stats.items()})
+
+    def glance(self) -> Reading:
+        """Read the entries that no other supersedes, and not whether one was edited: a fraction of the time."""
+        files = {path: path.read_bytes() for path in sorted(self.entries_dir.glob("*.md"))}
+        superseded = set[str]()
+        for content in files.values():
+            # No decoding yet: ids are ASCII, and a file that is no text is reported when it is parsed.
+            for named in SUPERSEDES.finditer(content.partition(b"\n---")[0]):
+                superseded.update(found.decode() for found in ID_BYTES.findall(named[1]))
+        found = [self._parse(path, content) for path, content in files.items() if path.stem not in superseded]
+        return _reading(found, {path.stem: path.stat().st_mtime_ns for path in files})
 
     def archived(self) -> Reading:
         """Read the entries that were archived."""
-        found = [self._parse(path) for path in sorted(self.archive_dir.glob("*.md"))]
-        problems = tuple(problem for _, problem in found if problem)
-        return Reading(tuple(entry for entry, _ in found if entry), problems)
+        files = sorted(self.archive_dir.glob("*.md"))
+        return _reading([self._unedited(path, self._parse(path, path.read_bytes())) for path in files], {})
 
     def add(self, compose: Callable[[Reading], Iterable[Entry]]) -> tuple[Entry, ...]:
         """Add the entries that `compose` makes of what the bank holds, and return them with their ids.
@@ -179,34 +189,29 @@ class Bank:
                 moved.append(source.rename(self.archive_dir / source.name))
             return moved
 
-    def _superseded(self, paths: Iterable[Path]) -> set[str]:
-        found: set[str] = set()
-        for path in paths:
-            # No decoding: ids are ASCII, and a file that is no text is reported when it is parsed.
-            for named in SUPERSEDES.finditer(path.read_bytes().partition(b"\n---")[0].decode(errors="replace")):
-                found.update(ID.findall(named[1]))
-        return found
-
-    def _known(self, path: Path) -> tuple[Entry | None, Problem | None]:
+    def _known(self, path: Path, stat: os.stat_result) -> Parsed:
         # A run reads the bank more than once; what did not change since is not parsed again.
-        stat = path.stat()
         key = (path.name, stat.st_mtime_ns, stat.st_size)
         if key not in self._parsed:
-            self._parsed[key] = self._parse(path)
+            self._parsed[key] = self._unedited(path, self._parse(path, path.read_bytes()))
         return self._parsed[key]
 
-    def _parse(self, path: Path) -> tuple[Entry | None, Problem | None]:
+    def _parse(self, path: Path, content: bytes) -> Parsed:
         shown = path.relative_to(self.directory)
         try:
-            entry = read_entry(path.read_text(encoding="utf-8"), path.stem)
+            return read_entry(content.decode(), path.stem), None
         except UnreadableEntryError as error:
             return None, Problem(shown, error.line, error.message)
         except UnicodeDecodeError as error:
             return None, Problem(shown, 1, f"it is not UTF-8: {error.reason} at byte {error.start}")
+
+    def _unedited(self, path: Path, parsed: Parsed) -> Parsed:
+        entry, problem = parsed
         # The name may be longer than the id: `add` lengthens the second of two equal ones.
-        if entry.generated.by.startswith("process:") and not entry.id.startswith(content_id(entry)):
+        if entry and entry.generated.by.startswith("process:") and not entry.id.startswith(content_id(entry)):
+            shown = path.relative_to(self.directory)
             return entry, Problem(shown, 1, f"it was changed after {entry.generated.by} wrote it")
-        return entry, None
+        return entry, problem
 
     def _write(self, entry: Entry, text: str) -> Entry:
         while (path := self.entries_dir / f"{entry.id}.md").exists():
@@ -222,6 +227,12 @@ class Bank:
         with self.lock.open("a") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
+
+
+def _reading(found: Iterable[Parsed], arrived: dict[str, int]) -> Reading:
+    known = list(found)
+    entries = tuple(entry for entry, _ in known if entry)
+    return Reading(entries, tuple(problem for _, problem in known if problem), arrived)
 
 
 def _refuse_secrets(entry: Entry, text: str) -> None:

@@ -1,5 +1,6 @@
 """Set up a memory bank in a project: its folder, its pages, and git's merge driver for what is rendered."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,14 +35,14 @@ def install(project: Project, now: datetime) -> Iterator[str]:
         attributes.write_text(f"{known}{joint}{'\n'.join(missing)}\n", encoding="utf-8")
         yield f"named the merge driver in {ATTRIBUTES}"
     command = f'"{sys.executable}" -m zk0 memory merge-driver %O %A %B'
-    if _config(project.root, f"merge.{DRIVER}.driver") != command and _is_repository(project.root):
+    if _is_repository(project.root) and _config(project.root, f"merge.{DRIVER}.driver") != command:
         _git(project.root, "config", f"merge.{DRIVER}.name", "keeps what people wrote in zk0's rendered pages")
         _git(project.root, "config", f"merge.{DRIVER}.driver", command)
         yield "defined the merge driver in this clone's git config"
 
 
 def _is_repository(root: Path) -> bool:
-    return _git(root, "rev-parse", "--git-dir").returncode == 0
+    return shutil.which("git") is not None and _git(root, "rev-parse", "--git-dir").returncode == 0
 
 
 def _config(root: Path, key: str) -> str:

@@ -22,6 +22,7 @@ from zk0.project import Project
 
 BUDGET = 2000  # tokens
 BYTES_A_TOKEN = 3
+JUDGED = 250  # entries in force, the newest, whose evidence is read again: it has to be fast whatever the bank holds
 BRIEF = 600  # bytes of the owner's own words at most
 KEPT_NOTES = 900  # bytes of kept paragraphs at most
 COMMANDS = (
@@ -53,9 +54,9 @@ class Brief:
 
 def prime(project: Project, now: datetime, *, budget: int = BUDGET) -> Brief:
     """Return the brief of a project as it is now."""
-    reading = Bank.of(project).read(superseded=False)
+    reading = Bank.of(project).glance()
     evidence = Evidence(project)
-    judgements = [judged(entry, evidence, now) for entry in reading.in_force]
+    judgements = [judged(entry, evidence, now) for entry in reading.in_force[-JUDGED:]]
     counts = {truth.value: sum(one.truth is truth for one in judgements) for truth in Truth}
     sections = list(_sections(project, reading, judgements, evidence, list(open_runs(project))))
     text = fitted(sections, budget * BYTES_A_TOKEN)
@@ -67,9 +68,17 @@ def fitted(sections: Sequence[Section], most: int) -> str:
     shown = [len(section.lines) for section in sections]
     text = _text(sections, shown)
     for number in range(len(sections) - 1, -1, -1):
-        while shown[number] and len(text.encode()) > most:
-            shown[number] -= 1
-            text = _text(sections, shown)
+        lower, upper = 0, shown[number]
+        if len(text.encode()) <= most:
+            break
+        while lower < upper:  # the most lines with which the text fits, found by halving
+            shown[number] = (lower + upper + 1) // 2
+            if len(_text(sections, shown).encode()) <= most:
+                lower = shown[number]
+            else:
+                upper = shown[number] - 1
+        shown[number] = lower
+        text = _text(sections, shown)
     return text
 
 
@@ -93,7 +102,7 @@ def _sections(
         return reading.counting(kind)[::-1]
 
     def listed(kind: Kind) -> list[str]:
-        return [f"- {cell(entry.title)} (`{entry.id}`{_doubt(truths[entry.id])})" for entry in newest(kind)]
+        return [f"- {cell(entry.title)} (`{entry.id}`{_doubt(truths.get(entry.id))})" for entry in newest(kind)]
 
     yield Section(f"# {_name(project)}: where the work stands", [_place(evidence), _verification(judgements, reading)])
     yield Section("## Waits for you", [_run(run) for run in runs], "zk0 runs")
@@ -124,7 +133,9 @@ def _verification(judgements: Sequence[Judgement], reading: Reading) -> str:
     counts = ", ".join(
         f"{count} {truth}" for truth in Truth if (count := sum(one.truth is truth for one in judgements))
     )
-    broken = f", {len(reading.problems)} to repair (`zk0 memory verify`)" if reading.problems else ""
+    others = len(reading.in_force) - len(judgements)
+    broken = f", {others} older ones not looked at (`zk0 memory verify`)" if others else ""
+    broken += f", {len(reading.problems)} to repair (`zk0 memory verify`)" if reading.problems else ""
     return f"- memory, read again just now: {counts or 'nothing yet'}{broken}; revision `{reading.revision}`"
 
 
@@ -153,7 +164,7 @@ def _results(results: Sequence[Entry], truths: dict[str, Judgement]) -> Iterator
             continue
         told.add(workflow)
         day = f"{entry.generated.at:%Y-%m-%d %H:%M}"
-        yield f"- {cell(entry.title)}, {day} UTC (`{entry.id}`{_doubt(truths[entry.id])})"
+        yield f"- {cell(entry.title)}, {day} UTC (`{entry.id}`{_doubt(truths.get(entry.id))})"
 
 
 def _proposed(results: Sequence[Entry]) -> list[str]:
@@ -161,8 +172,8 @@ def _proposed(results: Sequence[Entry]) -> list[str]:
     return [f"- `zk0 run {name}`, proposed by run `{run.id}`" for run in runs for name in run.proposals]
 
 
-def _doubt(judgement: Judgement) -> str:
-    if judgement.truth is Truth.fresh or not judgement.entry.sources:
+def _doubt(judgement: Judgement | None) -> str:
+    if judgement is None or judgement.truth is Truth.fresh or not judgement.entry.sources:
         return ""
     return f", {judgement.truth}: {cell(judgement.reasons[0])}"
 

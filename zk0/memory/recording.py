@@ -126,7 +126,7 @@ class MemoryRecorder:
             if page := with_region(old, own, BUDGET):
                 return page
             others = [other for other in running_runs(self.project) if other.run != run]
-            return render_context(self.bank.read(superseded=False), old=old, now=now, running=[own, *others])
+            return render_context(self.bank.glance(), old=old, now=now, running=[own, *others])
 
         self.bank.edit(CONTEXT, change, durable=False)  # it can be rendered again from what is durable
 

@@ -1,0 +1,54 @@
+"""What a page names and what is not there is found; what names no one thing is left alone."""
+
+from pathlib import Path
+
+import pytest
+
+from zk0.memory.references import Known, dead_references
+
+ID = "2026-03-01-0123abcd"
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> Known:
+    (tmp_path / "zk0").mkdir()
+    (tmp_path / "memory-bank").mkdir()
+    (tmp_path / "zk0" / "loop.py").write_text("one\ntwo\n")
+    return Known(tmp_path, ".zk0", {ID}, {"train"}, {"run", "memory"})
+
+
+def dead(text: str, known: Known) -> list[str]:
+    return [str(problem) for problem in dead_references(Path("tech.md"), text, known, at=known.root / "memory-bank")]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("See `zk0/gone.py`.", "it names zk0/gone.py, which is not there"),
+        ("See `src/task.py:12`.", "it names src/task.py, which is not there"),
+        ("See `zk0/loop.py:12`.", "it names zk0/loop.py:12, and zk0/loop.py has fewer lines"),
+        ("See `zk0/gone/`.", "it names zk0/gone/, which is not there"),
+        ("See [it](docs/gone.md#part).", "it links to docs/gone.md, which is not there"),
+        ("See `2026-03-01-ffffffff`.", "it names the entry 2026-03-01-ffffffff, which is not there"),
+        ("Do `zk0 repair`.", "it names the command zk0 repair, which there is not"),
+        ("Do `zk0 run fedprox-debug -i a=1`.", "it names the workflow fedprox-debug, which there is not"),
+    ],
+)
+def test_what_is_not_there_is_named_with_its_line(text: str, wrong: str, known: Known) -> None:
+    assert dead(f"# Title\n\n{text}\n", known) == [f"tech.md:3: {wrong}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`zk0/loop.py:2`, `zk0/`, [it](../zk0/loop.py), [web](https://example.org/a.md), [part](#part)",
+        f"`{ID}`, `zk0 run train -i rounds=3`, `zk0 run NAME`, `zk0 memory verify`",
+        "`.zk0/runs/<id>/journal.jsonl`, `.zk0/runs/x/y.json`: what each machine has for itself",
+        "`lerobot/smolvla_base`, `F(w) + mu/2`, `a/b`: a hub's name and formulas are no paths",
+        "`zk0/<module>.py`, `zk0/*.py`, `~/.cache/zk0/`, `docs/…`",
+        "```\nzk0/gone.py\n`zk0/gone.py`\n```",
+        "zk0/gone.py is only mentioned",
+    ],
+)
+def test_what_is_there_or_names_no_one_thing_is_left_alone(text: str, known: Known) -> None:
+    assert dead(text, known) == []
