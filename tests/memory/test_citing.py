@@ -78,7 +78,7 @@ def test_a_receipt_has_no_value_where_there_is_none(project: Project, make_recei
     receipt = make_receipt()
     ReceiptStore(project.runs_dir).save(receipt)
 
-    with pytest.raises(InputError, match="nothing at 'outputs.loss'"):
+    with pytest.raises(InputError, match="has nothing at"):
         cited(f"receipt:{receipt.digest}:outputs.loss", Evidence(project))
     with pytest.raises(InputError, match="no single value"):
         cited(f"receipt:{receipt.digest}:outputs", Evidence(project))
