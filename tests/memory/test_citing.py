@@ -7,7 +7,7 @@ import pytest
 from zk0.errors import InputError
 from zk0.memory.citing import cited
 from zk0.memory.entries import Source
-from zk0.memory.evidence import Evidence, hash_of
+from zk0.memory.evidence import Witness, hash_of
 from zk0.project import Project
 from zk0.receipts import Receipt, ReceiptStore
 
@@ -19,23 +19,23 @@ def test_the_value_of_a_receipt_is_read(project: Project, make_receipt: MakeRece
     ReceiptStore(project.runs_dir).save(receipt)
     metric = "outputs.results.0.value"
 
-    source = cited(f"last loss=receipt:{receipt.digest}:{metric}", Evidence(project))
+    source = cited(f"last loss=receipt:{receipt.digest}:{metric}", Witness(project))
 
     assert source == Source(name="last loss", receipt=receipt.digest, metric=metric, value=0.5)
-    assert cited(f"receipt:{receipt.digest}", Evidence(project)) == Source(receipt=receipt.digest)
+    assert cited(f"receipt:{receipt.digest}", Witness(project)) == Source(receipt=receipt.digest)
 
 
 def test_a_setting_is_read_from_pyproject_or_from_the_file_that_is_named(project: Project) -> None:
     (project.root / "pyproject.toml").write_text("[tool.x]\nmu = 0.01\n")
     (project.root / "w.yaml").write_text("rounds: 3\n")
-    evidence = Evidence(project)
+    evidence = Witness(project)
 
     assert cited("config:tool.x.mu", evidence) == Source(config="tool.x.mu", value=0.01)
     assert cited("config:w.yaml#rounds", evidence) == Source(config="rounds", file="w.yaml", value=3)
 
 
 def test_lines_are_cited_with_their_hash(project: Project) -> None:
-    evidence = Evidence(project)
+    evidence = Witness(project)
     (project.root / "a.py").write_text("one\ntwo\nthree\n")
 
     assert cited("file:a.py:2-3", evidence) == Source(file="a.py", lines=(2, 3), sha256=hash_of(["two", "three"]))
@@ -44,7 +44,7 @@ def test_lines_are_cited_with_their_hash(project: Project) -> None:
 
 
 def test_a_commit_is_named_in_full_and_a_link_as_it_is(project: Project) -> None:
-    evidence = Evidence(project)
+    evidence = Witness(project)
 
     assert cited("commit:HEAD", evidence).commit == evidence.history[0]
     assert cited("link:https://arxiv.org/abs/1812.06127", evidence).link == "https://arxiv.org/abs/1812.06127"
@@ -71,7 +71,7 @@ def test_what_can_not_be_read_is_refused(text: str, project: Project) -> None:
     (project.root.parent / "outside.py").touch()
 
     with pytest.raises(InputError):
-        cited(text, Evidence(project))
+        cited(text, Witness(project))
 
 
 def test_a_receipt_has_no_value_where_there_is_none(project: Project, make_receipt: MakeReceipt) -> None:
@@ -79,6 +79,6 @@ def test_a_receipt_has_no_value_where_there_is_none(project: Project, make_recei
     ReceiptStore(project.runs_dir).save(receipt)
 
     with pytest.raises(InputError, match="has nothing at"):
-        cited(f"receipt:{receipt.digest}:outputs.loss", Evidence(project))
+        cited(f"receipt:{receipt.digest}:outputs.loss", Witness(project))
     with pytest.raises(InputError, match="no single value"):
-        cited(f"receipt:{receipt.digest}:outputs", Evidence(project))
+        cited(f"receipt:{receipt.digest}:outputs", Witness(project))

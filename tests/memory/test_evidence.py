@@ -7,7 +7,7 @@ from pathlib import Path
 import git
 import pytest
 
-from zk0.memory.evidence import ChangedReceiptError, Evidence, carry
+from zk0.memory.evidence import ChangedReceiptError, Witness, carry
 from zk0.project import Project
 from zk0.receipts import Receipt, ReceiptStore
 
@@ -19,11 +19,11 @@ def test_a_receipt_is_found_in_the_runs_and_in_a_clone_that_has_only_the_bank(
 ) -> None:
     receipt = make_receipt(outputs={"results": [{"name": "loss", "value": 0.5}]})
     ReceiptStore(project.runs_dir).save(receipt)
-    found = Evidence(project).receipt(receipt.digest)
+    found = Witness(project).receipt(receipt.digest)
     carry(project, receipt.digest, receipt.model_dump_json(indent=2) + "\n")
     (project.root / "memory-bank").rename(tmp_path / "memory-bank")
 
-    carried = Evidence(Project(tmp_path)).receipt(receipt.digest)
+    carried = Witness(Project(tmp_path)).receipt(receipt.digest)
 
     assert carried == found
     assert carried
@@ -31,7 +31,7 @@ def test_a_receipt_is_found_in_the_runs_and_in_a_clone_that_has_only_the_bank(
 
 
 def test_a_receipt_that_is_nowhere_is_not_there(project: Project) -> None:
-    assert Evidence(project).receipt("0" * 16) is None
+    assert Witness(project).receipt("0" * 16) is None
 
 
 def test_a_changed_receipt_is_refused(project: Project, make_receipt: MakeReceipt) -> None:
@@ -41,11 +41,11 @@ def test_a_changed_receipt_is_refused(project: Project, make_receipt: MakeReceip
     path.write_text(path.read_text().replace("0.5", "0.1"))
 
     with pytest.raises(ChangedReceiptError, match="was changed"):
-        Evidence(project).receipt(receipt.digest)
+        Witness(project).receipt(receipt.digest)
 
     path.write_text("no JSON")
     with pytest.raises(ChangedReceiptError, match="no receipt any more"):
-        Evidence(project).receipt(receipt.digest)
+        Witness(project).receipt(receipt.digest)
 
 
 def test_a_receipt_with_a_secret_does_not_travel(project: Project, make_receipt: MakeReceipt) -> None:
@@ -53,7 +53,7 @@ def test_a_receipt_with_a_secret_does_not_travel(project: Project, make_receipt:
 
     carry(project, receipt.digest, receipt.model_dump_json())
 
-    assert Evidence(project).receipt(receipt.digest) is None
+    assert Witness(project).receipt(receipt.digest) is None
 
 
 def test_settings_are_read_by_their_key_from_toml_yaml_and_json(project: Project) -> None:
@@ -61,7 +61,7 @@ def test_settings_are_read_by_their_key_from_toml_yaml_and_json(project: Project
     (project.root / "w.yaml").write_text("inputs:\n  - {default: 3}\n")
     (project.root / "c.json").write_text(json.dumps({"a": {"b": True}}))
     (project.root / "broken.toml").write_text("=")
-    evidence = Evidence(project)
+    evidence = Witness(project)
 
     assert evidence.setting("pyproject.toml", "tool.a.mu-x") == 0.01
     assert evidence.setting("w.yaml", "inputs.0.default") == 3
@@ -80,7 +80,7 @@ def test_commits_are_told_apart_by_whether_head_contains_them(project: Project) 
         repository.git.add("train.py")
         other = repository.index.commit("Side", author=author, committer=author).hexsha
         repository.git.checkout("main")
-    evidence = Evidence(project)
+    evidence = Witness(project)
 
     assert (evidence.branch, evidence.history) == ("main", (first,))
     assert (evidence.contains(first), evidence.contains(first[:8])) == (True, True)
@@ -91,16 +91,16 @@ def test_commits_are_told_apart_by_whether_head_contains_them(project: Project) 
 
 
 def test_outside_of_a_repository_nothing_is_told_of_commits(tmp_path: Path) -> None:
-    evidence = Evidence(Project(tmp_path))
+    evidence = Witness(Project(tmp_path))
 
     assert (evidence.history, evidence.branch, evidence.contains("f" * 40)) == ((), None, None)
     assert evidence.changed_since("HEAD") == []
 
 
 def test_the_code_has_a_digest_that_notes_do_not_change(project: Project) -> None:
-    before = Evidence(project).code
+    before = Witness(project).code
     (project.root / "notes.md").write_text("A note.")
-    assert Evidence(project).code == before
+    assert Witness(project).code == before
 
     (project.root / "train.py").write_text("mu = 0.1\n")
-    assert Evidence(project).code != before
+    assert Witness(project).code != before

@@ -8,7 +8,7 @@ import git
 import pytest
 
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.evidence import CODE_LENGTH, Evidence, carry, hash_of
+from zk0.memory.evidence import CODE_LENGTH, Witness, carry, hash_of
 from zk0.memory.judging import Truth, judged
 from zk0.project import Project
 from zk0.receipts import Receipt
@@ -21,7 +21,7 @@ TEXT = "import math\n\nmu = 0.01\nrounds = 3\n"
 
 
 def of(project: Project, entry: Entry, now: datetime = NOON) -> tuple[Truth, str]:
-    judgement = judged(entry, Evidence(project), now)
+    judgement = judged(entry, Witness(project), now)
     return judgement.truth, "; ".join(judgement.reasons)
 
 
@@ -157,7 +157,7 @@ def result(make_entry: MakeEntry, receipt: Receipt, **fields: object) -> Entry:
 def test_a_result_is_fresh_for_the_code_it_vouches_for_and_stale_for_any_other(
     project: Project, make_entry: MakeEntry, carried: Receipt
 ) -> None:
-    entry = result(make_entry, carried, code=Evidence(project).code, commit=Evidence(project).history[0])
+    entry = result(make_entry, carried, code=Witness(project).code, commit=Witness(project).history[0])
     assert len(entry.code or "") == CODE_LENGTH
     assert of(project, entry)[0] is Truth.fresh
 
@@ -168,7 +168,7 @@ def test_a_result_is_fresh_for_the_code_it_vouches_for_and_stale_for_any_other(
 def test_a_result_without_numbers_rests_on_the_verdicts_of_its_steps(
     project: Project, make_entry: MakeEntry, carried: Receipt
 ) -> None:
-    entry = result(make_entry, carried, code=Evidence(project).code, said="fail")
+    entry = result(make_entry, carried, code=Witness(project).code, said="fail")
 
     assert of(project, entry) == (Truth.contradicted, f"verdict of receipt {carried.digest} is 'pass', not 'fail'")
 
@@ -184,5 +184,5 @@ def test_a_result_whose_code_changed_while_it_ran_vouches_for_none(
 def test_a_result_of_an_older_zk0_is_judged_by_its_commit(
     project: Project, make_entry: MakeEntry, carried: Receipt, tmp_path: Path
 ) -> None:
-    assert of(project, result(make_entry, carried, commit=Evidence(project).history[0]))[0] is Truth.fresh
+    assert of(project, result(make_entry, carried, commit=Witness(project).history[0]))[0] is Truth.fresh
     assert of(Project(tmp_path), result(make_entry, carried))[0] is Truth.unverifiable

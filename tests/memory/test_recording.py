@@ -13,12 +13,14 @@ import zk0
 from zk0.errors import ExitStatus, SpecError
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
+from zk0.memory.evidence import Witness
+from zk0.memory.judging import judged
 from zk0.memory.numbers import value_at
 from zk0.memory.recording import MemoryRecorder, write_pages
 from zk0.project import Project
-from zk0.receipts import Receipt, ReceiptStore
+from zk0.receipts import Failure, Receipt, ReceiptStore
 from zk0.verdicts import Evidence, Verdict, failed, passed
-from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped
+from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
 
 type MakeReceipt = Callable[..., Receipt]
 
@@ -175,3 +177,91 @@ def test_following_a_run_loads_nothing_heavy() -> None:
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
 
     assert not {"torch", "lerobot", "flwr", "mujoco", "numpy", "scipy"} & set(told.stdout.split())
+
+
+def test_a_run_shows_what_it_waits_for_and_the_others_that_have_not_ended(
+    project: Project, make_receipt: MakeReceipt
+) -> None:
+    record = MemoryRecorder(project, Spec())
+    record(RunStarted("run-1", "train", project.runs_dir / "run-1", ("data", "fix"), NOON))
+    record(StepFinished(make_receipt(step="data")))
+    handover = project.runs_dir / "run-1" / "steps" / "fix" / "handover.md"
+
+    record(StepWaiting("run-1", "fix", "Correct it", "agent", 0, NOON, handover))
+
+    assert (
+        "It waits for an agent: Correct it. Read `.zk0/runs/run-1/steps/fix/handover.md`, then `zk0 resume run-1`."
+        in page(project)
+    )
+    assert "- The step data: pass" in page(project)
+
+
+def test_a_step_that_ends_changes_its_run_s_region_alone(project: Project, make_receipt: MakeReceipt) -> None:
+    record = MemoryRecorder(project, Spec())
+    record(RunStarted("run-1", "train", project.runs_dir / "run-1", ("data", "federate"), NOON))
+    Bank.of(project).edit("context.md", lambda old: old.replace("## Decisions in force", "## A mark of ours"))
+
+    record(StepFinished(make_receipt(step="data")))
+
+    assert "1 of 2 steps ended" in page(project)
+    assert "## A mark of ours" in page(project)
+
+
+def test_the_receipts_that_a_result_cites_are_carried_by_the_bank(project: Project, make_receipt: MakeReceipt) -> None:
+    data, federate = make_receipt(step="data"), make_receipt(FALLS)
+    perform(project, data, federate)
+    evidence = project.memory_dir / "evidence"
+    assert [path.stem for path in evidence.iterdir()] == [federate.digest]
+
+    perform(project, make_receipt(step="data", run="run-2"), run="run-2", at=NOON + 2 * HOUR)
+    assert len(list(evidence.iterdir())) == 2  # a result without numbers rests on its steps
+
+
+def test_what_changed_while_a_run_asked_for_it_is_named_and_vouched_for(
+    project: Project, make_receipt: MakeReceipt
+) -> None:
+    record = MemoryRecorder(project, Spec())
+    directory = project.runs_dir / "run-1"
+    record(RunStarted("run-1", "train", directory, ("fix",), NOON))
+    (project.root / "train.py").write_text("mu = 0.1\n")
+    handover = directory / "steps" / "fix" / "handover.md"
+    record(StepWaiting("run-1", "fix", "Correct it", "agent", 0, NOON, handover))
+    resumed = MemoryRecorder(project, Spec())  # another process, told again what happened
+    for event in (
+        RunStarted("run-1", "train", directory, ("fix",), NOON),
+        StepFinished(make_receipt(step="fix").model_copy(update={"uses": "ask.agent"})),
+        RunFinished("run-1", "train", directory, Verdict.passed, ExitStatus.done, (), NOON),
+    ):
+        resumed(event)
+
+    [entry] = Bank.of(project).read().entries
+    assert entry.run
+    assert entry.run.files == ("train.py",)
+    assert entry.code == Witness(project).code
+
+
+def test_a_result_does_not_vouch_for_code_that_somebody_changed_while_it_ran(
+    project: Project, make_receipt: MakeReceipt
+) -> None:
+    record = MemoryRecorder(project, Spec())
+    directory = project.runs_dir / "run-1"
+    record(RunStarted("run-1", "train", directory, ("data",), NOON))
+    (project.root / "train.py").write_text("mu = 0.1\n")
+    record(StepFinished(make_receipt(step="data")))
+    record(RunFinished("run-1", "train", directory, Verdict.passed, ExitStatus.done, (), NOON))
+
+    [entry] = Bank.of(project).read().entries
+    assert entry.code is None
+    assert "the code changed while it ran: train.py" in judged(entry, Witness(project), NOON).reasons
+
+
+def test_a_secret_in_a_message_is_left_out_and_the_result_is_kept(project: Project, make_receipt: MakeReceipt) -> None:
+    token = f"hf_{'a1B2c3D4e5' * 4}"
+    failure = Failure(code="ZK101", message=f"refused with {token} as token", remedy=f"do not send {token}")
+
+    perform(project, make_receipt(failure=failure))
+
+    texts = [path.read_text() for path in project.memory_dir.rglob("*") if path.is_file()]
+    assert not any(token in text for text in texts)
+    assert any("refused with [secret left out] as token" in text for text in texts)
+    assert len(Bank.of(project).read().entries) == 2

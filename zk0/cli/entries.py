@@ -8,7 +8,7 @@ from rich.text import Text
 from zk0.cli.output import columns, print_envelope, show
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind, Source
-from zk0.memory.evidence import Evidence
+from zk0.memory.evidence import Witness
 from zk0.memory.judging import Judgement, Truth, judged
 from zk0.memory.verification import Report
 from zk0.project import Project
@@ -42,7 +42,7 @@ def show_entry(project: Project, name: str, now: datetime, *, as_json: bool) -> 
     if not any(name in entry.id for entry in reading.entries):
         reading = bank.archived()
     entry = reading.entry(name)
-    judgement = judged(entry, Evidence(project), now)
+    judgement = judged(entry, Witness(project), now)
     newer = [other.id for other in reading.entries if entry.id in other.supersedes]
     if as_json:
         told = {"truth": judgement.truth.value, "reasons": list(judgement.reasons), "superseded_by": newer}

@@ -14,7 +14,7 @@ from zk0.memory.adding import keep
 from zk0.memory.bank import Bank, Reading
 from zk0.memory.citing import cited
 from zk0.memory.entries import Entry
-from zk0.memory.evidence import Evidence
+from zk0.memory.evidence import Witness
 from zk0.memory.references import Known
 from zk0.memory.running import open_runs
 from zk0.memory.tasks import (
@@ -70,7 +70,7 @@ def new(  # noqa: PLR0913  each is an option of the command
     given = {"scope": scope, "criteria": criterion, "constraints": constraint, "critical": critical, "notes": note}
     context = _context(file, given | {"tests": tests, "mode": mode})
     project, now = Project.find(), datetime.now(UTC)
-    evidence, reading = Evidence(project), Bank.of(project).read()
+    evidence, reading = Witness(project), Bank.of(project).read()
     entry = composed(
         title,
         filled(context, reading, evidence, open_runs(project)),
@@ -103,7 +103,7 @@ def update(  # noqa: PLR0913  each is an option of the command
     given = {"scope": scope, "criteria": criterion, "constraints": constraint, "critical": critical, "notes": note}
     more = _context(file, given | {"tests": tests, "mode": mode})
     project, now = Project.find(), datetime.now(UTC)
-    evidence, reading = Evidence(project), Bank.of(project).read()
+    evidence, reading = Witness(project), Bank.of(project).read()
     before = task_of(reading, task)
     entry = composed(
         before.title,
@@ -175,7 +175,7 @@ def close(
     entry = task_of(reading, task)
     findings = _findings(project, reading, entry)
     closed = closing(entry, by=author(by), at=now, outcome=outcome, findings=findings, reading=reading)
-    _print_id(keep(project, closed, Evidence(project), now=now), as_json=as_json)
+    _print_id(keep(project, closed, Witness(project), now=now), as_json=as_json)
 
 
 def _context(file: Path | None, given: dict[str, Any]) -> TaskContext:
@@ -190,7 +190,7 @@ def _findings(project: Project, reading: Reading, task: Entry) -> list[Finding]:
 
     ids = [entry.id for entry in reading.entries]
     known = Known(project.root, project.settings.state, ids, workflow_files(project), COMMANDS)
-    return list(checked(reading, task, Evidence(project), known, datetime.now(UTC)))
+    return list(checked(reading, task, Witness(project), known, datetime.now(UTC)))
 
 
 def _as_json(reading: Reading, task: Entry) -> dict[str, Any]:

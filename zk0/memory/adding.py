@@ -10,7 +10,7 @@ from zk0.errors import InputError
 from zk0.memory.bank import Bank
 from zk0.memory.citing import cited
 from zk0.memory.entries import Entry, Kind, Mark, Source, Status
-from zk0.memory.evidence import Evidence, carry
+from zk0.memory.evidence import Witness, carry
 from zk0.memory.recording import write_pages
 from zk0.project import Project
 
@@ -43,7 +43,7 @@ def added(project: Project, draft: Draft, now: datetime) -> Entry:
         UnknownNameError: what it supersedes is not there.
         SecretError: it holds a secret.
     """
-    evidence = Evidence(project)
+    evidence = Witness(project)
     reading = Bank.of(project).read()
     sources = tuple(cited(source, evidence) for source in draft.sources)
     if draft.closes and not draft.supersedes:
@@ -67,7 +67,7 @@ def added(project: Project, draft: Draft, now: datetime) -> Entry:
     return keep(project, entry, evidence, based_on=draft.based_on, now=now)
 
 
-def keep(project: Project, entry: Entry, evidence: Evidence, *, now: datetime, based_on: str | None = None) -> Entry:
+def keep(project: Project, entry: Entry, evidence: Witness, *, now: datetime, based_on: str | None = None) -> Entry:
     """Write an entry and the receipts it cites, and render the pages.
 
     Raises:
@@ -80,7 +80,7 @@ def keep(project: Project, entry: Entry, evidence: Evidence, *, now: datetime, b
     return written
 
 
-def carry_cited(project: Project, sources: Sequence[Source], evidence: Evidence) -> None:
+def carry_cited(project: Project, sources: Sequence[Source], evidence: Witness) -> None:
     """Copy the receipts that sources name from this machine's runs into the bank."""
     for digest in {source.receipt for source in sources if source.receipt}:
         if path := evidence.file(digest):

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from zk0.errors import InputError, UnknownNameError
 from zk0.memory.entries import PYPROJECT, Source
-from zk0.memory.evidence import ChangedReceiptError, Evidence, hash_of
+from zk0.memory.evidence import ChangedReceiptError, Witness, hash_of
 from zk0.memory.numbers import value_at
 
 KINDS = ("receipt", "config", "file", "commit", "link")
@@ -22,7 +22,7 @@ CITATION = re.compile(rf"(?:(?P<name>[^=]+)=)?(?P<kind>{'|'.join(KINDS)}):(?P<wh
 FILE = re.compile(r"(?P<file>.+?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?")
 
 
-def cited(text: str, evidence: Evidence) -> Source:
+def cited(text: str, evidence: Witness) -> Source:
     """Return the source that a text names, with what it says now.
 
     Raises:
@@ -47,7 +47,7 @@ def cited(text: str, evidence: Evidence) -> Source:
     return Source(name=name, link=what)
 
 
-def _receipt(name: str, what: str, evidence: Evidence) -> Source:
+def _receipt(name: str, what: str, evidence: Witness) -> Source:
     digest, _, metric = what.partition(":")
     try:
         receipt = evidence.receipt(digest)
@@ -59,7 +59,7 @@ def _receipt(name: str, what: str, evidence: Evidence) -> Source:
     return Source(name=name, receipt=digest, metric=metric or None, value=_plain(value, what))
 
 
-def _setting(name: str, what: str, evidence: Evidence) -> Source:
+def _setting(name: str, what: str, evidence: Witness) -> Source:
     file, _, key = what.rpartition("#")
     try:
         value = evidence.setting(file or PYPROJECT, key)
@@ -68,7 +68,7 @@ def _setting(name: str, what: str, evidence: Evidence) -> Source:
     return Source(name=name, config=key, file=file or None, value=_plain(value, what))
 
 
-def _file(name: str, what: str, evidence: Evidence) -> Source:
+def _file(name: str, what: str, evidence: Witness) -> Source:
     found = FILE.fullmatch(what)
     file = PurePosixPath(found["file"]) if found else PurePosixPath(what)
     lines = evidence.lines(file.as_posix())

@@ -32,8 +32,8 @@ class ChangedReceiptError(ValueError):
     """A receipt does not have the digest it states: it was changed after it was written."""
 
 
-class Evidence:
-    """What can be read again in one project; everything is read once."""
+class Witness:
+    """Reads in one project what entries rest on, everything once."""
 
     def __init__(self, project: Project) -> None:
         self.project = project

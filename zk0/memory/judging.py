@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from zk0.errors import UnknownNameError
 from zk0.memory.entries import PYPROJECT, Entry, Kind, Source
-from zk0.memory.evidence import ChangedReceiptError, Evidence, hash_of
+from zk0.memory.evidence import ChangedReceiptError, Witness, hash_of
 from zk0.memory.numbers import value_at
 
 FILES_NAMED = 3  # changed files named in one reason
@@ -55,14 +55,14 @@ class Judgement:
 FRESH = Found(Truth.fresh)
 
 
-def judged(entry: Entry, evidence: Evidence, now: datetime) -> Judgement:
+def judged(entry: Entry, evidence: Witness, now: datetime) -> Judgement:
     """Read an entry's evidence again."""
     found = list(_all(entry, evidence, now)) or [Found(Truth.unverifiable, "it names no source that can be read again")]
     truth = max((one.truth for one in found), key=WORST.index)
     return Judgement(entry, truth, tuple(dict.fromkeys(one.reason for one in found if one.truth is not Truth.fresh)))
 
 
-def _all(entry: Entry, evidence: Evidence, now: datetime) -> Iterator[Found]:
+def _all(entry: Entry, evidence: Witness, now: datetime) -> Iterator[Found]:
     read = [found for source in entry.sources if (found := _source(source, evidence))]
     yield from read
     if entry.is_stale(now):
@@ -76,7 +76,7 @@ def _all(entry: Entry, evidence: Evidence, now: datetime) -> Iterator[Found]:
         yield Found(Truth.stale, f"it is about commit {entry.commit[:SHORT_COMMIT]}{branch}, which is not part of HEAD")
 
 
-def _source(source: Source, evidence: Evidence) -> Found | None:
+def _source(source: Source, evidence: Witness) -> Found | None:
     if source.receipt:
         return _receipt(source, evidence)
     if source.config:
@@ -88,7 +88,7 @@ def _source(source: Source, evidence: Evidence) -> Found | None:
     return None
 
 
-def _receipt(source: Source, evidence: Evidence) -> Found:
+def _receipt(source: Source, evidence: Witness) -> Found:
     digest = source.receipt or ""
     try:
         receipt = evidence.receipt(digest)
@@ -104,7 +104,7 @@ def _receipt(source: Source, evidence: Evidence) -> Found:
     return Found(Truth.contradicted, f"{source.metric} of receipt {digest} is {value!r}, not {source.value!r}")
 
 
-def _setting(source: Source, evidence: Evidence) -> Found:
+def _setting(source: Source, evidence: Witness) -> Found:
     file, key = source.file or PYPROJECT, source.config or ""
     try:
         value = evidence.setting(file, key)
@@ -115,7 +115,7 @@ def _setting(source: Source, evidence: Evidence) -> Found:
     return Found(Truth.contradicted, f"{key} in {file} is {value!r}, not {source.value!r}")
 
 
-def _file(source: Source, evidence: Evidence) -> Found:
+def _file(source: Source, evidence: Witness) -> Found:
     lines = evidence.lines(source.file or "")
     if lines is None:
         return Found(Truth.stale, f"{source.file} is not there any more")
@@ -134,7 +134,7 @@ def _changed(source: Source) -> Found:
     return Found(Truth.stale, f"{source.where} has changed since it was cited")
 
 
-def _commit(commit: str, evidence: Evidence) -> Found:
+def _commit(commit: str, evidence: Witness) -> Found:
     short = commit[:SHORT_COMMIT]
     match evidence.contains(commit):
         case True:
@@ -145,7 +145,7 @@ def _commit(commit: str, evidence: Evidence) -> Found:
             return Found(Truth.unverifiable, f"commit {short} is not in this repository")
 
 
-def _code(entry: Entry, evidence: Evidence) -> Iterator[Found]:
+def _code(entry: Entry, evidence: Witness) -> Iterator[Found]:
     """Tell whether a result is about the programs and settings as they are now."""
     if entry.code == evidence.code:
         yield FRESH
@@ -168,7 +168,7 @@ def _named(files: Sequence[str]) -> str:
     return ", ".join(files[:FILES_NAMED]) + more
 
 
-def _steps(entry: Entry, evidence: Evidence) -> Iterator[Found]:
+def _steps(entry: Entry, evidence: Witness) -> Iterator[Found]:
     """Read the verdicts of a result that has no numbers: those of its steps."""
     for step in entry.run.steps if entry.run else ():
         if step.receipt:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from zk0.memory.bank import Bank, Reading
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.evidence import Evidence
+from zk0.memory.evidence import Witness
 from zk0.memory.judging import SHORT_COMMIT, Judgement, Truth, judged
 from zk0.memory.kept import kept_paragraphs
 from zk0.memory.running import OpenRun, open_runs
@@ -55,7 +55,7 @@ class Brief:
 def prime(project: Project, now: datetime, *, budget: int = BUDGET) -> Brief:
     """Return the brief of a project as it is now."""
     reading = Bank.of(project).glance()
-    evidence = Evidence(project)
+    evidence = Witness(project)
     judgements = [judged(entry, evidence, now) for entry in reading.in_force[-JUDGED:]]
     counts = {truth.value: sum(one.truth is truth for one in judgements) for truth in Truth}
     sections = list(_sections(project, reading, judgements, evidence, list(open_runs(project))))
@@ -94,7 +94,7 @@ def _text(sections: Sequence[Section], shown: Sequence[int]) -> str:
 
 
 def _sections(
-    project: Project, reading: Reading, judgements: Sequence[Judgement], evidence: Evidence, runs: Sequence[OpenRun]
+    project: Project, reading: Reading, judgements: Sequence[Judgement], evidence: Witness, runs: Sequence[OpenRun]
 ) -> Iterator[Section]:
     truths = {judgement.entry.id: judgement for judgement in judgements}
 
@@ -122,7 +122,7 @@ def _name(project: Project) -> str:
     return str(table.get("name", project.root.name)) if isinstance(table, dict) else project.root.name
 
 
-def _place(evidence: Evidence) -> str:
+def _place(evidence: Witness) -> str:
     if not evidence.history:
         return "- not in a git repository"
     branch = f"branch `{evidence.branch}`" if evidence.branch else "a detached HEAD"

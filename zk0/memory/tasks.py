@@ -14,7 +14,7 @@ from pathlib import Path
 from zk0.errors import InputError, RequestError, UnknownNameError
 from zk0.memory.bank import Problem, Reading
 from zk0.memory.entries import Entry, Kind, Mark, Source, Status
-from zk0.memory.evidence import Evidence
+from zk0.memory.evidence import Witness
 from zk0.memory.judging import SHORT_COMMIT, Truth, judged
 from zk0.memory.references import Known, dead_references
 from zk0.memory.running import OpenRun
@@ -70,7 +70,7 @@ def composed(
     *,
     by: str,
     at: datetime,
-    evidence: Evidence,
+    evidence: Witness,
     sources: Iterable[Source],
     parent: Entry | None = None,
     before: Entry | None = None,
@@ -105,7 +105,7 @@ def composed(
     )
 
 
-def filled(context: TaskContext, reading: Reading, evidence: Evidence, waiting: Iterable[OpenRun]) -> TaskContext:
+def filled(context: TaskContext, reading: Reading, evidence: Witness, waiting: Iterable[OpenRun]) -> TaskContext:
     """Return a context with what git and the runs tell: the current state, decisions in force, open findings."""
     head = evidence.history[0][:SHORT_COMMIT] if evidence.history else ""
     where = f"commit {head}{f' on {evidence.branch}' if evidence.branch else ''}" if head else "no git repository"
@@ -159,7 +159,7 @@ def page_of(reading: Reading, task: Entry) -> str:
     )
 
 
-def checked(reading: Reading, task: Entry, evidence: Evidence, known: Known, now: datetime) -> Iterator[Finding]:
+def checked(reading: Reading, task: Entry, evidence: Witness, known: Known, now: datetime) -> Iterator[Finding]:
     """Yield whether what the task must not lose is still there: the check of a handover.
 
     Its sources are read again, files that its lines name must exist, its tests must name a program that is here, and

@@ -9,7 +9,7 @@ from typing import Any
 
 from zk0.memory.bank import Bank, Problem, Reading
 from zk0.memory.contradictions import Contradiction, contradictions
-from zk0.memory.evidence import Evidence
+from zk0.memory.evidence import Witness
 from zk0.memory.judging import Judgement, Truth, judged
 from zk0.memory.merging import is_conflicted
 from zk0.memory.references import Known, dead_references
@@ -78,7 +78,7 @@ def verify(project: Project, now: datetime, *, commands: Collection[str] = ()) -
     """
     bank = Bank.of(project)
     reading = bank.read()
-    evidence = Evidence(project)
+    evidence = Witness(project)
     counting = reading.in_force
     return Report(
         judgements=tuple(judged(entry, evidence, now) for entry in counting),

@@ -50,6 +50,12 @@ def nested(line: str) -> str:
     return f"  - {line.strip()}" if line.startswith("  ") else f"- {line}"
 
 
+def under(lines: Iterable[str], name: str) -> str:
+    """Return lines as a list with a name above; `none` where there are none."""
+    members = [nested(line) for line in lines]
+    return "\n".join([f"**{name}**:", "", *members]) if members else f"**{name}**: none"
+
+
 @cache
 def _environment() -> Environment:
     # No autoescape: the page is Markdown.
@@ -60,5 +66,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"nested": nested}
+    environment.filters |= {"nested": nested, "under": under}
     return environment

@@ -1,0 +1,95 @@
+"""The brief an agent starts from: what waits and what is wrong first, within its budget."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from zk0.memory.bank import Bank
+from zk0.memory.entries import Entry, Kind
+from zk0.memory.prime import BYTES_A_TOKEN, JUDGED, Section, fitted, prime
+from zk0.project import Project
+
+type MakeEntry = Callable[..., Entry]
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+RUN = "20260301-120000-fix-0001"
+
+
+def fill(project: Project, make_entry: MakeEntry) -> None:
+    fault = {"workflow": "train", "step": "federate", "check": "proximal.acts", "repaired_by": "fedprox-debug"}
+    run = {"id": "run-1", "workflow": "train", "verdict": "fail", "seconds": 2, "proposals": ["fedprox-debug"]}
+    entries = [
+        make_entry("a first federation", Kind.focus),
+        make_entry("train: fail after 2 s", Kind.result, run=run, code="0" * 16, sources=[{"file": "train.py"}]),
+        make_entry("the term is inert", Kind.fault, fault=fault, sources=[{"file": "train.py"}]),
+        make_entry("mu stays at 0.01", Kind.decision, sources=[{"file": "gone.py"}]),
+        make_entry("try mu 0.001", Kind.next),
+    ]
+    Bank.of(project).add(lambda _: entries)
+    (project.memory_dir / "brief.md").write_text("# Brief\n\nRobots learn together.\n")
+    (project.memory_dir / "context.md").write_text("<!-- keep:focus -->Mind the camera.<!-- /keep -->")
+    directory = project.runs_dir / RUN
+    directory.mkdir(parents=True)
+    waits = {"kind": "step-waiting", "step": "fix", "title": "Fix it", "ask": "agent", "handover": "/h.md"}
+    (directory / "journal.jsonl").write_text(json.dumps(waits) + "\n")
+
+
+def test_the_brief_tells_all_that_matters_the_most_urgent_first(project: Project, make_entry: MakeEntry) -> None:
+    fill(project, make_entry)
+
+    brief = prime(project, NOON)
+
+    told = (
+        "branch `main`, commit `",
+        "1 fresh, 2 unverifiable, 2 stale; revision `",
+        f"run `{RUN}` waits for an agent: Fix it. Read `/h.md`, then `zk0 resume {RUN}`",
+        "- a first federation",
+        "Mind the camera.",
+        "- train/federate `proximal.acts`: the term is inert. Repair: `zk0 run fedprox-debug`.",
+        "- `zk0 run fedprox-debug`, proposed by run `run-1`",
+        "- try mu 0.001",
+        "`zk0 memory add KIND TITLE",
+        "- train: fail after 2 s, 2026-03-01 12:00 UTC",
+        "stale: the code has changed since",
+        "- mu stays at 0.01",
+        "stale: gone.py is not there any more",
+        "Robots learn together.",
+    )
+    places = [brief.text.find(words) for words in told]
+    assert -1 not in places, told[places.index(-1)]
+    assert places == sorted(places)
+    assert brief.counts == {"fresh": 1, "unverifiable": 2, "stale": 2, "contradicted": 0}
+
+
+def test_a_large_bank_fits_and_the_brief_says_what_it_left_out(project: Project, make_entry: MakeEntry) -> None:
+    fill(project, make_entry)
+    many = [
+        make_entry(f"{kind} {number}: " + "ünïcödé " * 30, kind, after=number * HOUR)
+        for kind in (Kind.decision, Kind.fault, Kind.next, Kind.fact)
+        for number in range(JUDGED // 4)
+    ]
+    Bank.of(project).add(lambda _: many)
+
+    brief = prime(project, NOON, budget=1000)
+
+    assert brief.tokens <= 1000
+    assert len(brief.text.encode()) <= 1000 * BYTES_A_TOKEN
+    assert "older ones not looked at (`zk0 memory verify`)" in brief.text
+    assert f"run `{RUN}` waits" in brief.text
+    assert "more: `zk0 memory search WORDS`" in brief.text
+    assert prime(project, NOON, budget=1000) == brief
+
+
+def test_the_last_section_loses_its_last_lines_first() -> None:
+    sections = [Section("## One", ["- a", "- b"]), Section("## Two", ["- c" * 20, "- d" * 20], "zk0 runs")]
+
+    assert fitted(sections, 1000) == f"## One\n- a\n- b\n\n## Two\n{'- c' * 20}\n{'- d' * 20}\n"
+    assert fitted(sections, 50) == "## One\n- a\n- b\n\n## Two\n- 2 more: `zk0 runs`\n"
+
+
+def test_an_empty_project_has_a_brief_too(project: Project) -> None:
+    text = prime(project, NOON).text
+
+    assert "memory, read again just now: nothing yet" in text
+    assert "`zk0 workflows list`" in text

@@ -1,0 +1,219 @@
+"""Tasks keep what must not get lost, from version to version and from parent to child."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from zk0.errors import RequestError, UnknownNameError
+from zk0.memory.bank import Bank
+from zk0.memory.citing import cited
+from zk0.memory.entries import Entry, Kind
+from zk0.memory.evidence import Witness
+from zk0.memory.references import Known
+from zk0.memory.tasks import (
+    added_to,
+    checked,
+    closing,
+    composed,
+    filled,
+    open_tasks,
+    page_of,
+    subtasks,
+    task_of,
+    versions,
+)
+from zk0.project import Project
+from zk0.verdicts import Verdict
+from zk0.workflow.taskcontext import TaskContext
+
+type MakeEntry = Callable[..., Entry]
+type Begin = Callable[..., Entry]
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+WHOLE = TaskContext(
+    criteria="the loss falls",
+    constraints="change no test",
+    dependencies="torch",
+    critical="mu is `pyproject.toml`'s",
+    validation="the tests pass",
+    tests="A=1 python -m pytest",
+)
+
+
+@pytest.fixture
+def begin(project: Project, bank: Bank) -> Begin:
+    """Give a function that begins a task, or writes its next version."""
+    (project.root / "pyproject.toml").write_text("[tool.x]\nmu = 0.01\n")
+
+    def write(title: str = "Repair it", context: TaskContext = WHOLE, hour: int = 0, **more: object) -> Entry:
+        witness = Witness(project)
+        sources = [cited("file:train.py:1", witness)] if "before" not in more else []
+        entry = composed(title, context, by="agent:a", at=NOON + hour * HOUR, evidence=witness, sources=sources, **more)  # type: ignore[arg-type]
+        [kept] = bank.put(entry)
+        return kept
+
+    return write
+
+
+def check(project: Project, bank: Bank, task: Entry) -> dict[str, tuple[Verdict, str]]:
+    reading = bank.read()
+    known = Known(project.root, ".zk0", [entry.id for entry in reading.entries], ["train"], ["run"])
+    findings = checked(reading, task_of(reading, task.id), Witness(project), known, NOON)
+    return {finding.at: (finding.verdict, finding.message) for finding in findings}
+
+
+def test_a_task_has_its_commit_as_a_validation_point_and_survives_a_handover(
+    project: Project, bank: Bank, begin: Begin
+) -> None:
+    task = begin()
+
+    found = check(project, bank, task)
+
+    assert [source.where for source in task.sources] == ["train.py:1", Witness(project).history[0]]
+    assert {verdict for verdict, _ in found.values()} == {Verdict.passed}
+    assert found["tests"] == (Verdict.passed, "`A=1 python -m pytest`: python is here")
+
+
+@pytest.mark.parametrize(
+    ("context", "at", "message"),
+    [
+        (
+            WHOLE.model_copy(update={"critical": ("see `zk0/gone.py`",)}),
+            "references",
+            "zk0/gone.py, which is not there",
+        ),
+        (WHOLE.model_copy(update={"scope": "`zk0 run nope`"}), "references", "the workflow nope, which there is not"),
+        (WHOLE.model_copy(update={"tests": "no-such-program"}), "tests", "there is no program 'no-such-program' here"),
+        (WHOLE.model_copy(update={"tests": "python 'x"}), "tests", "is no command"),
+    ],
+)
+def test_what_a_task_names_and_what_is_not_there_fails_the_check(
+    context: TaskContext, at: str, message: str, project: Project, bank: Bank, begin: Begin
+) -> None:
+    verdict, told = check(project, bank, begin(context=context))[at]
+
+    assert verdict is Verdict.failed
+    assert message in told
+
+
+def test_cited_lines_that_changed_are_a_warning_and_gaps_are_named(project: Project, bank: Bank, begin: Begin) -> None:
+    task = begin(context=TaskContext(objective="Repair it", tests=""))
+    (project.root / "train.py").write_text("mu = 0.1\n")
+
+    found = check(project, bank, task)
+
+    assert found["sources"] == (Verdict.warned, "train.py:1 has changed since it was cited")
+    assert found["tests"][0] is Verdict.not_available
+    assert found["template"][1].startswith("not said: success criteria, constraints")
+
+
+def test_a_subtask_inherits_what_is_critical_and_losing_it_later_is_found(
+    project: Project, bank: Bank, begin: Begin
+) -> None:
+    parent = begin()
+    child = begin("Find the cause", TaskContext(critical="only client 2"), 1, parent=parent)
+    assert child.task
+    assert child.task.critical == (*WHOLE.critical, "only client 2")
+    assert child.task.constraints == WHOLE.constraints
+    assert "inheritance" not in {at for at, (verdict, _) in check(project, bank, child).items() if verdict.stops}
+
+    more = added_to(WHOLE, TaskContext(critical="and never touch client 3"))
+    newer = begin(context=more, hour=2, before=parent)
+
+    verdict, message = check(project, bank, child)["inheritance"]
+    assert verdict is Verdict.failed
+    assert message == f"critical: 'and never touch client 3' of {newer.id} is lost"
+
+
+def test_a_version_that_drops_what_was_critical_fails_the_check(project: Project, bank: Bank, begin: Begin) -> None:
+    first = begin()
+    begin(context=WHOLE.model_copy(update={"constraints": ()}), hour=1, before=first)
+
+    verdict, message = check(project, bank, first)["inheritance"]
+
+    assert verdict is Verdict.failed
+    assert f"'change no test' of {first.id} is lost" in message
+
+
+def test_any_id_of_a_task_names_its_newest_version(bank: Bank, begin: Begin, make_entry: MakeEntry) -> None:
+    first = begin()
+    second = begin(context=added_to(WHOLE, TaskContext(notes="now review", mode="review")), hour=1, before=first)
+    [fact] = bank.add(lambda _: [make_entry("a fact")])
+    reading = bank.read()
+
+    assert task_of(reading, first.id) == second
+    assert versions(reading, second) == [first, second]
+    assert open_tasks(reading) == [second]
+    with pytest.raises(UnknownNameError, match="is a fact, not a task"):
+        task_of(reading, fact.id)
+
+
+def test_the_page_has_the_nine_blocks_and_says_what_is_not_known(bank: Bank, begin: Begin) -> None:
+    parent = begin()
+    child = begin("Find the cause", TaskContext(notes="debug next", mode="debug"), 1, parent=parent)
+    reading = bank.read()
+
+    text = page_of(reading, parent)
+
+    for heading in (
+        "Task information",
+        "Task description",
+        "Technical context",
+        "Context to preserve",
+        "Subtask requirements",
+        "Risk mitigation",
+        "Quality assurance",
+        "Mode transition notes",
+        "Captured",
+    ):
+        assert f"\n## {heading}\n" in text
+    assert "**Success criteria**:\n\n- the loss falls\n" in text
+    assert "- source: `train.py:1`" in text
+    assert f"- {child.id}: Find the cause" in text
+    assert "**Risks**: none" in text
+    assert "- before: nothing is missing" in text
+    assert "- before: not said: success criteria" in page_of(reading, child)
+    assert "- debug next" in page_of(reading, child)
+    assert "[x]" not in text
+
+
+def test_a_task_is_filled_from_git_and_from_what_is_known(project: Project, bank: Bank, make_entry: MakeEntry) -> None:
+    run = {"id": "r", "workflow": "train", "verdict": "fail", "seconds": 1}
+    bank.add(
+        lambda _: [
+            make_entry("mu stays", Kind.decision),
+            make_entry("it rises", Kind.fault),
+            make_entry("train: fail", Kind.result, run=run),
+        ]
+    )
+    (project.root / "train.py").write_text("mu = 0.1\n")
+
+    context = filled(TaskContext(), bank.read(), Witness(project), [])
+
+    assert context.state[0].endswith("on main, 1 files changed")
+    assert context.state[1].startswith("train: fail (2026-03-01-")
+    assert context.decisions[0].startswith("mu stays (2026-03-01-")
+    assert context.risks[0].startswith("open finding: it rises (")
+
+
+def test_a_task_is_closed_when_nothing_is_lost_and_no_subtask_is_open(bank: Bank, begin: Begin) -> None:
+    parent = begin()
+    child = begin("Find the cause", TaskContext(), 1, parent=parent)
+
+    def close(task: Entry, hour: int) -> Entry:
+        closed = closing(task, by="agent:a", at=NOON + hour * HOUR, outcome="Done.", findings=[], reading=bank.read())
+        [kept] = bank.put(closed)
+        return kept
+
+    with pytest.raises(RequestError, match=f"open subtasks: {child.id}"):
+        close(parent, 2)
+    close(child, 2)
+    closed = close(parent, 3)
+
+    assert closed.body == "Done.\n"
+    assert open_tasks(bank.read()) == []
+    assert subtasks(bank.read(), parent) == []
+    with pytest.raises(RequestError, match="closed already"):
+        close(closed, 4)
