@@ -82,7 +82,7 @@ def test_each_change_of_the_tree_has_its_own_digest(repository):
     assert edited.dirty
     assert added.dirty
     assert edited.changes != added.changes
-    assert edited == Project(repository).git_state().model_copy(update={"changes": edited.changes})
+    assert edited == Project(repository).git_state().model_copy(update={"changes": edited.changes, "tree": edited.tree})
 
 
 def test_a_detached_head_has_no_branch(repository):

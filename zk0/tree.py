@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 SKIPPED = frozenset({".git", ".nox", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache"})
 PROSE = frozenset({".md", ".rst", ".png", ".svg", ".jpg", ".jpeg", ".gif", ".pdf"})
 PROSE_NAMES = frozenset({"LICENSE", "LICENCE", "NOTICE", "AUTHORS", "allowed_signers"})
-LINK, REPOSITORY = "120000", "160000"  # git's modes of a symbolic link and of a repository within
+# What test runners leave in the root of a project; to write one changes nothing that it tells of.
+REPORTS = frozenset({".coverage", "coverage.json", "coverage.xml", "junit.xml", "report.xml", "test-results.xml"})
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,20 @@ def is_prose(path: str) -> bool:
 
 def read_tree(root: Path) -> Tree:
     """Return the files below a directory: those git tracks or would track, all of them where there is no git."""
+    files = _tracked(root)
+    if files is None:
+        files = {path.relative_to(root).as_posix(): blob_id(path) for path in sorted(_walked(root))}
+    return Tree(root, {path: blob for path, blob in files.items() if path not in REPORTS})
+
+
+def _tracked(root: Path) -> dict[str, str] | None:
     listed = _git(root, "ls-files", "--stage", "-z")
     if listed is None:
-        return Tree(root, {path.relative_to(root).as_posix(): blob_id(path) for path in sorted(_walked(root))})
+        return None
     files = {}
     for entry in filter(None, listed.split("\0")):
-        mode, blob, path = entry.split("\t")[0].split(" ")[0], entry.split(" ")[1], entry.partition("\t")[2]
-        files[path] = blob
-        if mode == REPOSITORY:
-            continue  # what it holds is its own project's; the commit it stands at is the digest
+        facts, _, path = entry.partition("\t")
+        files[path] = facts.split(" ")[1]  # of a repository within, the commit it stands at
     # Changed since they were staged, deleted, or not known to git yet.
     for path in filter(None, (_git(root, "ls-files", "-m", "-o", "--exclude-standard", "-z") or "").split("\0")):
         whole = root / path
@@ -77,7 +83,7 @@ def read_tree(root: Path) -> Tree:
             files[path] = blob_id(whole)
         elif not whole.is_dir():
             files.pop(path, None)
-    return Tree(root, files)
+    return files
 
 
 def blob_id(path: Path) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from zk0.checklists.evaluation import EvaluatedItem, evaluate
 from zk0.checklists.items import Checklist, ChecklistFile, Item
+from zk0.checklists.present import Present
 from zk0.project import GitState, Project
 from zk0.receipts import Receipt
 from zk0.verdicts import Finding, Verdict, failed, not_applicable, not_available, passed, warned
@@ -34,7 +35,7 @@ EPISODES = checklist({"check": "data.episodes"})
 
 
 def decide(what: Checklist, receipts: Sequence[Receipt], code: GitState | None = None) -> EvaluatedItem:
-    [item] = evaluate(what, receipts, code=code or GitState(), now=NOON).items
+    [item] = evaluate(what, receipts, Present(code or GitState(), NOON)).items
     return item
 
 
@@ -129,7 +130,7 @@ def test_the_verdict_of_a_step_can_be_the_evidence(make_receipt: MakeReceipt) ->
 
 
 def test_a_manual_item_stays_open_and_counts_apart(make_receipt: MakeReceipt) -> None:
-    evaluated = evaluate(checklist(), [make_receipt()], code=GitState(), now=NOON)
+    evaluated = evaluate(checklist(), [make_receipt()], Present(GitState(), NOON))
 
     assert (evaluated.ticked, evaluated.manual, sum(evaluated.verdicts.values())) == (0, 1, 0)
     assert evaluated.items[0].message == "not signed by a person"

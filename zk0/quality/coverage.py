@@ -59,7 +59,6 @@ def _totals(project: Project) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        totals = json.loads(path.read_text(encoding="utf-8"))["totals"]
+        return dict(json.loads(path.read_text(encoding="utf-8"))["totals"])
     except (ValueError, KeyError, TypeError) as error:
         raise AssetMissingError(f"{path.name} is no report of coverage: {error}", remedy=HOW) from error
-    return dict(totals)

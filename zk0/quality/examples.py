@@ -74,11 +74,18 @@ def lines_of(block: Block) -> Iterator[tuple[str, list[str]]]:
         if prompted and not line.startswith("$ "):
             continue
         try:
-            words = shlex.split(line.removeprefix("$ "), comments=True)
+            words = list(_lexer(line.removeprefix("$ ")))
         except ValueError:  # a quotation over several lines
             continue
         for part in _split(words):
             yield f"{name}:{int(first) + start}", part
+
+
+def _lexer(line: str) -> shlex.shlex:
+    """Return the words of a line of shell; operators are words of their own."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=";|&")
+    lexer.whitespace_split = True
+    return lexer
 
 
 def _split(words: list[str]) -> Iterator[list[str]]:

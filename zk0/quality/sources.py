@@ -71,7 +71,7 @@ def library(project: Project) -> list[Module]:
     raise AssetMissingError(f"there is no Python code in {project.root} besides tests and tools")
 
 
-def tests(project: Project) -> list[Module]:
+def suite(project: Project) -> list[Module]:
     """Return the files that hold tests, and what they share.
 
     Raises:

@@ -12,7 +12,8 @@ from zk0.quality.tools import FORMATTERS, LINTERS, Tool, configured
 from zk0.verdicts import Evidence, Finding, passed, warned
 
 LINE = re.compile(r"(?P<at>[^\s:][^:]*:\d+)(?::\d+)?:? (?P<message>.+)")
-WOULD_REFORMAT = re.compile(r"^(?:would reformat|Would reformat:) (?P<file>.+)$", re.MULTILINE)
+# black; ruff until 0.14; ruff since.
+WOULD_REFORMAT = re.compile(r"^(?:would reformat |Would reformat: | --> )(?P<file>[^:\n]+)", re.MULTILINE)
 
 
 @project_check("style.lint", reads=(Part.code, Part.environment))

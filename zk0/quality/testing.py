@@ -15,8 +15,7 @@ from zk0.checks import Part, project_check
 from zk0.errors import AssetMissingError
 from zk0.project import Project
 from zk0.quality.problems import Problem, found
-from zk0.quality.sources import Module, library, packages
-from zk0.quality.sources import tests as test_modules
+from zk0.quality.sources import Module, library, packages, suite
 from zk0.tree import is_prose
 from zk0.verdicts import Evidence, Finding, failed, not_available, passed, warned
 
@@ -41,7 +40,7 @@ class Case:
 def suite_passed(project: Project) -> Iterator[Finding]:
     """All tests of the project ran on this code, and none failed."""
     cases = read_cases(fresh_reports(project, NAMES, "*.xml", IN_RUNS))
-    files = [module for module in test_modules(project) if _holds_tests(module)]
+    files = [module for module in suite(project) if _holds_tests(module)]
     silent = [module.name for module in files if not any(_is_in(case, module) for case in cases)]
     if silent:
         told = f"the reports are of {len(files) - len(silent)} of {len(files)} test files, and not of {silent[0]}"
@@ -56,7 +55,7 @@ def suite_passed(project: Project) -> Iterator[Finding]:
 @project_check("test-suite.together", reads=READS)
 def together(project: Project, *, folders: tuple[str, ...] = TOGETHER) -> Iterator[Finding]:
     """Tests of the parts working together ran on this code, and none failed."""
-    files = [module for module in test_modules(project) if set(module.name.split("/")) & set(folders)]
+    files = [module for module in suite(project) if set(module.name.split("/")) & set(folders)]
     if not any(map(_holds_tests, files)):
         yield failed(f"no test lies in a folder named {', '.join(folders)}", remedy="write tests/e2e/test_….py")
         return
@@ -74,7 +73,7 @@ def every_module(project: Project, *, percent: float = 80) -> Iterator[Finding]:
     """Nearly every module has a test that imports it or is named after it, and so has what a change needs."""
     own = packages(project)
     used: set[str] = set()
-    for module in test_modules(project):
+    for module in suite(project):
         plain = [(alias.name, "") for node in module.walk(ast.Import) for alias in node.names]
         members = [(alias.name, node.module or "") for node in module.walk(ast.ImportFrom) for alias in node.names]
         for name, base in plain + members:
@@ -84,7 +83,7 @@ def every_module(project: Project, *, percent: float = 80) -> Iterator[Finding]:
     used |= {
         name for module in everything if module.dotted in used and _is_package(module) for name in _members(module)
     }
-    named = {module.name.rpartition("/")[2].removeprefix("test_") for module in test_modules(project)}
+    named = {module.name.rpartition("/")[2].removeprefix("test_") for module in suite(project)}
     known = [module for module in everything if any(map(_is_program, module.tree.body))]
     bare = [one.name for one in known if one.dotted not in used and one.name.rpartition("/")[2] not in named]
     share = 100 * (len(known) - len(bare)) / len(known) if known else 100.0
@@ -109,7 +108,7 @@ def errors_tested(project: Project, *, percent: float = 70) -> Iterator[Finding]
     if not raised:
         yield not_available("the code raises no error of its own, so it can't be told which are tested")
         return
-    words = "\n".join(module.text for module in test_modules(project))
+    words = "\n".join(module.text for module in suite(project))
     bare = sorted(name for name in raised if name not in words)
     share = 100 * (len(raised) - len(bare)) / len(raised)
     evidence = [Evidence(name="kinds of error in tests", value=round(share, 1), unit="%")]

@@ -1,0 +1,172 @@
+"""Checks of the project run in processes of their own, and their answers are kept while they hold."""
+
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from zk0.checklists.evaluation import evaluate
+from zk0.checklists.items import Checklist, ChecklistFile, Item
+from zk0.checklists.judging import judge, kept_answers
+from zk0.checklists.present import look
+from zk0.errors import UnknownNameError
+from zk0.project import Project
+from zk0.receipts import Receipt
+from zk0.verdicts import Verdict
+
+PLUGIN = '''
+"""Checks that behave badly, for the tests."""
+import os, subprocess, sys, time
+from zk0.checks import Part, project_check
+from zk0.errors import AssetMissingError, RequestError
+from zk0.verdicts import passed
+
+
+@project_check("odd.counts", reads=(Part.code,))
+def counts(project, *, by: int = 1):
+    """Counts how often it is asked."""
+    path = project.root / ".zk0" / "asked"
+    path.write_text((path.read_text() if path.exists() else "") + "x" * by)
+    yield passed(f"asked {len(path.read_text())} times")
+
+
+@project_check("odd.hangs", reads=(Part.code,), patience=3)
+def hangs(project):
+    """Starts a program and waits for ever."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    (project.root / ".zk0" / "child").write_text(str(child.pid))
+    time.sleep(60)
+    yield passed("never")
+
+
+@project_check("odd.dies", reads=(Part.code,))
+def dies(project):
+    """Ends its process."""
+    os._exit(7)
+
+
+@project_check("odd.raises", reads=(Part.code,))
+def raises(project, *, kind: str):
+    """Raises what it is told to."""
+    raise {"missing": AssetMissingError, "request": RequestError, "bug": ValueError}[kind]("so it is")
+    yield
+
+
+@project_check("odd.silent", reads=(Part.machine,))
+def silent(project):
+    """Looks at nothing."""
+    yield from ()
+'''
+
+
+@pytest.fixture(autouse=True)
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "plugin"
+    (folder / "zk0_odd-0.dist-info").mkdir(parents=True)
+    (folder / "zk0_odd.py").write_text(PLUGIN)
+    (folder / "zk0_odd-0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: zk0-odd\nVersion: 0\n")
+    (folder / "zk0_odd-0.dist-info" / "entry_points.txt").write_text("[zk0.checks]\nodd = zk0_odd\n")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setitem(sys.modules, "zk0_odd", None)
+    monkeypatch.delitem(sys.modules, "zk0_odd")
+    from zk0.checks import CHECKS
+
+    for name in [name for name in CHECKS._items if name.startswith("odd.")]:
+        monkeypatch.delitem(CHECKS._items, name)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def checklist(*proofs: dict) -> Checklist:
+    items = [
+        Item.model_validate({"id": f"i{number}", "section": "S", "sentence": "It holds.", "check": proof})
+        for number, proof in enumerate(proofs)
+    ]
+    part = ChecklistFile(name="mine", title="Mine", phase="all", items=tuple(items))
+    return Checklist(name="mine", title="Mine", phase="all", parts=(part,))
+
+
+def asked(project: Project, *proofs: dict, **how) -> dict[str, Receipt]:
+    project.state_dir.mkdir(exist_ok=True)
+    judge(project, checklist(*proofs), look(project), **how)
+    return {receipt.step: receipt for receipt in kept_answers(project)}
+
+
+def test_an_answer_is_asked_for_once_and_again_when_the_code_changed(project: Project) -> None:
+    def counted() -> int:
+        return len((project.state_dir / "asked").read_text())
+
+    asked(project, {"project": "odd.counts"})
+    asked(project, {"project": "odd.counts"})
+    assert counted() == 1
+
+    (project.root / "notes.md").write_text("# Documents are no code\n")
+    asked(project, {"project": "odd.counts"})
+    assert counted() == 1
+
+    (project.root / "train.py").write_text("mu = 0.5\n")
+    asked(project, {"project": "odd.counts"})
+    assert counted() == 2
+
+    asked(project, {"project": "odd.counts"}, anew=True)
+    assert counted() == 3
+
+
+def test_the_same_check_with_other_options_is_another_question(project: Project) -> None:
+    found = asked(project, {"project": "odd.counts"}, {"project": "odd.counts", "with": {"by": 3}})
+
+    assert len(found) == 2
+    assert {str(receipt.inputs) for receipt in found.values()} == {"{}", "{'by': 3}"}
+
+
+def test_a_check_that_hangs_is_ended_with_what_it_started(project: Project) -> None:
+    before = time.monotonic()
+
+    [receipt] = asked(project, {"project": "odd.hangs"}).values()
+
+    assert time.monotonic() - before < 20
+    assert receipt.verdict is Verdict.not_available
+    assert receipt.findings[0].message == "it did not answer within 3 s"
+    child = int((project.state_dir / "child").read_text())
+    assert not is_running(child)
+
+
+@pytest.mark.parametrize(
+    ("proof", "verdict", "message"),
+    [
+        ({"project": "odd.dies"}, "error", "its process ended with exit status 7 and no answer"),
+        ({"project": "odd.raises", "with": {"kind": "missing"}}, "not-available", "so it is"),
+        ({"project": "odd.raises", "with": {"kind": "request"}}, "error", "so it is"),
+        ({"project": "odd.raises", "with": {"kind": "bug"}}, "error", "ValueError: so it is"),
+        ({"project": "odd.silent"}, "error", "the check looked at nothing"),
+    ],
+)
+def test_a_check_that_gives_no_answer_never_passes(project: Project, proof, verdict, message) -> None:
+    [receipt] = asked(project, proof).values()
+
+    assert (str(receipt.verdict), receipt.findings[0].message) == (verdict, message)
+    assert receipt.findings[0].check == proof["project"]
+
+
+def test_a_check_that_does_not_exist_is_refused(project: Project) -> None:
+    with pytest.raises(UnknownNameError, match="no check named"):
+        asked(project, {"project": "odd.nothing"})
+
+
+def test_the_answer_decides_the_box_and_is_told_of_as_it_comes(project: Project) -> None:
+    told: list[tuple[str, int, int]] = []
+    what = checklist({"project": "odd.counts"})
+    project.state_dir.mkdir()
+    judge(project, what, look(project), progress=lambda *done: told.append(done))
+
+    [item] = evaluate(what, kept_answers(project), look(project)).items
+
+    assert told == [("odd.counts", 1, 1)]
+    assert (item.ticked, item.message) == (True, "asked 1 times")

@@ -1,0 +1,88 @@
+"""From a name to boxes, and from boxes to an exit status."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from zk0.checklists.evaluation import Evaluated, EvaluatedItem
+from zk0.checklists.items import Checklist, ChecklistFile, Item
+from zk0.checklists.loading import load_checklist
+from zk0.checklists.present import Present
+from zk0.checklists.verifying import decide, exit_status, find_item, page, structure, until
+from zk0.errors import ExitStatus, UnknownNameError
+from zk0.project import GitState, Project
+from zk0.verdicts import Verdict
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ROOT = Path(__file__).parents[2]
+
+
+def evaluated(*outcomes: str) -> Evaluated:
+    """Make a checklist with one item an outcome; `unsigned` and `waived` are outcomes here too."""
+    items = []
+    for number, name in enumerate(outcomes):
+        decided = {"manual": True} if name == "unsigned" else {"check": {"check": "a.b"}}
+        item = Item.model_validate({"id": f"i{number}", "section": "S", "sentence": "S.", **decided})
+        verdict = Verdict({"unsigned": "not-available", "waived": "fail"}.get(name, name))
+        waived = "by ada" if name == "waived" else ""
+        items.append(EvaluatedItem(item, "Mine", verdict, verdict is Verdict.passed, "", waived=waived))
+    part = ChecklistFile(name="mine", title="Mine", phase="all", items=tuple(one.item for one in items))
+    checklist = Checklist(name="mine", title="Mine", phase="all", parts=(part,))
+    return Evaluated(checklist, tuple(items), Present(GitState(), NOON))
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "status"),
+    [
+        (["pass", "waived", "warn", "not-applicable"], ExitStatus.done),
+        (["pass", "unsigned"], ExitStatus.waiting),
+        (["unsigned", "not-available"], ExitStatus.missing),
+        (["unsigned", "not-available", "fail"], ExitStatus.failed),
+        (["error"], ExitStatus.failed),
+    ],
+)
+def test_the_worst_open_box_decides_the_exit_status(outcomes: list[str], status: ExitStatus) -> None:
+    assert exit_status(evaluated(*outcomes)) is status
+
+
+def test_a_day_ends_with_its_last_second_and_may_not_have_passed() -> None:
+    assert until("2026-03-05", 90, NOON) == datetime(2026, 3, 5, 23, 59, 59, tzinfo=UTC)
+    assert until(None, 30, NOON) == datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC)
+    assert until("2026-03-01", 90, NOON) > NOON
+    with pytest.raises(ValueError, match="2026-02-28 has passed"):
+        until("2026-02-28", 90, NOON)
+    with pytest.raises(ValueError, match="Invalid isoformat"):
+        until("tomorrow", 90, NOON)
+
+
+def test_an_item_is_found_in_any_checklist_or_a_near_one_is_named(project: Project) -> None:
+    assert find_item(project, "post-code-review").for_code
+
+    with pytest.raises(UnknownNameError) as unknown:
+        find_item(project, "post-code-revue")
+    assert "post-code-review" in unknown.value.remedy
+
+
+def test_the_structure_of_a_page_is_what_no_verdict_changes(project: Project) -> None:
+    checklist = load_checklist(project, "training")
+    first = page(project, decide(project, checklist))
+
+    assert structure(first).splitlines()[0] == "# A federated training run"
+    assert "Every data set has enough episodes to train on some and hold others out. data.episodes" in structure(first)
+    assert structure(first) == structure(first.replace("- [ ]", "- [x]").replace("not-available", "pass"))
+
+
+def test_the_page_in_the_documentation_has_the_items_of_the_checklists() -> None:
+    """Made by `zk0 checklist render comprehensive --out docs/checklist.md`; its verdicts are those of that day."""
+    project = Project(ROOT)
+    now = page(project, decide(project, load_checklist(project, "comprehensive")))
+
+    assert structure((ROOT / "docs" / "checklist.md").read_text()) == structure(now)
+
+
+def test_most_of_the_items_are_decided_by_a_machine() -> None:
+    items = [item for _, item in load_checklist(Project(ROOT), "comprehensive").items()]
+
+    assert len(items) == 87
+    assert sum(item.check is not None for item in items) >= 60

@@ -1,0 +1,61 @@
+import pytest
+
+HEAD = '[project]\nname = "small"\nrequires-python = "{python}"\nlicense = "Apache-2.0"\ndependencies = [{needs}]\n'
+
+
+def write(small, *needs: str, python: str = ">=3.12", code: str = "", **files: str):
+    text = HEAD.format(python=python, needs=", ".join(f'"{need}"' for need in needs))
+    return small.write({"pyproject.toml": text, "small/__init__.py": code, **files}).commit()
+
+
+def test_a_python_that_the_project_does_not_allow_fails(small):
+    assert write(small).verdicts("dependencies.python") == {"pass"}
+    assert write(small, python="<3").verdicts("dependencies.python") == {"fail"}
+
+
+def test_a_missing_package_and_a_wrong_version_fail_by_name(small):
+    write(small, "pydantic>=2", "numpy<1", "no-such-package-here")
+
+    told = [finding.message for finding in small.ask("dependencies.installed")]
+
+    assert told[0].startswith("no-such-package-here is missing")
+    assert told[1].startswith("numpy is ")
+    assert write(small, "pydantic>=2").verdicts("dependencies.installed") == {"pass"}
+
+
+def test_an_import_that_nothing_declares_is_found_with_its_line(small):
+    write(small, "pydantic", code="import json\nimport pydantic_core\nimport yaml_of_nobody\nfrom . import x\n")
+
+    [finding] = small.ask("dependencies.declared")
+
+    assert (finding.verdict, finding.at) == ("fail", "small/__init__.py:3")
+
+
+@pytest.mark.parametrize(
+    ("pins", "verdict"), [("", "fail"), ("pydantic==0.1\n", "fail"), ("pydantic=={installed}\n", "pass")]
+)
+def test_pins_have_to_be_there_and_be_what_is_installed(small, pins, verdict):
+    import pydantic
+
+    files = {"constraints.txt": pins.format(installed=pydantic.VERSION)} if pins else {}
+    assert write(small, "pydantic", **files).verdicts("dependencies.pinned") == {verdict}
+
+
+def test_a_lock_of_uv_is_read_too(small):
+    import pydantic
+
+    lock = f'[[package]]\nname = "pydantic"\nversion = "{pydantic.VERSION}"\n'
+    assert write(small, "pydantic", **{"uv.lock": lock}).verdicts("dependencies.pinned") == {"pass"}
+
+
+def test_a_project_without_a_licence_may_be_used_by_nobody(small):
+    assert write(small, "pydantic").verdicts("dependencies.licences") == {"pass"}
+
+    small.write({"pyproject.toml": '[project]\nname = "small"\ndependencies = []\n'})
+    assert small.verdicts("dependencies.licences") == {"fail"}
+
+
+def test_requirements_txt_declares_where_pyproject_does_not(small):
+    small.write({"pyproject.toml": "", "requirements.txt": "# ours\npydantic>=2\n-r other.txt\n"})
+
+    assert small.verdicts("dependencies.installed") == {"pass"}

@@ -1,0 +1,80 @@
+import json
+import shutil
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from zk0.errors import AssetMissingError
+from zk0.quality import knowledge
+from zk0.verdicts import passed
+
+FACTS = {
+    "objective": "A step takes half as long",
+    "scope": "zk0/training",
+    "criteria": ["a step ≤ 100 ms", "it is nicer"],
+    "constraints": ["no GPU"],
+    "critical": ["mu stays 0.01"],
+    "risks": ["slower data"],
+    "recovery": ["git revert"],
+}
+TASK = f"""---
+kind: "focus"
+title: "Make it faster"
+generated: {{"by": "person:ada", "at": "2026-03-01T12:00:00Z"}}
+task: {json.dumps(FACTS)}
+---
+"""
+
+
+def test_a_run_is_in_the_memory_bank_or_it_is_named(ran):
+    assert ran.verdicts("memory-bank.recorded") == {"pass"}
+    assert ran.verdicts("memory-bank.sound") == {"pass"}
+
+    shutil.rmtree(ran.root / "memory-bank" / "entries")
+    [finding] = ran.ask("memory-bank.recorded")
+
+    assert finding.verdict == "fail"
+    assert "look" in finding.at
+
+
+def test_an_entry_that_can_t_be_read_fails(small):
+    with pytest.raises(AssetMissingError, match="no entries"):
+        small.ask("memory-bank.sound")
+
+    small.write({"memory-bank/entries/2026-03-01-aaaaaaaa.md": "no front matter\n"})
+    assert [finding.at for finding in small.ask("memory-bank.sound")] == [
+        "memory-bank/entries/2026-03-01-aaaaaaaa.md:1"
+    ]
+
+
+def test_whoever_goes_on_finds_a_focus_or_nothing(ran):
+    assert ran.verdicts("memory-bank.next") == {"fail"}
+
+    page = ran.root / "memory-bank" / "context.md"
+    page.write_text(page.read_text().replace("<!-- keep:focus -->", "<!-- keep:focus -->\nMake it faster.\n"))
+    assert ran.verdicts("memory-bank.next") == {"pass"}
+
+
+def test_the_task_in_hand_is_judged_by_what_is_written_down(small):
+    with pytest.raises(AssetMissingError, match="no task is in hand"):
+        small.ask("task.context")
+
+    small.write({"memory-bank/entries/2026-03-01-aaaaaaaa.md": TASK})
+
+    assert small.verdicts("task.context") == {"pass"}
+    assert small.verdicts("task.constraints") == {"pass"}
+    assert small.verdicts("task.risks") == {"pass"}
+    assert small.verdicts("task.dependencies") == {"fail"}
+    assert small.verdicts("task.plan") == {"fail"}
+    assert [str(finding.verdict) for finding in small.ask("task.criteria")] == ["pass", "warn"]
+
+
+def test_the_evidence_of_entries_is_re_read_where_zk0_can(small, monkeypatch):
+    module = SimpleNamespace(findings=lambda project: [passed(f"all of {project.name}")])
+    monkeypatch.setattr(knowledge, "VERIFICATION", "no_such_module_here")
+    assert small.verdicts("memory-bank.verified") == {"not-available"}
+
+    monkeypatch.setattr(knowledge, "find_spec", lambda _name: object())
+    monkeypatch.setitem(sys.modules, "no_such_module_here", module)
+    assert [finding.message for finding in small.ask("memory-bank.verified")] == ["all of small"]

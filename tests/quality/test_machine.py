@@ -1,0 +1,32 @@
+import os
+import stat
+
+
+def test_memory_and_disk_are_compared_with_what_is_wanted(small):
+    assert small.verdicts("machine.memory", gib=0.01) == {"pass"}
+    assert small.verdicts("machine.memory", gib=10**6) == {"fail"}
+    assert small.verdicts("machine.disk", gib=0.0001) == {"pass"}
+    assert small.verdicts("machine.disk", gib=10**9) == {"fail"}
+
+
+def gpu(tmp_path, monkeypatch, script: str) -> None:
+    program = tmp_path / "bin" / "nvidia-smi"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_a_gpu_is_judged_by_its_memory(small, tmp_path, monkeypatch):
+    gpu(tmp_path, monkeypatch, "echo 'NVIDIA H100, 81559'")
+
+    [finding] = small.ask("machine.accelerator")
+
+    assert (finding.verdict, finding.message) == ("pass", "79.6 GiB of memory of NVIDIA H100, 8 wanted")
+    assert small.verdicts("machine.accelerator", gib=100) == {"fail"}
+
+
+def test_a_gpu_without_its_driver_fails(small, tmp_path, monkeypatch):
+    gpu(tmp_path, monkeypatch, "echo 'no driver'; exit 9")
+
+    assert small.ask("machine.accelerator")[0].message == "nvidia-smi tells of no GPU: no driver"
