@@ -6,7 +6,7 @@ Options go to the benchmarks that are named; `diagnosis` has some, and is run on
 import sys
 from importlib import import_module
 
-NAMES = ("startup", "engine", "proximal", "aggregation", "training")
+NAMES = ("startup", "engine", "proximal", "aggregation", "training", "logs")
 LONG = ("diagnosis",)
 
 

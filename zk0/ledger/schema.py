@@ -148,11 +148,11 @@ class Training(_Measured):
 
 
 class Reply(_Record):
-    """A client's reply that was averaged."""
+    """A client's reply that was averaged; another program's log may tell neither weight nor digest."""
 
     client: str
-    weight: float = Field(description="share of the average, the shares sum to 1")
-    digest: str
+    weight: float | None = Field(description="share of the average, the shares sum to 1")
+    digest: str | None
     update_norm: float | None = Field(None, description="L2 distance from what was sent")
     cosine: float | None = Field(None, description="of this update with that of the aggregate")
 

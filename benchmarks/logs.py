@@ -1,0 +1,88 @@
+"""Reading the logs of other programs: lines a second, and memory, on a log of 1 GB.
+
+Targets: at least 200,000 lines a second, at most 300 MB resident. The log is like those of the original zk0: five
+lines a step, three of which tell something, among Ray's, Flower's and other people's.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+SIZE = int(os.environ.get("ZK0_BENCH_BYTES", "1000000000"))
+STEPS, CLIENTS = 200, 4  # a round
+
+READ = """
+import resource, sys, time
+from pathlib import Path
+from zk0.ledger.importers import import_ledgers
+
+resting = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before, started = time.process_time(), time.perf_counter()
+[found] = import_ledgers([Path(sys.argv[1])])
+print(time.perf_counter() - started, time.process_time() - before)
+print(resting * 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(found.understood, found.noise, found.unknown, len(found.ledger.trainings))
+"""
+
+
+def measure() -> Iterator[tuple[str, str]]:
+    """Yield what was measured, with its unit."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "server.log"
+        lines = _write(path)
+        yield "the log", f"{path.stat().st_size / 1e6:.0f} MB, {lines} lines"
+        started = time.perf_counter()
+        with path.open("rb") as stream:
+            while stream.read(1 << 20):
+                pass
+        yield "reading its bytes alone", f"{time.perf_counter() - started:.1f} s"
+        done = subprocess.run(  # noqa: S603  our own program
+            [sys.executable, "-c", READ, str(path)], capture_output=True, text=True, check=True, timeout=3600
+        )
+        (elapsed, spent), (resting, peak), counts = (
+            tuple(map(float, line.split())) for line in done.stdout.splitlines()
+        )
+        yield "import, wall clock", f"{elapsed:.1f} s, {lines / elapsed:,.0f} lines/s (target 200,000)"
+        yield "import, processor", f"{spent:.1f} s, {lines / spent:,.0f} lines/s"
+        yield "resident memory, highest", f"{peak / 1e6:.0f} MB (target 300), {resting / 1e6:.0f} MB of it before"
+        yield "understood, noise, not understood; trainings", ", ".join(f"{count:.0f}" for count in counts)
+
+
+def _write(path: Path) -> int:
+    lines = written = number = 0
+    with path.open("w", encoding="utf-8") as stream:
+        while written < SIZE:
+            number += 1
+            for text in _round(number):
+                stream.write(text)
+                written += len(text)
+                lines += text.count("\n")
+    return lines
+
+
+def _round(number: int) -> Iterator[str]:
+    clock = f"2025-10-{1 + number % 28:02d} 09:12:03"
+    yield f"INFO :      \nINFO :      [ROUND {number}]\n"
+    yield f"INFO :      configure_fit: strategy sampled {CLIENTS} clients (out of {CLIENTS})\n"
+    train = "src.task:run_training_step"
+    for client in range(CLIENTS):
+        head = f"{clock} | DEBUG    | client_{client}   | PID:41{client} | {train}"
+        yield f"{head}:88 - Client {client} R{number} PRE-TRAIN: Full norm=812.1234 (506 tensors, 450046176 elems)\n"
+        for step in range(STEPS):
+            value = 0.001 * step
+            yield (
+                f"{head}:262 - Step {step}: FedProx total_loss={0.6 + value:.6f} "
+                f"(main=0.600000 + proximal={value:.6f})\n"
+                f"{head}:270 - Step {step}: VRAM before update_policy - Allocated: 2.51 GB, Reserved: 12.80 GB, "
+                "Free: 9.70 GB / 25.30 GB\n"
+                f"{head}:281 - Step {step}: VRAM after update_policy - Allocated: 2.51 GB (delta: +0.00 GB)\n"
+                f"(ClientAppActor pid=41{client}) {head}:290 - fetched a batch of 64 frames in 0.0{step % 10} s\n"
+            )
+            if step % 10 == 0:
+                yield f"{head}:316 - DIAG: Step {step + 1}/{STEPS} completed, loss_avg=0.6000, time_elapsed=43.02s\n"
+    yield f"INFO :      aggregate_fit: received {CLIENTS} results and 0 failures\n"
+    yield f"INFO :      fit progress: ({number}, {1 / number}, {{}}, {43.2 * number})\n"

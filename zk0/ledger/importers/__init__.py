@@ -1,0 +1,94 @@
+"""Ledgers of other programs' logs and tables.
+
+    for imported in import_ledgers([Path("outputs/2025-10-01_09-12-03")]):
+        print(imported.ledger.source, imported.understood, imported.unknown)
+
+Nothing is invented: what a log does not tell is null in the ledger, with the reason; what was guessed (which column is
+the loss, which round a training was) stands in `notes`; what was not understood is counted and shown.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zk0.ledger.importers.formats import Runs, read
+from zk0.ledger.importers.grouping import Group, groups
+from zk0.ledger.importers.reading import STDIN, Source
+from zk0.ledger.importers.report import FileReport
+from zk0.ledger.importers.run import Run
+from zk0.ledger.reader import Ledger, read_ledger
+
+__all__ = ["FileReport", "ImportedLedger", "import_ledgers"]
+
+OWN_FORMAT = "zk0 ledger"
+
+
+@dataclass(frozen=True)
+class ImportedLedger:
+    """One run, and how it was read."""
+
+    ledger: Ledger
+    files: tuple[FileReport, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """What its files are, each kind once."""
+        return tuple(dict.fromkeys(file.format for file in self.files))
+
+    @property
+    def understood(self) -> int:
+        """Lines, rows and records that told something, or that were known to."""
+        return sum(file.understood for file in self.files)
+
+    @property
+    def noise(self) -> int:
+        """Lines known to say nothing about a run."""
+        return sum(file.noise for file in self.files)
+
+    @property
+    def unknown(self) -> int:
+        """Lines, rows and records that were not understood."""
+        return sum(file.unknown for file in self.files)
+
+
+def import_ledgers(paths: Sequence[Path]) -> list[ImportedLedger]:
+    """Read files, folders and standard input (`-`); one ledger a run.
+
+    Raises:
+        LedgerError: a path does not exist or can't be read, or a ledger of zk0's is damaged.
+    """
+    return [imported for group in groups(paths) for imported in _imported(group)]
+
+
+def _imported(group: Group) -> list[ImportedLedger]:
+    sources = [(Source(path, _name(path)), client) for path, client in group.files]
+    if len(sources) == 1 and _is_own(sources[0][0]) and not sources[0][0].piped:
+        ledger = read_ledger(sources[0][0].path)
+        notes = ("its last line was cut off by a crash",) if ledger.torn else ()
+        report = FileReport(sources[0][0].name, OWN_FORMAT, understood=len(ledger.events))
+        return [ImportedLedger(ledger, (report,), notes)]
+    runs = Runs([Run(group.name)])
+    # Logs tell steps and JSON tells means: the finer account comes first, and the coarser one fills in.
+    sources.sort(key=lambda entry: (entry[0].name.endswith(".json"), entry[1] is not None))
+    reports = tuple(read(source, runs, client) for source, client in sources)
+    if len(runs.found) > 1 and len(sources) > 1:
+        runs.current.note("a log tells of several starts: files without a start of their own were read as of the last")
+    return [ImportedLedger(run.ledger(), reports, tuple(run.notes)) for run in runs.found]
+
+
+def _name(path: Path) -> str:
+    if str(path) == STDIN:
+        return "stdin"
+    here = Path.cwd()
+    return str(path.resolve().relative_to(here)) if path.resolve().is_relative_to(here) else str(path)
+
+
+def _is_own(source: Source) -> bool:
+    first = source.head_text().partition("\n")[0]
+    try:
+        event = json.loads(first)
+    except ValueError:
+        return False
+    return isinstance(event, dict) and event.get("event") in ("run", "training", "evaluation", "aggregation")

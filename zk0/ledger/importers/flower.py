@@ -1,0 +1,218 @@
+"""What Flower's own lines say: server and clients, from the first NumPyClient to the Message API of 1.42.
+
+Sources: `flwr/server/server.py` (`configure_fit: strategy sampled …`, `fit progress: (…)`, `History (loss, …)`),
+`flwr/serverapp/strategy/{strategy,fedavg,fedprox}.py` (`configure_train: Sampled …`, `Aggregated MetricRecord: …`),
+`flwr/supernode/start_client_internal.py` (`[RUN …, ROUND …]`, `Receiving: …`).
+"""
+
+import ast
+import math
+import re
+
+from zk0.ledger.importers.columns import evaluation_loss, training_summary
+from zk0.ledger.importers.logs import LogFile, Rule, rule
+from zk0.ledger.incidents import IncidentKind
+
+NAME = "Flower"
+CLIENTS = "clients"  # the evaluation that clients do and the server averages
+AVERAGE = "mean of all clients"
+NUMBER = r"(-?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf))"
+
+
+def mapping(text: str) -> dict[str, object]:
+    """Return a Python dict as it was printed; empty where it is none or was cut off."""
+    try:
+        found = ast.literal_eval(re.sub(r"\b(nan|inf)\b", "None", text))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return {}
+    return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def _round(log: LogFile, found: re.Match[str]) -> None:
+    log.enter_round(int(found[1]))
+
+
+def _start(log: LogFile, _found: re.Match[str]) -> None:
+    log.restart()
+
+
+def _sampled(log: LogFile, found: re.Match[str]) -> None:
+    log.phase = "train"
+    if log.server_round is None:
+        log.server_round = 1 + max(log.run.aggregations, default=0)
+        log.run.note("no line numbers the server's rounds: they are counted")
+    log.run.aggregation(log.server_round, log.at).asked = int(found[1])
+
+
+def _answered(log: LogFile, found: re.Match[str]) -> None:
+    log.phase = "train"
+    if log.server_round is None:
+        return
+    record = log.run.aggregation(log.server_round, log.at)
+    record.answered, record.failed = int(found[1]), int(found[2])
+    if record.answered == 0:
+        log.happened(IncidentKind.no_clients, found[0])
+
+
+def _evaluated_by_clients(log: LogFile, _found: re.Match[str]) -> None:
+    log.phase = "evaluate"
+
+
+def _no_clients(log: LogFile, found: re.Match[str]) -> None:
+    log.happened(IncidentKind.no_clients, found[0])
+
+
+def _error_reply(log: LogFile, found: re.Match[str]) -> None:
+    node = f"node {found[1]}"
+    if log.phase != "evaluate" and log.server_round is not None:
+        log.run.aggregation(log.server_round, log.at).rejected[node] = found[2][:200] or "an error without a reason"
+    log.happened(IncidentKind.client_failed, found[0], client=node)
+
+
+def _loss(log: LogFile, number: int, text: str) -> None:
+    value = float(text)
+    finite = math.isfinite(value)
+    log.run.evaluated(number, value if finite else None, at=log.at, missing=None if finite else "not finite")
+
+
+def _initial(log: LogFile, found: re.Match[str]) -> None:
+    if (0 in {number for _, number in log.run.evaluations}) and (log.server_round or 0) > 0:
+        log.restart()
+    _loss(log, 0, found[1])
+
+
+def _progress(log: LogFile, found: re.Match[str]) -> None:
+    log.enter_round(int(found[1]))
+    _loss(log, int(found[1]), found[2])
+
+
+def _initial_results(log: LogFile, found: re.Match[str]) -> None:
+    _metrics_evaluated(log, 0, found[1], "server")
+
+
+def _metrics_evaluated(log: LogFile, number: int, text: str, dataset: str) -> None:
+    told = mapping(text)
+    key, value = evaluation_loss(told)
+    if key is None:
+        return
+    log.run.note(f"the loss of an evaluation is read from {key!r}")
+    log.run.evaluated(number, value, at=log.at, dataset=dataset, missing="not finite" if value is None else None)
+
+
+def _global(log: LogFile, _found: re.Match[str]) -> None:
+    log.phase = "global"
+
+
+def _metric_record(log: LogFile, found: re.Match[str]) -> None:
+    if log.server_round is not None:
+        _metrics_evaluated(log, log.server_round, found[1], "server")
+
+
+def _aggregated_record(log: LogFile, found: re.Match[str]) -> None:
+    if log.server_round is None:
+        return
+    if log.phase == "evaluate":
+        _metrics_evaluated(log, log.server_round, found[1], CLIENTS)
+        return
+    summary = training_summary(mapping(found[1]))
+    if summary:
+        record = log.run.training(AVERAGE, log.server_round, file=f"{log.source.name} (means)", at=log.at)
+        record.summarise(summary, None)
+
+
+def _settings(log: LogFile, found: re.Match[str]) -> None:
+    told = {key: value for key, value in mapping(found[1]).items() if isinstance(value, bool | int | float | str)}
+    log.run.decided(0, told, at=log.at, reason="the configuration that the strategy sends")
+
+
+def _rounds(log: LogFile, found: re.Match[str]) -> None:
+    log.run.decided(0, {"rounds": int(found[1])}, at=log.at, reason="given to the strategy")
+
+
+def _mu(log: LogFile, found: re.Match[str]) -> None:
+    log.run.decided(0, {"proximal-mu": float(found[1])}, at=log.at, reason="given to the strategy")
+
+
+def _finished(log: LogFile, found: re.Match[str]) -> None:
+    log.run.ended("done", int(found[1]), at=log.at)
+
+
+def _finished_strategy(log: LogFile, _found: re.Match[str]) -> None:
+    log.run.ended("done", log.server_round or 0, at=log.at)
+
+
+def _history(log: LogFile, found: re.Match[str]) -> None:
+    log.phase = f"history of {found[1]}"
+
+
+def _history_round(log: LogFile, found: re.Match[str]) -> None:
+    number, value = int(found[1]), float(found[2])
+    finite = math.isfinite(value)
+    dataset = "server" if log.phase == "history of centralized" else CLIENTS
+    log.run.evaluated(number, value if finite else None, at=log.at, dataset=dataset)
+
+
+def _message_round(log: LogFile, found: re.Match[str]) -> None:
+    log.lane.number = int(found[1])
+    log.lane.record = None
+
+
+_NOISE = (
+    r"INIT\]$",
+    r"SUMMARY\]$",
+    r"Using initial global parameters|Using InMemory|Using `",
+    r"Requesting initial parameters",
+    r"Received initial parameters|Received successfully|Received: ",
+    r"Receiving: \S+ message",
+    r"Sending: \S+ message",
+    r"Sent (?:successfully|reply)",
+    r"Starting evaluation of initial|Starting Flower (?:SuperLink|SuperNode|ClientApp|ServerApp)",
+    r"Evaluation returned no results",
+    r"configure_evaluate: ",
+    r"Sampling:",
+    r"Fraction: train",
+    r"Minimum (?:available )?nodes",
+    r"Keys in records",
+    r"Weighted by: ",
+    r"ArrayRecord (?:key|\()",
+    r"ConfigRecord (?:key|\()",
+    r"FedProx settings",
+    r"Final results:",
+    r"Global Arrays:",
+    r"Aggregated ClientApp-side",
+    r"ServerApp-side Evaluate Metrics",
+    r"Disconnect and shut down",
+    r"No (?:fit|evaluate)_metrics_aggregation_fn provided|No \w+_fn provided",
+    r"SuperNode ID: ",
+    r"RUN \d+\]$",
+    r"fraction_(?:evaluate|train) is set to",
+)
+
+RULES: tuple[Rule, ...] = (
+    rule(r"ROUND (\d+)(?:/\d+)?\]", _round),
+    rule(r"Starting Flower (?:server|simulation), config", _start),
+    rule(r"Starting \w+ strategy:", _start),
+    rule(r"configure_fit: strategy sampled (\d+) clients \(out of \d+\)", _sampled),
+    rule(r"configure_train: Sampled (\d+) nodes \(out of \d+\)", _sampled),
+    rule(r"configure_fit: no clients selected, cancel", _no_clients),
+    rule(r"fit_round \d+: strategy sampled (\d+) clients", _sampled),
+    rule(r"fit_round \d+ received (\d+) results and (\d+) failures", _answered),
+    rule(r"aggregate_(?:fit|train): [rR]eceived (\d+) results and (\d+) failures", _answered),
+    rule(r"aggregate_evaluate: [rR]eceived \d+ results", _evaluated_by_clients),
+    rule(r"Received error in reply from node (\d+): (.*)", _error_reply),
+    rule(rf"initial parameters \(loss, other metrics\): {NUMBER}", _initial),
+    rule(rf"fit progress: \((\d+), {NUMBER}, ", _progress),
+    rule(r"Initial global evaluation results: (.*)", _initial_results),
+    rule(r"Global evaluation", _global),
+    rule(r"MetricRecord: (.*)", _metric_record),
+    rule(r"Aggregated MetricRecord: (.*)", _aggregated_record),
+    rule(r"ConfigRecord \(train\): (\{.*\})", _settings),
+    rule(r"Number of rounds: (\d+)", _rounds),
+    rule(rf"Proximal mu: {NUMBER}", _mu),
+    rule(r"Run finished (\d+) round\(s\) in", _finished),
+    rule(r"Strategy execution finished in", _finished_strategy),
+    rule(r"History \((?:loss|metrics), (\w+)", _history),
+    rule(rf"round (\d+): {NUMBER}$", _history_round),
+    rule(r"RUN \d+, ROUND (\d+)\]", _message_round),
+    *map(rule, _NOISE),
+)

@@ -1,0 +1,165 @@
+"""Which files are one run.
+
+Files belong together where their places or names say so: below a run's folder with `server/` and `clients/`, the event
+files of one TensorBoard folder, one folder of Weights & Biases, or a server's and its clients' logs side by side (by
+name: `server.log`, `client_1.log`, `superlink.log`, `supernode-a.log`) with times that overlap. All else stays apart.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from zk0.errors import LedgerError
+from zk0.ledger.importers.reading import HEAD, STDIN
+
+SUFFIXES = (".log", ".txt", ".out", ".err", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".wandb", ".gz", ".zip")
+SKIPPED = {
+    "__pycache__",
+    "node_modules",
+    "models",
+    "checkpoints",
+    "site-packages",
+    "receipts",
+    "policy",
+    "data",
+    "videos",
+    "meta",
+}
+OWN = "ledger.jsonl"
+SLACK = timedelta(minutes=10)  # clocks of machines differ, and a client starts before its server says so
+
+_ROTATED = re.compile(r"(?:\.\d{4}-\d\d-\d\d[\d_T:.-]*)?(?:\.log|\.txt|\.out|\.err)?(?:\.\d+)?(?:\.gz|\.zip)?$")
+_SERVER = re.compile(r"(?:server|superlink|server_?app|flower[_-]server|aggregator)(?=$|[\W_])", re.IGNORECASE)
+_CLIENT = re.compile(r"(?:client|supernode|client_?app|node)[\W_]*(?P<name>\w[\w\-]*)?$", re.IGNORECASE)
+_TIME = re.compile(rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
+
+
+@dataclass
+class Group:
+    """The files of one run; with each, the client whose it is, where its place says so."""
+
+    name: str
+    files: list[tuple[Path, str | None]] = field(default_factory=list)
+
+
+def groups(paths: Sequence[Path]) -> list[Group]:
+    """Return the runs that these files and folders hold.
+
+    Raises:
+        LedgerError: a path does not exist, or a folder holds nothing that could be a log.
+    """
+    found: dict[object, Group] = {}
+    for path in paths:
+        for file, root in _files(path):
+            key, name, client = _place(file, root)
+            group = found.setdefault(key, Group(name))
+            if (file, client) not in group.files:
+                group.files.append((file, client))
+    return [part for group in found.values() for part in _apart(group)]
+
+
+def _files(path: Path) -> Iterator[tuple[Path, Path | None]]:
+    if str(path) == STDIN or path.is_file():
+        yield path, None
+    elif path.is_dir():
+        files = sorted(_walk(path))
+        if not files:
+            raise LedgerError(f"{path} holds no ledger, log or table", remedy="name the files")
+        for file in files:
+            yield file, path
+    else:
+        raise LedgerError(f"there is no file or folder {path}", remedy="zk0 runs")
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    if (folder / "journal.jsonl").is_file():  # a run of zk0's: its ledgers tell all, and more exactly than its logs
+        yield from folder.rglob(OWN)
+        return
+    for entry in folder.iterdir():
+        if entry.name.startswith(".") and entry.name != ".zk0":
+            continue
+        if entry.is_symlink():
+            continue
+        if entry.is_dir():
+            if entry.name not in SKIPPED and not entry.name.startswith("checkpoint"):
+                yield from _walk(entry)
+        elif entry.name.endswith(SUFFIXES) or re.search(r"\.log\.\d+$|tfevents", entry.name):
+            yield entry
+
+
+def _place(file: Path, root: Path | None) -> tuple[object, str, str | None]:
+    """Return (what the file's run is known by, the run's name, the client)."""
+    if file.name == OWN or str(file) == STDIN:
+        return file, str(file), None
+    whole = file.parent if "tfevents" in file.name else _wandb_folder(file)
+    if whole is not None:
+        return whole, str(whole), None
+    return _by_name(file, root)
+
+
+def _wandb_folder(file: Path) -> Path | None:
+    return next((one for one in file.parents if re.match(r"(?:offline-)?run-\d{8}_\d{6}-", one.name)), None)
+
+
+def _by_name(file: Path, root: Path | None) -> tuple[object, str, str | None]:
+    run = _run_folder(file)
+    if run is not None:
+        parts = file.relative_to(run).parts
+        return run, str(run), parts[1] if parts[0] == "clients" and len(parts) > 2 else None  # noqa: PLR2004
+    stem = _ROTATED.sub("", file.name)
+    client = _CLIENT.match(stem)
+    if client or _SERVER.match(stem):
+        return (file.parent, "roles"), str(file.parent if root else file), client["name"] if client else None
+    if stem and stem != file.name and re.search(r"\.\d+(?:\.gz)?$", file.name):
+        return file.parent / stem, str(file.parent / stem), None
+    return file, str(file), None
+
+
+def _run_folder(file: Path) -> Path | None:
+    """Return the folder with `server/` or `clients/` in it that this file belongs to."""
+    for folder in file.parents:
+        if folder.name in ("server", "clients"):
+            return folder.parent
+        if (folder / "server").is_dir() and (folder / "clients").is_dir():
+            return folder
+        if folder == file.parents[min(3, len(file.parents) - 1)]:
+            break
+    return None
+
+
+def _apart(group: Group) -> list[Group]:
+    """Part logs side by side whose times do not meet: they are of different days."""
+    if len(group.files) == 1 or all(_run_folder(file) for file, _ in group.files):
+        return [group]
+    parts: list[tuple[list[datetime], Group]] = []
+    for file, client in sorted(group.files, key=lambda entry: entry[1] is not None):  # servers first
+        span = _span(file)
+        for times, part in parts:
+            if not span or not times or (span[0] <= times[-1] + SLACK and times[0] - SLACK <= span[-1]):
+                part.files.append((file, client))
+                times[:] = sorted([*times, *span])
+                break
+        else:
+            parts.append((span, Group(group.name, [(file, client)])))
+    for _, part in parts if len(parts) > 1 else ():
+        part.name = str(part.files[0][0])
+    return [part for _, part in parts]
+
+
+def _span(file: Path) -> list[datetime]:
+    """Return the first and the last time in a log; empty where it tells none."""
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        head = stream.read(HEAD)
+        stream.seek(max(size - HEAD, 0))
+        tail = stream.read(HEAD)
+    first, last = _TIME.search(head), _TIME.findall(tail)
+    found = []
+    for text in (first[0] if first else b"", last[-1] if last else b""):
+        try:
+            found.append(datetime.fromisoformat(text.decode()))
+        except ValueError:
+            continue
+    return sorted(found)

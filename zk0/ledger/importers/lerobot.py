@@ -1,0 +1,82 @@
+"""What LeRobot's training says (`lerobot/scripts/lerobot_train.py`, `utils/logging_utils.py` of 0.6.1, and before).
+
+    step:200 smpl:2K ep:3 epch:0.31 loss:0.812 grdn:4.310 lr:9.5e-05 updt_s:0.310 data_s:0.004 smp/s:25 mem_gb:2.10
+
+Each value is a mean over the steps since the last line. Step numbers above 999 are printed as `1K`, so from there on
+they are counted in the distance of the first two lines, as long as that agrees with what is printed.
+"""
+
+import re
+
+from zk0.ledger.importers.flower import NUMBER
+from zk0.ledger.importers.logs import LogFile, Rule, rule
+from zk0.ledger.importers.steps import Steps
+from zk0.ledger.incidents import IncidentKind
+
+NAME = "LeRobot"
+CLIENT = "local"  # LeRobot's training knows no clients
+GIBIBYTE = 2.0**30  # bytes
+_SCALE = {"": 1, "K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
+_NAMES = {"loss": "policy_loss", "grdn": "gradient_norm", "lr": "learning_rate", "mem_gb": "memory_allocated"}
+_FIELDS = re.compile(rf"([\w/]+):{NUMBER}")
+
+
+def _step(log: LogFile, found: re.Match[str]) -> None:
+    lane = log.lane
+    if lane.client is None:
+        lane.client = CLIENT
+        lane.number = 1
+        log.run.note("a training without rounds or clients: told as round 1 of a client named local")
+    log.run.note("each entry of a series is LeRobot's mean over the steps since the entry before")
+    steps = lane.steps
+    printed, scale = int(found[1]), _SCALE[found[2]]
+    if scale == 1 and printed <= steps.last and lane.record is not None:
+        if printed == steps.last:
+            return  # the same line again
+        lane.number = lane.record.round + 1
+        lane.record = None
+        steps = lane.steps = Steps()
+    done = steps.next(printed, scale)
+    told = {_NAMES[name]: float(value) for name, value in _FIELDS.findall(found[3]) if name in _NAMES}
+    if "memory_allocated" in told:
+        told["memory_allocated"] *= GIBIBYTE
+    log.measured(done - 1, told)
+
+
+def _evaluated(log: LogFile, found: re.Match[str]) -> None:
+    number = 1 + max((one.round for one in log.run.evaluations.values()), default=0)
+    log.run.note("LeRobot's evaluations during training are told as rounds 1, 2, … in their order")
+    log.run.evaluated(number, float(found[2]), at=log.at, dataset="evaluation split")
+
+
+def _ended(log: LogFile, _found: re.Match[str]) -> None:
+    log.run.ended("done", 1, at=log.at)
+
+
+def _start(log: LogFile, _found: re.Match[str]) -> None:
+    log.restart()
+
+
+def _timestamps(log: LogFile, found: re.Match[str]) -> None:
+    log.happened(IncidentKind.timestamps, found[0])
+
+
+_NOISE = (
+    r"Logs will be saved locally",
+    r"Creating (?:dataset|policy|optimizer|env|reward model)",
+    r"Output dir:",
+    r"cfg\.\w+",
+    r"dataset\.num_",
+    r"Effective batch size",
+    r"num_(?:learnable|total)_params",
+    r"Checkpoint policy after step",
+)
+
+RULES: tuple[Rule, ...] = (
+    rule(r"step:(\d+)([KMB]?) smpl:\S+ ep:\S+ epch:\S+ (.*)", _step),
+    rule(rf"step (\d+): eval_loss={NUMBER}", _evaluated),
+    rule(r"End of training", _ended),
+    rule(r"One or several (?:query )?timestamps unexpectedly violate the tolerance.*", _timestamps),
+    rule(r"Start offline training on a fixed dataset", _start),
+    *map(rule, _NOISE),
+)

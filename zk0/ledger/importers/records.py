@@ -1,0 +1,178 @@
+"""What is known so far of a client's round and of an aggregation, while files are being read; then the events of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+
+from zk0.ledger.importers.series import Series
+from zk0.ledger.schema import Aggregation, RejectedReply, Reply, Resources, Training, Value
+
+NAMES = (
+    "policy_loss",
+    "proximal_loss",
+    "total_loss",
+    "gradient_norm",
+    "proximal_ratio",
+    "learning_rate",
+    "drift",
+    "memory_allocated",
+    "memory_reserved",
+)
+OPTIONAL = NAMES[-2:]
+UNTOLD = "the log does not tell"
+MOST_ENTRIES = 65_536  # of one series: beyond, it is thinned
+
+
+@dataclass
+class TrainingRecord:
+    """A client's round; `explicit` where the log says which round it is."""
+
+    client: str
+    round: int
+    explicit: bool
+    file: str
+    read_from: str
+    series: dict[str, Series] = field(default_factory=dict)
+    settings: dict[str, Value] = field(default_factory=dict)
+    update_norm: dict[str, float | None] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    digest_in: str | None = None
+    digest_out: str | None = None
+    examples: int | None = None
+    batch_size: int | None = None
+    partition: int | None = None
+    seconds: float | None = None
+    last_step: int = -1
+    steps: int = 0
+    stride: int = 1
+    not_finite: int = 0
+    empty_batches: int = 0
+
+    def put(self, step: int, values: Mapping[str, float]) -> None:
+        """Keep what was measured at a step, from 0; a value that is not finite is counted and stays null."""
+        while step // self.stride > MOST_ENTRIES:
+            self.halve()
+        known = self.series
+        for name, value in values.items():
+            if isfinite(value):
+                series = known.get(name)
+                if series is None:
+                    series = known[name] = Series(self.stride)
+                entries = series.values
+                if step == len(entries) and series.stride == 1:  # the usual case, without a call
+                    entries.append(value)
+                else:
+                    series.put(step, value)
+            else:
+                self.missing[name] = "not finite"
+                self.not_finite += 1
+        self.last_step = step
+        if step >= self.steps:
+            self.steps = step + 1
+
+    @property
+    def entries(self) -> int:
+        """How many entries its series have."""
+        return max((len(series.values) for series in self.series.values()), default=0)
+
+    def halve(self) -> None:
+        """Let the series take half the room."""
+        self.stride *= 2
+        for series in self.series.values():
+            series.halve()
+
+    def summarise(self, summary: dict[str, float], steps: int | None) -> None:
+        """Take a round's means for the series, where the steps themselves are not told."""
+        told = {name: value for name, value in summary.items() if name not in self.series}
+        if not told:
+            return
+        if not self.series:
+            self.missing["steps"] = f"only the means of {f'{steps} steps' if steps else 'the round'} are told"
+        self.put(max(self.steps - 1, 0), told)
+
+    def event(self) -> Training:
+        """Return the event."""
+        entries = max(self.entries, 1) if self.stride > 1 else max(self.steps, 1)
+        if self.stride > 1:
+            self.missing["steps"] = (
+                f"{self.steps} steps; of every {2 * self.stride} the smallest and the largest value are kept"
+            )
+        lists = {name: one.as_list(entries) for name, one in self.series.items()}
+        absent: dict[str, str] = {}
+        for name in NAMES:
+            if name not in lists and name not in OPTIONAL:
+                lists[name], absent[name] = [None] * entries, UNTOLD
+        return Training(
+            round=self.round,
+            client=self.client,
+            partition=self.partition,
+            steps=entries,
+            batch_size=self.batch_size,
+            examples=self.examples,
+            settings=self.settings,
+            **lists,
+            update_norm=self.update_norm,
+            digest_in=self.digest_in,
+            digest_out=self.digest_out,
+            faults={"non_finite_losses": self.not_finite, "empty_batches": self.empty_batches},
+            missing=absent | self.missing,
+            resources=Resources(seconds=self.seconds),
+            read_from=self.read_from,
+        )
+
+
+@dataclass
+class AggregationRecord:
+    """A round at the server."""
+
+    round: int
+    read_from: str
+    asked: int | None = None
+    answered: int | None = None
+    failed: int | None = None
+    sampled: list[str] = field(default_factory=list)
+    rejected: dict[str, str] = field(default_factory=dict)
+    digest_in: str | None = None
+    digest_out: str | None = None
+    update_norm: float | None = None
+
+    def event(self, trained: dict[str, TrainingRecord]) -> Aggregation:
+        """Return the event; `trained` are the round's trainings by client, which name replies that are only counted."""
+        failures = max(self.failed or 0, len(self.rejected))
+        answered = self.answered
+        if answered is None and self.asked is not None and self.failed is not None:
+            answered = self.asked - self.failed
+        names = [name for name in trained if name not in self.rejected]
+        rejected = [RejectedReply(client=name, reason=reason) for name, reason in self.rejected.items()]
+        rejected += [
+            RejectedReply(client=f"failure {number}", reason="the log does not tell whose, nor why")
+            for number in range(len(rejected) + 1, failures + 1)
+        ]
+        missing: dict[str, str] = {}
+        if answered is None:
+            accepted: list[str] = []
+            missing["accepted"] = UNTOLD
+        elif answered - len(self.rejected) == len(names) or answered == len(names):
+            accepted = names
+        else:
+            accepted = [f"reply {number}" for number in range(1, answered + 1)]
+            missing["accepted"] = "the log tells how many replies, not whose"
+        for name in ("digest_in", "digest_out", "update_norm"):
+            if getattr(self, name) is None:
+                missing[name] = UNTOLD
+        if answered == 0:
+            missing.pop("digest_out", None)  # null because there is no aggregate
+        return Aggregation(
+            round=self.round,
+            sampled=[*accepted, *(one.client for one in rejected)],
+            accepted=[
+                Reply(client=name, weight=None, digest=trained[name].digest_out if name in trained else None)
+                for name in accepted
+            ],
+            rejected=rejected,
+            digest_in=self.digest_in,
+            digest_out=self.digest_out,
+            update_norm=self.update_norm,
+            missing=missing,
+            read_from=self.read_from,
+        )

@@ -1,0 +1,81 @@
+"""A series of any length in bounded memory: beyond a limit, each window of steps keeps its smallest and largest value.
+
+That is how an oscilloscope draws more samples than it has columns: spikes and trends stay, what lies between goes. The
+first and the last value are kept as they were.
+"""
+
+import math
+from array import array
+
+NOTHING = math.nan  # marks, within an array, a step without a measurement
+
+
+class Series:
+    """The values of one quantity, one a step; `entries` are fewer than the steps once it was thinned."""
+
+    __slots__ = ("first", "last", "stride", "values")
+
+    def __init__(self, stride: int = 1) -> None:
+        self.values = array("d")
+        self.stride = stride
+        self.first: tuple[int, float] | None = None
+        self.last: tuple[int, float] | None = None
+
+    def put(self, step: int, value: float) -> None:
+        """Keep the value of a step; the latest counts where there are several."""
+        values = self.values
+        if self.stride == 1:
+            missing = step - len(values)
+            if missing == 0:
+                values.append(value)
+                return
+            if missing > 0:
+                values.extend([NOTHING] * missing)
+                values.append(value)
+            else:
+                values[step] = value
+            return
+        if self.first is None or step <= self.first[0]:
+            self.first = (step, value)
+        if self.last is None or step >= self.last[0]:
+            self.last = (step, value)
+        self._put_in_window(2 * (step // (2 * self.stride)), value)
+
+    def _put_in_window(self, at: int, value: float) -> None:
+        values = self.values
+        if at + 2 > len(values):
+            values.extend([NOTHING] * (at + 2 - len(values)))
+        earlier, later = values[at], values[at + 1]
+        if math.isnan(earlier):
+            values[at] = value
+        elif math.isnan(later):
+            values[at + 1] = value
+        elif value < min(earlier, later):
+            values[at], values[at + 1] = max(earlier, later), value
+        elif value > max(earlier, later):
+            values[at], values[at + 1] = min(earlier, later), value
+
+    def halve(self) -> None:
+        """Let each window of two entries more stand for its smallest and largest, in the order they came."""
+        old = self.values
+        if self.stride == 1:
+            measured = [(step, value) for step, value in enumerate(old) if not math.isnan(value)]
+            self.first, self.last = (measured[0], measured[-1]) if measured else (None, None)
+        self.stride *= 2
+        self.values = array("d")
+        for start in range(0, len(old), 4):
+            at = start // 2
+            for value in old[start : start + 4]:
+                if not math.isnan(value):
+                    self._put_in_window(at, value)
+            if len(self.values) < at + 2:
+                self.values.extend([NOTHING] * (at + 2 - len(self.values)))
+
+    def as_list(self, entries: int) -> list[float | None]:
+        """Return `entries` values, null where nothing was measured."""
+        found: list[float | None] = [None if value != value else value for value in self.values]  # noqa: PLR0124  NaN
+        found += [None] * (entries - len(found))
+        if self.stride > 1 and self.first and self.last:
+            found[self.first[0] // self.stride] = self.first[1]
+            found[self.last[0] // self.stride] = self.last[1]
+        return found

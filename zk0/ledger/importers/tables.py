@@ -1,0 +1,170 @@
+"""Plain numbers: CSV and its kin, JSON, JSON lines."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from zk0.ledger.importers import outputs
+from zk0.ledger.importers.metrics import Row, Rows
+from zk0.ledger.importers.reading import Source, batches
+from zk0.ledger.importers.report import FileReport
+from zk0.ledger.importers.run import Run
+
+DELIMITERS = ",;\t|"
+MOST_JSON = 64 << 20  # bytes of one JSON document, which has to be held as a whole
+DEPTH = 4  # of names within names
+
+
+def looks_like_table(source: Source) -> bool:
+    """Whether the first line names columns and the second has as many, some of them numbers."""
+    lines = _first_lines(source)
+    if len(lines) < 2:  # noqa: PLR2004  names, and one row
+        return False
+    delimiter = _delimiter(lines[0])
+    if delimiter is None:
+        return False
+    names, values = next(csv.reader([lines[0]], delimiter=delimiter)), next(csv.reader([lines[1]], delimiter=delimiter))
+    return (
+        len(names) == len(values)
+        and all(name.strip() and not _is_number(name) for name in names[1:])
+        and any(map(_is_number, values))
+    )
+
+
+def read_table(source: Source, run: Run) -> FileReport:
+    """Read rows separated by a delimiter."""
+    report = FileReport(source.name, "table of metrics")
+    delimiter = _delimiter(_first_lines(source)[0]) or ","
+    rows = Rows(run, source.name)
+    reader = csv.reader(_lines(source), delimiter=delimiter)
+    names = next(reader)
+    for values in reader:
+        if values == names or not any(values):
+            report.noise += 1  # a head that is repeated where a run was begun again
+        elif len(values) != len(names):
+            _unknown(report, f"{source.name}:{reader.line_num}: {delimiter.join(values)[:200]}")
+        else:
+            rows.take(f"{source.name}:{reader.line_num}", dict(zip(names, values, strict=True)))
+    return _concluded(report, rows, source)
+
+
+def looks_like_json_lines(source: Source) -> bool:
+    """Whether the first two lines are JSON objects."""
+    lines = _first_lines(source)[:2]
+    return bool(lines) and all(isinstance(_parsed(line), dict) for line in lines)
+
+
+def read_json_lines(source: Source, run: Run) -> FileReport:
+    """Read one JSON object a line."""
+    report = FileReport(source.name, "JSON lines of metrics")
+    rows = Rows(run, source.name)
+    for numbers, lines, _ in batches(source):
+        for number, line in zip(numbers, lines, strict=True):
+            content = _parsed(line)
+            if isinstance(content, dict):
+                rows.take(f"{source.name}:{number}", flat(content))
+            elif line.strip():
+                _unknown(report, f"{source.name}:{number}: {line[:200]}")
+    return _concluded(report, rows, source)
+
+
+def looks_like_json(source: Source) -> bool:
+    """Whether it begins as a JSON document does."""
+    return source.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+
+
+def read_json(source: Source, run: Run) -> FileReport:
+    """Read one JSON document."""
+    report = FileReport(source.name, "JSON of metrics")
+    content = source.content(MOST_JSON)
+    try:
+        document = None if content is None else json.loads(content)
+    except ValueError as error:
+        _unknown(report, f"{source.name}: not JSON: {error}")
+        return report
+    if document is None:
+        _unknown(report, f"{source.name}: more than {MOST_JSON >> 20} MiB of one JSON document")
+        return report
+    if outputs.knows(document):
+        outputs.take(run, document, source.name)
+        report.format, report.understood = outputs.NAME, 1
+        return report
+    rows = Rows(run, source.name)
+    for number, row in enumerate(_rows_of(document), start=1):
+        rows.take(f"{source.name}, row {number}", row)
+    return _concluded(report, rows, source)
+
+
+def flat(content: Mapping[str, Any], before: str = "", depth: int = DEPTH) -> dict[str, object]:
+    """Return names within names as one level: `{"train": {"loss": 1}}` becomes `{"train/loss": 1}`."""
+    found: dict[str, object] = {}
+    for key, value in content.items():
+        if isinstance(value, dict) and depth:
+            found |= flat(value, f"{before}{key}/", depth - 1)
+        else:
+            found[f"{before}{key}"] = value
+    return found
+
+
+def _rows_of(document: Any) -> Iterator[Row]:
+    match document:
+        case {"log_history": list() as rows}:  # Hugging Face's Trainer
+            yield from _rows_of(rows)
+        case list():
+            yield from (flat(row) for row in document if isinstance(row, dict))
+        case dict() if document and all(isinstance(value, list) for value in document.values()):
+            longest = max(map(len, document.values()))
+            for place in range(longest):
+                yield {name: values[place] for name, values in document.items() if place < len(values)}
+        case dict() if document and all(key.isdigit() and isinstance(row, dict) for key, row in document.items()):
+            for key, row in document.items():
+                yield {"round": key, **flat(row)}
+        case dict():
+            yield flat(document)
+
+
+def _concluded(report: FileReport, rows: Rows, source: Source) -> FileReport:
+    rows.conclude()
+    report.understood += rows.understood
+    report.unknown += rows.unknown
+    report.notes = source.notes
+    return report
+
+
+def _unknown(report: FileReport, text: str) -> None:
+    report.unknown += 1
+    if len(report.examples) < 5:  # noqa: PLR2004  enough to see what it is
+        report.examples.append(text)
+
+
+def _lines(source: Source) -> Iterator[str]:
+    for _, lines, _ in batches(source):
+        yield from (f"{line}\n" for line in lines)
+
+
+def _first_lines(source: Source) -> list[str]:
+    text = source.head_text()
+    whole = text.rpartition("\n")[0] or text
+    return [line for line in whole.splitlines() if line.strip()][:3]
+
+
+def _delimiter(line: str) -> str | None:
+    counted: Iterable[tuple[int, str]] = ((line.count(mark), mark) for mark in DELIMITERS)
+    most, mark = max(counted)
+    return mark if most else None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None

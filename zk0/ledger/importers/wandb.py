@@ -1,0 +1,136 @@
+"""The offline history of Weights & Biases (`run-*.wandb`), read without wandb.
+
+It is LevelDB's log format behind a header of its own: blocks of 32 KiB hold pieces of records (CRC-32, length, kind);
+a record is a `Record` message: 2 history, 5 config, 17 run (`wandb/proto/wandb_internal.proto`). An item of history
+or config has 1 key, 2 nested keys, 16 value as JSON.
+"""
+
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+
+from zk0.ledger.importers.metrics import Rows
+from zk0.ledger.importers.protobuf import fields, nested
+from zk0.ledger.importers.reading import Source
+from zk0.ledger.importers.report import FileReport
+from zk0.ledger.importers.run import Run
+from zk0.ledger.importers.tables import flat
+
+NAME = "Weights & Biases"
+MAGIC = b":W&B"
+BLOCK = 32_768  # bytes
+HEADER = 7  # bytes: of the file, and of each piece
+FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
+HISTORY, CONFIG = 2, 5  # fields of Record
+MOST_RECORD = 64 << 20  # bytes
+
+
+def knows(source: Source) -> bool:
+    """Whether it begins as such a file does."""
+    return source.head.startswith(MAGIC)
+
+
+def read(source: Source, run: Run) -> FileReport:
+    """Read history and configuration."""
+    report = FileReport(source.name, NAME, notes=source.notes)
+    rows = Rows(run, source.name)
+    for number, record in enumerate(_records(source, report), start=1):
+        at = f"{source.name}, record {number}"
+        try:
+            told = list(fields(record))
+            history = [value for kind, value in told if kind == HISTORY and isinstance(value, bytes)]
+            config = [value for kind, value in told if kind == CONFIG and isinstance(value, bytes)]
+            for message in history:
+                rows.take(at, flat(_items(message) | _step(message)))
+            for message in config:
+                run.decided(0, _settings(_items(message)), at=at, reason="the configuration given to wandb")
+        except ValueError as error:
+            report.unknown += 1
+            source.note(f"record {number} can't be read: {error}")
+            continue
+        report.understood += bool(config)
+        report.noise += not (history or config)
+    rows.conclude()
+    report.understood += rows.understood
+    report.unknown += rows.unknown
+    return report
+
+
+def _items(message: bytes) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for item in nested(message, 1):
+        key, names, value = "", [], "null"
+        for number, content in fields(item):
+            if not isinstance(content, bytes):
+                continue
+            if number == 1:
+                key = content.decode(errors="replace")
+            elif number == 2:  # noqa: PLR2004  fields are named above
+                names.append(content.decode(errors="replace"))
+            elif number == 16:  # noqa: PLR2004
+                value = content.decode(errors="replace")
+        found[key or "/".join(names)] = json.loads(value)
+    return found
+
+
+def _step(message: bytes) -> dict[str, object]:
+    for step in nested(message, 2):
+        for number, value in fields(step):
+            if number == 1:
+                return {"_step": value}
+    return {}
+
+
+def _settings(told: dict[str, object]) -> dict[str, bool | int | float | str]:
+    return {
+        key: value for key, value in told.items() if isinstance(value, bool | int | float | str) and key != "_wandb"
+    }
+
+
+def _records(source: Source, report: FileReport) -> Iterator[bytes]:
+    begun = bytearray()
+    for kind, data in _pieces(source, report):
+        if kind in (FULL, FIRST):
+            begun.clear()
+        begun += data
+        if len(begun) > MOST_RECORD:
+            source.note(f"a record above {MOST_RECORD} bytes was left out")
+            begun.clear()
+        elif kind in (FULL, LAST):
+            yield bytes(begun)
+            begun.clear()
+    if begun:
+        source.note("the last record is cut off")
+
+
+def _pieces(source: Source, report: FileReport) -> Iterator[tuple[int, bytes]]:
+    first = True
+    for block in _blocks(source):
+        at = HEADER if first else 0
+        first = False
+        while at + HEADER <= len(block):
+            total, length, kind = struct.unpack("<IHB", block[at : at + HEADER])
+            if kind == 0:
+                break  # the rest of the block is empty
+            data = block[at + HEADER : at + HEADER + length]
+            if len(data) < length:
+                source.note("the file is cut off")
+                return
+            if zlib.crc32(bytes([kind]) + data) != total:
+                source.note("pieces whose sum is wrong were left out")
+                report.unknown += 1
+            else:
+                yield kind, data
+            at += HEADER + length
+
+
+def _blocks(source: Source) -> Iterator[bytes]:
+    buffer = b""
+    for chunk in source.chunks():
+        buffer += chunk
+        while len(buffer) >= BLOCK:
+            yield buffer[:BLOCK]
+            buffer = buffer[BLOCK:]
+    if buffer:
+        yield buffer
