@@ -1,13 +1,14 @@
 """Run benchmarks: `python -m benchmarks [NAME …] [--OPTION …]`; each prints what it measured, with its unit.
 
-Options go to the benchmarks that are named; `diagnosis` has some, and is run only where it is named (five minutes).
+Options go to the benchmarks that are named; `diagnosis` has some. It (five minutes) and `logs` (one minute, and 1 GB of
+room) are run only where they are named.
 """
 
 import sys
 from importlib import import_module
 
-NAMES = ("startup", "engine", "proximal", "aggregation", "training", "logs")
-LONG = ("diagnosis",)
+NAMES = ("startup", "engine", "proximal", "aggregation", "training")
+LONG = ("diagnosis", "logs")
 
 
 def main() -> int:

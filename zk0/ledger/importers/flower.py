@@ -65,7 +65,9 @@ def _no_clients(log: LogFile, found: re.Match[str]) -> None:
 def _error_reply(log: LogFile, found: re.Match[str]) -> None:
     node = f"node {found[1]}"
     if log.phase != "evaluate" and log.server_round is not None:
-        log.run.aggregation(log.server_round, log.at).rejected[node] = found[2][:200] or "an error without a reason"
+        log.run.aggregation(log.server_round, log.at).rejected[node] = (
+            log.run.plain(found[2][:200], log.at) or "an error without a reason"
+        )
     log.happened(IncidentKind.client_failed, found[0], client=node)
 
 

@@ -16,6 +16,7 @@ from zk0.ledger.importers.prefixes import LONGEST_HEAD, TIME, parted, without_ra
 from zk0.ledger.importers.reading import Source, batches
 from zk0.ledger.importers.records import TrainingRecord
 from zk0.ledger.importers.run import Run, client_name
+from zk0.ledger.importers.secrecy import may_hold_secrets
 from zk0.ledger.importers.steps import Steps
 from zk0.ledger.incidents import IncidentKind
 from zk0.ledger.schema import Value
@@ -314,7 +315,9 @@ class LogFile:
         text = "\n".join([one.line for one in self._unmatched])
         words = WORDS if any(sign in text for sign in SIGNS) else ()
         noises = [word for word in NOISE_WORDS if word in text]
+        secrets = may_hold_secrets(text)
         for one in self._unmatched:
+            whole = self.run.plain(one.whole, f"{self.source.name}:{one.number}") if secrets else one.whole
             if words and (kind := kind_of(one.line[one.start :])) is not None:
                 self.number, self.line, self.head, self._when = one.number, one.line, one.head, one.when
                 self.lane = one.head.lane
@@ -323,7 +326,7 @@ class LogFile:
             elif is_decoration(one.line, one.start) or (noises and any(word in one.line for word in noises)):
                 self.noise += 1
             else:
-                self.unknown.add(f"{self.source.name}:{one.number}", one.whole)
+                self.unknown.add(f"{self.source.name}:{one.number}", whole)
         self._unmatched.clear()
 
     def _known(self, line: str, start: int, head: Head) -> bool:

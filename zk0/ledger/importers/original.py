@@ -71,8 +71,9 @@ def _end(log: LogFile, found: re.Match[str]) -> None:
     log.finish()
 
 
-def _enter(log: LogFile, _found: re.Match[str]) -> None:
+def _enter(log: LogFile, found: re.Match[str]) -> None:
     log.begin()
+    log.lane.settings["local-steps"] = int(found[1])
 
 
 def _client_norm(log: LogFile, found: re.Match[str]) -> None:
@@ -148,7 +149,7 @@ def _failures(log: LogFile, found: re.Match[str]) -> None:
 def _failure(log: LogFile, found: re.Match[str]) -> None:
     name = f"failure {found[1]}"
     if log.server_round is not None:
-        log.run.aggregation(log.server_round, log.at).rejected.setdefault(name, found[2][:200])
+        log.run.aggregation(log.server_round, log.at).rejected.setdefault(name, log.run.plain(found[2][:200], log.at))
     log.happened(IncidentKind.client_failed, found[0], client=name)
 
 

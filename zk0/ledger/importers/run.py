@@ -7,8 +7,10 @@ same is kept once, and the first word counts. A round of a client that no line n
 import re
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from zk0.ledger.importers.records import AggregationRecord, TrainingRecord
+from zk0.ledger.importers.secrecy import may_hold_secrets, names_secret, without_secrets
 from zk0.ledger.incidents import IncidentKind
 from zk0.ledger.reader import Ledger
 from zk0.ledger.schema import Decision, Evaluation, Event, Incident, RunClosed, Value
@@ -127,7 +129,7 @@ class Run:
         self, number: int, settings: Mapping[str, Value], *, at: str, client: str | None = None, reason: str = ""
     ) -> None:
         """Keep what the server decided; round 0 stands for before the first."""
-        chosen = canonical(settings)
+        chosen = {key: self._open(key, value, at) for key, value in canonical(settings).items()}
         if chosen:
             key = (number, client, tuple(sorted(chosen.items(), key=str)), reason)
             self.decisions.setdefault(
@@ -147,6 +149,7 @@ class Run:
         count: int = 1,
     ) -> None:
         """Keep an incident; the same line with the same time (`when`) is the same incident."""
+        text = self.plain(text, at, number=number, client=client, when=when)
         if when:
             same = hash((kind, when, text))
             if same in self._seen:
@@ -160,6 +163,24 @@ class Run:
         self.counts[key] += count
         if key not in self.incidents:
             self.incidents[key] = Incident(kind=kind, round=number, client=client, text=text[:MOST_TEXT], read_from=at)
+
+    def plain(self, text: str, at: str, *, number: int | None = None, client: str | None = None, when: str = "") -> str:
+        """Return a text without its secrets; each of them is an incident."""
+        if not may_hold_secrets(text):
+            return text
+        cut, kinds = without_secrets(text.replace("\n", " "))
+        for kind in kinds:
+            self._secret(kind, at, number=number, client=client, when=when)
+        return cut if kinds else text
+
+    def _open(self, key: str, value: Value, at: str) -> Value:
+        if names_secret(key, value):
+            self._secret(key, at)
+            return "[secret]"
+        return self.plain(value, at) if isinstance(value, str) else value
+
+    def _secret(self, kind: str, at: str, **where: Any) -> None:
+        self.happened(IncidentKind.secret_shown, f"{kind}, whose value is cut out here", at=at, **where)
 
     def ended(self, outcome: str, rounds: int, *, at: str, reason: str | None = None) -> None:
         """Keep that the run said how it ended."""

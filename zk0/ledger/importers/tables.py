@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from zk0.ledger.importers import outputs
+from zk0.ledger.importers.logs import EXAMPLES
 from zk0.ledger.importers.metrics import Row, Rows
 from zk0.ledger.importers.reading import Source, batches
 from zk0.ledger.importers.report import FileReport
@@ -43,7 +44,7 @@ def read_table(source: Source, run: Run) -> FileReport:
         if values == names or not any(values):
             report.noise += 1  # a head that is repeated where a run was begun again
         elif len(values) != len(names):
-            _unknown(report, f"{source.name}:{reader.line_num}: {delimiter.join(values)[:200]}")
+            _unknown(report, run, f"{source.name}:{reader.line_num}", delimiter.join(values))
         else:
             rows.take(f"{source.name}:{reader.line_num}", dict(zip(names, values, strict=True)))
     return _concluded(report, rows, source)
@@ -65,7 +66,7 @@ def read_json_lines(source: Source, run: Run) -> FileReport:
             if isinstance(content, dict):
                 rows.take(f"{source.name}:{number}", flat(content))
             elif line.strip():
-                _unknown(report, f"{source.name}:{number}: {line[:200]}")
+                _unknown(report, run, f"{source.name}:{number}", line)
     return _concluded(report, rows, source)
 
 
@@ -81,10 +82,10 @@ def read_json(source: Source, run: Run) -> FileReport:
     try:
         document = None if content is None else json.loads(content)
     except ValueError as error:
-        _unknown(report, f"{source.name}: not JSON: {error}")
+        _unknown(report, run, source.name, f"not JSON: {error}")
         return report
     if document is None:
-        _unknown(report, f"{source.name}: more than {MOST_JSON >> 20} MiB of one JSON document")
+        _unknown(report, run, source.name, f"more than {MOST_JSON >> 20} MiB of one JSON document")
         return report
     if outputs.knows(document):
         outputs.take(run, document, source.name)
@@ -132,10 +133,10 @@ def _concluded(report: FileReport, rows: Rows, source: Source) -> FileReport:
     return report
 
 
-def _unknown(report: FileReport, text: str) -> None:
+def _unknown(report: FileReport, run: Run, at: str, text: str) -> None:
     report.unknown += 1
-    if len(report.examples) < 5:  # noqa: PLR2004  enough to see what it is
-        report.examples.append(text)
+    if len(report.examples) < EXAMPLES:
+        report.examples.append(f"{at}: {run.plain(text[:200], at)}")
 
 
 def _lines(source: Source) -> Iterator[str]:
