@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from zk0 import __version__
-from zk0.cli import catalogue, logs, resume, run, runs, workflows
+from zk0.cli import catalogue, diagnose, logs, resume, run, runs, workflows
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.command(name="run")(run.run)
@@ -15,6 +15,7 @@ app.command(name="runs")(runs.runs)
 app.command(name="show")(runs.show)
 app.command(name="why")(runs.why)
 app.command(name="logs")(logs.logs)
+app.command(name="diagnose")(diagnose.diagnose)
 app.command(name="actions")(catalogue.actions)
 app.command(name="checks")(catalogue.checks)
 app.add_typer(workflows.app, name="workflows")

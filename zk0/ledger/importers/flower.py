@@ -10,7 +10,7 @@ import math
 import re
 
 from zk0.ledger.importers.columns import evaluation_loss, training_summary
-from zk0.ledger.importers.logs import LogFile, Rule, rule
+from zk0.ledger.importers.logs import FINAL, LogFile, Rule, rule
 from zk0.ledger.incidents import IncidentKind
 
 NAME = "Flower"
@@ -117,7 +117,7 @@ def _aggregated_record(log: LogFile, found: re.Match[str]) -> None:
         _metrics_evaluated(log, log.server_round, found[1], CLIENTS)
         return
     summary = training_summary(mapping(found[1]))
-    if summary:
+    if summary and (AVERAGE, log.server_round) not in log.run.trainings:
         record = log.run.training(AVERAGE, log.server_round, file=f"{log.source.name} (means)", at=log.at)
         record.summarise(summary, None)
 
@@ -154,6 +154,10 @@ def _history_round(log: LogFile, found: re.Match[str]) -> None:
     log.run.evaluated(number, value if finite else None, at=log.at, dataset=dataset)
 
 
+def _final(log: LogFile, _found: re.Match[str]) -> None:
+    log.phase = FINAL
+
+
 def _message_round(log: LogFile, found: re.Match[str]) -> None:
     log.lane.number = int(found[1])
     log.lane.record = None
@@ -179,7 +183,6 @@ _NOISE = (
     r"ArrayRecord (?:key|\()",
     r"ConfigRecord (?:key|\()",
     r"FedProx settings",
-    r"Final results:",
     r"Global Arrays:",
     r"Aggregated ClientApp-side",
     r"ServerApp-side Evaluate Metrics",
@@ -188,6 +191,14 @@ _NOISE = (
     r"SuperNode ID: ",
     r"RUN \d+\]$",
     r"fraction_(?:evaluate|train) is set to",
+    r"Starting (?:logstream|Flower Simulation|local SuperLink)",
+    r"Flower configuration not found",
+    r"Successfully (?:started run|installed)",
+    r"Using SuperLink",
+    r"Since flwr \d",
+    r"Federation `",
+    r"To change federation size",
+    r"Constructed ActorPool",
 )
 
 RULES: tuple[Rule, ...] = (
@@ -213,6 +224,7 @@ RULES: tuple[Rule, ...] = (
     rule(rf"Proximal mu: {NUMBER}", _mu),
     rule(r"Run finished (\d+) round\(s\) in", _finished),
     rule(r"Strategy execution finished in", _finished_strategy),
+    rule(r"Final results:", _final),
     rule(r"History \((?:loss|metrics), (\w+)", _history),
     rule(rf"round (\d+): {NUMBER}$", _history_round),
     rule(r"RUN \d+, ROUND (\d+)\]", _message_round),

@@ -28,10 +28,11 @@ SKIPPED = {
     "meta",
 }
 OWN = "ledger.jsonl"
+NOT_RUNS = {"requirements.txt", "debug.log", "debug-internal.log", "wandb-metadata.json", "package.json"}
 SLACK = timedelta(minutes=10)  # clocks of machines differ, and a client starts before its server says so
 
 _ROTATED = re.compile(r"(?:\.\d{4}-\d\d-\d\d[\d_T:.-]*)?(?:\.log|\.txt|\.out|\.err)?(?:\.\d+)?(?:\.gz|\.zip)?$")
-_SERVER = re.compile(r"(?:server|superlink|server_?app|flower[_-]server|aggregator)(?=$|[\W_])", re.IGNORECASE)
+_SERVER = re.compile(r"(?:server|superlink|server_?app|flower[_-]server|aggregator|zk0bot)(?=$|[\W_])", re.IGNORECASE)
 _CLIENT = re.compile(r"(?:client|supernode|client_?app|node)[\W_]*(?P<name>\w[\w\-]*)?$", re.IGNORECASE)
 _TIME = re.compile(rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
 
@@ -85,6 +86,8 @@ def _walk(folder: Path) -> Iterator[Path]:
         if entry.is_dir():
             if entry.name not in SKIPPED and not entry.name.startswith("checkpoint"):
                 yield from _walk(entry)
+        elif entry.name in NOT_RUNS:
+            continue
         elif entry.name.endswith(SUFFIXES) or re.search(r"\.log\.\d+$|tfevents", entry.name):
             yield entry
 

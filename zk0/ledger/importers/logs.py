@@ -26,6 +26,8 @@ EXAMPLES = 5  # of lines not understood, each unlike the others
 LOOKED_AT = 10_000  # lines not understood among which examples are looked for
 _DIGITS = re.compile(r"[\d.]+")
 MOST_HEADS = 10_000  # places in programs, known by what stands before their messages
+FINAL = "final"  # the phase in which Flower repeats all metrics as a table
+_RESULT = re.compile(r"[\s{]*(?:\d+: *)?\{?[\s{}]*(?:\d+: )?\{? *'[^']+': '[^']*'")
 RECENT = 256  # lines that begin something, remembered so that their second printing begins nothing
 
 
@@ -307,6 +309,8 @@ class LogFile:
             self.lane = head.lane
             self.tracebacks.begins(head.process, line[start:])
             self.understood += 1
+        elif self.phase == FINAL and _RESULT.match(line, start):
+            self.noise += 1
         else:
             self._unmatched.append(Unmatched(self.number, line, start, whole, head, self._when, self._round(head.lane)))
 

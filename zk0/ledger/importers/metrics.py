@@ -15,6 +15,8 @@ from zk0.ledger.importers.run import Run, client_name
 
 ONE = "local"  # the client of rows that name none
 
+LOCAL = {"policy_loss", "proximal_loss", "total_loss", "gradient_norm"}  # what only training on a client has
+
 type Row = Mapping[str, object]
 
 
@@ -48,6 +50,8 @@ class Rows:
             self._evaluated(at, row, meaning, number)
         self._per_client(at, row, number)
         values = _values(row, meaning)
+        if self.understood > before and not LOCAL & values.keys():
+            values = {}  # the server's row: what else is in it belongs to nobody
         named = row.get(meaning.get("client", ""))
         if values and ("client" not in meaning or named not in (None, "")):
             client = client_name(str(named)) if named not in (None, "") else ONE

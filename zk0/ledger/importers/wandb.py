@@ -1,7 +1,7 @@
 """The offline history of Weights & Biases (`run-*.wandb`), read without wandb.
 
 It is LevelDB's log format behind a header of its own: blocks of 32 KiB hold pieces of records (CRC-32, length, kind);
-a record is a `Record` message: 2 history, 5 config, 17 run (`wandb/proto/wandb_internal.proto`). An item of history
+a record is a `Record` message: 2 history, 5 config, 17 run, with 4 config (`wandb/proto/wandb_internal.proto`). An item of history
 or config has 1 key, 2 nested keys, 16 value as JSON.
 """
 
@@ -22,7 +22,8 @@ MAGIC = b":W&B"
 BLOCK = 32_768  # bytes
 HEADER = 7  # bytes: of the file, and of each piece
 FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
-HISTORY, CONFIG = 2, 5  # fields of Record
+HISTORY, CONFIG, RUN = 2, 5, 17  # fields of Record
+RUN_CONFIG = 4  # the field of RunRecord
 MOST_RECORD = 64 << 20  # bytes
 
 
@@ -41,6 +42,8 @@ def read(source: Source, run: Run) -> FileReport:
             told = list(fields(record))
             history = [value for kind, value in told if kind == HISTORY and isinstance(value, bytes)]
             config = [value for kind, value in told if kind == CONFIG and isinstance(value, bytes)]
+            for begun in (value for kind, value in told if kind == RUN and isinstance(value, bytes)):
+                config += nested(begun, RUN_CONFIG)
             for message in history:
                 rows.take(at, flat(_items(message) | _step(message)))
             for message in config:
@@ -83,9 +86,8 @@ def _step(message: bytes) -> dict[str, object]:
 
 
 def _settings(told: dict[str, object]) -> dict[str, bool | int | float | str]:
-    return {
-        key: value for key, value in told.items() if isinstance(value, bool | int | float | str) and key != "_wandb"
-    }
+    given = {key: value for key, value in told.items() if key != "_wandb"}
+    return {key: value for key, value in flat(given).items() if isinstance(value, bool | int | float | str)}
 
 
 def _records(source: Source, report: FileReport) -> Iterator[bytes]:
