@@ -40,7 +40,6 @@ SIGNS = (
 
 # Drawn progress, decoration and the small talk of libraries: known to say nothing about a run.
 NOISE_WORDS = ("%|", "/s]", "warnings.warn", "Warning: ", " params - ", "DEPRECATED", "TOKENIZERS_PARALLELISM")
-_DECORATION = re.compile(r"[\W_]*$")
 _LAST_LINE = re.compile(
     r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning|Killed|Iteration|Group)?(?::|$)"
 )
@@ -50,11 +49,6 @@ _CHAINED = ("During handling of", "The above exception was")
 def kind_of(text: str) -> IncidentKind | None:
     """Return what the words of a line say happened; None where they say nothing of the sort."""
     return next((kind for word, kind in WORDS if word in text), None)
-
-
-def is_decoration(line: str, start: int) -> bool:
-    """Whether there is no word in a line from `start` on."""
-    return _DECORATION.match(line, start) is not None
 
 
 class Tracebacks:

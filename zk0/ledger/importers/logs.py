@@ -9,9 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from zk0.ledger.importers.failures import NOISE_WORDS, SIGNS, TRACEBACK, WORDS, Tracebacks, is_decoration, kind_of
+from zk0.ledger.importers.failures import NOISE_WORDS, SIGNS, TRACEBACK, WORDS, Tracebacks, kind_of
 from zk0.ledger.importers.prefixes import LONGEST_HEAD, TIME, parted, without_ray
 from zk0.ledger.importers.reading import Source, batches
 from zk0.ledger.importers.records import TrainingRecord
@@ -74,16 +73,7 @@ class Head:
     offset: int = 0  # of the message's first word
 
 
-class Unmatched(NamedTuple):
-    """A line that no rule knew, and where it stood."""
-
-    number: int
-    line: str
-    start: int
-    whole: str
-    head: Head
-    when: str
-    round: int | None
+type Unmatched = tuple[int, str, int, str, Head, str, int | None]  # see `LogFile._line`
 
 
 class Unknown:
@@ -94,10 +84,14 @@ class Unknown:
         self.examples: list[str] = []
         self._shapes: set[str] = set()
 
+    @property
+    def wants_more(self) -> bool:
+        """Whether examples are still looked for."""
+        return self.lines <= LOOKED_AT and len(self.examples) < EXAMPLES
+
     def add(self, at: str, text: str) -> None:
-        """Count a line."""
-        self.lines += 1
-        if self.lines <= LOOKED_AT and len(self.examples) < EXAMPLES:
+        """Keep a line as an example, if it is unlike those before."""
+        if self.wants_more:
             shape = _DIGITS.sub("#", text[:200])[:80]
             if shape not in self._shapes:
                 self._shapes.add(shape)
@@ -145,6 +139,7 @@ class LogFile:
         self.line = self._when = ""
         self._recent: dict[object, None] = {}
         self._unmatched: list[Unmatched] = []
+        self._told: tuple[int, IncidentKind, str] | None = None
         self._traced = False
 
     @property
@@ -232,7 +227,10 @@ class LogFile:
         record.put(step, values)
 
     def happened(self, kind: IncidentKind, text: str, *, client: str | None = None, number: int | None = None) -> None:
-        """Something went wrong, or was said to go well."""
+        """Something went wrong, or was said to go well; where no line tells its time, two in a row are one."""
+        last, self._told = self._told, (self.number, kind, text)
+        if not self.when and last == (self.number - 1, kind, text):
+            return
         self.run.happened(
             kind,
             text.strip(),
@@ -311,26 +309,31 @@ class LogFile:
             self.understood += 1
         elif self.phase == FINAL and _RESULT.match(line, start):
             self.noise += 1
+        elif FIRST_WORD.match(line, start) is None:
+            self.noise += 1  # decoration
         else:
-            self._unmatched.append(Unmatched(self.number, line, start, whole, head, self._when, self._round(head.lane)))
+            record = head.lane.record
+            number = self.server_round if record is None else record.round
+            self._unmatched.append((self.number, line, start, whole, head, self._when, number))
 
     def _look_for_failures(self) -> None:
         """Tell errors and noise among the lines that no rule knew; as one text first, since most hold neither."""
-        text = "\n".join([one.line for one in self._unmatched])
+        text = "\n".join([one[1] for one in self._unmatched])
         words = WORDS if any(sign in text for sign in SIGNS) else ()
         noises = [word for word in NOISE_WORDS if word in text]
         secrets = may_hold_secrets(text)
-        for one in self._unmatched:
-            whole = self.run.plain(one.whole, f"{self.source.name}:{one.number}") if secrets else one.whole
-            if words and (kind := kind_of(one.line[one.start :])) is not None:
-                self.number, self.line, self.head, self._when = one.number, one.line, one.head, one.when
-                self.lane = one.head.lane
+        for number, line, start, whole, head, when, turn in self._unmatched:
+            told = self.run.plain(whole, f"{self.source.name}:{number}") if secrets else whole
+            if words and (kind := kind_of(line[start:])) is not None:
+                self.number, self.line, self.head, self._when, self.lane = number, line, head, when, head.lane
                 self.understood += 1
-                self.happened(kind, one.line[one.start :], number=one.round)
-            elif is_decoration(one.line, one.start) or (noises and any(word in one.line for word in noises)):
+                self.happened(kind, line[start:], number=turn)
+            elif noises and any(word in line for word in noises):
                 self.noise += 1
             else:
-                self.unknown.add(f"{self.source.name}:{one.number}", whole)
+                self.unknown.lines += 1
+                if self.unknown.wants_more:
+                    self.unknown.add(f"{self.source.name}:{number}", told)
         self._unmatched.clear()
 
     def _known(self, line: str, start: int, head: Head) -> bool:

@@ -10,6 +10,7 @@ import re
 from zk0.ledger.importers.columns import number, training_summary
 from zk0.ledger.importers.flower import NUMBER, mapping
 from zk0.ledger.importers.logs import LogFile, Rule, rule
+from zk0.ledger.importers.run import client_name
 from zk0.ledger.incidents import IncidentKind
 
 NAME = "original zk0"
@@ -176,7 +177,7 @@ def _mismatch_at_client(log: LogFile, found: re.Match[str]) -> None:
 
 def _mismatch(log: LogFile, found: re.Match[str]) -> None:
     if log.server_round is not None:
-        log.run.aggregation(log.server_round, log.at).rejected["client " + found[1]] = "its digest is another"
+        log.run.aggregation(log.server_round, log.at).excluded[client_name(found[1])] = "its digest is another"
     log.happened(IncidentKind.hash_mismatch, found[0], client=found[1])
 
 

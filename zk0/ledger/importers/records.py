@@ -132,6 +132,7 @@ class AggregationRecord:
     failed: int | None = None
     sampled: list[str] = field(default_factory=list)
     rejected: dict[str, str] = field(default_factory=dict)
+    excluded: dict[str, str] = field(default_factory=dict)  # answered, and were left out of the average
     digest_in: str | None = None
     digest_out: str | None = None
     update_norm: float | None = None
@@ -142,17 +143,20 @@ class AggregationRecord:
         answered = self.answered
         if answered is None and self.asked is not None and self.failed is not None:
             answered = self.asked - self.failed
-        names = [name for name in trained if name not in self.rejected]
+        if answered is not None:
+            answered = max(answered - len(self.excluded), 0)
+        names = [name for name in trained if name not in self.rejected and name not in self.excluded]
         rejected = [RejectedReply(client=name, reason=reason) for name, reason in self.rejected.items()]
         rejected += [
             RejectedReply(client=f"failure {number}", reason="the log does not tell whose, nor why")
             for number in range(len(rejected) + 1, failures + 1)
         ]
+        rejected += [RejectedReply(client=name, reason=reason) for name, reason in self.excluded.items()]
         missing: dict[str, str] = {}
         if answered is None:
             accepted: list[str] = []
             missing["accepted"] = UNTOLD
-        elif answered - len(self.rejected) == len(names) or answered == len(names):
+        elif answered == len(names):
             accepted = names
         else:
             accepted = [f"reply {number}" for number in range(1, answered + 1)]

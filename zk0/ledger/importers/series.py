@@ -6,6 +6,8 @@ first and the last value are kept as they were.
 
 import math
 from array import array
+from collections.abc import Iterator
+from itertools import chain
 
 NOTHING = math.nan  # marks, within an array, a step without a measurement
 
@@ -63,8 +65,11 @@ class Series:
             self.first, self.last = (measured[0], measured[-1]) if measured else (None, None)
         self.stride *= 2
         self.values = array("d")
+        if not math.isnan(sum(old)):
+            self.values.extend(chain.from_iterable(_extremes(old)))
+            old = old[len(old) - len(old) % 4 :]
         for start in range(0, len(old), 4):
-            at = start // 2
+            at = len(self.values)
             for value in old[start : start + 4]:
                 if not math.isnan(value):
                     self._put_in_window(at, value)
@@ -79,3 +84,12 @@ class Series:
             found[self.first[0] // self.stride] = self.first[1]
             found[self.last[0] // self.stride] = self.last[1]
         return found
+
+
+def _extremes(values: array[float]) -> Iterator[tuple[float, float]]:
+    """Yield the smallest and the largest of every four values, in the order they came."""
+    whole = len(values) - len(values) % 4
+    for a, b, c, d in zip(values[:whole:4], values[1:whole:4], values[2:whole:4], values[3:whole:4], strict=True):
+        low, high = min(a, b, c, d), max(a, b, c, d)
+        first = a if a in (low, high) else b if b in (low, high) else c
+        yield (low, high) if first == low else (high, low)

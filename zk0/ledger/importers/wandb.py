@@ -1,8 +1,8 @@
 """The offline history of Weights & Biases (`run-*.wandb`), read without wandb.
 
 It is LevelDB's log format behind a header of its own: blocks of 32 KiB hold pieces of records (CRC-32, length, kind);
-a record is a `Record` message: 2 history, 5 config, 17 run, with 4 config (`wandb/proto/wandb_internal.proto`). An item of history
-or config has 1 key, 2 nested keys, 16 value as JSON.
+a record is a `Record` message: 2 history, 5 config, 17 run and in it 4 config (`wandb_internal.proto`). An item of
+history or config has 1 key, 2 nested keys, 16 value as JSON.
 """
 
 import json
