@@ -40,13 +40,14 @@ def read_table(source: Source, run: Run) -> FileReport:
     rows = Rows(run, source.name)
     reader = csv.reader(_lines(source), delimiter=delimiter)
     names = next(reader)
+    size = len(names)
     for values in reader:
-        if values == names or not any(values):
-            report.noise += 1  # a head that is repeated where a run was begun again
-        elif len(values) != len(names):
-            _unknown(report, run, f"{source.name}:{reader.line_num}", delimiter.join(values))
-        else:
+        if len(values) == size and values != names:
             rows.take(f"{source.name}:{reader.line_num}", dict(zip(names, values, strict=True)))
+        elif values == names or not any(values):
+            report.noise += 1  # a head that is repeated where a run was begun again
+        else:
+            _unknown(report, run, f"{source.name}:{reader.line_num}", delimiter.join(values))
     return _concluded(report, rows, source)
 
 
