@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from zk0.ledger.importers.run import Run
 
 DELIMITERS = ",;\t|"
 MOST_JSON = 64 << 20  # bytes of one JSON document, which has to be held as a whole
+_JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*(?:[\[{\"\]]|-?\d[\d.eE+-]*\s*[,\]]))")  # and not `[INFO] …`
 DEPTH = 4  # of names within names
 
 
@@ -73,7 +75,7 @@ def read_json_lines(source: Source, run: Run) -> FileReport:
 
 def looks_like_json(source: Source) -> bool:
     """Whether it begins as a JSON document does."""
-    return source.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+    return _JSON.match(source.head_text()) is not None
 
 
 def read_json(source: Source, run: Run) -> FileReport:
