@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from zk0.ledger import LedgerWriter
 from zk0.ledger.importers import ImportedLedger, import_ledgers
+from zk0.ledger.schema import Event
 
 LOGS = Path(__file__).parents[2] / "resources" / "logs"
 
@@ -32,3 +34,15 @@ def told(tmp_path: Path) -> Callable[..., ImportedLedger]:
         return found
 
     return imported
+
+
+@pytest.fixture
+def write_ledger(events: tuple[Event, ...]) -> Callable[[Path], None]:
+    """Write a small ledger of zk0's own."""
+
+    def written(path: Path) -> None:
+        writer = LedgerWriter(path)
+        for event in events:
+            writer.write(event)
+
+    return written

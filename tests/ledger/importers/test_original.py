@@ -76,7 +76,11 @@ def kinds(found):
         ("A8-hash-mismatch.log", [(IncidentKind.hash_mismatch, "client 1", 3, 1)]),
         (
             "A9-control-inactive.log",
-            [(IncidentKind.hash_missing, f"client {client}", number, 1) for number in (1, 2) for client in (1475290, 9920117)],
+            [
+                (IncidentKind.hash_missing, f"client {client}", number, 1)
+                for number in (1, 2)
+                for client in (1475290, 9920117)
+            ],
         ),
         (
             "A15-deploy",

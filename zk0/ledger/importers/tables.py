@@ -56,7 +56,7 @@ def read_table(source: Source, run: Run) -> FileReport:
 def looks_like_json_lines(source: Source) -> bool:
     """Whether the first two lines are JSON objects."""
     lines = _first_lines(source)[:2]
-    return bool(lines) and all(isinstance(_parsed(line), dict) for line in lines)
+    return len(lines) > 1 and all(isinstance(_parsed(line), dict) for line in lines)
 
 
 def read_json_lines(source: Source, run: Run) -> FileReport:
