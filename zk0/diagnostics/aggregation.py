@@ -82,7 +82,7 @@ def weights(ledger: Ledger) -> Iterator[Finding]:
         off = [
             (reply, count / total)
             for reply, count in zip(current.accepted, counted, strict=True)
-            if known and count and abs(reply.weight - count / total) > SHARE
+            if known and count and reply.weight is not None and abs(reply.weight - count / total) > SHARE
         ]
         if current.deviation is None and not known:
             yield not_available("the log tells neither examples nor how far the aggregate is from their mean", at=at)

@@ -39,8 +39,8 @@ def beats_baseline(ledger: Ledger, *, ratio: float = 1.0, role: Role = "held-out
 
 def _judge(name: str, found: list[Evaluation], ratio: float, role: str) -> Finding:
     baseline = next((one.loss for one in found if one.round == 0), None)
-    last = max(found, key=lambda one: one.round)
-    if not baseline or last.loss is None or last.round == 0:
+    last = max((one for one in found if one.loss is not None), key=lambda one: one.round, default=None)
+    if not baseline or last is None or last.loss is None or last.round == 0:
         return not_available("needs a loss above 0 at round 0 and one at a later round", at=name)
     achieved = last.loss / baseline
     evidence = [
