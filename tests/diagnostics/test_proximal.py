@@ -4,6 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zk0.diagnostics.diagnosis import diagnose
+from zk0.diagnostics.proximal import scaling
+from zk0.faults import Fault
+from zk0.ledger import Ledger
 from zk0.verdicts import Verdict
 
 positive = st.floats(1e-6, 1e6)
@@ -36,6 +40,7 @@ def test_the_series_of_the_field_were_all_computed_after_the_step(events, judge,
     assert finding.message == f"the term is {series[0]:.3g} at the first step, where it must be 0"
     assert finding.cause == "it is computed after the optimizer step and has no gradient"
     assert finding.remedy == "add mu * (w - w_round) to the gradient before clipping and the optimizer step"
+    assert (finding.fault, finding.workflow) == (Fault.proximal_inert, "fedprox-debug")
     assert numbers(finding)["proximal_loss at step 0"] == series[0]
     assert numbers(finding)[f"proximal_loss at step {len(series) - 1}"] == series[-1]
 
@@ -53,6 +58,112 @@ def test_without_mu_the_question_does_not_arise(events, judge):
     [finding] = judge("proximal.acts", events.proximal([0.0, 0.0], mu=0))
 
     assert (finding.verdict, finding.message) == ("not-applicable", "mu is 0: this is FedAvg")
+
+
+def test_a_falling_loss_under_a_growing_term_is_an_inert_term_and_no_explosion(events):
+    """The recorded run: mu 0.1, term 1.201 to 28.832 in 50 steps, while the policy loss fell from 0.6205 to 0.4073."""
+    steps = range(50)
+    term = [1.201 * (step + 1) ** 0.8125 for step in steps]
+    loss = [0.6205 + (0.4073 - 0.6205) * step / 49 for step in steps]
+    run = events.training(
+        proximal_loss=term,
+        policy_loss=loss,
+        total_loss=[a + b for a, b in zip(term, loss, strict=True)],
+        settings={"proximal-mu": 0.1},
+    )
+
+    found = diagnose(Ledger((run,)))
+
+    assert (found.root.check, found.root.fault) == ("proximal.acts", Fault.proximal_inert)
+    assert term[-1] == pytest.approx(28.832, rel=0.01)
+    assert not {Fault.proximal_diverging, Fault.learning_rate_too_high} & found.faults
+
+
+def test_a_term_that_begins_at_0_in_the_first_round_only_has_an_old_reference(events, judge):
+    rounds = [events.proximal([0.0, 0.1, 0.2]), events.proximal([0.5, 0.6, 0.7], round=2)]
+
+    first, second = judge("proximal.acts", *rounds)
+
+    assert first.verdict is Verdict.passed
+    assert second.fault == Fault.proximal_reference
+
+
+def test_a_first_value_no_step_could_reach_is_another_tensor_s_reference(events, judge):
+    opened = events.opened().model_copy(update={"trainable": 10_000})
+    far = events.proximal([500.0, 501.0], mu=1.0, learning_rate=[1e-3, 1e-3])
+    near = events.proximal([0.5 * 0.01, 0.02], mu=1.0, learning_rate=[1e-3, 1e-3])
+
+    assert judge("proximal.acts", opened, far)[0].fault == Fault.proximal_pairing
+    assert judge("proximal.acts", opened, near)[0].fault == Fault.proximal_inert
+
+
+DRIFT = [0.0, 0.1, 0.2, 0.3, 0.35, 0.4, 0.42, 0.43, 0.44]
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        (lambda drift, _: 0.05 * drift**2, None),
+        (lambda drift, _: 0.1 * drift**2, Fault.proximal_formula),
+        (lambda drift, _: 0.05 * drift, Fault.proximal_formula),
+        (lambda _, step: 0.05 * sum(past**2 for past in DRIFT[: step + 1]), Fault.proximal_repeated),
+    ],
+    ids=["right", "half forgotten", "not squared", "adding up"],
+)
+def test_the_value_is_held_against_the_drift(events, judge, value, fault):
+    series = [value(drift, step) for step, drift in enumerate(DRIFT)]
+
+    [finding] = judge("proximal.formula", events.proximal(series, drift=DRIFT))
+
+    assert finding.fault == fault
+
+
+@pytest.mark.parametrize(("change", "fault"), [(0.0, Fault.proximal_detached), (0.03, None)], ids=["alone", "with it"])
+def test_a_term_that_leaves_the_gradient_s_norm_alone_is_detached(events, judge, change, fault):
+    own = [1.0 + 0.1 * step for step in range(len(DRIFT))]
+    run = events.training(
+        drift=DRIFT,
+        proximal_ratio=[0.1 * drift / norm for drift, norm in zip(DRIFT, own, strict=True)],
+        gradient_norm=[norm - change * drift for norm, drift in zip(own, DRIFT, strict=True)],
+        settings={"proximal-mu": 0.1},
+    )
+
+    assert judge("proximal.gradient", run)[0].fault == fault
+
+
+def test_a_term_that_outweighs_a_loss_which_does_not_fall_is_too_strong(events, judge):
+    held = events.training(proximal_ratio=[0.0] + [40.0] * 19, policy_loss=[1.0] * 20, settings={"proximal-mu": 100.0})
+    learning = events.training(
+        proximal_ratio=[0.0] + [2.0] * 19,
+        policy_loss=[1 - step / 40 for step in range(20)],
+        settings={"proximal-mu": 1.0},
+    )
+
+    [strong] = judge("proximal.strength", held)
+    [fine] = judge("proximal.strength", learning)
+
+    assert (strong.fault, strong.workflow) == (Fault.proximal_too_strong, "mu-tuning")
+    assert strong.remedy == "lower proximal_mu by a factor of 100"
+    assert fine.verdict is Verdict.passed
+    assert "when tuning mu" in fine.message
+
+
+def test_growth_by_a_factor_a_step_is_divergence_and_drift_is_none(events, judge):
+    exploding = events.proximal([0.0, *(1e-3 * 1.5**step for step in range(20))], learning_rate=[1e-2] * 21)
+    drifting = events.proximal([0.0, *(1e-3 * step**1.9 for step in range(1, 21))], learning_rate=[1e-2] * 21)
+
+    assert judge("proximal.diverges", exploding)[0].fault == Fault.proximal_diverging
+    assert judge("proximal.diverges", drifting)[0].verdict is Verdict.passed
+
+
+def test_two_runs_whose_terms_differ_by_mu_alone_have_a_term_without_gradient(events):
+    one = Ledger((events.proximal([0.0, 1.0, 2.0, 3.0], mu=0.1),))
+    inert = Ledger((events.proximal([0.0, 0.1, 0.2, 0.3], mu=0.01),))
+    acting = Ledger((events.proximal([0.0, 0.1, 0.6, 1.7], mu=0.01),))
+
+    assert scaling(one, inert).fault == Fault.proximal_detached
+    assert scaling(one, acting).verdict is Verdict.passed
+    assert scaling(one, one).verdict is Verdict.not_available
 
 
 @pytest.mark.parametrize("series", [[0.0], [None, 0.5], [None, None], [0.0, None]])

@@ -9,15 +9,37 @@ import pytest
 
 import zk0.diagnostics
 from zk0.checks import CHECKS
-from zk0.diagnostics.registry import measured, where
+from zk0.diagnostics.registry import where
 from zk0.errors import LedgerError
 from zk0.ledger import LedgerWriter
 from zk0.verdicts import Verdict
 
 IDS = (
+    "aggregation.complete",
+    "aggregation.finite",
+    "aggregation.one-client",
+    "aggregation.range",
+    "aggregation.type",
+    "aggregation.weights",
     "clients.participation",
+    "clients.starved",
     "configuration.delivered",
+    "configuration.steps",
+    "datasets.apart",
+    "datasets.covered",
+    "datasets.decoded",
+    "datasets.rates",
+    "datasets.spread",
+    "datasets.units",
     "evaluation.beats-baseline",
+    "evaluation.beyond-noise",
+    "evaluation.comparable",
+    "evaluation.drift",
+    "evaluation.first-round",
+    "evaluation.moves",
+    "gradient.clipping",
+    "gradient.exploding",
+    "gradient.vanishing",
     "incidents.claims",
     "incidents.clients",
     "incidents.data",
@@ -28,10 +50,27 @@ IDS = (
     "incidents.returned",
     "incidents.secrets",
     "incidents.steps",
+    "learning-rate.as-configured",
+    "learning-rate.restarts",
+    "learning-rate.warm-up",
+    "loss.explodes",
     "loss.finite",
+    "loss.spikes",
     "loss.trend",
+    "memory.fragmentation",
+    "memory.leak",
+    "parameters.drift",
+    "parameters.frozen",
+    "parameters.modules",
+    "parameters.trained",
     "proximal.acts",
+    "proximal.diverges",
+    "proximal.formula",
+    "proximal.gradient",
+    "proximal.strength",
     "rounds.parameters-move",
+    "rounds.start-losses",
+    "sentinels.values",
 )
 
 
@@ -40,7 +79,7 @@ def test_every_module_of_diagnostics_is_an_entry_point():
 
     registered = {found.value for found in entry_points(group="zk0.checks")}
 
-    assert modules - registered == {f"zk0.diagnostics.{name}" for name in ("causes", "diagnosis", "registry")}
+    assert modules - registered == {f"zk0.diagnostics.{name}" for name in ("causes", "diagnosis", "registry", "series")}
 
 
 def test_these_are_all_diagnostics():
@@ -80,7 +119,3 @@ def test_a_step_without_a_ledger_can_t_be_judged(tmp_path: Path):
 
 def test_a_client_s_round_is_called_by_client_and_round(events):
     assert where(events.training("left", 3)) == "left, round 3"
-
-
-def test_what_was_not_measured_keeps_its_step_free():
-    assert measured([0.5, None, 0.25]) == [(0, 0.5), (2, 0.25)]

@@ -22,11 +22,13 @@ from . import policy as small
 type Values = dict[str, Any]
 type Inject = Callable[[pytest.MonkeyPatch, Values], None]
 
+# SmolVLA learns at another rate, and takes 30 ms a step.
+SMOLVLA: Values = {"rounds": 4, "local-steps": 12, "learning-rate": 2e-3, "final-learning-rate": 2e-4}
 TASKS = ("lift-left", "lift-right", "place-middle", "touch-far")
 RECORDINGS = 3  # seeds of data
 
 
-def settings_of(seed: int) -> Values:
+def settings_of(seed: int, *, smolvla: bool = False) -> Values:
     """Return the configuration that faults are put into: small enough to be fast, long enough to show them."""
     chance = Random(seed)
     tasks = chance.sample(TASKS, 3)
@@ -47,15 +49,15 @@ def settings_of(seed: int) -> Values:
         "evaluation-frames": 64,
         "device": "cpu",
         "seed": seed,
-    }
+    } | (SMOLVLA if smolvla else {})
 
 
-def sane_settings_of(seed: int) -> Values:
+def sane_settings_of(seed: int, *, smolvla: bool = False) -> Values:
     """Return another sane configuration: a healthy run of it must raise no alarm."""
     chance = Random(f"sane {seed}")
     tasks = chance.sample(TASKS, chance.choice([2, 3, 4]))
     rate = chance.choice([1e-3, 2e-3, 5e-3, 1e-2])
-    return settings_of(seed) | {
+    values = settings_of(seed) | {
         "data": ";".join(f"sim:{task}" for task in tasks),
         "rounds": chance.choice([3, 5, 8, 12]),
         "local-steps": chance.choice([8, 16, 30]),
@@ -70,15 +72,13 @@ def sane_settings_of(seed: int) -> Values:
         "clip-norm": chance.choice([5.0, 10.0, 10.0, 100.0]),
         "weight-decay": chance.choice([1e-10, 1e-4]),
     }
+    return values | ({"learning-rate": 2e-3, "final-learning-rate": 2e-4} if smolvla else {})
 
 
 @contextmanager
-def small_parts() -> Iterator[pytest.MonkeyPatch]:
-    """Put the small policy in SmolVLA's place, and keep what every run reads anew (data sets, git's state)."""
+def kept_parts() -> Iterator[pytest.MonkeyPatch]:
+    """Keep what every run would read anew: data sets and git's state. Checkpoints are not wanted here."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (client, server):
-            patch.setattr(module, "make_processors", small.processors)
-        patch.setattr(client, "start_policy", lambda *given: small.start(given[4]))
         patch.setattr(server, "save_checkpoint", lambda *_: None)
         patch.setattr(Project, "git_state", lambda _: GitState())
         patch.setattr(evaluations, "open_frames", _frames)
@@ -92,10 +92,13 @@ def run(
 ) -> Ledger:
     """Run a federation and return its ledger, complete or up to where the fault ended it."""
     given = dict(values) | {"output": str(directory)}
-    context = pytest.MonkeyPatch.context() if smolvla else small_parts()
-    with context as patch:
+    with kept_parts() as patch:
+        if not smolvla:
+            patch.setattr(client, "start_policy", lambda *given: small.start(given[4]))
+            for module in (client, server):
+                patch.setattr(module, "make_processors", small.processors)
         inject(patch, given)
-        client._policy.cache_clear()
+        client._policy.cache_clear()  # a fault may have changed what is frozen in it
         try:
             run_engine("inline", given, lambda *_: None)
         except Zk0Error:

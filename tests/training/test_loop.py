@@ -4,7 +4,9 @@ import math
 
 import pytest
 import torch
+from lerobot.optim.schedulers import CosineDecayWithWarmupSchedulerConfig
 
+from zk0.diagnostics.learning_rate import planned
 from zk0.errors import TrainingError
 from zk0.training.frames import Batch, plan_batches
 from zk0.training.loop import run_training_loop, run_training_step, setup_training_components
@@ -174,3 +176,13 @@ def test_the_update_is_told_by_module(policy, processors, settings, batches):
     assert set(result.update_norm) == {"vision", "language", "expert", "projections"}
     assert all(norm > 0 for norm in result.update_norm.values())
     assert result.resources.seconds > 0
+
+
+def test_the_planned_learning_rate_of_the_diagnostics_is_lerobot_s():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
+    schedule = CosineDecayWithWarmupSchedulerConfig(
+        num_warmup_steps=5, num_decay_steps=60, peak_lr=1e-3, decay_lr=1e-4
+    ).build(optimizer, 60)
+
+    for step in (0, 1, 4, 5, 30, 59):
+        assert planned(step, 1e-3, 1e-4, 5, 60) == pytest.approx(1e-3 * schedule.lr_lambdas[0](step))

@@ -73,7 +73,8 @@ def _run(one: Diagnosed) -> Iterator[Text]:
         yield Text("")
         yield Text("follows from that:", "bold")
         for each in one.diagnosis.suppressed:
-            yield Text(f"  {each.finding.check} {each.finding.at}: {each.finding.message} ({each.reason})")
+            about = f"{each.finding.check} {each.finding.at}".strip()
+            yield Text(f"  {about}: {each.finding.message} ({each.reason})")
     yield Text("")
     yield from _rest(one)
 
@@ -83,7 +84,10 @@ def _read(imported: ImportedLedger) -> str:
     clients = len({training.client for training in ledger.trainings})
     rounds = len({number for event in ledger.events if (number := getattr(event, "round", None))})
     counted = f"{imported.understood} understood, {imported.noise} irrelevant, {imported.unknown} not understood"
-    return f"{', '.join(imported.formats)}; {clients} clients, {rounds} rounds; lines: {counted}"
+    told = [
+        f"{number} {what}{'s' * (number > 1)}" for number, what in ((clients, "client"), (rounds, "round")) if number
+    ]
+    return "; ".join(filter(None, (", ".join(imported.formats), ", ".join(told), f"lines: {counted}")))
 
 
 def _problem(one: Diagnosed, finding: Finding) -> Iterator[Text]:
@@ -111,11 +115,9 @@ def _rest(one: Diagnosed) -> Iterator[Text]:
     well = [finding.check for finding in one.diagnosis.findings if finding.verdict is Verdict.passed]
     if well:
         yield Text(f"well: {', '.join(dict.fromkeys(well))}", "green")
-    silent: dict[str, list[str]] = {}
-    for finding in one.diagnosis.silent:
-        silent.setdefault(finding.check, []).append(finding.message)
+    silent = {finding.check for finding in one.diagnosis.silent}
     if silent:
-        yield Text("not to be told from this: " + ", ".join(silent), "dim")
+        yield Text(f"{len(silent)} questions can't be answered from this; --json lists them with what they need", "dim")
     for note in (*one.imported.notes, *(note for file in one.imported.files for note in file.notes)):
         yield Text(f"note: {note}", "dim")
     for file in one.imported.files:

@@ -268,7 +268,10 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
     Fault.client_dropouts: dict.fromkeys(
         (Fault.client_starved, Fault.worse_than_baseline), "whose replies are missing is not in the average"
     ),
-    Fault.client_drift: {Fault.worse_than_baseline: "policies that fit home only average to none that fits anybody"},
+    Fault.client_drift: {
+        Fault.worse_than_baseline: "policies that fit home only average to none that fits anybody",
+        Fault.loss_spiking: "each round begins above where the one before ended",
+    },
     # Gradients and loss.
     Fault.gradient_exploding: dict.fromkeys(
         (Fault.gradient_clipped, Fault.loss_not_finite, Fault.loss_spiking, Fault.worse_than_baseline),

@@ -6,6 +6,7 @@ on training frames and not below this baseline has taught the robot nothing.
 
 from collections.abc import Iterator
 from itertools import pairwise
+from statistics import median
 from typing import Literal
 
 from zk0.diagnostics.registry import diagnostic, point
@@ -14,6 +15,8 @@ from zk0.faults import Fault
 from zk0.ledger import Evaluation, Ledger
 from zk0.verdicts import Evidence, Finding, failed, not_available, passed, warned
 
+ROUNDS_OF_NOISE = 5
+BEYOND = 2.0  # times the noise
 ROUNDS_TO_TELL = 3  # evaluations after which a number that never moves is no accident
 INSENSITIVE = 0.005  # of the loss: less movement than this while the clients learn is none
 LEARNT = 0.2  # fall of the clients' own loss, of itself
@@ -36,8 +39,8 @@ def beats_baseline(ledger: Ledger, *, ratio: float = 1.0, role: Role = "held-out
 
 def _judge(name: str, found: list[Evaluation], ratio: float, role: str) -> Finding:
     baseline = next((one.loss for one in found if one.round == 0), None)
-    last = max(found, key=lambda one: one.round)
-    if not baseline or last.loss is None or last.round == 0:
+    last = max((one for one in found if one.loss is not None), key=lambda one: one.round, default=None)
+    if not baseline or last is None or last.loss is None or last.round == 0:
         return not_available("needs a loss above 0 at round 0 and one at a later round", at=name)
     achieved = last.loss / baseline
     evidence = [
@@ -69,6 +72,35 @@ def _judge(name: str, found: list[Evaluation], ratio: float, role: str) -> Findi
         fault=Fault.worse_than_baseline,
         confidence=0.95,
     )
+
+
+@diagnostic("evaluation.beyond-noise")
+def beyond_noise(ledger: Ledger) -> Iterator[Finding]:
+    """The loss has fallen by more than it goes up and down from round to round."""
+    for name, found in _sets(ledger):
+        values = [one.loss for one in found if one.loss is not None]
+        if len(values) < ROUNDS_OF_NOISE:
+            yield not_available(f"needs {ROUNDS_OF_NOISE} evaluations, has {len(values)}", at=name)
+            continue
+        # A steady fall has small second differences, whatever its slope.
+        noise = median(abs(a - 2 * b + c) for a, b, c in zip(values, values[1:], values[2:], strict=False)) / 2
+        fall = values[0] - min(values[-2:])
+        evidence = [
+            point("fall since round 0", fall, name),
+            point("half of the second difference, median", noise, name),
+        ]
+        if 0 < fall < BEYOND * noise:
+            yield warned(
+                f"it has fallen by {fall:.3g}, and goes up and down by {noise:.3g}",
+                at=name,
+                evidence=evidence,
+                cause="the evaluation is too small, or too little was learnt, to call this better",
+                remedy="judge on more frames, or train for more rounds",
+                fault=Fault.worse_than_baseline,
+                confidence=0.4,
+            )
+        else:
+            yield passed(f"a change of {abs(fall):.3g} beside a noise of {noise:.3g}", at=name, evidence=evidence)
 
 
 @diagnostic("evaluation.moves")

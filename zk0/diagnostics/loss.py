@@ -114,7 +114,7 @@ def _without_trend(values: list[float], change: str, client: str, evidence: list
     lowest = float(theilslopes(points).low_slope) * (len(points) - 1)
     hidden = -lowest / abs(median(points)) if median(points) else 0.0
     evidence = [*evidence, point("largest fall that the noise could hide, of the loss", hidden, client)]
-    if len(values) < STEPS_TO_STAND_STILL or hidden > STANDS_STILL:
+    if hidden > STANDS_STILL or (hidden and len(values) < STEPS_TO_STAND_STILL):
         return not_available(
             f"no trend to be told from noise, which could hide a fall of {max(hidden, 0):.0%}", at=client
         )

@@ -15,16 +15,17 @@ from zk0.faults import Fault
 from zk0.ledger import Ledger, Training
 from zk0.verdicts import Finding, failed, not_available, passed, warned
 
+TOO_MUCH = 1.0  # of the weights' norm, in one round: what was there before is lost
 TOO_LITTLE = 1e-6  # of the weights' norm, over a whole round: float32 rounds single weights at 6e-8
 EDGE = 3  # steps at a round's end and start: one is a batch, five are half of a short round
 FALLS_BACK = 3.0  # times the loss of the round's end; shuffled batches and a mean of healthy clients give 1 to 1.5
 ROUNDS_TO_TELL = 3
-LEVEL = 0.5  # of the loss at the start: falling back from almost nothing to little is no harm
+LEVEL = 0.1  # of the loss at the start: falling back from almost nothing to little is no harm
 
 
 @diagnostic("parameters.trained")
 def trained(ledger: Ledger) -> Iterator[Finding]:
-    """A client returns other parameters than it got, by more than rounding."""
+    """A client returns other parameters than it got, by more than rounding and less than all."""
     if not ledger.trainings:
         yield not_available("no client has trained")
     weights = {one.round: one.weight_norm for one in ledger.aggregations}
@@ -53,6 +54,16 @@ def trained(ledger: Ledger) -> Iterator[Finding]:
                 remedy="raise learning_rate by a factor of 10 until the loss moves",
                 fault=Fault.learning_rate_too_low,
                 confidence=0.9,
+            )
+        elif moved > TOO_MUCH * norm:
+            yield warned(
+                f"the round moved the weights by {moved / norm:.2g} times their norm",
+                at=at,
+                evidence=evidence,
+                cause="steps so long that the round keeps nothing of what it began with",
+                remedy="lower learning_rate by a factor of 5",
+                fault=Fault.learning_rate_too_high,
+                confidence=0.6,
             )
         else:
             yield passed(f"moved by {moved / norm:.2g} of the weights' norm", at=at, evidence=evidence)

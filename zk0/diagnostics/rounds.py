@@ -43,9 +43,10 @@ def _judge(ledger: Ledger, before: Aggregation | None, current: Aggregation) -> 
         for training in ledger.trainings
         if training.round == current.round and training.digest_in not in (None, current.digest_in)
     ]
-    if ("digest_out" in current.missing and current.accepted) or current.digest_in is None:
+    untold = current.digest_out is None and "digest_out" in current.missing
+    if current.digest_in is None:
         return _by_norm(ledger, current, evidence)
-    if current.digest_out is None:
+    if current.digest_out is None and not untold:
         return failed(
             "the round has no aggregate",
             at=at,
@@ -78,8 +79,8 @@ def _judge(ledger: Ledger, before: Aggregation | None, current: Aggregation) -> 
             fault=Fault.aggregate_not_returned,
             confidence=1.0,
         )
-    if current.digest_out == current.digest_in:
-        return _unchanged(ledger, current, evidence)
+    if untold or current.digest_out == current.digest_in:
+        return (_by_norm if untold else _unchanged)(ledger, current, evidence)
     distance = "" if current.update_norm is None else f", moved by {current.update_norm:.3g}"
     return passed(f"{short(current.digest_in)} to {short(current.digest_out)}{distance}", at=at, evidence=evidence)
 

@@ -275,6 +275,8 @@ def _finite(value: Any) -> Any:
         case float():
             return value if math.isfinite(value) else None
         case list():
+            if all(inner is None or (type(inner) is float and math.isfinite(inner)) for inner in value):
+                return value  # a series, as it nearly always is: ten times faster than to rebuild it
             return [_finite(inner) for inner in value]
         case dict():
             return {key: _finite(inner) for key, inner in value.items()}

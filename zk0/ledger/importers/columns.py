@@ -6,7 +6,7 @@ user: a guess that nobody sees is a trap.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "step": ("step", "global_step", "_step", "iteration", "iter", "steps", "train_step", "train_steps", "batch", "it"),
@@ -42,7 +42,7 @@ def plain(name: str) -> str:
     return re.sub(r"[\s/.\-]+", "_", name.strip()).lower()
 
 
-def meanings(names: list[str]) -> dict[str, str]:
+def meanings(names: Sequence[str]) -> dict[str, str]:
     """Return {meaning: column} for the columns that are known; of several with one meaning, the most telling."""
     found: dict[str, tuple[int, str]] = {}
     for name in names:

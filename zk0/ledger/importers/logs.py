@@ -270,12 +270,7 @@ class LogFile:
             if rule is not None and not tracebacks:
                 found = rule.pattern.match(line, start + head.offset)
                 if found is not None:
-                    if rule.act is None:
-                        self.noise += 1
-                    else:
-                        self.lane = head.lane
-                        self.understood += 1
-                        rule.act(self, found)
+                    self._act(rule, found, whole)
                     continue
             self._line(line, start, head, whole)
 
@@ -301,7 +296,7 @@ class LogFile:
     def _line(self, line: str, start: int, head: Head, whole: str) -> None:
         if self.tracebacks.open and self._in_traceback(head, line[start:]):
             return
-        if self._known(line, start, head):
+        if self._known(line, start, head, whole):
             return
         if self._traced and TRACEBACK in line:
             self.lane = head.lane
@@ -336,7 +331,7 @@ class LogFile:
                     self.unknown.add(f"{self.source.name}:{number}", told)
         self._unmatched.clear()
 
-    def _known(self, line: str, start: int, head: Head) -> bool:
+    def _known(self, line: str, start: int, head: Head, whole: str) -> bool:
         """Give the line to the rule that knows it; whether there is one."""
         word = FIRST_WORD.match(line, start)
         rules = self.rules.get(word[1]) if word else None
@@ -348,15 +343,24 @@ class LogFile:
             if found is None:
                 continue
             head.rule, head.offset = rule, at - start
-            if rule.act is None:
-                self.noise += 1
-                return True
-            self.lane = head.lane
-            self.understood += 1
-            self.dialects[name] += 1
-            rule.act(self, found)
+            if rule.act is not None:
+                self.dialects[name] += 1
+            self._act(rule, found, whole)
             return True
         return False
+
+    def _act(self, rule: Rule, found: re.Match[str], whole: str) -> None:
+        if rule.act is None:
+            self.noise += 1
+            return
+        self.lane = self.head.lane
+        try:
+            rule.act(self, found)
+        except (ValueError, OverflowError):  # a number that is none, or beyond all measure: half a line, or a lie
+            self.unknown.lines += 1
+            self.unknown.add(self.at, self.run.plain(whole[:200], self.at))
+        else:
+            self.understood += 1
 
     def _lane(self, client: str, process: str) -> Lane:
         key = client or process

@@ -6,7 +6,7 @@ a round and no step, each row is a round's mean.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zk0.ledger.importers import columns
@@ -17,7 +17,25 @@ ONE = "local"  # the client of rows that name none
 
 LOCAL = {"policy_loss", "proximal_loss", "total_loss", "gradient_norm"}  # what only training on a client has
 
+MOST_KINDS = 1_000  # of rows, by their columns, that are remembered
+MOST_NAMED = 10  # columns in a note
+
 type Row = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the columns of one kind of row mean: {meaning: column}, and {column: (client, metric)} of clients' own."""
+
+    meaning: Mapping[str, str]
+    clients: Mapping[str, tuple[str, str]]
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> "Columns":
+        """Tell it from the names."""
+        return cls(
+            columns.meanings(names), {name: parts for name in names if (parts := columns.of_client(name)) is not None}
+        )
 
 
 @dataclass
@@ -30,32 +48,31 @@ class Rows:
     unknown: int = 0
     told: dict[str, str] = field(default_factory=dict)
     ignored: dict[str, None] = field(default_factory=dict)
-    _known: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
+    _known: dict[tuple[str, ...], Columns] = field(default_factory=dict)
     _rows: dict[tuple[str, int | None], int] = field(default_factory=dict)
     _records: dict[tuple[str, int | None], TrainingRecord] = field(default_factory=dict)
     _evaluations: int = 0
 
-    def take_all(self, rows: Iterable[tuple[str, Row]]) -> None:
-        """Take rows, each with `file:line`."""
-        for at, row in rows:
-            self.take(at, row)
-        self.conclude()
-
     def take(self, at: str, row: Row) -> None:
-        """Take one row."""
-        meaning = self._meaning(row)
-        number = _whole(row.get(meaning.get("round", "")))
+        """Take one row, read at `file:line`."""
+        kind = self._known.get(tuple(row)) or self._columns(tuple(row))
+        meaning = kind.meaning
+        number = _whole(row[meaning["round"]]) if "round" in meaning else None
         before = self.understood
         if "evaluation" in meaning:
             self._evaluated(at, row, meaning, number)
-        self._per_client(at, row, number)
-        values = _values(row, meaning)
+        if kind.clients:
+            self._per_client(at, row, kind.clients, number)
+        values = {
+            name: value
+            for name, column in meaning.items()
+            if name in columns.SERIES and (value := columns.number(row[column])) is not None
+        }
         if self.understood > before and not LOCAL & values.keys():
             values = {}  # the server's row: what else is in it belongs to nobody
-        named = row.get(meaning.get("client", ""))
-        if values and ("client" not in meaning or named not in (None, "")):
-            client = client_name(str(named)) if named not in (None, "") else ONE
-            self._trained(at, client, number, _whole(row.get(meaning.get("step", ""))), values, row, meaning)
+        named = row[meaning["client"]] if "client" in meaning else ONE
+        if values and named not in (None, ""):
+            self._trained(at, str(named), number, values, row, meaning)
         if self.understood > before:
             self.understood = before + 1
         else:
@@ -68,26 +85,23 @@ class Rows:
             self.run.note(f"{self.file}: columns were read by their names: {read}")
         if self.ignored:
             names = list(self.ignored)
-            more = f" and {len(names) - 10} more" if len(names) > 10 else ""  # noqa: PLR2004
-            self.run.note(f"{self.file}: columns that mean nothing here: {', '.join(names[:10])}{more}")
+            more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+            self.run.note(f"{self.file}: columns that mean nothing here: {', '.join(names[:MOST_NAMED])}{more}")
         if (ONE, None) in self._records:
             self.run.note(f"{self.file}: no column names rounds or clients: told as round 1 of a client named {ONE}")
 
-    def _meaning(self, row: Row) -> dict[str, str]:
-        names = tuple(row)
-        known = self._known.get(names)
-        if known is None:
-            known = columns.meanings(list(names))
-            if len(self._known) < 1_000:  # noqa: PLR2004  rows of ever new columns are not worth remembering
-                self._known[names] = known
-            self.told |= {name: meaning for meaning, name in known.items()}
-            self.ignored |= {
-                name: None for name in names if name not in known.values() and columns.of_client(name) is None
-            }
-        return known
+    def _columns(self, names: tuple[str, ...]) -> Columns:
+        found = Columns.of(names)
+        if len(self._known) < MOST_KINDS:
+            self._known[names] = found
+        self.told |= {name: meaning for meaning, name in found.meaning.items()}
+        known = {*found.meaning.values(), *found.clients}
+        if len(self.ignored) < MOST_KINDS:
+            self.ignored |= dict.fromkeys(name for name in names if name not in known)
+        return found
 
     def _evaluated(self, at: str, row: Row, meaning: Mapping[str, str], number: int | None) -> None:
-        loss = columns.number(row.get(meaning["evaluation"]))
+        loss = columns.number(row[meaning["evaluation"]])
         if loss is None:
             return
         self.understood += 1
@@ -100,13 +114,12 @@ class Rows:
         finite = math.isfinite(loss)
         self.run.evaluated(number, loss if finite else None, at=at, missing=None if finite else "not finite")
 
-    def _per_client(self, at: str, row: Row, number: int | None) -> None:
+    def _per_client(self, at: str, row: Row, clients: Mapping[str, tuple[str, str]], number: int | None) -> None:
         found: dict[str, dict[str, float]] = {}
-        for name, value in row.items():
-            parts = columns.of_client(name)
-            told = columns.number(value)
-            if parts and told is not None:
-                found.setdefault(client_name(parts[0]), {})[parts[1]] = told
+        for name, (client, metric) in clients.items():
+            told = columns.number(row[name])
+            if told is not None:
+                found.setdefault(client_name(client), {})[metric] = told
         for client, means in found.items():
             self.understood += 1
             place = number if number is not None else self._rows.get((client, None), 0) + 1
@@ -117,35 +130,22 @@ class Rows:
                 record.update_norm["all"] = means["param_update_norm"]
 
     def _trained(
-        self, at: str, client: str, number: int | None, step: int | None, values: dict[str, float], row: Row,
-        meaning: Mapping[str, str],
-    ) -> None:  # fmt: skip
+        self, at: str, named: str, number: int | None, values: dict[str, float], row: Row, meaning: Mapping[str, str]
+    ) -> None:
         self.understood += 1
-        key = (client, number)
+        key = (named, number)
         record = self._records.get(key)
         if record is None:
-            record = self.run.training(client, 1 if number is None else number, file=self.file, at=at)
+            record = self.run.training(client_name(named), 1 if number is None else number, file=self.file, at=at)
             self._records[key] = record
         place = self._rows.get(key, 0)
         self._rows[key] = place + 1
-        mu = columns.number(row.get(meaning.get("mu", "")))
-        if mu is not None and math.isfinite(mu):
+        step = _whole(row[meaning["step"]]) if "step" in meaning else None
+        if "mu" in meaning and (mu := columns.number(row[meaning["mu"]])) is not None and math.isfinite(mu):
             record.settings["proximal-mu"] = mu
-        norm = columns.number(row.get(meaning.get("update_norm", "")))
-        if norm is not None and math.isfinite(norm):
-            record.update_norm["all"] = norm
-        if step is None and number is not None and place == 0:
-            record.missing.setdefault("steps", "the row does not tell its step")
+        if "update_norm" in meaning and (norm := columns.number(row[meaning["update_norm"]])) is not None:
+            record.update_norm["all"] = norm if math.isfinite(norm) else None
         record.put(place if step is None else step, values)
-
-
-def _values(row: Row, meaning: Mapping[str, str]) -> dict[str, float]:
-    found = {}
-    for name in columns.SERIES:
-        value = columns.number(row.get(meaning[name])) if name in meaning else None
-        if value is not None:
-            found[name] = value
-    return found
 
 
 def _whole(value: object) -> int | None:

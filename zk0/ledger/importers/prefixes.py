@@ -33,7 +33,7 @@ _LEVEL = re.compile(
     re.DOTALL,
 )
 _STANDARD = re.compile(
-    rf"\[?(?P<when>\d{{4}}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?)\]?[ :-]+(?:[\w.]+ - |\[[\w.]+\])?"
+    rf"\[?(?P<when>\d{{4}}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?)\]?[ :-]*(?:[\w.]+ - |\[[\w.]+\])?"
     rf"\[?(?P<level>{LEVELS})\]?(?: - | ?: |\s+)(?P<message>.*)",
     re.DOTALL,
 )

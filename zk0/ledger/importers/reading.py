@@ -5,7 +5,6 @@ returns becomes one line for each drawing (all with the number of the line in th
 """
 
 import codecs
-import gzip
 import re
 import sys
 import zipfile
@@ -89,7 +88,7 @@ class Source:
             magic = stream.read(4)
             stream.seek(0)
             if magic.startswith(_GZIP):
-                yield from self._unpacked(_pieces(gzip.GzipFile(fileobj=stream)))
+                yield from self._unpacked(_gunzipped(_pieces(stream)))
             elif magic == _ZIP:
                 with zipfile.ZipFile(stream) as archive:
                     for member in archive.namelist():
@@ -101,7 +100,7 @@ class Source:
     def _unpacked(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         try:
             yield from pieces
-        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile):
+        except (EOFError, zlib.error, zipfile.BadZipFile):
             self.note("the packed file is damaged or cut off: read up to there")
 
 
@@ -126,9 +125,32 @@ def batches(source: Source) -> Iterator[Batch]:
         yield numbers, lines, text
 
 
-def _pieces(stream: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
     while piece := stream.read(CHUNK):
         yield piece
+
+
+def _gunzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Unpack as far as it goes, which gzip.GzipFile does not where the end is missing; at most a chunk at a time.
+
+    Raises:
+        EOFError: the end is missing.
+    """
+    member, within = zlib.decompressobj(wbits=31), False  # 31: with gzip's head
+    for piece in pieces:
+        packed = piece
+        while packed:
+            within = True
+            if unpacked := member.decompress(packed, CHUNK):
+                yield unpacked
+            packed = member.unconsumed_tail
+            if member.eof:  # another member may follow: logs are appended to
+                packed = member.unused_data.lstrip(b"\0")
+                member, within = zlib.decompressobj(wbits=31), False
+    while within and (unpacked := member.decompress(b"", CHUNK)):
+        yield unpacked
+    if within and not member.eof:
+        raise EOFError
 
 
 def _drawings(line: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 
 from zk0.ledger.importers.series import Series
 from zk0.ledger.schema import Aggregation, RejectedReply, Reply, Resources, Training, Value
@@ -54,18 +53,16 @@ class TrainingRecord:
             self.halve()
         known = self.series
         for name, value in values.items():
-            if isfinite(value):
-                series = known.get(name)
-                if series is None:
-                    series = known[name] = Series(self.stride)
-                entries = series.values
-                if step == len(entries) and series.stride == 1:  # the usual case, without a call
-                    entries.append(value)
-                else:
-                    series.put(step, value)
-            else:
+            series = known.get(name)
+            if series is None:
+                series = known[name] = Series(self.stride)
+            if value - value != 0.0:  # NaN or infinite, and faster than to ask for it
                 self.missing[name] = "not finite"
                 self.not_finite += 1
+            elif step == len(series.values) and series.stride == 1:  # the usual case, without a call
+                series.values.append(value)
+            else:
+                series.put(step, value)
         self.last_step = step
         if step >= self.steps:
             self.steps = step + 1

@@ -1,7 +1,7 @@
 """A series of any length in bounded memory: beyond a limit, each window of steps keeps its smallest and largest value.
 
-That is how an oscilloscope draws more samples than it has columns: spikes and trends stay, what lies between goes. The
-first and the last value are kept as they were.
+That is how an oscilloscope draws more samples than it has columns: spikes and trends stay, what lies between goes. A
+window's two values keep the order in which they came.
 """
 
 import math
@@ -15,13 +15,11 @@ NOTHING = math.nan  # marks, within an array, a step without a measurement
 class Series:
     """The values of one quantity, one a step; `entries` are fewer than the steps once it was thinned."""
 
-    __slots__ = ("first", "last", "stride", "values")
+    __slots__ = ("stride", "values")
 
     def __init__(self, stride: int = 1) -> None:
         self.values = array("d")
         self.stride = stride
-        self.first: tuple[int, float] | None = None
-        self.last: tuple[int, float] | None = None
 
     def put(self, step: int, value: float) -> None:
         """Keep the value of a step; the latest counts where there are several."""
@@ -37,10 +35,6 @@ class Series:
             else:
                 values[step] = value
             return
-        if self.first is None or step <= self.first[0]:
-            self.first = (step, value)
-        if self.last is None or step >= self.last[0]:
-            self.last = (step, value)
         self._put_in_window(2 * (step // (2 * self.stride)), value)
 
     def _put_in_window(self, at: int, value: float) -> None:
@@ -60,9 +54,6 @@ class Series:
     def halve(self) -> None:
         """Let each window of two entries more stand for its smallest and largest, in the order they came."""
         old = self.values
-        if self.stride == 1:
-            measured = [(step, value) for step, value in enumerate(old) if not math.isnan(value)]
-            self.first, self.last = (measured[0], measured[-1]) if measured else (None, None)
         self.stride *= 2
         self.values = array("d")
         if not math.isnan(sum(old)):
@@ -79,11 +70,7 @@ class Series:
     def as_list(self, entries: int) -> list[float | None]:
         """Return `entries` values, null where nothing was measured."""
         found: list[float | None] = [None if value != value else value for value in self.values]  # noqa: PLR0124  NaN
-        found += [None] * (entries - len(found))
-        if self.stride > 1 and self.first and self.last:
-            found[self.first[0] // self.stride] = self.first[1]
-            found[self.last[0] // self.stride] = self.last[1]
-        return found
+        return found + [None] * (entries - len(found))
 
 
 def _extremes(values: array[float]) -> Iterator[tuple[float, float]]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from zk0.ledger.importers.run import Run
 
 DELIMITERS = ",;\t|"
 MOST_JSON = 64 << 20  # bytes of one JSON document, which has to be held as a whole
+_JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*(?:[\[{\"\]]|-?\d[\d.eE+-]*\s*[,\]]))")  # and not `[INFO] …`
 DEPTH = 4  # of names within names
 
 
@@ -40,20 +42,21 @@ def read_table(source: Source, run: Run) -> FileReport:
     rows = Rows(run, source.name)
     reader = csv.reader(_lines(source), delimiter=delimiter)
     names = next(reader)
+    size = len(names)
     for values in reader:
-        if values == names or not any(values):
-            report.noise += 1  # a head that is repeated where a run was begun again
-        elif len(values) != len(names):
-            _unknown(report, run, f"{source.name}:{reader.line_num}", delimiter.join(values))
-        else:
+        if len(values) == size and values != names:
             rows.take(f"{source.name}:{reader.line_num}", dict(zip(names, values, strict=True)))
+        elif values == names or not any(values):
+            report.noise += 1  # a head that is repeated where a run was begun again
+        else:
+            _unknown(report, run, f"{source.name}:{reader.line_num}", delimiter.join(values))
     return _concluded(report, rows, source)
 
 
 def looks_like_json_lines(source: Source) -> bool:
     """Whether the first two lines are JSON objects."""
     lines = _first_lines(source)[:2]
-    return bool(lines) and all(isinstance(_parsed(line), dict) for line in lines)
+    return len(lines) > 1 and all(isinstance(_parsed(line), dict) for line in lines)
 
 
 def read_json_lines(source: Source, run: Run) -> FileReport:
@@ -72,7 +75,7 @@ def read_json_lines(source: Source, run: Run) -> FileReport:
 
 def looks_like_json(source: Source) -> bool:
     """Whether it begins as a JSON document does."""
-    return source.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+    return _JSON.match(source.head_text()) is not None
 
 
 def read_json(source: Source, run: Run) -> FileReport:

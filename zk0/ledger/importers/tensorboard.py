@@ -130,7 +130,8 @@ def _records(source: Source, report: FileReport) -> Iterator[bytes | None]:
         data = stream.take(length + SUM)
         if not data:
             source.note("the last record is cut off")
-        elif masked_crc32c(data[:-SUM]) != struct.unpack("<I", data[-SUM:])[0]:
+            return
+        if masked_crc32c(data[:-SUM]) != struct.unpack("<I", data[-SUM:])[0]:
             source.note("records whose sum is wrong were left out")
             report.unknown += 1
         else:

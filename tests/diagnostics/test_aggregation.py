@@ -1,0 +1,100 @@
+"""An aggregate is the mean of the clients by examples: finite, between them, in full precision."""
+
+import pytest
+
+from zk0.faults import Fault
+from zk0.ledger import Reply
+from zk0.verdicts import Verdict
+
+NAMES = ("finite", "range", "weights", "one-client", "type", "complete")
+
+
+@pytest.fixture
+def aggregate(events):
+    def make(**changes):
+        replies = [
+            Reply(client=name, weight=share, digest="d", update_norm=1.0, cosine=0.8)
+            for name, share in (("left", 0.75), ("right", 0.25))
+        ]
+        measured = {
+            "accepted": replies,
+            "sampled": ["left", "right"],
+            "weight_norm": 30.0,
+            "deviation": 1e-6,
+            "outside": 0.0,
+            "not_finite": 0,
+            "tensors": 1,
+            "dtypes": ["float32"],
+            "bits": 23,
+        }
+        return events.aggregation().model_copy(update=measured | changes)
+
+    return make
+
+
+def trained(events, left=300, right=100):
+    return [
+        events.training(name).model_copy(update={"examples": count})
+        for name, count in (("left", left), ("right", right))
+    ]
+
+
+def test_a_weighted_mean_passes_all(events, judge, aggregate):
+    for name in NAMES:
+        [finding] = judge(f"aggregation.{name}", events.opened(), *trained(events), aggregate())
+        assert finding.verdict is Verdict.passed, name
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "fault"),
+    [
+        ("finite", {"not_finite": 3}, Fault.aggregate_not_finite),
+        ("range", {"outside": 0.9}, Fault.aggregate_outside),
+        ("weights", {"deviation": 0.2}, Fault.aggregate_weights),
+        ("type", {"bits": 7}, Fault.aggregate_type),
+        ("type", {"dtypes": ["float32", "float64"]}, Fault.aggregate_type),
+        ("complete", {"tensors": 0}, Fault.exchange_incomplete),
+    ],
+)
+def test_what_is_not_a_mean_is_named(events, judge, aggregate, name, changes, fault):
+    [finding] = judge(f"aggregation.{name}", events.opened(), *trained(events), aggregate(**changes))
+
+    assert (finding.verdict, finding.fault) == (Verdict.failed, fault)
+    assert finding.workflow == "aggregation-fix"
+
+
+def test_weights_that_are_not_the_shares_of_examples_are_named_with_both(events, judge, aggregate):
+    [finding] = judge("aggregation.weights", *trained(events, 100, 300), aggregate())
+
+    assert finding.message == "left has 25.0% of the examples and a weight of 75.0%"
+    assert finding.fault == Fault.aggregate_weights
+
+
+def test_one_client_s_reply_in_everybody_s_place_is_found(events, judge, aggregate):
+    alone = [
+        Reply(client="left", weight=0.75, digest="d", update_norm=0.9, cosine=0.5),
+        Reply(client="right", weight=0.25, digest="d", update_norm=1.5, cosine=1.0),
+    ]
+
+    [finding] = judge("aggregation.one-client", aggregate(accepted=alone))
+
+    assert (finding.message, finding.fault) == ("the aggregate is right's reply", Fault.aggregate_of_one)
+
+
+def test_a_single_reply_is_nobody_s_fault(events, judge, aggregate):
+    only = [Reply(client="left", weight=1.0, digest="d", update_norm=1.5, cosine=1.0)]
+
+    assert judge("aggregation.one-client", aggregate(accepted=only))[0].verdict is Verdict.not_applicable
+
+
+def test_rounding_is_no_deviation_where_the_weights_hardly_move(events, judge, aggregate):
+    still = aggregate(update_norm=1e-4, deviation=0.02)
+
+    assert judge("aggregation.weights", *trained(events), still)[0].verdict is Verdict.passed
+
+
+def test_a_log_that_tells_none_of_it_is_not_called_healthy(events, judge):
+    bare = events.aggregation(accepted=("left", "right"))
+
+    for name in NAMES:
+        assert judge(f"aggregation.{name}", bare)[0].verdict is Verdict.not_available, name

@@ -1,0 +1,31 @@
+"""0.0 and 1.0 in the place of what was not measured are found, and measured numbers are left alone."""
+
+from zk0.faults import Fault
+from zk0.verdicts import Verdict
+
+
+def test_measured_numbers_pass(events, judge):
+    [finding] = judge("sentinels.values", events.training(policy_loss=[1.0, 0.99]), *events.evaluations(1.0, 0.98))
+
+    assert finding.verdict is Verdict.passed
+
+
+def test_an_evaluation_of_exactly_1_again_and_again_was_not_measured(events, judge):
+    [finding] = judge("sentinels.values", *events.evaluations(0.8, 1.0, 1.0))
+
+    assert (finding.verdict, finding.fault) == (Verdict.failed, Fault.sentinel_value)
+    assert finding.message == "the loss is exactly 1 in 2 rounds"
+
+
+def test_a_loss_of_no_frame_was_not_measured(events, judge):
+    empty = [one.model_copy(update={"frames": 0}) for one in events.evaluations(0.83)]
+
+    assert judge("sentinels.values", *empty)[0].message == "a loss of 0.83 was told of no frame"
+
+
+def test_a_round_of_zeros_was_not_measured(events, judge):
+    [finding] = judge(
+        "sentinels.values", events.training(gradient_norm=[0.0] * 5, policy_loss=[0.4, 0.3, 0.2, 0.2, 0.1])
+    )
+
+    assert finding.message == "gradient_norm is 0 at all 5 steps"

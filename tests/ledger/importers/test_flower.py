@@ -1,0 +1,107 @@
+"""Flower's own lines, old and new."""
+
+import pytest
+
+from zk0.ledger import IncidentKind
+
+
+def losses(found, dataset="server"):
+    return [(one.round, one.loss) for one in found.ledger.evaluations if one.dataset == dataset]
+
+
+def test_a_server_of_the_old_kind_tells_its_losses_round_by_round(recorded):
+    found = recorded("A12-worse-than-baseline.log")
+
+    assert losses(found) == [(0, 0.150), (1, 0.438), (2, 1.001), (3, 1.088)]
+    assert found.formats == ("Flower log",)
+    assert [(len(one.sampled), len(one.accepted)) for one in found.ledger.aggregations] == [(4, 4)] * 3
+    assert found.ledger.aggregations[0].missing["accepted"] == "the log tells how many replies, not whose"
+    assert (found.ledger.closed.outcome, found.ledger.closed.rounds) == ("done", 3)
+    assert found.ledger.evaluations[1].read_from.endswith("A12-worse-than-baseline.log:12")
+
+
+def test_the_message_api_tells_settings_means_failures_and_evaluations(recorded):
+    found = recorded("flower-message-api.log")
+
+    assert losses(found) == [(0, 2.3), (1, 1.75), (2, 1.45), (3, 1.2)]
+    assert losses(found, "clients") == [(1, 1.8), (2, 1.5), (3, 1.3)]
+    assert [one.policy_loss for one in found.ledger.trainings] == [[1.9], [1.4], [1.1]]
+    settings = {key: value for one in found.ledger.decisions for key, value in one.settings.items()}
+    assert settings == {"learning-rate": 0.0001, "local-steps": 30, "proximal-mu": 0.01, "rounds": 3}
+    second = found.ledger.aggregations[1]
+    assert (len(second.sampled), len(second.accepted)) == (3, 2)
+    assert [one.reason for one in second.rejected] == ["Exception: ValueError('batch is empty')"]
+    [incident] = found.ledger.incidents
+    assert (incident.kind, incident.round, incident.count) == (IncidentKind.client_failed, 2, 1)
+    assert found.unknown == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "INFO :      fit progress: (2, 0.25, {'a': 1}, 3.5)",
+        "\x1b[92mINFO \x1b[0m:      fit progress: (2, 0.25, {}, 3.5)",
+        "INFO 2026-01-02 03:04:05,678:      fit progress: (2, 0.25, {}, 3.5)",
+        "INFO:flwr:fit progress: (2, 0.25, {}, 3.5)",
+        "2026-01-02 03:04:05,678 - flwr - INFO - fit progress: (2, 0.25, {}, 3.5)",
+        "[2026-01-02 03:04:05,678][flwr][INFO] fit progress: (2, 0.25, {}, 3.5)",
+        "(ServerApp pid=17) INFO :      fit progress: (2, 0.25, {}, 3.5)",
+        "{lvl='INFO', time='2026-01-02 03:04:05', msg='fit progress: (2, 0.25, {}, 3.5)'}",
+    ],
+)
+def test_a_line_is_known_whatever_stands_before_it(told, line):
+    found = told(line + "\n")
+
+    assert (losses(found), found.understood, found.unknown) == ([(2, 0.25)], 1, 0)
+
+
+def test_a_loss_that_is_not_finite_is_null_with_the_reason(told):
+    [evaluation] = told("INFO :      fit progress: (1, nan, {}, 3.5)\n").ledger.evaluations
+
+    assert (evaluation.loss, evaluation.missing) == (None, {"loss": "not finite"})
+
+
+def test_a_history_alone_is_enough(told):
+    found = told(
+        "INFO :      [SUMMARY]\nINFO :      Run finished 2 round(s) in 3.21s\n"
+        "INFO :      \tHistory (loss, distributed):\nINFO :      \t\tround 1: 0.9\n"
+        "INFO :      \tHistory (loss, centralized):\nINFO :      \t\tround 0: 1.5\nINFO :      \t\tround 1: 1.25\n"
+    )
+
+    assert losses(found) == [(0, 1.5), (1, 1.25)]
+    assert losses(found, "clients") == [(1, 0.9)]
+
+
+def test_rounds_without_clients_are_told(told):
+    found = told("INFO :      [ROUND 1]\nINFO :      configure_fit: no clients selected, cancel\n")
+
+    assert [(one.kind, one.round) for one in found.ledger.incidents] == [(IncidentKind.no_clients, 1)]
+
+
+def test_a_second_start_in_one_log_is_another_run(tmp_path):
+    from zk0.ledger.importers import import_ledgers
+
+    begin = "INFO :      Starting Flower server, config: num_rounds=1, no round_timeout\n"
+    text = (
+        begin
+        + "INFO :      fit progress: (1, 0.5, {}, 1.0)\n"
+        + begin
+        + "INFO :      fit progress: (1, 0.7, {}, 1.0)\n"
+    )
+    (tmp_path / "s.log").write_text(text)
+
+    first, second = import_ledgers([tmp_path / "s.log"])
+
+    assert (losses(first), losses(second)) == ([(1, 0.5)], [(1, 0.7)])
+    assert second.ledger.source.endswith("s.log, start 2")
+
+
+def test_clients_that_send_nothing_leave_a_round_without_an_aggregate(told):
+    found = told(
+        "INFO :      [ROUND 1]\nINFO :      configure_train: Sampled 2 nodes (out of 2)\n"
+        "INFO :      aggregate_train: Received 0 results and 2 failures\n"
+    )
+
+    [aggregation] = found.ledger.aggregations
+    assert (aggregation.accepted, len(aggregation.rejected)) == ([], 2)
+    assert "digest_out" not in aggregation.missing

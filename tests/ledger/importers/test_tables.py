@@ -1,0 +1,98 @@
+"""CSV, JSON and JSON lines of metrics."""
+
+import json
+
+import pytest
+
+
+def test_columns_are_read_by_their_names_and_the_user_is_told(recorded):
+    found = recorded("metrics.csv")
+
+    assert [(one.client, one.round, one.steps) for one in found.ledger.trainings] == [
+        ("arm-a", 1, 10),
+        ("arm-b", 1, 10),
+        ("arm-a", 2, 10),
+        ("arm-b", 2, 10),
+    ]
+    first = found.ledger.trainings[0]
+    assert (first.policy_loss[0], first.proximal_loss[0], first.learning_rate[0]) == (0.7, 0.0, 0.0001)
+    assert first.read_from.endswith("metrics.csv:2")
+    assert "train_loss as policy_loss" in found.notes[0]
+    assert found.notes[1].endswith("columns that mean nothing here: note")
+
+
+def test_json_lines_with_names_within_names(recorded):
+    found = recorded("metrics.jsonl")
+
+    assert [(one.round, one.loss) for one in found.ledger.evaluations] == [(0, 0.9), (1, 0.8), (2, 0.7), (3, 0.6)]
+    assert [one.policy_loss for one in found.ledger.trainings] == [[1], [0.8], [0.6], [0.4]]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [{"round": 0, "eval_loss": 2.0}, {"round": 1, "eval_loss": 1.0}],
+        {"0": {"eval_loss": 2.0}, "1": {"eval_loss": 1.0}},
+        {"round": [0, 1], "eval_loss": [2.0, 1.0]},
+        {"log_history": [{"round": 0, "eval_loss": 2.0}, {"round": 1, "eval_loss": 1.0}]},
+    ],
+    ids=["rows", "rows by round", "columns", "Trainer"],
+)
+def test_json_of_several_shapes(told, document):
+    found = told(json.dumps(document, indent=1), "metrics.json")
+
+    assert [(one.round, one.loss) for one in found.ledger.evaluations] == [(0, 2.0), (1, 1.0)]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_any_delimiter(told, delimiter):
+    text = "\n".join(delimiter.join(row) for row in (("step", "lr", "loss"), ("0", "0.1", "2.5"), ("1", "0.1", "1.5")))
+
+    [training] = told(text, "table.txt").ledger.trainings
+
+    assert training.policy_loss == [2.5, 1.5]
+
+
+def test_evaluations_without_a_round_make_no_baseline(told):
+    found = told("val_loss,time\n0.15,1\n0.44,2\n", "metrics.csv")
+
+    assert [one.round for one in found.ledger.evaluations] == [1, 2]
+    assert any("evaluations name no round" in note for note in found.notes)
+
+
+def test_an_evaluation_at_step_0_is_the_untrained_policy(told):
+    found = told("step,val_loss\n0,0.15\n100,0.44\n", "metrics.csv")
+
+    assert [(one.round, one.loss) for one in found.ledger.evaluations] == [(0, 0.15), (1, 0.44)]
+
+
+def test_numbers_that_are_not_finite_are_null_and_text_is_no_number(told):
+    [training] = told("step,loss,lr\n0,nan,x\n1,1.5,x\n", "metrics.csv").ledger.trainings
+
+    assert training.policy_loss == [None, 1.5]
+    assert training.missing["policy_loss"] == "not finite"
+    assert training.missing["learning_rate"] == "the log does not tell"
+
+
+def test_rows_of_another_length_and_broken_lines_are_counted(told):
+    found = told("step,loss\n0,1.0\n1,0.9,7,8\nstep,loss\n2,0.8\n", "metrics.csv")
+    assert (found.understood, found.noise, found.unknown) == (2, 1, 1)
+    assert found.files[0].examples[0].endswith("metrics.csv:3: 1,0.9,7,8")
+
+    found = told('{"step": 0, "loss": 1.0}\n{"step": 1, "loss": 0.9}\n{"step": 2, "lo', "metrics.jsonl")
+    assert (found.understood, found.unknown) == (2, 1)
+
+
+def test_a_document_that_is_no_json_is_not_understood(told):
+    found = told('{"loss": [1.0, 2.0', "metrics.json")
+
+    assert (found.understood, found.unknown) == (0, 1)
+    assert "not JSON" in found.files[0].examples[0]
+
+
+def test_mu_and_the_update_norm_of_a_row_are_kept(told):
+    text = "round,client,train_loss,proximal_mu,param_update_norm\n1,a,0.5,0.01,1.4\n"
+
+    [training] = told(text, "metrics.csv").ledger.trainings
+
+    assert (training.settings, training.update_norm) == ({"proximal-mu": 0.01}, {"all": 1.4})
