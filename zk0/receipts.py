@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from zk0.errors import UnknownNameError
 from zk0.project import GitState
@@ -43,7 +43,11 @@ class Failure(BaseModel):
 
 
 class Receipt(BaseModel):
-    """One step, performed."""
+    """One step, performed.
+
+    `digest` is the first 16 hexadecimal digits of the SHA-256 of the canonical JSON of every other field, as it was when
+    the receipt was made. It is kept when the receipt is read again, so a later zk0 with more fields calls it the same.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,13 +70,20 @@ class Receipt(BaseModel):
     verdict: Verdict
     failure: Failure | None = None
 
-    @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
-    @property
-    def digest(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of the canonical JSON of every other field."""
-        # Through the text that is written: there a number that is not finite becomes null.
-        content = json.loads(self.model_dump_json(exclude={"digest"}))
-        return canonical_digest(content)[:DIGEST_LENGTH]
+    digest: str = ""
+
+    @model_validator(mode="after")
+    def _seal(self) -> Self:
+        if not self.digest:
+            # Through the text that is written: there a number that is not finite becomes null.
+            content = json.loads(self.model_dump_json(exclude={"digest"}))
+            object.__setattr__(self, "digest", canonical_digest(content)[:DIGEST_LENGTH])
+        return self
+
+    def changed(self, **fields: Any) -> Self:
+        """Return another receipt, with a digest of its own, that differs in these fields."""
+        known = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**known | fields | {"digest": ""})
 
     @property
     def seconds(self) -> float:
@@ -156,12 +167,14 @@ def read_receipt(path: Path) -> Receipt:
     text = path.read_text(encoding="utf-8")
     try:
         receipt = Receipt.model_validate_json(text)
-        stated = json.loads(text).get("digest")
+        content = json.loads(text)
     except (ValidationError, ValueError) as error:
         raise UnknownNameError(f"{path} is not a receipt: {error}", remedy="run the workflow again") from error
-    if stated != receipt.digest:
+    stated = content.pop("digest", None)
+    found = canonical_digest(content)[:DIGEST_LENGTH]
+    if stated != found:
         raise UnknownNameError(
-            f"{path} was changed: it states digest {stated} and its content has {receipt.digest}",
+            f"{path} was changed: it states digest {stated} and its content has {found}",
             remedy="run the workflow again",
         )
     return receipt

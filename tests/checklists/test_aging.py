@@ -37,7 +37,7 @@ def test_other_code_is_named(make_receipt: MakeReceipt, code: GitState, told: st
 
 
 def test_another_version_of_a_package_is_named(make_receipt: MakeReceipt) -> None:
-    receipt = make_receipt(code=CODE).model_copy(update={"environment": {"torch": "2.9", "flwr": "1.42"}})
+    receipt = make_receipt(code=CODE).changed(environment={"torch": "2.9", "flwr": "1.42"})
 
     assert change(receipt, Present(CODE, NOON, environment={"torch": "2.9"})) is None
     assert change(receipt, Present(CODE, NOON, environment={"torch": "2.10"})) == "torch was 2.9 and is 2.10"
@@ -52,7 +52,7 @@ def test_what_was_made_and_is_gone_is_named(make_receipt: MakeReceipt) -> None:
 
 
 def of_project(make_receipt: MakeReceipt, **basis: str | None) -> Receipt:
-    return make_receipt(code=CODE).model_copy(update={"outputs": {"basis": basis}})
+    return make_receipt(code=CODE).changed(outputs={"basis": basis})
 
 
 def test_an_answer_holds_while_what_it_read_is_as_it_was(make_receipt: MakeReceipt) -> None:

@@ -1,7 +1,5 @@
 """Each part of a project has a digest of its own, which only changes of that part change."""
 
-from pathlib import Path
-
 import git
 import pytest
 
@@ -44,9 +42,7 @@ def test_a_receipt_whose_artifact_was_changed_is_known(project: Project, make_re
     made = project.root / "model"
     made.write_text("weights")
     digest = "9f0a5fbf41eaaa8bd4fbc5be0a9d6ba1dbb5e1d8c4e1b0b4f1cb8d9a3a2a1b0c"
-    receipt = make_receipt().model_copy(
-        update={"artifacts": (Artifact(name="model", path=str(Path("model")), sha256=digest, size=7),)}
-    )
+    receipt = make_receipt().changed(artifacts=(Artifact(name="model", path="model", sha256=digest, size=7),))
 
     assert look(project, [receipt]).gone == {receipt.digest}
     assert look(project, [make_receipt()]).gone == frozenset()

@@ -229,7 +229,7 @@ def test_what_changed_while_a_run_asked_for_it_is_named_and_vouched_for(
     resumed = MemoryRecorder(project, Spec())  # another process, told again what happened
     for event in (
         RunStarted("run-1", "train", directory, ("fix",), NOON),
-        StepFinished(make_receipt(step="fix").model_copy(update={"uses": "ask.agent"})),
+        StepFinished(make_receipt(step="fix").changed(uses="ask.agent")),
         RunFinished("run-1", "train", directory, Verdict.passed, ExitStatus.done, (), NOON),
     ):
         resumed(event)

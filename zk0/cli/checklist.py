@@ -18,7 +18,9 @@ from zk0.errors import ExitStatus
 from zk0.project import Project
 from zk0.receipts import write_atomically
 
-app = typer.Typer(no_args_is_help=True, help="Decide, verify and export checklists; sign or waive an item.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Decide, verify and export checklists; sign or waive an item."
+)
 
 NameArgument = Annotated[str, typer.Argument(help="A checklist, or `comprehensive` for all phases.")]
 OutOption = Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")]

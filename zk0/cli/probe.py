@@ -16,7 +16,9 @@ TargetArgument = Annotated[
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Count warnings as failures.")]
 
-app = typer.Typer(no_args_is_help=True, help="Run code against a contract. The code is executed, as you.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Run code against a contract. The code is executed, as you."
+)
 
 
 @app.command()

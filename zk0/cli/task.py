@@ -46,7 +46,9 @@ ModeOption = Annotated[str, typer.Option(help="Who works on it, and how: agent, 
 FileOption = Annotated[Path | None, typer.Option("--from", help="A YAML file with any of the template's fields.")]
 TaskArgument = Annotated[str, typer.Argument(help="Any of the task's ids, or the beginning or end of one.")]
 
-app = typer.Typer(no_args_is_help=True, help="Keep a task's context, so that it survives a handover.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Keep a task's context, so that it survives a handover."
+)
 
 
 @app.command()

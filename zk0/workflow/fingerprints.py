@@ -81,7 +81,7 @@ def moved(receipt: Receipt, run: str, project: Project) -> Receipt:
         else made
         for made in receipt.artifacts
     )
-    return receipt.model_copy(update={"run": run, "artifacts": artifacts})
+    return receipt.changed(run=run, artifacts=artifacts)
 
 
 def _code(directory: Path, state: Path) -> Iterator[Path]:
