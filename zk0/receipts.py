@@ -45,8 +45,8 @@ class Failure(BaseModel):
 class Receipt(BaseModel):
     """One step, performed.
 
-    `digest` is the first 16 hexadecimal digits of the SHA-256 of the canonical JSON of every other field, as it was when
-    the receipt was made. It is kept when the receipt is read again, so a later zk0 with more fields calls it the same.
+    `digest` is the first 16 hexadecimal digits of the SHA-256 of the canonical JSON of every other field, as it was
+    when the receipt was made. It is kept when it is read again, so a later zk0 with more fields calls it the same.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -25,7 +25,11 @@ BasedOnOption = Annotated[
 ]
 BodyOption = Annotated[str, typer.Option("--body", "-b", help="A few sentences; - reads them from stdin.")]
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Keep what is learned, each fact with its evidence.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Keep what is learned, each fact with its evidence.",
+)
 
 
 @app.command()

@@ -27,7 +27,11 @@ class Language(StrEnum):
     dot = "dot"
 
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show and check the workflows.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="List, show and check the workflows.",
+)
 
 
 @app.command(name="list")
