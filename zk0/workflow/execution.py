@@ -79,7 +79,8 @@ class Execution:
         """
         ids = {step.id for step in self.plan.steps}
         left = [step for step in self.plan.steps if not self._recall(step)]
-        self.around.crew.each(left, self._take, lambda step: step.follows & ids <= self.ended)
+        follows = {step.id: (step.needs | step.reads) & ids for step in left}
+        self.around.crew.each(left, self._take, lambda step: follows[step.id] <= self.ended)
         if self.waits:
             raise Paused
 
