@@ -9,8 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from zk0.errors import SpecError
 from zk0.receipts import Receipt, canonical_digest
+from zk0.workflow.effects import Effects
 from zk0.workflow.events import StepFinished
+from zk0.workflow.expressions import as_json, fill
+from zk0.workflow.performing import Surroundings
+from zk0.workflow.planned import PlannedStep
+from zk0.workflow.scope import Scope
+from zk0.workflow.spec import ReusableStep
 from zk0.workflow.steps import StepState, StepStatus
 
 NOT_ASKED = 'ran because it is not to be reused (it has no "reuse: true")'
@@ -23,6 +30,40 @@ class Decision:
 
     reason: str
     reused: StepFinished | None = None
+
+
+def considered(
+    step: PlannedStep, scope: Scope, around: Surroundings, effects: Effects
+) -> tuple[dict[str, str], Decision]:
+    """Return what a step's outcome will rest on, and whether an earlier outcome stands for it.
+
+    Args:
+        step: which; of one that has no `reuse: true`, the answer is that it runs.
+        scope: what its expressions read.
+        around: what is the same for every step of the run.
+        effects: what reads files and earlier runs.
+    """
+    if not (isinstance(step.spec, ReusableStep) and step.spec.reuse):
+        return {}, Decision("")
+    try:
+        arguments = as_json(fill(step.arguments, scope))
+        checks = {planned.check.id: as_json(fill(planned.options, scope)) for planned in step.checks}
+    except SpecError:
+        return {}, Decision("")  # performing it will say so
+    parts = {
+        "action": step.uses,
+        "inputs": effects.by_content(arguments),
+        "seed": around.seed,
+        "code": effects.code_digest(),
+        "environment": dict(around.environment),
+        "checks": checks,
+    }
+    basis = basis_of(parts)
+    if not around.reuse:
+        return basis, Decision("ran because it was asked to run anew")
+    others = effects.outcomes(around.workflow, around.run)
+    earlier = (ends[step.path] for ends in others if step.path in ends)
+    return basis, decide(basis, arguments, earlier, effects.is_intact)
 
 
 def basis_of(parts: Mapping[str, object]) -> dict[str, str]:
