@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from zk0.errors import ExitStatus, SpecError, Zk0Error
+from zk0.errors import ExitStatus, RequestError, SpecError, Zk0Error
 from zk0.receipts import Receipt
 from zk0.verdicts import Verdict, worst
 from zk0.workflow.actions import Outputs, Progress
@@ -25,11 +25,11 @@ from zk0.workflow.expressions import Template, as_json, fill
 from zk0.workflow.fingerprints import moved
 from zk0.workflow.groups import each_outputs, members_of, workflow_outputs
 from zk0.workflow.limits import Deadline, TimeLimit, overdue
-from zk0.workflow.performing import Attempt, Surroundings
+from zk0.workflow.performing import Attempt, Surroundings, recorded_inputs
 from zk0.workflow.plan import decided
-from zk0.workflow.planned import Plan, PlannedStep
+from zk0.workflow.planned import Plan, PlannedStep, validated
 from zk0.workflow.resuming import scope_of
-from zk0.workflow.reuse import Decision, basis_of, decide
+from zk0.workflow.reuse import INPUT, Decision, basis_of, candidates, checked_by, decide
 from zk0.workflow.scope import Scope, StepScope
 from zk0.workflow.spec import ReusableStep
 from zk0.workflow.steps import StepState, StepStatus
@@ -224,24 +224,26 @@ class Execution:
         if not (isinstance(step.spec, ReusableStep) and step.spec.reuse):
             return {}, Decision("")
         try:
-            arguments = as_json(fill(step.arguments, self.scope()))
-            checks = {planned.check.id: as_json(fill(planned.options, self.scope())) for planned in step.checks}
-        except SpecError:
-            return {}, Decision("")  # performing it will say so
+            arguments = fill(step.arguments, self.scope())
+            inputs = {name: as_json(value) for name, value in arguments.items()}
+            if step.action:  # also what is left to its default is an input
+                inputs = recorded_inputs(validated(step.action, self.effects.revealed(arguments)), arguments)
+            checks = [checked_by(planned.check, fill(planned.options, self.scope())) for planned in step.checks]
+        except RequestError:
+            return {}, Decision("ran because it has no inputs to look for an earlier run with")  # performing says why
         parts = {
             "action": step.uses,
-            "inputs": self.effects.by_content(arguments),
+            **{f"{INPUT}{name}": self.effects.by_content(value) for name, value in inputs.items()},
             "seed": self.around.seed,
             "code": self.effects.code_digest(),
             "environment": dict(self.around.environment),
-            "checks": checks,
+            "checks": sorted(checks),
         }
         basis = basis_of(parts)
         if not self.around.reuse:
             return basis, Decision("ran because it was asked to run anew")
-        others = self.effects.outcomes(self.around.workflow, self.around.run)
-        earlier = (ends[step.path] for ends in others if step.path in ends)
-        return basis, decide(basis, arguments, earlier, self.effects.is_intact)
+        outcomes = self.effects.outcomes(self.around.workflow, self.around.run)
+        return basis, decide(basis, inputs, candidates(step.path, outcomes), self.effects.is_intact)
 
     def _perform_group(self, step: PlannedStep) -> None:
         """Perform a step that consists of others: a workflow, or the same step for each item."""
@@ -308,6 +310,8 @@ class Execution:
     def _take_over(self, step: PlannedStep, event: StepFinished, reason: str) -> None:
         """Let what an earlier run gave stand for a step."""
         receipt = moved(event.receipt, self.around.run.id, self.around.project)
+        receipt = receipt.model_copy(update={"step": step.path, "title": step.title})
+        receipt = receipt.model_copy(update={"step": step.path, "title": step.title})
         here = replace(event, receipt=receipt, reason=reason)
         self._end(step, here, scope_of(step, _state_of(here)))
 
