@@ -243,6 +243,6 @@ def _reading(found: Iterable[Parsed], arrived: dict[str, int]) -> Reading:
 def _refuse_secrets(entry: Entry, text: str) -> None:
     for found in find_secrets(text):
         raise SecretError(
-            f"the entry {entry.title[:40]!r} holds a secret ({found.kind}, line {found.line}); nothing was written",
+            f"the {entry.kind} to be kept holds a secret ({found.kind}, line {found.line}); nothing was written",
             remedy="leave it out, and revoke it where others have seen it",
         )
