@@ -44,6 +44,7 @@ IDS = (
     "incidents.clients",
     "incidents.data",
     "incidents.digests",
+    "incidents.ending",
     "incidents.errors",
     "incidents.memory",
     "incidents.programs",
@@ -79,7 +80,9 @@ def test_every_module_of_diagnostics_is_an_entry_point():
 
     registered = {found.value for found in entry_points(group="zk0.checks")}
 
-    assert modules - registered == {f"zk0.diagnostics.{name}" for name in ("causes", "diagnosis", "registry", "series")}
+    assert modules - registered == {
+        f"zk0.diagnostics.{name}" for name in ("causes", "diagnosis", "lines", "registry", "series")
+    }
 
 
 def test_these_are_all_diagnostics():

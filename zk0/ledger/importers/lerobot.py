@@ -9,7 +9,8 @@ they are counted in the distance of the first two lines, as long as that agrees 
 import re
 
 from zk0.ledger.importers.flower import NUMBER
-from zk0.ledger.importers.logs import LogFile, Rule, rule
+from zk0.ledger.importers.logs import LogFile
+from zk0.ledger.importers.rules import Rule, rule
 from zk0.ledger.importers.steps import Steps
 from zk0.ledger.incidents import IncidentKind
 
@@ -40,7 +41,7 @@ def _step(log: LogFile, found: re.Match[str]) -> None:
     told = {_NAMES[name]: float(value) for name, value in _FIELDS.findall(found[3]) if name in _NAMES}
     if "memory_allocated" in told:
         told["memory_allocated"] *= GIBIBYTE
-    log.measured(done - 1, told)
+    log.measured(max(done - 1, 0), told)
 
 
 def _evaluated(log: LogFile, found: re.Match[str]) -> None:
