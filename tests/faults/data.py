@@ -100,7 +100,7 @@ def corrupt(patch, values):
 @kind("clients pulling apart", Fault.client_drift)
 def pulling_apart(patch, values):
     """Clients that learn contrary things from what looks alike: better at home, worse together."""
-    values |= {"proximal-mu": 0.0, "learning-rate": 0.02, "final-learning-rate": 0.02, "local-steps": 40}
+    values |= {"proximal-mu": 0.0, "learning-rate": 0.01, "final-learning-rate": 0.01, "local-steps": 60}
     original = client.frames_of
     names = [item.removeprefix("sim:") for item in values["data"].split(";")]
 
