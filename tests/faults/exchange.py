@@ -11,7 +11,7 @@ from zk0.federation import client, strategy
 from zk0.federation.exchange import to_record
 from zk0.training.parameters import frozen_tensors
 
-from .kinds import kind
+from .kinds import first_client, kind
 
 
 def _reply(patch, change):
@@ -55,7 +55,7 @@ def not_trained(patch, values):
 @kind("tensor lost on the way", Fault.exchange_incomplete)
 def incomplete(patch, values):
     """The reply of a client lacks a tensor."""
-    first = values["data"].split(";")[0].removeprefix("sim:")
+    first = first_client(values)
     _reply(patch, lambda arrays, name: arrays.pop(min(arrays)) if name == first else None)
 
 
@@ -68,7 +68,7 @@ def changed(patch, values):
         arrays[key] = arrays[key].copy()
         arrays[key].flat[0] += 1
 
-    first = values["data"].split(";")[0].removeprefix("sim:")
+    first = first_client(values)
     _reply(patch, lambda arrays, name: change(arrays, name) if name == first else None)
 
 
@@ -214,7 +214,7 @@ def in_float64(patch, values):
 def failing(patch, values):
     """One client fails in every other round."""
     original = client.train
-    first = values["data"].split(";")[0].removeprefix("sim:")
+    first = first_client(values)
 
     def train(one, *given, number, **named):
         if one.name == first and number % 2:

@@ -10,7 +10,7 @@ from zk0.federation import client
 from zk0.training import loop
 from zk0.training.fedprox import ProximalTerm
 
-from .kinds import kind
+from .kinds import first_client, kind
 
 
 @kind("term after the step", Fault.proximal_inert)
@@ -37,7 +37,7 @@ def after_step_measured_rarely(patch, values):
 @kind("term after the step at one client", Fault.proximal_inert)
 def after_step_at_one(patch, values):
     """One client runs old code; the others are in order."""
-    first = values["data"].split(";")[0].removeprefix("sim:")
+    first = first_client(values)
     original = client.run_training_loop
 
     def run(*given, purpose, **named):
