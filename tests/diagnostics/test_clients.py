@@ -2,6 +2,8 @@
 
 import pytest
 
+from zk0.diagnostics.clients import fault_of
+from zk0.faults import Fault
 from zk0.verdicts import Verdict
 
 
@@ -48,3 +50,47 @@ def test_nobody_asked_is_not_available(events, judge):
     [finding] = judge("clients.participation", events.aggregation(1, aggregated=None, norm=None, accepted=()))
 
     assert (finding.verdict, finding.message) == ("not-available", "no client was asked to train")
+
+
+@pytest.mark.parametrize(
+    ("reason", "fault"),
+    [
+        ("no reply in 60 s", Fault.client_dropouts),
+        ("RuntimeError: CUDA out of memory", Fault.out_of_memory),
+        ("the policy starts from 9f31c2aa, and the server sent 41bb07de", Fault.parameters_not_applied),
+        ("it trained from 9f31c2aa, and 41bb07de was sent", Fault.parameters_not_applied),
+        ("it states digest 9f31c2aa and its tensors have 41bb07de", Fault.digest_mismatch),
+        ("tensor model.a is missing (1 in all)", Fault.exchange_incomplete),
+        ("tensor model.a is (2, 3) float64, not (2, 3) float32", Fault.exchange_incomplete),
+        ("2 of 16 steps had a loss or gradient that is not finite and 0 had no frame", Fault.loss_not_finite),
+        ("tensor model.a has 3 values that are not finite", Fault.loss_not_finite),
+        ("9 of 90 frames of /data can't be decoded; up to 5% are left out", Fault.data_corrupt),
+        ("weight 0.0 is not a positive number", Fault.aggregate_weights),
+    ],
+)
+def test_a_reason_names_its_fault(reason, fault):
+    assert fault_of(reason) is fault
+
+
+def test_a_client_that_is_never_asked_is_starved(events, judge, numbers):
+    rounds = [
+        events.aggregation(number, accepted=("left", "right")).model_copy(update={"sampled": ["left", "right"]})
+        for number in range(1, 11)
+    ]
+    other = events.aggregation(11, accepted=("far",))
+
+    [finding] = judge("clients.starved", *rounds, *rounds, other)
+
+    assert (finding.verdict, finding.fault) == (Verdict.failed, Fault.client_starved)
+    assert finding.message.startswith("far: asked in 1 of 21 rounds")
+
+
+def test_clients_that_take_turns_are_not_starved(events, judge):
+    names = ("left", "right", "far")
+    rounds = [events.aggregation(number, accepted=(names[number % 3], names[(number + 1) % 3])) for number in range(9)]
+
+    assert judge("clients.starved", *rounds)[0].verdict is Verdict.passed
+
+
+def test_few_rounds_starve_nobody(events, judge):
+    assert judge("clients.starved", events.aggregation(accepted=("left",)))[0].verdict is Verdict.not_available

@@ -1,5 +1,7 @@
 """What was configured is what every client trained with."""
 
+from zk0.faults import Fault
+from zk0.ledger import Decision, Faults
 from zk0.verdicts import Verdict
 
 
@@ -63,3 +65,39 @@ def test_every_client_and_round_is_judged(events, judge):
     found = {finding.at: finding.verdict for finding in judge("configuration.delivered", opened, *trainings)}
 
     assert found == {"left, round 1": Verdict.passed, "right, round 1": Verdict.failed}
+
+
+def test_what_was_decided_for_a_round_counts_before_what_was_configured(events, judge):
+    """The field's learning rate that was lowered round by round on the server, and constant at the clients."""
+    opened = events.opened(learning_rate=1e-3)
+    decided = Decision(round=2, client=None, settings={"learning-rate": 8e-4}, reason="stalled")
+    rounds = [events.training(round=number, settings={"learning-rate": 1e-3}) for number in (1, 2)]
+
+    first, second = judge("configuration.delivered", opened, decided, *rounds)
+
+    assert first.verdict is Verdict.passed
+    assert (second.verdict, second.fault) == (Verdict.failed, Fault.setting_not_delivered)
+    assert second.message == "learning-rate is 0.001 at the client and 0.0008 in the configuration"
+
+
+def test_a_log_with_decisions_alone_is_judged_by_those(events, judge):
+    decided = Decision(round=1, client="left", settings={"proximal-mu": 0.01})
+    used = {"proximal-mu": 0.0100000001, "learning-rate": 1e-3}
+
+    [finding] = judge("configuration.delivered", decided, events.training(settings=used))
+
+    assert (finding.verdict, finding.message) == (Verdict.passed, "1 settings arrived")
+
+
+def test_a_client_that_makes_other_steps_than_it_was_told_is_named(events, judge):
+    opened = events.opened(local_steps=4)
+
+    [finding] = judge("configuration.steps", opened, events.training(policy_loss=[1.0, 0.9]))
+
+    assert (finding.message, finding.fault) == ("2 steps were made, 4 were told", Fault.setting_not_delivered)
+
+
+def test_a_step_without_a_frame_was_a_step(events, judge):
+    training = events.training(policy_loss=[1.0, 0.9], faults=Faults(empty_batches=2))
+
+    assert judge("configuration.steps", events.opened(local_steps=4), training)[0].verdict is Verdict.passed

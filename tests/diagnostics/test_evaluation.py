@@ -4,6 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zk0.diagnostics.diagnosis import diagnose
+from zk0.faults import Fault
+from zk0.ledger import Ledger
 from zk0.verdicts import Verdict
 
 losses = st.floats(0.001, 1000)
@@ -82,3 +85,68 @@ def test_only_the_first_and_the_last_loss_count(events, judge, first, between, l
     [finding] = judge("evaluation.beats-baseline", *events.evaluations(first, *between, last), ratio=ratio)
 
     assert finding.verdict is (Verdict.passed if last / first < ratio else Verdict.failed)
+
+
+def learning(events):
+    return events.training(policy_loss=[2 - step / 20 for step in range(30)])
+
+
+def test_a_loss_that_is_the_same_to_the_last_digit_judges_another_policy(events, judge):
+    [finding] = judge("evaluation.moves", learning(events), *events.evaluations(0.4, 0.4, 0.4))
+
+    assert (finding.verdict, finding.fault) == (Verdict.failed, Fault.evaluation_insensitive)
+
+
+def test_a_metric_that_hardly_moves_while_clients_learn_is_insensitive(events, judge):
+    """The field's mean squared error in degrees: 6093.28 to 6090.71 while the training loss fell from 1.49 to 0.43."""
+    [finding] = judge("evaluation.moves", learning(events), *events.evaluations(6093.28, 6092.0, 6090.71))
+
+    assert finding.fault == Fault.evaluation_insensitive
+
+
+def test_a_metric_that_stands_still_with_the_policy_is_sensitive_enough(events, judge):
+    still = [events.aggregation(number, "a", "a", norm=0.0) for number in (1, 2)]
+
+    assert judge("evaluation.moves", *still, *events.evaluations(0.4, 0.4, 0.4))[0].verdict is Verdict.not_available
+
+
+def test_rounds_judged_on_other_frames_can_t_be_compared(events, judge):
+    first, second = events.evaluations(0.4, 0.2)
+
+    [finding] = judge("evaluation.comparable", first, second.model_copy(update={"frames": 12}))
+
+    assert (finding.fault, finding.message) == (
+        Fault.evaluation_incomparable,
+        "30 frames before round 1, 12 from it on",
+    )
+
+
+def test_an_evaluation_of_other_parameters_than_were_aggregated_is_found(events, judge):
+    [finding] = judge("evaluation.comparable", events.aggregation(1, "a", "b"), *events.evaluations(0.4, 0.2))
+
+    assert finding.message == "round 1 judges other parameters than were aggregated"
+
+
+def test_a_first_round_that_throws_the_policy_away_blames_the_rate(events, judge):
+    """Recorded: 5e-4 gave 9.165 after one round, 1e-4 gave 0.298."""
+    assert judge("evaluation.first-round", *events.evaluations(0.149, 9.165))[0].fault == Fault.learning_rate_too_high
+    assert judge("evaluation.first-round", *events.evaluations(0.149, 0.298))[0].verdict is Verdict.passed
+
+
+def test_an_evaluation_that_rises_while_clients_learn_is_warned_of(events, judge):
+    [finding] = judge("evaluation.drift", learning(events), *events.evaluations(0.150, 0.438, 1.001, 1.088))
+
+    assert (finding.verdict, finding.fault) == (Verdict.warned, Fault.client_drift)
+
+
+def test_a_fall_smaller_than_the_ups_and_downs_is_no_fall_yet(events, judge):
+    noisy = judge("evaluation.beyond-noise", *events.evaluations(0.50, 0.56, 0.47, 0.55, 0.46, 0.49))
+    steady = judge("evaluation.beyond-noise", *events.evaluations(0.50, 0.47, 0.44, 0.42, 0.40, 0.39))
+
+    assert (noisy[0].verdict, steady[0].verdict) == (Verdict.warned, Verdict.passed)
+
+
+def test_the_recorded_run_is_told_as_worse_than_the_baseline_first(events):
+    found = diagnose(Ledger(tuple(events.evaluations(0.150, 0.438, 1.001, 1.088))))
+
+    assert (found.root.check, found.root.fault) == ("evaluation.beats-baseline", Fault.worse_than_baseline)

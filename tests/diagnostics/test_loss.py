@@ -193,7 +193,7 @@ def test_an_explosion_is_told_with_its_size(events, judge, numbers):
     [finding] = judge("loss.explodes", events.training(policy_loss=[0.075 * 1.2**step for step in range(40)]))
 
     assert (finding.verdict, finding.fault) == (Verdict.failed, Fault.learning_rate_too_high)
-    assert numbers(finding)["policy_loss at the end of the worst round"] > 50
+    assert numbers(finding)["policy_loss in the worst round"] > 50
 
 
 def test_a_loss_that_wobbles_does_not_explode(events, judge):

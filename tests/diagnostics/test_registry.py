@@ -122,3 +122,9 @@ def test_a_step_without_a_ledger_can_t_be_judged(tmp_path: Path):
 
 def test_a_client_s_round_is_called_by_client_and_round(events):
     assert where(events.training("left", 3)) == "left, round 3"
+
+
+def test_the_page_on_diagnosis_tells_of_each():
+    page = (Path(__file__).parents[2] / "docs" / "diagnosis.md").read_text(encoding="utf-8")
+
+    assert [name for name in IDS if f"| `{name}`" not in page] == []

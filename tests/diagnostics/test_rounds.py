@@ -1,5 +1,6 @@
 """Parameters come back: what is sent is what was aggregated, what is trained is what was sent, and it moves."""
 
+from zk0.faults import Fault
 from zk0.verdicts import Verdict
 
 A, B, C = "9f31c2aa00000000", "41bb07de00000000", "c606217100000000"
@@ -77,3 +78,42 @@ def test_a_distance_that_was_not_measured_is_not_told(events, judge):
     [finding] = judge("rounds.parameters-move", events.aggregation(1, A, B, norm=None))
 
     assert (finding.verdict, finding.message) == ("pass", "9f31c2aa to 41bb07de")
+
+
+def test_without_digests_an_aggregate_that_stands_still_while_clients_move_is_the_old_one(events, judge):
+    """What an older log tells: norms, and no digests."""
+    silent = events.aggregation(norm=0.0).model_copy(
+        update={"digest_in": None, "digest_out": None, "missing": {"digest_out": "not in this log"}}
+    )
+
+    [still] = judge("rounds.parameters-move", events.training(update_norm={"all": 1.4}), silent)
+    [unknown] = judge("rounds.parameters-move", events.training(), silent)
+
+    assert (still.verdict, still.fault) == (Verdict.failed, Fault.aggregate_not_returned)
+    assert unknown.verdict is Verdict.not_available
+
+
+def test_rounds_that_all_begin_at_one_loss_start_from_one_policy(events, judge):
+    """The field's identical start losses."""
+    rounds = [
+        events.training(name, number, policy_loss=[loss, loss - 0.1 * number])
+        for name, loss in (("left", 0.62), ("right", 0.71))
+        for number in (1, 2, 3)
+    ]
+
+    [finding] = judge("rounds.start-losses", *rounds)
+
+    assert (finding.verdict, finding.fault) == (Verdict.failed, Fault.aggregate_not_returned)
+    assert finding.workflow == "aggregation-fix"
+
+
+def test_losses_that_nobody_measured_are_not_taken_for_one_policy(events, judge):
+    rounds = [events.training(round=number, policy_loss=[0.0, 0.0]) for number in (1, 2, 3)]
+
+    assert judge("rounds.start-losses", *rounds)[0].verdict is Verdict.not_available
+
+
+def test_rounds_that_begin_lower_and_lower_pass(events, judge):
+    rounds = [events.training(round=number, policy_loss=[0.9 / number, 0.1]) for number in (1, 2, 3)]
+
+    assert judge("rounds.start-losses", *rounds)[0].verdict is Verdict.passed

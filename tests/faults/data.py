@@ -5,20 +5,17 @@ from dataclasses import replace
 
 from zk0.faults import Fault
 from zk0.federation import client, evaluations, server
+from zk0.federation.configuration import resolve
 from zk0.training.dataset import ACTION
 from zk0.training.frames import FramesInMemory
 
-from .kinds import kind
-
-
-def _first(values):
-    return values["data"].split(";")[0].removeprefix("sim:")
+from .kinds import first_client, kind
 
 
 def _told(patch, values, **changes):
     """Let the first client say other things of its data."""
     original = client.introduce
-    first = _first(values)
+    first = first_client(values)
 
     def introduce(one, config):
         found = original(one, config)
@@ -31,7 +28,7 @@ def _told(patch, values, **changes):
 def radians(patch, values):
     """One arm was recorded in radians, the others in degrees."""
     original = client.introduce
-    first = _first(values)
+    first = first_client(values)
 
     def introduce(one, config):
         found = original(one, config)
@@ -52,15 +49,15 @@ def other_rate(patch, values):
 @kind("one data set twice", Fault.data_duplicated)
 def duplicated(patch, values):
     """Two clients have the same data set under two names."""
-    first = _first(values)
-    values["data"] = ";".join([f"again=sim:{first}", *values["data"].split(";")])
+    _, source = resolve(values).clients[0]
+    values["data"] = f"again={source};{values['data']}"
 
 
 @kind("task not evaluated", Fault.data_uncovered)
 def uncovered(patch, values):
     """No evaluation knows the first client's task."""
     original = evaluations.evaluation_sets
-    first = _first(values)
+    first = first_client(values)
     patch.setattr(server, "evaluation_sets", lambda *given: [one for one in original(*given) if one.name != first])
 
 
@@ -68,7 +65,7 @@ def uncovered(patch, values):
 def spread(patch, values):
     """A glitch of a sensor widens one client's range fifty times, and the normalisation of all with it."""
     original = client.introduce
-    first = _first(values)
+    first = first_client(values)
 
     def introduce(one, config):
         found = original(one, config)
@@ -100,9 +97,9 @@ def corrupt(patch, values):
 @kind("clients pulling apart", Fault.client_drift)
 def pulling_apart(patch, values):
     """Clients that learn contrary things from what looks alike: better at home, worse together."""
-    values |= {"proximal-mu": 0.0, "learning-rate": 0.02, "final-learning-rate": 0.02, "local-steps": 40}
+    values |= {"proximal-mu": 0.0, "learning-rate": 0.01, "final-learning-rate": 0.01, "local-steps": 60}
     original = client.frames_of
-    names = [item.removeprefix("sim:") for item in values["data"].split(";")]
+    names = [name for name, _ in resolve(values).clients]
 
     class Turned:
         def __init__(self, frames, number):
@@ -154,7 +151,7 @@ def sentinel(patch, values):
 
     def evaluate(*given, **named):
         loss, frames = original(*given, **named)
-        return (loss, frames) if named["name"] != _first(values) else (1.0, 0)
+        return (loss, frames) if named["name"] != first_client(values) else (1.0, 0)
 
     patch.setattr(evaluations, "evaluate_loss", evaluate)
 

@@ -1,5 +1,7 @@
 """Faults on the way between client and server, and in the server's average."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -9,7 +11,7 @@ from zk0.federation import client, strategy
 from zk0.federation.exchange import to_record
 from zk0.training.parameters import frozen_tensors
 
-from .kinds import kind
+from .kinds import first_client, kind
 
 
 def _reply(patch, change):
@@ -53,7 +55,7 @@ def not_trained(patch, values):
 @kind("tensor lost on the way", Fault.exchange_incomplete)
 def incomplete(patch, values):
     """The reply of a client lacks a tensor."""
-    first = values["data"].split(";")[0].removeprefix("sim:")
+    first = first_client(values)
     _reply(patch, lambda arrays, name: arrays.pop(min(arrays)) if name == first else None)
 
 
@@ -66,7 +68,7 @@ def changed(patch, values):
         arrays[key] = arrays[key].copy()
         arrays[key].flat[0] += 1
 
-    first = values["data"].split(";")[0].removeprefix("sim:")
+    first = first_client(values)
     _reply(patch, lambda arrays, name: change(arrays, name) if name == first else None)
 
 
@@ -98,6 +100,27 @@ def not_returned(patch, values):
     patch.setattr(strategy.Checked, "aggregate_train", aggregate)
 
 
+@kind("aggregate not taken", Fault.aggregate_not_returned)
+def not_taken(patch, values):
+    """The strategy averages into a copy and goes on with what it had."""
+    kept = {}
+    original = strategy.Checked.configure_train
+
+    def configure(self, *given):
+        messages = original(self, *given)
+        kept.update(self.federation.sent)
+        return messages
+
+    patch.setattr(strategy.Checked, "configure_train", configure)
+    _mean(patch, lambda mean, _: {name: kept[name].copy() for name in mean})
+
+
+@kind("aggregate without one tensor", Fault.exchange_incomplete)
+def aggregate_incomplete(patch, values):
+    """The loop over tensors ends one too early."""
+    _mean(patch, lambda mean, _: {name: mean[name] for name in sorted(mean)[:-1]})
+
+
 @kind("aggregate of one client", Fault.aggregate_of_one)
 def of_one(patch, values):
     """The last client's parameters stand for all."""
@@ -118,14 +141,24 @@ def unweighted(patch, values):
 
 @kind("weights of another kind", Fault.aggregate_weights)
 def other_weights(patch, values):
-    """Clients are weighted by their name's length, and the server believes them."""
+    """Clients state weights of their own, and the server believes them."""
     original = strategy.Checked._read
 
     def read(self, answered):
-        from dataclasses import replace
-
         updates, refused = original(self, answered)
         return [replace(one, weight=float(1 + 4 * number)) for number, one in enumerate(updates)], refused
+
+    patch.setattr(strategy.Checked, "_read", read)
+
+
+@kind("a client without weight", Fault.aggregate_weights)
+def weightless(patch, values):
+    """One client says that it has no examples."""
+    original = strategy.Checked._read
+
+    def read(self, answered):
+        updates, refused = original(self, answered)
+        return [replace(updates[0], weight=0.0), *updates[1:]], refused
 
     patch.setattr(strategy.Checked, "_read", read)
 
@@ -181,7 +214,7 @@ def in_float64(patch, values):
 def failing(patch, values):
     """One client fails in every other round."""
     original = client.train
-    first = values["data"].split(";")[0].removeprefix("sim:")
+    first = first_client(values)
 
     def train(one, *given, number, **named):
         if one.name == first and number % 2:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from zk0.faults import Fault
+from zk0.federation.configuration import resolve
 
 from .federation import Inject, Values
 
@@ -22,6 +23,11 @@ class Kind:
     fault: Fault
     inject: Inject
     story: str
+
+
+def first_client(values: Values) -> str:
+    """Return the name of the client that faults of a single client are put into."""
+    return resolve(values).clients[0][0]
 
 
 def kind(name: str, fault: Fault) -> Callable[[Injector], Injector]:

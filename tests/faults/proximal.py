@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from zk0.faults import Fault
+from zk0.federation import client
 from zk0.training import loop
 from zk0.training.fedprox import ProximalTerm
 
-from .kinds import kind
+from .kinds import first_client, kind
 
 
 @kind("term after the step", Fault.proximal_inert)
@@ -23,6 +25,28 @@ def after_step(patch, values):
         return replace(found, proximal_loss=value) if measure else found
 
     patch.setattr(loop, "run_training_step", step)
+
+
+@kind("term after the step, measured rarely", Fault.proximal_inert)
+def after_step_measured_rarely(patch, values):
+    """The same, where only every fifth step is looked at."""
+    values["measure-every"] = 5
+    after_step(patch, values)
+
+
+@kind("term after the step at one client", Fault.proximal_inert)
+def after_step_at_one(patch, values):
+    """One client runs old code; the others are in order."""
+    first = first_client(values)
+    original = client.run_training_loop
+
+    def run(*given, purpose, **named):
+        with pytest.MonkeyPatch.context() as inner:
+            if purpose[0] == first:
+                after_step(inner, values)
+            return original(*given, purpose=purpose, **named)
+
+    patch.setattr(client, "run_training_loop", run)
 
 
 @kind("term detached", Fault.proximal_detached)
@@ -142,7 +166,5 @@ def diverging(patch, values):
     def setup(*given):
         components = original(*given)
         return replace(components, optimizer=torch.optim.SGD(components.parameters.values(), lr=0.05))
-
-    from zk0.federation import client
 
     patch.setattr(client, "setup_training_components", setup)

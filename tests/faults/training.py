@@ -54,6 +54,18 @@ def steps_lost(patch, values):
     patch.setattr(client, "batch_plan", lambda *given, **named: original(*given, **named)[: values["local-steps"] // 4])
 
 
+@kind("epochs for steps", Fault.setting_not_delivered)
+def epochs(patch, values):
+    """The client takes the number of steps for passes over its data."""
+    original = client.batch_plan
+
+    def plan(*given, **named):
+        found = original(*given, **named)
+        return found + found + found
+
+    patch.setattr(client, "batch_plan", plan)
+
+
 @kind("stuck in warm-up", Fault.learning_rate_warming)
 def warming(patch, values):
     """LeRobot's preset warms up over 1,000 steps, and rounds of a few never leave it."""
@@ -128,7 +140,7 @@ def spiking(patch, values):
     patch.setattr(FramesInMemory, "batches", batches)
 
 
-@kind("loss rising", Fault.learning_rate_too_high)
+@kind("learning rate a hundred times too high", Fault.learning_rate_too_high)
 def ascending(patch, values):
     """Steps so large that every one of them overshoots, held together by the clip."""
     values |= {"learning-rate": 0.5, "final-learning-rate": 0.5, "warmup-steps": 0}

@@ -143,3 +143,17 @@ def test_clients_are_asked_in_the_order_of_their_names(federation):
     small.run(step)
 
     assert [partition for _, partition in small.asked] == [0, 1, 2, 3]
+
+
+def test_the_ledger_tells_what_the_aggregate_is_made_of(federation):
+    small = federation(clients=2)
+
+    small.run(
+        lambda partition, number, arrays: ({name: value + partition + number for name, value in arrays.items()}, 1.0)
+    )
+
+    first = small.ledger.aggregations[0]
+    assert (first.tensors, first.dtypes, first.not_finite, first.outside) == (2, ["float32"], 0, 0.0)
+    assert first.deviation < 1e-6
+    assert [reply.cosine for reply in first.accepted] == [pytest.approx(1), pytest.approx(1)]
+    assert first.accepted[1].update_norm > first.update_norm > first.accepted[0].update_norm

@@ -62,10 +62,11 @@ def loss_trend(
     ledger: Ledger, *, series: SeriesName = "policy_loss", expect: Literal["falling"] = "falling"
 ) -> Iterator[Finding]:
     """Each client's training loss falls over all its rounds."""
-    from scipy.stats import kendalltau  # 1.2 s: where a ledger is judged, not where a workflow is listed
-
     if not ledger.trainings:
         yield not_available("no client has trained")
+        return
+    from scipy.stats import kendalltau  # 1.2 s: where a ledger is judged, not where a workflow is listed
+
     for client, trainings in by_client(ledger.trainings):
         values = joined(trainings, lambda one: getattr(one, series))
         if len(values) < MINIMUM_STEPS:
@@ -140,11 +141,11 @@ def loss_explodes(ledger: Ledger) -> Iterator[Finding]:
         if len(values) < MINIMUM_STEPS or values[0] <= 0:
             yield not_available(f"needs {MINIMUM_STEPS} steps of policy_loss above 0, has {len(values)}", at=client)
             continue
-        start = min(ends(values)[0], median(rounds[0]))
-        highest = max(ends(one)[1] for one in rounds)
+        start = min(values[0], ends(values)[0])  # an explosion may be over before the first tenth is
+        highest = max(max(median(one), ends(one)[1]) for one in rounds)
         evidence = [
             point("policy_loss at the start", start, client),
-            point("policy_loss at the end of the worst round", highest, client),
+            point("policy_loss in the worst round", highest, client),
         ]
         if highest > EXPLOSION * start:
             yield failed(
