@@ -193,9 +193,7 @@ def _needed(*modules: str) -> None:
 
 
 def _outputs(cases: list[Case], junit: Path, log: Path, folder: Path, seconds: float) -> TestsOutputs:
-    failures = [
-        FailedTest(name=f"{one.place}::{one.name}", message=one.message) for one in cases if one.outcome == "failed"
-    ]
+    bad = [one for one in cases if one.outcome == "failed"]
     counts = {kind: sum(one.outcome == kind for one in cases) for kind in ("passed", "failed", "skipped")}
     return TestsOutputs(
         **counts,
