@@ -63,6 +63,7 @@ def probe(
         ProbeError: the target can't be found, or not be called.
         DependencyMissingError: it imports a package that is not installed.
     """
+    _refuse_missing_file(target, project.root)
     with tempfile.TemporaryDirectory() as scratch:
         answer = Path(scratch) / "answer.jsonl"
         printed = Path(scratch) / "printed.txt"
@@ -77,6 +78,13 @@ def probe(
     if not any("done" in record for record in records):
         findings.append(_unfinished(kind, target, status, tail, seconds))
     return findings
+
+
+def _refuse_missing_file(target: str, root: Path) -> None:
+    """Refuse at once what needs no process to see."""
+    file = target.partition(":")[0].partition(",")[0]
+    if file.endswith(".py") and not (root / file).is_file():
+        raise ProbeError(f"{target}: there is no file {root / file}", remedy="zk0 probe KIND path/to/file.py:name")
 
 
 def _run(

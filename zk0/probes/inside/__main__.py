@@ -43,8 +43,6 @@ def _contract(kind: str) -> Callable[..., Iterator[Finding]]:
 
 def _bound(seconds: float) -> None:
     """Limit memory and time, now that PyTorch is imported; the alarm's default action ends the process."""
-    from torch import _dynamo  # noqa: F401  an optimizer's first step imports it, which takes seconds
-
     gc.freeze()  # what PyTorch brings is no garbage; code that calls gc.collect() would wait for it
     if sys.platform == "linux":
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
