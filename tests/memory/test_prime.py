@@ -93,3 +93,14 @@ def test_an_empty_project_has_a_brief_too(project: Project) -> None:
 
     assert "memory, read again just now: nothing yet" in text
     assert "`zk0 workflows list`" in text
+
+
+def test_a_page_that_is_broken_does_not_hide_the_rest(project: Project, make_entry: MakeEntry) -> None:
+    fill(project, make_entry)
+    page = project.memory_dir / "context.md"
+    page.write_text("# Context\n<!-- keep:focus -->never closed")
+
+    text = prime(project, NOON).text
+
+    assert "context.md:2: the kept paragraph" in text
+    assert "try mu 0.001" in text

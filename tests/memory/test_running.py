@@ -7,7 +7,7 @@ import pytest
 
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import StepRecord
-from zk0.memory.running import RESERVE, RunningRun, open_runs, region, with_region
+from zk0.memory.running import RESERVE, RunningRun, open_runs, region, running_runs, with_region
 from zk0.project import Project
 from zk0.verdicts import Verdict
 
@@ -85,3 +85,13 @@ def test_a_name_makes_no_marker_of_its_own(name: str) -> None:
 
 def test_there_is_nothing_open_where_nothing_ran(tmp_path: Path) -> None:
     assert list(open_runs(Project(tmp_path))) == []
+
+
+def test_a_run_that_nobody_performs_was_stopped(project: Project) -> None:
+    write_run(project, "20260301-120000-w-0001", BEGUN)
+
+    [run] = running_runs(project)
+
+    assert run.stopped
+    assert "It was stopped: `zk0 resume r`, or `zk0 cancel r`." in region(run, RESERVE)
+    assert not list(running_runs(project, besides="20260301-120000-w-0001"))

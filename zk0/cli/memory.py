@@ -72,6 +72,18 @@ def add(  # noqa: PLR0913  each is an option of the command
 
 
 @app.command()
+def confirm(entry: str, *, by: ByOption = None, as_json: JsonOption = False) -> None:
+    """Say that you checked an entry yourself; an agent's word is kept as an agent's."""
+    from zk0.memory.adding import confirmed
+
+    said = confirmed(Project.find(), entry, author(by), datetime.now(UTC))
+    if as_json:
+        print_envelope(data={"id": said.id})
+    else:
+        typer.echo(said.id)
+
+
+@app.command()
 def show(
     entry: Annotated[str | None, typer.Argument(help="An entry's id, or the beginning or end of one.")] = None,
     *,
