@@ -63,9 +63,9 @@ def outdated_pages(project: Project, now: datetime) -> list[str]:
     return [name for name in old if new[name] != old[name]]
 
 
-def _write_pages(bank: Bank, project: Project, now: datetime, *, besides: str = "") -> None:
+def _write_pages(bank: Bank, project: Project, now: datetime) -> None:
     workflows = workflow_pages(project)
-    running = list(running_runs(project, besides=besides))
+    running = list(running_runs(project))
     bank.rewrite(TASKS, lambda entries, old: render_tasks(entries, workflows, old=old))
     bank.rewrite(CONTEXT, lambda entries, old: render_context(entries, old=old, now=now, running=running))
 
@@ -125,7 +125,7 @@ class MemoryRecorder:
         def change(old: str) -> str:
             if page := with_region(old, own, BUDGET):
                 return page
-            others = running_runs(self.project, besides=run)
+            others = [other for other in running_runs(self.project) if other.run != run]
             return render_context(self.bank.glance(), old=old, now=now, running=[own, *others])
 
         self.bank.edit(CONTEXT, change, durable=False)
@@ -153,7 +153,7 @@ class MemoryRecorder:
         for receipt in receipts:
             if receipt.digest in cited:
                 carry(self.project, receipt.digest, receipt.model_dump_json(indent=2) + "\n")
-        _write_pages(self.bank, self.project, event.at, besides=event.run)
+        _write_pages(self.bank, self.project, event.at)
 
     def _code(self, directory: Path) -> tuple[str | None, list[str]]:
         """Return the digest of the code that the run vouches for, and which of its files changed meanwhile."""

@@ -103,17 +103,9 @@ def open_runs(project: Project) -> Iterator[OpenRun]:
             yield OpenRun(path.name, path, _waiting(last, project.root))
 
 
-def running_runs(project: Project, *, besides: str = "") -> Iterator[RunningRun]:
-    """Yield the runs that have not ended, with their steps; one whose journal can't be read is left to `zk0 runs`.
-
-    Args:
-        project: whose runs.
-        besides: the run that this process performs. It must not be asked for: to ask who holds a run gives up one's own
-            lock on it (fcntl(2)).
-    """
+def running_runs(project: Project) -> Iterator[RunningRun]:
+    """Yield the runs that have not ended, with their steps; one whose journal can't be read is left to `zk0 runs`."""
     for opened in open_runs(project):
-        if opened.run == besides:
-            continue
         from zk0.workflow.ownership import holder  # `zk0 prime` has no time for these
         from zk0.workflow.run import RunDirectory
 
