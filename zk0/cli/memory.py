@@ -232,7 +232,8 @@ def initialise(*, as_json: JsonOption = False) -> None:
 @app.command(name="merge-driver", hidden=True)
 def merge_driver(base: Path, ours: Path, theirs: Path) -> None:
     """Merge two versions of a rendered page; git calls this."""
+    from zk0.memory.bank import read_page
     from zk0.memory.merging import Sides, merged
 
-    texts = [path.read_text(encoding="utf-8") for path in (ours, theirs, base)]
+    texts = [read_page(path) for path in (ours, theirs, base)]
     ours.write_text(merged(Sides(*texts)), encoding="utf-8")

@@ -108,11 +108,11 @@ def _sections(
 
     yield Section(f"# {_name(project)}: where the work stands", [_place(evidence), _verification(judgements, reading)])
     yield Section("## Waits for you", [_run(run) for run in runs], "zk0 runs")
+    yield Section("## Last results", list(_results(newest(Kind.result), truths)), "zk0 runs")
     yield Section("## Focus", [*listed(Kind.focus), *_kept(project, "focus")])
     yield Section("## Open findings", [_finding(entry) for entry in newest(Kind.fault)])
     yield Section("## Next steps", [*_proposed(newest(Kind.result)), *listed(Kind.next), *_kept(project, "notes")])
     yield Section("## To go on", [f"- {line}" for line in COMMANDS], "zk0 --help")
-    yield Section("## Last results", list(_results(newest(Kind.result), truths)), "zk0 runs")
     yield Section("## Open tasks", listed(Kind.task), "zk0 task list")
     yield Section("## Decisions in force", listed(Kind.decision))
     yield Section("## The project", _brief(project.memory_dir / "brief.md"), "cat memory-bank/brief.md")
