@@ -26,7 +26,9 @@ from zk0.checks import CHECKS, Check, Part
 from zk0.errors import CommandError, MissingError, Zk0Error
 from zk0.project import Project
 from zk0.receipts import Receipt, ReceiptStore
+from zk0.registry import extend
 from zk0.verdicts import Finding, Verdict, not_available, worst
+from zk0.workflow.own import OwnModules
 
 AT_ONCE = max(2, os.cpu_count() or 1)  # most checks wait for a program or the disk part of their time
 PRELOADED = ["zk0.checklists.judging"]
@@ -131,8 +133,10 @@ def _answer(theirs: Connection, root: Path, cwd: Path, check: str, options: Mapp
     """Run one check: the whole of a process's life."""
     os.setsid()  # so that what it starts can be ended with it
     os.chdir(cwd)
+    project = Project(root)
+    extend(OwnModules(project))
     try:
-        found = CHECKS.get(check).run(Project(root), options)
+        found = CHECKS.get(check).run(project, options)
     except (MissingError, CommandError) as error:  # something is not here, or did not end in time
         found = [not_available(error.message).model_copy(update={"remedy": error.remedy, "check": check})]
     except Zk0Error as error:
