@@ -15,7 +15,7 @@ from zk0.checks import Part, project_check
 from zk0.errors import AssetMissingError
 from zk0.project import Project
 from zk0.quality.problems import Problem, found
-from zk0.quality.sources import Module, library, packages, suite
+from zk0.quality.sources import Module, library, name_of, packages, suite
 from zk0.tree import is_prose
 from zk0.verdicts import Evidence, Finding, failed, not_available, passed, warned
 
@@ -103,7 +103,7 @@ def errors_tested(project: Project, *, percent: float = 70) -> Iterator[Finding]
         name
         for module in library(project)
         for node in module.walk(ast.Raise)
-        if isinstance(node.exc, ast.Call) and (name := ast.unparse(node.exc.func).rpartition(".")[2]) in own
+        if isinstance(node.exc, ast.Call) and (name := name_of(node.exc.func).rpartition(".")[2]) in own
     }
     if not raised:
         yield not_available("the code raises no error of its own, so it can't be told which are tested")
