@@ -28,6 +28,12 @@ def kept_answers(project: Project) -> list[Receipt]:
     return store_of(project).of_run(PROJECT)
 
 
+def answers_for(project: Project, checklist: Checklist) -> list[Receipt]:
+    """Return the answers kept so far of the checks that a checklist names."""
+    keys = {proof.key for _, item in checklist.items() for proof in item.check or () if isinstance(proof, Judged)}
+    return [receipt for receipt in kept_answers(project) if receipt.step in keys] if keys else []
+
+
 def judge(
     project: Project,
     checklist: Checklist,

@@ -133,7 +133,7 @@ def fresh_reports(project: Project, names: tuple[str, ...], pattern: str, in_run
     """
     there = [path for name in names if (path := project.root / name).is_file()]
     there += [path for path in (project.state_dir / "reports").glob(pattern) if path.is_file()]
-    there += project.runs_dir.glob(f"*/steps/**/{in_runs}")
+    there += [path for deep in ("*", "*/*") for path in project.runs_dir.glob(f"*/steps/{deep}/{in_runs}")]
     if not there:
         raise AssetMissingError("no report of a test run is here", remedy=HOW)
     programs = [project.root / name for name in project.tree().files if not is_prose(name)]
