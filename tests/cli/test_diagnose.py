@@ -175,3 +175,12 @@ def test_a_file_of_which_nothing_is_understood_is_no_clean_bill(command, tmp_pat
 
 def test_an_unknown_diagnostic_is_refused(command):
     assert command("diagnose", str(LOGS / "A1-inert.log"), "--only", "loss.tremd")[0] == 2
+
+
+def test_the_example_in_the_documentation_is_what_is_printed(command, monkeypatch):
+    root = LOGS.parents[2]
+    monkeypatch.chdir(root)
+
+    _, out, _ = command("diagnose", "tests/resources/logs/A1-inert.log")
+
+    assert f"$ zk0 diagnose tests/resources/logs/A1-inert.log\n{out}```" in (root / "docs" / "diagnose.md").read_text()

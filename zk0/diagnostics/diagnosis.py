@@ -75,7 +75,8 @@ def diagnose(ledger: Ledger, *, only: Sequence[str] = ()) -> Diagnosis:
     found: list[Finding] = []
     for name in names:
         judge = CHECKS.get(name).judge
-        found += [finding.model_copy(update={"check": name}) for finding in judge(ledger)]
+        # Told once right here: a long run gives thousands of findings a diagnostic, all but one of which are let go.
+        found += _told_once(finding.model_copy(update={"check": name}) for finding in judge(ledger))
     return conclude(found)
 
 

@@ -40,7 +40,7 @@ def _step(log: LogFile, found: re.Match[str]) -> None:
     told = {_NAMES[name]: float(value) for name, value in _FIELDS.findall(found[3]) if name in _NAMES}
     if "memory_allocated" in told:
         told["memory_allocated"] *= GIBIBYTE
-    log.measured(done - 1, told)
+    log.measured(max(done - 1, 0), told)
 
 
 def _evaluated(log: LogFile, found: re.Match[str]) -> None:

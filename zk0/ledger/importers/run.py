@@ -16,7 +16,7 @@ from zk0.ledger.reader import Ledger
 from zk0.ledger.schema import Decision, Evaluation, Event, Incident, RunClosed, Value
 
 SERVER = "server"  # the evaluation that a server does, where it names no data set
-MOST_ENTRIES = 400_000  # of the series of all trainings; a ledger of them takes some 50 MB
+MOST_ENTRIES = 250_000  # of the series of all trainings; a ledger of them takes some 30 MB
 MOST_INCIDENTS = 2_000  # told apart; beyond, those of one kind are counted together
 MOST_TEXT = 500  # characters, as the ledger's schema says
 
