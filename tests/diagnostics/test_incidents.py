@@ -70,17 +70,36 @@ def test_digests_that_some_clients_give_make_the_control_weak_not_dead(judge, ev
 
 
 @pytest.mark.parametrize(
-    "contrary", [IncidentKind.program_missing, IncidentKind.token_missing, IncidentKind.nothing_returned]
+    ("claim", "contrary", "other"),
+    [
+        ("Server started", IncidentKind.program_missing, IncidentKind.token_missing),
+        ("Successfully pushed round 1", IncidentKind.token_missing, IncidentKind.out_of_memory),
+        ("Training complete", IncidentKind.nothing_returned, IncidentKind.program_missing),
+    ],
 )
-def test_a_claim_of_success_is_judged_by_what_stands_beside_it(judge, contrary):
-    claim = incident(IncidentKind.success_claimed, "Server started")
+def test_a_claim_of_success_is_judged_by_what_speaks_of_the_same(judge, claim, contrary, other):
+    claimed = incident(IncidentKind.success_claimed, claim)
 
-    [alone] = judge("incidents.claims", claim)
-    [denied] = judge("incidents.claims", claim, incident(contrary))
+    [alone] = judge("incidents.claims", claimed)
+    [beside] = judge("incidents.claims", claimed, incident(other))
+    [denied] = judge("incidents.claims", claimed, incident(contrary))
 
-    assert alone.verdict is Verdict.not_applicable
+    assert alone.verdict is beside.verdict is Verdict.not_applicable
     assert (denied.verdict, denied.fault) == (Verdict.failed, Fault.success_unfounded)
-    assert [one.value for one in denied.evidence] == ["Server started", "a line"]
+    assert [one.value for one in denied.evidence] == [claim, "a line"]
+
+
+def test_a_training_that_ends_before_its_last_step_is_told_unless_something_explains_it(judge, events):
+    cut = events.training(policy_loss=[1.0] * 12, settings={"local-steps": 50}, read_from="client.log:2")
+    whole = events.training(policy_loss=[1.0] * 50, settings={"local-steps": 50}, read_from="client.log:2")
+
+    [finding] = judge("incidents.ending", cut)
+
+    assert (finding.verdict, finding.fault) == (Verdict.warned, Fault.killed)
+    assert finding.message == "it ends at step 12 of 50 without a word"
+    for events_of_run in ((whole,), (cut, incident(IncidentKind.out_of_memory))):
+        [quiet] = judge("incidents.ending", *events_of_run)
+        assert quiet.verdict is Verdict.not_applicable
 
 
 def test_of_many_lines_the_first_are_shown_and_the_others_counted(judge):

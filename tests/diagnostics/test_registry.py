@@ -44,6 +44,7 @@ IDS = (
     "incidents.clients",
     "incidents.data",
     "incidents.digests",
+    "incidents.ending",
     "incidents.errors",
     "incidents.memory",
     "incidents.programs",
@@ -79,7 +80,7 @@ def test_every_module_of_diagnostics_is_an_entry_point():
 
     registered = {found.value for found in entry_points(group="zk0.checks")}
 
-    others = ("causes", "diagnosis", "flow", "registry", "series")
+    others = ("causes", "diagnosis", "flow", "lines", "registry", "series")
     assert modules - registered == {f"zk0.diagnostics.{name}" for name in others}
 
 

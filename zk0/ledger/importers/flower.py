@@ -10,7 +10,8 @@ import math
 import re
 
 from zk0.ledger.importers.columns import evaluation_loss, training_summary
-from zk0.ledger.importers.logs import FINAL, LogFile, Rule, rule
+from zk0.ledger.importers.logs import FINAL, LogFile
+from zk0.ledger.importers.rules import Rule, rule
 from zk0.ledger.incidents import IncidentKind
 
 NAME = "Flower"

@@ -15,18 +15,7 @@ from zk0.errors import LedgerError
 from zk0.ledger.importers.reading import HEAD, STDIN
 
 SUFFIXES = (".log", ".txt", ".out", ".err", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".wandb", ".gz", ".zip")
-SKIPPED = {
-    "__pycache__",
-    "node_modules",
-    "models",
-    "checkpoints",
-    "site-packages",
-    "receipts",
-    "policy",
-    "data",
-    "videos",
-    "meta",
-}
+SKIPPED = {"__pycache__", "node_modules", "models", "checkpoints", "site-packages"}
 OWN = "ledger.jsonl"
 NOT_RUNS = {"requirements.txt", "debug.log", "debug-internal.log", "wandb-metadata.json", "package.json"}
 SLACK = timedelta(minutes=10)  # clocks of machines differ, and a client starts before its server says so
@@ -78,6 +67,8 @@ def _walk(folder: Path) -> Iterator[Path]:
     if (folder / "journal.jsonl").is_file():  # a run of zk0's: its ledgers tell all, and more exactly than its logs
         yield from folder.rglob(OWN)
         return
+    if (folder / "meta" / "info.json").is_file() or (folder / "model.safetensors").is_file():
+        return  # a data set of LeRobot, or a policy: full of JSON that is no log
     for entry in folder.iterdir():
         if entry.name.startswith(".") and entry.name != ".zk0":
             continue

@@ -9,7 +9,8 @@ they are counted in the distance of the first two lines, as long as that agrees 
 import re
 
 from zk0.ledger.importers.flower import NUMBER
-from zk0.ledger.importers.logs import LogFile, Rule, rule
+from zk0.ledger.importers.logs import LogFile
+from zk0.ledger.importers.rules import Rule, rule
 from zk0.ledger.importers.steps import Steps
 from zk0.ledger.incidents import IncidentKind
 

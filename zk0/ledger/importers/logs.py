@@ -8,94 +8,25 @@ look into a dictionary. Errors can stand anywhere in a line and are looked for b
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from zk0.ledger.importers.failures import NOISE_WORDS, SIGNS, TRACEBACK, WORDS, Tracebacks, kind_of
+from zk0.ledger.importers.lanes import Head, Lane
 from zk0.ledger.importers.prefixes import LONGEST_HEAD, TIME, parted, without_ray
 from zk0.ledger.importers.reading import Source, batches
 from zk0.ledger.importers.records import TrainingRecord
+from zk0.ledger.importers.report import Unknown
+from zk0.ledger.importers.rules import FIRST_WORD, Rule
 from zk0.ledger.importers.run import Run, client_name
 from zk0.ledger.importers.secrecy import may_hold_secrets
-from zk0.ledger.importers.steps import Steps
 from zk0.ledger.incidents import IncidentKind
-from zk0.ledger.schema import Value
 
-FIRST_WORD = re.compile(r"[^A-Za-z\n]*([A-Za-z]+)")
-EXAMPLES = 5  # of lines not understood, each unlike the others
-LOOKED_AT = 10_000  # lines not understood among which examples are looked for
-_DIGITS = re.compile(r"[\d.]+")
 MOST_HEADS = 10_000  # places in programs, known by what stands before their messages
 FINAL = "final"  # the phase in which Flower repeats all metrics as a table
 _RESULT = re.compile(r"[\s{]*(?:\d+: *)?\{?[\s{}]*(?:\d+: )?\{? *'[^']+': '[^']*'")
 RECENT = 256  # lines that begin something, remembered so that their second printing begins nothing
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A pattern from a message's first word on, and what it means; without a meaning the line is known noise."""
-
-    word: str
-    pattern: re.Pattern[str]
-    act: Callable[["LogFile", re.Match[str]], object] | None = None
-
-
-def rule(pattern: str, act: Callable[["LogFile", re.Match[str]], object] | None = None) -> Rule:
-    """Return the rule of a pattern, which has to begin with letters."""
-    word = FIRST_WORD.match(pattern)
-    if word is None or word.start(1):
-        raise ValueError(f"{pattern} does not begin with letters")
-    return Rule(word[1], re.compile(pattern, re.DOTALL), act)
-
-
-@dataclass
-class Lane:
-    """One speaker in a log: a client, a process, or the whole file where nothing tells speakers apart."""
-
-    client: str | None = None
-    number: int | None = None  # of the round, where a line has said so
-    record: TrainingRecord | None = None
-    settings: dict[str, Value] = field(default_factory=dict)
-    digest_in: str | None = None
-    proximal: tuple[int, float] | None = None  # (step, value) told last
-    steps: Steps = field(default_factory=Steps)
-    fresh: bool = False  # a training was announced and has no step yet
-
-
-@dataclass(slots=True)
-class Head:
-    """What stands before the messages of one place in a program; the place tends to print the same message again."""
-
-    lane: Lane
-    client: str = ""
-    process: str = ""
-    level: str = ""
-    rule: Rule | None = None  # that knew the last message
-    offset: int = 0  # of the message's first word
-
-
 type Unmatched = tuple[int, str, int, str, Head, str, int | None]  # see `LogFile._line`
-
-
-class Unknown:
-    """Lines that no rule knows: how many, and the first of some that are unlike each other."""
-
-    def __init__(self) -> None:
-        self.lines = 0
-        self.examples: list[str] = []
-        self._shapes: set[str] = set()
-
-    @property
-    def wants_more(self) -> bool:
-        """Whether examples are still looked for."""
-        return self.lines <= LOOKED_AT and len(self.examples) < EXAMPLES
-
-    def add(self, at: str, text: str) -> None:
-        """Keep a line as an example, if it is unlike those before."""
-        if self.wants_more:
-            shape = _DIGITS.sub("#", text[:200])[:80]
-            if shape not in self._shapes:
-                self._shapes.add(shape)
-                self.examples.append(f"{at}: {text[:200]}")
 
 
 class LogFile:

@@ -9,7 +9,8 @@ import re
 
 from zk0.ledger.importers.columns import number, training_summary
 from zk0.ledger.importers.flower import NUMBER, mapping
-from zk0.ledger.importers.logs import LogFile, Rule, rule
+from zk0.ledger.importers.logs import LogFile
+from zk0.ledger.importers.rules import Rule, rule
 from zk0.ledger.importers.run import client_name
 from zk0.ledger.incidents import IncidentKind
 
@@ -156,7 +157,11 @@ def _failure(log: LogFile, found: re.Match[str]) -> None:
 
 def _composite(log: LogFile, found: re.Match[str]) -> None:
     loss, frames = float(found[1]), int(found[2])
-    log.run.evaluated(log.server_round or 0, loss, at=log.at, frames=frames)
+    number = log.server_round or 0
+    if frames == 0:
+        log.run.evaluated(number, None, at=log.at, missing=f"no frame was evaluated; the {loss:g} stands for that")
+    else:
+        log.run.evaluated(number, loss, at=log.at, frames=frames)
 
 
 def _sent(log: LogFile, found: re.Match[str]) -> None:

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from zk0.ledger.importers import outputs
-from zk0.ledger.importers.logs import EXAMPLES
 from zk0.ledger.importers.metrics import Row, Rows
 from zk0.ledger.importers.reading import Source, batches
-from zk0.ledger.importers.report import FileReport
+from zk0.ledger.importers.report import EXAMPLES, FileReport
 from zk0.ledger.importers.run import Run
 
 DELIMITERS = ",;\t|"
