@@ -31,6 +31,7 @@ def incident(kind: IncidentKind, text: str = "a line", *, client: str | None = N
         ("incidents.errors", IncidentKind.traceback, None),
         ("incidents.programs", IncidentKind.program_missing, Fault.program_missing),
         ("incidents.secrets", IncidentKind.secret_shown, None),
+        ("incidents.sentinels", IncidentKind.sentinel, Fault.sentinel_value),
     ],
 )
 def test_a_line_that_tells_of_it_fails_with_its_place_and_a_remedy(judge, name, kind, fault):

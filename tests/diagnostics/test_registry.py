@@ -50,6 +50,7 @@ IDS = (
     "incidents.programs",
     "incidents.returned",
     "incidents.secrets",
+    "incidents.sentinels",
     "incidents.steps",
     "learning-rate.as-configured",
     "learning-rate.restarts",

@@ -78,6 +78,19 @@ def _damaged(ledger: Ledger) -> Finding | None:
     )
 
 
+@diagnostic("incidents.sentinels")
+def sentinels(ledger: Ledger) -> Iterator[Finding]:
+    """No log writes a number where nothing was measured."""
+    found = about(
+        of_kind(ledger, IncidentKind.sentinel),
+        "{} numbers were told of nothing",
+        cause="a failed evaluation, or meters that were set back, write 0 or 1 as if it had been measured",
+        remedy="write null and the reason",
+        fault=Fault.sentinel_value,
+    )
+    yield from answer(ledger, found)
+
+
 @diagnostic("incidents.steps")
 def steps(ledger: Ledger) -> Iterator[Finding]:
     """No training step was passed over, and no loss was called not finite."""
