@@ -204,4 +204,6 @@ def test_the_example_in_the_documentation_is_what_is_printed(command, monkeypatc
 
     _, out, _ = command("diagnose", "tests/resources/logs/A1-inert.log")
 
-    assert f"$ zk0 diagnose tests/resources/logs/A1-inert.log\n{out}```" in (root / "docs" / "diagnose.md").read_text()
+    finding = out.partition("\n\nwell:")[0]
+    example = f"$ zk0 diagnose tests/resources/logs/A1-inert.log\n{finding}\n```"
+    assert example in (root / "docs" / "diagnose.md").read_text()
