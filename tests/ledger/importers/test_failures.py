@@ -47,13 +47,12 @@ def test_tracebacks_of_two_processes_may_be_interleaved(told):
         "(A pid=1)   File 'a'\n(A pid=2)   File 'b'\n(A pid=2) KeyError: 'two'\n(A pid=1) KeyError: 'one'\n"
     )
 
-    assert [one.text for one in found.ledger.incidents] == ["KeyError: 'two'"]
-    assert found.ledger.incidents[0].count == 2
+    assert [one.text for one in found.ledger.incidents] == ["KeyError: 'two'", "KeyError: 'one'"]
 
 
 def test_drawings_and_small_talk_are_noise(told):
-    found = told(
-        "----------\n 42%|####     | 42/100 [00:01<00:02, 30.0it/s]\n  warnings.warn(\n\n─── │ ───\nINFO :      [ROUND 1]\n"
-    )
+    bar = " 42%|####     | 42/100 [00:01<00:02, 30.0it/s]"
+
+    found = told(f"----------\n{bar}\n  warnings.warn(\n\n─── │ ───\nINFO :      [ROUND 1]\n")
 
     assert (found.understood, found.noise, found.unknown) == (1, 5, 0)

@@ -157,7 +157,7 @@ class Run:
             self._seen[same] = None
             if len(self._seen) > 10 * MOST_INCIDENTS:
                 del self._seen[next(iter(self._seen))]
-        # Lines that differ behind a colon are one incident (`… in episode 7 due to decoding error: …`), exceptions are not.
+        # Lines that differ behind a colon are one incident (`… due to decoding error: …`), exceptions are not.
         alike = text if kind is IncidentKind.traceback else text.partition(":")[0]
         key: tuple[object, ...] = (kind, client, number, alike[:80])
         if key not in self.incidents and len(self.incidents) >= MOST_INCIDENTS:
