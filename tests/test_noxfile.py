@@ -1,24 +1,62 @@
+"""Each workflow is a session of nox; the list of them serves CI, and what follows `--` reaches the run."""
+
+import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import nox.registry
 import pytest
 
 ROOT = Path(__file__).parents[1]
+WORKFLOWS = {path.stem for path in (ROOT / "workflows").glob("*.yaml")}
+
+
+def listed(*arguments: str) -> list[dict]:
+    command = [sys.executable, "-m", "nox", "--json", "-l", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize(
     ("arguments", "sessions"),
     [
-        (["-t", "workflow"], {path.stem for path in (ROOT / "workflows").glob("*.yaml")}),
+        (["-t", "workflow"], WORKFLOWS),
         ([], {"lint", "types", "tests"}),
     ],
 )
 def test_nox_lists_a_session_for_each_workflow_and_the_checks_it_runs_by_default(arguments, sessions):
-    command = [sys.executable, "-m", "nox", "--json", "-l", *arguments]
+    names = {session["name"] for session in listed(*arguments)}
 
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-
-    names = {session["name"] for session in json.loads(done.stdout)}
     assert names - {"environment"} == sessions  # which all others require
+
+
+def test_the_sessions_with_the_tag_are_a_matrix_for_ci():
+    matrix = [session["session"] for session in listed("-t", "workflow") if "workflow" in session["tags"]]
+
+    assert set(matrix) == WORKFLOWS
+    assert len(matrix) == len(WORKFLOWS)
+
+
+@dataclass
+class Session:
+    """Takes note of the programs that a session runs, in place of running them."""
+
+    posargs: list[str]
+    ran: list[tuple[str, ...]] = field(default_factory=list)
+
+    def run(self, program: str, *arguments: str, **_options: object) -> None:
+        self.ran.append((Path(program).name, *arguments))
+
+
+def test_what_follows_the_dashes_reaches_the_run(monkeypatch):
+    monkeypatch.setattr(nox.registry, "_REGISTRY", type(nox.registry._REGISTRY)())
+    spec = importlib.util.spec_from_file_location("zk0_noxfile", ROOT / "noxfile.py")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    session = Session(["-i", "rounds=2", "--seed", "3"])
+
+    nox.registry.get()["train"].func(session)
+
+    assert session.ran == [("zk0", "run", "train", "-i", "rounds=2", "--seed", "3")]

@@ -69,3 +69,7 @@ def test_a_second_item_of_a_name_is_refused():
 
     with pytest.raises(ValueError, match="registered twice"):
         registry.add("a.b", 2)
+
+
+def test_it_tells_which_distributions_bring_its_names(registry):
+    assert registry.versions() == {"trials": "0"}

@@ -39,6 +39,7 @@ class Fault(StrEnum):
     parameters_not_applied = "parameters-not-applied"  # the client trains from other parameters than it got
     parameters_not_trained = "parameters-not-trained"  # the client returns what it got
     exchange_incomplete = "exchange-incomplete"  # tensors are lost, reordered or cast on the way
+    exchange_aliased = "exchange-aliased"  # what is sent shares memory with the weights
     frozen_moved = "frozen-moved"
     aggregate_not_returned = "aggregate-not-returned"  # the strategy keeps or returns the old parameters, or None
     aggregate_of_one = "aggregate-of-one"  # the aggregate is a single client's

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from zk0.checklists.evaluation import Evaluated, EvaluatedItem, EvidenceLine
-from zk0.checklists.exporting import Format, export
+from zk0.checklists.exporting import EXPORTS
 from zk0.checklists.items import Checklist, ChecklistFile, Item
 from zk0.checklists.present import Present
 from zk0.checks import Part
@@ -45,7 +45,7 @@ def evaluated() -> Evaluated:
 
 
 def test_an_in_toto_statement_names_the_code_and_keeps_unknown_apart(evaluated: Evaluated) -> None:
-    told = json.loads(export(evaluated, Format.in_toto, project="zk0"))
+    told = json.loads(EXPORTS["in-toto"](evaluated, "zk0"))
 
     assert told["_type"] == "https://in-toto.io/Statement/v1"
     assert told["predicateType"] == "https://in-toto.io/attestation/test-result/v0.1"
@@ -65,7 +65,7 @@ def test_an_in_toto_statement_passes_only_when_nothing_is_open(evaluated: Evalua
         some = Evaluated(
             evaluated.checklist, tuple(one for one in evaluated.items if one.item.id in ids), evaluated.present
         )
-        return json.loads(export(some, Format.in_toto, project="zk0"))["predicate"]["result"]
+        return json.loads(EXPORTS["in-toto"](some, "zk0"))["predicate"]["result"]
 
     assert result("pass", "signed", "waived") == "PASSED"
     assert result("pass", "not-available") == "WARNED"
@@ -75,13 +75,13 @@ def test_an_in_toto_statement_passes_only_when_nothing_is_open(evaluated: Evalua
 def test_uncommitted_code_is_not_passed_off_as_a_commit(evaluated: Evaluated) -> None:
     dirty = Present(GitState(commit="c" * 40, dirty=True), NOON, parts={Part.code: "f" * 64})
 
-    told = json.loads(export(Evaluated(evaluated.checklist, evaluated.items, dirty), Format.in_toto, project="zk0"))
+    told = json.loads(EXPORTS["in-toto"](Evaluated(evaluated.checklist, evaluated.items, dirty), "zk0"))
 
     assert told["subject"][0]["digest"] == {"sha256": "f" * 64}
 
 
 def test_junit_counts_and_skips_what_is_not_known(evaluated: Evaluated) -> None:
-    top = ET.fromstring(export(evaluated, Format.junit, project="zk0"))
+    top = ET.fromstring(EXPORTS["junit"](evaluated, "zk0"))
     suites = {suite.get("name"): suite for suite in top.iter("testsuite")}
     counts = {
         name: [int(suite.get(key)) for key in ("tests", "failures", "errors", "skipped")]
@@ -96,7 +96,7 @@ def test_junit_counts_and_skips_what_is_not_known(evaluated: Evaluated) -> None:
 
 
 def test_sarif_has_a_rule_an_item_and_a_result_with_its_place(evaluated: Evaluated) -> None:
-    log = json.loads(export(evaluated, Format.sarif, project="zk0"))
+    log = json.loads(EXPORTS["sarif"](evaluated, "zk0"))
     [run] = log["runs"]
     results = {result["ruleId"]: result for result in run["results"]}
 

@@ -3,10 +3,9 @@
 import git
 import pytest
 
-from zk0.checklists.present import digests, look
+from zk0.checklists.present import digests
 from zk0.checks import Part
 from zk0.project import Project
-from zk0.receipts import Artifact
 
 
 @pytest.mark.parametrize(
@@ -36,13 +35,3 @@ def test_a_commit_and_a_tag_are_history_alone(repository: git.Repo, project: Pro
     repository.create_tag("v1")
 
     assert {part for part, digest in digests(project).items() if digest != before[part]} == {Part.history}
-
-
-def test_a_receipt_whose_artifact_was_changed_is_known(project: Project, make_receipt) -> None:
-    made = project.root / "model"
-    made.write_text("weights")
-    digest = "9f0a5fbf41eaaa8bd4fbc5be0a9d6ba1dbb5e1d8c4e1b0b4f1cb8d9a3a2a1b0c"
-    receipt = make_receipt().changed(artifacts=(Artifact(name="model", path="model", sha256=digest, size=7),))
-
-    assert look(project, [receipt]).gone == {receipt.digest}
-    assert look(project, [make_receipt()]).gone == frozenset()

@@ -1,6 +1,9 @@
 """From a name to boxes, and from boxes to an exit status."""
 
-from datetime import UTC, datetime
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,10 @@ from zk0.checklists.present import Present
 from zk0.checklists.verifying import decide, exit_status, find_item, page, structure, until
 from zk0.errors import ExitStatus, UnknownNameError
 from zk0.project import GitState, Project
-from zk0.verdicts import Verdict
+from zk0.receipts import Receipt, ReceiptStore, artifact
+from zk0.verdicts import Verdict, failed, passed
+
+type MakeReceipt = Callable[..., Receipt]
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -62,6 +68,43 @@ def test_an_item_is_found_in_any_checklist_or_a_near_one_is_named(project: Proje
     with pytest.raises(UnknownNameError) as unknown:
         find_item(project, "post-code-revue")
     assert "post-code-review" in unknown.value.remedy
+
+
+def test_what_a_step_made_and_somebody_changed_is_no_evidence(project: Project, make_receipt: MakeReceipt) -> None:
+    made = project.runs_dir / "run-1" / "model"
+    made.parent.mkdir(parents=True)
+    made.write_text("weights")
+    finding = passed("fp32").model_copy(update={"check": "policy.trainable"})
+    receipt = make_receipt(finding, code=project.git_state()).model_copy(
+        update={"artifacts": (artifact("model", made, base=made.parent),)}
+    )
+    ReceiptStore(project.runs_dir).save(receipt)
+    checklist = load_checklist(project, "training")
+
+    def trainable() -> EvaluatedItem:
+        return next(one for one in decide(project, checklist).items if one.item.id == "train-policy-trainable")
+
+    assert trainable().ticked
+    made.write_text("others")
+    assert trainable().message == "what it made is gone or was changed since: zk0 run train"
+
+
+def test_the_newest_run_decides_and_older_ones_only_what_it_does_not_tell(
+    project: Project, make_receipt: MakeReceipt
+) -> None:
+    code = project.git_state()
+    store = ReceiptStore(project.runs_dir)
+    old = [failed("1 episode"), failed("radians")]
+    for finding, check in zip(old, ("data.episodes", "data.units"), strict=True):
+        named = finding.model_copy(update={"check": check})
+        store.save(make_receipt(named, run="run-1", step=check.replace(".", "-"), code=code))
+    new = passed("8 episodes").model_copy(update={"check": "data.episodes"})
+    path = store.save(make_receipt(new, run="run-2", code=code, after=timedelta(hours=1)))
+    os.utime(path.parent, (time.time() + 5, time.time() + 5))
+
+    found = {one.item.id: one.message for one in decide(project, load_checklist(project, "training")).items}
+
+    assert (found["train-data-episodes"], found["train-data-units"]) == ("8 episodes", "radians")
 
 
 def test_the_structure_of_a_page_is_what_no_verdict_changes(project: Project) -> None:

@@ -225,7 +225,7 @@ def test_what_is_no_revision_is_refused(bank: Bank, make_entry: MakeEntry) -> No
 
 
 def test_a_secret_is_refused_and_nothing_is_written(bank: Bank, make_entry: MakeEntry) -> None:
-    sound, unsound = make_entry("mu is 0.01"), make_entry("the token", body=f"It is hf_{'a1B2c3D4e5' * 4}.")
+    sound, unsound = make_entry("mu is 0.01"), make_entry(f"it is hf_{'a1B2c3D4e5' * 4}")
 
     with pytest.raises(SecretError, match="hugging-face-token") as caught:
         bank.add(lambda _: [sound, unsound])

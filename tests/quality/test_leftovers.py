@@ -13,7 +13,7 @@ def test_debuggers_and_prints_are_left_over(small):
 
 
 def test_a_thing_to_do_is_doubtful(small):
-    small.write({"small/a.py": "x = 1  # TODO: two\n"})
+    small.write({"small/a.py": "x = 1  # TODO: two\ny = '# TODO: a text'\n"})
 
     assert [(str(one.verdict), one.at) for one in small.ask("leftovers.to-do")] == [("warn", "small/a.py:1")]
 

@@ -80,7 +80,7 @@ BROKEN = """\
 - id: broken
   title: Broken
   run: [test, -e, fixed]
-  on_fail: {run: inner, with: {why: "{{ steps.broken.verdict }} {{ steps.first.verdict }}"}}
+  on_fail: {run: inner, with: {why: "{{ steps.broken.verdict }} {{ steps.broken.outputs.exit_status }}"}}
 - {id: then, title: Then, run: ['true']}
 """
 FIX = """\
@@ -130,7 +130,7 @@ def test_a_step_that_fails_is_repaired_and_tried_once_more_and_that_outcome_coun
         "broken",
         "then",
     ]
-    assert (project.root / "seen").read_text() == "fail pass\n"
+    assert (project.root / "seen").read_text() == "fail 1\n"
     step = outcome.state.step("broken")
     assert (step.verdict, step.attempt) == ("pass", 2)
     assert step.failed.receipt.failure.message == "test ended with exit status 1"  # it stays on record
@@ -204,9 +204,7 @@ def test_an_agent_may_repair_and_the_run_waits_within(project, repaired):
 
 
 def test_a_repair_without_the_inputs_it_needs_fails_and_tells_why(project, repaired):
-    outer = BROKEN.replace(
-        '"{{ steps.broken.verdict }} {{ steps.first.verdict }}"', '"{{ steps.broken.outputs.log[9] }}"'
-    )
+    outer = BROKEN.replace("steps.broken.outputs.exit_status", "steps.broken.outputs.log[9]")
 
     outcome = perform(project, repaired(outer))
 
@@ -218,7 +216,7 @@ def test_a_repair_that_can_t_take_its_inputs_is_refused_before_the_run(project, 
     inner = FIX + "- {id: note, title: N, uses: trial.note, with: {text: a, number: '{{ inputs.why | int }}'}}\n"
 
     with pytest.raises(InputError, match="greater than or equal to 0"):
-        repaired(BROKEN.replace('"{{ steps.broken.verdict }} {{ steps.first.verdict }}"', "'-1'"), inner)
+        repaired(BROKEN.replace('"{{ steps.broken.verdict }} {{ steps.broken.outputs.exit_status }}"', "'-1'"), inner)
 
 
 def test_a_repaired_outcome_is_not_reused(project, repaired):

@@ -11,22 +11,39 @@ from hypothesis import strategies as st
 from zk0.errors import ExitStatus, JournalError, StorageError
 from zk0.project import GitState
 from zk0.receipts import Receipt
-from zk0.verdicts import Verdict
-from zk0.workflow.events import RunFinished, RunStarted, StepFinished, StepRetried, StepSkipped, StepStarted
+from zk0.verdicts import Finding, Verdict
+from zk0.workflow.events import (
+    RunCancelled,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    Selection,
+    StepFinished,
+    StepRepairing,
+    StepRetried,
+    StepSkipped,
+    StepStarted,
+    StepWaiting,
+)
 from zk0.workflow.journal import EVENT, Journal, read_events
 from zk0.workflow.state import RunStatus, StepStatus, fold
 
 START = datetime(2026, 1, 24, 13, 15, tzinfo=UTC)
 STEPS = ("a", "b", "c")
+OF_THE_RUN = (RunStarted, RunFinished, RunResumed, RunCancelled)
+WITHIN = ("b/0", "b/1", "b/10")
 
 moments = st.integers(0, 10**6).map(lambda seconds: START + timedelta(seconds=seconds))
-steps = st.sampled_from(STEPS)
+steps = st.sampled_from(STEPS + WITHIN)
 verdicts = st.sampled_from(list(Verdict))
 statuses = st.sampled_from(list(ExitStatus))
+names = st.text(max_size=8)
+findings = st.lists(st.builds(Finding, verdict=verdicts, message=names), max_size=2).map(tuple)
 
 
-def started() -> RunStarted:
-    return RunStarted("r1", "trial", Path("/runs/r1"), STEPS, START, title="A trial", inputs={"mu": 0.1})
+def started(selection: Selection | None = None) -> RunStarted:
+    about = {"title": "A trial", "inputs": {"mu": 0.1}}
+    return RunStarted("r1", "trial", Path("/runs/r1"), STEPS, START, selection=selection, **about)
 
 
 def receipt(step: str, verdict: Verdict, at: datetime, outputs: dict) -> Receipt:
@@ -46,17 +63,41 @@ def receipt(step: str, verdict: Verdict, at: datetime, outputs: dict) -> Receipt
     )
 
 
-receipts = st.builds(receipt, steps, verdicts, moments, st.dictionaries(st.text(), st.integers() | st.text()))
-events = st.one_of(
-    st.builds(StepStarted, st.just("r1"), steps, st.text(), st.integers(1, 9), moments),
-    st.builds(StepRetried, st.just("r1"), steps, st.integers(1, 9), verdicts, st.text(), moments),
-    st.builds(StepSkipped, st.just("r1"), steps, st.text(), st.text(), moments, verdicts),
-    st.builds(StepFinished, receipts, statuses),
+receipts = st.builds(receipt, steps, verdicts, moments, st.dictionaries(names, st.integers() | names, max_size=3))
+proposals = st.lists(names, max_size=2).map(tuple)
+bases = st.dictionaries(names, names, max_size=2)
+finished = st.builds(StepFinished, receipts, statuses, proposals, bases, names)
+some_steps = st.lists(st.sampled_from(STEPS), max_size=3, unique=True).map(tuple)
+selections = st.none() | st.builds(Selection, names, some_steps, st.lists(finished, max_size=2).map(tuple))
+step_events = (
+    st.builds(StepStarted, st.just("r1"), steps, names, st.integers(1, 9), moments),
+    st.builds(StepRetried, st.just("r1"), steps, st.integers(1, 9), verdicts, names, moments, st.floats(0, 1e6)),
+    st.builds(StepSkipped, st.just("r1"), steps, names, names, moments, verdicts),
     st.builds(
-        RunFinished, st.just("r1"), st.just("trial"), st.just(Path("/r")), verdicts, statuses, st.just(()), moments
+        StepWaiting,
+        st.just("r1"),
+        steps,
+        names,
+        st.sampled_from(["agent", "person"]),
+        st.integers(0, 9),
+        moments,
+        st.just(Path("/r/handover.md")),
+        findings,
     ),
+    finished,
+    st.builds(StepRepairing, finished, names, moments),
 )
-journals = st.lists(events, max_size=8).map(lambda rest: [started(), *rest])
+run_events = (
+    st.builds(
+        RunFinished, st.just("r1"), st.just("trial"), st.just(Path("/r")), verdicts, statuses, proposals, moments
+    ),
+    st.builds(
+        RunResumed, st.just("r1"), moments, st.none() | st.sampled_from(STEPS), st.booleans(), some_steps, some_steps
+    ),
+    st.builds(RunCancelled, st.just("r1"), moments),
+)
+events = st.one_of(*step_events, *run_events)
+journals = st.builds(lambda first, rest: [first, *rest], st.builds(started, selections), st.lists(events, max_size=10))
 
 
 def lines(told) -> bytes:
@@ -90,22 +131,65 @@ def test_a_journal_cut_at_any_byte_tells_a_beginning_of_the_story(told, data):
         assert fold(read) == fold(told[: len(read)])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(journals)
 def test_a_state_never_says_more_than_its_events(told):
     state = fold(told)
 
-    assert [step.id for step in state.steps] == list(STEPS)
-    ended = any(isinstance(event, RunFinished) for event in told)
-    assert (state.status is RunStatus.unfinished) == (not ended)
+    assert [step.id for step in state.steps if "/" not in step.id] == list(STEPS)
+    mentioned = [
+        _step_of(event) for event in told[1:] if not isinstance(event, RunFinished | RunResumed | RunCancelled)
+    ]
+    last = max((number for number, event in enumerate(told) if isinstance(event, RunResumed)), default=0)
+    since = [type(event) for event in told[last:]]
+    assert (state.status is RunStatus.cancelled) == (RunCancelled in since)
+    assert (state.finished is not None) == (RunFinished in since)
+    if not {RunCancelled, RunFinished} & set(since):
+        waits = any(step.status is StepStatus.waiting for step in state.steps)
+        assert state.status is (RunStatus.waiting if waits else RunStatus.unfinished)
     for step in state.steps:
-        mentioned = [event for event in told[1:] if getattr(event, "step", None) == step.id or _is_of(event, step.id)]
-        assert (step.status is StepStatus.pending) == (not [e for e in mentioned if not isinstance(e, StepRetried)])
+        assert step.status is StepStatus.pending or step.id in mentioned
         assert (step.receipt is not None) == (step.status is StepStatus.finished)
+        assert (step.handover is not None) == (step.asked is not None) == (step.status is StepStatus.waiting)
+        assert step.failed is None or any(isinstance(event, StepRepairing) for event in told)
 
 
-def _is_of(event, step: str) -> bool:
-    return isinstance(event, StepFinished) and event.receipt.step == step
+@settings(max_examples=150, deadline=None)
+@given(journals, st.lists(st.sampled_from(STEPS), min_size=1, unique=True).map(tuple))
+def test_a_resumption_leaves_no_step_in_flight_and_what_is_not_done_anew_as_it_was(told, redone):
+    before = fold(told)
+
+    after = fold([*told, RunResumed("r1", START, redone[0], True, redone)])
+
+    assert after.status in (RunStatus.unfinished, RunStatus.waiting)
+    for step in after.steps:
+        assert step.status is not StepStatus.started
+        was = before.step(step.id)
+        if step.id.partition("/")[0] in redone:
+            assert step.status is StepStatus.pending
+        elif was.status is not StepStatus.started:
+            assert step == was
+        else:
+            assert (step.attempt, step.failed) == (was.attempt, was.failed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.permutations(["b/0", "b/1", "b/2", "b/10", "b/10/x", "b/2/x"]))
+def test_items_stand_in_their_order_whichever_began_first(order):
+    begun = sorted(order, key=lambda name: name.count("/"))  # a step begins before those within it
+
+    state = fold([started(), *(StepStarted("r1", name, "A", 1, START) for name in ("b", *begun))])
+
+    assert [step.id for step in state.steps] == ["a", "b", "b/0", "b/1", "b/2", "b/2/x", "b/10", "b/10/x", "c"]
+
+
+def _step_of(event) -> str:
+    match event:
+        case StepFinished():
+            return event.receipt.step
+        case StepRepairing():
+            return event.failed.receipt.step
+    return event.step
 
 
 def test_a_run_that_was_killed_is_unfinished_with_the_step_in_flight(tmp_path):

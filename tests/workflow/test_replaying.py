@@ -10,6 +10,21 @@ from zk0.workflow.state import fold
 JOURNALS = Path(__file__).parents[1] / "resources" / "journals"
 
 TOLD = {
+    "beside": (
+        "done",
+        0,
+        {
+            "note": "pass",
+            "free": "not-applicable",
+            "broken": "pass",
+            "broken/on-fail": "pass",
+            "broken/on-fail/mend": "pass",
+            "each": "pass",
+            "each/0": "pass",
+            "each/1": "pass",
+            "show": "pass",
+        },
+    ),
     "first-cut": (
         "failed",
         1,

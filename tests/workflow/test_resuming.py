@@ -41,6 +41,20 @@ def test_a_run_that_failed_goes_on_with_the_step_that_failed(run, resume, projec
     assert resumed.directory.log("c").read_text() == "a"
 
 
+def test_what_a_program_left_that_failed_is_known_after_a_resumption(run, resume):
+    steps = (
+        "- {id: bad, title: Bad, run: [sh, -c, 'echo words; exit 3']}\n"
+        "- {id: halt, title: Halt, when: \"{{ steps.bad.verdict == 'fail' }}\", uses: trial.fail, "
+        "with: {how: interrupt, times: 1}}\n"
+        "- {id: tell, title: Tell, when: \"{{ steps.bad.verdict == 'fail' }}\", "
+        "run: [cat, '{{ steps.bad.outputs.log }}']}\n"
+    )
+
+    resumed = resume(run(steps).directory, steps)
+
+    assert resumed.directory.log("tell").read_text() == "words\n"
+
+
 def test_from_a_step_on_all_is_done_anew(run, resume, project):
     (project.root / "ready").touch()
     outcome = run(STEPS)

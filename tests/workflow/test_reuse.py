@@ -2,7 +2,7 @@
 
 import pytest
 
-from zk0.workflow.effects import LiveEffects
+from zk0.workflow.effects import LiveEffects, live
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import StepStarted
 from zk0.workflow.journal import read_events
@@ -123,3 +123,63 @@ def test_a_step_of_others_refers_to_them(run):
 
     assert why(outcome, "sweep") == "sweep ran because it consists of others; each of them has a reason of its own"
     assert why(outcome, "sweep/0") == "sweep/0 ran because no earlier run of it did its work"
+
+
+def test_a_default_that_is_written_out_and_another_order_of_checks_change_nothing(run):
+    step = "- {id: note, title: A note, reuse: true, uses: trial.note, "
+    run(step + "with: {text: a}, checks: [trial.length, run: [ls]]}\n")
+
+    again = run(step + "with: {number: 1, text: a}, checks: [run: [ls], trial.length: {minimum: 1}]}\n")
+
+    assert begun(again) == []
+
+
+def test_each_of_two_programs_that_judge_counts(run):
+    steps = "- {id: a, title: A, reuse: true, run: ['true'], checks: [run: [test, 1], run: [test, 2]]}\n"
+    first = run(steps)
+
+    changed = run(steps.replace("test, 1", "test, 3"))
+
+    assert why(changed, "a") == f"a ran because the checks changed since run {first.directory.id}"
+
+
+def test_only_the_inputs_that_changed_are_told(run):
+    steps = "- {id: note, title: A note, reuse: true, uses: trial.note, with: {text: a, number: 2, tags: [x]}}\n"
+    first = run(steps)
+
+    changed = run(steps.replace("number: 2, tags", "tags"))
+
+    assert why(changed) == f"note ran because the inputs changed (number 2 → 1) since run {first.directory.id}"
+
+
+def test_an_item_is_told_by_what_it_is_and_not_by_its_number(run):
+    steps = "- {id: sweep, title: Sweep, reuse: true, foreach: [a, b], run: [echo, '{{ item }}']}\n"
+    first = run(steps)
+
+    more = run(steps.replace("[a, b]", "[c, a, b]"))
+
+    assert begun(more) == ["sweep", "sweep/0"]
+    assert why(more, "sweep/2").endswith(f"equal those of run {first.directory.id}")
+    assert more.state.step("sweep/2").receipt.inputs["argv"] == ["echo", "b"]
+    assert more.state.step("sweep/2").receipt.title == "Sweep (3 of 3)"
+
+
+def test_where_the_newest_is_gone_an_older_one_stands(run, project, make_plan):
+    first = run(NOTE, HEAD)
+    second = run(NOTE, HEAD)
+    Engine(project, LiveEffects(project)).resume(second.directory, lambda _: make_plan(NOTE, HEAD), since="note")
+    (second.directory.step("note") / "note.txt").unlink()
+
+    assert why(run(NOTE, HEAD)).endswith(f"equal those of run {first.directory.id}")
+
+
+def test_of_many_items_not_each_reads_all_journals_anew(run, monkeypatch):
+    steps = "- {id: sweep, title: Sweep, reuse: true, foreach: [1, 2, 3, 4, 5, 6], uses: trial.seed}\n"
+    run(steps)
+    read = []
+    monkeypatch.setattr(live, "read_events", lambda path: read.append(path) or read_events(path))
+
+    again = run(steps)
+
+    assert begun(again) == ["sweep"]
+    assert len(read) == 1

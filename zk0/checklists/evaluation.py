@@ -151,11 +151,11 @@ def _judged(
     stale = False
     for proof in item.check or ():
         remedy = _remedy(proof, part, checklist)
-        found = _latest_run([receipt for receipt in receipts if any(_lines(proof, receipt))])
+        found = _latest_run([receipt for receipt in receipts if any(lines_of(proof, receipt))])
         if not found:
             outcomes.append((Verdict.not_available, f"no {_what(proof)} yet{remedy}"))
         for receipt in found:
-            lines = list(_lines(proof, receipt))
+            lines = list(lines_of(proof, receipt))
             evidence += lines
             if changed := change(receipt, present):
                 # What was found of other code says nothing of this code, neither good nor bad.
@@ -186,7 +186,8 @@ def _latest_run(receipts: Sequence[Receipt]) -> list[Receipt]:
     return [receipt for receipt in receipts if receipt.run == run]
 
 
-def _lines(proof: Proof, receipt: Receipt) -> Iterator[EvidenceLine]:
+def lines_of(proof: Proof, receipt: Receipt) -> Iterator[EvidenceLine]:
+    """Yield what a receipt says of a piece of evidence; nothing where it says nothing of it."""
     match proof:
         case Judged():
             if receipt.workflow == PROJECT and receipt.step == proof.key:

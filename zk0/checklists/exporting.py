@@ -9,8 +9,7 @@ CI servers read; OASIS SARIF 2.1.0 plus errata 01, sections 3.27.9 (kind) and 3.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -34,25 +33,6 @@ KINDS = {
     Verdict.failed: ("fail", "error"),
     Verdict.error: ("fail", "error"),
 }
-
-
-class Format(StrEnum):
-    """What a checklist can be exported as."""
-
-    in_toto = "in-toto"
-    junit = "junit"
-    sarif = "sarif"
-
-
-def export(evaluated: Evaluated, format_: Format, *, project: str) -> str:
-    """Return a decided checklist as text of a format; `project` is how the subject is called."""
-    match format_:
-        case Format.in_toto:
-            return _as_json(statement(evaluated, project))
-        case Format.sarif:
-            return _as_json(sarif(evaluated))
-        case Format.junit:
-            return junit(evaluated)
 
 
 def statement(evaluated: Evaluated, project: str) -> dict[str, Any]:
@@ -191,3 +171,11 @@ def _xml(text: str) -> str:
 
 def _as_json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+# By name of a format: from a decided checklist, and what the subject is called, to a text.
+EXPORTS: Mapping[str, Callable[[Evaluated, str], str]] = {
+    "in-toto": lambda evaluated, project: _as_json(statement(evaluated, project)),
+    "junit": lambda evaluated, _project: junit(evaluated),
+    "sarif": lambda evaluated, _project: _as_json(sarif(evaluated)),
+}

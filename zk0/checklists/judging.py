@@ -23,7 +23,7 @@ from zk0.checklists.evaluation import PROJECT
 from zk0.checklists.items import Checklist, Judged
 from zk0.checklists.present import Present
 from zk0.checks import CHECKS, Check, Part
-from zk0.errors import MissingError, Zk0Error
+from zk0.errors import CommandError, MissingError, Zk0Error
 from zk0.project import Project
 from zk0.receipts import Receipt, ReceiptStore
 from zk0.verdicts import Finding, Verdict, not_available, worst
@@ -133,7 +133,7 @@ def _answer(theirs: Connection, root: Path, cwd: Path, check: str, options: Mapp
     os.chdir(cwd)
     try:
         found = CHECKS.get(check).run(Project(root), options)
-    except MissingError as error:
+    except (MissingError, CommandError) as error:  # something is not here, or did not end in time
         found = [not_available(error.message).model_copy(update={"remedy": error.remedy, "check": check})]
     except Zk0Error as error:
         found = [Finding(verdict=Verdict.error, message=error.message, remedy=error.remedy, check=check)]

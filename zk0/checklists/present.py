@@ -2,7 +2,7 @@
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -10,8 +10,7 @@ from pathlib import Path
 
 from zk0.checks import Part
 from zk0.project import GitState, Project, package_versions
-from zk0.receipts import Receipt, canonical_digest
-from zk0.workflow.fingerprints import is_intact
+from zk0.receipts import canonical_digest
 
 REPORTS = (".coverage", "coverage.json", "junit.xml", "report.xml", "test-results.xml", "benchmarks.json")
 IN_STATE = ("reports/*", "runs/*/steps/**/junit.xml", "runs/*/steps/**/coverage.json")
@@ -33,8 +32,8 @@ class Present:
     gone: frozenset[str] = frozenset()
 
 
-def look(project: Project, receipts: Iterable[Receipt] = (), *, now: datetime | None = None) -> Present:
-    """Return a project's present; artifacts of these receipts are read again.
+def look(project: Project, *, now: datetime | None = None) -> Present:
+    """Return a project's present, as of a time or of now.
 
     Raises:
         ConfigurationError: git refuses to read the repository.
@@ -44,7 +43,6 @@ def look(project: Project, receipts: Iterable[Receipt] = (), *, now: datetime | 
         at=now or datetime.now(UTC),
         environment=package_versions(),
         parts=digests(project),
-        gone=frozenset(receipt.digest for receipt in receipts if not is_intact(receipt, project)),
     )
 
 

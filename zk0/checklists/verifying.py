@@ -1,12 +1,12 @@
 """Bring a checklist up to date and decide it: the one way from a name to boxes."""
 
 import re
-from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
-from zk0.checklists.evaluation import Evaluated, EvaluatedItem, evaluate
-from zk0.checklists.items import Checklist, FindingOf, Item, VerdictOf
+from zk0.checklists.evaluation import Evaluated, EvaluatedItem, evaluate, lines_of
+from zk0.checklists.items import Checklist, FindingOf, Item, Judged
 from zk0.checklists.judging import Progress, judge, kept_answers
 from zk0.checklists.loading import checklist_names, load_checklist
 from zk0.checklists.present import look
@@ -14,8 +14,9 @@ from zk0.checklists.rendering import render
 from zk0.checklists.signatures import read_signatures
 from zk0.errors import ExitStatus, UnknownNameError
 from zk0.project import Project
-from zk0.receipts import Receipt, ReceiptStore
+from zk0.receipts import Receipt, read_receipt
 from zk0.verdicts import Verdict
+from zk0.workflow.fingerprints import is_intact
 
 TEMPLATE = "templates/checklist.md.j2"
 
@@ -27,8 +28,15 @@ def decide(project: Project, checklist: Checklist) -> Evaluated:
         UnknownNameError: a receipt was changed since it was written.
         ConfigurationError: git refuses to read the repository.
     """
-    receipts = [*_that_count(ReceiptStore(project.runs_dir).all(), checklist), *kept_answers(project)]
-    return evaluate(checklist, receipts, look(project, receipts), read_signatures(project))
+    receipts = [*_of_runs(project, checklist), *kept_answers(project)]
+    present, signatures = look(project), read_signatures(project)
+    evaluated = evaluate(checklist, receipts, present, signatures)
+    # What was made can be large: only that of receipts which decide a box is read again.
+    used = {line.receipt for item in evaluated.items for line in item.evidence}
+    gone = {receipt.digest for receipt in receipts if receipt.digest in used and not is_intact(receipt, project)}
+    if not gone:
+        return evaluated
+    return evaluate(checklist, receipts, replace(present, gone=frozenset(gone)), signatures)
 
 
 def verify(
@@ -61,7 +69,7 @@ def structure(page: str) -> str:
         if line.startswith("#"):
             lines.append(line)
         elif found := re.match(r"- \[.\] (?P<sentence>.*?) — (?P<rest>.*)", line):
-            lines.append(" ".join([found["sentence"], *re.findall(r"`([a-z0-9.-]+\.[a-z0-9-]+)", found["rest"])]))
+            lines.append(" ".join([found["sentence"], *re.findall(r"`([a-z0-9-]+\.[a-z0-9-]+)", found["rest"].partition(": ")[0])]))
     return "\n".join(lines)
 
 
@@ -113,13 +121,20 @@ def _waits_for_person(item: EvaluatedItem) -> bool:
     return item.item.manual is True
 
 
-def _that_count(receipts: Iterable[Receipt], checklist: Checklist) -> list[Receipt]:
-    """Return the receipts that a checklist may rest on, so that others' artifacts need not be read."""
-    proofs = [proof for _, item in checklist.items() for proof in item.check or ()]
-    checks = {proof.check for proof in proofs if isinstance(proof, FindingOf)}
-    steps = {proof.verdict_of for proof in proofs if isinstance(proof, VerdictOf)}
-    return [
-        receipt
-        for receipt in receipts
-        if receipt.step in steps or any(finding.check in checks for finding in receipt.findings)
-    ]
+def _of_runs(project: Project, checklist: Checklist) -> list[Receipt]:
+    """Return the receipts of runs that a checklist may rest on: of the newest runs until each proof has one."""
+    missing = [proof for _, item in checklist.items() for proof in item.check or () if not isinstance(proof, Judged)]
+    found: list[Receipt] = []
+    # A run that was resumed is as new as its last receipt.
+    folders = sorted(project.runs_dir.glob("*/receipts"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for folder in folders:
+        if not missing:
+            break
+        names = [proof.check if isinstance(proof, FindingOf) else proof.verdict_of for proof in missing]
+        words = [f'"{name}"'.encode() for name in names]
+        # To look for a word is a hundred times faster than to read a receipt and check its digest.
+        paths = [path for path in sorted(folder.rglob("*.json")) if any(word in path.read_bytes() for word in words)]
+        receipts = [read_receipt(path) for path in paths]
+        found += receipts
+        missing = [proof for proof in missing if not any(any(lines_of(proof, one)) for one in receipts)]
+    return found

@@ -3,20 +3,31 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from zk0.checklists.evaluation import Evaluated, EvaluatedItem
-from zk0.checklists.exporting import Format
-from zk0.checklists.judging import Progress
 from zk0.cli import output
 from zk0.cli.output import JsonOption, columns, print_envelope, verdict_text
 from zk0.errors import ExitStatus
 from zk0.project import Project
 from zk0.receipts import write_atomically
+
+if TYPE_CHECKING:  # every command imports this module, and few ask for a checklist
+    from zk0.checklists.evaluation import Evaluated, EvaluatedItem
+    from zk0.checklists.judging import Progress
+
+
+class Format(StrEnum):
+    """What a checklist can be exported as."""
+
+    in_toto = "in-toto"
+    junit = "junit"
+    sarif = "sarif"
+
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Decide, verify and export checklists; sign or waive an item."
@@ -98,10 +109,10 @@ def export(
     out: OutOption = None,
 ) -> None:
     """Write a checklist as an in-toto statement, as JUnit XML or as SARIF."""
-    from zk0.checklists.exporting import export as exported
+    from zk0.checklists.exporting import EXPORTS
 
     project, evaluated = _decided(name)
-    _write(exported(evaluated, format_, project=project.name), out)
+    _write(EXPORTS[format_](evaluated, project.name), out)
 
 
 @app.command()
@@ -145,7 +156,7 @@ def _state(item: str, decision: str, note: str, expires: str | None, key: Path |
     typer.echo(f"{item} {decision}; commit {shown}")
 
 
-def _decided(name: str) -> tuple[Project, Evaluated]:
+def _decided(name: str) -> "tuple[Project, Evaluated]":
     from zk0.checklists.loading import load_checklist
     from zk0.checklists.verifying import decide
 
@@ -160,7 +171,7 @@ def _write(text: str, out: Path | None) -> None:
         write_atomically(out, text)
 
 
-def _print(evaluated: Evaluated, *, as_json: bool) -> None:
+def _print(evaluated: "Evaluated", *, as_json: bool) -> None:
     if as_json:
         print_envelope(data=_as_json(evaluated))
         return
@@ -173,27 +184,27 @@ def _print(evaluated: Evaluated, *, as_json: bool) -> None:
     output.show(table, "", _summary(evaluated))
 
 
-def _word(item: EvaluatedItem) -> Text:
+def _word(item: "EvaluatedItem") -> Text:
     if item.item.manual:
         return Text("signed", "green") if item.ticked else Text("unsigned", "dim")
     return verdict_text(item.verdict)
 
 
-def _told(item: EvaluatedItem) -> Text:
+def _told(item: "EvaluatedItem") -> Text:
     text = Text(f"{item.waived} ({item.message})" if item.waived else item.message)
     if not item.ticked and item.remedy and not item.stale:
         text.append(f"\n→ {item.remedy}")
     return text
 
 
-def _summary(evaluated: Evaluated) -> str:
+def _summary(evaluated: "Evaluated") -> str:
     counts = ", ".join(f"{count} {verdict}" for verdict, count in evaluated.verdicts.items() if count)
     people = f"{evaluated.manual} by a person" if evaluated.manual else "none by a person"
     waived = f", {evaluated.waived} waived" if evaluated.waived else ""
     return f"{evaluated.ticked} of {len(evaluated.items)} ticked{waived}; by a machine: {counts or 'none'}; {people}"
 
 
-def _as_json(evaluated: Evaluated) -> dict[str, object]:
+def _as_json(evaluated: "Evaluated") -> dict[str, object]:
     items = [
         {
             "id": item.item.id,
@@ -223,7 +234,7 @@ def _as_json(evaluated: Evaluated) -> dict[str, object]:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def _progress() -> "Iterator[Progress]":
     """Show on a terminal which check has answered and how many are left."""
     from rich.console import Console
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from zk0.errors import SecretError, UnknownNameError
@@ -104,8 +104,8 @@ class Bank:
 
     @classmethod
     def of(cls, project: Project) -> "Bank":
-        """Return the bank of a project."""
-        return cls(project.memory_dir, project.state_dir / "memory.lock")
+        """Return the bank of a project; the same one each time, so that what it has parsed is parsed once a process."""
+        return _bank(project.memory_dir, project.state_dir / "memory.lock")
 
     def read(self) -> Reading:
         """Read the entries, oldest name first."""
@@ -167,7 +167,7 @@ class Bank:
 
     def rewrite(self, name: str, render: Callable[[Reading, str], str]) -> Path:
         """Write the page that `render` makes of what the bank holds and of the page's text so far."""
-        return self.edit(name, lambda old: render(self.read(), old))
+        return self.edit(name, lambda old: render(self.read(), old), durable=False)  # it can be rendered again
 
     def edit(self, name: str, change: Callable[[str], str], *, durable: bool = True) -> Path:
         """Write the page that `change` makes of the page's text so far; a durable one survives a loss of power."""
@@ -229,6 +229,11 @@ class Bank:
             yield
 
 
+@cache
+def _bank(directory: Path, lock: Path) -> Bank:
+    return Bank(directory, lock)
+
+
 def _reading(found: Iterable[Parsed], arrived: dict[str, int]) -> Reading:
     known = list(found)
     entries = tuple(entry for entry, _ in known if entry)
@@ -238,6 +243,6 @@ def _reading(found: Iterable[Parsed], arrived: dict[str, int]) -> Reading:
 def _refuse_secrets(entry: Entry, text: str) -> None:
     for found in find_secrets(text):
         raise SecretError(
-            f"the entry {entry.title[:40]!r} holds a secret ({found.kind}, line {found.line}); nothing was written",
+            f"the {entry.kind} to be kept holds a secret ({found.kind}, line {found.line}); nothing was written",
             remedy="leave it out, and revoke it where others have seen it",
         )

@@ -108,7 +108,7 @@ class Source(Record):
             return (
                 self.file if not first else f"{self.file}:{first}" if first == last else f"{self.file}:{first}-{last}"
             )
-        return self.commit or self.link or ""
+        return f"commit {self.commit}" if self.commit else self.link or ""
 
 
 class StepRecord(Record):

@@ -128,7 +128,7 @@ class MemoryRecorder:
             others = [other for other in running_runs(self.project) if other.run != run]
             return render_context(self.bank.glance(), old=old, now=now, running=[own, *others])
 
-        self.bank.edit(CONTEXT, change, durable=False)  # it can be rendered again from what is durable
+        self.bank.edit(CONTEXT, change, durable=False)
 
     def _remember(self, event: RunFinished) -> None:
         receipts = self._receipts(event.run)

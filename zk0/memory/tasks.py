@@ -18,6 +18,7 @@ from zk0.memory.evidence import Witness
 from zk0.memory.judging import SHORT_COMMIT, Truth, judged
 from zk0.memory.references import Known, dead_references
 from zk0.memory.running import OpenRun
+from zk0.project import package_versions
 from zk0.verdicts import Finding, Verdict, failed, not_available, passed
 from zk0.workflow.taskcontext import INHERITED, TaskContext
 from zk0.workflow.taskpage import render_task
@@ -106,7 +107,7 @@ def composed(
 
 
 def filled(context: TaskContext, reading: Reading, evidence: Witness, waiting: Iterable[OpenRun]) -> TaskContext:
-    """Return a context with what git and the runs tell: the current state, decisions in force, open findings."""
+    """Return a context with what git, the runs and this machine tell: state, dependencies, decisions, findings."""
     head = evidence.history[0][:SHORT_COMMIT] if evidence.history else ""
     where = f"commit {head}{f' on {evidence.branch}' if evidence.branch else ''}" if head else "no git repository"
     changed = evidence.changed_since("HEAD") if head else []
@@ -118,6 +119,7 @@ def filled(context: TaskContext, reading: Reading, evidence: Witness, waiting: I
     return context.model_copy(
         update={
             "state": (*context.state, *state),
+            "dependencies": (*context.dependencies, *(f"{name} {is_}" for name, is_ in package_versions().items())),
             "decisions": (*context.decisions, *decisions),
             "risks": (*context.risks, *risks),
         }
@@ -146,10 +148,8 @@ def page_of(reading: Reading, task: Entry) -> str:
     if task.task is None:
         raise RequestError(f"{task.id} is no task", remedy="zk0 task list")
     chain = versions(reading, task)
-    checked = tuple(f"{source.name or 'source'}: `{source.where}`" for source in task.sources)
-    context = task.task.model_copy(update={"validation": (*task.task.validation, *checked)})
     return render_task(
-        context,
+        _with_sources(task, task.task),
         title=task.title,
         task=chain[0].id,
         created=chain[0].generated.at,
@@ -157,6 +157,12 @@ def page_of(reading: Reading, task: Entry) -> str:
         version=len(chain),
         children=[f"{child.id}: {child.title}" for child in subtasks(reading, task)],
     )
+
+
+def _with_sources(task: Entry, context: TaskContext) -> TaskContext:
+    """Return a task's context with its sources among the validation points."""
+    points = tuple(f"{source.name or 'source'}: `{source.where}`" for source in task.sources)
+    return context.model_copy(update={"validation": (*context.validation, *points)})
 
 
 def checked(reading: Reading, task: Entry, evidence: Witness, known: Known, now: datetime) -> Iterator[Finding]:
@@ -175,7 +181,7 @@ def checked(reading: Reading, task: Entry, evidence: Witness, known: Known, now:
     yield from _named_files(task, known)
     yield _tests(task.task, known.root)
     yield from _lost(reading, task)
-    if gaps := task.task.gaps():
+    if gaps := _with_sources(task, task.task).gaps():
         yield Finding(verdict=Verdict.warned, message=f"not said: {', '.join(gaps)}", at="template")
 
 

@@ -5,6 +5,7 @@ which imports every action; a page of the memory bank must not depend on that.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -26,10 +27,15 @@ class WorkflowPage:
 
 def workflow_pages(project: Project) -> list[WorkflowPage]:
     """Return all workflows, by name; one whose file is broken says where."""
-    return [_page(name, path) for name, path in workflow_files(project).items()]
+    pages = []
+    for name, path in workflow_files(project).items():
+        stat = path.stat()
+        pages.append(_page(name, path, stat.st_mtime_ns, stat.st_size))
+    return pages
 
 
-def _page(name: str, path: Path) -> WorkflowPage:
+@lru_cache(maxsize=256)  # a page is rendered at the begin and the end of a run, and a large file takes 0.1 s to read
+def _page(name: str, path: Path, changed: int, size: int) -> WorkflowPage:  # noqa: ARG001  they tell when to read again
     document = read_document(path.read_text(encoding="utf-8", errors="replace"))
     for position, _, message in document.problems:
         return WorkflowPage(name, None, f"line {position.line}: {message}")

@@ -13,7 +13,7 @@ from zk0.quality.style import problems_of
 from zk0.quality.tools import TYPE_CHECKERS, configured
 from zk0.verdicts import Evidence, Finding, failed, passed
 
-PATIENCE = 120.0  # seconds; mypy without a cache reads every library it follows
+PATIENCE = 55.0  # seconds; mypy without a cache may take longer, and then goes on from there when asked again
 
 
 @project_check("types.checked", reads=(Part.code, Part.environment), patience=PATIENCE)
@@ -22,7 +22,7 @@ def checked(project: Project) -> Iterator[Finding]:
     tool = configured(project, TYPE_CHECKERS)
     if tool is None:
         raise AssetMissingError("no type checker is configured (mypy, pyright)", remedy="add [tool.mypy]")
-    ended = run(tool.name, *tool.arguments, cwd=project.root, seconds=PATIENCE - 5)
+    ended = run(tool.name, *tool.arguments, cwd=project.root, seconds=PATIENCE - 3)
     yield from found(problems_of(ended, tool), good=f"{tool.name} finds nothing", remedy=tool.name)
 
 

@@ -19,7 +19,7 @@ from zk0.workflow.journal import read_events
 from zk0.workflow.state import fold
 
 
-@project_check("compatibility.api", reads=(Part.code, Part.history, Part.environment), patience=90)
+@project_check("compatibility.api", reads=(Part.code, Part.history, Part.environment), patience=55)
 def api(project: Project, *, against: str = "") -> Iterator[Finding]:
     """The public interface keeps what it promised with the last tag (griffe)."""
     reference = _reference(project, against)

@@ -1,17 +1,19 @@
 """What is left over from working: debuggers, prints, marks of conflicts and of things to do, files of other tools."""
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 
 from zk0.checks import Part, project_check
 from zk0.project import Project
 from zk0.quality.problems import Problem, found
-from zk0.quality.sources import library, modules
+from zk0.quality.sources import Module, library, modules
 from zk0.verdicts import Finding
 
 DEBUGGERS = frozenset({"breakpoint", "pdb.set_trace", "ipdb.set_trace", "pdb.post_mortem", "code.interact"})
-TO_DO = re.compile(r"#.*\b(TODO|FIXME|XXX|HACK)\b")
+TO_DO = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 FILES = re.compile(r"(\.orig|\.rej|\.bak|\.swp|~|\.tmp|/Thumbs\.db|\.DS_Store)$")
 
 
@@ -32,10 +34,10 @@ def no_debugging(project: Project) -> Iterator[Finding]:
 def nothing_to_do(project: Project) -> Iterator[Finding]:
     """No comment says that something is still to be done."""
     problems = [
-        Problem(f"{module.name}:{number}", match[0].strip()[:100])
+        Problem(f"{module.name}:{line}", comment[:100])
         for module in library(project)
-        for number, line in enumerate(module.text.splitlines(), start=1)
-        if (match := TO_DO.search(line))
+        for line, comment in _comments(module)
+        if TO_DO.search(comment)
     ]
     yield from found(problems, good="no TODO is left", remedy="do it, or write an issue", doubtful=True)
 
@@ -45,3 +47,10 @@ def no_files(project: Project) -> Iterator[Finding]:
     """No backup or rejected patch of an editor or merge is among the project's files."""
     problems = [Problem(path, "is left over") for path in project.tree().files if FILES.search(f"/{path}")]
     yield from found(problems, good="no file is left over", remedy="git rm")
+
+
+def _comments(module: Module) -> Iterator[tuple[int, str]]:
+    _ = module.tree  # raises where it is not Python
+    for token in tokenize.generate_tokens(io.StringIO(module.text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string

@@ -35,12 +35,12 @@ def in_files(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Find
     yield from found(problems, good=f"{count} files hold none", remedy="revoke it, then remove it")
 
 
-@project_check("secrets.history", reads=(Part.history,), patience=90)
+@project_check("secrets.history", reads=(Part.history,), patience=55)
 def in_history(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Finding]:
     """No commit has ever added a secret."""
     count = int(asked(project, "rev-list", "--count", "HEAD"))
     arguments = ("log", "-p", "-U0", "--no-color", "--no-ext-diff", "--diff-filter=AM", f"--max-count={COMMITS}")
-    ended = git(project.root, *arguments, "--format=commit %h", "--", ".", seconds=60)
+    ended = git(project.root, *arguments, "--format=commit %h", "--", ".", seconds=45)
     problems = [problem for problem in _in_diff(ended.out.splitlines()) if not _is_beside(problem.at, beside)]
     if count > COMMITS:
         yield warned(f"of {count} commits only the newest {COMMITS} were read")

@@ -190,7 +190,7 @@ class Engine:
         try:
             with execution.around.crew.at_work():
                 execution.go()
-            status = execution.exit_status
+            status = execution.course.exit_status
         except KeyboardInterrupt:
             status = ExitStatus.interrupted
         except Paused:

@@ -12,6 +12,7 @@ from zk0.receipts import Receipt
 from zk0.verdicts import Verdict, worst
 from zk0.workflow.actions import Outputs, Progress
 from zk0.workflow.asking import Paused, hand_over, judge
+from zk0.workflow.course import Course
 from zk0.workflow.events import (
     StepFinished,
     StepPlanned,
@@ -29,9 +30,8 @@ from zk0.workflow.performing import Attempt, Surroundings
 from zk0.workflow.plan import decided
 from zk0.workflow.planned import Plan, PlannedStep
 from zk0.workflow.resuming import scope_of
-from zk0.workflow.reuse import Decision, basis_of, decide
+from zk0.workflow.reuse import considered
 from zk0.workflow.scope import Scope, StepScope
-from zk0.workflow.spec import ReusableStep
 from zk0.workflow.steps import StepState, StepStatus
 from zk0.workflow.telling import Telling
 
@@ -63,13 +63,8 @@ class Execution:
         self.effects = telling.effects
         self.known = known
         self.deadline = deadline
-        self.steps = dict(steps or {})
-        self.ended: set[str] = set()
-        self.stopped: set[str] = set()
-        self.repairs: set[str] = set()
-        self.blocked: set[str] = set()
+        self.course = Course(plan, steps)
         self.waits = False
-        self.exit_status = ExitStatus.done
 
     def go(self) -> None:
         """Take every step.
@@ -77,9 +72,8 @@ class Execution:
         Raises:
             Paused: one waits for somebody, and all that does not wait for it is done.
         """
-        ids = {step.id for step in self.plan.steps}
         left = [step for step in self.plan.steps if not self._recall(step)]
-        self.around.crew.each(left, self._take, lambda step: step.follows & ids <= self.ended)
+        self.around.crew.each(left, self._take, self.course.may_begin)
         if self.waits:
             raise Paused
 
@@ -88,25 +82,13 @@ class Execution:
         before = self.known.get(step.path)
         if before is None or before.verdict is None or before.status not in (StepStatus.finished, StepStatus.skipped):
             return False
-        self.steps[step.id] = scope_of(step, before)
-        self.ended.add(step.id)
-        if self._asks_for_what_failed(step):
-            self.repairs.add(step.id)
-        if before.status is StepStatus.skipped and before.verdict is Verdict.not_available:
-            self.blocked.add(step.id)
-        if before.status is StepStatus.finished:
-            self._count(step.id, before.verdict, before.exit_status)
+        if before.status is StepStatus.skipped:
+            self.course.skip(step, before.verdict)
+        else:
+            self.course.end(step, scope_of(step, before), before.exit_status)
         return True
 
     def _take(self, step: PlannedStep) -> None:
-        try:
-            self._do(step)
-        except Paused:
-            self.waits = True
-        else:
-            self.ended.add(step.id)
-
-    def _do(self, step: PlannedStep) -> None:
         try:
             skip = self._reason_to_skip(step)
         except SpecError as error:
@@ -117,21 +99,20 @@ class Execution:
             self._take_over(step, given, f"was left out, and what it gave is taken from run {given.receipt.run}")
         elif skip:
             verdict, reason = skip
-            if verdict is Verdict.not_available:
-                self.blocked.add(step.id)
-            self.steps[step.id] = StepScope(verdict)
+            self.course.skip(step, verdict)
             at = self.effects.now()
             self.telling.record(StepSkipped(self.around.run.id, step.path, step.title, reason, at, verdict))
         else:
-            if self._asks_for_what_failed(step):
-                self.repairs.add(step.id)
-            self._perform(step)
+            try:
+                self._perform(step)
+            except Paused:
+                self.waits = True
 
     def _reason_to_skip(self, step: PlannedStep) -> tuple[Verdict, str] | None:
         selection = self.around.selection
         if selection and "/" not in step.path and step.id not in selection.steps:
             return Verdict.not_applicable, f"{selection.asked} leaves it out"
-        if blocking := self._blocking(step):
+        if blocking := self.course.blocking(step):
             return Verdict.not_available, f"step {blocking} did not do its work"
         if (deadline := self._deadline(step)) and self.effects.now() >= deadline.at:
             return Verdict.not_available, f"step {deadline.step} had no time left"
@@ -140,17 +121,6 @@ class Execution:
             source = step.when.source if isinstance(step.when, Template) else "its inputs"
             return Verdict.not_applicable, f"its when is false: {source}"
         return None
-
-    def _asks_for_what_failed(self, step: PlannedStep) -> bool:
-        """Whether its `when` reads a step that failed, or one that ran for that reason."""
-        return any(map(step.asks_for, self.stopped | self.repairs))
-
-    def _blocking(self, step: PlannedStep) -> str | None:
-        """Return the step for whose failure one can't run; the first in the file where there are several."""
-        if step.always or self._asks_for_what_failed(step):
-            return None
-        missing = step.needs & (self.stopped | self.blocked)
-        return next((other.id for other in self.plan.steps if other.id in missing), None)
 
     def _given(self, step: PlannedStep) -> StepFinished | None:
         """Return what an earlier run gave in place of a step that this one leaves out."""
@@ -170,7 +140,7 @@ class Execution:
             self._perform_one(step)
 
     def _perform_one(self, step: PlannedStep) -> None:
-        basis, decision = self._considered(step)
+        basis, decision = considered(step, self.scope(), self.around, self.effects)
         if decision.reused:
             self._take_over(step, decision.reused, decision.reason)
             return
@@ -213,35 +183,11 @@ class Execution:
         """Run the workflow that repairs a step, and return whether it went well."""
         if step.repair is None:  # the run was begun by a zk0 that read its workflow otherwise
             return False
-        steps = {**self.steps, step.id: scope_of(step, _state_of(failed))}
+        steps = {**self.course.steps, step.id: scope_of(step, _state_of(failed))}
         plan = replace(self.plan, steps=(step.repair,))
         repair = Execution(plan, self.around, self.telling, self.known, self._deadline(step), steps)
         repair.go()
-        return not repair.stopped
-
-    def _considered(self, step: PlannedStep) -> tuple[dict[str, str], Decision]:
-        """Return what a step's outcome will rest on, and whether an earlier outcome stands for it."""
-        if not (isinstance(step.spec, ReusableStep) and step.spec.reuse):
-            return {}, Decision("")
-        try:
-            arguments = as_json(fill(step.arguments, self.scope()))
-            checks = {planned.check.id: as_json(fill(planned.options, self.scope())) for planned in step.checks}
-        except SpecError:
-            return {}, Decision("")  # performing it will say so
-        parts = {
-            "action": step.uses,
-            "inputs": self.effects.by_content(arguments),
-            "seed": self.around.seed,
-            "code": self.effects.code_digest(),
-            "environment": dict(self.around.environment),
-            "checks": checks,
-        }
-        basis = basis_of(parts)
-        if not self.around.reuse:
-            return basis, Decision("ran because it was asked to run anew")
-        others = self.effects.outcomes(self.around.workflow, self.around.run)
-        earlier = (ends[step.path] for ends in others if step.path in ends)
-        return basis, decide(basis, arguments, earlier, self.effects.is_intact)
+        return not repair.course.stopped
 
     def _perform_group(self, step: PlannedStep) -> None:
         """Perform a step that consists of others: a workflow, or the same step for each item."""
@@ -261,8 +207,8 @@ class Execution:
             attempt.fail(overdue(step.title, TimeLimit(step.timeout or 0.0), attempt.log))
         receipt = attempt.sum_up(
             lambda: _outputs_of(step, parts),
-            worst(scope.verdict for part in parts for scope in part.steps.values()),
-            max((part.exit_status for part in parts), default=ExitStatus.done),
+            worst(part.course.verdict for part in parts),
+            max((part.course.exit_status for part in parts), default=ExitStatus.done),
             self.scope(),
         )
         self._finish(attempt, receipt, reason="ran because it consists of others; each of them has a reason of its own")
@@ -281,6 +227,7 @@ class Execution:
 
     def _rehearse(self, step: PlannedStep) -> None:
         self.telling.publish(StepPlanned(self.around.run.id, step.path, step.title, self._filled(step)))
+        self.course.rehearse(step)
         if step.nested:
             Execution(step.nested, self.around, self.telling, {}).go()
 
@@ -308,6 +255,8 @@ class Execution:
     def _take_over(self, step: PlannedStep, event: StepFinished, reason: str) -> None:
         """Let what an earlier run gave stand for a step."""
         receipt = moved(event.receipt, self.around.run.id, self.around.project)
+        receipt = receipt.model_copy(update={"step": step.path, "title": step.title})
+        receipt = receipt.model_copy(update={"step": step.path, "title": step.title})
         here = replace(event, receipt=receipt, reason=reason)
         self._end(step, here, scope_of(step, _state_of(here)))
 
@@ -317,19 +266,13 @@ class Execution:
         self._end(attempt.step, attempt.ended(receipt, basis, reason), StepScope(receipt.verdict, attempt.outputs))
 
     def _end(self, step: PlannedStep, event: StepFinished, scope: StepScope) -> None:
-        self.steps[step.id] = scope
-        self._count(step.id, event.receipt.verdict, event.exit_status)
+        self.course.end(step, scope, event.exit_status)
         self.telling.record(event)
-
-    def _count(self, step: str, verdict: Verdict, exit_status: ExitStatus) -> None:
-        if verdict.stops:
-            self.stopped.add(step)
-        self.exit_status = max(self.exit_status, exit_status)
 
     def scope(self) -> Scope:
         """Return what expressions may read now."""
         run = {"id": self.around.run.id, "directory": self.around.run.path}
-        return Scope(self.plan.inputs, run, self.steps)
+        return Scope(self.plan.inputs, run, self.course.steps)
 
     def _filled(self, step: PlannedStep) -> dict[str, Any]:
         return step.as_json() | {"with": as_json(fill(step.arguments, self.scope()))}
@@ -351,7 +294,7 @@ def _outputs_of(step: PlannedStep, parts: Sequence[Execution]) -> Outputs:
     if step.each is None:
         [part] = parts
         return workflow_outputs(part.plan, part.scope())
-    return each_outputs([part.steps[str(number)] for number, part in enumerate(parts)])
+    return each_outputs([part.course.steps[str(number)] for number, part in enumerate(parts)])
 
 
 def _state_of(event: StepFinished) -> StepState:

@@ -14,7 +14,7 @@ from zk0.errors import CommandError, ExitStatus, SpecError, Zk0Error
 from zk0.project import GitState, Project
 from zk0.receipts import Artifact, Failure, Receipt, artifact
 from zk0.verdicts import Finding, Verdict, failed, passed, worst
-from zk0.workflow.actions import Context, Outputs, Progress
+from zk0.workflow.actions import Context, Inputs, Outputs, Progress
 from zk0.workflow.commands import PROGRAM_CHECK, Command, CommandOutputs
 from zk0.workflow.crew import Crew
 from zk0.workflow.effects import Effects
@@ -145,13 +145,11 @@ class Attempt:
         if self.step.kind == "ask":
             self.outputs = AskOutputs(handover=self.around.run.step(self.step.path) / "handover.md")
             return
-        shown = {name: value for name, value in self.inputs.items() if not is_known(arguments[name])}
-        arguments = self.effects.revealed(arguments)
         if self.step.action is None:
-            self._run(arguments)
+            self._run(self.effects.revealed(arguments))
             return
-        inputs = validated(self.step.action, arguments)
-        self.inputs = inputs.model_dump(mode="json") | shown  # of a secret its name, not its value
+        inputs = validated(self.step.action, self.effects.revealed(arguments))
+        self.inputs = recorded_inputs(inputs, arguments)
         context = Context(
             project=self.around.project,
             run=self.around.run.id,
@@ -247,6 +245,12 @@ class Attempt:
     def _shown(self, path: Path) -> str:
         root = self.around.project.root
         return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def recorded_inputs(inputs: Inputs, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an action's inputs as its receipt holds them: of a secret its name, not its value."""
+    secrets = {name: as_json(value) for name, value in arguments.items() if not is_known(value)}
+    return inputs.model_dump(mode="json") | secrets
 
 
 @contextmanager

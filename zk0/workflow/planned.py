@@ -84,11 +84,6 @@ class PlannedStep:
         """Whether it runs whatever happened before it."""
         return self.spec.always
 
-    @property
-    def follows(self) -> frozenset[str]:
-        """The steps that have to end before it begins."""
-        return self.needs | self.reads
-
     def asks_for(self, step: str) -> bool:
         """Whether its `when` mentions a step, so that it may run after that one failed."""
         return isinstance(self.when, Template) and step in self.when.steps

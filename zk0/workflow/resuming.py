@@ -52,7 +52,7 @@ def to_redo(state: RunState, plan: Plan) -> Redone:
     redone: set[str] = set()
     partly = []
     for step in plan.steps:
-        behind = bool(step.follows & redone)
+        behind = bool((step.needs | step.reads) & redone)
         if behind or step.id in broken:
             redone.add(step.id)
         if step.id in broken and not behind:
@@ -65,7 +65,7 @@ def scope_of(step: PlannedStep, before: StepState) -> StepScope:
     verdict = before.verdict or Verdict.not_available
     if before.receipt and (step.each is not None or step.kind == "workflow"):
         return StepScope(verdict, SimpleNamespace(**before.receipt.outputs))
-    if before.receipt is None or before.receipt.failure or not before.receipt.outputs:
+    if before.receipt is None or not before.receipt.outputs:  # a program that failed has printed into its log
         return StepScope(verdict)
     models: dict[str, type[BaseModel]] = {"run": CommandOutputs, "ask": AskOutputs}
     model = step.action.outputs if step.action else models[step.kind]

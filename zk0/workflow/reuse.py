@@ -1,18 +1,31 @@
 """Whether a step has to run again: not if all that its outcome rests on equals what an earlier outcome rested on.
 
-A basis has one digest for each part: the action, its inputs (a file or folder among them by its content, wherever it
-lies), the seed, the project's code, the environment, and the checks. Titles, comments and the order of keys are in no
-part.
+A basis has one digest for each part: the action, each of its inputs (a file or folder by its content, wherever it
+lies), the seed, the project's code, the environment, and the checks. Titles, comments, the order of keys and of checks,
+and a default that is written out are in no part.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
+from zk0.checks import Check
+from zk0.errors import InputError, RequestError
 from zk0.receipts import Receipt, canonical_digest
+from zk0.workflow.effects import Effects
 from zk0.workflow.events import StepFinished
+from zk0.workflow.expressions import as_json, fill
+from zk0.workflow.performing import Surroundings, recorded_inputs
+from zk0.workflow.planned import PlannedStep, validated
+from zk0.workflow.scope import Scope
+from zk0.workflow.spec import ReusableStep
 from zk0.workflow.steps import StepState, StepStatus
 
+INPUT = "input "  # begins the name of a part that is one input
+NUMBER = re.compile(r"/[0-9]+(?=/|$)")  # of an item, in the path of a step
 NOT_ASKED = 'ran because it is not to be reused (it has no "reuse: true")'
 FIRST = "ran because no earlier run of it did its work"
 
@@ -25,12 +38,53 @@ class Decision:
     reused: StepFinished | None = None
 
 
+def considered(
+    step: PlannedStep, scope: Scope, around: Surroundings, effects: Effects
+) -> tuple[dict[str, str], Decision]:
+    """Return what a step's outcome will rest on, and whether an earlier outcome stands for it.
+
+    Args:
+        step: which; of one that has no `reuse: true`, the answer is that it runs.
+        scope: what its expressions read.
+        around: what is the same for every step of the run.
+        effects: what reads files and earlier runs.
+    """
+    if not (isinstance(step.spec, ReusableStep) and step.spec.reuse):
+        return {}, Decision("")
+    try:
+        arguments = fill(step.arguments, scope)
+        inputs = {name: as_json(value) for name, value in arguments.items()}
+        if step.action:  # also what is left to its default is an input
+            inputs = recorded_inputs(validated(step.action, effects.revealed(arguments)), arguments)
+        checks = [checked_by(planned.check, fill(planned.options, scope)) for planned in step.checks]
+    except RequestError:
+        return {}, Decision("ran because it has no inputs to look for an earlier run with")  # performing says why
+    parts = {
+        "action": step.uses,
+        **{f"{INPUT}{name}": effects.by_content(value) for name, value in inputs.items()},
+        "seed": around.seed,
+        "code": effects.code_digest(),
+        "environment": dict(around.environment),
+        "checks": sorted(checks),
+    }
+    basis = basis_of(parts)
+    if not around.reuse:
+        return basis, Decision("ran because it was asked to run anew")
+    outcomes = effects.outcomes(around.workflow, around.run)
+    return basis, decide(basis, inputs, candidates(step.path, outcomes), effects.is_intact)
+
+
 def basis_of(parts: Mapping[str, object]) -> dict[str, str]:
     """Return the digest of each part, 16 digits."""
     return {name: canonical_digest(part)[:16] for name, part in parts.items()}
 
 
-def decide(basis: Mapping[str, str], inputs: object, earlier: Iterable[StepFinished], intact: Any) -> Decision:
+def decide(
+    basis: Mapping[str, str],
+    inputs: Mapping[str, object],
+    earlier: Iterable[StepFinished],
+    intact: Callable[[Receipt], bool],
+) -> Decision:
     """Return whether an earlier outcome stands for this one.
 
     Args:
@@ -40,20 +94,49 @@ def decide(basis: Mapping[str, str], inputs: object, earlier: Iterable[StepFinis
         intact: tells whether what a receipt says was made is still there, unchanged.
     """
     newest: StepFinished | None = None
+    gone: StepFinished | None = None
     for event in earlier:
         if event.receipt.verdict.stops or not event.basis:
             continue
         newest = newest or event
         if event.basis == basis:
-            if not intact(event.receipt):
-                return Decision(f"ran because what run {event.receipt.run} made is gone or was changed")
-            parts = "action, inputs, code, environment and checks"
-            return Decision(f"reused because {parts} equal those of run {event.receipt.run}", event)
+            if intact(event.receipt):
+                parts = "action, inputs, code, environment and checks"
+                return Decision(f"reused because {parts} equal those of run {event.receipt.run}", event)
+            gone = gone or event
+    if gone:
+        return Decision(f"ran because what run {gone.receipt.run} made is gone or was changed")
     if newest is None:
         return Decision(FIRST)
-    changed = [name for name in basis if basis[name] != newest.basis.get(name)]
-    told = "; ".join(_change(name, inputs, newest.receipt) for name in changed)
-    return Decision(f"ran because {told} since run {newest.receipt.run}")
+    return Decision(f"ran because {_changes(basis, inputs, newest)} since run {newest.receipt.run}")
+
+
+def candidates(path: str, outcomes: Iterable[Mapping[str, StepFinished]]) -> Iterator[StepFinished]:
+    """Yield the earlier outcomes that may stand for a step, newest first.
+
+    Behind those of its own path, of a step that is done for one of many items, those of the others in the newest run:
+    where an item was put before others, they have another number now.
+    """
+    newest: Mapping[str, StepFinished] = {}
+    for ends in outcomes:
+        newest = newest or ends
+        if path in ends:
+            yield ends[path]
+    if NUMBER.search(path):
+        alike = NUMBER.sub("/", path)
+        yield from (end for other, end in newest.items() if other != path and NUMBER.sub("/", other) == alike)
+
+
+def checked_by(check: Check, options: Mapping[str, Any]) -> str:
+    """Return what a check is compared by: its name, and all of its options.
+
+    Raises:
+        InputError: it does not take these options.
+    """
+    try:
+        return f"{check.id} {check.options.model_validate(options).model_dump_json(fallback=str)}"
+    except ValidationError as error:
+        raise InputError(f"{check.id} does not take {options}") from error
 
 
 def explanation(step: StepState) -> str:
@@ -70,12 +153,19 @@ def explanation(step: StepState) -> str:
     return f"{step.id} was not reached"
 
 
-def _change(name: str, inputs: object, before: Receipt) -> str:
-    if name != "inputs" or not isinstance(inputs, Mapping):
-        return f"the {name} changed"
-    values = [
-        f"{key} {before.inputs.get(key)!r} → {value!r}"
-        for key, value in inputs.items()
-        if before.inputs.get(key) != value
-    ]
-    return f"the inputs changed ({', '.join(values)})" if values else "the content of an input changed"
+def _changes(basis: Mapping[str, str], inputs: Mapping[str, object], before: StepFinished) -> str:
+    """Return what of a basis is not as it was, in words."""
+    changed = [name for name in {**basis, **before.basis} if basis.get(name) != before.basis.get(name)]
+    names = [name.removeprefix(INPUT) for name in changed if name.startswith(INPUT)]
+    old = before.receipt.inputs
+    differ = [name for name in names if old.get(name) != inputs.get(name)]
+    values = [f"{name} {_shown(name, old)} → {_shown(name, inputs)}" for name in differ]
+    contents = [name for name in names if name not in differ]
+    told = [f"the inputs changed ({', '.join(values)})"] if values else []
+    told += [f"the content of an input changed ({', '.join(contents)})"] if contents else []
+    told += [f"the {name} changed" for name in changed if not name.startswith(INPUT)]
+    return "; ".join(told)
+
+
+def _shown(name: str, inputs: Mapping[str, object]) -> str:
+    return repr(inputs[name]) if name in inputs else "nothing"

@@ -1,5 +1,6 @@
 """The program of the probing process: `python -m zk0.probes.inside KIND TARGET ANSWER SECONDS [strict]`."""
 
+import gc
 import json
 import os
 import resource
@@ -42,6 +43,9 @@ def _contract(kind: str) -> Callable[..., Iterator[Finding]]:
 
 def _bound(seconds: float) -> None:
     """Limit memory and time, now that PyTorch is imported; the alarm's default action ends the process."""
+    from torch import _dynamo  # noqa: F401  an optimizer's first step imports it, which takes seconds
+
+    gc.freeze()  # what PyTorch brings is no garbage; code that calls gc.collect() would wait for it
     if sys.platform == "linux":
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         limit: Any = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY

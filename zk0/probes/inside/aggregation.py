@@ -11,7 +11,7 @@ from zk0.errors import ProbeError
 from zk0.faults import Fault
 from zk0.probes.inside import hardening
 from zk0.probes.inside.binding import parameters_of, roles_of, signature_text, uncallable
-from zk0.probes.inside.mixtures import explain, is_mean, numbers, relative_error
+from zk0.probes.inside.mixtures import comparable, explain, is_mean, kept_of, numbers
 from zk0.probes.inside.points import Points
 from zk0.probes.inside.rounds import AGGREGATION, Aggregate, Aggregator, Round, function_ways, make_round
 from zk0.probes.inside.strategies import is_strategy, other_meaning, strategy_ways
@@ -38,7 +38,11 @@ def probe_aggregation(text: str, root: Path) -> Iterator[Finding]:
         yield broken
         return
     yield points.passed("returned", "it returns tensors" + (" and metrics" if found.paired else ""))
-    for judge in (_kept, _mean, _order_of_clients, _one_client, _next_round, _untouched, _named):
+    yield from _kept(way, found, given, points)
+    if not comparable(found, given):
+        yield points.not_available("mean", "its tensors can't be compared with those sent")
+        return
+    for judge in (_mean, _order_of_clients, _one_client, _next_round, _untouched, _named):
         yield from judge(way, found, given, points)
     for harden in hardening.JUDGES:
         yield from harden(way, given, points)
@@ -158,8 +162,6 @@ def _mean(way: Aggregator, found: Aggregate, given: Round, points: Points) -> It
         yield points.passed("mean", "it is the mean by number of examples", numbers(found, given))
     elif (meaning := _meaning(way)) is not None:
         yield points.not_applicable("mean", meaning)
-    elif relative_error(found, given) == float("inf") and found.names and set(found.names) != set(given.current):
-        yield points.not_available("mean", "tensors are missing")
     else:
         yield points.broken("mean", explain(found, given))
 
@@ -170,6 +172,9 @@ def _order_of_clients(way: Aggregator, found: Aggregate, given: Round, points: P
     names = [name for name in given.current if found.arrays and name in found.arrays]
     if other.arrays is not None and np.allclose(found.flat(names), other.flat(names), rtol=1e-4, atol=1e-6):
         yield points.passed("order", "the order of the replies does not matter")
+        return
+    if (meaning := _meaning(way)) is not None:
+        yield points.not_applicable("order", f"{meaning}; among equals the order may decide")
         return
     gap = float("nan") if other.arrays is None else float(np.abs(found.flat(names) - other.flat(names)).max())
     yield points.failed(
@@ -225,7 +230,7 @@ def _next_round(way: Aggregator, found: Aggregate, given: Round, points: Points)
     elif is_mean(got, second):
         yield points.passed("next-round", "a second round gives the second round's mean")
     else:
-        fault = Fault.aggregate_not_returned if got.arrays is None else _next_fault(got, given, second)
+        fault = _next_fault(got, given, second) if comparable(got, second) else Fault.aggregate_not_returned
         yield points.failed(
             "next-round",
             "a second round does not give the second round's mean",
@@ -237,7 +242,9 @@ def _next_round(way: Aggregator, found: Aggregate, given: Round, points: Points)
 
 
 def _next_fault(got: Aggregate, first: Round, second: Round) -> Fault:
-    return Fault.aggregate_not_returned if is_mean(got, first) else explain(got, second).fault
+    if is_mean(got, first):
+        return Fault.aggregate_not_returned
+    return Fault.aggregate_weights if kept_of(got, first, second) else explain(got, second).fault
 
 
 def _untouched(way: Aggregator, found: Aggregate, given: Round, points: Points) -> Iterator[Finding]:
@@ -293,10 +300,7 @@ def _named(way: Aggregator, found: Aggregate, given: Round, points: Points) -> I
 
 def _root(found: Aggregate, given: Round, otherwise: Fault) -> Fault:
     """Return the fault of the mean, where that is wrong: other points then fail for the same reason."""
-    names = set(given.current)
-    if found.arrays is None or set(found.arrays) != names or is_mean(found, given):
-        return otherwise
-    return explain(found, given).fault if relative_error(found, given) != float("inf") else otherwise
+    return otherwise if is_mean(found, given) else explain(found, given).fault
 
 
 def _meaning(way: Aggregator) -> str | None:

@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch import nn
+
 from zk0.errors import ProbeError
 from zk0.probes.inside.binding import Variant, Vocabulary, call_with, roles_of, variants
+from zk0.probes.inside.offers import PROXIMAL
 from zk0.probes.inside.targets import Target
 
 METHODS = (
@@ -28,6 +32,7 @@ class Callee:
     function: Callable[..., Any] | str
     roles: Mapping[str, str]
     constructor: Callable[..., Any] | None = None
+    opaque: bool = False  # what it does with its arguments can't be seen in its code
 
     def variants(self, vocabulary: Vocabulary) -> Iterator[Variant]:
         """Yield the ways to give its roles."""
@@ -80,6 +85,29 @@ def callee_of(target: Target, vocabulary: Vocabulary) -> Callee:
         raise ProbeError(f"{target.text} is a {type(value).__name__}, nothing to call")
     roles = roles_of(value, vocabulary, what=target.text.rpartition(":")[2], at=target.at)
     return Callee(target.text, value, {f"called:{name}": role for name, role in roles.items()})
+
+
+def is_optimizer(value: Any) -> bool:
+    """Tell whether this is a class of optimizers, which may have the term in its step."""
+    return inspect.isclass(value) and issubclass(value, torch.optim.Optimizer)
+
+
+def optimizer_callee(target: Target) -> Callee:
+    """Return a loop that trains with an optimizer of this class."""
+    roles = roles_of(target.value, PROXIMAL, what=target.value.__name__, at=target.at)
+
+    def train(**given: Any) -> None:
+        model, batches = given.pop("our_model"), given.pop("our_batches")
+        optimizer = call_with(target.value, given)
+        for inputs, classes in batches:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(inputs), classes).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+    ours = {"our_model": "model", "our_batches": "loader"}
+    parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in (*roles, *ours)]
+    train.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return Callee(target.text, train, {f"called:{name}": role for name, role in (roles | ours).items()}, opaque=True)
 
 
 def _method(owner: type, name: str, vocabulary: Vocabulary, target: Target) -> Callee:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from zk0.probes.inside.aggregation import probe_aggregation
+from zk0.probes.inside.exchange import probe_exchange
 from zk0.probes.inside.proximal import probe_proximal
 from zk0.verdicts import Finding, Verdict
 
@@ -19,4 +20,8 @@ def _strictly(contract: Callable[[str, Path], Iterator[Finding]]) -> Callable[..
     return probe
 
 
-CONTRACTS = {"proximal": _strictly(probe_proximal), "aggregation": _strictly(probe_aggregation)}
+CONTRACTS = {
+    "proximal": _strictly(probe_proximal),
+    "aggregation": _strictly(probe_aggregation),
+    "exchange": _strictly(probe_exchange),
+}

@@ -106,6 +106,14 @@ def integers(way: Aggregator, given: Round, points: Points) -> Iterator[Finding]
     value = None if got.arrays is None else got.arrays.get(COUNTER)
     if value is None:
         yield points.passed("integers", "integer buffers are left out")
+    elif value.shape != ():
+        yield points.warned(
+            "integers",
+            f"an integer buffer comes back in shape {value.shape}",
+            Fault.exchange_incomplete,
+            "it is mixed up with another tensor",
+            "pair tensors by name",
+        )
     elif value.dtype.kind in "iu" and (10 <= value <= 30 or value == whole.current[COUNTER]):  # noqa: PLR2004  as sent
         yield points.passed("integers", f"an integer buffer stays {value.dtype} ({int(value)})")
     elif value.dtype.kind in "iu":

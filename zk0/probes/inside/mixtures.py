@@ -33,16 +33,29 @@ def is_mean(found: Aggregate, given: Round) -> bool:
     return relative_error(found, given) <= ROUNDING
 
 
+def comparable(found: Aggregate, given: Round) -> bool:
+    """Tell whether an aggregate has all tensors in their shapes."""
+    arrays = found.arrays or {}
+    return all(name in arrays and arrays[name].shape == value.shape for name, value in given.current.items())
+
+
 def relative_error(found: Aggregate, given: Round) -> float:
     """Return ||aggregate - mean|| / ||mean||; infinite where it can't be compared."""
-    names = list(given.current)
-    if found.arrays is None or any(
-        found.arrays.get(name, np.empty(0)).shape != given.current[name].shape for name in names
-    ):
+    if not comparable(found, given):
         return float("inf")
+    names = list(given.current)
     mean = Aggregate(given.mean(), paired=False, raw=None).flat(names)
     got = found.flat(names)
     return float(np.linalg.norm(got - mean) / np.linalg.norm(mean)) if np.isfinite(got).all() else float("inf")
+
+
+def kept_of(found: Aggregate, first: Round, second: Round) -> bool:
+    """Tell whether a second round's aggregate is that round's mean and a part of the first's."""
+    names = list(second.current)
+    sources = [Aggregate(each.mean(), paired=False, raw=None).flat(names) for each in (first, second)]
+    matrix, wanted = np.stack(sources, axis=1), found.flat(names)
+    weights, *_ = np.linalg.lstsq(matrix, np.nan_to_num(wanted), rcond=None)
+    return bool(np.linalg.norm(matrix @ weights - wanted) <= ROUNDING * np.linalg.norm(wanted))
 
 
 def numbers(found: Aggregate, given: Round) -> tuple[Evidence, ...]:

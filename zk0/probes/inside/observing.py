@@ -35,7 +35,7 @@ class EnoughError(BaseException):
 
 @dataclass
 class Step:
-    """One optimizer step: weights and gradients just before, weights just after, all by tensor."""
+    """One optimizer step: trained weights and gradients just before, all parameters just after, by tensor."""
 
     weights: Named
     gradients: Named
@@ -118,11 +118,11 @@ class Watch:
         if self.model is None or not self.steps or not self._is_ours(optimizer):
             return
         step = self.steps[-1]
-        step.after = {name: _array(value) for name, value in self.parameters().items()}
+        step.after = {name: _array(value) for name, value in self.model.named_parameters()}
         number = len(self.steps) - 1
         if number < len(self.lead):
             with torch.no_grad():
-                for name, value in self.parameters().items():
+                for name, value in self.model.named_parameters():
                     value.copy_(torch.from_numpy(self.lead[number].after[name]))
         if len(self.steps) >= MOST_STEPS:
             raise EnoughError

@@ -44,7 +44,7 @@ NAMES: dict[str, Sequence[str]] = {
             "theta0",
         ),
         *("anchor", "anchors", "origin", "origins", "start", "roundparams", "oldparams", "referencestate", "globalp"),
-        *("initialstate", "globaldict", "globalw", "gparams", "gweights", "startparams", "references", "roundweights"),
+        *("initialstate", "server", "globaldict", "globalw", "gparams", "gweights", "startparams", "references", "roundweights"),
     ),
     "mu": (
         *("mu", "proximalmu", "proxmu", "fedproxmu", "muprox", "lam", "lmbda", "lambdaprox", "proxlambda"),
@@ -105,7 +105,7 @@ def preferred(role: str, name: str) -> Sequence[str]:
         "device": ("object", "text"),
     }.get(role, ("",))
     hints = {
-        "module": ("model", "net"),
+        "module": ("model", "net", "server"),
         "state": ("state", "dict"),
         "dict": ("named", "dict"),
         "trained": ("trainable",),

@@ -10,9 +10,11 @@ import torch
 from torch import nn
 
 from zk0.errors import ProbeError
+from zk0.faults import Fault
 from zk0.probes.inside import term_contract, training_contract
 from zk0.probes.inside.binding import Variant, signature_text, uncallable
-from zk0.probes.inside.callees import Callee, callee_of
+from zk0.probes.inside.callees import Callee, callee_of, is_optimizer, optimizer_callee
+from zk0.probes.inside.causes import Cause
 from zk0.probes.inside.clients import client_runners, is_client, takes_mu
 from zk0.probes.inside.observing import uses
 from zk0.probes.inside.offers import PROXIMAL
@@ -25,6 +27,8 @@ from zk0.verdicts import Finding
 WORKFLOW = "fedprox-debug"
 PRECISIONS = (torch.float64, torch.float32)  # code that casts to float() takes only the second
 
+OF_THE_REFERENCE = (Fault.proximal_pairing, Fault.proximal_incomplete, Fault.proximal_formula)
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -33,6 +37,14 @@ class Trained:
     run: Runner
     seen: Comparison
     dtype: torch.dtype
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A way to call a term, and what was measured."""
+
+    term: Term
+    measured: term_contract.Measured
 
 
 def probe_proximal(text: str, root: Path) -> Iterator[Finding]:
@@ -47,12 +59,12 @@ def probe_proximal(text: str, root: Path) -> Iterator[Finding]:
     if is_client(target):
         yield from _training(_first_that_trains(target), points, uses_mu=True, made_with_mu=takes_mu(target))
         return
-    callee = callee_of(target, PROXIMAL)
+    callee = optimizer_callee(target) if is_optimizer(target.value) else callee_of(target, PROXIMAL)
     found = _first_that_works(callee, target)
     if isinstance(found, Trained):
         yield from _training(found, points, uses_mu=_uses_mu(callee))
     else:
-        yield from term_contract.judge(*found, points)
+        yield from term_contract.judge(found.term, found.measured, points)
 
 
 def _training(trained: Trained, points: Points, *, uses_mu: bool, made_with_mu: bool = False) -> Iterator[Finding]:
@@ -73,42 +85,47 @@ def _training(trained: Trained, points: Points, *, uses_mu: bool, made_with_mu: 
         )
 
 
-def _first_that_works(callee: Callee, target: Target) -> Trained | tuple[Term, term_contract.Measured]:
+def _first_that_works(callee: Callee, target: Target) -> Trained | Tested:
     """Return the first way to call that conforms, else the first that runs at all.
 
-    A list of trained tensors where all are expected would make the pairing look wrong: only where no way conforms,
-    the code is at fault.
+    A list of trained tensors where all are expected would make the pairing look wrong: such a fault is the code's
+    only where no way to give the reference conforms. Every other fault is told from the first way that runs.
     """
-    kept: Trained | tuple[Term, term_contract.Measured] | None = None
+    kept: tuple[Variant, Trained | Tested] | None = None
     errors: list[Exception] = []
     for dtype in PRECISIONS:
         for variant in callee.variants(PROXIMAL):
+            if kept and not _same_but_for_references(variant, kept[0]):
+                continue
             try:
-                found, conforms = _try(callee, variant, dtype)
+                found, cause = _try(callee, variant, dtype)
             except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first is told below
                 errors.append(error)
                 continue
-            kept = kept or found
-            if conforms or not callee.takes("reference", "parameters"):
-                return found
+            if cause is None or cause.fault not in OF_THE_REFERENCE:
+                return kept[1] if kept and cause is not None else found
+            kept = kept or (variant, found)
         if kept is not None:
-            return kept
+            return kept[1]
     raise _no_way(target, errors)
 
 
-def _try(
-    callee: Callee, variant: Variant, dtype: torch.dtype
-) -> tuple[Trained | tuple[Term, term_contract.Measured], bool]:
+def _same_but_for_references(one: Variant, other: Variant) -> bool:
+    return all(one[name] == choice for name, choice in other.items() if choice[0] not in ("reference", "parameters"))
+
+
+def _try(callee: Callee, variant: Variant, dtype: torch.dtype) -> tuple[Trained | Tested, Cause | None]:
     term = Term(callee, variant, dtype)
     try:
         measured = term_contract.measure(term)
     except TrainsError:
         run = runner_of(callee, variant, dtype)
         seen = compare(run, dtype)
-        return Trained(run, seen, dtype), training_contract.root_cause(seen, uses_mu=_uses_mu(callee)) is None
-    if measured.value is None and measured.moment.is_zero() and not measured.answer.writes:
+        return Trained(run, seen, dtype), training_contract.root_cause(seen, uses_mu=_uses_mu(callee))
+    about_it = callee.constructor is not None or callee.takes("reference", "mu", "config")
+    if measured.value is None and measured.moment.is_zero() and not about_it:
         raise ValueError("it returned no loss and changed neither gradients nor weights")
-    return (term, measured), term_contract.root_cause(term, measured) is None
+    return Tested(term, measured), term_contract.root_cause(term, measured)
 
 
 def _first_that_trains(target: Target) -> Trained:
@@ -137,7 +154,7 @@ def _uses_mu(callee: Callee) -> bool:
     names = [key.partition(":")[2] for key, role in callee.roles.items() if role == "mu"]
     if not names:
         return callee.takes("config")
-    return not callee.codes or any(uses(code, name) for code in callee.codes for name in names)
+    return callee.opaque or not callee.codes or any(uses(code, name) for code in callee.codes for name in names)
 
 
 def _refuse_strategy(target: Target) -> None:

@@ -28,6 +28,13 @@ NOT_THE_MEAN = {
 }
 
 
+class Metrics(dict[str, Any]):
+    """A client's metrics: whatever else a strategy looks for is 0."""
+
+    def __missing__(self, key: str) -> float:
+        return 0.0
+
+
 def is_strategy(value: Any) -> bool:
     """Tell whether this is a strategy, or a class of them."""
     return any(callable(getattr(value, name, None)) for name in ("aggregate_fit", "aggregate_train"))
@@ -68,7 +75,7 @@ def fit_results(given: Round) -> list[tuple[Any, Any]]:
                 status=Status(Code.OK, ""),
                 parameters=ndarrays_to_parameters(list(update.arrays.values())),
                 num_examples=update.examples,  # type: ignore[arg-type]
-                metrics={"loss": 1.0, "train_loss": 1.0, "num_examples": update.examples},
+                metrics=Metrics(loss=1.0, train_loss=1.0, num_examples=update.examples),
             ),
         )
         for update in given.updates

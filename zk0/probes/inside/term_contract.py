@@ -74,6 +74,8 @@ def root_cause(term: Term, measured: Measured) -> Cause | None:
     """Return why the gradient is not what it should be; None where it is."""
     moment = measured.moment
     evidence = moment.worst()
+    if not all(np.isfinite(value).all() for value in moment.found.values()):
+        return explain(moment)
     if moment.is_zero():
         return _silent(term, measured, evidence)
     same = all(
@@ -241,7 +243,17 @@ def _mu(measured: Measured, cause: Cause | None, points: Points) -> Iterator[Fin
 
 
 def _repeatable(term: Term, points: Points) -> Iterator[Finding]:
-    first, second = term.again(Place(), 2)
+    try:
+        first, second = term.again(Place(), 2)
+    except Exception as error:  # noqa: BLE001  foreign code may raise anything
+        yield points.failed(
+            "repeatable",
+            f"the second call at the same weights raises {type(error).__name__}: {' '.join(str(error).split())[:120]}",
+            Fault.proximal_repeated,
+            "it adds to what it kept of the last call, whose graph is gone",
+            "begin each step's sum at 0",
+        )
+        return
     gap = max(float(np.abs(first.gradient[name] - second.gradient[name]).max()) for name in first.gradient)
     values = (first.value or 0.0, second.value or 0.0)
     evidence = (Evidence(name="first call", value=first.value), Evidence(name="second call", value=second.value))

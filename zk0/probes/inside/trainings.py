@@ -82,7 +82,7 @@ class Comparison:
         )
         if not plain or not without.rate:
             return moment
-        found = {name: (without.after[name] - value) / with_term.rate for name, value in with_term.after.items()}
+        found = {name: (without.after[name] - with_term.after[name]) / with_term.rate for name in moment.found}
         return replace(moment, found=found, floor=moment.floor / with_term.rate)
 
     def acts(self) -> bool:

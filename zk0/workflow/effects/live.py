@@ -5,16 +5,17 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from zk0.checks import Check
+from zk0.checks import CHECKS, Check
 from zk0.errors import JournalError
 from zk0.project import GitState, Project, package_versions
 from zk0.receipts import Receipt, write_atomically
 from zk0.verdicts import Finding
-from zk0.workflow.actions import Action, Context, Inputs, Outputs
+from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
 from zk0.workflow.approval import Answer, Question, prepare, signed_answer
 from zk0.workflow.commands import Command, Programs
 from zk0.workflow.effects.capturing import captured, set_aside
@@ -51,8 +52,8 @@ class LiveEffects:
         return self.project.git_state()
 
     def versions(self) -> dict[str, str]:
-        """Return the versions of the packages that decide a result."""
-        return package_versions()
+        """Return the versions of the packages that decide a result, those that bring actions and checks among them."""
+        return package_versions() | ACTIONS.versions() | CHECKS.versions()
 
     def open_secrets(self, plan: Plan, only: Collection[str] | None = None) -> None:
         """Take the secrets of a plan from the environment.
@@ -192,9 +193,9 @@ class LiveEffects:
         """Yield how the steps of the last runs of a workflow ended, newest run first, without this run."""
         others = (other for other in run_directories(self.project) if other != run and f"-{workflow}-" in other.id)
         for other in islice(others, REMEMBERED):
-            with suppress(JournalError):  # a run that can't be read has nothing to give
-                ends = [event for event in read_events(other.journal) if isinstance(event, StepFinished)]
-                yield {end.receipt.step: end for end in ends if end.receipt.workflow == workflow}
+            with suppress(OSError, JournalError):  # a run that can't be read has nothing to give
+                known = other.journal.stat()
+                yield _ends(other.journal, workflow, known.st_mtime_ns, known.st_size)
 
     def is_intact(self, receipt: Receipt) -> bool:
         """Tell whether what a receipt says was made is there, unchanged."""
@@ -208,6 +209,13 @@ class LiveEffects:
             except FileExistsError:  # another run began within the same 15 µs: take the next
                 continue
             return RunDirectory(path)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _ends(journal: Path, workflow: str, _changed: int, _size: int) -> dict[str, StepFinished]:
+    """Return how the steps of a run ended; read again only when it went on, since each of a thousand items asks."""
+    ends = [event for event in read_events(journal) if isinstance(event, StepFinished)]
+    return {end.receipt.step: end for end in ends if end.receipt.workflow == workflow}
 
 
 def _ignore(state: Path) -> None:

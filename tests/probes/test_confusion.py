@@ -1,0 +1,68 @@
+"""Every fault in the samples is found first, by its name; nothing that is right is called wrong."""
+
+import ast
+import gc
+import logging
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from zk0.faults import Fault
+from zk0.verdicts import Finding, Verdict
+
+from .catalogue import SAMPLES, samples_of
+
+KINDS = ("proximal", "aggregation")
+WRONG = [(kind, target, fault) for kind in KINDS for target, fault in samples_of(f"{kind}_wrong.py")]
+RIGHT = [(kind, target) for kind in KINDS for target, _ in samples_of(f"{kind}_right.py")]
+
+
+def pairs_of(file: str):
+    [value] = [
+        node.value
+        for node in ast.parse((SAMPLES / file).read_text()).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PAIRS"
+    ]
+    return ast.literal_eval(value)
+
+
+WRONG += [("exchange", f"exchange_wrong.py:{pair}", fault) for pair, fault in pairs_of("exchange_wrong.py").items()]
+RIGHT += [("exchange", f"exchange_right.py:{pair}") for pair in pairs_of("exchange_right.py")]
+
+
+def found(kind: str, target: str, *, strict: bool, root: Path = SAMPLES) -> list[Finding]:
+    from zk0.probes.inside.contracts import CONTRACTS
+
+    gc.freeze()  # Flower's QFedAvg collects garbage at each client
+    logging.getLogger("flwr").setLevel(logging.ERROR)
+    return list(CONTRACTS[kind](target, root, strict=strict))
+
+
+@pytest.mark.parametrize(("kind", "target", "fault"), WRONG, ids=[target for _, target, _ in WRONG])
+def test_what_is_wrong_is_found_first_and_by_name(kind, target, fault):
+    broken = [finding for finding in found(kind, target, strict=True) if finding.verdict is Verdict.failed]
+
+    assert broken, "nothing was found"
+    assert broken[0].fault == fault, broken[0].message
+    assert broken[0].cause
+    assert broken[0].remedy
+    assert broken[0].workflow == {"proximal": "fedprox-debug"}.get(kind, "aggregation-fix")
+    assert broken[0].at.startswith(target.partition(":")[0])
+
+
+@pytest.mark.parametrize(("kind", "target"), RIGHT, ids=[target for _, target in RIGHT])
+def test_what_is_right_is_not_called_wrong(kind, target):
+    findings = found(kind, target, strict=False)
+
+    assert [finding.message for finding in findings if finding.verdict.stops] == []
+    assert any(finding.verdict is Verdict.passed for finding in findings)
+
+
+def test_the_samples_are_many_and_of_many_kinds():
+    faults = Counter(fault for _, _, fault in WRONG)
+
+    assert len(WRONG) >= 80
+    assert len(RIGHT) >= 50
+    assert len(faults) >= 15
+    assert set(faults) <= set(Fault)
