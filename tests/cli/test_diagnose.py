@@ -67,6 +67,27 @@ def test_a_growing_logged_term_is_called_inert_and_not_exploding(diagnosed):
     assert run["root"]["workflow"] == "fedprox-debug"
 
 
+def test_a_second_fault_is_told_beside_the_first(diagnosed):
+    _, run = diagnosed("outputs-early")
+
+    assert [one["fault"] for one in run["findings"] if one["verdict"] == "warn"] == [Fault.sentinel_value]
+
+
+def test_files_that_tell_of_no_run_are_named_and_not_called_well(command, tmp_path):
+    (tmp_path / "poem.txt").write_text("Roses are red\n")
+    (tmp_path / "server.log").write_text("INFO :      fit progress: (1, 0.5, {}, 1.0)\n")
+
+    _, out, _ = command("diagnose", str(tmp_path))
+    status, data, _ = command("diagnose", str(tmp_path), "--json")
+
+    assert out.splitlines()[-2:] == [
+        "nothing in these tells of a run:",
+        "  poem.txt: text, 1 lines not understood",
+    ]
+    assert status == 0
+    assert [file["name"] for file in json.loads(data)["data"]["not_understood"]] == ["poem.txt"]
+
+
 def test_what_follows_from_the_cause_is_told_as_such(diagnosed):
     _, leak = diagnosed("A6-memory-leak.log")
     _, deploy = diagnosed("A15-deploy")
@@ -183,4 +204,6 @@ def test_the_example_in_the_documentation_is_what_is_printed(command, monkeypatc
 
     _, out, _ = command("diagnose", "tests/resources/logs/A1-inert.log")
 
-    assert f"$ zk0 diagnose tests/resources/logs/A1-inert.log\n{out}```" in (root / "docs" / "diagnose.md").read_text()
+    finding = out.partition("\n\nwell:")[0]
+    example = f"$ zk0 diagnose tests/resources/logs/A1-inert.log\n{finding}\n```"
+    assert example in (root / "docs" / "diagnose.md").read_text()

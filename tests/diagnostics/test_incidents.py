@@ -112,7 +112,11 @@ def test_of_many_lines_the_first_are_shown_and_the_others_counted(judge):
     assert (finding.evidence[-1].name, finding.evidence[-1].value) == ("further lines", 3)
 
 
-def test_mixed_logs_are_a_warning(judge):
-    [finding] = judge("incidents.clients", incident(IncidentKind.mixed_clients, count=4))
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("incidents.clients", IncidentKind.mixed_clients), ("incidents.sentinels", IncidentKind.sentinel)],
+)
+def test_what_spoils_no_run_is_a_warning(judge, name, kind):
+    [finding] = judge(name, incident(kind, count=4))
 
     assert finding.verdict is Verdict.warned

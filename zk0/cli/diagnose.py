@@ -1,16 +1,16 @@
 """`zk0 diagnose`: what is wrong with a run, a log or a ledger, and what repairs it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from zk0.cli.findings import Diagnosed, show_diagnosed
+from zk0.cli.findings import Diagnosed, in_a_line, show_diagnosed
 from zk0.cli.findings import as_json as plain
 from zk0.cli.output import JsonOption, print_envelope
 from zk0.diagnostics.diagnosis import diagnose as judged
 from zk0.errors import ExitStatus, LedgerError
-from zk0.ledger.importers import ImportedLedger, import_ledgers
+from zk0.ledger.importers import FileReport, import_ledgers
 from zk0.ledger.importers.reading import STDIN
 from zk0.project import Project
 from zk0.verdicts import Verdict
@@ -31,12 +31,14 @@ def diagnose(
 ) -> None:
     """Say what is wrong with a run, a log or a table of metrics, the root cause first, and what repairs it."""
     imported = import_ledgers([_path(given) for given in paths])
-    _refuse_silence(imported)
-    found = [Diagnosed(one, judged(one.ledger, only=only or ())) for one in imported]
+    silent = [file for one in imported if not one.ledger.events for file in one.files]
+    found = [Diagnosed(one, judged(one.ledger, only=only or ())) for one in imported if one.ledger.events]
+    if not found:
+        _refuse(silent)
     if as_json:
-        print_envelope(data={"runs": [plain(one) for one in found]})
+        print_envelope(data={"runs": [plain(one) for one in found], "not_understood": [vars(file) for file in silent]})
     else:
-        show_diagnosed(found)
+        show_diagnosed(found, silent)
     bad = (Verdict.failed, Verdict.error, *((Verdict.warned,) if strict else ()))
     if any(finding.verdict in bad for one in found for finding in one.diagnosis.problems):
         raise typer.Exit(ExitStatus.failed)
@@ -50,19 +52,14 @@ def _path(given: str) -> Path:
     return find_run(Project.find(), given).path
 
 
-def _refuse_silence(imported: list[ImportedLedger]) -> None:
+def _refuse(silent: list[FileReport]) -> NoReturn:
     """Refuse to call something well of which nothing was understood.
 
     Raises:
-        LedgerError: no file told anything of a run.
+        LedgerError: always.
     """
-    if any(one.ledger.events for one in imported):
-        return
-    told = [
-        f"{file.name}: {file.format}, {file.unknown} lines not understood" for one in imported for file in one.files
-    ]
-    examples = [f"  {example}" for one in imported for file in one.files for example in file.examples]
+    examples = [f"  {example}" for file in silent for example in file.examples]
     raise LedgerError(
-        "nothing in it tells of a run\n  " + "\n".join([*told, *examples[:5]]),
+        "nothing in it tells of a run\n  " + "\n  ".join([*map(in_a_line, silent), *examples[:5]]),
         remedy="docs/diagnose.md lists what can be read",
     )

@@ -10,7 +10,7 @@ from rich.text import Text
 from zk0.cli.output import show, verdict_text
 from zk0.diagnostics.diagnosis import Diagnosis
 from zk0.ledger import Evaluation, Training
-from zk0.ledger.importers import ImportedLedger
+from zk0.ledger.importers import FileReport, ImportedLedger
 from zk0.verdicts import Evidence, Finding, Verdict
 
 MOST_EVIDENCE = 6  # of one finding; `--json` has all
@@ -53,10 +53,17 @@ def as_json(one: Diagnosed) -> dict[str, Any]:
     }
 
 
-def show_diagnosed(found: list[Diagnosed]) -> None:
-    """Print diagnoses, one run below the other."""
+def show_diagnosed(found: list[Diagnosed], silent: list[FileReport]) -> None:
+    """Print diagnoses, one run below the other, then the files that tell of none."""
     for number, one in enumerate(found):
         show(*([""] if number else []), *_run(one))
+    if silent:
+        show("", "nothing in these tells of a run:", *(f"  {in_a_line(file)}" for file in silent))
+
+
+def in_a_line(file: FileReport) -> str:
+    """Return what a file is, of which nothing was understood."""
+    return f"{file.name}: {file.format}, {file.unknown} lines not understood"
 
 
 def _run(one: Diagnosed) -> Iterator[Text]:

@@ -14,6 +14,7 @@ from zk0.verdicts import Finding, Verdict, failed, warned
 
 MANY_SKIPPED = 0.05  # share of the steps whose batch was lost: the training is another one than was meant
 LIKELY = 0.6
+EXPLAINS_NOTHING = 0.4  # what is left out of a ledger can't be why other numbers in it are as they are
 # What explains by itself that a training does not go on.
 ENDINGS = (
     IncidentKind.out_of_memory,
@@ -76,6 +77,21 @@ def _damaged(ledger: Ledger) -> Finding | None:
         fault=Fault.data_corrupt,
         confidence=SURE,
     )
+
+
+@diagnostic("incidents.sentinels")
+def sentinels(ledger: Ledger) -> Iterator[Finding]:
+    """No log writes a number where nothing was measured."""
+    found = about(
+        of_kind(ledger, IncidentKind.sentinel),
+        "{} numbers were told of nothing; they are left out here",
+        cause="a failed evaluation, or meters that were set back, write 0 or 1 as if it had been measured",
+        remedy="write null and the reason",
+        fault=Fault.sentinel_value,
+        verdict=Verdict.warned,
+        confidence=EXPLAINS_NOTHING,
+    )
+    yield from answer(ledger, found)
 
 
 @diagnostic("incidents.steps")

@@ -31,6 +31,7 @@ def about(
     fault: Fault | None = None,
     workflow: str | None = None,
     verdict: Verdict = Verdict.failed,
+    confidence: float = SURE,
 ) -> Finding | None:
     """Return what incidents of one kind mean, with their number in the message; None where there is none."""
     if not found:
@@ -44,7 +45,7 @@ def about(
         remedy=remedy,
         workflow=workflow,
         fault=fault,
-        confidence=SURE,
+        confidence=confidence,
     )
 
 

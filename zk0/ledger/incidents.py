@@ -29,4 +29,5 @@ class IncidentKind(StrEnum):
     program_missing = "program-missing"
     success_claimed = "success-claimed"  # a line that says something went well
     token_missing = "token-missing"  # noqa: S105  a kind of incident
+    sentinel = "sentinel"  # a number that stands for one that was not measured
     secret_shown = "secret-shown"  # noqa: S105  its value is cut out

@@ -105,3 +105,18 @@ def test_clients_that_send_nothing_leave_a_round_without_an_aggregate(told):
     [aggregation] = found.ledger.aggregations
     assert (aggregation.accepted, len(aggregation.rejected)) == ([], 2)
     assert "digest_out" not in aggregation.missing
+
+
+def test_a_supernodes_round_is_that_of_its_client(told):
+    found = told(
+        "INFO :      [RUN 123, ROUND 7]\nINFO :      Receiving: train message (ID: abc)\n"
+        "INFO :      Step 0: FedProx total_loss=1.0 (main=1.0 + proximal=0.0)\n"
+        "INFO :      [RUN 123, ROUND 8]\n"
+        "INFO :      Step 0: FedProx total_loss=0.9 (main=0.9 + proximal=0.0)\n",
+        "supernode-lab.log",
+    )
+
+    assert [(one.client, one.round, one.policy_loss) for one in found.ledger.trainings] == [
+        ("lab", 7, [1.0]),
+        ("lab", 8, [0.9]),
+    ]

@@ -92,6 +92,19 @@ def test_what_is_no_number_is_an_incident(recorded, name, expected):
     assert kinds(recorded(name)) == expected
 
 
+def test_numbers_of_nothing_are_no_measurements(told):
+    found = told(
+        line("✅ Server: Composite evaluation completed - average loss=1.0000, total_examples=0", "server")
+        + line("Step 0: FedProx total_loss=1.0 (main=1.0 + proximal=0.0)")
+        + line("Train end: Final metrics - loss=0.0000, grad_norm=0.0000, lr=0.0000, steps_completed=250")
+    )
+
+    [evaluation] = found.ledger.evaluations
+    assert (evaluation.loss, evaluation.missing["loss"]) == (None, "no frame was evaluated; the 1 stands for that")
+    assert found.ledger.trainings[0].gradient_norm == [None]
+    assert [(one.kind, one.count) for one in found.ledger.incidents] == [(IncidentKind.sentinel, 1)] * 2
+
+
 def test_a_client_that_was_left_out_is_no_part_of_the_average(recorded):
     [aggregation] = recorded("A8-hash-mismatch.log").ledger.aggregations
 

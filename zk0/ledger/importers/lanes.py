@@ -1,4 +1,4 @@
-"""Who speaks in a log: a lane is one client or process, a head is what stands before the messages of one place in it."""
+"""Who speaks in a log: a lane is one client or process, a head what stands before the messages of one place in it."""
 
 from dataclasses import dataclass, field
 

@@ -201,7 +201,10 @@ class LogFile:
             if rule is not None and not tracebacks:
                 found = rule.pattern.match(line, start + head.offset)
                 if found is not None:
-                    self._act(rule, found, whole)
+                    if rule.act is None:
+                        self.noise += 1
+                    else:
+                        self._act(rule, found, whole)
                     continue
             self._line(line, start, head, whole)
 

@@ -69,6 +69,10 @@ def _end(log: LogFile, found: re.Match[str]) -> None:
     steps = int(told.pop("steps_completed", 0))
     if told.get("lr") == 0:
         told.pop("lr")
+    if steps and not any(told.values()):
+        log.happened(IncidentKind.sentinel, found[0])  # the meters were set back just before
+        log.finish()
+        return
     log.training().summarise(training_summary(told), steps or None)
     log.finish()
 
@@ -159,6 +163,7 @@ def _composite(log: LogFile, found: re.Match[str]) -> None:
     loss, frames = float(found[1]), int(found[2])
     number = log.server_round or 0
     if frames == 0:
+        log.happened(IncidentKind.sentinel, found[0])
         log.run.evaluated(number, None, at=log.at, missing=f"no frame was evaluated; the {loss:g} stands for that")
     else:
         log.run.evaluated(number, loss, at=log.at, frames=frames)

@@ -17,6 +17,7 @@ from typing import Any
 from zk0.ledger.importers.columns import number, training_summary
 from zk0.ledger.importers.flower import AVERAGE
 from zk0.ledger.importers.run import Run, client_name
+from zk0.ledger.incidents import IncidentKind
 
 NAME = "original zk0, JSON"
 HISTORY_LENGTH = 10  # of policy_loss_history.json: it forgets what came before
@@ -106,7 +107,7 @@ def _evaluation(run: Run, at: int, loss: float | None, name: str, *, frames: int
         return
     if failed:
         run.evaluated(at, None, at=name, missing=f"no batch was evaluated; the {loss:g} in the file stands for that")
-        run.note(f"{name}: the loss {loss:g} is no measurement: no batch was evaluated")
+        run.happened(IncidentKind.sentinel, f"a loss of {loss:g}, and no batch was evaluated", at=name, number=at)
         return
     finite = math.isfinite(loss)
     run.evaluated(at, loss if finite else None, at=name, frames=frames, missing=None if finite else "not finite")
@@ -115,6 +116,9 @@ def _evaluation(run: Run, at: int, loss: float | None, name: str, *, frames: int
 def _aggregate(run: Run, at: int, told: Mapping[str, Any], name: str) -> None:
     record = run.aggregation(at, name)
     clients = number(told.get("num_clients"))
+    if clients == 0:
+        run.happened(IncidentKind.sentinel, "means of no client", at=name, number=at)
+        return
     if clients is not None and record.answered is None:
         record.answered = int(clients)
     norm = number(told.get("param_update_norm"))
@@ -127,7 +131,11 @@ def _client_round(run: Run, told: Mapping[str, Any], name: str) -> None:
     at = int(number(told.get("round")) or 0)
     record = run.training(client, at, file=name, at=name)
     steps = number(told.get("num_steps"))
-    record.summarise(training_summary(told), int(steps) if steps else None)
+    means = training_summary(told)
+    if steps and means and not any(means.values()):
+        run.happened(IncidentKind.sentinel, f"means of 0 over {steps:g} steps", at=name, number=at, client=client)
+        means = {}
+    record.summarise(means, int(steps) if steps else None)
     norm = number(told.get("param_update_norm"))
     if norm is not None:
         record.update_norm.setdefault("all", norm)

@@ -157,7 +157,9 @@ class Run:
             self._seen[same] = None
             if len(self._seen) > 10 * MOST_INCIDENTS:
                 del self._seen[next(iter(self._seen))]
-        key: tuple[object, ...] = (kind, client, number, text.partition(":")[0][:80])
+        # Lines that differ behind a colon are one incident (`… due to decoding error: …`), exceptions are not.
+        alike = text if kind is IncidentKind.traceback else text.partition(":")[0]
+        key: tuple[object, ...] = (kind, client, number, alike[:80])
         if key not in self.incidents and len(self.incidents) >= MOST_INCIDENTS:
             key = (kind,)
         self.counts[key] += count

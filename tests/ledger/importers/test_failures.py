@@ -1,0 +1,58 @@
+"""Errors by their words, wherever they stand."""
+
+import pytest
+
+from zk0.ledger import IncidentKind
+from zk0.ledger.importers.failures import SIGNS, WORDS
+
+
+def test_every_word_of_an_error_holds_a_sign_that_is_looked_for_first():
+    assert [word for word, _ in WORDS if not any(sign in word for sign in SIGNS)] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("ray.exceptions.RayActorError: The actor died unexpectedly", IncidentKind.actor_died),
+        ("[2025-10-09 01:02:03,456 E 12 34] Failed to connect to GCS at 10.0.0.1:6379", IncidentKind.actor_died),
+        ("ValueError: Unsupported video backend: opencv", IncidentKind.unsupported_backend),
+        (
+            "RuntimeError: Attempted to access the data pointer on an invalid python storage.",
+            IncidentKind.storage_invalid,
+        ),
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'flower-superlink'", IncidentKind.program_missing),
+        ("ERROR :     ClientApp raised an exception", IncidentKind.client_failed),
+        ("step 12 loss=nan", IncidentKind.not_finite),
+    ],
+)
+def test_an_error_is_told(told, line, kind):
+    found = told(line + "\n")
+
+    assert [one.kind for one in found.ledger.incidents] == [kind]
+
+
+def test_exceptions_that_follow_each_other_are_told_each(told):
+    found = told(
+        "Traceback (most recent call last):\n  File 'a'\nKeyError: 'x'\n\n"
+        "During handling of the above exception, another exception occurred:\n\n"
+        "Traceback (most recent call last):\n  File 'b'\nTypeError: cannot unpack non-iterable NoneType object\n"
+    )
+
+    assert [one.kind for one in found.ledger.incidents] == [IncidentKind.traceback, IncidentKind.nothing_returned]
+
+
+def test_tracebacks_of_two_processes_may_be_interleaved(told):
+    found = told(
+        "(A pid=1) Traceback (most recent call last):\n(A pid=2) Traceback (most recent call last):\n"
+        "(A pid=1)   File 'a'\n(A pid=2)   File 'b'\n(A pid=2) KeyError: 'two'\n(A pid=1) KeyError: 'one'\n"
+    )
+
+    assert [one.text for one in found.ledger.incidents] == ["KeyError: 'two'", "KeyError: 'one'"]
+
+
+def test_drawings_and_small_talk_are_noise(told):
+    bar = " 42%|####     | 42/100 [00:01<00:02, 30.0it/s]"
+
+    found = told(f"----------\n{bar}\n  warnings.warn(\n\n─── │ ───\nINFO :      [ROUND 1]\n")
+
+    assert (found.understood, found.noise, found.unknown) == (1, 5, 0)
