@@ -60,15 +60,15 @@ IDS = (
     "loss.trend",
     "memory.fragmentation",
     "memory.leak",
+    "mu.diverges",
+    "mu.strength",
     "parameters.drift",
     "parameters.frozen",
     "parameters.modules",
     "parameters.trained",
     "proximal.acts",
-    "proximal.diverges",
     "proximal.formula",
     "proximal.gradient",
-    "proximal.strength",
     "rounds.parameters-move",
     "rounds.start-losses",
     "sentinels.values",
@@ -80,9 +80,8 @@ def test_every_module_of_diagnostics_is_an_entry_point():
 
     registered = {found.value for found in entry_points(group="zk0.checks")}
 
-    assert modules - registered == {
-        f"zk0.diagnostics.{name}" for name in ("causes", "diagnosis", "lines", "registry", "series")
-    }
+    others = ("causes", "diagnosis", "flow", "lines", "registry", "series")
+    assert modules - registered == {f"zk0.diagnostics.{name}" for name in others}
 
 
 def test_these_are_all_diagnostics():

@@ -35,6 +35,7 @@ TIERS: tuple[frozenset[Fault], ...] = (
             Fault.proximal_pairing,
             Fault.proximal_frozen,
             Fault.proximal_repeated,
+            Fault.proximal_incomplete,
             Fault.parameters_not_applied,
             Fault.parameters_not_trained,
             Fault.exchange_incomplete,
@@ -45,6 +46,7 @@ TIERS: tuple[frozenset[Fault], ...] = (
             Fault.aggregate_not_finite,
             Fault.aggregate_outside,
             Fault.aggregate_type,
+            Fault.aggregate_in_place,
             Fault.memory_leak,
         }
     ),

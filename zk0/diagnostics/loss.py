@@ -65,46 +65,49 @@ def loss_trend(
     if not ledger.trainings:
         yield not_available("no client has trained")
         return
-    from scipy.stats import kendalltau  # 1.2 s: where a ledger is judged, not where a workflow is listed
-
     for client, trainings in by_client(ledger.trainings):
         values = joined(trainings, lambda one: getattr(one, series))
         if len(values) < MINIMUM_STEPS:
             yield not_available(f"needs {MINIMUM_STEPS} steps of {series}, has {len(values)}", at=client)
-            continue
-        first, last = ends(values)
-        tau, chance = map(float, kendalltau(range(len(values)), values))  # both NaN where all values are equal
-        significant = chance < SIGNIFICANCE
-        evidence = [
-            point(f"{series}, median of the first tenth", first, client),
-            point(f"{series}, median of the last tenth", last, client),
-            point("Kendall's tau over steps", None if isnan(tau) else tau, client),
-            point("p-value", None if isnan(chance) else chance, client),
-        ]
-        change = f"{first:.3g} to {last:.3g} over {len(values)} steps"
-        if significant and tau < 0 and last < first:
-            yield passed(f"{expect}: {change}", at=client, evidence=evidence)
-        elif significant and tau > 0 and last > first:
-            yield failed(
-                f"rising: {change}",
-                at=client,
-                evidence=evidence,
-                cause="the steps are too large, or the gradient is not that of this loss",
-                remedy="lower learning_rate by a factor of 5, then look at gradient norms",
-                fault=Fault.learning_rate_too_high,
-                confidence=0.6,
-            )
-        elif significant:
-            yield warned(
-                f"no steady trend: {change}, while most steps go the other way",
-                at=client,
-                evidence=evidence,
-                cause="the loss jumped, and what came before or after the jump goes the other way",
-                remedy="look at the series round by round",
-                confidence=0.5,
-            )
         else:
-            yield _without_trend(values, change, client, evidence)
+            yield _trend(values, client, series, expect)
+
+
+def _trend(values: list[float], client: str, series: str, expect: str) -> Finding:
+    from scipy.stats import kendalltau  # 1.2 s: where a ledger is judged, not where a workflow is listed
+
+    first, last = ends(values)
+    tau, chance = map(float, kendalltau(range(len(values)), values))  # both NaN where all values are equal
+    significant = chance < SIGNIFICANCE
+    evidence = [
+        point(f"{series}, median of the first tenth", first, client),
+        point(f"{series}, median of the last tenth", last, client),
+        point("Kendall's tau over steps", None if isnan(tau) else tau, client),
+        point("p-value", None if isnan(chance) else chance, client),
+    ]
+    change = f"{first:.3g} to {last:.3g} over {len(values)} steps"
+    if significant and tau < 0 and last < first:
+        return passed(f"{expect}: {change}", at=client, evidence=evidence)
+    if significant and tau > 0 and last > first:
+        return failed(
+            f"rising: {change}",
+            at=client,
+            evidence=evidence,
+            cause="the steps are too large, or the gradient is not that of this loss",
+            remedy="lower learning_rate by a factor of 5, then look at gradient norms",
+            fault=Fault.learning_rate_too_high,
+            confidence=0.6,
+        )
+    if significant:
+        return warned(
+            f"no steady trend: {change}, while most steps go the other way",
+            at=client,
+            evidence=evidence,
+            cause="the loss jumped, and what came before or after the jump goes the other way",
+            remedy="look at the series round by round",
+            confidence=0.5,
+        )
+    return _without_trend(values, change, client, evidence)
 
 
 def _without_trend(values: list[float], change: str, client: str, evidence: list[Evidence]) -> Finding:

@@ -1,22 +1,17 @@
-"""Does the proximal term act, and how? (`proximal.acts`, `.formula`, `.gradient`, `.strength`, `.diverges`)
+"""Does the proximal term act? (`proximal.acts`, `proximal.formula`, `proximal.gradient`)
 
 A FedProx term mu/2 * ||w - w_round||^2 is zero at a round's first step, where w is w_round, and positive after the
 first update. A first value above zero was measured after the optimizer step, or from another point than the round's
 start. That the term is positive does not prove that it is in the gradient: `proximal.gradient` tells that from the
 norms of the gradient with and without it. `scaling` compares two runs that differ in mu alone.
-
-A growing term is not an explosion by itself: AdamW moves every weight by about the learning rate a step, so the drift
-grows up to the sum of the rates times sqrt(parameters), and the term with its square. Recorded series that were read
-as a loss explosion (1.201 to 28.832 in 50 steps) lie far inside that bound.
 """
 
 import math
 from collections.abc import Iterator
-from itertools import accumulate
 from statistics import median
 
 from zk0.diagnostics.registry import diagnostic, point, where
-from zk0.diagnostics.series import by_client, ends, growth_exponent, joined, line, measured
+from zk0.diagnostics.series import by_client, measured
 from zk0.faults import Fault
 from zk0.ledger import Ledger, Training
 from zk0.verdicts import Finding, failed, not_applicable, not_available, passed
@@ -24,7 +19,8 @@ from zk0.verdicts import Finding, failed, not_applicable, not_available, passed
 FIRST_STEP_TOLERANCE = 1e-9  # a sum of squares of exact zeros is zero; this is generous
 ONE_STEP = 2.0  # times learning rate * sqrt(parameters), the longest first step of Adam; weight decay adds a little
 DEBUG = "fedprox-debug"
-TUNING = "mu-tuning"
+IN_THE_GRADIENT = "add mu * (w - w_round) to the gradient before clipping and the optimizer step"
+SNAPSHOT = "snapshot the reference once a round: detached, in storage of its own"
 
 VALUE_TOLERANCE = 0.02  # relative, of the value beside mu/2 * drift^2; logs have four digits or more
 ADDS_UP = 1.5  # times its right value at the end, from right at the start
@@ -32,15 +28,6 @@ ADDS_UP = 1.5  # times its right value at the end, from right at the start
 SMALL_RATIO = 0.01  # below it the term's share of the gradient drowns in fp32's rounding of the norm
 MINIMUM_NORMS = 5
 UNMOVED = 0.01  # of the term's share: were it in the gradient, the norm would differ by about its cosine with it
-
-TARGET = (0.05, 0.3)  # of the ratio mu * drift / ||gradient of the loss||: where FedProx restrains and still learns
-OVERWHELMS = 1.0  # the term's gradient is larger than the loss's
-NO_PROGRESS = 0.05  # a loss that falls by less, of itself, over all rounds
-
-GROWTH_BOUND = 2.5  # exponent over the sum of rates: steps in one direction give 2, a random walk 1
-EXPONENTIAL = 0.98  # R squared of log(term) over steps
-TEN_TIMES = 10.0
-MINIMUM_SERIES = 8
 
 
 @diagnostic("proximal.acts")
@@ -87,38 +74,24 @@ def _not_from_0(training: Training, mu: float, *, began_well: bool, parameters: 
             point("distance from the reference at step 0", distance, at),
             point("longest first step of Adam", longest, at),
         ]
-    message = f"the term is {first:.3g} at the first step, where it must be 0"
     if began_well:
-        return failed(
-            message,
-            at=at,
-            evidence=evidence,
-            cause="its reference is not the round's start: it was kept from an earlier round",
-            remedy="snapshot the reference once a round: detached, in storage of its own",
-            workflow=DEBUG,
-            fault=Fault.proximal_reference,
-            confidence=0.95,
-        )
-    if far:
-        return failed(
-            message,
-            at=at,
-            evidence=evidence,
-            cause="weights are compared with another tensor's reference: the lists are in different orders",
-            remedy="pair weights and reference by name, strictly",
-            workflow=DEBUG,
-            fault=Fault.proximal_pairing,
-            confidence=0.85,
-        )
+        cause = "its reference is not the round's start: it was kept from an earlier round"
+        remedy, fault, confidence = SNAPSHOT, Fault.proximal_reference, 0.95
+    elif far:
+        cause = "weights are compared with another tensor's reference: the lists are in different orders"
+        remedy, fault, confidence = "pair weights and reference by name, strictly", Fault.proximal_pairing, 0.85
+    else:
+        cause = "it is computed after the optimizer step and has no gradient"
+        remedy, fault, confidence = IN_THE_GRADIENT, Fault.proximal_inert, 0.95
     return failed(
-        message,
+        f"the term is {first:.3g} at the first step, where it must be 0",
         at=at,
         evidence=evidence,
-        cause="it is computed after the optimizer step and has no gradient",
-        remedy="add mu * (w - w_round) to the gradient before clipping and the optimizer step",
+        cause=cause,
+        remedy=remedy,
         workflow=DEBUG,
-        fault=Fault.proximal_inert,
-        confidence=0.95,
+        fault=fault,
+        confidence=confidence,
     )
 
 
@@ -138,7 +111,7 @@ def _later(training: Training, values: list[tuple[int, float]]) -> Finding:
         at=at,
         evidence=evidence,
         cause="its reference moves with the weights, or the weights do not move",
-        remedy="snapshot the reference once a round: detached, in storage of its own",
+        remedy=SNAPSHOT,
         workflow=DEBUG,
         fault=Fault.proximal_reference,
         confidence=0.95,
@@ -232,7 +205,7 @@ def proximal_gradient(ledger: Ledger) -> Iterator[Finding]:
                 at=client,
                 evidence=evidence,
                 cause="the term is only a number: detached, `.item()`, or not in what `backward` is called on",
-                remedy="add mu * (w - w_round) to the gradient before clipping and the optimizer step",
+                remedy=IN_THE_GRADIENT,
                 workflow=DEBUG,
                 fault=Fault.proximal_detached,
                 confidence=0.95,
@@ -250,92 +223,6 @@ def _shares(training: Training) -> Iterator[float]:
         if drift and norm and ratio and ratio >= SMALL_RATIO:
             own = mu * drift / ratio
             yield abs(norm / own - 1) / ratio
-
-
-@diagnostic("proximal.strength")
-def proximal_strength(ledger: Ledger) -> Iterator[Finding]:
-    """The term holds the weights near the round's start, and lets them learn."""
-    if not ledger.trainings:
-        yield not_available("no client has trained")
-    for client, trainings in by_client(ledger.trainings):
-        if all(one.settings.get("proximal-mu") == 0 for one in trainings):
-            yield not_applicable("mu is 0: this is FedAvg", at=client)
-            continue
-        # The second half of each round: at its start the term is small whatever mu is.
-        ratios = [
-            value for one in trainings for _, value in measured(one.proximal_ratio[len(one.proximal_ratio) // 2 :])
-        ]
-        losses = joined(trainings, lambda one: one.policy_loss)
-        if len(ratios) < MINIMUM_NORMS or len(losses) < MINIMUM_NORMS:
-            yield not_available(f"needs {MINIMUM_NORMS} proximal ratios, has {len(ratios)}", at=client)
-            continue
-        typical = median(ratios)
-        first, last = ends(losses)
-        fall = 1 - last / first if first else 0.0
-        evidence = [
-            point("median of mu * drift over the gradient of the loss", typical, client),
-            point("fall of the policy loss, of itself", fall, client),
-        ]
-        low, high = TARGET
-        if typical > OVERWHELMS and fall < NO_PROGRESS:
-            yield failed(
-                f"its gradient is {typical:.3g} times that of the loss, which does not fall",
-                at=client,
-                evidence=evidence,
-                cause="mu is so large that the weights stay at the round's start",
-                remedy=f"lower proximal_mu by a factor of {_factor(typical / high)}",
-                workflow=TUNING,
-                fault=Fault.proximal_too_strong,
-                confidence=0.9,
-            )
-        else:
-            hint = "" if low <= typical <= high else f"; {low:g} to {high:g} is where to begin when tuning mu"
-            yield passed(f"{typical:.2g} times the gradient of the loss{hint}", at=client, evidence=evidence)
-
-
-def _factor(ratio: float) -> int:
-    """Return the power of ten next to a ratio, at least 10."""
-    return int(10 ** max(1, round(math.log10(ratio))))
-
-
-@diagnostic("proximal.diverges")
-def proximal_diverges(ledger: Ledger) -> Iterator[Finding]:
-    """The term grows as drift does, and not by a factor a step."""
-    if not ledger.trainings:
-        yield not_available("no client has trained")
-    for training in ledger.trainings:
-        at = where(training)
-        values = [(step, value) for step, value in measured(training.proximal_loss) if step > 0 and value > 0]
-        if training.settings.get("proximal-mu") == 0:
-            yield not_applicable("mu is 0: this is FedAvg", at=at)
-            continue
-        if len(values) < MINIMUM_SERIES:
-            yield not_available(f"needs {MINIMUM_SERIES} values above 0, has {len(values)}", at=at)
-            continue
-        # AdamW's farthest way is the sum of the rates; without rates, the number of steps stands for it.
-        rates = [rate if rate is not None else 1.0 for rate in training.learning_rate]
-        way = [0.0, *accumulate(rates)]
-        terms = [value for _, value in values]
-        exponent = growth_exponent([way[step] or 1e-12 for step, _ in values], terms)
-        slope, fit = line([step for step, _ in values], [math.log(value) for value in terms])
-        evidence = [
-            point("growth exponent over the sum of learning rates", exponent, at),
-            point("growth a step", math.exp(slope), at),
-            point("R squared of exponential growth", fit, at),
-        ]
-        if exponent > GROWTH_BOUND and fit > EXPONENTIAL and terms[-1] > TEN_TIMES * terms[0]:
-            yield failed(
-                f"it grows by a factor of {math.exp(slope):.2g} a step",
-                at=at,
-                evidence=evidence,
-                cause="mu times learning rate is too large: each step overshoots the reference by more than the last",
-                remedy="lower proximal_mu or learning_rate, so that their product is well below 1",
-                workflow=TUNING,
-                fault=Fault.proximal_diverging,
-                confidence=0.9,
-            )
-        else:
-            yield passed(f"it grows with the power {exponent:.2g} of the way: drift, no explosion", at=at)
 
 
 def scaling(one: Ledger, other: Ledger) -> Finding:
@@ -369,7 +256,7 @@ def _scaled(left: Training, right: Training) -> Finding | None:
             at=where(left),
             evidence=evidence,
             cause="the term has no gradient: mu changes the log and nothing else",
-            remedy="add mu * (w - w_round) to the gradient before clipping and the optimizer step",
+            remedy=IN_THE_GRADIENT,
             workflow=DEBUG,
             fault=Fault.proximal_detached,
             confidence=0.99,

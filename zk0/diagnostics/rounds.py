@@ -66,6 +66,14 @@ def _judge(ledger: Ledger, before: Aggregation | None, current: Aggregation) -> 
             fault=Fault.parameters_not_applied,
             confidence=1.0,
         )
+    return _lineage(ledger, before, current, evidence, untold=untold)
+
+
+def _lineage(
+    ledger: Ledger, before: Aggregation | None, current: Aggregation, evidence: list[Evidence], *, untold: bool
+) -> Finding:
+    """Judge whether a round goes on from the one before, and comes to something new, where that is told."""
+    at = f"round {current.round}"
     # A round without an aggregate leaves the parameters as they were.
     expected = current.digest_in if before is None else before.digest_out or before.digest_in
     if before is not None and expected not in (None, current.digest_in):
