@@ -22,7 +22,7 @@ from faults.catalogue import KINDS, Kind
 from faults.federation import run, sane_settings_of, settings_of
 
 SEEDS = {"tune": 0, "report": 1000}  # where each set begins
-FAULTY, HEALTHY = 5, 40  # seeds of each fault, and of healthy runs
+FAULTY, HEALTHY = 4, 30  # seeds of each fault, and of healthy runs
 
 
 @dataclass
