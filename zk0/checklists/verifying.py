@@ -69,7 +69,11 @@ def structure(page: str) -> str:
         if line.startswith("#"):
             lines.append(line)
         elif found := re.match(r"- \[.\] (?P<sentence>.*?) — (?P<rest>.*)", line):
-            lines.append(" ".join([found["sentence"], *re.findall(r"`([a-z0-9-]+\.[a-z0-9-]+)", found["rest"].partition(": ")[0])]))
+            lines.append(
+                " ".join(
+                    [found["sentence"], *re.findall(r"`([a-z0-9-]+\.[a-z0-9-]+)", found["rest"].partition(": ")[0])]
+                )
+            )
     return "\n".join(lines)
 
 
