@@ -20,7 +20,7 @@ def test_valid_updates_are_averaged_and_the_others_left_out():
 
 
 def test_a_round_without_a_valid_update_is_no_aggregate():
-    with pytest.raises(RoundFailedError, match="client-0: weight -1.0 is not a positive number"):
+    with pytest.raises(RoundFailedError, match=r"client-0: weight -1\.0 is not a positive number"):
         aggregate([update(1, 2)], [-1], SENT)
     with pytest.raises(RoundFailedError, match="nobody answered"):
         aggregate([], [], SENT)
