@@ -19,6 +19,7 @@ from zk0.verdicts import Finding, failed, not_applicable, not_available, passed
 
 TUNING = "mu-tuning"
 MINIMUM_RATIOS = 5
+NO_WAY = 1e-12  # a rate of 0 leads nowhere, and has no logarithm
 TARGET = (0.05, 0.3)  # of the ratio mu * drift / ||gradient of the loss||: where FedProx restrains and still learns
 OVERWHELMS = 1.0  # the term's gradient is larger than the loss's
 NO_PROGRESS = 0.05  # a loss that falls by less, of itself, over all rounds
@@ -93,7 +94,7 @@ def diverges(ledger: Ledger) -> Iterator[Finding]:
         rates = [rate if rate is not None else 1.0 for rate in training.learning_rate]
         way = [0.0, *accumulate(rates)]
         terms = [value for _, value in values]
-        exponent = growth_exponent([way[step] or 1e-12 for step, _ in values], terms)
+        exponent = growth_exponent([max(way[step], NO_WAY) for step, _ in values], terms)
         slope, fit = line([step for step, _ in values], [math.log(value) for value in terms])
         evidence = [
             point("growth exponent over the sum of learning rates", exponent, at),
