@@ -72,10 +72,7 @@ def strength(ledger: Ledger) -> Iterator[Finding]:
             yield warned(
                 f"its gradient is {typical:.2g} times that of the loss, and the clients drift apart",
                 at=client,
-                evidence=[
-                    *evidence,
-                    point("loss at a round's start over the end of the one before", median(falls), client),
-                ],
+                evidence=[*evidence, lost],
                 cause="mu is too small to hold the clients together",
                 remedy=f"raise proximal_mu by a factor of {_factor(low / typical) if typical else 10}",
                 workflow=TUNING,
