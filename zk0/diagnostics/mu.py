@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from itertools import accumulate
 from statistics import median
 
+from zk0.diagnostics.parameters import FALLS_BACK, falls_back
 from zk0.diagnostics.registry import diagnostic, point, where
 from zk0.diagnostics.series import by_client, ends, growth_exponent, joined, line, measured
 from zk0.faults import Fault
 from zk0.ledger import Ledger
-from zk0.verdicts import Finding, failed, not_applicable, not_available, passed
+from zk0.verdicts import Finding, failed, not_applicable, not_available, passed, warned
 
 TUNING = "mu-tuning"
 MINIMUM_RATIOS = 5
@@ -65,6 +66,18 @@ def strength(ledger: Ledger) -> Iterator[Finding]:
                 workflow=TUNING,
                 fault=Fault.proximal_too_strong,
                 confidence=0.9,
+            )
+        elif typical < low and len(falls := falls_back(trainings)) > 1 and median(falls) > FALLS_BACK:
+            lost = point("loss at a round's start over that at the end of the one before", median(falls), client)
+            yield warned(
+                f"its gradient is {typical:.2g} times that of the loss, and the clients drift apart",
+                at=client,
+                evidence=[*evidence, lost],
+                cause="mu is too small to hold the clients together",
+                remedy=f"raise proximal_mu by a factor of {_factor(low / typical) if typical else 10}",
+                workflow=TUNING,
+                fault=Fault.proximal_too_weak,
+                confidence=0.7,
             )
         else:
             hint = "" if low <= typical <= high else f"; {low:g} to {high:g} is where to begin when tuning mu"
