@@ -115,6 +115,6 @@ def test_rows_among_what_libraries_write_to_stderr(told):
 
 
 def test_a_message_with_commas_is_no_table(told):
-    found = told("loss, accuracy, step\nnothing 1, 2, 3 here\n1, 2, 3\n", "out.log")
+    found = told("loss, accuracy\nplease look\n1, 2\n", "out.log")
 
     assert found.formats != ("table of metrics",)
