@@ -104,13 +104,14 @@ def test_actions_are_called_one_at_a_time_in_the_engines_thread_and_programs_bes
     steps = """\
         - {id: a, title: A, uses: trial.witness}
         - {id: b, title: B, needs: [], uses: trial.witness}
+        - {id: each, title: Each, needs: [], foreach: [1, 2], uses: trial.witness}
         - {id: c, title: C, needs: [], run: [touch, ready]}
         """
 
-    outcome = side_by_side(steps, jobs=3)
+    outcome = side_by_side(steps, jobs=2)
 
     assert outcome.state.status is RunStatus.done
-    for step in "ab":
+    for step in ("a", "b", "each/0", "each/1"):
         assert outcome.state.step(step).receipt.outputs == {"main": True, "others": 0}
         assert outcome.directory.log(step).read_text() == f"{step}\n"
 

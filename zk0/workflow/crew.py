@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 from types import FrameType
 from typing import Any
 
@@ -40,11 +41,20 @@ class _Errand:
         self.done = True
 
 
+class Takes(Enum):
+    """What a task takes up while it goes on: nothing, where it only has others do its work."""
+
+    nothing = 0
+    job = 1
+    home = 2  # the engine's own thread, beside a job
+
+
 @dataclass
 class _Group:
-    """What goes on beside each other for one step, or for one workflow."""
+    """What goes on beside each other for one step, or for one workflow; `busy` are those that take up a job."""
 
     running: int = 0
+    busy: int = 0
     faults: list[BaseException] = field(default_factory=list)
 
 
@@ -64,6 +74,7 @@ class Crew:
         self._home = threading.get_ident()
         self._turn = threading.Condition(threading.Lock())
         self._errands: deque[_Errand] = deque()
+        self._errand_runs = False
         self._interrupted = False
         self._listens = False
         self._may_be_interrupted = False
@@ -137,10 +148,17 @@ class Crew:
         value: R = errand.value
         return value
 
-    def each[T](self, tasks: Sequence[T], work: Callable[[T], None], ready: Callable[[T], bool]) -> None:
+    def each[T](
+        self,
+        tasks: Sequence[T],
+        work: Callable[[T], None],
+        ready: Callable[[T], bool],
+        takes: Callable[[T], Takes] = lambda _: Takes.job,
+    ) -> None:
         """Do some work for each task that is ready; return when there is none any more.
 
-        With one job this goes through them in order. With more, one that becomes ready begins as soon as there is room.
+        With one job this goes through them in order. With more, one that becomes ready begins as soon as there is room
+        for what it takes up.
 
         Raises:
             BaseException: what the work raised; then nothing more begins, and all that runs has been ended.
@@ -154,11 +172,11 @@ class Crew:
         try:
             while not group.faults:
                 self._check()
-                due = next(filter(ready, left), None) if group.running < self.jobs else None
+                due = next((task for task in left if self._has_room(group, takes(task)) and ready(task)), None)
                 if due is not None:
                     left.remove(due)
-                    self._begin(group, work, due)
-                elif group.running:
+                    self._begin(group, work, due, takes(due))
+                elif group.running or any(map(ready, left)):
                     self._rest()
                 else:
                     return
@@ -167,7 +185,13 @@ class Crew:
         self._leave(group)
         raise min(group.faults, key=_consequence)
 
-    def _begin[T](self, group: _Group, work: Callable[[T], None], task: T) -> None:
+    def _has_room(self, group: _Group, takes: Takes) -> bool:
+        if takes is Takes.nothing:
+            return True
+        at_home = self._errand_runs or self._errands
+        return group.busy < self.jobs and not (takes is Takes.home and at_home)
+
+    def _begin[T](self, group: _Group, work: Callable[[T], None], task: T, takes: Takes) -> None:
         """Begin with a task in a thread; return when it has had the word first, so that tasks begin in order."""
         begun = False
 
@@ -175,6 +199,7 @@ class Crew:
             nonlocal begun
             with self._turn:
                 begun = True
+                self._turn.notify_all()
                 try:
                     work(task)
                 except BaseException as error:  # noqa: BLE001  it is raised where the group is waited for
@@ -182,17 +207,23 @@ class Crew:
                     self._interrupt_home()
                 finally:
                     group.running -= 1
+                    group.busy -= takes is not Takes.nothing
                     self._turn.notify_all()
 
         threading.Thread(target=perform, daemon=True).start()  # it can't perform before this one gives the word away
         group.running += 1
+        group.busy += takes is not Takes.nothing
         self._turn.wait_for(lambda: begun)
 
     def _rest(self) -> None:
         """Wait until something has happened; in the engine's own thread, do meanwhile what only it may do."""
         if self._errands and threading.get_ident() == self._home:
-            with self.acting():
-                self._errands.popleft().perform()
+            errand, self._errand_runs = self._errands.popleft(), True
+            try:
+                with self.acting():
+                    errand.perform()
+            finally:
+                self._errand_runs = False
         else:
             self._turn.wait(POLL)
 

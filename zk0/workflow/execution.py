@@ -13,6 +13,7 @@ from zk0.verdicts import Verdict, worst
 from zk0.workflow.actions import Outputs, Progress
 from zk0.workflow.asking import Paused, hand_over, judge
 from zk0.workflow.course import Course
+from zk0.workflow.crew import Takes
 from zk0.workflow.events import (
     StepFinished,
     StepPlanned,
@@ -73,7 +74,7 @@ class Execution:
             Paused: one waits for somebody, and all that does not wait for it is done.
         """
         left = [step for step in self.plan.steps if not self._recall(step)]
-        self.around.crew.each(left, self._take, self.course.may_begin)
+        self.around.crew.each(left, self._take, self.course.may_begin, _takes)
         if self.waits:
             raise Paused
 
@@ -284,6 +285,12 @@ class Execution:
                 self.telling.publish(StepProgressed(self.around.run.id, step.path, done, total, note))
 
         return progress
+
+
+def _takes(step: PlannedStep) -> Takes:
+    if step.each is not None or step.kind == "workflow":
+        return Takes.nothing
+    return Takes.home if step.kind == "uses" else Takes.job
 
 
 def _go(part: Execution) -> None:
