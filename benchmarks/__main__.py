@@ -13,7 +13,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("startup", "engine", "memory", "proximal", "aggregation", "training")
+NAMES = ("startup", "checklist", "engine", "memory", "proximal", "aggregation", "training")
 LONG = ("diagnosis", "logs")
 
 

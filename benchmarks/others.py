@@ -13,6 +13,7 @@ Snakemake  `shell: "true"` in a shell, or an empty `run:`, for which it starts i
 """
 
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -93,33 +94,63 @@ def compare() -> Iterator[tuple[str, str]]:
     for name in ("doit", "snakemake"):
         if any(way.command[0] == name for way in ways):
             yield f"version of {name}", _version(name)
-    alone: dict[str, list[float]] = {way.name: [] for way in ways}
-    each: dict[str, list[float]] = {way.name: [] for way in ways}
+    alone: dict[str, list[Cost]] = {way.name: [] for way in ways}
+    chains: dict[str, list[Cost]] = {way.name: [] for way in ways}
     for _ in range(ROUNDS):
         for way in ways:
-            one = _seconds(way, 1)
-            alone[way.name].append(one)
-            each[way.name].append((_seconds(way, way.chain) - one) / (way.chain - 1))
-    first = {name: statistics.median(times) for name, times in alone.items()}
-    further = {name: statistics.median(times) for name, times in each.items()}
-    own = WAYS[0].name
+            alone[way.name].append(_cost(way, 1))
+            chains[way.name].append(_cost(way, way.chain))
+    own = WAYS[0]
     for way in ways:
-        one, more = first[way.name], further[way.name]
-        yield f"{way.name}: one step", f"{one:.2f} s ({one / first[own]:.2f} of zk0's)"
-        yield f"{way.name}: each further step", f"{more * 1000:.1f} ms ({more / further[own]:.2f} of zk0's)"
+        one, own_one = _median(alone[way.name]), _median(alone[own.name])
+        more = _further(one, _median(chains[way.name]), way)
+        own_more = _further(own_one, _median(chains[own.name]), own)
+        yield f"{way.name}: one step", f"{one.wall:.2f} s, {one.cpu:.2f} s of a core{_ratio(one, own_one)}"
+        yield (
+            f"{way.name}: each further step",
+            f"{more.wall * 1000:.1f} ms, {more.cpu * 1000:.1f} ms of a core{_ratio(more, own_more)}",
+        )
 
 
-def _seconds(way: Way, count: int) -> float:
-    """Return how long a chain takes."""
+@dataclass(frozen=True)
+class Cost:
+    """Seconds on the clock, and seconds of computing, which say more on a machine that others use too."""
+
+    wall: float
+    cpu: float
+
+
+def _median(costs: list[Cost]) -> Cost:
+    return Cost(statistics.median(cost.wall for cost in costs), statistics.median(cost.cpu for cost in costs))
+
+
+def _further(one: Cost, chain: Cost, way: Way) -> Cost:
+    """Return what each step of a chain costs behind the first."""
+    steps = way.chain - 1
+    return Cost((chain.wall - one.wall) / steps, (chain.cpu - one.cpu) / steps)
+
+
+def _ratio(cost: Cost, own: Cost) -> str:
+    return "" if cost == own else f" ({cost.wall / own.wall:.2f}, {cost.cpu / own.cpu:.2f} of zk0's)"
+
+
+def _cost(way: Way, count: int) -> Cost:
+    """Return what a chain costs, as a whole process with all that it starts."""
     with TemporaryDirectory() as directory:
         for name, text in way.written(count).items():
             path = Path(directory) / name
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        before = time.perf_counter()
+        before, used = time.perf_counter(), _used()
         subprocess.run(way.command, cwd=directory, env=environment, check=True, capture_output=True)  # noqa: S603
-        return time.perf_counter() - before
+        return Cost(time.perf_counter() - before, _used() - used)
+
+
+def _used() -> float:
+    """Return how long the processes that this one started have computed, of those that ended, in seconds."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _version(name: str) -> str:

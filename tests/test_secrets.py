@@ -5,7 +5,7 @@ import string
 
 import pytest
 
-from zk0.secrets import Found, find_secrets, is_random, is_secret_name
+from zk0.secrets import Found, find_secrets, is_random, is_secret_name, without_secrets
 
 # Put together here, so that no scanner of this repository finds them.
 TOKENS = {
@@ -85,6 +85,15 @@ def test_all_secrets_are_told_in_order_and_one_that_is_found_twice_once():
         (4, "hugging-face-token"),
     ]
     assert token not in repr(find_secrets(text))
+
+
+def test_each_secret_is_cut_out_whole_and_nothing_else():
+    key = f"{TOKENS['private-key']}\nb3Blbn\nNza\n-----END OPENSSH " + "PRIVATE KEY-----"
+    text = f"a {TOKENS['github-token']}, b ({TOKENS['wandb-key']})\npassword={RANDOM}; {key} c"
+
+    assert without_secrets(text) == "a [github-token], b ([wandb-key])\npassword=[random-value]; [private-key] c"
+    assert without_secrets(" ".join(key.split()), lambda _: "***") == "***"
+    assert [found.length for found in find_secrets(text)][-1] == len(key)
 
 
 def test_of_random_keys_nearly_all_are_told_from_names():

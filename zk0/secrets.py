@@ -9,8 +9,8 @@ detect-secrets use them too. A password that is made of words has no shape: no r
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 # Of each kind: a text that stands in every such secret, to pass over most texts quickly, and the shape. Lengths are
 # bounded, so that no text takes more than time linear in its length.
@@ -25,7 +25,11 @@ SHAPES = {
     "slack-token": ("xox", r"xox[abeoprs]-[\w-]{10,200}"),
     "package-index-token": ("p", r"pypi-[\w-]{50,250}|npm_[A-Za-z0-9]{36}"),
     "json-web-token": ("eyJ", r"eyJ[\w-]{10,2000}\.eyJ[\w-]{10,4000}\.[\w-]{10,1000}"),
-    "private-key": ("PRIVATE KEY", r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----"),
+    # Up to its end, where that is there: a text that only its first line is cut out of still has the key.
+    "private-key": (
+        "PRIVATE KEY",
+        r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?:[^-]{0,20000}-----END [A-Z ]{0,20}PRIVATE KEY-----)?",
+    ),
     "url-password": ("://", r"(?<=://)[^\s:/@{}$<>]{1,64}:[^\s:/@{}$<>]{3,200}@"),
 }
 KEY = r"(?<!public)(?<!public[_-])(?<!cache)(?<!cache[_-])(?:(?<![a-z])key|(?-i:(?<=[a-z])Key))"
@@ -47,24 +51,30 @@ _CHANGE = re.compile(r"(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
 
 @dataclass(frozen=True, order=True)
 class Found:
-    """Where a secret stands, counted from 1, and what kind of secret it is."""
+    """Where a secret stands, counted from 1, what kind of secret it is, and how many characters it has."""
 
     line: int
     column: int
     kind: str
+    length: int = field(default=0, compare=False)
 
 
 def find_secrets(text: str) -> list[Found]:
     """Return all secrets of a text, in the order they stand there."""
     found: list[Found] = []
-    line, counted, end = 1, 0, 0
-    for start, stop, kind in sorted((*_shaped(text), *_named(text))):
-        if start < end:
-            continue  # a token under the name `token` is one secret
+    line, counted = 1, 0
+    for start, end, kind in _spans(text):
         line += text.count("\n", counted, start)
-        counted, end = start, stop
-        found.append(Found(line, start - text.rfind("\n", 0, start), kind))
+        counted = start
+        found.append(Found(line, start - text.rfind("\n", 0, start), kind, end - start))
     return found
+
+
+def without_secrets(text: str, shown: Callable[[str], str] = "[{}]".format) -> str:
+    """Return a text with each secret replaced by what `shown` makes of its kind."""
+    for start, end, kind in reversed(list(_spans(text))):
+        text = text[:start] + shown(kind) + text[end:]
+    return text
 
 
 def is_secret_name(name: str) -> bool:
@@ -78,6 +88,15 @@ def is_random(value: str) -> bool:
         return False
     shares = [count / len(value) for count in Counter(value).values()]
     return -sum(share * math.log2(share) for share in shares) >= LEAST_ENTROPY
+
+
+def _spans(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield where each secret begins and ends, and its kind, in order."""
+    last = 0
+    for start, end, kind in sorted((*_shaped(text), *_named(text))):
+        if start >= last:  # a token under the name `token` is one secret
+            yield start, end, kind
+            last = end
 
 
 def _shaped(text: str) -> Iterator[tuple[int, int, str]]:

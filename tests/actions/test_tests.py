@@ -108,8 +108,10 @@ def test_a_folder_that_is_not_there_is_refused_before_the_run(tmp_path):
         TestsInputs(paths=["nowhere"]).preflight(Project(tmp_path))
 
 
-def test_slow_tests_are_warned_of(root, context, judge):
-    outputs = run(TestsInputs(paths=["tests"]), context)
+def test_slow_tests_are_warned_of_and_workers_run_the_same_tests(root, context, judge):
+    outputs = run(TestsInputs(paths=["tests"], workers=2), context)
+
+    assert outputs.passed == 2
 
     assert judge("tests.speed", outputs, seconds=0)[0].verdict == "warn"
     assert judge("tests.speed", outputs)[0].verdict == "pass"

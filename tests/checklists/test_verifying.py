@@ -75,8 +75,8 @@ def test_what_a_step_made_and_somebody_changed_is_no_evidence(project: Project, 
     made.parent.mkdir(parents=True)
     made.write_text("weights")
     finding = passed("fp32").model_copy(update={"check": "policy.trainable"})
-    receipt = make_receipt(finding, code=project.git_state()).model_copy(
-        update={"artifacts": (artifact("model", made, base=made.parent),)}
+    receipt = make_receipt(finding, code=project.git_state()).changed(
+        artifacts=(artifact("model", made, base=made.parent),)
     )
     ReceiptStore(project.runs_dir).save(receipt)
     checklist = load_checklist(project, "training")

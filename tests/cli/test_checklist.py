@@ -262,6 +262,31 @@ def test_a_key_signs_where_the_project_names_its_signers(small, tmp_path, monkey
     assert boxes(small)["reviewed"][1].startswith("signed by ada@example.org (signature) until ")
 
 
+OWN = """\
+from zk0.checks import Part, project_check
+from zk0.verdicts import failed, passed
+
+
+@project_check("readme.short", reads=(Part.documents,))
+def short(project, *, lines: int = 200):
+    '''The README is short enough to be read.'''
+    count = len((project.root / "README.md").read_text().splitlines())
+    yield passed(f"{count} lines") if count <= lines else failed(f"{count} lines, at most {lines} are wanted")
+"""
+
+
+def test_a_project_adds_a_check_of_its_own(small):
+    item = "  - {id: short, section: Code, sentence: It is short., check: {project: readme.short, with: {lines: 0}}}\n"
+    (small.root / "checklists" / "mine.yaml").write_text(CHECKLIST + item)
+    (small.root / "small_checks.py").write_text(OWN)
+    (small.root / "pyproject.toml").write_text('[tool.zk0]\nactions = ["small_checks"]\n')
+
+    ended = small.program("checklist", "verify", "mine")
+
+    assert (ended.returncode, "1 lines, at most 0 are wanted" in ended.stdout) == (1, True), ended.stderr
+    assert small.program("checklist", "lint").stdout == ""
+
+
 def test_list_and_lint_tell_of_the_checklists(small):
     rows = {row["name"]: row for row in json.loads(small("checklist", "list", "--json").stdout)["data"]}
     assert (rows["mine"]["items"], rows["mine"]["machine"]) == (4, 3)

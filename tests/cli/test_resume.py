@@ -64,6 +64,54 @@ def test_what_a_killed_run_left_running_is_ended_and_the_run_goes_on(program, in
     assert "The first" not in ended.stderr
 
 
+BESIDE = "".join(
+    f"  - {{id: {name}, title: {name}, needs: [], run: [sh, -c, 'test -e ready || exec sleep 60']}}\n"
+    for name in ("one", "two")
+)
+
+
+@pytest.fixture
+def side_by_side(program, write):
+    """Begin a run in which two programs hang while one step is finished."""
+    write("beside", "  - {id: note, title: Note, needs: [], uses: trial.note, with: {text: a}}\n" + BESIDE)
+    process = program.begin("run", "beside", "--jobs", "3")
+    run = wait_for(lambda: found_in_flight(program.root, "two"))
+    wait_for(lambda: len(_marked(run)) == 2 and "step-finished" in run.journal.read_text())
+    yield process, run
+    process.kill()
+    process.communicate()
+    for pid in _marked(run):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_of_several_steps_in_flight_a_killed_run_does_exactly_those_again(program, side_by_side):
+    process, run = side_by_side
+    process.kill()
+    process.communicate()
+    assert len(_marked(run)) == 2
+    (program.root / "ready").touch()
+
+    ended = program("resume", "latest", "--json", "--jobs", "2")
+
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["data"]["status"] == "done"
+    assert _marked(run) == []
+    begun = [json.loads(line)["step"] for line in run.journal.read_text().splitlines() if "step-started" in line]
+    assert sorted(begun) == ["note", "one", "one", "two", "two"]
+
+
+def test_cancel_ends_all_that_runs_side_by_side(program, side_by_side):
+    process, run = side_by_side
+
+    cancelled = program("cancel", run.id)
+    process.communicate(timeout=20)
+
+    assert cancelled.returncode == 0, cancelled.stderr
+    assert process.returncode == 130
+    assert run.state().status == "cancelled"
+    assert _marked(run) == []
+
+
 def test_a_second_engine_is_refused(program, in_flight):
     process, run, _ = in_flight
 

@@ -160,19 +160,26 @@ def watch(event, arguments):
         sys.__stderr__.write(f"DEED {event} {arguments}\\n")
 sys.addaudithook(watch)
 from zk0.cli import main
-sys.exit(main(["run", "note", "--dry-run"]))
+sys.exit(main(["run", "note", *sys.argv[1:], "--dry-run"]))
 """
 
 
-def test_a_dry_run_starts_no_process_and_writes_no_file(program, write):
+@pytest.mark.parametrize("part", [[], ["--only", "touch"], ["--from", "touch"]], ids=["all", "only", "from"])
+def test_a_dry_run_starts_no_process_and_writes_no_file(program, write, command, part):
     import subprocess
     import sys
 
-    write("note", NOTE + "  - {id: touch, title: Touch, run: [touch, x]}\n", HEAD)
+    mend = "on_fail: {run: mend}, timeout: 1m"
+    write("mend", "  - {id: mend, title: Mend, run: [touch, y]}\n")
+    write(
+        "note", NOTE + f"  - {{id: touch, title: T, run: [touch, '{{{{ steps.note.outputs.file }}}}'], {mend}}}\n", HEAD
+    )
+    if part:
+        command("run", "note", "--quiet")  # what is left out is taken from there
     before = sorted(program.root.rglob("*"))
 
     ended = subprocess.run(
-        [sys.executable, "-c", WATCHED],
+        [sys.executable, "-c", WATCHED, *part],
         cwd=program.root,
         # Coverage, where it measures subprocesses too, writes files of its own.
         env={name: value for name, value in program.environment.items() if not name.startswith("COVERAGE")},
@@ -184,6 +191,7 @@ def test_a_dry_run_starts_no_process_and_writes_no_file(program, write):
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""
     assert "nothing is done" in ended.stdout
+    assert "if it fails: run mend, then once more" in ended.stdout
     assert sorted(program.root.rglob("*")) == before
 
 

@@ -1,5 +1,7 @@
 """One answer of many findings: the cause first, its symptoms behind it, and what can't be told apart from both."""
 
+from random import Random
+
 import pytest
 
 from zk0.diagnostics.diagnosis import conclude, diagnose
@@ -102,3 +104,36 @@ def test_only_those_asked_for_judge(events):
 def test_an_unknown_diagnostic_is_refused_with_the_nearest():
     with pytest.raises(UnknownNameError, match="trent"):
         diagnose(Ledger(()), only=["loss.trent"])
+
+
+STEPS = 24
+SERIES = ("policy_loss", "proximal_loss", "gradient_norm", "proximal_ratio", "learning_rate", "drift")
+KINDS = (
+    lambda chance: chance.choice([None, 0.0, 1.0, -1.0, 1e-300, 1e300, chance.uniform(-1e6, 1e6)]),
+    lambda chance: chance.choice([0.0, 1e-300, 1e-9, 1e9, 1e300]),
+    lambda chance: 10 ** chance.uniform(-150, 150),
+    lambda _: 0.0,
+    lambda _: None,
+)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("mu", [None, "a word", -0.5, 1e-300, 0.1, 1e300])
+def test_whatever_a_log_says_there_is_an_answer(events, seed, mu):
+    """Foreign logs hold zeros, gaps, negative norms and words where numbers are expected."""
+    chance = Random(f"{seed} {mu}")
+    told = {} if mu is None else {"proximal-mu": mu, "learning-rate": 0.0, "clip-norm": 0.0}
+
+    def series(length=STEPS):
+        kind = chance.choice(KINDS)
+        return [kind(chance) for _ in range(length)]
+
+    rounds = [
+        events.training(client, number, settings=told, **{name: series() for name in SERIES})
+        for client in ("left", "right")
+        for number in (1, 2, 3)
+    ]
+
+    found = diagnose(Ledger((*rounds, *events.evaluations(*series(6)), events.aggregation(norm=series(1)[0]))))
+
+    assert found.findings or found.silent

@@ -27,3 +27,17 @@ def test_growth_by_a_factor_a_step_is_divergence_and_drift_is_none(events, judge
 
     assert judge("mu.diverges", exploding)[0].fault == Fault.proximal_diverging
     assert judge("mu.diverges", drifting)[0].verdict is Verdict.passed
+
+
+def test_a_term_that_holds_nobody_together_is_too_weak(events, judge):
+    falling = [4.0 - 3.5 * step / 9 for step in range(10)]
+    weak = [0.0] + [0.001] * 9
+    rounds = [
+        events.training(round=number, policy_loss=falling, proximal_ratio=weak, settings={"proximal-mu": 1e-4})
+        for number in (1, 2, 3)
+    ]
+
+    [finding] = judge("mu.strength", *rounds)
+
+    assert (finding.fault, finding.workflow) == (Fault.proximal_too_weak, "mu-tuning")
+    assert finding.remedy == "raise proximal_mu by a factor of 100"

@@ -116,6 +116,13 @@ def pulling_apart(patch, values):
     patch.setattr(client, "frames_of", lambda one, *given: Turned(original(one, *given), names.index(one.name)))
 
 
+@kind("mu too small for clients pulling apart", Fault.proximal_too_weak)
+def hardly_held(patch, values):
+    """The same clients, with a mu that holds nobody."""
+    pulling_apart(patch, values)
+    values["proximal-mu"] = 1e-4
+
+
 @kind("evaluation of the start policy", Fault.evaluation_insensitive)
 def unwired(patch, values):
     """The server judges the policy it began with, round after round."""

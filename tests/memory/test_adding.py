@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from zk0.errors import InputError, StaleReadError, UnknownNameError
-from zk0.memory.adding import Draft, added
+from zk0.memory.adding import Draft, added, confirmed
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
 from zk0.project import Project
@@ -63,3 +63,16 @@ def test_what_is_not_sound_is_refused_and_nothing_is_written(
         added(project, draft, NOON)
 
     assert Bank.of(project).read().entries == (first,)
+
+
+def test_who_checked_an_entry_is_kept_with_it(project: Project) -> None:
+    first = added(project, Draft(Kind.fact, "mu is small", BY, sources=["file:train.py"]), NOON)
+
+    second = confirmed(project, first.id, "person:ada", NOON + timedelta(hours=1))
+    third = confirmed(project, second.id, "person:bob", NOON + timedelta(hours=2))
+
+    assert Bank.of(project).read().in_force == [third]
+    assert [mark.by for mark in third.verified] == ["person:ada", "person:bob"]
+    assert (third.generated, third.sources) == (first.generated, first.sources)
+    with pytest.raises(StaleReadError, match="was superseded meanwhile"):
+        confirmed(project, first.id, "person:eve", NOON + timedelta(hours=3))

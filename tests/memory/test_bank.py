@@ -11,7 +11,7 @@ from time import perf_counter
 import git
 import pytest
 
-from zk0.errors import InputError, SecretError, StaleReadError, UnknownNameError
+from zk0.errors import InputError, SecretError, SpecError, StaleReadError, UnknownNameError
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind, identified
 from zk0.memory.frontmatter import write_entry
@@ -25,7 +25,7 @@ WRITERS, EACH = 10, 8
 WRITER = f"""
 import sys
 from pathlib import Path
-from zk0.errors import InputError, SecretError, StaleReadError, UnknownNameError
+from zk0.errors import InputError, SecretError, SpecError, StaleReadError, UnknownNameError
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry
 
@@ -243,3 +243,13 @@ def test_an_entry_is_found_by_the_beginning_or_the_end_of_its_id(bank: Bank, mak
         reading.entry("2026-03")
     with pytest.raises(UnknownNameError, match="no entry 'nope'"):
         reading.entry("nope")
+
+
+def test_a_page_that_is_no_text_is_refused_and_stays_as_it_is(bank: Bank) -> None:
+    bank.directory.mkdir(parents=True)
+    (bank.directory / "page.md").write_bytes(b"\xff\xfe")
+
+    with pytest.raises(SpecError, match=r"page\.md is not UTF-8"):
+        bank.rewrite("page.md", lambda _, old: f"{old}more")
+
+    assert (bank.directory / "page.md").read_bytes() == b"\xff\xfe"

@@ -46,7 +46,7 @@ def test_lines_are_cited_with_their_hash(project: Project) -> None:
 def test_a_commit_is_named_in_full_and_a_link_as_it_is(project: Project) -> None:
     evidence = Witness(project)
 
-    assert cited("commit:HEAD", evidence).commit == evidence.history[0]
+    assert cited("commit:HEAD", evidence).commit == evidence.head
     assert cited("link:https://arxiv.org/abs/1812.06127", evidence).link == "https://arxiv.org/abs/1812.06127"
 
 

@@ -82,8 +82,9 @@ def test_commits_are_told_apart_by_whether_head_contains_them(project: Project) 
         repository.git.checkout("main")
     evidence = Witness(project)
 
-    assert (evidence.branch, evidence.history) == ("main", (first,))
+    assert (evidence.branch, evidence.head) == ("main", first)
     assert (evidence.contains(first), evidence.contains(first[:8])) == (True, True)
+    assert evidence.contains(other[:8]) is False
     assert evidence.contains(other) is False
     assert evidence.contains("f" * 40) is None
     assert evidence.contains("--help") is None
@@ -93,7 +94,7 @@ def test_commits_are_told_apart_by_whether_head_contains_them(project: Project) 
 def test_outside_of_a_repository_nothing_is_told_of_commits(tmp_path: Path) -> None:
     evidence = Witness(Project(tmp_path))
 
-    assert (evidence.history, evidence.branch, evidence.contains("f" * 40)) == ((), None, None)
+    assert (evidence.head, evidence.branch, evidence.contains("f" * 40)) == (None, None, None)
     assert evidence.changed_since("HEAD") == []
 
 
@@ -104,3 +105,12 @@ def test_the_code_has_a_digest_that_notes_do_not_change(project: Project) -> Non
 
     (project.root / "train.py").write_text("mu = 0.1\n")
     assert Witness(project).code != before
+
+
+def test_an_entry_can_not_have_files_read_that_are_not_the_project_s(project: Project) -> None:
+    (project.root.parent / "outside.toml").write_text("mu = 0.01\n")
+    witness = Witness(project)
+
+    assert witness.lines("../outside.toml") is None
+    with pytest.raises(KeyError, match="not a file of this project"):
+        witness.setting("../outside.toml", "mu")

@@ -157,7 +157,7 @@ def result(make_entry: MakeEntry, receipt: Receipt, **fields: object) -> Entry:
 def test_a_result_is_fresh_for_the_code_it_vouches_for_and_stale_for_any_other(
     project: Project, make_entry: MakeEntry, carried: Receipt
 ) -> None:
-    entry = result(make_entry, carried, code=Witness(project).code, commit=Witness(project).history[0])
+    entry = result(make_entry, carried, code=Witness(project).code, commit=Witness(project).head)
     assert len(entry.code or "") == CODE_LENGTH
     assert of(project, entry)[0] is Truth.fresh
 
@@ -184,5 +184,9 @@ def test_a_result_whose_code_changed_while_it_ran_vouches_for_none(
 def test_a_result_of_an_older_zk0_is_judged_by_its_commit(
     project: Project, make_entry: MakeEntry, carried: Receipt, tmp_path: Path
 ) -> None:
-    assert of(project, result(make_entry, carried, commit=Witness(project).history[0]))[0] is Truth.fresh
+    assert of(project, result(make_entry, carried, commit=Witness(project).head))[0] is Truth.fresh
     assert of(Project(tmp_path), result(make_entry, carried))[0] is Truth.unverifiable
+    assert of(project, result(make_entry, carried, commit="f" * 40)) == (
+        Truth.unverifiable,
+        "it does not say of which code it is",
+    )

@@ -44,14 +44,14 @@ def test_the_brief_tells_all_that_matters_the_most_urgent_first(project: Project
         "branch `main`, commit `",
         "1 fresh, 2 unverifiable, 2 stale; revision `",
         f"run `{RUN}` waits for an agent: Fix it. Read `/h.md`, then `zk0 resume {RUN}`",
+        "- train: fail after 2 s, 2026-03-01 12:00 UTC",
+        "stale: the code has changed since",
         "- a first federation",
         "Mind the camera.",
         "- train/federate `proximal.acts`: the term is inert. Repair: `zk0 run fedprox-debug`.",
         "- `zk0 run fedprox-debug`, proposed by run `run-1`",
         "- try mu 0.001",
         "`zk0 memory add KIND TITLE",
-        "- train: fail after 2 s, 2026-03-01 12:00 UTC",
-        "stale: the code has changed since",
         "- mu stays at 0.01",
         "stale: gone.py is not there any more",
         "Robots learn together.",
@@ -93,3 +93,14 @@ def test_an_empty_project_has_a_brief_too(project: Project) -> None:
 
     assert "memory, read again just now: nothing yet" in text
     assert "`zk0 workflows list`" in text
+
+
+def test_a_page_that_is_broken_does_not_hide_the_rest(project: Project, make_entry: MakeEntry) -> None:
+    fill(project, make_entry)
+    page = project.memory_dir / "context.md"
+    page.write_text("# Context\n<!-- keep:focus -->never closed")
+
+    text = prime(project, NOON).text
+
+    assert "context.md:2: the kept paragraph" in text
+    assert "try mu 0.001" in text

@@ -1,15 +1,20 @@
 """Runs that have not ended: found by the end of their journals, told within their room."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import StepRecord
-from zk0.memory.running import RESERVE, RunningRun, open_runs, region, with_region
+from zk0.memory.running import RESERVE, RunningRun, open_runs, region, running_runs, with_region
 from zk0.project import Project
 from zk0.verdicts import Verdict
+from zk0.workflow.ownership import held
+from zk0.workflow.run import RunDirectory
 
 BEGUN = {
     "kind": "run-started",
@@ -85,3 +90,28 @@ def test_a_name_makes_no_marker_of_its_own(name: str) -> None:
 
 def test_there_is_nothing_open_where_nothing_ran(tmp_path: Path) -> None:
     assert list(open_runs(Project(tmp_path))) == []
+
+
+def test_a_run_that_nobody_performs_was_stopped(project: Project) -> None:
+    write_run(project, "20260301-120000-w-0001", BEGUN)
+
+    [run] = running_runs(project)
+
+    assert run.stopped
+    assert "It was stopped: `zk0 resume r`, or `zk0 cancel r`." in region(run, RESERVE)
+
+
+def test_to_look_at_the_run_of_this_process_does_not_give_up_its_lock(project: Project) -> None:
+    write_run(project, "20260301-120000-w-0001", BEGUN)
+    directory = RunDirectory(project.runs_dir / "20260301-120000-w-0001")
+    other = "import sys; from pathlib import Path; from zk0.workflow.ownership import holder; "
+    other += "from zk0.workflow.run import RunDirectory; print(holder(RunDirectory(Path(sys.argv[1]))))"
+
+    with held(directory):
+        [run] = running_runs(project)
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, "-c", other, str(directory.path)]
+        told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert not run.stopped
+    assert told == f"{os.getpid()}\n"

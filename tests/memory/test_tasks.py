@@ -71,7 +71,7 @@ def test_a_task_has_its_commit_as_a_validation_point_and_survives_a_handover(
 
     found = check(project, bank, task)
 
-    assert [source.where for source in task.sources] == ["train.py:1", f"commit {Witness(project).history[0]}"]
+    assert [source.where for source in task.sources] == ["train.py:1", f"commit {Witness(project).head}"]
     assert {verdict for verdict, _ in found.values()} == {Verdict.passed}
     assert found["tests"] == (Verdict.passed, "`A=1 python -m pytest`: python is here")
 

@@ -66,3 +66,39 @@ def test_the_samples_are_many_and_of_many_kinds():
     assert len(RIGHT) >= 50
     assert len(faults) >= 15
     assert set(faults) <= set(Fault)
+
+
+@pytest.mark.slow  # it imports LeRobot
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [
+        ("proximal", "zk0.training.fedprox:ProximalTerm"),
+        ("proximal", "zk0_own.py:Loop"),
+        ("aggregation", "zk0_own.py:fedavg"),
+        ("aggregation", "zk0_own.py:fedprox"),
+        ("exchange", "zk0_own.py"),
+    ],
+)
+def test_zk0_s_own_code_keeps_its_contracts(kind, target):
+    findings = found(kind, target, strict=False)
+
+    wrong = [finding for finding in findings if finding.verdict.stops or finding.verdict is Verdict.warned]
+    # Only trained tensors travel, on purpose: batch norm's statistics stay, and so does bfloat16.
+    assert [finding.check for finding in wrong if not finding.check.endswith((".complete", ".bfloat16"))] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["FedAvg", "FedProx", "FedAdam", "FedYogi", "FedAdagrad", "FedAvgM", "FedMedian", "Krum"]
+)
+@pytest.mark.parametrize("package", ["flwr.server.strategy", "flwr.serverapp.strategy"])
+def test_flower_s_strategies_are_right_or_not_a_mean_on_purpose(package, name):
+    findings = found("aggregation", f"{package}:{name}", strict=False)
+
+    points = {finding.check.rpartition(".")[2]: finding for finding in findings}
+    assert [finding.message for finding in findings if finding.verdict.stops] == []
+    mean = Verdict.passed if name in ("FedAvg", "FedProx") else Verdict.not_applicable
+    assert points["mean"].verdict in (mean, Verdict.passed)
+    if name in ("FedAvg", "FedProx"):
+        assert points["finite"].fault == "aggregate-not-finite"
+    if name == "FedAdam":
+        assert "a server optimizer" in points["mean"].message

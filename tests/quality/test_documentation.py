@@ -1,3 +1,8 @@
+from pathlib import Path
+
+from zk0.checks import CHECKS
+
+
 def test_dead_links_and_anchors_are_found_with_their_lines(small):
     text = "# Top\n\n[a](docs/b.md) [b](docs/none.md)\n[c](docs/b.md#part) [d](#nowhere) [e](https://example.org/x)\n"
     small.write({"README.md": text, "docs/b.md": "# Part\n\n[up](../README.md#top)\n"})
@@ -45,3 +50,10 @@ def test_a_readme_shows_how_to_begin(small):
 
     small.write({"README.md": "```bash\npip install small\n```\n\n```python\nimport small\n```\n"})
     assert small.verdicts("documentation.start") == {"pass"}
+
+
+def test_the_documentation_of_zk0_names_every_check_of_a_project():
+    text = (Path(__file__).parents[2] / "docs" / "checklists.md").read_text()
+    names = [name for name in CHECKS.names() if CHECKS.get(name).reads]
+
+    assert [name for name in names if f"| `{name}` |" not in text and not name.startswith("odd.")] == []

@@ -1,13 +1,9 @@
 import json
 import shutil
-import sys
-from types import SimpleNamespace
 
 import pytest
 
 from zk0.errors import AssetMissingError
-from zk0.quality import knowledge
-from zk0.verdicts import passed
 
 FACTS = {
     "objective": "A step takes half as long",
@@ -19,7 +15,7 @@ FACTS = {
     "recovery": ["git revert"],
 }
 TASK = f"""---
-kind: "focus"
+kind: "task"
 title: "Make it faster"
 generated: {{"by": "person:ada", "at": "2026-03-01T12:00:00Z"}}
 task: {json.dumps(FACTS)}
@@ -70,11 +66,17 @@ def test_the_task_in_hand_is_judged_by_what_is_written_down(small):
     assert [str(finding.verdict) for finding in small.ask("task.criteria")] == ["pass", "warn"]
 
 
-def test_the_evidence_of_entries_is_re_read_where_zk0_can(small, monkeypatch):
-    module = SimpleNamespace(findings=lambda project: [passed(f"all of {project.name}")])
-    monkeypatch.setattr(knowledge, "VERIFICATION", "no_such_module_here")
-    assert small.verdicts("memory-bank.verified") == {"not-available"}
+def test_what_an_entry_states_is_read_again(ran):
+    assert ran.verdicts("memory-bank.verified") == {"pass"}
 
-    monkeypatch.setattr(knowledge, "find_spec", lambda _name: object())
-    monkeypatch.setitem(sys.modules, "no_such_module_here", module)
-    assert [finding.message for finding in small.ask("memory-bank.verified")] == ["all of small"]
+    text = TASK.replace("task: ", 'sources: [{"receipt": "0123456789abcdef"}]\ntask: ')
+    ran.write({"memory-bank/entries/2026-03-01-aaaaaaaa.md": text})
+    [finding] = ran.ask("memory-bank.verified")
+
+    assert (finding.verdict, finding.at) == ("not-available", "2026-03-01-aaaaaaaa")
+    assert finding.message.startswith("unverifiable: ")
+
+
+def test_an_empty_bank_has_nothing_to_read_again(small):
+    with pytest.raises(AssetMissingError, match="no entries"):
+        small.ask("memory-bank.verified")

@@ -29,6 +29,17 @@ def test_frames_at_their_instants_are_aligned_and_late_ones_are_not(small, recei
     assert told == {"a": "pass", "b": "fail"}
 
 
+def test_recordings_of_the_simulator_are_found_in_the_cache(small, receipt, tmp_path, monkeypatch):
+    monkeypatch.setenv("ZK0_CACHE", str(tmp_path))
+    data_set(tmp_path / "recordings" / "lift-left-2x96px-seed0-abc", [0.0, 0.1])
+    outputs = {"data": "one=sim:lift-left", "unseen": "", "sets": [{"name": "one", "episodes": 2}]}
+    receipt(small, uses="data.prepare", outputs=outputs)
+
+    [finding] = small.ask("learning.aligned")
+
+    assert (finding.verdict, finding.at) == ("pass", "one")
+
+
 def test_data_sets_that_are_elsewhere_can_t_be_read(small, receipt, tmp_path):
     with pytest.raises(AssetMissingError, match=r"no run has used data\.prepare yet"):
         small.ask("learning.aligned")

@@ -18,6 +18,7 @@ from zk0.workflow.events import (
     RunStarted,
     StepFinished,
     StepProgressed,
+    StepRepairing,
     StepRetried,
     StepSkipped,
     StepStarted,
@@ -26,12 +27,12 @@ from zk0.workflow.events import (
 NOW = datetime(2026, 1, 24, tzinfo=UTC)
 
 
-def finished(title: str, verdict: Verdict, **more) -> StepFinished:
+def finished(title: str, verdict: Verdict, step: str = "s", **more) -> StepFinished:
     return StepFinished(
         Receipt(
             run="r1",
             workflow="train",
-            step="s",
+            step=step,
             title=title,
             uses="run",
             inputs={},
@@ -49,11 +50,11 @@ EVENTS = [
     RunStarted("r1", "train", Path("/r1"), ("a", "b", "c"), NOW),
     StepStarted("r1", "a", "Prepare [data]", 1, NOW),
     StepProgressed("r1", "a", 1, 4, "client_0"),
-    finished("Prepare [data]", Verdict.warned, findings=(warned("7 episodes"),)),
+    finished("Prepare [data]", Verdict.warned, step="a", findings=(warned("7 episodes"),)),
     StepStarted("r1", "b", "Train", 1, NOW),
     StepRetried("r1", "b", 1, Verdict.error, "out of memory", NOW),
     StepStarted("r1", "b", "Train", 2, NOW),
-    finished("Train", Verdict.failed, failure=Failure(code="ZK101", message="no batch to be had")),
+    finished("Train", Verdict.failed, step="b", failure=Failure(code="ZK101", message="no batch to be had")),
     StepSkipped("r1", "c", "Validate", "step b did not do its work", NOW, Verdict.not_available),
     RunFinished("r1", "train", Path("/r1"), Verdict.failed, ExitStatus.failed, (), NOW),
 ]
@@ -88,6 +89,37 @@ def test_on_a_terminal_the_step_that_runs_is_live_and_what_is_finished_stays(mon
     for words in ("Prepare [data]", "client_0", "Train (attempt 2)", "no batch to be had", "Validate"):
         assert words in shown
     assert shown.rstrip().endswith("\x1b[?25h") or "\x1b[?25h" in shown  # the cursor is back
+
+
+def test_on_a_terminal_each_step_that_runs_has_a_line_of_its_own(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as terminal, progress_report(terminal) as report:
+        for step in ("one", "two", "sweep", "sweep/0", "sweep/1"):
+            report(StepStarted("r1", step, step.title(), 1, NOW))
+        report(StepProgressed("r1", "one", 1, 4, "client_0"))
+        running = [(task.description, task.fields["note"]) for task in report.progress.tasks]
+        report(finished("One", Verdict.passed, step="one"))
+        left = [task.description for task in report.progress.tasks]
+    _read(ours)
+
+    assert running == [("One", "client_0"), ("Two", ""), ("Sweep/0", ""), ("Sweep/1", "")]
+    assert left == ["Two", "Sweep/0", "Sweep/1"]
+
+
+def test_a_wait_and_a_repair_are_told():
+    stream = io.StringIO()
+    failed = finished("Train", Verdict.failed, step="b", failure=Failure(code="ZK101", message="no batch to be had"))
+
+    with progress_report(stream) as report:
+        report(StepRetried("r1", "b", 1, Verdict.error, "out of memory", NOW, 90.0))
+        report(StepRepairing(failed, "fedprox-debug", NOW))
+
+    assert stream.getvalue().splitlines() == [
+        "again           b  attempt 1: out of memory, again in 1 min 30 s",
+        "repair          Train  fedprox-debug runs, since no batch to be had",
+    ]
 
 
 def test_without_a_stream_it_writes_to_a_copy_of_stderr(capfd):

@@ -187,6 +187,29 @@ def test_a_signature_of_who_may_answer_is_an_approval(run, resume, keys):
     assert approved.state.step("gate").receipt.findings[0].message == "approved by ada@example.org by SSH signature"
 
 
+def test_what_ends_beside_a_question_is_no_part_of_it(run, resume, keys):
+    steps = GATE.replace("- {id: go", "- {id: free, title: Free, needs: [], run: ['true']}\n- {id: go")
+    outcome = run(steps)
+    assert [step.status for step in outcome.state.steps] == ["waiting", "finished", "pending"]
+    sign(keys[0], outcome.directory.step("gate") / "approve.txt")
+
+    assert resume(outcome, steps).state.status is RunStatus.done
+
+
+def test_two_may_be_asked_at_the_same_time(run, resume, project):
+    ask = "ask: agent, instruction: Do it, accept: [run: [test, -e, {file}]]"
+    steps = f"- {{id: a, title: A, {ask.format(file='a')}}}\n- {{id: b, title: B, needs: [], {ask.format(file='b')}}}\n"
+    outcome = run(steps)
+    assert [step.status for step in outcome.state.steps] == ["waiting", "waiting"]
+    (project.root / "b").touch()
+    half = resume(outcome, steps)
+    assert [step.status for step in half.state.steps] == ["waiting", "finished"]
+    assert half.exit_status is ExitStatus.waiting
+    (project.root / "a").touch()
+
+    assert resume(outcome, steps).state.status is RunStatus.done
+
+
 def test_a_rejection_is_signed_with_its_reason(run, resume, keys):
     outcome = run(GATE)
     file = outcome.directory.step("gate") / "reject.txt"

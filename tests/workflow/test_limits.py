@@ -97,6 +97,18 @@ def test_a_workflow_within_is_ended_with_the_step_in_flight_but_for_what_cleans_
     assert outcome.state.step("part/free").reason == "step part had no time left"
 
 
+def test_a_step_is_not_tried_again_when_its_time_would_be_over_before(project):
+    from .test_nesting import plan_of
+
+    inner = "- {id: bad, title: Bad, run: ['false'], retry: {attempts: 9, wait: 1h}}\n"
+    outer = "- {id: part, title: The part, workflow: inner, timeout: 30m}\n"
+
+    outcome = Engine(project, LiveEffects(project)).run(plan_of(project, outer, inner))
+
+    assert outcome.state.step("part/bad").attempt == 1
+    assert outcome.state.step("part").verdict == "fail"
+
+
 class Later(LiveEffects):
     """The same world, so much later."""
 

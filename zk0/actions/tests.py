@@ -2,17 +2,17 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree as ET  # the file is written by the pytest started here
 
 from pydantic import BaseModel, Field
 
 from zk0.checks import check
 from zk0.errors import CommandError, DependencyMissingError, InputError
 from zk0.project import Project
+from zk0.quality.testing import Case, read_cases
 from zk0.verdicts import Evidence, Finding, failed, not_available, passed, warned
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 from zk0.workflow.commands import Command, Programs
@@ -29,6 +29,9 @@ class TestsInputs(Inputs):
 
     paths: list[str] = Field([], description="files or folders; none takes what pytest is configured to")
     markers: str = ""
+    workers: int = Field(
+        1, ge=1, description="processes, each with the tests of some files; more than 1 by pytest-xdist"
+    )
     source: list[str] = Field([], description="packages to measure; none takes what coverage is configured to")
 
     def preflight(self, project: Project) -> None:
@@ -36,7 +39,7 @@ class TestsInputs(Inputs):
         for path in self.paths:
             if not project.path(path).exists():
                 raise InputError(f"there are no tests at {path}", remedy="name files or folders of the project")
-        _needed("pytest", "coverage")
+        _needed("pytest", "coverage", *(["xdist"] if self.workers > 1 else []))
 
 
 class FailedTest(BaseModel):
@@ -71,16 +74,19 @@ def run(inputs: TestsInputs, context: Context) -> TestsOutputs:
     folder.mkdir(exist_ok=True)
     source = [f"--source={','.join(inputs.source)}"] if inputs.source else []
     markers = ["-m", inputs.markers] if inputs.markers else []
+    spread = ["-n", str(inputs.workers), "--dist", "loadfile"] if inputs.workers > 1 else []
+    began = time.monotonic()
     status = _python(
         context,
         [*("-m", "coverage", "run", "--parallel-mode", *source)],
-        ["-m", "pytest", *inputs.paths, *markers, f"--junitxml={junit}"],
+        ["-m", "pytest", *inputs.paths, *markers, *spread, f"--junitxml={junit}"],
         log=log,
         data=folder / ".coverage",
     )
     if status not in TELLS_OF_TESTS or not junit.exists():
         raise CommandError(f"pytest ended with exit status {status}", remedy=f"see {log}")
-    return _outputs(junit, log, folder)
+    cases = [] if status == NOTHING_COLLECTED else read_cases([junit])
+    return _outputs(cases, junit, log, folder, time.monotonic() - began)
 
 
 @check("tests.passed")
@@ -181,20 +187,18 @@ def _needed(*modules: str) -> None:
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
         raise DependencyMissingError(
-            f"{' and '.join(missing)} is not installed beside zk0", remedy="uv pip install pytest pytest-cov"
+            f"{' and '.join(missing)} is not installed beside zk0",
+            remedy="uv pip install pytest pytest-cov pytest-xdist",
         )
 
 
-def _outputs(junit: Path, log: Path, folder: Path) -> TestsOutputs:
-    cases = [_case(element) for element in ET.parse(junit).iter("testcase")]  # noqa: S314  pytest's own file
-    failures = [FailedTest(name=name, message=message) for name, outcome, message in cases if outcome == "failed"]
-    counts = {kind: sum(outcome == kind for _, outcome, _ in cases) for kind in ("passed", "failed", "skipped")}
-    suite = ET.parse(junit).find("testsuite")  # noqa: S314
-    seconds = 0.0 if suite is None else float(suite.get("time", "0"))
+def _outputs(cases: list[Case], junit: Path, log: Path, folder: Path, seconds: float) -> TestsOutputs:
+    bad = [one for one in cases if one.outcome == "failed"]
+    counts = {kind: sum(one.outcome == kind for one in cases) for kind in ("passed", "failed", "skipped")}
     return TestsOutputs(
         **counts,
         seconds=seconds,
-        failures=failures,
+        failures=[FailedTest(name=f"{one.place}::{one.name}", message=one.message) for one in bad],
         junit=junit,
         log=log,
         coverage=folder,
@@ -203,15 +207,3 @@ def _outputs(junit: Path, log: Path, folder: Path) -> TestsOutputs:
             [*(str(number) for number in counts.values()), f"{seconds:.1f} s"],
         ],
     )
-
-
-def _case(element: Any) -> tuple[str, str, str]:
-    """Return a test's name, how it ended, and the first line of why."""
-    name = f"{element.get('classname', '')}::{element.get('name', '')}".removeprefix("::")
-    for child in element:
-        if child.tag in ("failure", "error"):
-            text = child.get("message") or child.text or ""
-            return name, "failed", text.strip().partition("\n")[0]
-        if child.tag == "skipped":
-            return name, "skipped", child.get("message") or ""
-    return name, "passed", ""

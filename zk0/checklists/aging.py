@@ -1,8 +1,10 @@
 """How a receipt has aged: what of all it rested on is no longer as it was; pure."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from zk0.checklists.present import Present
+from zk0.checks import Part
 from zk0.project import GitState
 from zk0.receipts import Receipt
 
@@ -19,6 +21,13 @@ def change(receipt: Receipt, present: Present) -> str | None:
     if isinstance(basis, dict):
         return _parts_change(receipt, basis, present)
     return _code_change(receipt.code, present.code) or _environment_change(receipt, present)
+
+
+def parts_of(receipts: Iterable[Receipt]) -> set[Part]:
+    """Return the parts of a project that have to be looked at to tell how these receipts have aged."""
+    bases = (receipt.outputs.get(BASIS) for receipt in receipts)
+    names = {name for basis in bases if isinstance(basis, dict) for name in basis}
+    return {part for part in Part if part in names}
 
 
 def _parts_change(receipt: Receipt, basis: dict[str, str | None], present: Present) -> str | None:

@@ -8,7 +8,7 @@ apart: what could not be told is `not-available`, never a pass and never a failu
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
@@ -129,7 +129,7 @@ def _decided(
     found = found or _judged(item, part, receipts, present, checklist)
     waiver = signatures.of(item, Decision.waived)
     if waiver and not found.ticked and not waiver.complaint(item, present.at, present.code.tree):
-        return EvaluatedItem(**{**vars(found), "waived": waiver.told})
+        return replace(found, waived=waiver.told)
     return found
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +13,10 @@ from zk0.project import GitState, Project, package_versions
 from zk0.receipts import canonical_digest
 
 REPORTS = (".coverage", "coverage.json", "junit.xml", "report.xml", "test-results.xml", "benchmarks.json")
-IN_STATE = ("reports/*", "runs/*/steps/**/junit.xml", "runs/*/steps/**/coverage.json")
+IN_STATE = (
+    "reports/*",
+    *(f"runs/*/steps/{deep}/{name}" for deep in ("*", "*/*") for name in ("junit.xml", "coverage.json")),
+)
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Present:
     gone: frozenset[str] = frozenset()
 
 
-def look(project: Project, *, now: datetime | None = None) -> Present:
-    """Return a project's present, as of a time or of now.
+def look(project: Project, *, now: datetime | None = None, parts: Collection[Part] = tuple(Part)) -> Present:
+    """Return a project's present, as of a time or of now; only these parts of it are looked at.
 
     Raises:
         ConfigurationError: git refuses to read the repository.
@@ -42,12 +45,14 @@ def look(project: Project, *, now: datetime | None = None) -> Present:
         code=project.git_state(),
         at=now or datetime.now(UTC),
         environment=package_versions(),
-        parts=digests(project),
+        parts=digests(project, parts),
     )
 
 
-def digests(project: Project) -> dict[Part, str]:
-    """Return the digest of each part of a project that has one."""
+def digests(project: Project, parts: Collection[Part] = tuple(Part)) -> dict[Part, str]:
+    """Return the digest of each of these parts of a project that has one."""
+    if not parts:
+        return {}
     tree, state = project.tree(), project.git_state()
     memory, root, state_dir = project.memory_dir, project.root, project.settings.state
     readers: dict[Part, Callable[[], str]] = {
@@ -59,7 +64,7 @@ def digests(project: Project) -> dict[Part, str]:
         Part.memory: partial(_stats, memory, "**/*"),
         Part.reports: partial(_stats, root, *REPORTS, *(f"{state_dir}/{pattern}" for pattern in IN_STATE)),
     }
-    return {part: read() for part, read in readers.items()}
+    return {part: read() for part, read in readers.items() if part in parts}
 
 
 def _references(root: Path) -> list[str]:

@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Protocol
 
+from zk0.checklists.aging import parts_of
 from zk0.checklists.evaluation import evaluate
-from zk0.checklists.judging import kept_answers
+from zk0.checklists.judging import answers_for
 from zk0.checklists.loading import load_checklist
 from zk0.checklists.present import look
 from zk0.checklists.rendering import render
@@ -60,8 +61,8 @@ class ChecklistRecorder:
         if self.checklist is None:
             return
         template = self.project.resource("checklists", TEMPLATE)
-        evidence = [*receipts, *kept_answers(self.project)]
-        present = look(self.project, now=now)
-        evaluated = evaluate(self.checklist, evidence, present, read_signatures(self.project))
+        kept = answers_for(self.project, self.checklist)
+        present = look(self.project, now=now, parts=parts_of(kept))
+        evaluated = evaluate(self.checklist, [*receipts, *kept], present, read_signatures(self.project))
         text = render(evaluated, template.read_text(encoding="utf-8"), name=str(template))
         write_atomically(self.project.runs_dir / run / FILE_NAME, text)

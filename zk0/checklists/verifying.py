@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from zk0.checklists.evaluation import Evaluated, EvaluatedItem, evaluate, lines_of
 from zk0.checklists.items import Checklist, FindingOf, Item, Judged
-from zk0.checklists.judging import Progress, judge, kept_answers
+from zk0.checklists.judging import Progress, answers_for, judge
 from zk0.checklists.loading import checklist_names, load_checklist
 from zk0.checklists.present import look
 from zk0.checklists.rendering import render
@@ -28,7 +28,7 @@ def decide(project: Project, checklist: Checklist) -> Evaluated:
         UnknownNameError: a receipt was changed since it was written.
         ConfigurationError: git refuses to read the repository.
     """
-    receipts = [*_of_runs(project, checklist), *kept_answers(project)]
+    receipts = [*_of_runs(project, checklist), *answers_for(project, checklist)]
     present, signatures = look(project), read_signatures(project)
     evaluated = evaluate(checklist, receipts, present, signatures)
     # What was made can be large: only that of receipts which decide a box is read again.
@@ -69,7 +69,11 @@ def structure(page: str) -> str:
         if line.startswith("#"):
             lines.append(line)
         elif found := re.match(r"- \[.\] (?P<sentence>.*?) — (?P<rest>.*)", line):
-            lines.append(" ".join([found["sentence"], *re.findall(r"`([a-z0-9-]+\.[a-z0-9-]+)", found["rest"].partition(": ")[0])]))
+            lines.append(
+                " ".join(
+                    [found["sentence"], *re.findall(r"`([a-z0-9-]+\.[a-z0-9-]+)", found["rest"].partition(": ")[0])]
+                )
+            )
     return "\n".join(lines)
 
 

@@ -53,6 +53,7 @@ def show_entry(project: Project, name: str, now: datetime, *, as_json: bool) -> 
         Text(entry.title, "bold"),
         Text(f"{entry.id}, {entry.kind}, {entry.status}, by {said.by} at {said.at:%Y-%m-%d %H:%M} UTC", "dim"),
     ]
+    lines += [Text(f"checked by {mark.by} at {mark.at:%Y-%m-%d %H:%M} UTC", "dim") for mark in entry.verified]
     lines += [Text(f"superseded by {', '.join(newer)}", "yellow")] if newer else []
     lines += [Text(f"holds until {entry.stale_after:%Y-%m-%d}", "dim")] if entry.stale_after else []
     show(*lines, "", *([entry.body.strip(), ""] if entry.body else []), *map(_source, entry.sources), _truth(judgement))

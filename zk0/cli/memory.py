@@ -72,6 +72,18 @@ def add(  # noqa: PLR0913  each is an option of the command
 
 
 @app.command()
+def confirm(entry: str, *, by: ByOption = None, as_json: JsonOption = False) -> None:
+    """Say that you checked an entry yourself; an agent's word is kept as an agent's."""
+    from zk0.memory.adding import confirmed
+
+    said = confirmed(Project.find(), entry, author(by), datetime.now(UTC))
+    if as_json:
+        print_envelope(data={"id": said.id})
+    else:
+        typer.echo(said.id)
+
+
+@app.command()
 def show(
     entry: Annotated[str | None, typer.Argument(help="An entry's id, or the beginning or end of one.")] = None,
     *,
@@ -220,7 +232,8 @@ def initialise(*, as_json: JsonOption = False) -> None:
 @app.command(name="merge-driver", hidden=True)
 def merge_driver(base: Path, ours: Path, theirs: Path) -> None:
     """Merge two versions of a rendered page; git calls this."""
+    from zk0.memory.bank import read_page
     from zk0.memory.merging import Sides, merged
 
-    texts = [path.read_text(encoding="utf-8") for path in (ours, theirs, base)]
+    texts = [read_page(path) for path in (ours, theirs, base)]
     ours.write_text(merged(Sides(*texts)), encoding="utf-8")

@@ -39,6 +39,7 @@ TIERS: tuple[frozenset[Fault], ...] = (
             Fault.parameters_not_applied,
             Fault.parameters_not_trained,
             Fault.exchange_incomplete,
+            Fault.exchange_aliased,
             Fault.frozen_moved,
             Fault.aggregate_not_returned,
             Fault.aggregate_of_one,

@@ -23,7 +23,7 @@ LOST_WARN, LOST_FAIL = 0.01, 0.05  # of a client's frames; zk0's own reader give
 @diagnostic("datasets.units")
 def units(ledger: Ledger) -> Iterator[Finding]:
     """All clients give joint positions in the same units."""
-    clients = _clients(ledger, 2)
+    clients = [data for data in _clients(ledger, 2) if data.state_range]
     if not clients:
         yield not_available("needs the joint ranges of two clients")
         return

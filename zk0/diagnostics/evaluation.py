@@ -6,7 +6,6 @@ on training frames and not below this baseline has taught the robot nothing.
 
 from collections.abc import Iterator
 from itertools import pairwise
-from statistics import median
 from typing import Literal
 
 from zk0.diagnostics.registry import diagnostic, point
@@ -82,12 +81,13 @@ def beyond_noise(ledger: Ledger) -> Iterator[Finding]:
         if len(values) < ROUNDS_OF_NOISE:
             yield not_available(f"needs {ROUNDS_OF_NOISE} evaluations, has {len(values)}", at=name)
             continue
-        # A steady fall has small second differences, whatever its slope.
-        noise = median(abs(a - 2 * b + c) for a, b, c in zip(values, values[1:], values[2:], strict=False)) / 2
+        # A fall has no steps upwards, however bent it is.
+        ups = [later - earlier for earlier, later in pairwise(values) if later > earlier]
+        noise = sum(ups) / len(ups) if ups else 0.0
         fall = values[0] - min(values[-2:])
         evidence = [
             point("fall since round 0", fall, name),
-            point("half of the second difference, median", noise, name),
+            point("rise in the rounds where it rose, mean", noise, name),
         ]
         if 0 < fall < BEYOND * noise:
             yield warned(

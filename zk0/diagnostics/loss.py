@@ -141,7 +141,7 @@ def loss_explodes(ledger: Ledger) -> Iterator[Finding]:
     for client, trainings in by_client(ledger.trainings):
         rounds = [values for one in trainings if (values := joined([one], lambda one: one.policy_loss))]
         values = [value for one in rounds for value in one]
-        if len(values) < MINIMUM_STEPS or values[0] <= 0:
+        if len(values) < MINIMUM_STEPS or min(values[0], ends(values)[0]) <= 0:
             yield not_available(f"needs {MINIMUM_STEPS} steps of policy_loss above 0, has {len(values)}", at=client)
             continue
         start = min(values[0], ends(values)[0])  # an explosion may be over before the first tenth is

@@ -11,14 +11,16 @@ from collections.abc import Iterator
 from itertools import accumulate
 from statistics import median
 
+from zk0.diagnostics.parameters import FALLS_BACK, falls_back
 from zk0.diagnostics.registry import diagnostic, point, where
 from zk0.diagnostics.series import by_client, ends, growth_exponent, joined, line, measured
 from zk0.faults import Fault
 from zk0.ledger import Ledger
-from zk0.verdicts import Finding, failed, not_applicable, not_available, passed
+from zk0.verdicts import Finding, failed, not_applicable, not_available, passed, warned
 
 TUNING = "mu-tuning"
 MINIMUM_RATIOS = 5
+NO_WAY = 1e-12  # a rate of 0 leads nowhere, and has no logarithm
 TARGET = (0.05, 0.3)  # of the ratio mu * drift / ||gradient of the loss||: where FedProx restrains and still learns
 OVERWHELMS = 1.0  # the term's gradient is larger than the loss's
 NO_PROGRESS = 0.05  # a loss that falls by less, of itself, over all rounds
@@ -65,6 +67,18 @@ def strength(ledger: Ledger) -> Iterator[Finding]:
                 fault=Fault.proximal_too_strong,
                 confidence=0.9,
             )
+        elif typical < low and len(falls := falls_back(trainings)) > 1 and median(falls) > FALLS_BACK:
+            lost = point("loss at a round's start over that at the end of the one before", median(falls), client)
+            yield warned(
+                f"its gradient is {typical:.2g} times that of the loss, and the clients drift apart",
+                at=client,
+                evidence=[*evidence, lost],
+                cause="mu is too small to hold the clients together",
+                remedy=f"raise proximal_mu by a factor of {_factor(low / typical) if typical else 10}",
+                workflow=TUNING,
+                fault=Fault.proximal_too_weak,
+                confidence=0.7,
+            )
         else:
             hint = "" if low <= typical <= high else f"; {low:g} to {high:g} is where to begin when tuning mu"
             yield passed(f"{typical:.2g} times the gradient of the loss{hint}", at=client, evidence=evidence)
@@ -93,7 +107,7 @@ def diverges(ledger: Ledger) -> Iterator[Finding]:
         rates = [rate if rate is not None else 1.0 for rate in training.learning_rate]
         way = [0.0, *accumulate(rates)]
         terms = [value for _, value in values]
-        exponent = growth_exponent([way[step] or 1e-12 for step, _ in values], terms)
+        exponent = growth_exponent([max(way[step], NO_WAY) for step, _ in values], terms)
         slope, fit = line([step for step, _ in values], [math.log(value) for value in terms])
         evidence = [
             point("growth exponent over the sum of learning rates", exponent, at),

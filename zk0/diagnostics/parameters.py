@@ -128,7 +128,7 @@ def drift(ledger: Ledger) -> Iterator[Finding]:
     together = median(cosines) if cosines else None
     weak = any(one.settings.get("proximal-mu") for one in ledger.trainings)
     for client, trainings in by_client(ledger.trainings):
-        falls = [fall for before, after in pairwise(trainings) if (fall := _fall_back(before, after)) is not None]
+        falls = falls_back(trainings)
         if len(falls) < ROUNDS_TO_TELL - 1:
             yield not_available(f"needs the losses of {ROUNDS_TO_TELL} rounds of {2 * EDGE} steps", at=client)
             continue
@@ -153,6 +153,11 @@ def drift(ledger: Ledger) -> Iterator[Finding]:
             )
         else:
             yield passed(f"{typical:.2f} times the loss the round before ended with", at=client, evidence=evidence)
+
+
+def falls_back(trainings: list[Training]) -> list[float]:
+    """Return by how many times the loss at each round's start exceeds that at the end of the client's round before."""
+    return [fall for before, after in pairwise(trainings) if (fall := _fall_back(before, after)) is not None]
 
 
 def _moved(training: Training) -> float | None:

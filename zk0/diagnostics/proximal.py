@@ -42,7 +42,13 @@ def proximal_acts(ledger: Ledger) -> Iterator[Finding]:
         values = measured(training.proximal_loss)
         if mu == 0:
             yield not_applicable("mu is 0: this is FedAvg", at=at)
-        elif mu is None or not values or values[0][0] != 0 or (len(values) == 1 and _begins_at_0(training)):
+        elif (
+            not isinstance(mu, int | float)
+            or mu < 0
+            or not values
+            or values[0][0] != 0
+            or (len(values) == 1 and _begins_at_0(training))
+        ):
             yield not_available("needs mu, and the term at the first and at a later step", at=at)
         elif not _begins_at_0(training):
             yield _not_from_0(training, float(mu), began_well=training.client in clean, parameters=_trainable(ledger))
@@ -128,7 +134,7 @@ def proximal_formula(ledger: Ledger) -> Iterator[Finding]:
         both = [
             (step, value, drift)
             for step, (value, drift) in enumerate(zip(training.proximal_loss, training.drift, strict=True))
-            if value is not None and drift
+            if value is not None and drift and isinstance(mu, int | float) and 0 < _formula(mu, drift) < math.inf
         ]
         if mu == 0:
             yield not_applicable("mu is 0: this is FedAvg", at=at)
@@ -138,14 +144,18 @@ def proximal_formula(ledger: Ledger) -> Iterator[Finding]:
             yield _compared(both, float(mu), at)
 
 
+def _formula(mu: float, drift: float) -> float:
+    return mu / 2 * drift * drift
+
+
 def _compared(both: list[tuple[int, float, float]], mu: float, at: str) -> Finding:
-    ratios = [value / (mu / 2 * drift**2) for _, value, drift in both]
+    ratios = [value / _formula(mu, drift) for _, value, drift in both]
     unsquared = [value / (mu / 2 * drift) for _, value, drift in both]
     typical = median(ratios)
     step, value, drift = both[-1]
     evidence = [
         point(f"proximal_loss at step {step}", value, at),
-        point("mu/2 times the squared drift there", mu / 2 * drift**2, at),
+        point("mu/2 times the squared drift there", _formula(mu, drift), at),
         point("value over formula, median", typical, at),
     ]
     if all(abs(ratio - 1) < VALUE_TOLERANCE for ratio in ratios):
@@ -163,7 +173,7 @@ def _compared(both: list[tuple[int, float, float]], mu: float, at: str) -> Findi
         )
     if abs(typical - 2) < 2 * VALUE_TOLERANCE:
         cause = "the half is missing, or the term is added twice"
-    elif all(abs(ratio / median(unsquared) - 1) < VALUE_TOLERANCE for ratio in unsquared):
+    elif median(unsquared) > 0 and all(abs(one / median(unsquared) - 1) < VALUE_TOLERANCE for one in unsquared):
         cause = "the norm is not squared"
     else:
         cause = "another formula, another mu than is told, or other tensors than are trained"
@@ -217,12 +227,13 @@ def proximal_gradient(ledger: Ledger) -> Iterator[Finding]:
 def _shares(training: Training) -> Iterator[float]:
     """Yield by how much the norm of the whole gradient differs from the loss's own, over the term's share of it."""
     mu = training.settings.get("proximal-mu")
-    if not isinstance(mu, int | float):
+    if not isinstance(mu, int | float) or mu <= 0:
         return
     for drift, ratio, norm in zip(training.drift, training.proximal_ratio, training.gradient_norm, strict=True):
         if drift and norm and ratio and ratio >= SMALL_RATIO:
             own = mu * drift / ratio
-            yield abs(norm / own - 1) / ratio
+            if own > 0:
+                yield abs(norm / own - 1) / ratio
 
 
 def scaling(one: Ledger, other: Ledger) -> Finding:

@@ -55,7 +55,7 @@ def added(project: Project, draft: Draft, now: datetime) -> Entry:
             status=Status.closed if draft.closes else Status.active,
             generated=Mark(by=draft.by, at=now),
             sources=sources,
-            commit=evidence.history[0] if evidence.history else None,
+            commit=evidence.head,
             branch=evidence.branch,
             stale_after=draft.stale_after,
             supersedes=tuple(reading.entry(name).id for name in draft.supersedes),
@@ -85,3 +85,15 @@ def carry_cited(project: Project, sources: Sequence[Source], evidence: Witness) 
     for digest in {source.receipt for source in sources if source.receipt}:
         if path := evidence.file(digest):
             carry(project, digest, path.read_text(encoding="utf-8"))
+
+
+def confirmed(project: Project, name: str, by: str, now: datetime) -> Entry:
+    """Return an entry's next version, which says that somebody checked it.
+
+    Raises:
+        StaleReadError: it was superseded.
+        UnknownNameError: there is no such entry.
+    """
+    entry = Bank.of(project).read().entry(name)
+    update = {"id": "", "verified": (*entry.verified, Mark(by=by, at=now)), "supersedes": (entry.id,)}
+    return keep(project, entry.model_copy(update=update), Witness(project), now=now)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
-from zk0.errors import SecretError, UnknownNameError
+from zk0.errors import SecretError, SpecError, UnknownNameError
 from zk0.memory.entries import Entry, Kind, content_id, identified, in_force
 from zk0.memory.frontmatter import UnreadableEntryError, read_entry, write_entry
 from zk0.memory.revisions import refuse_stale_supersession, refuse_unless_current, revision_of
@@ -170,10 +170,14 @@ class Bank:
         return self.edit(name, lambda old: render(self.read(), old), durable=False)  # it can be rendered again
 
     def edit(self, name: str, change: Callable[[str], str], *, durable: bool = True) -> Path:
-        """Write the page that `change` makes of the page's text so far; a durable one survives a loss of power."""
+        """Write the page that `change` makes of the page's text so far; a durable one survives a loss of power.
+
+        Raises:
+            SpecError: the page is no text.
+        """
         path = self.directory / name
         with self._alone():
-            old = path.read_text(encoding="utf-8") if path.is_file() else ""
+            old = read_page(path)
             new = change(old)
             if new != old or not path.is_file():
                 write_atomically(path, new, durable=durable)
@@ -227,6 +231,20 @@ class Bank:
         with self.lock.open("a") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
+
+
+def read_page(path: Path) -> str:
+    """Return a page's text; none where there is no page yet.
+
+    Raises:
+        SpecError: it is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+    except UnicodeDecodeError as error:
+        raise SpecError(
+            f"{path} is not UTF-8: {error.reason} at byte {error.start}", remedy="save it as UTF-8, or remove it"
+        ) from error
 
 
 @cache

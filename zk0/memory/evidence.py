@@ -24,7 +24,7 @@ from zk0.workflow.fingerprints import CODE, code_digest
 
 EVIDENCE = "evidence"
 CODE_LENGTH = 16  # digits of the code's digest that an entry keeps
-WHOLE = 40  # digits of a commit's SHA-1
+RECENT = 2000  # commits that are asked for at once; of an older one git is asked alone
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -61,8 +61,9 @@ class Witness:
     def lines(self, file: str) -> list[str] | None:
         """Return a file's lines with their ends; None where there is no such text."""
         if file not in self._texts:
+            path = self._inside(file)
             try:
-                self._texts[file] = (self.project.root / file).read_text(encoding="utf-8")
+                self._texts[file] = path.read_text(encoding="utf-8") if path else None
             except (OSError, UnicodeDecodeError):
                 self._texts[file] = None
         text = self._texts[file]
@@ -75,7 +76,10 @@ class Witness:
             KeyError: the file or the key is not there, or can't be read.
         """
         if file not in self._settings:
-            self._settings[file] = _parsed(self.project.root / file)
+            path = self._inside(file)
+            if path is None:
+                raise KeyError(f"{file} is not a file of this project")
+            self._settings[file] = _parsed(path)
         found = self._settings[file]
         for part in key.split("."):
             match found:
@@ -87,15 +91,24 @@ class Witness:
                     raise KeyError(f"{file} has no {key}")
         return found
 
+    def _inside(self, file: str) -> Path | None:
+        """Return a file of the project: an entry, which anybody may have written, has no business elsewhere."""
+        path = (self.project.root / file).resolve()
+        return path if path.is_relative_to(self.project.root) else None
+
     @cached_property
     def code(self) -> str:
         """The digest of the project's programs and settings as they are now."""
         return code_digest(self.project)[:CODE_LENGTH]
 
     @cached_property
-    def history(self) -> tuple[str, ...]:
-        """The commits that HEAD contains, newest first; none where there is no repository."""
-        return tuple(self._git("rev-list", "HEAD").split())
+    def head(self) -> str | None:
+        """The commit that is checked out; None where there is none."""
+        return self._recent[0] if self._recent else None
+
+    @cached_property
+    def _recent(self) -> tuple[str, ...]:
+        return tuple(self._git("rev-list", f"--max-count={RECENT}", "HEAD").split())
 
     @cached_property
     def branch(self) -> str | None:
@@ -104,15 +117,16 @@ class Witness:
 
     @cached_property
     def _ancestors(self) -> frozenset[str]:
-        return frozenset(self.history)
+        return frozenset(self._recent)
 
     def contains(self, commit: str) -> bool | None:
         """Tell whether HEAD contains a commit; None where the repository does not know it, or there is none."""
         if commit in self._ancestors:
             return True
-        if len(commit) < WHOLE and any(known.startswith(commit) for known in self.history):
-            return True
-        return False if COMMIT.fullmatch(commit) and self.resolved(commit) else None
+        whole = self.resolved(commit) if COMMIT.fullmatch(commit) else None
+        if whole is None:
+            return None
+        return whole in self._ancestors or self._git("merge-base", whole, "HEAD").strip() == whole
 
     def resolved(self, revision: str) -> str | None:
         """Return the commit that a revision names; None where it names none."""

@@ -153,7 +153,7 @@ def _code(entry: Entry, evidence: Witness) -> Iterator[Found]:
     if entry.code is None and entry.run and entry.run.files:
         yield Found(Truth.stale, f"the code changed while it ran: {_named(entry.run.files)}")
         return
-    if entry.code is None and entry.commit is None:
+    if entry.code is None and (entry.commit is None or evidence.resolved(entry.commit) is None):
         yield Found(Truth.unverifiable, "it does not say of which code it is")
         return
     files = evidence.changed_since(entry.commit) if entry.commit else []

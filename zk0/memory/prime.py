@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from zk0.errors import SpecError
 from zk0.memory.bank import Bank, Reading
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.evidence import Witness
 from zk0.memory.judging import SHORT_COMMIT, Judgement, Truth, judged
 from zk0.memory.kept import kept_paragraphs
+from zk0.memory.merging import healed
 from zk0.memory.running import OpenRun, open_runs
 from zk0.memory.texts import cell
 from zk0.project import Project
@@ -106,11 +108,11 @@ def _sections(
 
     yield Section(f"# {_name(project)}: where the work stands", [_place(evidence), _verification(judgements, reading)])
     yield Section("## Waits for you", [_run(run) for run in runs], "zk0 runs")
+    yield Section("## Last results", list(_results(newest(Kind.result), truths)), "zk0 runs")
     yield Section("## Focus", [*listed(Kind.focus), *_kept(project, "focus")])
     yield Section("## Open findings", [_finding(entry) for entry in newest(Kind.fault)])
     yield Section("## Next steps", [*_proposed(newest(Kind.result)), *listed(Kind.next), *_kept(project, "notes")])
     yield Section("## To go on", [f"- {line}" for line in COMMANDS], "zk0 --help")
-    yield Section("## Last results", list(_results(newest(Kind.result), truths)), "zk0 runs")
     yield Section("## Open tasks", listed(Kind.task), "zk0 task list")
     yield Section("## Decisions in force", listed(Kind.decision))
     yield Section("## The project", _brief(project.memory_dir / "brief.md"), "cat memory-bank/brief.md")
@@ -123,10 +125,10 @@ def _name(project: Project) -> str:
 
 
 def _place(evidence: Witness) -> str:
-    if not evidence.history:
+    if evidence.head is None:
         return "- not in a git repository"
     branch = f"branch `{evidence.branch}`" if evidence.branch else "a detached HEAD"
-    return f"- {branch}, commit `{evidence.history[0][:SHORT_COMMIT]}`"
+    return f"- {branch}, commit `{evidence.head[:SHORT_COMMIT]}`"
 
 
 def _verification(judgements: Sequence[Judgement], reading: Reading) -> str:
@@ -183,8 +185,11 @@ def _kept(project: Project, name: str) -> list[str]:
     page = project.memory_dir / "context.md"
     if not page.is_file():
         return []
-    text = kept_paragraphs(page.read_text(encoding="utf-8", errors="replace"), page.name).get(name, "")
-    return [_cut(text, KEPT_NOTES)] if text else []
+    try:
+        kept = kept_paragraphs(healed(page.read_text(encoding="utf-8", errors="replace")), page.name)
+    except SpecError as error:  # whoever begins has to know, and the rest of the brief
+        return [f"- {error.message}"]
+    return [_cut(kept[name], KEPT_NOTES)] if kept.get(name) else []
 
 
 def _brief(path: Path) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 import zk0
-from zk0.memory.bank import Bank
+from zk0.memory.bank import Bank, read_page
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import StepRecord
 from zk0.memory.evidence import CODE_LENGTH, carry
@@ -52,10 +52,8 @@ def write_pages(project: Project, now: datetime) -> None:
 
 def outdated_pages(project: Project, now: datetime) -> list[str]:
     """Return the pages that rendering would change."""
-    reading, old = Bank.of(project).read(), {}
-    for name in (TASKS, CONTEXT):
-        path = project.memory_dir / name
-        old[name] = path.read_text(encoding="utf-8") if path.is_file() else ""
+    reading = Bank.of(project).read()
+    old = {name: read_page(project.memory_dir / name) for name in (TASKS, CONTEXT)}
     new = {
         TASKS: render_tasks(reading, workflow_pages(project), old=old[TASKS]),
         CONTEXT: render_context(reading, old=old[CONTEXT], now=now, running=list(running_runs(project))),

@@ -36,13 +36,14 @@ class Waiting:
 
 @dataclass(frozen=True)
 class RunningRun:
-    """A run that has not ended: the steps it plans, those that ended, and what it waits for."""
+    """A run that has not ended: the steps it plans, those that ended, what it waits for, whether it was stopped."""
 
     run: str
     workflow: str
     planned: int
     steps: Sequence[StepRecord]
     waiting: Waiting | None = None
+    stopped: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ def region(run: RunningRun, most: int) -> str:
             f" It waits for {run.waiting.who}: {cell(run.waiting.title)}. Read `{run.waiting.handover}`, then"
             f" `zk0 resume {run.run}`."
         )
+    elif run.stopped:
+        head += f" It was stopped: `zk0 resume {run.run}`, or `zk0 cancel {run.run}`."
     for count in range(min(TOLD, len(run.steps)), -1, -1):
         lines = [step_line(step) for step in run.steps[len(run.steps) - count :]]
         last = f" The last {count}:" if 0 < count < len(run.steps) else ""
@@ -103,15 +106,18 @@ def open_runs(project: Project) -> Iterator[OpenRun]:
 def running_runs(project: Project) -> Iterator[RunningRun]:
     """Yield the runs that have not ended, with their steps; one whose journal can't be read is left to `zk0 runs`."""
     for opened in open_runs(project):
-        from zk0.workflow.run import RunDirectory  # `zk0 prime` has no time for it
+        from zk0.workflow.ownership import holder  # `zk0 prime` has no time for these
+        from zk0.workflow.run import RunDirectory
 
+        directory = RunDirectory(opened.path)
         try:
-            state = RunDirectory(opened.path).state()
+            state = directory.state()
         except JournalError:
             continue
         own = [step for step in state.steps if "/" not in step.id]
         records = step_records([step.receipt for step in own if step.receipt])
-        yield RunningRun(state.run, state.workflow, len(own), records, opened.waiting)
+        stopped = opened.waiting is None and holder(directory) is None
+        yield RunningRun(state.run, state.workflow, len(own), records, opened.waiting, stopped)
 
 
 def _last_event(journal: Path) -> dict[str, object] | None:

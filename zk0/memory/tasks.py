@@ -90,7 +90,7 @@ def composed(
     """
     if parent and parent.task:
         context = context.model_copy(update={"parent": parent.id}).of_parent(parent.task)
-    head = evidence.history[0] if evidence.history else None
+    head = evidence.head
     cited = tuple(sources)
     if head and before is None and not any(source.commit for source in cited):
         cited = (*cited, Source(name="begun on", commit=head))
@@ -108,7 +108,7 @@ def composed(
 
 def filled(context: TaskContext, reading: Reading, evidence: Witness, waiting: Iterable[OpenRun]) -> TaskContext:
     """Return a context with what git, the runs and this machine tell: state, dependencies, decisions, findings."""
-    head = evidence.history[0][:SHORT_COMMIT] if evidence.history else ""
+    head = (evidence.head or "")[:SHORT_COMMIT]
     where = f"commit {head}{f' on {evidence.branch}' if evidence.branch else ''}" if head else "no git repository"
     changed = evidence.changed_since("HEAD") if head else []
     state = [f"{where}, {len(changed)} files changed" if changed else where]

@@ -1,6 +1,6 @@
 """Texts that others wrote, made fit for a page or an entry."""
 
-from zk0.secrets import find_secrets
+from zk0.secrets import without_secrets
 
 LONGEST_TEXT = 200  # characters of a sentence that others wrote; the entry has all of it
 MASK = "[secret left out]"
@@ -14,9 +14,4 @@ def cell(text: object) -> str:
 
 def one_line(text: str) -> str:
     """Return a text as a title or a note holds it: in one line, and without the words that are secrets."""
-    line = " ".join(text.split())
-    for found in reversed(find_secrets(line)):
-        start = found.column - 1
-        _, blank, rest = line[start:].partition(" ")
-        line = f"{line[:start]}{MASK}{blank}{rest}"
-    return line
+    return without_secrets(" ".join(text.split()), lambda _: MASK)

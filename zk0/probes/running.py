@@ -19,7 +19,8 @@ from zk0.errors import ProbeError, Zk0Error
 from zk0.project import Project
 from zk0.verdicts import Finding, Verdict
 
-CODE_SECONDS = 12.0  # for the code itself; with PyTorch's import a probe stays below 20 s
+CODE_SECONDS = 12.0  # of computing, for the code itself; with PyTorch's import a probe stays below 20 s
+PATIENCE = 5  # times as long it may take by the clock, where it waits or the machine is busy
 START_SECONDS = 120.0  # for the import of PyTorch from a cold disk
 SHOWN_LINES = 5  # of what the code printed, where it ended the process
 
@@ -63,6 +64,7 @@ def probe(
         ProbeError: the target can't be found, or not be called.
         DependencyMissingError: it imports a package that is not installed.
     """
+    _refuse_missing_file(target, project.root)
     with tempfile.TemporaryDirectory() as scratch:
         answer = Path(scratch) / "answer.jsonl"
         printed = Path(scratch) / "printed.txt"
@@ -77,6 +79,13 @@ def probe(
     if not any("done" in record for record in records):
         findings.append(_unfinished(kind, target, status, tail, seconds))
     return findings
+
+
+def _refuse_missing_file(target: str, root: Path) -> None:
+    """Refuse at once what needs no process to see."""
+    file = target.partition(":")[0].partition(",")[0]
+    if file.endswith(".py") and not (root / file).is_file():
+        raise ProbeError(f"{target}: there is no file {root / file}", remedy="zk0 probe KIND path/to/file.py:name")
 
 
 def _run(
@@ -106,7 +115,7 @@ def _run(
             start_new_session=True,  # so that what the code starts ends with it
         )
         try:
-            return process.wait(timeout=START_SECONDS + seconds)
+            return process.wait(timeout=START_SECONDS + PATIENCE * seconds)
         except subprocess.TimeoutExpired:
             return -signal.SIGALRM
         finally:
@@ -125,8 +134,10 @@ def _rebuilt(record: dict[str, str | None]) -> Zk0Error:
 
 
 def _unfinished(kind: Probe, target: str, status: int, tail: list[str], seconds: float) -> Finding:
-    if status == -signal.SIGALRM:
-        message = f"{target} did not end within {seconds:g} s"
+    if status in (-signal.SIGALRM, -signal.SIGPROF):
+        waited = status == -signal.SIGALRM
+        limit = f"{PATIENCE * seconds:g} s" if waited else f"{seconds:g} s of computing"
+        message = f"{target} did not end within {limit}"
         remedy = "probe a smaller part of it: the term or the step, not the whole training"
     else:
         how = f"signal {-status}" if status < 0 else f"exit status {status}"

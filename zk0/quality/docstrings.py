@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from zk0.checks import Part, project_check
 from zk0.project import Project
-from zk0.quality.sources import Module, library
+from zk0.quality.sources import Module, library, name_of
 from zk0.verdicts import Evidence, Finding, failed, passed, warned
 
 type Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -86,8 +86,5 @@ def _public_in(node: ast.stmt, within: str) -> Iterator[tuple[str, Documented]]:
 
 
 def _raised(function: ast.AST) -> set[str]:
-    names = set()
-    for node in ast.walk(function):
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            names.add(ast.unparse(node.exc.func).rpartition(".")[2])
-    return names
+    raised = (node.exc for node in ast.walk(function) if isinstance(node, ast.Raise))
+    return {name_of(error.func).rpartition(".")[2] for error in raised if isinstance(error, ast.Call)}

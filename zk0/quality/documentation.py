@@ -37,18 +37,20 @@ def links(project: Project) -> Iterator[Finding]:
 
 @project_check("documentation.names", reads=TEXTS)
 def names(project: Project) -> Iterator[Finding]:
-    """The files that the documentation names are there."""
+    """The files that the documentation names are there, but for those that it invents as examples."""
     problems, count = [], 0
     for page in pages(project, memory=True):
         if page.name in HISTORY:
             continue
         for at, text in page.code_spans():
             # What lies in a folder that the project does not have is somebody else's, or an example.
-            if NAMED_FILE.fullmatch(text) and (project.root / text.partition("/")[0]).is_dir():
+            folder = text.partition("/")[0]
+            if NAMED_FILE.fullmatch(text) and folder != project.settings.state and (project.root / folder).is_dir():
                 count += 1
                 if not (project.root / text).exists():
                     problems.append(Problem(at, f"names {text}, which is not there"))
-    yield from found(problems, good=f"{count} named files are there", remedy="correct the name")
+    good = f"{count} named files are there"
+    yield from found(problems, good=good, remedy="correct the name", doubtful=True)
 
 
 @project_check("documentation.settings", reads=TEXTS)

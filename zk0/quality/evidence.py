@@ -5,7 +5,7 @@ from pathlib import Path
 
 from zk0.errors import AssetMissingError
 from zk0.ledger import Ledger, read_ledger
-from zk0.project import Project
+from zk0.project import Project, cache_dir
 from zk0.receipts import Receipt, ReceiptStore
 
 
@@ -37,15 +37,24 @@ def last_ledger(project: Project) -> Ledger:
 
 
 def data_folders(project: Project) -> Iterator[tuple[str, Path]]:
-    """Yield the data sets of the last run that prepared some: name and folder.
+    """Yield the data sets of the last run that prepared some: name and folder; `sim:` ones lie in the cache.
 
     Raises:
         AssetMissingError: none has, or no data set is on this machine.
     """
     outputs = receipts_of(project, "data.prepare")[0].outputs
     sources = [part for part in f"{outputs.get('data', '')};{outputs.get('unseen', '')}".split(";") if part]
-    folders = [(name, Path(folder)) for name, _, folder in (part.rpartition("=") for part in sources)]
-    there = [(name or folder.name, folder) for name, folder in folders if (folder / "meta" / "info.json").is_file()]
+    episodes = {str(one["name"]): one["episodes"] for one in outputs.get("sets", ())}
+    folders = []
+    for name, _, source in (part.rpartition("=") for part in sources):
+        task = source.removeprefix("sim:")
+        if task == source:
+            folders.append((name or Path(source).name, Path(source)))
+        else:
+            pattern = f"recordings/{task}-{episodes.get(name or task, '*')}x*"
+            made = sorted(cache_dir().glob(pattern), key=lambda path: path.stat().st_mtime)
+            folders += [(name or task, path) for path in made[-1:]]
+    there = [(name, folder) for name, folder in folders if (folder / "meta" / "info.json").is_file()]
     if not there:
         raise AssetMissingError("no data set of the last run is on this machine", remedy="zk0 run train")
     yield from there

@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Any
 
+import click
 from typer import Typer
 from typer.main import get_command
 
@@ -124,10 +125,11 @@ def _of_application(program: str, words: list[str]) -> str:
     """Follow the words through the commands of a Typer or Click application."""
     command = _application(program)
     said = [program]
-    while words and hasattr(command, "commands") and not words[0].startswith("-"):
-        if words[0] not in command.commands:
+    while words and isinstance(command, click.Group) and not words[0].startswith("-"):
+        found = command.get_command(click.Context(command), words[0])
+        if found is None:
             return f"{' '.join(said)} has no command {words[0]}"
-        command = command.commands[words[0]]
+        command = found
         said.append(words.pop(0))
     options = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
     for word in _until_end(words):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from zk0.checks import Part, project_check
 from zk0.project import Project
 from zk0.quality.problems import Problem, found
-from zk0.quality.sources import Module, library
+from zk0.quality.sources import Module, library, name_of
 from zk0.verdicts import Evidence, Finding, not_applicable, passed, warned
 
 PRIVATE = re.compile(r"token|secret|passw(or)?d|passphrase|api_?key|private_?key|credential|environ\b", re.IGNORECASE)
@@ -40,7 +40,7 @@ def remedied(project: Project, *, percent: float = 60) -> Iterator[Finding]:
     raised, silent = 0, []
     for module in modules:
         for node in module.walk(ast.Raise):
-            if not isinstance(node.exc, ast.Call) or ast.unparse(node.exc.func).rpartition(".")[2] not in kinds:
+            if not isinstance(node.exc, ast.Call) or name_of(node.exc.func).rpartition(".")[2] not in kinds:
                 continue
             raised += 1
             if not any(word.arg in ("remedy", None) for word in node.exc.keywords):
@@ -85,7 +85,7 @@ def _kinds_with_remedy(modules: list[Module]) -> set[str]:
     kinds = set()
     for module in modules:
         for node in module.walk(ast.ClassDef):
-            bases[node.name] = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+            bases[node.name] = {name_of(base).rpartition(".")[2] for base in node.bases}
             for member in node.body:
                 if isinstance(member, ast.FunctionDef) and member.name == "__init__":
                     arguments = [*member.args.args, *member.args.kwonlyargs]

@@ -1,24 +1,25 @@
 """Knowledge: the memory bank is sound and up to date, and the task in hand is written down in it."""
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
-from importlib.util import find_spec
+from datetime import UTC, datetime
 from typing import Any
 
 from zk0.checks import Part, project_check
 from zk0.errors import AssetMissingError, JournalError
 from zk0.memory.bank import Bank
-from zk0.memory.entries import Kind, in_force
+from zk0.memory.entries import Kind
+from zk0.memory.judging import Truth
 from zk0.memory.kept import kept_paragraphs
 from zk0.memory.rendering import CONTEXT
+from zk0.memory.tasks import VERDICTS, open_tasks
+from zk0.memory.verification import verify
 from zk0.project import Project
 from zk0.quality.problems import Problem, found
-from zk0.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.verdicts import Evidence, Finding, failed, passed, warned
 from zk0.workflow.run import run_directories
 from zk0.workflow.state import RunStatus
 
 MEMORY = (Part.memory,)
-VERIFICATION = "zk0.memory.verification"
 HOW = "zk0 task new"
 
 
@@ -32,13 +33,26 @@ def sound(project: Project) -> Iterator[Finding]:
     yield from found(problems, good=f"{len(bank.entries)} entries can be read", remedy="correct it, or git checkout it")
 
 
-@project_check("memory-bank.verified", reads=(*MEMORY, Part.runs, Part.code))
+@project_check("memory-bank.verified", reads=(*MEMORY, Part.runs, Part.code, Part.history, Part.machine))
 def verified(project: Project) -> Iterator[Finding]:
     """What the memory bank states is still what its evidence says."""
-    if find_spec(VERIFICATION) is None:
-        yield not_available("this version of zk0 can't re-read the evidence of entries")
-        return
-    yield from import_module(VERIFICATION).findings(project)
+    report = verify(project, datetime.now(UTC))
+    if not report.judgements and not report.is_wrong:
+        raise AssetMissingError("the memory bank has no entries yet", remedy="zk0 run train")
+    evidence = [Evidence(name=name, value=count, unit="entries") for name, count in report.counts.items()]
+    for judgement in report.judgements:
+        if judgement.truth is not Truth.fresh:
+            told = f"{judgement.truth}: {'; '.join(judgement.reasons) or judgement.entry.title}"
+            finding = Finding(verdict=VERDICTS[judgement.truth], message=told, at=judgement.entry.id)
+            yield finding.model_copy(update={"remedy": "zk0 memory verify"})
+    for one in report.contradictions:
+        yield failed(
+            f"{one.one.id} and {one.other.id} contradict each other on {one.about}", remedy="zk0 memory verify"
+        )
+    for problem in report.problems:
+        yield failed(problem.message, at=f"{problem.path}:{problem.line}", remedy="zk0 memory verify")
+    if not report.is_in_doubt:
+        yield passed(f"{len(report.judgements)} entries are what their evidence says", evidence=evidence)
 
 
 @project_check("memory-bank.recorded", reads=(*MEMORY, Part.runs))
@@ -142,10 +156,9 @@ def _task(project: Project) -> dict[str, Any]:
     Raises:
         AssetMissingError: no task is in hand.
     """
-    for entry in reversed(in_force(Bank.of(project).read().entries)):
-        task = getattr(entry, "task", None)
-        if task is not None:
-            return dict(task if isinstance(task, Mapping) else task.model_dump())
+    tasks = open_tasks(Bank.of(project).read())
+    if tasks and (task := tasks[-1].task):
+        return task.model_dump()
     raise AssetMissingError("no task is in hand: the memory bank holds no task's context", remedy=HOW)
 
 

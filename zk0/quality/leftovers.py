@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from zk0.checks import Part, project_check
 from zk0.project import Project
 from zk0.quality.problems import Problem, found
-from zk0.quality.sources import Module, library, modules
+from zk0.quality.sources import Module, library, modules, name_of
 from zk0.verdicts import Finding
 
 DEBUGGERS = frozenset({"breakpoint", "pdb.set_trace", "ipdb.set_trace", "pdb.post_mortem", "code.interact"})
@@ -22,10 +22,10 @@ def no_debugging(project: Project) -> Iterator[Finding]:
     """No call of a debugger is left in the code, and no print in the library."""
     problems = []
     for module in modules(project):
-        calls = [(module.at(call), ast.unparse(call.func)) for call in module.walk(ast.Call)]
+        calls = [(module.at(call), name_of(call.func)) for call in module.walk(ast.Call)]
         problems += [Problem(at, f"calls {name}") for at, name in calls if name in DEBUGGERS]
     for module in library(project):
-        prints = [call for call in module.walk(ast.Call) if ast.unparse(call.func) == "print"]
+        prints = [call for call in module.walk(ast.Call) if name_of(call.func) == "print"]
         problems += [Problem(module.at(call), "prints") for call in prints]
     yield from found(problems, good="no debugger and no print is left", remedy="remove it, or log it")
 

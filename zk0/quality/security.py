@@ -9,7 +9,7 @@ from zk0.checks import Part, project_check
 from zk0.errors import AssetMissingError
 from zk0.project import Project
 from zk0.quality.problems import Problem, found
-from zk0.quality.sources import library
+from zk0.quality.sources import library, name_of
 from zk0.verdicts import Finding
 
 RUNS_TEXT = frozenset({"eval", "exec", "os.system", "os.popen", "commands.getoutput"})
@@ -46,7 +46,7 @@ def weights(project: Project) -> Iterator[Finding]:
 
 
 def _danger(call: ast.Call) -> str | None:
-    name = ast.unparse(call.func)
+    name = name_of(call.func)
     words = {word.arg: ast.unparse(word.value) for word in call.keywords if word.arg}
     if name in RUNS_TEXT or name in RUNS_DATA:
         return f"{name} runs what it is given"

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from zk0.errors import AssetMissingError, RequestError
@@ -43,21 +43,43 @@ class Module:
         """Where a node stands, as `file:line`."""
         return f"{self.name}:{getattr(node, 'lineno', 1)}"
 
+    @cached_property
+    def nodes(self) -> dict[type[ast.AST], list[ast.AST]]:
+        """All nodes of the parsed file by their kind."""
+        by_kind: dict[type[ast.AST], list[ast.AST]] = {}
+        for node in ast.walk(self.tree):
+            by_kind.setdefault(type(node), []).append(node)
+        return by_kind
+
     def walk[Kind: ast.AST](self, kind: type[Kind]) -> Iterator[Kind]:
         """Yield the nodes of one kind."""
-        return (node for node in ast.walk(self.tree) if isinstance(node, kind))
+        return (node for node in self.nodes.get(kind, ()) if isinstance(node, kind))
 
     def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
         """Yield all functions, methods and inner ones too."""
-        return (node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+        yield from self.walk(ast.FunctionDef)
+        yield from self.walk(ast.AsyncFunctionDef)
+
+
+def name_of(node: ast.expr) -> str:
+    """Return the dotted name that an expression is, such as `os.system`; empty where it is another expression."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
 def modules(project: Project) -> list[Module]:
     """Return all Python files of a project."""
-    return [
-        Module(path.relative_to(project.root).as_posix(), path.read_text(encoding="utf-8", errors="replace"))
-        for path in project.tree().named(".py")
-    ]
+    tree = project.tree()
+    names = tuple(path.relative_to(project.root).as_posix() for path in tree.named(".py"))
+    return list(_read(project.root, names, tree.code))
+
+
+@lru_cache(maxsize=1)  # checks that are asked one after another in one process parse the code once
+def _read(root: Path, names: tuple[str, ...], _digest: str) -> tuple[Module, ...]:
+    return tuple(Module(name, (root / name).read_text(encoding="utf-8", errors="replace")) for name in names)
 
 
 def library(project: Project) -> list[Module]:

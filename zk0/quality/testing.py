@@ -15,7 +15,7 @@ from zk0.checks import Part, project_check
 from zk0.errors import AssetMissingError
 from zk0.project import Project
 from zk0.quality.problems import Problem, found
-from zk0.quality.sources import Module, library, packages, suite
+from zk0.quality.sources import Module, library, name_of, packages, suite
 from zk0.tree import is_prose
 from zk0.verdicts import Evidence, Finding, failed, not_available, passed, warned
 
@@ -103,7 +103,7 @@ def errors_tested(project: Project, *, percent: float = 70) -> Iterator[Finding]
         name
         for module in library(project)
         for node in module.walk(ast.Raise)
-        if isinstance(node.exc, ast.Call) and (name := ast.unparse(node.exc.func).rpartition(".")[2]) in own
+        if isinstance(node.exc, ast.Call) and (name := name_of(node.exc.func).rpartition(".")[2]) in own
     }
     if not raised:
         yield not_available("the code raises no error of its own, so it can't be told which are tested")
@@ -133,7 +133,7 @@ def fresh_reports(project: Project, names: tuple[str, ...], pattern: str, in_run
     """
     there = [path for name in names if (path := project.root / name).is_file()]
     there += [path for path in (project.state_dir / "reports").glob(pattern) if path.is_file()]
-    there += project.runs_dir.glob(f"*/steps/**/{in_runs}")
+    there += [path for deep in ("*", "*/*") for path in project.runs_dir.glob(f"*/steps/{deep}/{in_runs}")]
     if not there:
         raise AssetMissingError("no report of a test run is here", remedy=HOW)
     programs = [project.root / name for name in project.tree().files if not is_prose(name)]

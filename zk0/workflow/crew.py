@@ -184,8 +184,8 @@ class Crew:
                     group.running -= 1
                     self._turn.notify_all()
 
+        threading.Thread(target=perform, daemon=True).start()  # it can't perform before this one gives the word away
         group.running += 1
-        threading.Thread(target=perform, daemon=True).start()
         self._turn.wait_for(lambda: begun)
 
     def _rest(self) -> None:

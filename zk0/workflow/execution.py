@@ -169,9 +169,10 @@ class Execution:
         for number in count(first):
             attempt = self._begun(step, number)
             receipt = attempt.perform(self.scope(), self._progress(step))
-            if not attempt.may_be_tried_again(receipt):
+            wait, at, deadline = step.retry.pause(number), self.effects.now(), self._deadline(step)
+            too_late = deadline is not None and at + timedelta(seconds=wait) >= deadline.at
+            if too_late or not attempt.may_be_tried_again(receipt):
                 return attempt, receipt
-            wait, at = step.retry.pause(number), self.effects.now()
             again = StepRetried(self.around.run.id, step.path, number, receipt.verdict, _reason(receipt), at, wait)
             self.telling.record(again)
             if wait:

@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from zk0.project import Project
 from zk0.receipts import Receipt, file_digest
@@ -22,8 +22,8 @@ def code_digest(project: Project) -> str:
 
 def code_files(project: Project) -> dict[str, str]:
     """Return the SHA-256 of each program and settings file, by its path below the project's root."""
-    paths = sorted(_code(project.root, project.state_dir))
-    return {path.relative_to(project.root).as_posix(): _current(path) for path in paths}
+    found = dict(_code(project.root, project.state_dir))
+    return {name: _current(found[name]) for name in sorted(found, key=lambda name: name.split("/"))}
 
 
 def digest_of(files: Mapping[str, str]) -> str:
@@ -84,10 +84,11 @@ def moved(receipt: Receipt, run: str, project: Project) -> Receipt:
     return receipt.changed(run=run, artifacts=artifacts)
 
 
-def _code(directory: Path, state: Path) -> Iterator[Path]:
-    for path in directory.iterdir():
-        if path.is_dir():
-            if path.name not in SKIPPED and path != state and not path.is_symlink():
-                yield from _code(path, state)
-        elif path.suffix in CODE:
-            yield path
+def _code(root: Path, state: Path) -> Iterator[tuple[str, Path]]:
+    """Yield each program and settings file by its path below the root; links to folders are not followed."""
+    for folder, inner, files in root.walk():
+        inner[:] = [name for name in inner if name not in SKIPPED and folder / name != state]
+        above = "" if folder == root else f"{folder.relative_to(root).as_posix()}/"
+        for name in files:
+            if PurePath(name).suffix in CODE:
+                yield f"{above}{name}", folder / name

@@ -63,7 +63,7 @@ class Mask:
         Raises:
             OSError: it can't be written.
         """
-        with log.open("ab", buffering=0) as shown:
+        with log.open("ab") as shown:
             if not self._forms:
                 yield shown
                 return
@@ -127,6 +127,7 @@ class _Copying:
                 self._copy()
             self._copy()
             self.shown.write(self.mask.rest(self.kept))
+            self.shown.flush()
         except OSError as error:  # a full disk; whoever waits for this thread raises it
             self.error = error
 
@@ -136,6 +137,7 @@ class _Copying:
             self.position += len(chunk)
             ready, self.kept = self.mask.pieces(self.kept + chunk)
             self.shown.write(ready)
+            self.shown.flush()
 
 
 def _overlap(text: bytes, form: bytes) -> int:

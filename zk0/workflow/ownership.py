@@ -51,7 +51,9 @@ def held(run: RunDirectory) -> Iterator[None]:
 
 
 def holder(run: RunDirectory) -> int | None:
-    """Return the process that holds a run; None where no other one does."""
+    """Return the process that holds a run; None where none does."""
+    if str(run.path) in _held:
+        return os.getpid()  # to open and close the file once more would give up this process's lock (fcntl(2))
     try:
         descriptor = os.open(run.lock, os.O_RDWR)
     except FileNotFoundError:

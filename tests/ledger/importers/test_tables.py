@@ -96,3 +96,25 @@ def test_mu_and_the_update_norm_of_a_row_are_kept(told):
     [training] = told(text, "metrics.csv").ledger.trainings
 
     assert (training.settings, training.update_norm) == ({"proximal-mu": 0.01}, {"all": 1.4})
+
+
+def test_rows_among_what_libraries_write_to_stderr(told):
+    found = told(
+        'WARNING :   a library said "something, with commas\n'
+        "round,client,step,loss\n"
+        'train.py:3: UserWarning: quoted "\n'
+        "1,a,0,2.0\n1,a,1,1.5\n"
+        "WARNING :   No fit_metrics_aggregation_fn provided\n"
+        "2,a,0,1.2\n2,a,1,1.0\n",
+        "out.log",
+    )
+
+    assert [one.policy_loss for one in found.ledger.trainings] == [[2.0, 1.5], [1.2, 1.0]]
+    assert (found.understood, found.unknown) == (4, 3)
+    assert found.ledger.trainings[1].read_from.endswith("out.log:7")
+
+
+def test_a_message_with_commas_is_no_table(told):
+    found = told("loss, accuracy\nplease look\n1, 2\n", "out.log")
+
+    assert found.formats != ("table of metrics",)

@@ -206,6 +206,45 @@ def update_policy(train_metrics, policy, batch, optimizer, grad_clip_norm, accel
     return train_metrics, output
 
 
+def clips_hard(net, trainloader, optimizer, mu):
+    start = [p.detach().clone() for p in net.parameters()]
+    for x, y in trainloader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(net(x), y) + mu / 2 * sum(((p - s) ** 2).sum() for p, s in zip(net.parameters(), start))
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 0.01)
+        optimizer.step()
+
+
+def with_closures(net, trainloader, mu):
+    optimizer = torch.optim.LBFGS([p for p in net.parameters() if p.requires_grad], lr=0.1, max_iter=2)
+    start = [p.detach().clone() for p in net.parameters()]
+    for x, y in trainloader:
+
+        def closure():
+            optimizer.zero_grad()
+            loss = F.cross_entropy(net(x), y)
+            loss = loss + mu / 2 * sum(((p - s) ** 2).sum() for p, s in zip(net.parameters(), start))
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+
+
+def with_dropout_and_warmup(net, trainloader, mu):
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-5)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, step / 3))
+    start = copy.deepcopy(net)
+    for x, y in trainloader:
+        loss = F.cross_entropy(F.dropout(net(x), 0.2), y)
+        for p, s in zip(net.parameters(), start.parameters()):
+            loss = loss + mu / 2 * (p - s.detach()).pow(2).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+
+
 class Trainer:
     def __init__(self, model, train_loader, args):
         self.model, self.train_loader, self.args = model, train_loader, args

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from zk0.ledger.importers import outputs
+from zk0.ledger.importers.columns import meanings
 from zk0.ledger.importers.metrics import Row, Rows
 from zk0.ledger.importers.reading import Source, batches
 from zk0.ledger.importers.report import EXAMPLES, FileReport
@@ -16,10 +17,38 @@ DELIMITERS = ",;\t|"
 MOST_JSON = 64 << 20  # bytes of one JSON document, which has to be held as a whole
 _JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*(?:[\[{\"\]]|-?\d[\d.eE+-]*\s*[,\]]))")  # and not `[INFO] …`
 DEPTH = 4  # of names within names
+NAME = "table of metrics"
+FEWEST_ROWS = 3  # among other lines; a message may look like one by chance
+TELLING = {"policy_loss", "total_loss", "evaluation", "proximal_loss", "gradient_norm"}  # a column of one of these
+_NAME = re.compile(r"\s*[A-Za-z_][\w ./\-#%()\[\]]{0,60}")  # of a column, among messages
 
 
 def looks_like_table(source: Source) -> bool:
-    """Whether the first line names columns and the second has as many, some of them numbers."""
+    """Whether the first line names columns and the second has as many, or a program's rows stand among its messages."""
+    return _is_plain_table(source) or _head(source) is not None
+
+
+def read_table(source: Source, run: Run) -> FileReport:
+    """Read rows separated by a delimiter."""
+    if not _is_plain_table(source):
+        return _read_among_messages(source, run)
+    report = FileReport(source.name, NAME)
+    delimiter = _delimiter(_first_lines(source)[0]) or ","
+    rows = Rows(run, source.name)
+    reader = csv.reader(_lines(source), delimiter=delimiter)
+    names = next(reader)
+    size = len(names)
+    for values in reader:
+        if len(values) == size and values != names:
+            rows.take(f"{source.name}:{reader.line_num}", dict(zip(names, values, strict=True)))
+        elif values == names or not any(values):
+            report.noise += 1  # a head that is repeated where a run was begun again
+        else:
+            _unknown(report, run, f"{source.name}:{reader.line_num}", delimiter.join(values))
+    return _concluded(report, rows, source)
+
+
+def _is_plain_table(source: Source) -> bool:
     lines = _first_lines(source)
     if len(lines) < 2:  # noqa: PLR2004  names, and one row
         return False
@@ -34,22 +63,41 @@ def looks_like_table(source: Source) -> bool:
     )
 
 
-def read_table(source: Source, run: Run) -> FileReport:
-    """Read rows separated by a delimiter."""
-    report = FileReport(source.name, "table of metrics")
-    delimiter = _delimiter(_first_lines(source)[0]) or ","
+def _head(source: Source) -> tuple[str, str] | None:
+    """Return the line that names columns, and its delimiter, where rows follow among other lines; None without."""
+    text = source.head_text()
+    lines = (text.rpartition("\n")[0] or text).splitlines()
+    for place, line in enumerate(lines):
+        delimiter = _delimiter(line)
+        names = line.split(delimiter) if delimiter else []
+        if not delimiter or not all(map(_NAME.fullmatch, names)) or not TELLING & meanings(names).keys():
+            continue
+        if sum(_is_row(other, delimiter, len(names)) for other in lines[place + 1 :]) >= FEWEST_ROWS:
+            return line, delimiter
+    return None
+
+
+def _read_among_messages(source: Source, run: Run) -> FileReport:
+    """Read the rows that a program prints on stdout while libraries write to stderr, both in one file."""
+    report = FileReport(source.name, NAME)
+    found = _head(source)
+    head, delimiter = found or ("", ",")
+    names = head.split(delimiter)
     rows = Rows(run, source.name)
-    reader = csv.reader(_lines(source), delimiter=delimiter)
-    names = next(reader)
-    size = len(names)
-    for values in reader:
-        if len(values) == size and values != names:
-            rows.take(f"{source.name}:{reader.line_num}", dict(zip(names, values, strict=True)))
-        elif values == names or not any(values):
-            report.noise += 1  # a head that is repeated where a run was begun again
-        else:
-            _unknown(report, run, f"{source.name}:{reader.line_num}", delimiter.join(values))
+    for numbers, lines, _ in batches(source):
+        for number, line in zip(numbers, lines, strict=True):
+            if _is_row(line, delimiter, len(names)):
+                rows.take(f"{source.name}:{number}", dict(zip(names, line.split(delimiter), strict=True)))
+            elif line == head or not line.strip():
+                report.noise += 1
+            else:
+                _unknown(report, run, f"{source.name}:{number}", line)
     return _concluded(report, rows, source)
+
+
+def _is_row(line: str, delimiter: str, size: int) -> bool:
+    values = line.split(delimiter)
+    return len(values) == size and any(map(_is_number, values))
 
 
 def looks_like_json_lines(source: Source) -> bool:

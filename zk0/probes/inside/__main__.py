@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zk0.errors import Zk0Error
+from zk0.probes.running import PATIENCE
 from zk0.verdicts import Finding
 
 MEMORY = 4 * 1024**3  # bytes the code may take beyond what PyTorch takes
@@ -42,16 +43,20 @@ def _contract(kind: str) -> Callable[..., Iterator[Finding]]:
 
 
 def _bound(seconds: float) -> None:
-    """Limit memory and time, now that PyTorch is imported; the alarm's default action ends the process."""
-    from torch import _dynamo  # noqa: F401  an optimizer's first step imports it, which takes seconds
+    """Limit memory and time, now that PyTorch is imported; what the timers do by default is to end the process.
 
+    What counts is the time it computes, so that a machine that does other work meanwhile gives the same answer; code
+    that waits is given some times as long.
+    """
     gc.freeze()  # what PyTorch brings is no garbage; code that calls gc.collect() would wait for it
     if sys.platform == "linux":
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         limit: Any = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    for number in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(number, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds)
 
 
 if __name__ == "__main__":

@@ -80,11 +80,11 @@ def roles_of(function: Callable[..., Any], vocabulary: Vocabulary, *, what: str,
 
 def uncallable(message: str, vocabulary: Vocabulary) -> ProbeError:
     """Return the error of code that can't be called as it is, with the way out: a function under known names."""
-    known = "; ".join(f"{role}: {', '.join(names[:5])}" for role, names in vocabulary.names.items())
+    known = "\n".join(f"    {role}: {', '.join(names[:6])}" for role, names in vocabulary.names.items())
     return ProbeError(
         message,
         remedy="write a function that calls it under names zk0 knows, and probe that one, as\n\n"
-        f"{vocabulary.example}\n\nKnown names, by what is given:\n{known}",
+        f"{vocabulary.example}\n\n  names, by what is given (in any case, with or without underscores):\n{known}",
     )
 
 

@@ -19,7 +19,7 @@ from zk0.probes.inside.binding import call_with, parameters_of, roles_of, varian
 from zk0.probes.inside.callees import quietly
 from zk0.probes.inside.observing import Named, Watch
 from zk0.probes.inside.offers import PROXIMAL, give
-from zk0.probes.inside.scene import MU_NAMES, RATE, Scene
+from zk0.probes.inside.scene import MU_NAMES, RATE, Scene, seed_everything
 from zk0.probes.inside.targets import Target
 from zk0.probes.inside.trainings import Run, Runner, numbers_in
 
@@ -194,7 +194,7 @@ def _app_runner(target: Target) -> Runner:
             return super().__getitem__(key)
 
     def ask(arrays: ArrayRecord, mu: float) -> Message:
-        values: dict[str, Any] = dict.fromkeys(MU_NAMES, mu) | {"lr": RATE, "local-epochs": 1, "server-round": 1}
+        values: dict[str, Any] = dict.fromkeys(MU_NAMES, mu) | {"lr": RATE, "local-epochs": 1, "server-round": 2}
         content = RecordDict({"arrays": arrays, "config": Config(values)})
         message = Message(content, dst_node_id=1, message_type="train")
         message.metadata.__dict__["_message_id"] = "1"  # only a real connection gives one
@@ -204,7 +204,7 @@ def _app_runner(target: Target) -> Runner:
         config = {**_run_config(target), **{name: mu for name in _run_config(target) if name in MU_NAMES}}
         node: dict[str, Any] = {"partition-id": 0, "num-partitions": 2}
         context = Context(run_id=1, node_id=1, node_config=node, state=RecordDict(), run_config=config)
-        torch.manual_seed(0)
+        seed_everything()
         return target.value(ask(arrays, mu), context)  # type: ignore[no-any-return]
 
     def run(mu: float, watch: Watch) -> Run:

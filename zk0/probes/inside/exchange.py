@@ -184,8 +184,9 @@ def _types(pair: Pair, points: Points) -> Iterator[Finding]:
     trained = [name for name, value in sides.sender.model().named_parameters() if value.requires_grad]
     candidates = (list(state), [name for name, _ in sides.sender.model().named_parameters()], trained)
     parcel = items(sides.sent)
-    names = next((each for each in candidates if len(each) == len(parcel)), None)
-    if isinstance(sides.sent, list) and names is None:
+    named = isinstance(sides.sent, dict)
+    names = None if named else next((each for each in candidates if len(each) == len(parcel)), None)
+    if not named and names is None:
         yield points.not_available("types", "which tensor is which can't be told")
         return
     for (key, value), name in zip(parcel, names or [key for key, _ in parcel], strict=True):
@@ -399,5 +400,10 @@ def _reshaped(parcel: Parcel) -> Parcel | None:
         return None
     name, value = items(parcel)[key]
     if isinstance(parcel, dict):
-        return {**parcel, name: value[:1]}
-    return [*parcel[:key], value[:1], *parcel[key + 1 :]]
+        return {**parcel, name: _cut(value)}
+    return [*parcel[:key], _cut(value), *parcel[key + 1 :]]
+
+
+def _cut(value: Any) -> Any:
+    """Return the first value of a vector, as what it came as: an array, a tensor, or Flower's Array."""
+    return value[:1] if hasattr(value, "__getitem__") else type(value)(np.ascontiguousarray(array(value)[:1]))

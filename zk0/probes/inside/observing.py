@@ -8,6 +8,7 @@ model, loss and optimizer.
 
 import contextlib
 import inspect
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 WANTED_STEPS = 3  # at the first the term is zero; two more tell how it goes on
@@ -43,6 +45,7 @@ class Step:
     loss: float | None  # that was back-propagated last
     frozen: tuple[str, ...]  # frozen tensors that have a gradient
     after: Named = field(default_factory=dict)
+    listened: bool = False  # to the closure that computes its gradients
 
 
 @dataclass
@@ -74,12 +77,16 @@ class Watch:
 
         handles = [register_optimizer_step_pre_hook(self._before), register_optimizer_step_post_hook(self._after)]
         Tensor.backward = noting  # type: ignore[method-assign, assignment]
+        scale = clip_grad._clip_grads_with_norm_
+        # Clipped, the term would be scaled with the rest and could not be told from it.
+        clip_grad._clip_grads_with_norm_ = lambda *_, **__: None
         try:
             yield
         except EnoughError:
             pass
         finally:
             Tensor.backward = backward  # type: ignore[method-assign]
+            clip_grad._clip_grads_with_norm_ = scale
             for handle in handles:
                 handle.remove()
 
@@ -88,11 +95,34 @@ class Watch:
         assert self.model is not None
         return {name: value for name, value in self.model.named_parameters() if value.requires_grad}
 
-    def _before(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    def _before(self, optimizer: torch.optim.Optimizer, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """Note the state before a step; a closure, which computes the gradients inside the step, is listened to."""
         frames = list(foreign_frames(inspect.currentframe()))
         self.model = self.model or _model_of(optimizer, frames)
         if self.model is None or not self._is_ours(optimizer):
-            return
+            return None
+        self._note(optimizer, frames)
+        closure = named.get("closure", given[1] if len(given) > 1 else None)  # the optimizer itself is the first
+        if closure is None:
+            return None
+        step = self.steps[-1]
+
+        def listened() -> Any:
+            loss = closure()
+            if not step.listened:  # the first is at the step's own weights, others are on the way
+                step.gradients, step.loss, step.listened = self._gradients(), self._loss, True
+            return loss
+
+        return (given[0], listened), {}
+
+    def _gradients(self) -> Named:
+        return {
+            name: np.zeros(value.shape) if value.grad is None else _array(value.grad)
+            for name, value in self.parameters().items()
+        }
+
+    def _note(self, optimizer: torch.optim.Optimizer, frames: Sequence[FrameType]) -> None:
+        assert self.model is not None
         if not self.steps:
             self.start = {name: _array(value) for name, value in self.model.named_parameters()}
         self._look_for_references(frames)
@@ -100,10 +130,7 @@ class Watch:
         self.steps.append(
             Step(
                 weights={name: _array(value) for name, value in trained.items()},
-                gradients={
-                    name: np.zeros(value.shape) if value.grad is None else _array(value.grad)
-                    for name, value in trained.items()
-                },
+                gradients=self._gradients(),
                 rate=float(optimizer.param_groups[0]["lr"]),
                 loss=self._loss,
                 frozen=tuple(
@@ -175,6 +202,15 @@ class Watch:
             if all(any(_same(one, each) for each in found) for one in weights.values()):
                 return kind
         return None
+
+
+def expect_steps() -> None:
+    """Import what an optimizer's first step would, outside of the time the code is given; it takes seconds."""
+    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    import torch._dynamo  # noqa: F401
+
+    if left:
+        signal.setitimer(signal.ITIMER_REAL, left)
 
 
 def foreign_frames(frame: FrameType | None) -> Iterator[FrameType]:

@@ -44,7 +44,17 @@ NAMES: dict[str, Sequence[str]] = {
             "theta0",
         ),
         *("anchor", "anchors", "origin", "origins", "start", "roundparams", "oldparams", "referencestate", "globalp"),
-        *("initialstate", "server", "globaldict", "globalw", "gparams", "gweights", "startparams", "references", "roundweights"),
+        *(
+            "initialstate",
+            "server",
+            "globaldict",
+            "globalw",
+            "gparams",
+            "gweights",
+            "startparams",
+            "references",
+            "roundweights",
+        ),
     ),
     "mu": (
         *("mu", "proximalmu", "proxmu", "fedproxmu", "muprox", "lam", "lmbda", "lambdaprox", "proxlambda"),

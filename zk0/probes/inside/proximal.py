@@ -1,5 +1,6 @@
 """The proximal probe: find out what the code is, a term or a training, and test the contract that it falls under."""
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from zk0.probes.inside.binding import Variant, signature_text, uncallable
 from zk0.probes.inside.callees import Callee, callee_of, is_optimizer, optimizer_callee
 from zk0.probes.inside.causes import Cause
 from zk0.probes.inside.clients import client_runners, is_client, takes_mu
-from zk0.probes.inside.observing import uses
+from zk0.probes.inside.observing import expect_steps, uses
 from zk0.probes.inside.offers import PROXIMAL
 from zk0.probes.inside.points import Points
 from zk0.probes.inside.targets import Target, describe, find_target
@@ -55,6 +56,8 @@ def probe_proximal(text: str, root: Path) -> Iterator[Finding]:
     """
     target = find_target(text, root)
     _refuse_strategy(target)
+    if _may_step(target):
+        expect_steps()
     points = Points("probe.proximal", target.at, WORKFLOW)
     if is_client(target):
         yield from _training(_first_that_trains(target), points, uses_mu=True, made_with_mu=takes_mu(target))
@@ -155,6 +158,13 @@ def _uses_mu(callee: Callee) -> bool:
     if not names:
         return callee.takes("config")
     return callee.opaque or not callee.codes or any(uses(code, name) for code in callee.codes for name in names)
+
+
+def _may_step(target: Target) -> bool:
+    try:
+        return "step(" in inspect.getsource(target.module)
+    except (OSError, TypeError):
+        return True
 
 
 def _refuse_strategy(target: Target) -> None:

@@ -4,6 +4,7 @@ All tensors are of two shapes only, (4, 4) and (4,), so that pairing a weight wi
 no error by itself: exactly the mistake that must be seen. The first layer is frozen.
 """
 
+import random
 from collections.abc import Iterator
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -94,6 +95,13 @@ class Accelerator:
         return model
 
 
+def seed_everything() -> None:
+    """Make foreign code that draws from the global generators do the same each time."""
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002  the old global generator is what foreign code draws from
+    random.seed(0)
+
+
 class Scene:
     """Fresh objects for one call of foreign code.
 
@@ -114,8 +122,7 @@ class Scene:
         moved: str = "",
         short: bool = False,
     ) -> None:
-        torch.manual_seed(0)
-        np.random.seed(0)  # noqa: NPY002  the foreign code may draw from it
+        seed_everything()
         self.mu = mu
         self.dtype = dtype
         self.model = TinyPolicy().to(dtype)
@@ -126,8 +133,8 @@ class Scene:
         self.settings = Settings(
             dict.fromkeys(MU_NAMES, mu)
             | {"lr": RATE, "learning_rate": RATE, "learning-rate": RATE, "local_epochs": 1, "local-epochs": 1}
-            | {"epochs": 1, "batch_size": BATCH, "batch-size": BATCH, "server_round": 1, "server-round": 1}
-            | {"momentum": 0.0, "weight_decay": 0.0, "device": "cpu", "current_round": 1, "round": 1}
+            | {"epochs": 1, "batch_size": BATCH, "batch-size": BATCH, "server_round": 2, "server-round": 2}
+            | {"momentum": 0.0, "weight_decay": 0.0, "device": "cpu", "current_round": 2, "round": 2}
         )
         self._optimizer: torch.optim.Optimizer | None = None
 

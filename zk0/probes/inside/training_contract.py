@@ -30,6 +30,12 @@ def judge(seen: Comparison, points: Points, *, uses_mu: bool, made_with_mu: bool
         done = len(seen.steps)
         yield points.not_available("gradient", f"needs 2 optimizer steps of one call or more, saw {done}")
         return
+    if not seen.repeats():
+        yield points.not_available("gradient", "run twice it does not do the same: seed what it draws from")
+        return
+    if not seen.tells():
+        yield points.not_available("gradient", "the weights move too little for the term to be seen above rounding")
+        return
     if unapplied := _received(seen):
         yield points.broken("received", unapplied)
     cause = root_cause(seen, uses_mu=uses_mu)

@@ -85,6 +85,21 @@ class Comparison:
         found = {name: (without.after[name] - with_term.after[name]) / with_term.rate for name in moment.found}
         return replace(moment, found=found, floor=moment.floor / with_term.rate)
 
+    def repeats(self) -> bool:
+        """Tell whether the same training without mu begins with the same gradients."""
+        one, other = self.plain.watch.steps, self.free.watch.steps
+        return bool(one and other) and all(
+            np.allclose(value, other[0].gradients[name], rtol=1e-4, atol=1e-7)
+            for name, value in one[0].gradients.items()
+        )
+
+    def tells(self) -> bool:
+        """Tell whether the weights move far enough for the term to be seen above rounding."""
+        moments = [self.moment(number) for number in range(1, len(self.steps))]
+        return any(
+            float(np.abs(value).max()) > 10 * moment.floor for moment in moments for value in moment.expected.values()
+        )
+
     def acts(self) -> bool:
         """Tell whether the weights end elsewhere than with mu = 0."""
         return any(not np.array_equal(value, self.free.final[name]) for name, value in self.proximal.final.items())

@@ -1,0 +1,59 @@
+"""A whole bank verified: its entries in force, what contradicts, what is broken, what leads nowhere."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from zk0.memory.bank import Bank
+from zk0.memory.entries import Entry
+from zk0.memory.verification import verify
+from zk0.project import Project
+
+type MakeEntry = Callable[..., Entry]
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_only_what_is_in_force_is_judged(project: Project, bank: Bank, make_entry: MakeEntry) -> None:
+    [old] = bank.add(lambda _: [make_entry("mu is 0.1", sources=[{"file": "gone.py"}])])
+    newer = make_entry("mu is 0.01", sources=[{"file": "train.py"}], supersedes=(old.id,), after=timedelta(hours=1))
+    bank.add(lambda _: [newer])
+
+    report = verify(project, NOON)
+
+    assert report.counts == {"fresh": 1, "unverifiable": 0, "stale": 0, "contradicted": 0}
+    assert report.superseded == 1
+    assert not report.is_in_doubt
+
+
+def test_a_stale_entry_is_in_doubt_and_not_wrong(project: Project, bank: Bank, make_entry: MakeEntry) -> None:
+    bank.add(lambda _: [make_entry("mu is 0.1", sources=[{"file": "gone.py"}])])
+
+    report = verify(project, NOON)
+
+    assert (report.is_wrong, report.is_in_doubt) == (False, True)
+    assert report.as_json()["entries"][0]["reasons"] == ["gone.py is not there any more"]
+
+
+def test_a_broken_entry_and_dead_references_of_pages_and_entries_are_named(
+    project: Project, bank: Bank, make_entry: MakeEntry
+) -> None:
+    bank.add(lambda _: [make_entry("x", sources=[{"file": "train.py"}], body="See `src/task.py` and `zk0 nope`.")])
+    (bank.entries_dir / "2026-01-01-00000000.md").write_text("no front matter")
+    (bank.directory / "tech.md").write_text("# Tech\n\nSee [it](gone.md).\n")
+
+    told = [str(problem) for problem in verify(project, NOON, commands=["run"]).problems]
+
+    assert told[0] == "entries/2026-01-01-00000000.md:1: an entry begins with a line ---"
+    assert told[1] == "tech.md:3: it links to gone.md, which is not there"
+    assert [message.partition(": ")[2] for message in told[2:]] == [
+        "it names src/task.py, which is not there",
+        "it names the command zk0 nope, which there is not",
+    ]
+
+
+def test_an_archived_entry_may_still_be_named(project: Project, bank: Bank, make_entry: MakeEntry) -> None:
+    [entry] = bank.add(lambda _: [make_entry("x")])
+    bank.archive(lambda _: [entry.id])
+    (bank.directory / "tech.md").write_text(f"See `{entry.id}`.\n")
+
+    assert not verify(project, NOON).problems
