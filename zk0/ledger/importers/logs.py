@@ -192,9 +192,14 @@ class LogFile:
             line, process = whole, ""
             if line[:1] == "(":
                 line, process = without_ray(line)
-            start = line.find(" - ", TIME, LONGEST_HEAD) + 3 if line[:1] == "2" else 0
-            head = heads.get(process + line[TIME:start])
-            if start < TIME or head is None:
+            if line[:1] == "2":
+                start = line.find(" - ", TIME, LONGEST_HEAD) + 3
+                head = heads.get(process + line[TIME:start]) if start > TIME else None
+            else:
+                start = 0
+                head = heads.get(("", "", process)) if line[:1].islower() else None  # no prefix begins so
+                self._when = ""
+            if head is None:
                 line, start, head = self._headed(line, start, process)
             self.line, self.head = line, head
             rule = head.rule

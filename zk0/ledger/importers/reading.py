@@ -49,8 +49,8 @@ class Source:
         except OSError as error:
             raise LedgerError(f"{self.name} can't be read: {error.strerror or error}") from error
         self.head = b"".join(taken)
-        if not self.piped:
-            self._rest = None
+        if not self.piped:  # it is opened again: of thousands of files no more than the heads are held
+            self.head, self._rest = self.head[:HEAD], None
 
     @property
     def piped(self) -> bool:
