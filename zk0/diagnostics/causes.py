@@ -251,7 +251,8 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
     Fault.digest_mismatch: {Fault.client_dropouts: "a reply with another digest is refused"},
     # Aggregation.
     Fault.aggregate_not_returned: dict.fromkeys(
-        (*_NOTHING_LEARNT, Fault.client_drift), "every round starts where the one before did"
+        (*_NOTHING_LEARNT, Fault.client_drift, Fault.aggregate_outside, Fault.aggregate_weights),
+        "the old parameters are no average of the new, and every round starts where the one before did",
     ),
     Fault.aggregate_of_one: dict.fromkeys(_SPOILT_AGGREGATE, "one client's weights know one client's data"),
     Fault.aggregate_weights: dict.fromkeys(_BAD_AGGREGATE, "the average is not the one that was declared"),

@@ -16,7 +16,7 @@ from zk0.ledger import Ledger, Training
 from zk0.verdicts import Finding, failed, not_available, passed, warned
 
 TOO_MUCH = 1.5  # times the weights' norm, in one round: what was there before is lost
-TOO_LITTLE = 1e-6  # of the weights' norm, over a whole round: float32 rounds single weights at 6e-8
+TOO_LITTLE = 1e-5  # of the weights' norm, over a whole round; a rate that teaches moves a thousandth or more
 EDGE = 3  # steps at a round's end and start: one is a batch, five are half of a short round
 FALLS_BACK = 3.0  # times the loss of the round's end; shuffled batches and a mean of healthy clients give 1 to 1.5
 ROUNDS_TO_TELL = 3
