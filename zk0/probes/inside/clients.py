@@ -5,7 +5,6 @@ configuration, under the names Flower's FedProx uses.
 """
 
 import inspect
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,16 +13,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from zk0.errors import ProbeError
+from zk0.probes.inside.apps import app_runner
 from zk0.probes.inside.binding import call_with, parameters_of, roles_of, variants
 from zk0.probes.inside.callees import quietly
 from zk0.probes.inside.observing import Named, Watch
 from zk0.probes.inside.offers import PROXIMAL, give
-from zk0.probes.inside.scene import MU_NAMES, RATE, Scene, seed_everything
+from zk0.probes.inside.scene import Scene
 from zk0.probes.inside.targets import Target
-from zk0.probes.inside.trainings import Run, Runner, numbers_in
+from zk0.probes.inside.trainings import Run, Runner, numbers_in, plain, shifted
 
-SHIFT = 0.05  # standard deviation of what the server's weights differ by from the client's own
 MAKERS = {"context", "identity", "ctx"}
 
 
@@ -52,7 +50,7 @@ def _makes_client(value: Any) -> bool:
 def client_runners(target: Target, dtype: torch.dtype) -> Iterator[Runner]:
     """Yield the ways to run a client in one precision."""
     if is_app(target.value):
-        yield _app_runner(target)
+        yield app_runner(target)
         return
     maker = target.owner or target.value
     if not callable(maker):
@@ -91,7 +89,7 @@ def _runner(make: Callable[[Scene], Any], dtype: torch.dtype) -> Runner:
         watch.model = scene.model if _holds(client, scene.model) else _own_model(client)
         model = watch.model
         arrays = _begin(client, model)
-        sent = _shifted(arrays)
+        sent = shifted(arrays)
         with watch.on():
             result = _fit(client, sent, scene.settings)
         model = watch.model
@@ -99,7 +97,7 @@ def _runner(make: Callable[[Scene], Any], dtype: torch.dtype) -> Runner:
             raise ValueError("no optimizer step was seen, and the client has no model that could be looked at")
         return Run(
             watch=watch,
-            final={name: _plain(value) for name, value in watch.parameters().items()},
+            final={name: plain(value) for name, value in watch.parameters().items()},
             returned=numbers_in(result),
             read_mu=scene.settings.read_mu,
             sent=_named(model, sent),
@@ -135,16 +133,6 @@ def _fit(client: Any, sent: list[NDArray[Any]], settings: Mapping[str, Any]) -> 
     return list(result[1:]) if isinstance(result, tuple) else result
 
 
-def _shifted(arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
-    generator = np.random.default_rng(5)
-    return [
-        (value + SHIFT * generator.standard_normal(value.shape)).astype(value.dtype)
-        if np.issubdtype(value.dtype, np.floating)
-        else value
-        for value in arrays
-    ]
-
-
 def _named(model: nn.Module, sent: list[NDArray[Any]]) -> Named:
     """Return what was sent by tensor, where the model tells the names: all, its parameters, or the trained ones."""
     state = list(model.state_dict())
@@ -163,97 +151,3 @@ def _holds(client: Any, model: nn.Module) -> bool:
 def _own_model(client: Any) -> nn.Module | None:
     found = [value for value in getattr(client, "__dict__", {}).values() if isinstance(value, nn.Module)]
     return next((value for value in found if any(True for _ in value.parameters())), None)
-
-
-def _plain(value: torch.Tensor) -> NDArray[np.float64]:
-    return value.detach().double().cpu().numpy().copy()
-
-
-class _FoundError(BaseException):
-    """The model that received weights are loaded into."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-
-def _app_runner(target: Target) -> Runner:
-    """Run a ClientApp's train function; its model is found where it loads what the server sent."""
-    from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
-    from flwr.supercore.task_identity import TaskIdentity
-
-    TaskIdentity.run_id = TaskIdentity.task_id = TaskIdentity.node_id = 1
-
-    class Config(ConfigRecord):
-        """A configuration that remembers whether mu was read."""
-
-        read_mu = False
-
-        def __getitem__(self, key: str) -> Any:
-            Config.read_mu = Config.read_mu or key in MU_NAMES
-            return super().__getitem__(key)
-
-    def ask(arrays: ArrayRecord, mu: float) -> Message:
-        values: dict[str, Any] = dict.fromkeys(MU_NAMES, mu) | {"lr": RATE, "local-epochs": 1, "server-round": 2}
-        content = RecordDict({"arrays": arrays, "config": Config(values)})
-        message = Message(content, dst_node_id=1, message_type="train")
-        message.metadata.__dict__["_message_id"] = "1"  # only a real connection gives one
-        return message
-
-    def perform(arrays: ArrayRecord, mu: float) -> Message:
-        config = {**_run_config(target), **{name: mu for name in _run_config(target) if name in MU_NAMES}}
-        node: dict[str, Any] = {"partition-id": 0, "num-partitions": 2}
-        context = Context(run_id=1, node_id=1, node_config=node, state=RecordDict(), run_config=config)
-        seed_everything()
-        return target.value(ask(arrays, mu), context)  # type: ignore[no-any-return]
-
-    def run(mu: float, watch: Watch) -> Run:
-        model = _receiver(lambda: perform(ArrayRecord(), mu))
-        own = {name: value.detach().cpu().numpy().copy() for name, value in model.state_dict().items()}
-        sent = dict(zip(own, _shifted(list(own.values())), strict=True))
-        Config.read_mu = False
-        reply: Any = None
-        with watch.on():
-            reply = perform(ArrayRecord({name: Array(np.asarray(value)) for name, value in sent.items()}), mu)
-        if watch.model is None:
-            raise ValueError("no optimizer step was seen in its train function")
-        metrics = [] if reply is None else [dict(each) for each in reply.content.metric_records.values()]
-        return Run(
-            watch=watch,
-            final={name: _plain(value) for name, value in watch.parameters().items()},
-            returned=numbers_in(metrics),
-            read_mu=Config.read_mu,
-            sent={name: np.asarray(value, dtype=np.float64) for name, value in sent.items()},
-        )
-
-    return run
-
-
-def _receiver(perform: Callable[[], Any]) -> nn.Module:
-    """Return the first model that received weights are loaded into."""
-    original = nn.Module.load_state_dict
-
-    def found(self: nn.Module, *_: Any, **__: Any) -> Any:
-        raise _FoundError(self)
-
-    nn.Module.load_state_dict = found  # type: ignore[method-assign]
-    try:
-        perform()
-    except _FoundError as stop:
-        return stop.model
-    finally:
-        nn.Module.load_state_dict = original  # type: ignore[method-assign]
-    raise ProbeError(
-        "the ClientApp's train function loads no weights with load_state_dict before it ends",
-        remedy="probe the training function it calls: zk0 probe proximal file.py:train",
-    )
-
-
-def _run_config(target: Target) -> dict[str, Any]:
-    """Return the run configuration that the project declares for its apps."""
-    file = target.root / "pyproject.toml"
-    if not file.is_file():
-        return {}
-    tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
-    config = tool.get("flwr", {}).get("app", {}).get("config", {})
-    return {key: value for key, value in config.items() if isinstance(value, bool | int | float | str)}

@@ -96,53 +96,37 @@ def integers(way: Aggregator, given: Round, points: Points) -> Iterator[Finding]
     """Batch norm's counter is an integer."""
     whole = make_round(counter=True)
     got, error = _tried(way, whole)
-    if error is not None and not type(error).__module__.startswith(("builtins", "numpy", "torch")):
-        yield points.passed("integers", f"an integer buffer is refused ({type(error).__name__}: {error})")
-        return
     if error is not None:
-        yield points.warned(
-            "integers",
-            f"an integer buffer can't be aggregated: {type(error).__name__}: {error}",
-            Fault.aggregate_type,
-            "batch norm's num_batches_tracked is int64",
-            "leave integer buffers out of what travels, or keep the server's",
-        )
+        own = not type(error).__module__.startswith(("builtins", "numpy", "torch"))
+        what = f"{type(error).__name__}: {error}"
+        if own:
+            yield points.passed("integers", f"an integer buffer is refused ({what})")
+        else:
+            yield _integers(points, f"an integer buffer can't be aggregated: {what}", "num_batches_tracked is int64")
         return
-    assert got is not None
-    value = None if got.arrays is None else got.arrays.get(COUNTER)
+    value = None if got is None or got.arrays is None else got.arrays.get(COUNTER)
     if value is None:
         yield points.passed("integers", "integer buffers are left out")
-    elif value.shape != ():
-        yield points.warned(
-            "integers",
-            f"an integer buffer comes back in shape {value.shape}",
-            Fault.exchange_incomplete,
-            "it is mixed up with another tensor",
-            "pair tensors by name",
+        return
+    shown = Evidence(name=f"{COUNTER} returned", value=f"{np.ravel(value)[0]:g} {value.dtype}")
+    evidence = (shown, Evidence(name="sent", value="10, 20, 30 int64"))
+    if value.shape != ():
+        yield _integers(
+            points, f"an integer buffer comes back in shape {value.shape}", "tensors are mixed up", evidence
         )
-    elif value.dtype.kind in "iu" and (10 <= value <= 30 or value == whole.current[COUNTER]):  # noqa: PLR2004  as sent
+    elif value.dtype.kind not in "iu":
+        message = f"an int64 buffer comes back as {value.dtype}"
+        yield _integers(points, message, "it is averaged like a weight", evidence)
+    elif 10 <= value <= 30 or value == whole.current[COUNTER]:  # noqa: PLR2004  as sent
         yield points.passed("integers", f"an integer buffer stays {value.dtype} ({int(value)})")
-    elif value.dtype.kind in "iu":
-        yield points.warned(
-            "integers",
-            f"an int64 buffer of 10, 20 and 30 becomes {int(value)}",
-            Fault.aggregate_type,
-            "its weights are cast to integers before the product",
-            "leave integer buffers out of what travels, or keep the server's",
-            (Evidence(name=f"{COUNTER} returned", value=int(value)), Evidence(name="sent", value="10, 20, 30")),
-        )
     else:
-        yield points.warned(
-            "integers",
-            f"an int64 buffer comes back as {value.dtype}",
-            Fault.aggregate_type,
-            "it is averaged like a weight",
-            "leave integer buffers out of what travels, or keep the server's",
-            (
-                Evidence(name=f"{COUNTER} returned", value=f"{float(value):g} {value.dtype}"),
-                Evidence(name="sent", value="10, 20, 30 int64"),
-            ),
-        )
+        message = f"an int64 buffer of 10, 20 and 30 becomes {int(value)}"
+        yield _integers(points, message, "its weights are cast to integers before the product", evidence)
+
+
+def _integers(points: Points, message: str, cause: str, evidence: tuple[Evidence, ...] = ()) -> Finding:
+    remedy = "leave integer buffers out of what travels, or keep the server's"
+    return points.warned("integers", message, Fault.aggregate_type, cause, remedy, evidence)
 
 
 def failures(way: Aggregator, given: Round, points: Points) -> Iterator[Finding]:

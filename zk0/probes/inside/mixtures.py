@@ -16,6 +16,7 @@ from zk0.verdicts import Evidence
 
 ROUNDING = 1e-5  # relative: float32 sums of a few numbers
 HALF_ROUNDING = 5e-3  # relative: sums in float16 or bfloat16
+SLACK = 1e-3  # of weights solved for: float32 rounding, amplified by least squares
 REMEDY = "sum(n_k * x_k) / sum(n_k) for each tensor, n_k being the client's number of examples"
 
 
@@ -114,54 +115,38 @@ def solve(found: Aggregate, given: Round, names: list[str]) -> Mixture:
 def _weights(mixture: Mixture, given: Round, evidence: tuple[Evidence, ...]) -> Cause:
     declared = np.asarray([update.examples for update in given.updates], dtype=np.float64)
     share = declared / declared.sum()
-    used, old = mixture.clients, mixture.old
+    fault, message, why = _told(mixture, share, [update.client for update in given.updates])
     shown = (
         *evidence,
-        Evidence(name="weights used", value=_listed(used)),
+        Evidence(name="weights used", value=_listed(mixture.clients)),
         Evidence(name="weights declared", value=_listed(share)),
     )
+    return Cause(fault, message, why, REMEDY, shown)
 
-    def cause(fault: Fault, message: str, why: str) -> Cause:
-        return Cause(fault, message, why, REMEDY, shown)
 
-    if np.isclose(old, 1, atol=1e-3) and np.allclose(used, 0, atol=1e-3):
-        return cause(
-            Fault.aggregate_not_returned,
-            "the aggregate is the old global parameters",
-            "the mean is computed and not returned, or the wrong variable is",
-        )
-    if np.isclose(used.max(), 1, atol=1e-3) and np.isclose(np.abs(used).sum(), 1, atol=2e-3):
-        name = given.updates[int(np.argmax(used))].client
-        return cause(
-            Fault.aggregate_of_one, f"the aggregate is that of {name} alone", "one reply is returned, not their mean"
-        )
-    if np.allclose(used, 1 / len(used), atol=1e-3) and abs(old) < 1e-3:  # noqa: PLR2004  as the lines around
-        return cause(
-            Fault.aggregate_weights,
-            f"each client counts {1 / len(used):.3g}, whatever its number of examples",
-            "the mean is not weighted",
-        )
-    total = float(used.sum() + old)
-    if not np.isclose(total, 1, atol=1e-3) and np.allclose(used / max(used.sum(), 1e-12), share, atol=1e-3):
-        return cause(
-            Fault.aggregate_weights,
-            f"the weights sum to {total:.4g}, not to 1",
-            "the sum is divided by another number than the total of the examples"
-            if abs(old) < 1e-3  # noqa: PLR2004  as the lines around
-            else "the old parameters are added to the mean",
-        )
-    if abs(old) > 1e-3:  # noqa: PLR2004  as the lines around
-        return cause(
-            Fault.aggregate_weights,
-            f"the old parameters stay in the aggregate with weight {old:.3g}",
-            "a server momentum or learning rate that the mean does not have",
-        )
+def _told(mixture: Mixture, share: NDArray[np.float64], clients: list[str]) -> tuple[Fault, str, str]:
+    """Return fault, message and cause of weights that are not the declared shares."""
+    used, old = mixture.clients, mixture.old
+    if np.isclose(old, 1, atol=SLACK) and np.allclose(used, 0, atol=SLACK):
+        why = "the mean is computed and not returned, or the wrong variable is"
+        return Fault.aggregate_not_returned, "the aggregate is the old global parameters", why
+    if np.isclose(used.max(), 1, atol=SLACK) and np.isclose(np.abs(used).sum(), 1, atol=2 * SLACK):
+        message = f"the aggregate is that of {clients[int(np.argmax(used))]} alone"
+        return Fault.aggregate_of_one, message, "one reply is returned, not their mean"
+    fault, total = Fault.aggregate_weights, float(used.sum() + old)
+    if np.allclose(used, 1 / len(used), atol=SLACK) and abs(old) < SLACK:
+        message = f"each client counts {1 / len(used):.3g}, whatever its number of examples"
+        return fault, message, "the mean is not weighted"
+    if not np.isclose(total, 1, atol=SLACK) and np.allclose(used / max(used.sum(), 1e-12), share, atol=SLACK):
+        divided = "the sum is divided by another number than the total of the examples"
+        why = divided if abs(old) < SLACK else "the old parameters are added to the mean"
+        return fault, f"the weights sum to {total:.4g}, not to 1", why
+    if abs(old) > SLACK:
+        why = "a server momentum or learning rate that the mean does not have"
+        return fault, f"the old parameters stay in the aggregate with weight {old:.3g}", why
     worst = int(np.argmax(np.abs(used - share)))
-    return cause(
-        Fault.aggregate_weights,
-        f"{given.updates[worst].client} counts {used[worst]:.3g}, and declares {share[worst]:.3g}",
-        "the weights are not those of the clients they are given to",
-    )
+    message = f"{clients[worst]} counts {used[worst]:.3g}, and declares {share[worst]:.3g}"
+    return fault, message, "the weights are not those of the clients they are given to"
 
 
 def _mixed(found: Aggregate, given: Round, evidence: tuple[Evidence, ...]) -> Cause:

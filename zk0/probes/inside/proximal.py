@@ -21,6 +21,8 @@ from zk0.probes.inside.observing import expect_steps, uses
 from zk0.probes.inside.offers import PROXIMAL
 from zk0.probes.inside.points import Points
 from zk0.probes.inside.targets import Target, describe, find_target
+from zk0.probes.inside.term_causes import Measured, measure
+from zk0.probes.inside.term_causes import root_cause as term_root_cause
 from zk0.probes.inside.terms import Term, TrainsError
 from zk0.probes.inside.trainings import Comparison, Runner, compare, runner_of
 from zk0.verdicts import Finding
@@ -45,7 +47,7 @@ class Tested:
     """A way to call a term, and what was measured."""
 
     term: Term
-    measured: term_contract.Measured
+    measured: Measured
 
 
 def probe_proximal(text: str, root: Path) -> Iterator[Finding]:
@@ -120,7 +122,7 @@ def _same_but_for_references(one: Variant, other: Variant) -> bool:
 def _try(callee: Callee, variant: Variant, dtype: torch.dtype) -> tuple[Trained | Tested, Cause | None]:
     term = Term(callee, variant, dtype)
     try:
-        measured = term_contract.measure(term)
+        measured = measure(term)
     except TrainsError:
         run = runner_of(callee, variant, dtype)
         seen = compare(run, dtype)
@@ -128,7 +130,7 @@ def _try(callee: Callee, variant: Variant, dtype: torch.dtype) -> tuple[Trained 
     about_it = callee.constructor is not None or callee.takes("reference", "mu", "config")
     if measured.value is None and measured.moment.is_zero() and not about_it:
         raise ValueError("it returned no loss and changed neither gradients nor weights")
-    return Tested(term, measured), term_contract.root_cause(term, measured)
+    return Tested(term, measured), term_root_cause(term, measured)
 
 
 def _first_that_trains(target: Target) -> Trained:

@@ -103,17 +103,23 @@ def _inert(seen: Comparison) -> Cause:
             evidence,
         )
     if with_term.loss is not None and without.loss is not None and not _close(with_term.loss, without.loss, seen):
+        losses = (
+            Evidence(name="back-propagated loss with mu", value=with_term.loss),
+            Evidence(name="and without", value=without.loss),
+        )
         return Cause(
             Fault.proximal_detached,
             f"{acting}; the loss holds it and no gradient flows from it",
             ".item(), float(), .detach(), .data or no_grad stands between the weights and the loss",
             "compute it from the parameters themselves, with gradients on",
-            (
-                *evidence,
-                Evidence(name="back-propagated loss with mu", value=with_term.loss),
-                Evidence(name="and without", value=without.loss),
-            ),
+            (*evidence, *losses),
         )
+    return _unreached(seen, acting, evidence)
+
+
+def _unreached(seen: Comparison, acting: str, evidence: tuple[Evidence, ...]) -> Cause:
+    """Tell why the term is not even in the loss."""
+    kept = seen.proximal.watch.kept
     if seen.proximal.returned != seen.plain.returned and not _all_close(seen):
         return Cause(
             Fault.proximal_inert,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from zk0.probes.inside.binding import Variant
 from zk0.probes.inside.callees import Callee
@@ -14,6 +15,7 @@ from zk0.probes.inside.observing import WANTED_STEPS, Named, Step, Watch
 from zk0.probes.inside.offers import give
 from zk0.probes.inside.scene import Scene
 
+SHIFT = 0.05  # standard deviation of what the server's weights differ by from a client's own
 MU = 0.3  # far from 1, where mu and its square can't be told apart
 
 
@@ -165,3 +167,19 @@ def numbers_in(value: Any) -> tuple[float, ...]:
     if isinstance(value, list | tuple):
         return tuple(number for each in value for number in numbers_in(each))
     return ()
+
+
+def shifted(arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Return weights that a server could send: near these, and not these."""
+    generator = np.random.default_rng(5)
+    return [
+        (value + SHIFT * generator.standard_normal(value.shape)).astype(value.dtype)
+        if np.issubdtype(value.dtype, np.floating)
+        else value
+        for value in arrays
+    ]
+
+
+def plain(value: torch.Tensor) -> NDArray[np.float64]:
+    """Return a tensor as an array of its own, in double precision."""
+    return value.detach().double().cpu().numpy().copy()
