@@ -257,8 +257,7 @@ class Execution:
     def _take_over(self, step: PlannedStep, event: StepFinished, reason: str) -> None:
         """Let what an earlier run gave stand for a step."""
         receipt = moved(event.receipt, self.around.run.id, self.around.project)
-        receipt = receipt.model_copy(update={"step": step.path, "title": step.title})
-        receipt = receipt.model_copy(update={"step": step.path, "title": step.title})
+        receipt = receipt.changed(step=step.path, title=step.title)
         here = replace(event, receipt=receipt, reason=reason)
         self._end(step, here, scope_of(step, _state_of(here)))
 
