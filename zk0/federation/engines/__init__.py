@@ -26,12 +26,14 @@ def _flower_log(path: Path) -> Iterator[None]:
     """Send what Flower logs to a file: on a terminal it would bury the progress."""
     path.parent.mkdir(parents=True, exist_ok=True)
     flower = logging.getLogger("flwr")
-    before, propagated = flower.handlers[:], flower.propagate
+    before, propagated, level = flower.handlers[:], flower.propagate, flower.level
     to_file = logging.FileHandler(path, encoding="utf-8")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     flower.handlers, flower.propagate = [to_file], False
+    flower.setLevel(logging.INFO)
     try:
         yield
     finally:
         flower.handlers, flower.propagate = before, propagated
+        flower.setLevel(level)
         to_file.close()
