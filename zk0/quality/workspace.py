@@ -17,7 +17,7 @@ def in_root(project: Project) -> Iterator[Finding]:
     """Commands run in the project's root directory."""
     here = Path.cwd().resolve()
     if here == project.root:
-        yield passed(f"{project.root}")
+        yield passed("this runs in the project's root")
     else:
         yield failed(f"this runs in {here}, and the project's root is {project.root}", remedy=f"cd {project.root}")
 
@@ -27,7 +27,10 @@ def own_environment(project: Project) -> Iterator[Finding]:
     """Python runs in an environment of its own, not in the system's."""
     conda = os.environ.get("CONDA_DEFAULT_ENV")
     if sys.prefix != sys.base_prefix:
-        yield passed(f"the virtual environment {sys.prefix}")
+        own = Path(sys.prefix)
+        # A page that is shared tells nobody where this machine keeps its files.
+        shown = own.relative_to(project.root).as_posix() if own.is_relative_to(project.root) else own.name
+        yield passed(f"the virtual environment {shown}")
     elif conda and conda != "base":
         yield passed(f"the conda environment {conda}")
     else:

@@ -25,13 +25,8 @@ def _strict(pair: Pair, points: Points) -> Iterator[Finding]:
     )
     accepted: list[tuple[str, bool]] = []
     for label, parcel, grave in cases:
-        if parcel is None:
-            continue
-        try:
-            side_of(pair, 1).set(parcel)
-        except Exception:  # noqa: BLE001, S112  to refuse is what is wanted, however
-            continue
-        accepted.append((label, grave))
+        if parcel is not None and not _refuses(pair, parcel):
+            accepted.append((label, grave))
     if not accepted:
         yield points.passed("strict", "set refuses missing, additional and reshaped tensors")
         return
@@ -44,6 +39,15 @@ def _strict(pair: Pair, points: Points) -> Iterator[Finding]:
         (Evidence(name="tensors expected", value=len(items(whole))), Evidence(name="taken", value=label)),
     )
     yield points.failed("strict", *arguments) if grave else points.warned("strict", *arguments)
+
+
+def _refuses(pair: Pair, parcel: Any) -> bool:
+    """Tell whether set raises an error, of whatever kind."""
+    try:
+        side_of(pair, 1).set(parcel)
+    except Exception:  # noqa: BLE001  to refuse is what is wanted, however
+        return True
+    return False
 
 
 def _aliases(pair: Pair, points: Points) -> Iterator[Finding]:
