@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from pathlib import Path
 
 from zk0.checklists.evaluation import Evaluated, EvaluatedItem, evaluate, lines_of
 from zk0.checklists.items import Checklist, FindingOf, Item, Judged
@@ -57,9 +58,16 @@ def verify(
 
 
 def page(project: Project, evaluated: Evaluated) -> str:
-    """Return the checklist as Markdown, by the project's template."""
+    """Return the checklist as Markdown, by the project's template.
+
+    A page is shared: it names files from the project's root, and not where this machine keeps them.
+    """
     template = project.resource("checklists", TEMPLATE)
-    return render(evaluated, template.read_text(encoding="utf-8"), name=str(template))
+    text = render(evaluated, template.read_text(encoding="utf-8"), name=str(template))
+    places = {f"{project.root}/": "", f"{Path.home()}/": "~/"}
+    for place, shown in places.items():
+        text = text.replace(place, shown) if place.strip("/") else text  # a container's home may be the root itself
+    return text
 
 
 def structure(page: str) -> str:
