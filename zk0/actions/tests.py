@@ -3,8 +3,9 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 from pydantic import BaseModel, Field
@@ -78,10 +79,9 @@ def run(inputs: TestsInputs, context: Context) -> TestsOutputs:
     began = time.monotonic()
     status = _python(
         context,
-        [*("-m", "coverage", "run", "--parallel-mode", *source)],
+        ["-m", "coverage", "run", f"--data-file={folder / '.coverage'}", "--parallel-mode", *source],
         ["-m", "pytest", *inputs.paths, *markers, *spread, f"--junitxml={junit}"],
         log=log,
-        data=folder / ".coverage",
     )
     if status not in TELLS_OF_TESTS or not junit.exists():
         raise CommandError(f"pytest ended with exit status {status}", remedy=f"see {log}")
@@ -133,8 +133,10 @@ def coverage(inputs: CoverageInputs, context: Context) -> CoverageOutputs:
     found = [str(file) for folder in inputs.folders for file in context.project.path(folder).glob(".coverage*")]
     if not found:
         return CoverageOutputs(percent=None, files={}, report=None, table=[])
-    for command in (["combine", "--keep", *found], ["json", "--fail-under=0", "-o", str(report)]):
-        status = _python(context, ["-m", "coverage", *command], [], log=log, data=data)
+    # Named, and not set for all that is started: tests that run coverage themselves keep their own numbers.
+    at = f"--data-file={data}"
+    for command in (["combine", at, "--keep", *found], ["json", at, "--fail-under=0", "-o", str(report)]):
+        status = _python(context, ["-m", "coverage", *command], log=log)
         if status:
             raise CommandError(f"coverage {command[0]} ended with exit status {status}", remedy=f"see {log}")
     told = json.loads(report.read_text(encoding="utf-8"))
@@ -177,10 +179,10 @@ def fast_enough(outputs: TestsOutputs, *, seconds: float = 600) -> Iterator[Find
         yield warned(message, evidence=evidence, remedy="mark slow tests, and share what is costly to set up")
 
 
-def _python(context: Context, measured: list[str], program: list[str], *, log: Path, data: Path) -> int:
-    """Run a module of this environment's Python in the project's root; coverage keeps its numbers at `data`."""
-    argv = (sys.executable, *measured, *program)
-    return Programs().run(Command(argv, context.project.root, {"COVERAGE_FILE": str(data)}), log)
+def _python(context: Context, *arguments: Sequence[str], log: Path) -> int:
+    """Run this environment's Python with these arguments in the project's root."""
+    argv = (sys.executable, *chain(*arguments))
+    return Programs().run(Command(argv, context.project.root), log)
 
 
 def _needed(*modules: str) -> None:
