@@ -1,3 +1,7 @@
+import pytest
+
+from zk0.errors import AssetMissingError
+
 GOOD = """\
 name: good
 title: Good
@@ -13,6 +17,15 @@ def test_workflows_are_valid_explained_and_have_a_checklist(small):
 
     for check in ("workflow-files.valid", "workflow-files.explained", "workflow-files.checklists"):
         assert [one.message for one in small.ask(check) if one.at == "good"] == []
+
+
+def test_workflows_that_come_with_zk0_are_not_the_project_s(small):
+    for check in ("workflow-files.valid", "workflow-files.explained", "workflow-files.checklists"):
+        with pytest.raises(AssetMissingError, match="no workflow of its own"):
+            small.ask(check)
+
+    small.write({"README.md": "# It\n"})
+    assert small.verdicts("documentation.troubleshooting") == {"warn"}
 
 
 def test_what_a_workflow_lacks_is_named(small):

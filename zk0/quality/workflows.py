@@ -1,6 +1,10 @@
-"""The workflow files: valid, with what may go wrong in them, and with a checklist that exists."""
+"""The workflow files: valid, with what may go wrong in them, and with a checklist that exists.
+
+A project that has none of its own uses those that come with zk0; they are zk0's to judge.
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from zk0.checklists.loading import checklist_names
 from zk0.checks import Part, project_check
@@ -18,7 +22,7 @@ READS = (Part.code, Part.environment)
 def valid(project: Project) -> Iterator[Finding]:
     """Every workflow file is valid, and says nothing that can't be meant."""
     files = _required(project)
-    problems = [Problem("", str(problem)) for problem in lint(project, ())]
+    problems = [Problem("", str(problem)) for problem in lint(project, files)]
     yield from found(problems, good=f"{len(files)} workflows are valid", remedy="zk0 workflows lint")
 
 
@@ -51,13 +55,14 @@ def checklists(project: Project) -> Iterator[Finding]:
 
 
 def specifications(project: Project) -> dict[str, WorkflowSpec]:
-    """Return the valid workflows by name."""
+    """Return the project's own valid workflows by name."""
     files = workflow_files(project)
-    loaded = {name: examine(path, library=Library(files, (name,)))[0] for name, path in files.items()}
+    own = {name: path for name, path in files.items() if path.is_relative_to(project.root)}
+    loaded = {name: examine(path, library=Library(files, (name,)))[0] for name, path in own.items()}
     return {name: one.spec for name, one in loaded.items() if one is not None}
 
 
-def _required(project: Project) -> list[str]:
-    if files := list(workflow_files(project)):
+def _required(project: Project) -> list[Path]:
+    if files := [path for path in workflow_files(project).values() if path.is_relative_to(project.root)]:
         return files
-    raise AssetMissingError("there is no workflow", remedy="write workflows/NAME.yaml")
+    raise AssetMissingError("the project has no workflow of its own", remedy="write workflows/NAME.yaml")
