@@ -1,12 +1,7 @@
 """`zk0 checklist` as a user runs it: evidence ages, is renewed, is signed for, and is exported."""
 
 import json
-import os
-import pty
-import select
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from .conftest import Program
+from .terminal import in_terminal
 
 CHECKLIST = """\
 name: mine
@@ -152,40 +148,11 @@ def test_each_format_is_exported(small):
     assert len(json.loads((small.root / "mine.sarif").read_text())["runs"][0]["results"]) == 4
 
 
-def in_terminal(small: Small, *arguments: str, answer: str, **more: str) -> tuple[int, str]:
-    """Run a command in a terminal of its own, where somebody answers the question."""
-    ours, theirs = pty.openpty()
-    marks = ("CLAUDECODE", "CODEX_SANDBOX", "CURSOR_AGENT", "GEMINI_CLI", "KILO_AGENT", "OPENCODE", "ZK0_RUN")
-    environment = {name: value for name, value in small.program.environment.items() if name not in marks}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "zk0", *arguments],
-        cwd=small.root,
-        env={**environment, **more},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
-    os.close(theirs)
-    said, typed, deadline = "", False, time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if select.select([ours], [], [], 0.1)[0]:
-            try:
-                said += os.read(ours, 4096).decode(errors="replace")
-            except OSError:  # the other side is closed
-                break
-        if "by you" in said and not typed:
-            os.write(ours, f"{answer}\n".encode())
-            typed = True
-    os.close(ours)
-    return process.wait(10), said
-
-
 def test_a_person_signs_in_their_terminal_and_the_code_opens_the_box_again(small):
     small("run", "look", "--quiet")
     sign = ("checklist", "sign", "reviewed", "--note", "line by line")
 
-    status, said = in_terminal(small, *sign, answer="y")
+    status, said = in_terminal(small.program, *sign, asked="by you", answer="y")
     assert status == 0, said
     assert "commit checklists/signatures/reviewed.signed.json" in said
     commit(small)
@@ -200,7 +167,9 @@ def test_a_waiver_leaves_the_box_open_and_troubles_nobody(small):
     (small.root / "small" / "__init__.py").write_text("breakpoint()\n")
     assert small("checklist", "verify", "mine").returncode == 1
 
-    status, said = in_terminal(small, "checklist", "waive", "no-leftovers", "--reason", "a trial", answer="y")
+    status, said = in_terminal(
+        small.program, "checklist", "waive", "no-leftovers", "--reason", "a trial", asked="by you", answer="y"
+    )
     ended = small("checklist", "verify", "mine")
 
     assert status == 0, said
@@ -236,8 +205,10 @@ def test_what_can_t_be_done_ends_with_2_and_leaves_nothing(small, monkeypatch, a
 
 
 def test_an_agent_s_terminal_and_a_no_sign_nothing(small):
-    marked, said = in_terminal(small, "checklist", "sign", "reviewed", "--note", "x", answer="y", CODEX_SANDBOX="1")
-    declined, _ = in_terminal(small, "checklist", "sign", "reviewed", "--note", "x", answer="n")
+    marked, said = in_terminal(
+        small.program, "checklist", "sign", "reviewed", "--note", "x", asked="by you", answer="y", CODEX_SANDBOX="1"
+    )
+    declined, _ = in_terminal(small.program, "checklist", "sign", "reviewed", "--note", "x", asked="by you", answer="n")
 
     assert (marked, "ask a person" in said, declined) == (2, True, 130)
     assert not boxes(small)["reviewed"][0]
