@@ -104,3 +104,11 @@ def test_a_repository_that_git_will_not_read_says_what_to_do(repository, monkeyp
 
 def test_versions_are_those_of_what_is_installed():
     assert package_versions()["numpy"]
+
+
+def test_a_path_is_told_from_the_root_where_it_lies_below_it(tmp_path):
+    project = Project(tmp_path)
+
+    assert project.shown(tmp_path / "a" / "b.py") == "a/b.py"
+    assert project.shown("/elsewhere/c.py") == "/elsewhere/c.py"
+    assert project.shown("d.py") == "d.py"

@@ -50,3 +50,11 @@ def test_a_failure_tells_its_cause_its_numbers_and_what_repairs_it():
 
     assert finding.evidence == tuple(evidence)
     assert (finding.cause, finding.remedy, finding.workflow) == ("after the step", "move it", "fedprox-debug")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "told"),
+    [(0.123456789, "s", "0.123457 s"), (12, "", "12"), ("left", "", "left"), (None, "ms", "None ms")],
+)
+def test_an_amount_is_told_with_its_unit_and_six_digits(value, unit, told):
+    assert Evidence(name="x", value=value, unit=unit).amount == told

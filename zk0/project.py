@@ -116,6 +116,11 @@ class Project:
         """Return a path a user gave: `~` is their home, a relative one is below the project's root."""
         return self.root / Path(given).expanduser()
 
+    def shown(self, path: str | Path) -> str:
+        """Return how a path is told: from the project's root where it lies below it, else as it is."""
+        given = Path(path)
+        return given.relative_to(self.root).as_posix() if given.is_relative_to(self.root) else str(path)
+
     @property
     def state_dir(self) -> Path:
         """Where runs and caches live; ignored by git."""

@@ -69,7 +69,7 @@ def read_tree(root: Path) -> Tree:
 
 
 def _tracked(root: Path) -> dict[str, str] | None:
-    listed = _git(root, "ls-files", "--stage", "-z")
+    listed = ask_git(root, "ls-files", "--stage", "-z")
     if listed is None:
         return None
     files = {}
@@ -77,7 +77,7 @@ def _tracked(root: Path) -> dict[str, str] | None:
         facts, _, path = entry.partition("\t")
         files[path] = facts.split(" ")[1]  # of a repository within, the commit it stands at
     # Changed since they were staged, deleted, or not known to git yet.
-    for path in filter(None, (_git(root, "ls-files", "-m", "-o", "--exclude-standard", "-z") or "").split("\0")):
+    for path in filter(None, (ask_git(root, "ls-files", "-m", "-o", "--exclude-standard", "-z") or "").split("\0")):
         whole = root / path
         if whole.is_symlink() or whole.is_file():
             files[path] = blob_id(whole)
@@ -92,7 +92,11 @@ def blob_id(path: Path) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def ask_git(root: Path, *arguments: str) -> str | None:
+    """Return what git prints; None where it refuses, or where there is no git.
+
+    Not by GitPython, whose import takes as long as all of `zk0 prime` may.
+    """
     try:
         ended = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)  # noqa: S603, S607
     except FileNotFoundError:

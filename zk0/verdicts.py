@@ -51,6 +51,12 @@ class Evidence(BaseModel):
     unit: str = ""
     at: str = ""
 
+    @property
+    def amount(self) -> str:
+        """The value as it is told: six significant digits, with its unit."""
+        value = f"{self.value:.6g}" if isinstance(self.value, float) else self.value
+        return f"{value} {self.unit}".rstrip()
+
 
 class Finding(BaseModel):
     """A verdict with its reasons.

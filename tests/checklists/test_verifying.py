@@ -13,7 +13,7 @@ from zk0.checklists.evaluation import Evaluated, EvaluatedItem
 from zk0.checklists.items import Checklist, ChecklistFile, Item
 from zk0.checklists.loading import load_checklist
 from zk0.checklists.present import Present
-from zk0.checklists.verifying import decide, exit_status, find_item, page, structure, until
+from zk0.checklists.verifying import decide, exit_status, find_item, page, until
 from zk0.errors import ExitStatus, UnknownNameError
 from zk0.project import GitState, Project
 from zk0.receipts import Receipt, ReceiptStore, artifact
@@ -115,6 +115,21 @@ def test_the_structure_of_a_page_is_what_no_verdict_changes(project: Project) ->
     assert structure(first).splitlines()[0] == "# A federated training run"
     assert "Every data set has enough episodes to train on some and hold others out. data.episodes" in structure(first)
     assert structure(first) == structure(first.replace("- [ ]", "- [x]").replace("not-available", "pass"))
+
+
+def structure(page: str) -> str:
+    """Return what of a rendered checklist does not depend on what was decided: headings, sentences and checks."""
+    lines = []
+    for line in page.splitlines():
+        if line.startswith("#"):
+            lines.append(line)
+        elif found := re.match(r"- \[.\] (?P<sentence>.*?) — (?P<rest>.*)", line):
+            lines.append(
+                " ".join(
+                    [found["sentence"], *re.findall(r"`([a-z0-9-]+\.[a-z0-9-]+)", found["rest"].partition(": ")[0])]
+                )
+            )
+    return "\n".join(lines)
 
 
 def test_the_page_in_the_documentation_has_the_items_of_the_checklists() -> None:

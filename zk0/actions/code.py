@@ -22,7 +22,7 @@ def defines(outputs: Outputs, *, files: list[str], functions: list[str], longest
         return
     found: dict[str, list[tuple[int, str]]] = {name: [] for name in functions}
     for path in paths:
-        shown = path.relative_to(project.root) if path.is_relative_to(project.root) else path
+        shown = project.shown(path)
         try:
             tree = ast.parse(path.read_bytes(), str(path))
         except SyntaxError as error:

@@ -202,9 +202,7 @@ def _newest(context: Context) -> list[Path]:
 
 
 def _shown(one: ImportedLedger, project: Project) -> str:
-    source = Path(one.ledger.source)
-    shown = source.relative_to(project.root) if source.is_relative_to(project.root) else source
-    return f"{shown} ({', '.join(one.formats)})"
+    return f"{project.shown(one.ledger.source)} ({', '.join(one.formats)})"
 
 
 def _row(training: Training) -> list[str]:

@@ -3,17 +3,18 @@
 import platform
 import shutil
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, requires, version
-from pathlib import Path
+from importlib.metadata import requires
 
 from packaging.requirements import Requirement
 
 from zk0.checks import check
+from zk0.errors import MissingError
 from zk0.project import Project
+from zk0.quality.dependencies import compared
+from zk0.quality.machine import GIB, at_least
+from zk0.quality.repository import changed_outside
 from zk0.verdicts import Evidence, Finding, failed, not_applicable, passed, warned
 from zk0.workflow.actions import Context, Inputs, Outputs, action
-
-GIB = 1024**3
 
 
 class InspectInputs(Inputs):
@@ -103,13 +104,13 @@ def packages_fit(outputs: InspectOutputs) -> Iterator[Finding]:
 @check("environment.disk")
 def disk_suffices(outputs: InspectOutputs, *, gib: float = 2) -> Iterator[Finding]:
     """There is room for recordings and checkpoints."""
-    yield _at_least("free disk", outputs.disk_free, gib, "free some, or move the project")
+    yield at_least("free disk", outputs.disk_free, gib, "free some, or move the project")
 
 
 @check("environment.memory")
 def memory_suffices(outputs: InspectOutputs, *, gib: float = 4) -> Iterator[Finding]:
     """There is memory for the policy, the frames and the processes."""
-    yield _at_least("memory", outputs.memory, gib, "use a smaller preset, or a larger machine")
+    yield at_least("memory", outputs.memory, gib, "use a smaller preset, or a larger machine")
 
 
 @check("git.inside-project")
@@ -127,33 +128,16 @@ def changes_inside(outputs: InspectOutputs) -> Iterator[Finding]:
         yield passed("all changes lie inside the project")
 
 
-def _at_least(what: str, found: int, wanted: float, remedy: str) -> Finding:
-    evidence = [Evidence(name=what, value=found, unit="bytes")]
-    message = f"{found / GIB:.1f} GiB of {what}, {wanted:g} wanted"
-    return (
-        passed(message, evidence=evidence)
-        if found >= wanted * GIB
-        else failed(message, evidence=evidence, remedy=remedy)
-    )
-
-
 def _packages(extras: tuple[str, ...]) -> tuple[dict[str, str], list[str], list[str]]:
     """Return installed versions, missing names and versions that do not fit, of what zk0 declares for these extras."""
-    found: dict[str, str] = {}
-    missing: list[str] = []
-    conflicting: list[str] = []
-    for line in requires("zk0") or ():
-        need = Requirement(line)
-        if need.marker and not any(need.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
-            continue
-        try:
-            found[need.name] = version(need.name)
-        except PackageNotFoundError:
-            missing.append(need.name)
-            continue
-        if not need.specifier.contains(found[need.name], prereleases=True):
-            conflicting.append(f"{need.name} is {found[need.name]}, {need.specifier} is wanted")
-    return found, missing, conflicting
+    needs = [
+        need
+        for need in map(Requirement, requires("zk0") or ())
+        if not need.marker or any(need.marker.evaluate({"extra": extra}) for extra in ("", *extras))
+    ]
+    found, missing, unfit = compared(needs)
+    conflicting = [f"{need.name} is {found[need.name]}, {need.specifier} is wanted" for need in unfit]
+    return found, [need.name for need in missing], conflicting
 
 
 def _accelerator() -> str | None:
@@ -166,15 +150,7 @@ def _accelerator() -> str | None:
 
 
 def _changes_outside(project: Project) -> tuple[bool, list[str]]:
-    import git
-
     try:
-        repository = git.Repo(project.root, search_parent_directories=True)
-    except git.InvalidGitRepositoryError:
+        return True, changed_outside(project)
+    except MissingError:  # no git, or no repository
         return False, []
-    with repository:
-        top = Path(str(repository.working_tree_dir))
-        # All untracked files: a folder that stands for them may hold the project itself.
-        lines = repository.git.status("--porcelain", "-z", "--no-renames", "--untracked-files=all").split("\0")
-        paths = [top / line[3:] for line in lines if line]
-        return True, sorted(path.relative_to(top).as_posix() for path in paths if not path.is_relative_to(project.root))

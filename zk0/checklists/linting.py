@@ -33,7 +33,7 @@ def lint(project: Project) -> Iterator[str]:
             yield from _of_checks(checklist)
     for path in _templates(project):
         try:
-            refuse_ticks(path.read_text(encoding="utf-8", errors="replace"), _shown(path, project))
+            refuse_ticks(path.read_text(encoding="utf-8", errors="replace"), project.shown(path))
         except SpecError as error:
             yield error.message
     signatures = read_signatures(project)
@@ -78,7 +78,3 @@ def _templates(project: Project) -> Iterator[Path]:
                 if (name := path.relative_to(directory)) not in seen:
                     seen.add(name)
                     yield path
-
-
-def _shown(path: Path, project: Project) -> str:
-    return str(path.relative_to(project.root) if path.is_relative_to(project.root) else path)

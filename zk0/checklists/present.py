@@ -41,19 +41,20 @@ def look(project: Project, *, now: datetime | None = None, parts: Collection[Par
     Raises:
         ConfigurationError: git refuses to read the repository.
     """
+    code = project.git_state()
     return Present(
-        code=project.git_state(),
+        code=code,
         at=now or datetime.now(UTC),
         environment=package_versions(),
-        parts=digests(project, parts),
+        parts=digests(project, parts, code),
     )
 
 
-def digests(project: Project, parts: Collection[Part] = tuple(Part)) -> dict[Part, str]:
-    """Return the digest of each of these parts of a project that has one."""
+def digests(project: Project, parts: Collection[Part] = tuple(Part), code: GitState | None = None) -> dict[Part, str]:
+    """Return the digest of each of these parts of a project that has one; `code` is its git state, if it is known."""
     if not parts:
         return {}
-    tree, state = project.tree(), project.git_state()
+    tree, state = project.tree(), code or project.git_state()
     memory, root, state_dir = project.memory_dir, project.root, project.settings.state
     readers: dict[Part, Callable[[], str]] = {
         Part.code: lambda: tree.code,

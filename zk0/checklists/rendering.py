@@ -9,6 +9,7 @@ import re
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from zk0 import pages
 from zk0.checklists.evaluation import Evaluated, EvaluatedItem
 from zk0.errors import SpecError
 
@@ -66,8 +67,7 @@ def render(evaluated: Evaluated, template: str, *, name: str = "the template") -
 
 def cell(text: object) -> str:
     """Return a text that stays within its line and its table cell, and whose ticks are no ticks."""
-    line = " ".join(str(text).split()).replace("|", r"\|").replace("<", "&lt;")
-    return TICK.sub(lambda tick: tick[0].replace("[", r"\[").replace("]", r"\]"), line)
+    return TICK.sub(lambda tick: tick[0].replace("[", r"\[").replace("]", r"\]"), pages.cell(text))
 
 
 def refuse_ticks(template: str, name: str) -> None:

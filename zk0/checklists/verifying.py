@@ -1,6 +1,5 @@
 """Bring a checklist up to date and decide it: the one way from a name to boxes."""
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -68,21 +67,6 @@ def page(project: Project, evaluated: Evaluated) -> str:
     for place, shown in places.items():
         text = text.replace(place, shown) if place.strip("/") else text  # a container's home may be the root itself
     return text
-
-
-def structure(page: str) -> str:
-    """Return what of a rendered checklist does not depend on what was decided: headings, sentences and checks."""
-    lines = []
-    for line in page.splitlines():
-        if line.startswith("#"):
-            lines.append(line)
-        elif found := re.match(r"- \[.\] (?P<sentence>.*?) — (?P<rest>.*)", line):
-            lines.append(
-                " ".join(
-                    [found["sentence"], *re.findall(r"`([a-z0-9-]+\.[a-z0-9-]+)", found["rest"].partition(": ")[0])]
-                )
-            )
-    return "\n".join(lines)
 
 
 def exit_status(evaluated: Evaluated) -> ExitStatus:

@@ -152,8 +152,7 @@ def _state(item: str, decision: str, note: str, expires: str | None, key: Path |
 
     project = Project.find()
     path = signed(project, find_item(project, item), Decision(decision), note, expires, key)
-    shown = path.relative_to(project.root) if path.is_relative_to(project.root) else path
-    typer.echo(f"{item} {decision}; commit {shown}")
+    typer.echo(f"{item} {decision}; commit {project.shown(path)}")
 
 
 def _decided(name: str) -> "tuple[Project, Evaluated]":

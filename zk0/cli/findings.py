@@ -112,10 +112,9 @@ def _problem(one: Diagnosed, finding: Finding) -> Iterator[Text]:
 
 
 def _evidence(one: Diagnosed, evidence: Evidence) -> str:
-    value = f"{evidence.value:.6g}" if isinstance(evidence.value, float) else evidence.value
     line = one.line_of(evidence.at, evidence.name) if evidence.at else ""
     place = f"{evidence.at} ({line})" if line else evidence.at
-    return f"{evidence.name}: {value} {evidence.unit}".rstrip() + (f"  [{place}]" if place else "")
+    return f"{evidence.name}: {evidence.amount}" + (f"  [{place}]" if place else "")
 
 
 def _rest(one: Diagnosed) -> Iterator[Text]:

@@ -61,8 +61,7 @@ def _print(findings: list[Finding], target: str, verdict: Verdict) -> None:
         if finding.verdict in (Verdict.passed, Verdict.not_applicable, Verdict.not_available):
             continue
         for evidence in finding.evidence:
-            value = f"{evidence.value:.6g}" if isinstance(evidence.value, float) else evidence.value
-            table.add_row("", "", Text(f"  {evidence.name} = {value} {evidence.unit}".rstrip()))
+            table.add_row("", "", Text(f"  {evidence.name} = {evidence.amount}"))
         for arrow, line in (("because", finding.cause), ("→", finding.remedy)):
             if line and line not in said:
                 said.add(line)

@@ -1,6 +1,7 @@
 """Register a diagnostic: a check whose subject is the ledger a step has written."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -36,4 +37,12 @@ def point(name: str, value: float | str | None, at: str, unit: str = "") -> Evid
 
 
 def _read(outputs: WroteLedger) -> Ledger:
-    return read_ledger(Path(outputs.ledger))
+    path = Path(outputs.ledger)
+    known = path.stat() if path.is_file() else None
+    return _read_once(path, known and known.st_mtime_ns, known and known.st_size)
+
+
+@lru_cache(maxsize=1)
+def _read_once(path: Path, _changed: int | None, _size: int | None) -> Ledger:
+    """Read a ledger; several diagnostics of one step judge the same."""
+    return read_ledger(path)

@@ -7,7 +7,6 @@ its numbers: another clone, or CI, where no run was made. A copy is found by its
 import hashlib
 import json
 import re
-import subprocess
 import tomllib
 from collections.abc import Iterable
 from functools import cached_property
@@ -20,6 +19,7 @@ from ruamel.yaml.error import YAMLError
 from zk0.project import Project
 from zk0.receipts import DIGEST_LENGTH, canonical_digest, write_atomically
 from zk0.secrets import find_secrets
+from zk0.tree import ask_git
 from zk0.workflow.fingerprints import CODE, code_digest
 
 EVIDENCE = "evidence"
@@ -141,12 +141,7 @@ class Witness:
         return [name for name in (*changed, *new) if PurePosixPath(name).suffix in CODE]
 
     def _git(self, *arguments: str) -> str:
-        # Not GitPython: its import takes as long as all of `zk0 prime` may.
-        command = ["git", "-C", str(self.project.root), *arguments]
-        try:
-            return subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603
-        except FileNotFoundError:  # a machine without git: nothing can be told
-            return ""
+        return ask_git(self.project.root, *arguments) or ""
 
     @cached_property
     def _of_runs(self) -> dict[str, Path]:

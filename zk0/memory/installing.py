@@ -1,7 +1,5 @@
 """Set up a memory bank in a project: its folder, its pages, and git's merge driver for what is rendered."""
 
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,6 +9,7 @@ from zk0.memory.bank import ENTRIES
 from zk0.memory.recording import write_pages
 from zk0.memory.rendering import CONTEXT, TASKS
 from zk0.project import Project
+from zk0.tree import ask_git
 
 DRIVER = "zk0-memory"
 ATTRIBUTES = ".gitattributes"
@@ -36,18 +35,14 @@ def install(project: Project, now: datetime) -> Iterator[str]:
         yield f"named the merge driver in {ATTRIBUTES}"
     command = f'"{sys.executable}" -m zk0 memory merge-driver %O %A %B'
     if _is_repository(project.root) and _config(project.root, f"merge.{DRIVER}.driver") != command:
-        _git(project.root, "config", f"merge.{DRIVER}.name", "keeps what people wrote in zk0's rendered pages")
-        _git(project.root, "config", f"merge.{DRIVER}.driver", command)
+        ask_git(project.root, "config", f"merge.{DRIVER}.name", "keeps what people wrote in zk0's rendered pages")
+        ask_git(project.root, "config", f"merge.{DRIVER}.driver", command)
         yield "defined the merge driver in this clone's git config"
 
 
 def _is_repository(root: Path) -> bool:
-    return shutil.which("git") is not None and _git(root, "rev-parse", "--git-dir").returncode == 0
+    return ask_git(root, "rev-parse", "--git-dir") is not None
 
 
 def _config(root: Path, key: str) -> str:
-    return _git(root, "config", "--get", key).stdout.strip()
-
-
-def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    return (ask_git(root, "config", "--get", key) or "").strip()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from zk0.memory.bank import Reading
 from zk0.memory.context import BUDGET, Material, fitting, material_of
@@ -18,6 +18,7 @@ from zk0.memory.merging import healed
 from zk0.memory.running import RESERVE, RunningRun, region, step_line
 from zk0.memory.texts import cell
 from zk0.memory.workflows import WorkflowPage
+from zk0.pages import markdown
 
 CONTEXT = "context.md"
 TASKS = "tasks.md"
@@ -85,16 +86,7 @@ def render_tasks(bank: Reading, workflows: Sequence[WorkflowPage], *, old: str, 
 
 @cache
 def _environment() -> Environment:
-    # No autoescape: the pages are Markdown, and `cell` escapes what would break a line or a table.
-    environment = Environment(  # noqa: S701
-        loader=PackageLoader("zk0.memory"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"cell": cell, "number": number, "commit": commit, "step_line": step_line, "code": code}
-    return environment
+    return markdown("zk0.memory", cell=cell, number=number, commit=commit, step_line=step_line, code=code)
 
 
 def number(value: float | str | None) -> str:

@@ -1,5 +1,6 @@
 """Texts that others wrote, made fit for a page or an entry."""
 
+from zk0 import pages
 from zk0.secrets import without_secrets
 
 LONGEST_TEXT = 200  # characters of a sentence that others wrote; the entry has all of it
@@ -8,7 +9,7 @@ MASK = "[secret left out]"
 
 def cell(text: object) -> str:
     """Return a text that stays within its line and its table cell, makes no marker, and is cut where it is long."""
-    line = " ".join(str(text).split()).replace("|", r"\|").replace("<", "&lt;")
+    line = pages.cell(text)
     return line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 1].rstrip()}…"
 
 

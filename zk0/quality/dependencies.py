@@ -4,7 +4,7 @@ import ast
 import platform
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
@@ -44,16 +44,10 @@ def python_fits(project: Project) -> Iterator[Finding]:
 @project_check("dependencies.installed", reads=PYPROJECT)
 def installed(project: Project) -> Iterator[Finding]:
     """Every package that the project needs is installed, in a version that it allows."""
-    problems, versions = [], {}
-    for need in declared(project):
-        try:
-            versions[need.name] = distribution(need.name).version
-        except PackageNotFoundError:
-            problems.append(Problem("pyproject.toml", f"{need.name} is missing"))
-            continue
-        if not need.specifier.contains(versions[need.name], prereleases=True):
-            told = f"{need.name} is {versions[need.name]}, {need.specifier} is allowed"
-            problems.append(Problem("pyproject.toml", told))
+    versions, missing, unfit = compared(declared(project))
+    told = [f"{need.name} is missing" for need in missing]
+    told += [f"{need.name} is {versions[need.name]}, {need.specifier} is allowed" for need in unfit]
+    problems = [Problem("pyproject.toml", text) for text in told]
     evidence = [Evidence(name=name, value=version) for name, version in versions.items()]
     good = f"{len(versions)} packages in versions that are allowed"
     yield from found(problems, good=good, remedy="pip install -e .", evidence=evidence)
@@ -144,6 +138,21 @@ def declared(project: Project, *, optional: bool = False) -> list[Requirement]:
         if need.marker is None or need.marker.evaluate({"extra": ""}):
             needs.append(need)
     return needs
+
+
+def compared(needs: Iterable[Requirement]) -> tuple[dict[str, str], list[Requirement], list[Requirement]]:
+    """Return the versions of what is installed, what is missing, and what is there in a version that is not allowed."""
+    versions: dict[str, str] = {}
+    missing, unfit = [], []
+    for need in needs:
+        there = _version(need.name)
+        if there is None:
+            missing.append(need)
+            continue
+        versions[need.name] = there
+        if not need.specifier.contains(there, prereleases=True):
+            unfit.append(need)
+    return versions, missing, unfit
 
 
 def _table(project: Project) -> dict[str, object]:

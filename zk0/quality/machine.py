@@ -16,13 +16,13 @@ def memory(project: Project, *, gib: float = 4) -> Iterator[Finding]:  # noqa: A
     """The machine has the memory that policy, frames and processes need."""
     import psutil
 
-    yield _at_least("memory", psutil.virtual_memory().total, gib, "use a smaller preset, or a larger machine")
+    yield at_least("memory", psutil.virtual_memory().total, gib, "use a smaller preset, or a larger machine")
 
 
 @project_check("machine.disk", reads=(Part.machine,))
 def disk(project: Project, *, gib: float = 2) -> Iterator[Finding]:
     """There is room for recordings and checkpoints."""
-    yield _at_least("free disk", shutil.disk_usage(project.root).free, gib, "free some, or move the project")
+    yield at_least("free disk", shutil.disk_usage(project.root).free, gib, "free some, or move the project")
 
 
 @project_check("machine.accelerator", reads=(Part.machine,))
@@ -38,10 +38,11 @@ def accelerator(project: Project, *, gib: float = 8) -> Iterator[Finding]:
         yield failed(f"nvidia-smi tells of no GPU: {reason}", remedy="install the driver")
     for name, _, mebibytes in lines:
         bytes_there = int(float(mebibytes) * 1024**2)
-        yield _at_least(f"memory of {name}", bytes_there, gib, "use a smaller batch_size or preset")
+        yield at_least(f"memory of {name}", bytes_there, gib, "use a smaller batch_size or preset")
 
 
-def _at_least(what: str, there: int, wanted: float, remedy: str) -> Finding:
+def at_least(what: str, there: int, wanted: float, remedy: str) -> Finding:
+    """Compare what is there, in bytes, with what is wanted, in GiB."""
     evidence = [Evidence(name=what, value=there, unit="bytes")]
     message = f"{there / GIB:.1f} GiB of {what}, {wanted:g} wanted"
     if there >= wanted * GIB:

@@ -17,9 +17,7 @@ SOURCES = (Part.code, Part.documents, Part.history, Part.memory)
 @project_check("repository.inside-project", reads=SOURCES)
 def inside(project: Project) -> Iterator[Finding]:
     """No uncommitted change of the repository lies outside the project's directory."""
-    top = Path(asked(project, "rev-parse", "--show-toplevel").strip())
-    outside = [path for path in changed(project) if not (top / path).is_relative_to(project.root)]
-    problems = [Problem(path, "is changed, and lies outside the project") for path in outside]
+    problems = [Problem(path, "is changed, and lies outside the project") for path in changed_outside(project)]
     yield from found(problems, good="all changes lie inside the project", remedy="commit or undo them first")
 
 
@@ -90,6 +88,12 @@ def changed(project: Project) -> list[str]:
     # All untracked files: a folder that stands for them may hold the project itself.
     out = asked(project, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
     return [line[3:] for line in out.split("\0") if line]
+
+
+def changed_outside(project: Project) -> list[str]:
+    """Return those of the paths that lie outside the project's directory, sorted."""
+    top = Path(asked(project, "rev-parse", "--show-toplevel").strip())
+    return sorted(path for path in changed(project) if not (top / path).is_relative_to(project.root))
 
 
 def unmerged(project: Project) -> list[str]:

@@ -28,7 +28,7 @@ def in_files(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Find
     count = 0
     memory = sorted(path for path in project.memory_dir.rglob("*.md"))
     for path in [*(project.root / name for name in project.tree().files), *memory]:
-        name = path.relative_to(project.root).as_posix() if path.is_relative_to(project.root) else str(path)
+        name = project.shown(path)
         if path.is_file() and path.stat().st_size <= LARGEST and not name.startswith(beside or ("\0",)):
             count += 1
             problems += _in_text(name, _text(path))

@@ -8,8 +8,8 @@ from pathlib import Path, PurePath
 
 from zk0.project import Project
 from zk0.receipts import Receipt, file_digest
+from zk0.tree import SKIPPED
 
-SKIPPED = frozenset({".git", ".nox", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache"})
 CLOCK_TICK = 2.0  # seconds; the coarsest times that file systems in use keep
 LONGEST_PATH = 4096  # characters, of most file systems; more is a text
 CODE = frozenset({".py", ".pyi", ".sh", ".toml", ".cfg", ".lock", ".json5", ".c", ".cpp", ".cu", ".rs", ".js", ".ts"})

@@ -68,12 +68,9 @@ class OwnModules:
     def _place(self, error: Exception) -> str:
         """Return where in the project an error was raised."""
         if isinstance(error, SyntaxError) and error.filename:
-            return f"{self._shown(error.filename)}:{error.lineno}: "
+            return f"{self.project.shown(error.filename)}:{error.lineno}: "
         own = [frame for frame in traceback.extract_tb(error.__traceback__) if self._is_own(frame.filename)]
-        return f"{self._shown(own[-1].filename)}:{own[-1].lineno}: {type(error).__name__}: " if own else ""
+        return f"{self.project.shown(own[-1].filename)}:{own[-1].lineno}: {type(error).__name__}: " if own else ""
 
     def _is_own(self, file: str) -> bool:
         return Path(file).is_relative_to(self.project.root)
-
-    def _shown(self, file: str) -> str:
-        return Path(file).relative_to(self.project.root).as_posix() if self._is_own(file) else file

@@ -126,8 +126,9 @@ class Attempt:
         else:
             self.effects.note(self.log, "".join(traceback.format_exception(error)))
             message = f"{type(error).__name__}: {error}"
-            failure, verdict = Failure(code=BUG, message=message, remedy=f"see {self._shown(self.log)}"), Verdict.error
-            status = ExitStatus.bug
+            remedy = f"see {self.around.project.shown(self.log)}"
+            failure = Failure(code=BUG, message=message, remedy=remedy)
+            verdict, status = Verdict.error, ExitStatus.bug
         self.exit_status = max(self.exit_status, status)
         if check:
             self.findings.append(Finding(verdict=verdict, message=failure.message, check=check, remedy=failure.remedy))
@@ -175,7 +176,9 @@ class Attempt:
         self.outputs = CommandOutputs(exit_status=status, log=self.log)
         if status:
             name = Path(command.argv[0]).name
-            raise CommandError(f"{name} ended with exit status {status}", remedy=f"see {self._shown(self.log)}")
+            raise CommandError(
+                f"{name} ended with exit status {status}", remedy=f"see {self.around.project.shown(self.log)}"
+            )
 
     def _judged(self, number: int, planned: PlannedCheck, options: Mapping[str, Any]) -> list[Finding]:
         """Let a check judge, or the program that stands in its place."""
@@ -187,7 +190,7 @@ class Attempt:
         status = self._started(Command(argv, self.around.project.root), log)
         name = " ".join(argv)
         if status:
-            why = failed(f"{name} ended with exit status {status}", remedy=f"see {self._shown(log)}")
+            why = failed(f"{name} ended with exit status {status}", remedy=f"see {self.around.project.shown(log)}")
             return [why.model_copy(update={"check": PROGRAM})]
         return [passed(f"{name} ended with exit status 0").model_copy(update={"check": PROGRAM})]
 
@@ -241,10 +244,6 @@ class Attempt:
             if whole is not None:
                 found.append(artifact(name, whole, base=run if whole.is_relative_to(run) else root))
         return tuple(found)
-
-    def _shown(self, path: Path) -> str:
-        root = self.around.project.root
-        return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def recorded_inputs(inputs: Inputs, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
+from zk0.pages import markdown
 from zk0.workflow.taskcontext import TaskContext
 
 
@@ -58,13 +59,4 @@ def under(lines: Iterable[str], name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    # No autoescape: the page is Markdown.
-    environment = Environment(  # noqa: S701
-        loader=PackageLoader("zk0.workflow"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"nested": nested, "under": under}
-    return environment
+    return markdown("zk0.workflow", nested=nested, under=under)

@@ -51,13 +51,9 @@ def _value(measured: Measured, cause: Cause | None, points: Points) -> Iterator[
     if np.isclose(measured.value, wanted, rtol=tolerance):
         yield points.passed("value", "the value is mu/2 * ||w - w_round||^2", evidence)
     else:
-        yield points.failed(
-            "value",
-            f"the term is {measured.value:.6g}, and mu/2 * ||w - w_round||^2 is {wanted:.6g}",
-            cause.fault if cause else Fault.proximal_formula,
-            cause.cause if cause else "its value and its gradient are computed from different things",
-            FORMULA,
-            evidence,
+        message = f"the term is {measured.value:.6g}, and mu/2 * ||w - w_round||^2 is {wanted:.6g}"
+        yield _broken(
+            points, "value", message, cause, "its value and its gradient are computed from different things", evidence
         )
 
 
@@ -84,14 +80,8 @@ def _scaling(measured: Measured, cause: Cause | None, points: Points) -> Iterato
     if near and np.isclose(far / near, power, rtol=10 * measured.moment.noise):
         yield points.passed("scaling", f"twice the distance, {power:g} times the {what}", evidence)
     else:
-        yield points.failed(
-            "scaling",
-            f"at twice the distance the {what} is {far:.6g}, not {power:g} times {near:.6g}",
-            cause.fault if cause else Fault.proximal_formula,
-            cause.cause if cause else "the distance is not squared",
-            FORMULA,
-            evidence,
-        )
+        message = f"at twice the distance the {what} is {far:.6g}, not {power:g} times {near:.6g}"
+        yield _broken(points, "scaling", message, cause, "the distance is not squared", evidence)
 
 
 def _zero(term: Term, measured: Measured, cause: Cause | None, points: Points) -> Iterator[Finding]:
@@ -109,13 +99,9 @@ def _zero(term: Term, measured: Measured, cause: Cause | None, points: Points) -
     if abs(value) <= measured.moment.floor and slope <= measured.moment.floor:
         yield points.passed("zero", "term and gradient are 0 at w = w_round", evidence)
     else:
-        yield points.failed(
-            "zero",
-            f"at w = w_round the term is {value:.3g} and its gradient reaches {slope:.3g}; both must be 0",
-            cause.fault if cause else Fault.proximal_formula,
-            cause.cause if cause else "it measures something else than the distance from w_round",
-            FORMULA,
-            evidence,
+        message = f"at w = w_round the term is {value:.3g} and its gradient reaches {slope:.3g}; both must be 0"
+        yield _broken(
+            points, "zero", message, cause, "it measures something else than the distance from w_round", evidence
         )
 
 
@@ -133,14 +119,8 @@ def _mu(measured: Measured, cause: Cause | None, points: Points) -> Iterator[Fin
     if np.isclose(ratio, 2.0, rtol=10 * measured.moment.noise):
         yield points.passed("mu", "the term is proportional to mu", evidence)
     else:
-        yield points.failed(
-            "mu",
-            f"twice the mu gives {ratio:.3g} times the gradient",
-            cause.fault if cause else Fault.proximal_formula,
-            cause.cause if cause else "mu enters otherwise than as a factor",
-            FORMULA,
-            evidence,
-        )
+        message = f"twice the mu gives {ratio:.3g} times the gradient"
+        yield _broken(points, "mu", message, cause, "mu enters otherwise than as a factor", evidence)
 
 
 def _repeatable(term: Term, points: Points) -> Iterator[Finding]:
@@ -228,6 +208,14 @@ def _pairing(term: Term, points: Points) -> Iterator[Finding]:
             "zip ends with the shorter of the two",
             "zip(..., strict=True), or pair by name",
         )
+
+
+def _broken(
+    points: Points, point: str, message: str, cause: Cause | None, otherwise: str, evidence: tuple[Evidence, ...]
+) -> Finding:
+    """Return that the formula is not FedProx's: for the cause that its gradient showed, else for another one."""
+    fault, why = (cause.fault, cause.cause) if cause else (Fault.proximal_formula, otherwise)
+    return points.failed(point, message, fault, why, FORMULA, evidence)
 
 
 def _finite(value: float) -> float | None:
