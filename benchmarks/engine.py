@@ -22,8 +22,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.others import compare
-from zk0.cli.composition import ReceiptRecorder
-from zk0.project import Project
+from zk0.cli.wiring import ReceiptRecorder
+from zk0.core.project import Project
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine, Outcome

@@ -16,16 +16,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.engine import HEAD
-from zk0.cli.composition import ReceiptRecorder
+from zk0.cli.wiring import ReceiptRecorder
+from zk0.core.project import Project
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import Verdict
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, identified
 from zk0.memory.frontmatter import write_entry
 from zk0.memory.recording import MemoryRecorder, write_pages
 from zk0.memory.search import search
 from zk0.memory.verification import verify
-from zk0.project import Project
-from zk0.receipts import Receipt
-from zk0.verdicts import Verdict
 from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import Event, StepFinished

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from zk0.project import cache_dir
+from zk0.core.project import cache_dir
 from zk0.training.timing import machine
 from zk0.training.timing import measure as timed
 

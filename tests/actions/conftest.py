@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from zk0.checks import CHECKS
-from zk0.project import Project
-from zk0.verdicts import Finding
+from zk0.core.checks import CHECKS
+from zk0.core.project import Project
+from zk0.core.verdicts import Finding
 from zk0.workflow.actions import Context, Outputs
 
 

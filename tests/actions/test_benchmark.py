@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from zk0.actions.benchmark import BenchmarkInputs, BenchmarkOutputs, Measured, measure
-from zk0.project import GitState
-from zk0.receipts import Receipt, ReceiptStore
-from zk0.verdicts import Verdict
+from zk0.core.project import GitState
+from zk0.core.receipts import Receipt, ReceiptStore
+from zk0.core.verdicts import Verdict
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zk0.checks import CHECKS
+from zk0.core.checks import CHECKS
 from zk0.workflow.actions import Outputs
 
 CODE = (

@@ -5,8 +5,8 @@ from pydantic import ValidationError
 from training.folders import write_dataset, write_json
 
 from zk0.actions.data import PreparedSet, PrepareInputs, PrepareOutputs, prepare
-from zk0.errors import ConfigurationError, DatasetError, UnknownNameError
-from zk0.verdicts import Verdict
+from zk0.core.errors import ConfigurationError, DatasetError, UnknownNameError
+from zk0.core.verdicts import Verdict
 
 DEGREES = [(-90.0, 95.0)] * 5 + [(0.0, 100.0)]
 

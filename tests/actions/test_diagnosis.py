@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from zk0.actions.diagnosis import ConcludeInputs, ExamineInputs, concluded, examine, flow, series
-from zk0.verdicts import failed, not_available, passed, warned
+from zk0.core.verdicts import failed, not_available, passed, warned
 
 INERT = failed("it never acts", fault="proximal-inert", workflow="fedprox-debug", at="train.py:7")
 FORMULA = failed("a norm that is not squared", fault="proximal-formula", workflow="fedprox-debug")

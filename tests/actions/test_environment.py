@@ -8,8 +8,8 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from zk0.actions.environment import GIB, InspectInputs, InspectOutputs, _changes_outside, _packages
-from zk0.project import Project
-from zk0.verdicts import Verdict
+from zk0.core.project import Project
+from zk0.core.verdicts import Verdict
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 

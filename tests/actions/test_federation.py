@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from zk0.actions.data import PreparedSet
 from zk0.actions.federation import CollectOutputs, ConfigureInputs, ConfigureOutputs, RunInputs, configure
-from zk0.errors import ConfigurationError
+from zk0.core.errors import ConfigurationError
+from zk0.core.verdicts import Verdict
 from zk0.federation.configuration import resolve
-from zk0.verdicts import Verdict
 
 printable = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters=";="), min_size=1)
 

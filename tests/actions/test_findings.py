@@ -3,7 +3,7 @@
 import pytest
 
 from zk0.actions.findings import FoundOutputs, found
-from zk0.verdicts import Finding, Verdict, failed, not_available, passed, warned
+from zk0.core.verdicts import Finding, Verdict, failed, not_available, passed, warned
 
 
 def outputs(*findings: Finding) -> FoundOutputs:
@@ -33,7 +33,7 @@ def test_the_first_fault_is_the_root_and_each_is_named_once():
     ],
 )
 def test_what_is_wrong_fails_or_warns_and_proposes_no_workflow_that_runs_already(judge, options, verdict, workflow):
-    from zk0.checks import CHECKS
+    from zk0.core.checks import CHECKS
 
     [finding] = CHECKS.get("findings.clear").run(outputs(BROKEN), options)
 

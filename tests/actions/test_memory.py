@@ -1,7 +1,7 @@
 """What a workflow found out is an entry of the memory bank."""
 
 from zk0.actions.memory import RememberInputs, remember
-from zk0.checks import CHECKS
+from zk0.core.checks import CHECKS
 from zk0.memory.bank import Bank
 
 

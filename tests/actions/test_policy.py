@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from zk0.actions.policy import BuildInputs, BuildOutputs
-from zk0.errors import PolicyError
-from zk0.verdicts import Verdict
+from zk0.core.errors import PolicyError
+from zk0.core.verdicts import Verdict
 
 
 def outputs(**fields):

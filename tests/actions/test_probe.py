@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from zk0.actions.probe import ProbeInputs, ProbeOutputs, proximal
-from zk0.checks import CHECKS
+from zk0.core.checks import CHECKS
+from zk0.core.verdicts import Evidence, Verdict, failed, not_available, passed, warned
 from zk0.probes import Probe
-from zk0.verdicts import Evidence, Verdict, failed, not_available, passed, warned
 from zk0.workflow.actions import Outputs
-from zk0.workflow.performing import AskOutputs
+from zk0.workflow.attempt import AskOutputs
 
 WRONG = (
     "def term(model, global_params, mu):\n"

@@ -6,8 +6,8 @@ import git
 import pytest
 
 from zk0.actions.repair import BeginInputs, EndInputs, begin, end
-from zk0.checks import CHECKS
-from zk0.errors import RepairError
+from zk0.core.checks import CHECKS
+from zk0.core.errors import RepairError
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from zk0.actions.tests import CoverageInputs, CoverageOutputs, TestsInputs, coverage, run
-from zk0.errors import CommandError, InputError
-from zk0.project import Project
+from zk0.core.errors import CommandError, InputError
+from zk0.core.project import Project
 
 GOOD = """
 import pytest

@@ -7,9 +7,9 @@ from pathlib import Path
 import git
 import pytest
 
-from zk0.project import GitState, Project
-from zk0.receipts import Receipt
-from zk0.verdicts import Finding, Verdict, worst
+from zk0.core.project import GitState, Project
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import Finding, Verdict, worst
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

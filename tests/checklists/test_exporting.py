@@ -9,10 +9,10 @@ import pytest
 from zk0.checklists.evaluation import Evaluated, EvaluatedItem, EvidenceLine
 from zk0.checklists.exporting import EXPORTS
 from zk0.checklists.items import Checklist, ChecklistFile, Item
-from zk0.checklists.present import Present
-from zk0.checks import Part
-from zk0.project import GitState
-from zk0.verdicts import Verdict
+from zk0.checklists.snapshot import Present
+from zk0.core.checks import Part
+from zk0.core.project import GitState
+from zk0.core.verdicts import Verdict
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OUTCOMES = ("pass", "warn", "fail", "error", "not-applicable", "not-available")

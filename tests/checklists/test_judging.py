@@ -10,21 +10,21 @@ import pytest
 from zk0.checklists.evaluation import evaluate
 from zk0.checklists.items import Checklist, ChecklistFile, Item
 from zk0.checklists.judging import judge, kept_answers
-from zk0.checklists.present import look
-from zk0.errors import UnknownNameError
-from zk0.project import Project
-from zk0.receipts import Receipt
-from zk0.verdicts import Verdict
+from zk0.checklists.snapshot import look
+from zk0.core.errors import UnknownNameError
+from zk0.core.project import Project
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import Verdict
 
 PLUGIN = '''
 """Checks that behave badly, for the tests."""
 import os, subprocess, sys, time
-from zk0.checks import Part, project_check
-from zk0.errors import AssetMissingError, RequestError
-from zk0.verdicts import passed
+from zk0.core.checks import Part, check
+from zk0.core.errors import AssetMissingError, RequestError
+from zk0.core.verdicts import passed
 
 
-@project_check("odd.counts", reads=(Part.code,))
+@check("odd.counts", reads=(Part.code,))
 def counts(project, *, by: int = 1):
     """Counts how often it is asked."""
     path = project.root / ".zk0" / "asked"
@@ -32,7 +32,7 @@ def counts(project, *, by: int = 1):
     yield passed(f"asked {len(path.read_text())} times")
 
 
-@project_check("odd.hangs", reads=(Part.code,), patience=3)
+@check("odd.hangs", reads=(Part.code,), patience=3)
 def hangs(project):
     """Starts a program and waits for ever."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
@@ -41,20 +41,20 @@ def hangs(project):
     yield passed("never")
 
 
-@project_check("odd.dies", reads=(Part.code,))
+@check("odd.dies", reads=(Part.code,))
 def dies(project):
     """Ends its process."""
     os._exit(7)
 
 
-@project_check("odd.raises", reads=(Part.code,))
+@check("odd.raises", reads=(Part.code,))
 def raises(project, *, kind: str):
     """Raises what it is told to."""
     raise {"missing": AssetMissingError, "request": RequestError, "bug": ValueError}[kind]("so it is")
     yield
 
 
-@project_check("odd.silent", reads=(Part.machine,))
+@check("odd.silent", reads=(Part.machine,))
 def silent(project):
     """Looks at nothing."""
     yield from ()
@@ -71,7 +71,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setitem(sys.modules, "zk0_odd", None)
     monkeypatch.delitem(sys.modules, "zk0_odd")
-    from zk0.checks import CHECKS
+    from zk0.core.checks import CHECKS
 
     for name in [name for name in CHECKS._items if name.startswith("odd.")]:
         monkeypatch.delitem(CHECKS._items, name)

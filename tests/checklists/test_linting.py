@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from zk0.checklists.linting import lint
 from zk0.checklists.signatures import Signature, save_signature
-from zk0.project import Project
+from zk0.core.project import Project
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HEAD = "name: mine\ntitle: Mine\nphase: all\nitems:\n"

@@ -7,9 +7,9 @@ import pytest
 
 from zk0.checklists.items import FindingOf
 from zk0.checklists.loading import checklist_names, load_checklist, read_checklist
-from zk0.checks import CHECKS
-from zk0.errors import SpecError, UnknownNameError
-from zk0.project import Project
+from zk0.core.checks import CHECKS
+from zk0.core.errors import SpecError, UnknownNameError
+from zk0.core.project import Project
 
 PHASES = {"pre-implementation": 24, "implementation": 33, "post-implementation": 30}
 REPOSITORY = Path(__file__).parents[2]

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from zk0.checklists.recording import ChecklistRecorder
-from zk0.errors import ExitStatus, UnknownNameError
-from zk0.project import Project
-from zk0.receipts import Receipt, ReceiptStore
-from zk0.verdicts import Verdict, failed, passed
+from zk0.core.errors import ExitStatus, UnknownNameError
+from zk0.core.project import Project
+from zk0.core.receipts import Receipt, ReceiptStore
+from zk0.core.verdicts import Verdict, failed, passed
 from zk0.workflow.events import RunFinished, RunStarted, StepFinished
 
 type MakeReceipt = Callable[..., Receipt]

@@ -9,12 +9,12 @@ import pytest
 
 from zk0.checklists.evaluation import Evaluated, evaluate
 from zk0.checklists.loading import load_checklist
-from zk0.checklists.present import Present
 from zk0.checklists.rendering import TICK, cell, render
-from zk0.errors import SpecError
-from zk0.project import GitState, Project
-from zk0.receipts import Receipt
-from zk0.verdicts import failed, passed
+from zk0.checklists.snapshot import Present
+from zk0.core.errors import SpecError
+from zk0.core.project import GitState, Project
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import failed, passed
 
 type MakeReceipt = Callable[..., Receipt]
 

@@ -9,11 +9,11 @@ import pytest
 
 from zk0.checklists.evaluation import EvaluatedItem, evaluate
 from zk0.checklists.items import Checklist, ChecklistFile, Item
-from zk0.checklists.present import Present
 from zk0.checklists.signatures import Decision, Signature, read_signatures, save_signature
-from zk0.errors import ConfigurationError
-from zk0.project import GitState, Project
-from zk0.verdicts import Verdict
+from zk0.checklists.snapshot import Present
+from zk0.core.errors import ConfigurationError
+from zk0.core.project import GitState, Project
+from zk0.core.verdicts import Verdict
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -12,12 +12,12 @@ import pytest
 from zk0.checklists.evaluation import Evaluated, EvaluatedItem
 from zk0.checklists.items import Checklist, ChecklistFile, Item
 from zk0.checklists.loading import load_checklist
-from zk0.checklists.present import Present
+from zk0.checklists.snapshot import Present
 from zk0.checklists.verifying import decide, exit_status, find_item, page, until
-from zk0.errors import ExitStatus, UnknownNameError
-from zk0.project import GitState, Project
-from zk0.receipts import Receipt, ReceiptStore, artifact
-from zk0.verdicts import Verdict, failed, passed
+from zk0.core.errors import ExitStatus, UnknownNameError
+from zk0.core.project import GitState, Project
+from zk0.core.receipts import Receipt, ReceiptStore, artifact
+from zk0.core.verdicts import Verdict, failed, passed
 
 type MakeReceipt = Callable[..., Receipt]
 

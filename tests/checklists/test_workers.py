@@ -3,9 +3,9 @@
 import psutil
 
 from zk0.checklists.workers import AT_ONCE, Question, answers
-from zk0.checks import CHECKS
-from zk0.project import Project
-from zk0.verdicts import Verdict
+from zk0.core.checks import CHECKS
+from zk0.core.project import Project
+from zk0.core.verdicts import Verdict
 
 
 def questions(count: int) -> list[Question]:

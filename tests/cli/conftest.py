@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from zk0.project import Project
+from zk0.core.project import Project
 from zk0.workflow.run import RunDirectory, run_directories
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ import getpass
 import pytest
 
 from zk0.cli.authors import author
-from zk0.errors import InputError
+from zk0.core.errors import InputError
 
 
 def test_an_author_is_the_agent_of_the_environment_or_the_person_at_the_keyboard():

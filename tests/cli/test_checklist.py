@@ -234,11 +234,11 @@ def test_a_key_signs_where_the_project_names_its_signers(small, tmp_path, monkey
 
 
 OWN = """\
-from zk0.checks import Part, project_check
-from zk0.verdicts import failed, passed
+from zk0.core.checks import Part, check
+from zk0.core.verdicts import failed, passed
 
 
-@project_check("readme.short", reads=(Part.documents,))
+@check("readme.short", reads=(Part.documents,))
 def short(project, *, lines: int = 200):
     '''The README is short enough to be read.'''
     count = len((project.root / "README.md").read_text().splitlines())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zk0.faults import Fault
+from zk0.core.faults import Fault
 
 LOGS = Path(__file__).parents[1] / "resources" / "logs"
 

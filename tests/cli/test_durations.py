@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from zk0.cli.durations import instant
-from zk0.errors import InputError
+from zk0.core.errors import InputError
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

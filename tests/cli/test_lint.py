@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from zk0.errors import ExitStatus
+from zk0.core.errors import ExitStatus
 
 ROOT = Path(__file__).parents[2]
 BAD = ROOT / "tests" / "resources" / "bad"

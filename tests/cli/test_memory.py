@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from zk0.project import Project
+from zk0.core.project import Project
 
 STEPS = """\
   - id: note

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zk0.errors import ExitStatus
+from zk0.core.errors import ExitStatus
 
 PAGE = Path(__file__).parents[2] / "docs" / "workflows.md"
 SECTION = "## Your own actions and checks\n"

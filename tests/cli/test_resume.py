@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 
-from zk0.workflow.ownership import MARK
+from zk0.workflow.lock import MARK
 
 from .conftest import in_flight as found_in_flight
 from .conftest import wait_for

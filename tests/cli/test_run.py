@@ -109,7 +109,7 @@ def test_a_recorder_that_fails_is_named_and_the_run_is_kept(command, program, wr
             raise OSError("the bank is closed")
 
     write("note", NOTE, HEAD)
-    monkeypatch.setattr("zk0.cli.composition.recorders", lambda *_: [Bank()])
+    monkeypatch.setattr("zk0.cli.wiring.recorders", lambda *_: [Bank()])
 
     status, out, _ = command("run", "note", "--json", "--quiet")
 

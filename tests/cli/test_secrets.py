@@ -2,7 +2,7 @@
 
 import pytest
 
-from zk0.errors import ExitStatus
+from zk0.core.errors import ExitStatus
 
 VALUE = "correct-horse-battery-staple"
 HEAD = "secrets: {TRIAL_TOKEN: {help: what the trial needs}}\n"

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from zk0.checks import CHECKS
+from zk0.core.checks import CHECKS
+from zk0.core.project import GitState
+from zk0.core.verdicts import Finding
 from zk0.ledger import Aggregation, Evaluation, Ledger, RejectedReply, Reply, RunOpened, Setting, Training
-from zk0.project import GitState
-from zk0.verdicts import Finding
 
 SERIES = (
     "policy_loss",
@@ -102,7 +102,7 @@ def judge() -> Callable[..., list[Finding]]:
     """Judge the ledger of these events by the diagnostic of this name."""
 
     def judged(name: str, *events: Any, **options: Any) -> list[Finding]:
-        return list(CHECKS.get(name).judge(Ledger(events), **options))
+        return list(CHECKS.get(name).function(Ledger(events), **options))
 
     return judged
 

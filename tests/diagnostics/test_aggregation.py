@@ -2,9 +2,9 @@
 
 import pytest
 
-from zk0.faults import Fault
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
 from zk0.ledger import Reply
-from zk0.verdicts import Verdict
 
 NAMES = ("finite", "range", "weights", "one-client", "type", "complete")
 

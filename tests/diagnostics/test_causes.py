@@ -2,8 +2,8 @@
 
 import pytest
 
+from zk0.core.faults import Fault
 from zk0.diagnostics.causes import EXPLAINS, TIERS, explained_by, tier
-from zk0.faults import Fault
 
 
 @pytest.mark.parametrize("fault", Fault)

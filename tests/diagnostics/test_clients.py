@@ -2,9 +2,9 @@
 
 import pytest
 
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
 from zk0.diagnostics.clients import fault_of
-from zk0.faults import Fault
-from zk0.verdicts import Verdict
 
 
 def test_all_replies_averaged_is_a_pass(events, judge, numbers):

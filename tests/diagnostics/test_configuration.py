@@ -1,8 +1,8 @@
 """What was configured is what every client trained with."""
 
-from zk0.faults import Fault
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
 from zk0.ledger import Decision, Faults
-from zk0.verdicts import Verdict
 
 
 def test_settings_that_arrive_pass(events, judge):

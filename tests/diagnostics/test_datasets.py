@@ -2,9 +2,9 @@
 
 import pytest
 
-from zk0.faults import Fault
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
 from zk0.ledger import ClientData, Faults
-from zk0.verdicts import Verdict
 
 RANGES = [(-60.0, 60.0)] * 5 + [(0.0, 90.0)]
 

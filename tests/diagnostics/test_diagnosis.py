@@ -4,11 +4,11 @@ from random import Random
 
 import pytest
 
+from zk0.core.errors import UnknownNameError
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Finding, failed, not_applicable, not_available, passed, warned
 from zk0.diagnostics.diagnosis import conclude, diagnose
-from zk0.errors import UnknownNameError
-from zk0.faults import Fault
 from zk0.ledger import Ledger
-from zk0.verdicts import Finding, failed, not_applicable, not_available, passed, warned
 
 
 def told(check: str, finding: Finding) -> Finding:

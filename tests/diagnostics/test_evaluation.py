@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
 from zk0.diagnostics.diagnosis import diagnose
-from zk0.faults import Fault
 from zk0.ledger import Ledger
-from zk0.verdicts import Verdict
 
 losses = st.floats(0.001, 1000)
 

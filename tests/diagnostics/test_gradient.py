@@ -1,7 +1,7 @@
 """Gradients that vanish, explode or always meet the clip."""
 
-from zk0.faults import Fault
-from zk0.verdicts import Verdict
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
 
 STEPS = 40
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from zk0.faults import Fault
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
 from zk0.ledger import Incident, IncidentKind
-from zk0.verdicts import Verdict
 
 
 def incident(kind: IncidentKind, text: str = "a line", *, client: str | None = None, count: int = 1) -> Incident:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
 from zk0.diagnostics.learning_rate import planned
-from zk0.faults import Fault
-from zk0.verdicts import Verdict
 
 ROUNDS, STEPS = 3, 20
 CONFIGURED = {

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
 from zk0.diagnostics.loss import MINIMUM_STEPS
-from zk0.faults import Fault
 from zk0.ledger import Faults
-from zk0.verdicts import Verdict
 
 SEEDS = 300
 MEAN = 1.133  # of the noise, exp(0.5**2 / 2)

@@ -1,7 +1,7 @@
 """Memory that grows by a batch a step is a leak; memory that is reserved and not used is fragmented."""
 
-from zk0.faults import Fault
-from zk0.verdicts import Verdict
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
 
 GB = 1e9
 

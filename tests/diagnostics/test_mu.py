@@ -1,7 +1,7 @@
 """mu is judged by what it does to the gradient, and a growing term is not taken for an explosion."""
 
-from zk0.faults import Fault
-from zk0.verdicts import Verdict
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
 
 
 def test_a_term_that_outweighs_a_loss_which_does_not_fall_is_too_strong(events, judge):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from zk0.faults import Fault
-from zk0.verdicts import Verdict
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
 
 
 def moved(events, norm, **changes):

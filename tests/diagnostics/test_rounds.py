@@ -1,7 +1,7 @@
 """Parameters come back: what is sent is what was aggregated, what is trained is what was sent, and it moves."""
 
-from zk0.faults import Fault
-from zk0.verdicts import Verdict
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
 
 A, B, C = "9f31c2aa00000000", "41bb07de00000000", "c606217100000000"
 

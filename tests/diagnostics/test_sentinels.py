@@ -1,7 +1,7 @@
 """0.0 and 1.0 in the place of what was not measured are found, and measured numbers are left alone."""
 
-from zk0.faults import Fault
-from zk0.verdicts import Verdict
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
 
 
 def test_measured_numbers_pass(events, judge):

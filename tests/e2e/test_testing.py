@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from zk0.receipts import ReceiptStore
+from zk0.core.receipts import ReceiptStore
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from zk0.core.receipts import ReceiptStore
 from zk0.federation.configuration import resolve
 from zk0.ledger import read_ledger
-from zk0.receipts import ReceiptStore
 
 SMALL = [
     *("-i", "rounds=2", "-i", "local_steps=30", "-i", "batch_size=8", "-i", "episodes=6"),

@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from zk0.faults import Fault
+from zk0.core.faults import Fault
 from zk0.federation import client, evaluations, server
 from zk0.federation.configuration import resolve
 from zk0.training.dataset import ACTION

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from zk0.errors import Zk0Error
-from zk0.faults import Fault
+from zk0.core.errors import Zk0Error
+from zk0.core.faults import Fault
 from zk0.federation import client, strategy
 from zk0.federation.exchange import to_record
 from zk0.training.parameters import frozen_tensors

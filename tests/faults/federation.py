@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from zk0.errors import Zk0Error
+from zk0.core.errors import Zk0Error
+from zk0.core.project import GitState, Project
 from zk0.federation import client, evaluations, server
 from zk0.federation.engines import run as run_engine
 from zk0.federation.sources import configured as locate_configured
 from zk0.ledger import Ledger, read_ledger
-from zk0.project import GitState, Project
 from zk0.training.frames import open_frames
 
 from . import policy as small

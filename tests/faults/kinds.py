@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from zk0.faults import Fault
+from zk0.core.faults import Fault
 from zk0.federation.configuration import resolve
 
 from .federation import Inject, Values

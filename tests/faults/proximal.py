@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from zk0.faults import Fault
+from zk0.core.faults import Fault
 from zk0.federation import client
 from zk0.training import loop
 from zk0.training.fedprox import ProximalTerm

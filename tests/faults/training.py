@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import torch
 
-from zk0.faults import Fault
+from zk0.core.faults import Fault
 from zk0.federation import client
 from zk0.federation.configuration import RunConfig
 from zk0.training import loop

@@ -1,7 +1,7 @@
 import pytest
 from flwr.app import Context, RecordDict
 
-from zk0.errors import ConfigurationError
+from zk0.core.errors import ConfigurationError
 from zk0.federation.client_app import _identity
 from zk0.federation.configuration import resolve
 

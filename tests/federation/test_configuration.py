@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import zk0
-from zk0.errors import ConfigurationError
+from zk0.core.errors import ConfigurationError
 from zk0.federation import configuration
 from zk0.federation.configuration import OF_THIS_PROCESS, RunConfig, resolve, settings_of
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from flwr.app import ArrayRecord
 
-from zk0.errors import PolicyError
+from zk0.core.errors import PolicyError
 from zk0.federation.exchange import to_arrays, to_record, to_tensors
 from zk0.training.parameters import digest_of
 

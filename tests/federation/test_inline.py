@@ -5,7 +5,7 @@ from flwr.app import Message, MessageType, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.supercore.task_identity import TaskIdentity
 
-from zk0.errors import DatasetError
+from zk0.core.errors import DatasetError
 from zk0.federation.engines.inline import InlineGrid
 
 

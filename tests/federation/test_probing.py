@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zk0.errors import RoundFailedError
+from zk0.core.errors import RoundFailedError
 from zk0.federation.probing import aggregate
 
 SENT = {"a": np.zeros(2, dtype=np.float32)}

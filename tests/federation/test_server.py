@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from zk0.errors import ConfigurationError, RoundFailedError
+from zk0.core.errors import ConfigurationError, RoundFailedError
 from zk0.federation import client as client_module
 from zk0.federation import engines
 from zk0.federation.checkpoints import checkpoint_path, last_checkpoint

@@ -5,7 +5,7 @@ import os
 import pytest
 from training.folders import write_dataset
 
-from zk0.errors import AssetMissingError, DatasetError, UnknownNameError
+from zk0.core.errors import AssetMissingError, DatasetError, UnknownNameError
 from zk0.federation.sources import is_folder, locate
 
 

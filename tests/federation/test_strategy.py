@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from zk0.errors import RoundFailedError
+from zk0.core.errors import RoundFailedError
 from zk0.training.parameters import digest_of
 
 

@@ -14,11 +14,11 @@ import click
 import pytest
 import typer.main
 
-from zk0.checks import CHECKS
 from zk0.cli.application import app
-from zk0.errors import Zk0Error
-from zk0.project import Project
-from zk0.receipts import Receipt, ReceiptStore
+from zk0.core.checks import CHECKS
+from zk0.core.errors import Zk0Error
+from zk0.core.project import Project
+from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.workflow.actions import ACTIONS
 from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
@@ -81,7 +81,7 @@ def _without_prose(schema: Any) -> Any:
 
 
 def test_checks_and_their_options() -> None:
-    found = [check for check in map(CHECKS.get, CHECKS.names()) if _is_ours(check.judge)]
+    found = [check for check in map(CHECKS.get, CHECKS.names()) if _is_ours(check.function)]
 
     _same("checks", {check.id: _without_prose(check.options.model_json_schema()) for check in found})
 
@@ -177,7 +177,7 @@ def test_a_receipt(project: Project) -> None:
 
 
 def _without_moment(text: str, project: Project) -> str:
-    """Return a text without times, paths, digests, versions and sentences, which differ from run to run or may be improved."""
+    """Return a text without what differs from run to run (times, paths, digests, versions) and without sentences."""
     text = text.replace(str(project.root), "ROOT")
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "TIME", text)
     text = re.sub(r"\d{8}-\d{6}-golden-[0-9a-f]+", "RUN", text)

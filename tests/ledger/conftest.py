@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from zk0.core.project import GitState
 from zk0.ledger import (
     Aggregation,
     ClientData,
@@ -18,7 +19,6 @@ from zk0.ledger import (
     Training,
 )
 from zk0.ledger.schema import Event
-from zk0.project import GitState
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zk0.errors import LedgerError
+from zk0.core.errors import LedgerError
 from zk0.ledger import Aggregation, Ledger, Resources, RunClosed, RunOpened, read_ledger
 from zk0.ledger.schema import OPTIONAL
 

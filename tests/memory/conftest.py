@@ -8,11 +8,11 @@ from typing import Any
 import git
 import pytest
 
+from zk0.core.project import GitState, Project
+from zk0.core.receipts import Failure, Receipt
+from zk0.core.verdicts import Finding, Verdict, worst
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind
-from zk0.project import GitState, Project
-from zk0.receipts import Failure, Receipt
-from zk0.verdicts import Finding, Verdict, worst
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from zk0.errors import InputError, StaleReadError, UnknownNameError
+from zk0.core.errors import InputError, StaleReadError, UnknownNameError
+from zk0.core.project import Project
+from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.memory.adding import Draft, added, confirmed
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
-from zk0.project import Project
-from zk0.receipts import Receipt, ReceiptStore
 
 type MakeReceipt = Callable[..., Receipt]
 

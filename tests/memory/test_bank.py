@@ -11,7 +11,7 @@ from time import perf_counter
 import git
 import pytest
 
-from zk0.errors import InputError, SecretError, SpecError, StaleReadError, UnknownNameError
+from zk0.core.errors import InputError, SecretError, SpecError, StaleReadError, UnknownNameError
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind, identified
 from zk0.memory.frontmatter import write_entry
@@ -25,7 +25,7 @@ WRITERS, EACH = 10, 8
 WRITER = f"""
 import sys
 from pathlib import Path
-from zk0.errors import InputError, SecretError, SpecError, StaleReadError, UnknownNameError
+from zk0.core.errors import InputError, SecretError, SpecError, StaleReadError, UnknownNameError
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry
 

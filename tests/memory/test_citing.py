@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from zk0.errors import InputError
+from zk0.core.errors import InputError
+from zk0.core.project import Project
+from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.memory.citing import cited
 from zk0.memory.entries import Source
 from zk0.memory.evidence import Witness, hash_of
-from zk0.project import Project
-from zk0.receipts import Receipt, ReceiptStore
 
 type MakeReceipt = Callable[..., Receipt]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zk0.errors import SpecError
+from zk0.core.errors import SpecError
 from zk0.memory.bank import Problem, Reading
 from zk0.memory.context import BUDGET, Material, fitting, left_out, material_of
 from zk0.memory.entries import Entry, Kind, identified

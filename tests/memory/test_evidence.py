@@ -7,9 +7,9 @@ from pathlib import Path
 import git
 import pytest
 
+from zk0.core.project import Project
+from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.memory.evidence import ChangedReceiptError, Witness, carry
-from zk0.project import Project
-from zk0.receipts import Receipt, ReceiptStore
 
 type MakeReceipt = Callable[..., Receipt]
 

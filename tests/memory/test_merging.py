@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from zk0.core.project import Project
 from zk0.memory.adding import Draft, added
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
 from zk0.memory.installing import install
 from zk0.memory.merging import Sides, healed, is_conflicted, merged, sides_of
 from zk0.memory.recording import outdated_pages, write_pages
-from zk0.project import Project
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AUTHOR = {f"GIT_{who}_{what}": "a@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}

@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.prime import BYTES_A_TOKEN, JUDGED, Section, fitted, prime
-from zk0.project import Project
 
 type MakeEntry = Callable[..., Entry]
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from zk0.core.project import Project
+from zk0.core.receipts import Receipt
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.evidence import carry
 from zk0.memory.pruning import archive, proposals
-from zk0.project import Project
-from zk0.receipts import Receipt
 
 type MakeEntry = Callable[..., Entry]
 type MakeReceipt = Callable[..., Receipt]

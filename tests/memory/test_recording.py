@@ -10,16 +10,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import zk0
-from zk0.errors import ExitStatus, SpecError
+from zk0.core.errors import ExitStatus, SpecError
+from zk0.core.project import Project
+from zk0.core.receipts import Failure, Receipt, ReceiptStore
+from zk0.core.verdicts import Evidence, Verdict, failed, passed
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
 from zk0.memory.evidence import Witness
-from zk0.memory.judging import judged
-from zk0.memory.numbers import value_at
+from zk0.memory.freshness import judged
+from zk0.memory.receipt_values import value_at
 from zk0.memory.recording import MemoryRecorder, write_pages
-from zk0.project import Project
-from zk0.receipts import Failure, Receipt, ReceiptStore
-from zk0.verdicts import Evidence, Verdict, failed, passed
 from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
 
 type MakeReceipt = Callable[..., Receipt]

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from zk0.errors import SpecError
+from zk0.core.errors import SpecError
+from zk0.core.verdicts import Verdict
 from zk0.memory.bank import Problem, Reading
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import Entry, Kind, StepRecord, identified
 from zk0.memory.rendering import render_context, render_tasks
-from zk0.memory.running import RunningRun
 from zk0.memory.texts import LONGEST_TEXT, cell
+from zk0.memory.unfinished_runs import RunningRun
 from zk0.memory.workflows import WorkflowPage
-from zk0.verdicts import Verdict
 from zk0.workflow.spec import WorkflowSpec
 
 type MakeEntry = Callable[..., Entry]

@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from zk0.errors import ExitStatus
+from zk0.core.errors import ExitStatus
+from zk0.core.project import GitState
+from zk0.core.receipts import Failure, Receipt
+from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_available, passed, warned, worst
 from zk0.memory.bank import Reading
 from zk0.memory.entries import Entry, Kind, Source, Status, identified
-from zk0.memory.numbers import value_at
+from zk0.memory.receipt_values import value_at
 from zk0.memory.results import EndedRun, entries_of, step_records
-from zk0.project import GitState
-from zk0.receipts import Failure, Receipt
-from zk0.verdicts import Evidence, Finding, Verdict, failed, not_available, passed, warned, worst
 
 type MakeReceipt = Callable[..., Receipt]
 

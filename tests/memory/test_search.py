@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from zk0.errors import InputError
+from zk0.core.errors import InputError
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry
 from zk0.memory.search import search

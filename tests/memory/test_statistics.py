@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.recording import write_pages
 from zk0.memory.statistics import stats_of
-from zk0.project import Project
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from zk0.errors import InputError, SpecError
+from zk0.core.errors import InputError, SpecError
 from zk0.memory.taskfiles import read_context
 
 

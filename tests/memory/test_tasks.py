@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from zk0.errors import RequestError, UnknownNameError
+from zk0.core.errors import RequestError, UnknownNameError
+from zk0.core.project import Project
+from zk0.core.verdicts import Verdict
 from zk0.memory.bank import Bank
 from zk0.memory.citing import cited
 from zk0.memory.entries import Entry, Kind
@@ -23,9 +25,7 @@ from zk0.memory.tasks import (
     task_of,
     versions,
 )
-from zk0.project import Project
-from zk0.verdicts import Verdict
-from zk0.workflow.taskcontext import TaskContext
+from zk0.workflow.task_context import TaskContext
 
 type MakeEntry = Callable[..., Entry]
 type Begin = Callable[..., Entry]

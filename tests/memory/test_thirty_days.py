@@ -15,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from zk0.errors import ExitStatus
+from zk0.core.errors import ExitStatus
+from zk0.core.project import Project
+from zk0.core.receipts import Receipt, ReceiptStore
+from zk0.core.verdicts import Evidence, Finding, Verdict, failed, passed
 from zk0.memory.adding import Draft, added
 from zk0.memory.bank import Bank
 from zk0.memory.context import BUDGET
@@ -28,9 +31,6 @@ from zk0.memory.pruning import archive, proposals
 from zk0.memory.recording import MemoryRecorder, write_pages
 from zk0.memory.rendering import number
 from zk0.memory.verification import verify
-from zk0.project import Project
-from zk0.receipts import Receipt, ReceiptStore
-from zk0.verdicts import Evidence, Finding, Verdict, failed, passed
 from zk0.workflow.events import RunFinished, RunStarted, StepFinished
 
 BEGUN = datetime(2026, 3, 1, 8, tzinfo=UTC)

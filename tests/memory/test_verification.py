@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry
 from zk0.memory.verification import verify
-from zk0.project import Project
 
 type MakeEntry = Callable[..., Entry]
 

@@ -1,7 +1,7 @@
 """What the tasks page learns from workflow files."""
 
+from zk0.core.project import Project
 from zk0.memory.workflows import workflow_pages
-from zk0.project import Project
 
 HEAD = "name: {name}\ntitle: T\npurpose: P\nsteps:\n  - {{id: data, title: Prepare, uses: no.such-action}}\n"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from zk0.faults import Fault
-from zk0.verdicts import Finding, Verdict
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Finding, Verdict
 
 from .catalogue import SAMPLES, samples_of
 

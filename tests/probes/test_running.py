@@ -5,10 +5,10 @@ import time
 import psutil
 import pytest
 
-from zk0.errors import ProbeError
+from zk0.core.errors import ProbeError
+from zk0.core.project import Project
+from zk0.core.verdicts import Verdict
 from zk0.probes import Probe, probe
-from zk0.project import Project
-from zk0.verdicts import Verdict
 
 MEAN = "return [sum(a * n for a, n in zip(each, num_examples)) / sum(num_examples) for each in zip(*weights)]"
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from zk0.errors import DependencyMissingError, ProbeError
+from zk0.core.errors import DependencyMissingError, ProbeError
 from zk0.probes.inside.targets import find_target
 
 

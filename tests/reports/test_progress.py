@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from zk0.errors import ExitStatus
-from zk0.project import GitState
-from zk0.receipts import Failure, Receipt
+from zk0.core.errors import ExitStatus
+from zk0.core.project import GitState
+from zk0.core.receipts import Failure, Receipt
+from zk0.core.verdicts import Verdict, warned
 from zk0.reports.progress import duration, progress_report
-from zk0.verdicts import Verdict, warned
 from zk0.workflow.events import (
     RunFinished,
     RunStarted,

@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
-from zk0.errors import ExitStatus
-from zk0.project import GitState
-from zk0.receipts import Failure, Receipt
+from zk0.core.errors import ExitStatus
+from zk0.core.project import GitState
+from zk0.core.receipts import Failure, Receipt
+from zk0.core.verdicts import Verdict, failed, not_available, passed
 from zk0.reports.validation import validation_report
-from zk0.verdicts import Verdict, failed, not_available, passed
 from zk0.workflow.state import RunState, RunStatus, StepState, StepStatus
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

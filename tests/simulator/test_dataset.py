@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zk0.errors import DependencyMissingError
+from zk0.core.errors import DependencyMissingError
 from zk0.simulator import CAMERAS, FEATURE_NAMES, Task
 from zk0.simulator.dataset import new_dataset
 

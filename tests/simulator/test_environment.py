@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from zk0.errors import DependencyMissingError
+from zk0.core.errors import DependencyMissingError
 from zk0.simulator import Simulation, Task
 
 

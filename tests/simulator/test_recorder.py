@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from zk0.errors import DependencyMissingError, RecordingError
+from zk0.core.errors import DependencyMissingError, RecordingError
 from zk0.simulator import Task, cached_recording, record, task
 from zk0.simulator import recorder as recorder_module
 

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from zk0.errors import RenderingError
+from zk0.core.errors import RenderingError
 from zk0.simulator import rendering
 
 
@@ -47,7 +47,7 @@ def test_a_choice_that_does_not_render_is_named_with_its_reason() -> None:
     told = run(
         """
 os.environ["MUJOCO_GL"] = "disabled"
-from zk0.errors import RenderingError
+from zk0.core.errors import RenderingError
 from zk0.simulator import Simulation, task
 try:
     Simulation(task("lift-left"))
@@ -70,7 +70,7 @@ def test_mujoco_imported_too_early_is_told() -> None:
     told = run(
         """
 import mujoco
-from zk0.errors import RenderingError
+from zk0.core.errors import RenderingError
 from zk0.simulator import rendering
 try:
     rendering.prepare()

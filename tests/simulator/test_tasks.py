@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from zk0.errors import UnknownNameError
+from zk0.core.errors import UnknownNameError
 from zk0.simulator import CLIENT_TASKS, UNSEEN_TASK, task
 
 

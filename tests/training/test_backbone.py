@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoProcessor, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from zk0.errors import PolicyError
+from zk0.core.errors import PolicyError
 from zk0.training.backbone import composed_backbone, random_backbone
 from zk0.training.policy import build_policy
 from zk0.training.presets import TINY

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from training.folders import STATE, info, write_dataset, write_json, write_table
-from zk0.errors import DatasetError
+from zk0.core.errors import DatasetError
 from zk0.training.dataset import DatasetDescription, describe
 
 

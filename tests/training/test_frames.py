@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
-from zk0.errors import TrainingError
+from zk0.core.errors import TrainingError
 from zk0.training import frames as module
 from zk0.training.dataset import describe
 from zk0.training.frames import open_frames, plan_batches

@@ -6,8 +6,8 @@ import pytest
 import torch
 from lerobot.optim.schedulers import CosineDecayWithWarmupSchedulerConfig
 
+from zk0.core.errors import TrainingError
 from zk0.diagnostics.learning_rate import planned
-from zk0.errors import TrainingError
 from zk0.training.frames import Batch, plan_batches
 from zk0.training.loop import run_training_loop, run_training_step, setup_training_components
 from zk0.training.parameters import digest_of, trainable_parameters

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from zk0.errors import AssetMissingError, PolicyError
+from zk0.core.errors import AssetMissingError, PolicyError
 from zk0.training.parameters import digest_of, trainable_parameters
 from zk0.training.policy import build_policy, load_policy, make_processors, save_policy, set_trainable
 from zk0.training.presets import BASE_SHAPE, SMALL, TINY

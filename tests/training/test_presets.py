@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from zk0.actions.policy import PresetName
-from zk0.errors import UnknownNameError
+from zk0.core.errors import UnknownNameError
 from zk0.training.presets import FEATURE_NAMES, JOINTS, PRESETS, Backbone, preset
 
 SHAPES = [one for one in PRESETS.values() if isinstance(one.backbone, Backbone)]

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from zk0.project import Project
+from zk0.core.project import Project
 from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine, Outcome
 from zk0.workflow.inputs import resolve_inputs

@@ -9,8 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from zk0.cli.composition import ReceiptRecorder, resume  # noqa: F401  imported once, before forking
-from zk0.project import Project
+from zk0.cli.wiring import ReceiptRecorder, resume  # noqa: F401  imported once, before forking
+from zk0.core.project import Project
 from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.inputs import resolve_inputs

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from zk0.errors import DatasetError, ExitStatus, StorageError
-from zk0.receipts import file_digest
-from zk0.verdicts import Verdict
+from zk0.core.errors import DatasetError, ExitStatus, StorageError
+from zk0.core.receipts import file_digest
+from zk0.core.verdicts import Verdict
 from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zk0.errors import ExitStatus, InputError
+from zk0.core.errors import ExitStatus, InputError
 from zk0.workflow.effects import DryEffects, LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import StepFinished, StepPlanned, StepRepairing, StepRetried, StepStarted

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from zk0.errors import SpecError
-from zk0.verdicts import Verdict
+from zk0.core.errors import SpecError
+from zk0.core.verdicts import Verdict
 from zk0.workflow.expressions import MAX_LENGTH, Template, as_json, fill, is_known, parse
 from zk0.workflow.scope import Scope, StepScope
 

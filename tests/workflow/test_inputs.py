@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from zk0.errors import InputError
+from zk0.core.errors import InputError
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.loading import parse_workflow
 

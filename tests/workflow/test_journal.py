@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zk0.errors import ExitStatus, JournalError, StorageError
-from zk0.project import GitState
-from zk0.receipts import Receipt
-from zk0.verdicts import Finding, Verdict
+from zk0.core.errors import ExitStatus, JournalError, StorageError
+from zk0.core.project import GitState
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import Finding, Verdict
 from zk0.workflow.events import (
     RunCancelled,
     RunFinished,

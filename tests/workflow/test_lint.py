@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zk0.project import Project
+from zk0.core.project import Project
 from zk0.workflow.document import read_document
 from zk0.workflow.graph import dot, mermaid
 from zk0.workflow.loading import lint, load, parse_workflow

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zk0.errors import SpecError, UnknownNameError
+from zk0.core.errors import SpecError, UnknownNameError
 from zk0.workflow.loading import lint, load, parse_workflow, workflow_files
 
 GOOD = """\

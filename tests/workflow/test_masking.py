@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from zk0.verdicts import Verdict
+from zk0.core.verdicts import Verdict
 from zk0.workflow.masking import HIDDEN, Mask
 
 TOKEN = 'correct-horse/battery"staple'

@@ -4,7 +4,7 @@ from textwrap import dedent, indent
 
 import pytest
 
-from zk0.errors import SpecError
+from zk0.core.errors import SpecError
 from zk0.workflow.effects import DryEffects, LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import StepPlanned, StepStarted

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zk0.errors import InputError, SpecError
+from zk0.core.errors import InputError, SpecError
 
 HEAD = "inputs: {number: {type: integer, default: 2}, quiet: {type: boolean, default: false}}\n"
 STEPS = """\

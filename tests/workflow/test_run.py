@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from zk0.errors import JournalError, UnknownNameError
+from zk0.core.errors import JournalError, UnknownNameError
 from zk0.workflow.run import find_run, run_directories, run_id
 
 

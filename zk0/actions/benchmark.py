@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from zk0.checks import check
-from zk0.project import cache_dir
-from zk0.receipts import ReceiptStore
-from zk0.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.core.checks import check
+from zk0.core.project import cache_dir
+from zk0.core.receipts import ReceiptStore
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 ENOUGH = 3  # earlier measurements; the median of fewer is one of them

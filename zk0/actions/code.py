@@ -4,18 +4,19 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from zk0.checks import check
-from zk0.project import Project
-from zk0.verdicts import Evidence, Finding, failed, not_available, passed
+from zk0.core.checks import check
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
 from zk0.workflow.actions import Outputs
 
 LONGEST = 60  # lines; a function that does not fit on a screen hides what it does
 
 
 @check("code.defines")
-def defines(outputs: Outputs, *, files: list[str], functions: list[str], longest: int = LONGEST) -> Iterator[Finding]:
+def defines(
+    outputs: Outputs, project: Project, *, files: list[str], functions: list[str], longest: int = LONGEST
+) -> Iterator[Finding]:
     """Files define these functions, and none of them is longer than `longest` lines."""
-    project = Project.find()
     paths = [path for given in files for path in _python_files(project.path(given))]
     if not paths:
         yield not_available(f"there is no Python file at {', '.join(files) or 'nowhere'}")

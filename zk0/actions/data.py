@@ -5,13 +5,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from zk0.checks import check
+from zk0.core.checks import check
+from zk0.core.project import Project, cache_dir
+from zk0.core.verdicts import Evidence, Finding, failed, passed
 from zk0.federation.configuration import name_source, resolve
 from zk0.federation.sources import SIMULATED, anchored, is_folder, locate
-from zk0.project import Project, cache_dir
 from zk0.training.dataset import MINIMUM_EPISODES, DatasetDescription, describe
 from zk0.training.presets import FEATURE_NAMES
-from zk0.verdicts import Evidence, Finding, failed, passed
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 HALF_TURN = 180.0  # degrees; no SO-101 joint turns farther, and LeRobot's normalised range is -100..100

@@ -7,15 +7,14 @@ from typing import Literal
 from pydantic import Field
 
 from zk0.actions.findings import FoundOutputs, found
-from zk0.checks import CHECKS, check
+from zk0.core.checks import CHECKS, check
+from zk0.core.faults import Fault
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_available, passed, warned
 from zk0.diagnostics.diagnosis import conclude, diagnose
 from zk0.diagnostics.flow import FLOW_HEAD, flow_rows
-from zk0.diagnostics.registry import is_diagnostic
-from zk0.faults import Fault
-from zk0.ledger import Training
+from zk0.ledger import Ledger, Training
 from zk0.ledger.importers import ImportedLedger, import_ledgers
-from zk0.project import Project
-from zk0.verdicts import Evidence, Finding, Verdict, failed, not_available, passed, warned
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 from zk0.workflow.run import find_run, run_directories
 
@@ -172,7 +171,7 @@ def cause(outputs: ConcludeOutputs) -> Iterator[Finding]:
 
 def _of(*families: str) -> list[str]:
     """Return the diagnostics of these families."""
-    return [name for name in CHECKS.names() if name.partition(".")[0] in families and is_diagnostic(CHECKS.get(name))]
+    return [name for name in CHECKS.names() if name.partition(".")[0] in families and CHECKS.get(name).judges(Ledger)]
 
 
 def _broken(findings: Sequence[Finding]) -> list[Finding]:

@@ -7,13 +7,13 @@ from importlib.metadata import requires
 
 from packaging.requirements import Requirement
 
-from zk0.checks import check
-from zk0.errors import MissingError
-from zk0.project import Project
-from zk0.quality.dependencies import compared
-from zk0.quality.machine import GIB, at_least
-from zk0.quality.repository import changed_outside
-from zk0.verdicts import Evidence, Finding, failed, not_applicable, passed, warned
+from zk0.core.checks import check
+from zk0.core.errors import MissingError
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, passed, warned
+from zk0.project_checks.dependencies import compared
+from zk0.project_checks.machine import GIB, at_least
+from zk0.project_checks.repository import changed_outside
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from zk0.checks import check
-from zk0.verdicts import Evidence, Finding, failed, passed
+from zk0.core.checks import check
+from zk0.core.verdicts import Evidence, Finding, failed, passed
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 

@@ -7,11 +7,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from zk0.actions.data import PreparedSet
-from zk0.checks import check
-from zk0.errors import ConfigurationError
+from zk0.core.checks import check
+from zk0.core.errors import ConfigurationError
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
 from zk0.federation.configuration import resolve, settings_of
-from zk0.project import Project
-from zk0.verdicts import Evidence, Finding, failed, passed, warned
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -144,7 +144,7 @@ class CollectOutputs(Outputs):
 @action("federation.collect")
 def collect(inputs: CollectInputs, context: Context) -> CollectOutputs:
     """Load the last round's checkpoint and compare it with what the server aggregated."""
-    from zk0.errors import PolicyError
+    from zk0.core.errors import PolicyError
     from zk0.federation.checkpoints import last_checkpoint
     from zk0.ledger import read_ledger, short
     from zk0.training.parameters import digest_of, trainable_parameters

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import Field
 
-from zk0.checks import check
-from zk0.verdicts import SEVERITY, Finding, Verdict, failed, not_available, passed
+from zk0.core.checks import check
+from zk0.core.verdicts import SEVERITY, Finding, Verdict, failed, not_available, passed
 from zk0.workflow.actions import Outputs
 
 WRONG = (Verdict.warned, Verdict.failed, Verdict.error)

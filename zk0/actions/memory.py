@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from zk0.checks import check
+from zk0.core.checks import check
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, failed, passed
 from zk0.memory.adding import Draft, added
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
-from zk0.project import Project
-from zk0.verdicts import Evidence, Finding, failed, passed
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -44,10 +44,10 @@ def remember(inputs: RememberInputs, context: Context) -> RememberOutputs:
 
 
 @check("memory.remembered")
-def remembered(outputs: RememberOutputs) -> Iterator[Finding]:
+def remembered(outputs: RememberOutputs, project: Project) -> Iterator[Finding]:
     """The entry can be read again, and is in force."""
     evidence = [Evidence(name="entry", value=outputs.entry)]
-    if any(entry.id == outputs.entry for entry in Bank.of(Project.find()).read().in_force):
+    if any(entry.id == outputs.entry for entry in Bank.of(project).read().in_force):
         yield passed(f"{outputs.entry} is in force", evidence=evidence)
     else:
         yield failed(f"{outputs.entry} is not in force", evidence=evidence, remedy="zk0 memory show --all")

@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from zk0.checks import check
+from zk0.core.checks import check
+from zk0.core.project import Project, cache_dir
+from zk0.core.verdicts import Evidence, Finding, failed, passed
 from zk0.federation.sources import anchored
-from zk0.project import Project, cache_dir
 from zk0.training.presets import PRESETS, preset
-from zk0.verdicts import Evidence, Finding, failed, passed
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 type PresetName = Literal["tiny", "small", "base", "base-shape"]
@@ -26,7 +26,7 @@ class BuildInputs(Inputs):
 
     def preflight(self, project: Project) -> None:
         """Refuse a folder that is not there; a hub id can only be tried."""
-        from zk0.errors import PolicyError
+        from zk0.core.errors import PolicyError
 
         for name, given in (("policy", self.policy), ("backbone", self.backbone)):
             path = Path(_anchored(given, project))

@@ -12,10 +12,10 @@ that takes no mu can conform.
 from collections.abc import Iterator
 
 from zk0.actions.findings import FoundOutputs, found
-from zk0.checks import check
+from zk0.core.checks import check
+from zk0.core.project import Project
+from zk0.core.verdicts import Finding, Verdict, not_available, passed
 from zk0.probes import Probe, probe
-from zk0.project import Project
-from zk0.verdicts import Finding, Verdict, not_available, passed
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 MAIN_POINTS = {Probe.proximal: "gradient", Probe.aggregation: "mean", Probe.exchange: "round-trip"}
@@ -55,21 +55,27 @@ def exchange(inputs: ProbeInputs, context: Context) -> ProbeOutputs:
 
 
 @check("proximal.conforms")
-def proximal_conforms(outputs: Outputs, *, target: str | None = None, strict: bool = False) -> Iterator[Finding]:
+def proximal_conforms(
+    outputs: Outputs, project: Project, *, target: str | None = None, strict: bool = False
+) -> Iterator[Finding]:
     """The proximal term of `target`, or of the step's probe, keeps FedProx's contract."""
-    yield from _conforms(Probe.proximal, outputs, target, strict=strict)
+    yield from _conforms(Probe.proximal, outputs, project, target, strict=strict)
 
 
 @check("aggregation.conforms")
-def aggregation_conforms(outputs: Outputs, *, target: str | None = None, strict: bool = False) -> Iterator[Finding]:
+def aggregation_conforms(
+    outputs: Outputs, project: Project, *, target: str | None = None, strict: bool = False
+) -> Iterator[Finding]:
     """The aggregation of `target`, or of the step's probe, is the mean by number of examples."""
-    yield from _conforms(Probe.aggregation, outputs, target, strict=strict)
+    yield from _conforms(Probe.aggregation, outputs, project, target, strict=strict)
 
 
 @check("exchange.conforms")
-def exchange_conforms(outputs: Outputs, *, target: str | None = None, strict: bool = False) -> Iterator[Finding]:
+def exchange_conforms(
+    outputs: Outputs, project: Project, *, target: str | None = None, strict: bool = False
+) -> Iterator[Finding]:
     """What the get and set of `target`, or of the step's probe, send is what arrives."""
-    yield from _conforms(Probe.exchange, outputs, target, strict=strict)
+    yield from _conforms(Probe.exchange, outputs, project, target, strict=strict)
 
 
 def _probed(kind: Probe, inputs: ProbeInputs, context: Context) -> ProbeOutputs:
@@ -77,9 +83,11 @@ def _probed(kind: Probe, inputs: ProbeInputs, context: Context) -> ProbeOutputs:
     return ProbeOutputs(**found(findings), probe=kind, target=inputs.target)
 
 
-def _conforms(kind: Probe, outputs: Outputs, target: str | None, *, strict: bool) -> Iterator[Finding]:
+def _conforms(
+    kind: Probe, outputs: Outputs, project: Project, target: str | None, *, strict: bool
+) -> Iterator[Finding]:
     if target is not None:
-        findings = probe(kind, target, Project.find(), strict=strict)
+        findings = probe(kind, target, project, strict=strict)
     elif isinstance(outputs, ProbeOutputs):
         findings = outputs.findings
     else:

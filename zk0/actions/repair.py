@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from zk0.checks import check
-from zk0.project import Project
-from zk0.verdicts import Evidence, Finding, failed, passed
+from zk0.core.checks import check
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, failed, passed
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -26,16 +26,16 @@ class BeginOutputs(Outputs):
 @action("repair.begin", changes=("git branch",))
 def begin(inputs: BeginInputs, context: Context) -> BeginOutputs:
     """Check out a branch for a repair; the tree must have no uncommitted change."""
-    from zk0 import repairs
+    from zk0.core import repairs
 
     found = repairs.begin(context.project, context.run)
     return BeginOutputs(branch=found.branch, origin=found.origin, base=found.base)
 
 
 @check("repair.begun")
-def begun(outputs: BeginOutputs) -> Iterator[Finding]:
+def begun(outputs: BeginOutputs, project: Project) -> Iterator[Finding]:
     """The branch is checked out."""
-    branch = Project.find().git_state().branch
+    branch = project.git_state().branch
     if branch == outputs.branch:
         yield passed(f"on {branch}, from {outputs.origin} at {outputs.base[:8]}")
     else:
@@ -69,7 +69,7 @@ class EndOutputs(Outputs):
 @action("repair.end", changes=("git branch", "files"))
 def end(inputs: EndInputs, context: Context) -> EndOutputs:
     """Commit a repair that is proven; undo any other, its changes going into a patch."""
-    from zk0 import repairs
+    from zk0.core import repairs
 
     repair = repairs.Repair(inputs.branch, inputs.origin, inputs.base)
     if not inputs.proven:

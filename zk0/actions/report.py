@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from zk0.checks import check
-from zk0.receipts import write_atomically
-from zk0.verdicts import Evidence, Finding, failed, passed
+from zk0.core.checks import check
+from zk0.core.receipts import write_atomically
+from zk0.core.verdicts import Evidence, Finding, failed, passed
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 from zk0.workflow.run import RunDirectory
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-from zk0.checks import check
-from zk0.errors import CommandError, DependencyMissingError, InputError
-from zk0.project import Project
-from zk0.quality.testing import Case, read_cases
-from zk0.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.core.checks import check
+from zk0.core.errors import CommandError, DependencyMissingError, InputError
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.project_checks.test_suite import Case, read_cases
 from zk0.workflow.actions import Context, Inputs, Outputs, action
-from zk0.workflow.commands import Command, Programs
+from zk0.workflow.programs import Command, Programs
 
 NOTHING_COLLECTED = 5  # pytest's exit statuses: https://docs.pytest.org/en/stable/reference/exit-codes.html
 TELLS_OF_TESTS = (0, 1, 2, NOTHING_COLLECTED)  # the others are errors of usage, or of pytest itself

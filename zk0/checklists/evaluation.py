@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
-from zk0.checklists.aging import change
 from zk0.checklists.items import ANY, Checklist, ChecklistFile, FindingOf, Item, Judged, Proof, VerdictOf
-from zk0.checklists.present import Present
 from zk0.checklists.signatures import Decision, Signatures
-from zk0.receipts import Receipt
-from zk0.verdicts import SEVERITY, Verdict, worst
+from zk0.checklists.snapshot import Present
+from zk0.checklists.staleness import change
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import SEVERITY, Verdict, worst
 
 PROJECT = "project"  # the run, and the workflow, of the receipts of checks that look at the project itself
 

@@ -15,9 +15,9 @@ from xml.etree import ElementTree as ET
 
 from zk0 import __version__
 from zk0.checklists.evaluation import Evaluated, EvaluatedItem, EvidenceLine
-from zk0.checks import Part
-from zk0.receipts import canonical_digest
-from zk0.verdicts import Verdict
+from zk0.core.checks import Part
+from zk0.core.receipts import canonical_digest
+from zk0.core.verdicts import Verdict
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"

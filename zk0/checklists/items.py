@@ -39,7 +39,7 @@ from pydantic import (
     model_validator,
 )
 
-from zk0.receipts import canonical_digest
+from zk0.core.receipts import canonical_digest
 
 type Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 type CheckName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\.[a-z0-9]+(-[a-z0-9]+)*$")]

@@ -5,15 +5,15 @@ An answer is kept with the digests of what the check read, so it is asked again 
 
 from collections.abc import Callable
 
-from zk0.checklists.aging import BASIS, change
 from zk0.checklists.evaluation import PROJECT
 from zk0.checklists.items import Checklist, Judged
-from zk0.checklists.present import Present
+from zk0.checklists.snapshot import Present
+from zk0.checklists.staleness import BASIS, change
 from zk0.checklists.workers import Answer, Question, answers
-from zk0.checks import CHECKS, Part
-from zk0.project import Project
-from zk0.receipts import Receipt, ReceiptStore
-from zk0.verdicts import worst
+from zk0.core.checks import CHECKS, Part
+from zk0.core.project import Project
+from zk0.core.receipts import Receipt, ReceiptStore
+from zk0.core.verdicts import worst
 
 type Progress = Callable[[str, int, int], None]
 

@@ -9,9 +9,9 @@ from zk0.checklists.items import Checklist, Judged, Proof, VerdictOf
 from zk0.checklists.loading import checklist_names, load_checklist
 from zk0.checklists.rendering import refuse_ticks
 from zk0.checklists.signatures import read_signatures
-from zk0.checks import CHECKS
-from zk0.errors import SpecError, UnknownNameError, Zk0Error
-from zk0.project import Project
+from zk0.core.checks import CHECKS
+from zk0.core.errors import SpecError, UnknownNameError, Zk0Error
+from zk0.core.project import Project
 
 
 def lint(project: Project) -> Iterator[str]:
@@ -63,11 +63,9 @@ def _of_proof(proof: Proof) -> str | None:
         return f"{error.message}; {error.remedy}"
     except ValidationError as error:
         return "; ".join(f"{name}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-    if bool(check.reads) == isinstance(proof, Judged):
-        return None
-    if check.reads:
-        return f"{name} looks at the project itself: write `project: {name}`"
-    return f"{name} looks at what a step puts out: write `check: {name}`"
+    if isinstance(proof, Judged) and not check.reads:
+        return f"{name} judges what a step puts out: write `check: {name}`"
+    return None
 
 
 def _templates(project: Project) -> Iterator[Path]:

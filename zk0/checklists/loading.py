@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from zk0.checklists.items import Checklist, ChecklistFile, FindingOf, Item, Judged, VerdictOf
-from zk0.errors import SpecError, UnknownNameError
-from zk0.project import Project
+from zk0.core.errors import SpecError, UnknownNameError
+from zk0.core.project import Project
 from zk0.workflow.document import Position, read_document
 
 MODELS = (ChecklistFile, Item, FindingOf, VerdictOf, Judged)

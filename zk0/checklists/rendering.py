@@ -9,9 +9,9 @@ import re
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from zk0 import pages
 from zk0.checklists.evaluation import Evaluated, EvaluatedItem
-from zk0.errors import SpecError
+from zk0.core import pages
+from zk0.core.errors import SpecError
 
 TICK = re.compile(r"\[\s*[xX✓✔]\s*\]")
 LOOKS_LIKE_A_TICK = re.compile(rf"{TICK.pattern}|[☑✅✔✓]|<input\b")

@@ -16,9 +16,9 @@ from typing import Literal
 from pydantic import AwareDatetime, ValidationError
 
 from zk0.checklists.items import Item, Model, Name, Text
-from zk0.errors import ConfigurationError
-from zk0.project import Project
-from zk0.receipts import write_atomically
+from zk0.core.errors import ConfigurationError
+from zk0.core.project import Project
+from zk0.core.receipts import write_atomically
 from zk0.workflow.approval import allowed_signers, signer_of
 
 

@@ -9,13 +9,13 @@ from zk0.checklists.evaluation import Evaluated, EvaluatedItem, evaluate, lines_
 from zk0.checklists.items import Checklist, FindingOf, Item, Judged
 from zk0.checklists.judging import Progress, answers_for, judge
 from zk0.checklists.loading import checklist_names, load_checklist
-from zk0.checklists.present import look
 from zk0.checklists.rendering import render
 from zk0.checklists.signatures import read_signatures
-from zk0.errors import ExitStatus, UnknownNameError
-from zk0.project import Project
-from zk0.receipts import Receipt, read_receipt
-from zk0.verdicts import Verdict
+from zk0.checklists.snapshot import look
+from zk0.core.errors import ExitStatus, UnknownNameError
+from zk0.core.project import Project
+from zk0.core.receipts import Receipt, read_receipt
+from zk0.core.verdicts import Verdict
 from zk0.workflow.fingerprints import is_intact
 
 TEMPLATE = "templates/checklist.md.j2"

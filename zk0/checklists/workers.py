@@ -16,12 +16,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
-from zk0.checks import CHECKS, Check
-from zk0.errors import CommandError, MissingError, Zk0Error
-from zk0.project import Project
-from zk0.registry import extend
-from zk0.verdicts import Finding, Verdict, not_available
-from zk0.workflow.own import OwnModules
+from zk0.core.checks import CHECKS, Check, CheckContext
+from zk0.core.errors import CommandError, MissingError, Zk0Error
+from zk0.core.project import Project
+from zk0.core.registry import extend
+from zk0.core.verdicts import Finding, Verdict, not_available
+from zk0.workflow.plugins import OwnModules
 
 AT_ONCE = max(2, os.cpu_count() or 1)  # most checks wait for a program or the disk part of their time
 PRELOADED = ["zk0.checklists.workers"]
@@ -63,7 +63,7 @@ class Worker:
     def ask(self, question: Question) -> None:
         """Ask a question; the answer comes over `connection`, or never."""
         self.question, self.started = question, datetime.now(UTC)
-        self.deadline = time.monotonic() + question.check.patience
+        self.deadline = time.monotonic() + question.check.timeout
         with suppress(BrokenPipeError):  # its process has ended, as `answer` will find
             self.connection.send((question.check.id, dict(question.options)))
 
@@ -85,7 +85,7 @@ class Worker:
             message = f"its process ended with exit status {self._process.exitcode} and no answer"
             return [Finding(verdict=Verdict.error, message=message, check=check.id)]
         self.usable = False
-        late = not_available(f"it did not answer within {check.patience:.0f} s")
+        late = not_available(f"it did not answer within {check.timeout:.0f} s")
         return [late.model_copy(update={"check": check.id})]
 
     def end(self) -> None:
@@ -102,7 +102,7 @@ class Worker:
 
 def answers(root: Path, questions: Iterable[Question]) -> Iterator[Answer]:
     """Yield the answers as they come; what may take the longest is asked first."""
-    waiting = sorted(questions, key=lambda question: question.check.patience)
+    waiting = sorted(questions, key=lambda question: question.check.timeout)
     context = _context()
     workers: list[Worker] = []
     try:
@@ -149,7 +149,7 @@ def _answering(theirs: Connection, root: Path, cwd: Path) -> None:
 
 def _found(check: str, project: Project, options: Mapping[str, object]) -> list[Finding]:
     try:
-        return CHECKS.get(check).run(project, options)
+        return CHECKS.get(check).run(CheckContext(project), options)
     except (MissingError, CommandError) as error:  # something is not here, or did not end in time
         return [not_available(error.message).model_copy(update={"remedy": error.remedy, "check": check})]
     except Zk0Error as error:

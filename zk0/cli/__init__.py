@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given == ["--version"]:
         sys.stdout.write(f"zk0 {__version__}\n")
         return 0
-    from zk0.cli.ending import ended
+    from zk0.cli.main import ended
 
     return ended(given)
 

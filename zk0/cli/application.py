@@ -69,8 +69,8 @@ def root(
     ] = False,
 ) -> None:
     """Run federated robot learning as workflows that judge themselves and remember."""
-    from zk0.project import Project
-    from zk0.registry import extend
-    from zk0.workflow.own import OwnModules
+    from zk0.core.project import Project
+    from zk0.core.registry import extend
+    from zk0.workflow.plugins import OwnModules
 
     extend(OwnModules(Project.find()))

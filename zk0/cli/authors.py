@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zk0.errors import InputError
+from zk0.core.errors import InputError
 from zk0.workflow.approval import agent_mark
 
 ByOption = Annotated[

@@ -1,7 +1,7 @@
 """`zk0 actions` and `zk0 checks`: the verbs a workflow may use, and what may judge them."""
 
-from zk0.checks import CHECKS
 from zk0.cli.output import JsonOption, columns, print_envelope, show
+from zk0.core.checks import CHECKS
 from zk0.workflow.actions import ACTIONS
 from zk0.workflow.fitting import field_names
 

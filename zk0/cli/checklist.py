@@ -12,9 +12,9 @@ from rich.text import Text
 
 from zk0.cli import output
 from zk0.cli.output import JsonOption, columns, print_envelope, verdict_text
-from zk0.errors import ExitStatus
-from zk0.project import Project
-from zk0.receipts import write_atomically
+from zk0.core.errors import ExitStatus
+from zk0.core.project import Project
+from zk0.core.receipts import write_atomically
 
 if TYPE_CHECKING:  # every command imports this module, and few ask for a checklist
     from zk0.checklists.evaluation import Evaluated, EvaluatedItem

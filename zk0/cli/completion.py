@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from zk0.errors import Zk0Error
-from zk0.project import Project
+from zk0.core.errors import Zk0Error
+from zk0.core.project import Project
 from zk0.workflow.loading import workflow_files
 from zk0.workflow.run import run_directories
 

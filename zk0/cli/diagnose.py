@@ -8,12 +8,12 @@ import typer
 from zk0.cli.findings import Diagnosed, in_a_line, show_diagnosed
 from zk0.cli.findings import as_json as plain
 from zk0.cli.output import JsonOption, print_envelope
+from zk0.core.errors import ExitStatus, LedgerError
+from zk0.core.project import Project
+from zk0.core.verdicts import Verdict
 from zk0.diagnostics.diagnosis import diagnose as judged
-from zk0.errors import ExitStatus, LedgerError
 from zk0.ledger.importers import FileReport, import_ledgers
 from zk0.ledger.importers.reading import STDIN
-from zk0.project import Project
-from zk0.verdicts import Verdict
 from zk0.workflow.run import find_run
 
 PathsArgument = Annotated[

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from zk0.errors import InputError
+from zk0.core.errors import InputError
 
 SPAN = re.compile(r"(\d{1,4})([hdw])", re.ASCII)
 HOURS = {"h": 1, "d": 24, "w": 7 * 24}

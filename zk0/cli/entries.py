@@ -6,12 +6,12 @@ from typing import Any
 from rich.text import Text
 
 from zk0.cli.output import columns, print_envelope, show
+from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind, Source
 from zk0.memory.evidence import Witness
-from zk0.memory.judging import Judgement, Truth, judged
+from zk0.memory.freshness import Judgement, Truth, judged
 from zk0.memory.verification import Report
-from zk0.project import Project
 
 STYLES = {Truth.fresh: "green", Truth.unverifiable: "dim", Truth.stale: "yellow", Truth.contradicted: "red"}
 

@@ -8,10 +8,10 @@ from typing import Any
 from rich.text import Text
 
 from zk0.cli.output import show, verdict_text
+from zk0.core.verdicts import Evidence, Finding, Verdict
 from zk0.diagnostics.diagnosis import Diagnosis
 from zk0.ledger import Evaluation, Training
 from zk0.ledger.importers import FileReport, ImportedLedger
-from zk0.verdicts import Evidence, Finding, Verdict
 
 MOST_EVIDENCE = 6  # of one finding; `--json` has all
 

@@ -10,9 +10,9 @@ import typer
 
 from zk0.cli.completion import RunArgument
 from zk0.cli.output import JsonOption, print_envelope
-from zk0.errors import RequestError
-from zk0.project import Project
-from zk0.workflow.ownership import holder
+from zk0.core.errors import RequestError
+from zk0.core.project import Project
+from zk0.workflow.lock import holder
 from zk0.workflow.run import RunDirectory, find_run
 
 POLL = 0.2  # seconds

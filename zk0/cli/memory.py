@@ -10,9 +10,9 @@ import typer
 from zk0.cli.authors import ByOption, author
 from zk0.cli.durations import instant
 from zk0.cli.output import JsonOption, print_envelope
-from zk0.errors import ExitStatus, InputError
+from zk0.core.errors import ExitStatus, InputError
+from zk0.core.project import Project
 from zk0.memory.entries import Kind
-from zk0.project import Project
 
 SourceOption = Annotated[
     list[str] | None,

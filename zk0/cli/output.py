@@ -9,8 +9,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from zk0.core.verdicts import Verdict
 from zk0.reports.progress import STYLES
-from zk0.verdicts import Verdict
 
 SCHEMA_VERSION = 1
 PIPE_WIDTH = 200  # columns where there is no terminal to ask

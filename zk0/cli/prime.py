@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zk0.project import Project
+from zk0.core.project import Project
 
 BudgetOption = Annotated[int, typer.Option(min=200, help="The most tokens, at three bytes each.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -6,10 +6,10 @@ import typer
 from rich.text import Text
 
 from zk0.cli.output import JsonOption, columns, print_envelope, show, verdict_text
-from zk0.errors import ExitStatus
+from zk0.core.errors import ExitStatus
+from zk0.core.project import Project
+from zk0.core.verdicts import Finding, Verdict, worst
 from zk0.probes import Probe, probe
-from zk0.project import Project
-from zk0.verdicts import Finding, Verdict, worst
 
 TargetArgument = Annotated[
     str, typer.Argument(metavar="TARGET", help="package.module:name, package.module.name or file.py:name.")

@@ -3,8 +3,8 @@
 import shlex
 from typing import Any
 
-from zk0.cli.composition import Rehearsed
 from zk0.cli.output import columns, print_envelope, show
+from zk0.cli.wiring import Rehearsed
 from zk0.workflow.events import StepFinished, StepPlanned, StepSkipped
 from zk0.workflow.planned import Plan
 

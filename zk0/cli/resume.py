@@ -11,8 +11,8 @@ from zk0.cli.confirmation import answers_in_terminal
 from zk0.cli.output import JsonOption, print_envelope
 from zk0.cli.run import JobsOption, QuietOption
 from zk0.cli.states import print_outcome, state_as_json
-from zk0.errors import ExitStatus
-from zk0.project import Project
+from zk0.core.errors import ExitStatus
+from zk0.core.project import Project
 from zk0.workflow.engine import Outcome
 from zk0.workflow.run import find_run
 

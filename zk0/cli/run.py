@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from zk0.cli.completion import WorkflowArgument
-from zk0.cli.composition import perform, rehearse, select
 from zk0.cli.output import JsonOption, print_envelope
 from zk0.cli.rehearsal import print_rehearsal
 from zk0.cli.states import print_outcome, state_as_json
-from zk0.errors import InputError
-from zk0.project import Project
+from zk0.cli.wiring import perform, rehearse, select
+from zk0.core.errors import InputError
+from zk0.core.project import Project
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.loading import load
 from zk0.workflow.plan import plan

@@ -10,10 +10,10 @@ from zk0.cli import output
 from zk0.cli.completion import RunArgument
 from zk0.cli.output import JsonOption, columns, print_envelope, verdict_text
 from zk0.cli.states import print_state, state_as_json
-from zk0.errors import JournalError
-from zk0.project import Project
+from zk0.core.errors import JournalError
+from zk0.core.project import Project
+from zk0.core.verdicts import Verdict
 from zk0.reports.progress import duration
-from zk0.verdicts import Verdict
 from zk0.workflow.reuse import explanation
 from zk0.workflow.run import RunDirectory, find_run, run_directories
 from zk0.workflow.state import RunState, RunStatus

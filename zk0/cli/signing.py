@@ -13,8 +13,8 @@ import typer
 from zk0.checklists.items import Item
 from zk0.checklists.signatures import Decision, Signature, names_signers, save_signature
 from zk0.checklists.verifying import until
-from zk0.errors import ConfigurationError, InputError, RequestError
-from zk0.project import Project
+from zk0.core.errors import ConfigurationError, InputError, RequestError
+from zk0.core.project import Project
 from zk0.workflow.approval import NAMESPACE, agent_mark, signer_of
 
 DAYS = {Decision.signed: 90, Decision.waived: 30}  # a quarter; a month, for a waiver is meant to end

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from zk0.cli.output import columns, show, verdict_text
+from zk0.core.verdicts import Finding, Verdict
 from zk0.reports.progress import duration, trouble
-from zk0.verdicts import Finding, Verdict
 from zk0.workflow.engine import Outcome
 from zk0.workflow.planned import ON_FAIL
 from zk0.workflow.run import RunDirectory

@@ -9,14 +9,15 @@ from rich.text import Text
 
 from zk0.cli.authors import ByOption, author
 from zk0.cli.output import JsonOption, columns, print_envelope, show, verdict_text
-from zk0.errors import ExitStatus
+from zk0.core.errors import ExitStatus
+from zk0.core.project import Project
+from zk0.core.verdicts import Finding
 from zk0.memory.adding import keep
 from zk0.memory.bank import Bank, Reading
 from zk0.memory.citing import cited
 from zk0.memory.entries import Entry
 from zk0.memory.evidence import Witness
 from zk0.memory.references import Known
-from zk0.memory.running import open_runs
 from zk0.memory.tasks import (
     added_to,
     checked,
@@ -29,10 +30,9 @@ from zk0.memory.tasks import (
     task_of,
     versions,
 )
-from zk0.project import Project
-from zk0.verdicts import Finding
+from zk0.memory.unfinished_runs import open_runs
 from zk0.workflow.loading import workflow_files
-from zk0.workflow.taskcontext import TaskContext
+from zk0.workflow.task_context import TaskContext
 
 Lines = list[str] | None
 ScopeOption = Annotated[str, typer.Option(help="What is included, and what is not.")]

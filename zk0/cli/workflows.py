@@ -11,8 +11,8 @@ from rich.text import Text
 
 from zk0.cli import output
 from zk0.cli.output import JsonOption, columns, print_envelope
-from zk0.errors import ExitStatus
-from zk0.project import Project
+from zk0.core.errors import ExitStatus
+from zk0.core.project import Project
 from zk0.workflow.expressions import as_text
 from zk0.workflow.graph import dot, mermaid
 from zk0.workflow.loading import Library, examine, lint, load, workflow_files

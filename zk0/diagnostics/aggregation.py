@@ -7,10 +7,11 @@ lies from the mean by examples, which share of its values lies beyond every clie
 from collections.abc import Iterator
 from math import isclose
 
-from zk0.diagnostics.registry import diagnostic, point
-from zk0.faults import Fault
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed
+from zk0.diagnostics.evidence import point
 from zk0.ledger import Aggregation, Ledger
-from zk0.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed
 
 WORKFLOW = "aggregation-fix"
 DEVIATION = 1e-3  # of the aggregate's own way; float32's rounding of the mean is 1e-6 of it, seldom 1e-5
@@ -21,7 +22,7 @@ FULL = 23  # bits of float32's fraction
 ONE = 1e-6  # relative: a cosine of 1 and the same length are the same update
 
 
-@diagnostic("aggregation.finite")
+@check("aggregation.finite")
 def finite(ledger: Ledger) -> Iterator[Finding]:
     """Every value of the aggregate is a finite number."""
     for current in _aggregated(ledger):
@@ -44,7 +45,7 @@ def finite(ledger: Ledger) -> Iterator[Finding]:
     yield from _nothing(ledger)
 
 
-@diagnostic("aggregation.range")
+@check("aggregation.range")
 def within_range(ledger: Ledger) -> Iterator[Finding]:
     """Every value of the aggregate lies between those of the clients."""
     for current in _aggregated(ledger):
@@ -70,7 +71,7 @@ def within_range(ledger: Ledger) -> Iterator[Finding]:
     yield from _nothing(ledger)
 
 
-@diagnostic("aggregation.weights")
+@check("aggregation.weights")
 def weights(ledger: Ledger) -> Iterator[Finding]:
     """The aggregate is the mean by the number of examples."""
     for current in _aggregated(ledger):
@@ -122,7 +123,7 @@ def _wrong(message: str, at: str, evidence: list[Evidence]) -> Finding:
     )
 
 
-@diagnostic("aggregation.one-client")
+@check("aggregation.one-client")
 def not_one_client(ledger: Ledger) -> Iterator[Finding]:
     """The aggregate is not a single client's reply."""
     for current in _aggregated(ledger):
@@ -155,7 +156,7 @@ def not_one_client(ledger: Ledger) -> Iterator[Finding]:
     yield from _nothing(ledger)
 
 
-@diagnostic("aggregation.type")
+@check("aggregation.type")
 def same_type(ledger: Ledger) -> Iterator[Finding]:
     """The aggregate is float32, in all its bits."""
     for current in _aggregated(ledger):
@@ -184,7 +185,7 @@ def same_type(ledger: Ledger) -> Iterator[Finding]:
     yield from _nothing(ledger)
 
 
-@diagnostic("aggregation.complete")
+@check("aggregation.complete")
 def complete(ledger: Ledger) -> Iterator[Finding]:
     """The aggregate has every tensor that is trained."""
     wanted = ledger.opened.tensors if ledger.opened else 0

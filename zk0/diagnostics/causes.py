@@ -9,7 +9,7 @@ it: a table that goes too far hides a second fault.
 
 from collections.abc import Mapping
 
-from zk0.faults import Fault
+from zk0.core.faults import Fault
 
 SURE_ENOUGH = 0.5  # confidence below which a finding explains nothing: a guess must not hide a certainty
 

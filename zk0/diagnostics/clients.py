@@ -8,10 +8,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from zk0.diagnostics.registry import diagnostic, point
-from zk0.faults import Fault
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Finding, failed, not_available, passed, warned
+from zk0.diagnostics.evidence import point
 from zk0.ledger import Ledger
-from zk0.verdicts import Finding, failed, not_available, passed, warned
 
 # What the sentences of zk0's own server and clients, of PyTorch and of Flower say; the first that fits counts.
 REASONS: tuple[tuple[re.Pattern[str], Fault], ...] = tuple(
@@ -36,7 +37,7 @@ def fault_of(reason: str) -> Fault:
     return next((fault for pattern, fault in REASONS if pattern.search(reason)), Fault.client_dropouts)
 
 
-@diagnostic("clients.participation")
+@check("clients.participation")
 def participation(ledger: Ledger, *, minimum: float = 0.9) -> Iterator[Finding]:
     """At least `minimum` of the replies asked for were averaged; every other is named with its reason."""
     asked = sum(len(one.sampled) for one in ledger.aggregations)
@@ -79,7 +80,7 @@ def participation(ledger: Ledger, *, minimum: float = 0.9) -> Iterator[Finding]:
         )
 
 
-@diagnostic("clients.starved")
+@check("clients.starved")
 def starved(ledger: Ledger) -> Iterator[Finding]:
     """No client is asked so seldom that chance can't be the reason."""
     rounds = [one.sampled for one in ledger.aggregations if one.sampled]

@@ -6,17 +6,18 @@ decided for a round counts before what was configured for the run.
 
 from collections.abc import Iterator, Mapping
 
-from zk0.diagnostics.registry import diagnostic, point, where
-from zk0.faults import Fault
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Finding, failed, not_available, passed
+from zk0.diagnostics.evidence import point, where
 from zk0.ledger import Ledger, Training
 from zk0.ledger.schema import Value
-from zk0.verdicts import Finding, failed, not_available, passed
 
 NOT_CONFIGURED = "nothing"
 SAME = 1e-6  # relative; logs of other programs print six digits
 
 
-@diagnostic("configuration.delivered")
+@check("configuration.delivered")
 def delivered(ledger: Ledger) -> Iterator[Finding]:
     """What every client says it trained with is what the run was configured with."""
     if (ledger.opened is None and not ledger.decisions) or not ledger.trainings:
@@ -71,7 +72,7 @@ def _same(used: object, wanted: object) -> bool:
     return used == wanted
 
 
-@diagnostic("configuration.steps")
+@check("configuration.steps")
 def steps(ledger: Ledger) -> Iterator[Finding]:
     """Every client makes the steps it was told to make."""
     if not ledger.trainings:

@@ -7,10 +7,11 @@ and from radians at the next learns from neither. Frames never leave a client, s
 from collections.abc import Iterator
 from statistics import median
 
-from zk0.diagnostics.registry import diagnostic, point, where
-from zk0.faults import Fault
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Finding, failed, not_available, passed, warned
+from zk0.diagnostics.evidence import point, where
 from zk0.ledger import ClientData, Ledger
-from zk0.verdicts import Finding, failed, not_available, passed, warned
 
 RADIANS = 3.2  # a half turn; all joints of an arm that moved at all are beyond it in degrees
 NORMALISED = 100.0  # LeRobot's normalised range; joints at exactly this limit were normalised
@@ -20,7 +21,7 @@ WIDE = 200.0  # degrees, or percent: what any joint may move by
 LOST_WARN, LOST_FAIL = 0.01, 0.05  # of a client's frames; zk0's own reader gives up at the second
 
 
-@diagnostic("datasets.units")
+@check("datasets.units")
 def units(ledger: Ledger) -> Iterator[Finding]:
     """All clients give joint positions in the same units."""
     clients = [data for data in _clients(ledger, 2) if data.state_range]
@@ -58,7 +59,7 @@ def _unit(data: ClientData) -> str:
     return "degrees"
 
 
-@diagnostic("datasets.rates")
+@check("datasets.rates")
 def rates(ledger: Ledger) -> Iterator[Finding]:
     """All clients record as many frames a second: a chunk of actions means the same time everywhere."""
     clients = _clients(ledger, 2)
@@ -80,7 +81,7 @@ def rates(ledger: Ledger) -> Iterator[Finding]:
         yield passed(f"{fastest:g} frames a second", evidence=evidence)
 
 
-@diagnostic("datasets.apart")
+@check("datasets.apart")
 def apart(ledger: Ledger) -> Iterator[Finding]:
     """No two clients have the same data."""
     clients = _clients(ledger, 2)
@@ -105,7 +106,7 @@ def apart(ledger: Ledger) -> Iterator[Finding]:
         yield passed(f"{len(clients)} data sets, all different", evidence=evidence)
 
 
-@diagnostic("datasets.covered")
+@check("datasets.covered")
 def covered(ledger: Ledger) -> Iterator[Finding]:
     """Every task that is trained is evaluated too."""
     clients = _clients(ledger, 1)
@@ -132,7 +133,7 @@ def covered(ledger: Ledger) -> Iterator[Finding]:
         yield passed(f"all {len(clients)} clients' tasks are evaluated")
 
 
-@diagnostic("datasets.spread")
+@check("datasets.spread")
 def spread(ledger: Ledger) -> Iterator[Finding]:
     """No client's values are so wide that they squeeze the others' into nothing."""
     clients = _clients(ledger, 2)
@@ -161,7 +162,7 @@ def spread(ledger: Ledger) -> Iterator[Finding]:
         yield passed("the ranges are of one size")
 
 
-@diagnostic("datasets.decoded")
+@check("datasets.decoded")
 def decoded(ledger: Ledger) -> Iterator[Finding]:
     """Frames can be read."""
     if not ledger.trainings:

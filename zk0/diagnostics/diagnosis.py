@@ -8,11 +8,10 @@ They are ranked by severity, confidence and their place in the chain of causes; 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from zk0.checks import CHECKS
+from zk0.core.checks import CHECKS
+from zk0.core.verdicts import SEVERITY, Finding, Verdict
 from zk0.diagnostics.causes import SURE_ENOUGH, explained_by, tier
-from zk0.diagnostics.registry import is_diagnostic
 from zk0.ledger import Ledger
-from zk0.verdicts import SEVERITY, Finding, Verdict
 
 PROBLEMS = (Verdict.warned, Verdict.failed, Verdict.error)
 
@@ -71,10 +70,10 @@ def diagnose(ledger: Ledger, *, only: Sequence[str] = ()) -> Diagnosis:
     Raises:
         UnknownNameError: there is no diagnostic of a name in `only`.
     """
-    names = only or [name for name in CHECKS.names() if is_diagnostic(CHECKS.get(name))]
+    names = only or [name for name in CHECKS.names() if CHECKS.get(name).judges(Ledger)]
     found: list[Finding] = []
     for name in names:
-        judge = CHECKS.get(name).judge
+        judge = CHECKS.get(name).function
         # Told once right here: a long run gives thousands of findings a diagnostic, all but one of which are let go.
         found += _told_once(finding.model_copy(update={"check": name}) for finding in judge(ledger))
     return conclude(found)

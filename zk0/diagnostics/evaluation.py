@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Literal
 
-from zk0.diagnostics.registry import diagnostic, point
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.diagnostics.evidence import point
 from zk0.diagnostics.series import by_client, ends, joined
-from zk0.faults import Fault
 from zk0.ledger import Evaluation, Ledger
-from zk0.verdicts import Evidence, Finding, failed, not_available, passed, warned
 
 ROUNDS_OF_NOISE = 5
 BEYOND = 2.0  # times the noise
@@ -25,7 +26,7 @@ SAME_NOISE = 1e-4  # of the baseline: frames, noise and times are the same each 
 type Role = Literal["held-out", "unseen"]
 
 
-@diagnostic("evaluation.beats-baseline")
+@check("evaluation.beats-baseline")
 def beats_baseline(ledger: Ledger, *, ratio: float = 1.0, role: Role = "held-out") -> Iterator[Finding]:
     """The last round's loss is below `ratio` times that of round 0, on every data set of the role."""
     names = list(dict.fromkeys(one.dataset for one in ledger.evaluations if one.role == role))
@@ -73,7 +74,7 @@ def _judge(name: str, found: list[Evaluation], ratio: float, role: str) -> Findi
     )
 
 
-@diagnostic("evaluation.beyond-noise")
+@check("evaluation.beyond-noise")
 def beyond_noise(ledger: Ledger) -> Iterator[Finding]:
     """The loss has fallen by more than it goes up and down from round to round."""
     for name, found in _sets(ledger):
@@ -103,7 +104,7 @@ def beyond_noise(ledger: Ledger) -> Iterator[Finding]:
             yield passed(f"a change of {abs(fall):.3g} beside a noise of {noise:.3g}", at=name, evidence=evidence)
 
 
-@diagnostic("evaluation.moves")
+@check("evaluation.moves")
 def moves(ledger: Ledger) -> Iterator[Finding]:
     """The evaluation notices that the policy has changed."""
     losses = [joined(trainings, lambda one: one.policy_loss) for _, trainings in by_client(ledger.trainings)]
@@ -143,7 +144,7 @@ def _still(message: str, name: str, evidence: list[Evidence], confidence: float)
     )
 
 
-@diagnostic("evaluation.comparable")
+@check("evaluation.comparable")
 def comparable(ledger: Ledger) -> Iterator[Finding]:
     """All rounds are judged on the same frames, and on the parameters that were aggregated."""
     aggregated = {one.round: one.digest_out for one in ledger.aggregations}
@@ -176,7 +177,7 @@ def comparable(ledger: Ledger) -> Iterator[Finding]:
             yield passed(f"{frames[0]} frames every round", at=name, evidence=evidence)
 
 
-@diagnostic("evaluation.first-round")
+@check("evaluation.first-round")
 def first_round(ledger: Ledger) -> Iterator[Finding]:
     """The first round does not throw the policy away."""
     for name, found in _sets(ledger):
@@ -200,7 +201,7 @@ def first_round(ledger: Ledger) -> Iterator[Finding]:
             yield passed(f"{after / before:.2f} of the baseline", at=name, evidence=evidence)
 
 
-@diagnostic("evaluation.drift")
+@check("evaluation.drift")
 def drift(ledger: Ledger) -> Iterator[Finding]:
     """The evaluation does not rise while the clients' own loss falls."""
     losses = [joined(trainings, lambda one: one.policy_loss) for _, trainings in by_client(ledger.trainings)]

@@ -7,11 +7,12 @@ at single tensors; a ledger has one norm a step, which suffices to see a whole n
 from collections.abc import Iterator
 from statistics import median
 
-from zk0.diagnostics.registry import diagnostic, point
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Finding, failed, not_available, passed, warned
+from zk0.diagnostics.evidence import point
 from zk0.diagnostics.series import by_client, ends, joined
-from zk0.faults import Fault
 from zk0.ledger import Ledger, Training
-from zk0.verdicts import Finding, failed, not_available, passed, warned
 
 MINIMUM_STEPS = 20
 NOTHING = 1e-7  # Adam divides by the gradient's size plus 1e-8: below that its steps shrink with the gradient
@@ -20,7 +21,7 @@ GROWN = 100.0  # times the start
 AT_CLIP = 0.95  # share of steps: the clip then decides the length of every step, and the gradient only its direction
 
 
-@diagnostic("gradient.vanishing")
+@check("gradient.vanishing")
 def vanishing(ledger: Ledger) -> Iterator[Finding]:
     """The loss's own gradients stay of a size that moves the weights."""
     for client, norms in _norms(ledger, own=True):
@@ -46,7 +47,7 @@ def vanishing(ledger: Ledger) -> Iterator[Finding]:
             yield passed(f"{first:.3g} to {last:.3g}", at=client, evidence=evidence)
 
 
-@diagnostic("gradient.exploding")
+@check("gradient.exploding")
 def exploding(ledger: Ledger) -> Iterator[Finding]:
     """Gradients do not grow to many times their start."""
     for client, norms in _norms(ledger):
@@ -72,7 +73,7 @@ def exploding(ledger: Ledger) -> Iterator[Finding]:
             yield passed(f"{first:.3g} to {last:.3g}", at=client, evidence=evidence)
 
 
-@diagnostic("gradient.clipping")
+@check("gradient.clipping")
 def clipping(ledger: Ledger) -> Iterator[Finding]:
     """The clip is for the odd step and not for all of them."""
     if not ledger.trainings:

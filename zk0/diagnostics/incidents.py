@@ -6,11 +6,12 @@ and to say what the lines mean together: a success that is claimed beside a miss
 
 from collections.abc import Iterator
 
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Finding, Verdict, failed, warned
+from zk0.diagnostics.evidence import point, where
 from zk0.diagnostics.lines import MOST_SHOWN, SURE, about, answer, lines, of_kind, times, where_all
-from zk0.diagnostics.registry import diagnostic, point, where
-from zk0.faults import Fault
 from zk0.ledger import IncidentKind, Ledger
-from zk0.verdicts import Finding, Verdict, failed, warned
 
 MANY_SKIPPED = 0.05  # share of the steps whose batch was lost: the training is another one than was meant
 LIKELY = 0.6
@@ -25,7 +26,7 @@ ENDINGS = (
 )
 
 
-@diagnostic("incidents.data")
+@check("incidents.data")
 def data(ledger: Ledger) -> Iterator[Finding]:
     """Frames could be read: no video is damaged, no timestamp out of place, no loader lost its way."""
     yield from answer(
@@ -79,7 +80,7 @@ def _damaged(ledger: Ledger) -> Finding | None:
     )
 
 
-@diagnostic("incidents.sentinels")
+@check("incidents.sentinels")
 def sentinels(ledger: Ledger) -> Iterator[Finding]:
     """No log writes a number where nothing was measured."""
     found = about(
@@ -94,7 +95,7 @@ def sentinels(ledger: Ledger) -> Iterator[Finding]:
     yield from answer(ledger, found)
 
 
-@diagnostic("incidents.steps")
+@check("incidents.steps")
 def steps(ledger: Ledger) -> Iterator[Finding]:
     """No training step was passed over, and no loss was called not finite."""
     yield from answer(
@@ -115,7 +116,7 @@ def steps(ledger: Ledger) -> Iterator[Finding]:
     )
 
 
-@diagnostic("incidents.memory")
+@check("incidents.memory")
 def memory(ledger: Ledger) -> Iterator[Finding]:
     """No process ran out of memory."""
     found = about(
@@ -128,7 +129,7 @@ def memory(ledger: Ledger) -> Iterator[Finding]:
     yield from answer(ledger, found)
 
 
-@diagnostic("incidents.returned")
+@check("incidents.returned")
 def returned(ledger: Ledger) -> Iterator[Finding]:
     """The strategy returns what it aggregated, and not None."""
     found = about(
@@ -142,7 +143,7 @@ def returned(ledger: Ledger) -> Iterator[Finding]:
     yield from answer(ledger, found)
 
 
-@diagnostic("incidents.digests")
+@check("incidents.digests")
 def digests(ledger: Ledger) -> Iterator[Finding]:
     """Digests of parameters are compared, and are equal where they have to be."""
     mismatch = about(
@@ -183,7 +184,7 @@ def _inactive(ledger: Ledger) -> Finding | None:
     )
 
 
-@diagnostic("incidents.clients")
+@check("incidents.clients")
 def clients(ledger: Ledger) -> Iterator[Finding]:
     """No client failed, no worker died, and no log mixes clients."""
     yield from answer(
@@ -218,7 +219,7 @@ def clients(ledger: Ledger) -> Iterator[Finding]:
     )
 
 
-@diagnostic("incidents.errors")
+@check("incidents.errors")
 def errors(ledger: Ledger) -> Iterator[Finding]:
     """No exception went uncaught."""
     found = of_kind(ledger, IncidentKind.traceback)
@@ -234,7 +235,7 @@ def errors(ledger: Ledger) -> Iterator[Finding]:
         )
 
 
-@diagnostic("incidents.programs")
+@check("incidents.programs")
 def programs(ledger: Ledger) -> Iterator[Finding]:
     """Every program that was started is installed."""
     found = about(
@@ -264,7 +265,7 @@ CONTRADICTIONS: tuple[tuple[tuple[str, ...], tuple[IncidentKind, ...]], ...] = (
 )
 
 
-@diagnostic("incidents.claims")
+@check("incidents.claims")
 def claims(ledger: Ledger) -> Iterator[Finding]:
     """Where a line claims success, none says the contrary."""
     found = []
@@ -283,7 +284,7 @@ def claims(ledger: Ledger) -> Iterator[Finding]:
     yield from answer(ledger, told)
 
 
-@diagnostic("incidents.ending")
+@check("incidents.ending")
 def ending(ledger: Ledger) -> Iterator[Finding]:
     """No log breaks off in the middle of a training."""
     if ledger.closed or not any(training.read_from for training in ledger.trainings) or of_kind(ledger, *ENDINGS):
@@ -312,7 +313,7 @@ def ending(ledger: Ledger) -> Iterator[Finding]:
         yield from answer(ledger)
 
 
-@diagnostic("incidents.secrets")
+@check("incidents.secrets")
 def secrets(ledger: Ledger) -> Iterator[Finding]:
     """No secret stands in a log."""
     found = about(

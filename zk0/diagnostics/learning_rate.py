@@ -9,11 +9,12 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-from zk0.diagnostics.registry import diagnostic, point, where
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Finding, failed, not_available, passed, warned
+from zk0.diagnostics.evidence import point, where
 from zk0.diagnostics.series import by_client, joined, measured
-from zk0.faults import Fault
 from zk0.ledger import Ledger, RunOpened, Training
-from zk0.verdicts import Finding, failed, not_available, passed, warned
 
 MINIMUM_STEPS = 10  # a shorter run may well be in its warm-up
 REACHED = 0.5  # of the configured rate; a warm-up that ends before half of it is none
@@ -25,7 +26,7 @@ KEYS = ("learning-rate", "final-learning-rate", "warmup-steps", "rounds", "local
 WARMUP_SHARE = 10  # zk0 warms up for at most a tenth of all steps
 
 
-@diagnostic("learning-rate.warm-up")
+@check("learning-rate.warm-up")
 def warm_up(ledger: Ledger) -> Iterator[Finding]:
     """The learning rate comes to what was configured."""
     if not ledger.trainings:
@@ -57,7 +58,7 @@ def warm_up(ledger: Ledger) -> Iterator[Finding]:
             yield passed(f"up to {highest:.3g}", at=client, evidence=evidence)
 
 
-@diagnostic("learning-rate.restarts")
+@check("learning-rate.restarts")
 def restarts(ledger: Ledger) -> Iterator[Finding]:
     """The schedule goes on from round to round and does not begin anew."""
     if not ledger.trainings:
@@ -86,7 +87,7 @@ def restarts(ledger: Ledger) -> Iterator[Finding]:
         )
 
 
-@diagnostic("learning-rate.as-configured")
+@check("learning-rate.as-configured")
 def as_configured(ledger: Ledger) -> Iterator[Finding]:
     """Every step's rate is that of the configured schedule."""
     settings = {} if ledger.opened is None else {k: one.value for k, one in ledger.opened.configuration.items()}

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from zk0.diagnostics.registry import point
-from zk0.faults import Fault
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding, Verdict, not_applicable, not_available
+from zk0.diagnostics.evidence import point
 from zk0.ledger import Incident, IncidentKind, Ledger
-from zk0.verdicts import Evidence, Finding, Verdict, not_applicable, not_available
 
 MOST_SHOWN = 6  # lines of one finding
 SURE = 0.95  # confidence in what a line says in so many words

@@ -14,11 +14,12 @@ from math import isnan, log
 from statistics import median
 from typing import Literal
 
-from zk0.diagnostics.registry import diagnostic, point, where
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.diagnostics.evidence import point, where
 from zk0.diagnostics.series import by_client, ends, joined, thinned
-from zk0.faults import Fault
 from zk0.ledger import Ledger
-from zk0.verdicts import Evidence, Finding, failed, not_available, passed, warned
 
 MINIMUM_STEPS = 20  # below it, a tenth is one or two values and the rank test has little power
 SIGNIFICANCE = 0.01  # chance of calling a flat loss falling; per client
@@ -35,7 +36,7 @@ DEVIATIONS = 1.4826  # the deviation of normal noise over its median absolute de
 type SeriesName = Literal["policy_loss", "total_loss"]
 
 
-@diagnostic("loss.finite")
+@check("loss.finite")
 def loss_finite(ledger: Ledger) -> Iterator[Finding]:
     """Every step's loss and gradient is a finite number."""
     if not ledger.trainings:
@@ -57,7 +58,7 @@ def loss_finite(ledger: Ledger) -> Iterator[Finding]:
             yield passed(f"{training.steps} steps, all finite", at=where(training), evidence=evidence)
 
 
-@diagnostic("loss.trend")
+@check("loss.trend")
 def loss_trend(
     ledger: Ledger, *, series: SeriesName = "policy_loss", expect: Literal["falling"] = "falling"
 ) -> Iterator[Finding]:
@@ -133,7 +134,7 @@ def _without_trend(values: list[float], change: str, client: str, evidence: list
     )
 
 
-@diagnostic("loss.explodes")
+@check("loss.explodes")
 def loss_explodes(ledger: Ledger) -> Iterator[Finding]:
     """No client's loss rises to many times its start."""
     if not ledger.trainings:
@@ -164,7 +165,7 @@ def loss_explodes(ledger: Ledger) -> Iterator[Finding]:
             yield passed(f"at most {highest / start:.1f} times its start", at=client, evidence=evidence)
 
 
-@diagnostic("loss.spikes")
+@check("loss.spikes")
 def loss_spikes(ledger: Ledger) -> Iterator[Finding]:
     """Single steps do not stand out of their neighbourhood."""
     if not ledger.trainings:

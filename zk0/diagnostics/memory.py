@@ -6,11 +6,12 @@ hold their graph. It ends the run at a step that can be foretold.
 
 from collections.abc import Iterator
 
-from zk0.diagnostics.registry import diagnostic, point, where
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Finding, failed, not_available, passed, warned
+from zk0.diagnostics.evidence import point, where
 from zk0.diagnostics.series import line, measured
-from zk0.faults import Fault
 from zk0.ledger import Ledger
-from zk0.verdicts import Finding, failed, not_available, passed, warned
 
 MINIMUM_STEPS = 10
 LEAK = 20e6  # bytes a step: a batch of small pictures; allocators round in steps of 2 MB
@@ -19,7 +20,7 @@ FRAGMENTED = 3.0  # reserved over allocated; a healthy allocator keeps 1.1 to 1.
 SMALL = 1e9  # bytes reserved: below, the ratio harms nobody
 
 
-@diagnostic("memory.leak")
+@check("memory.leak")
 def leak(ledger: Ledger) -> Iterator[Finding]:
     """Memory does not grow from step to step."""
     told = [training for training in ledger.trainings if len(measured(training.memory_allocated)) >= MINIMUM_STEPS]
@@ -48,7 +49,7 @@ def leak(ledger: Ledger) -> Iterator[Finding]:
             yield passed(f"{slope / 1e6:+.1f} MB a step", at=at, evidence=evidence)
 
 
-@diagnostic("memory.fragmentation")
+@check("memory.fragmentation")
 def fragmentation(ledger: Ledger) -> Iterator[Finding]:
     """What is reserved is used."""
     told = [training for training in ledger.trainings if measured(training.memory_reserved)]

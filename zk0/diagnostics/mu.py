@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from itertools import accumulate
 from statistics import median
 
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Finding, failed, not_applicable, not_available, passed, warned
+from zk0.diagnostics.evidence import point, where
 from zk0.diagnostics.parameters import FALLS_BACK, falls_back
-from zk0.diagnostics.registry import diagnostic, point, where
 from zk0.diagnostics.series import by_client, ends, growth_exponent, joined, line, measured
-from zk0.faults import Fault
 from zk0.ledger import Ledger
-from zk0.verdicts import Finding, failed, not_applicable, not_available, passed, warned
 
 TUNING = "mu-tuning"
 MINIMUM_RATIOS = 5
@@ -31,7 +32,7 @@ TEN_TIMES = 10.0
 MINIMUM_SERIES = 8
 
 
-@diagnostic("mu.strength")
+@check("mu.strength")
 def strength(ledger: Ledger) -> Iterator[Finding]:
     """The term holds the weights near the round's start, and lets them learn."""
     if not ledger.trainings:
@@ -89,7 +90,7 @@ def _factor(ratio: float) -> int:
     return int(10 ** max(1, round(math.log10(ratio))))
 
 
-@diagnostic("mu.diverges")
+@check("mu.diverges")
 def diverges(ledger: Ledger) -> Iterator[Finding]:
     """The term grows as drift does, and not by a factor a step."""
     if not ledger.trainings:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 from statistics import median
 
-from zk0.diagnostics.registry import diagnostic, point, where
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Finding, failed, not_available, passed, warned
+from zk0.diagnostics.evidence import point, where
 from zk0.diagnostics.series import by_client, joined, measured
-from zk0.faults import Fault
 from zk0.ledger import Ledger, Training
-from zk0.verdicts import Finding, failed, not_available, passed, warned
 
 TOO_MUCH = 1.5  # times the weights' norm, in one round: what was there before is lost
 TOO_LITTLE = 1e-5  # of the weights' norm, over a whole round; a rate that teaches moves a thousandth or more
@@ -23,7 +24,7 @@ ROUNDS_TO_TELL = 3
 LEVEL = 0.1  # of the loss at the start: falling back from almost nothing to little is no harm
 
 
-@diagnostic("parameters.trained")
+@check("parameters.trained")
 def trained(ledger: Ledger) -> Iterator[Finding]:
     """A client returns other parameters than it got, by more than rounding and less than all."""
     if not ledger.trainings:
@@ -69,7 +70,7 @@ def trained(ledger: Ledger) -> Iterator[Finding]:
             yield passed(f"moved by {moved / norm:.2g} of the weights' norm", at=at, evidence=evidence)
 
 
-@diagnostic("parameters.frozen")
+@check("parameters.frozen")
 def frozen(ledger: Ledger) -> Iterator[Finding]:
     """What is not trained stays as it was before the first round."""
     told = [training for training in ledger.trainings if training.frozen_digest is not None]
@@ -95,7 +96,7 @@ def frozen(ledger: Ledger) -> Iterator[Finding]:
             yield passed("as before the first round", at=at)
 
 
-@diagnostic("parameters.modules")
+@check("parameters.modules")
 def modules(ledger: Ledger) -> Iterator[Finding]:
     """Every module that is trained moves."""
     told = [training for training in ledger.trainings if len(training.update_norm) > 1]
@@ -119,7 +120,7 @@ def modules(ledger: Ledger) -> Iterator[Finding]:
             yield passed(f"all of {', '.join(training.update_norm)}", at=at, evidence=evidence)
 
 
-@diagnostic("parameters.drift")
+@check("parameters.drift")
 def drift(ledger: Ledger) -> Iterator[Finding]:
     """What clients learn in a round survives the average."""
     if not ledger.trainings:

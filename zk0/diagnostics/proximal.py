@@ -10,11 +10,12 @@ import math
 from collections.abc import Iterator
 from statistics import median
 
-from zk0.diagnostics.registry import diagnostic, point, where
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Finding, failed, not_applicable, not_available, passed
+from zk0.diagnostics.evidence import point, where
 from zk0.diagnostics.series import by_client, measured
-from zk0.faults import Fault
 from zk0.ledger import Ledger, Training
-from zk0.verdicts import Finding, failed, not_applicable, not_available, passed
 
 FIRST_STEP_TOLERANCE = 1e-9  # a sum of squares of exact zeros is zero; this is generous
 ONE_STEP = 2.0  # times learning rate * sqrt(parameters), the longest first step of Adam; weight decay adds a little
@@ -30,7 +31,7 @@ MINIMUM_NORMS = 5
 UNMOVED = 0.01  # of the term's share: were it in the gradient, the norm would differ by about its cosine with it
 
 
-@diagnostic("proximal.acts")
+@check("proximal.acts")
 def proximal_acts(ledger: Ledger) -> Iterator[Finding]:
     """The proximal term is 0 at a round's first step and positive afterwards."""
     if not ledger.trainings:
@@ -124,7 +125,7 @@ def _later(training: Training, values: list[tuple[int, float]]) -> Finding:
     )
 
 
-@diagnostic("proximal.formula")
+@check("proximal.formula")
 def proximal_formula(ledger: Ledger) -> Iterator[Finding]:
     """The term's value is mu/2 times the squared drift."""
     if not ledger.trainings:
@@ -189,7 +190,7 @@ def _compared(both: list[tuple[int, float, float]], mu: float, at: str) -> Findi
     )
 
 
-@diagnostic("proximal.gradient")
+@check("proximal.gradient")
 def proximal_gradient(ledger: Ledger) -> Iterator[Finding]:
     """The term's gradient is in the gradient that the optimizer gets."""
     if not ledger.trainings:

@@ -8,11 +8,12 @@ Where a log tells no digests, a norm of zero and start losses that repeat themse
 from collections.abc import Iterator
 from itertools import pairwise
 
-from zk0.diagnostics.registry import diagnostic, point
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
+from zk0.diagnostics.evidence import point
 from zk0.diagnostics.series import by_client
-from zk0.faults import Fault
 from zk0.ledger import Aggregation, Ledger, short
-from zk0.verdicts import Evidence, Finding, failed, not_available, passed
 
 WORKFLOW = "aggregation-fix"
 SAME_LOSS = 1e-6  # absolute: two batches, or two sets of weights, never agree to that
@@ -20,7 +21,7 @@ ALIKE = 0.8  # share of the clients
 ROUNDS_TO_TELL = 3  # that begin alike; two may, when nothing was learnt
 
 
-@diagnostic("rounds.parameters-move")
+@check("rounds.parameters-move")
 def parameters_move(ledger: Ledger) -> Iterator[Finding]:
     """Each round starts from the aggregate of the round before, and changes it."""
     if not ledger.aggregations:
@@ -131,7 +132,7 @@ def _unchanged(ledger: Ledger, current: Aggregation, evidence: list[Evidence]) -
     )
 
 
-@diagnostic("rounds.start-losses")
+@check("rounds.start-losses")
 def start_losses(ledger: Ledger) -> Iterator[Finding]:
     """A round does not begin with the very loss the round before began with."""
     known = {

@@ -6,17 +6,18 @@ Measured floats are never exactly 0 or 1, round after round. SageMaker Debugger'
 
 from collections.abc import Iterator, Sequence
 
-from zk0.diagnostics.registry import diagnostic, point, where
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
+from zk0.diagnostics.evidence import point, where
 from zk0.diagnostics.series import measured
-from zk0.faults import Fault
 from zk0.ledger import Ledger
-from zk0.verdicts import Evidence, Finding, failed, not_available, passed
 
 SENTINELS = (0.0, 1.0, -1.0, 999.0, 1e9)
 TWICE = 2  # one exact 1.0 is unlikely, two are not measured
 
 
-@diagnostic("sentinels.values")
+@check("sentinels.values")
 def values(ledger: Ledger) -> Iterator[Finding]:
     """No number stands for one that could not be measured."""
     if not ledger.trainings and not ledger.evaluations:

@@ -6,13 +6,13 @@ from functools import lru_cache
 from flwr.app import ArrayRecord
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
-from zk0.errors import PolicyError
+from zk0.core.errors import PolicyError
+from zk0.core.project import cache_dir
 from zk0.federation.configuration import RunConfig
 from zk0.federation.exchange import to_record, to_tensors
 from zk0.federation.messages import Assignment, Introduction
 from zk0.federation.sources import configured, locate
 from zk0.ledger import ClientData, Training
-from zk0.project import cache_dir
 from zk0.training.frames import Frames, open_frames, plan_batches
 from zk0.training.loop import LocalTraining, TrainingSettings, run_training_loop, setup_training_components
 from zk0.training.parameters import digest_of, frozen_tensors, trainable_parameters

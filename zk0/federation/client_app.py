@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-from zk0.errors import ConfigurationError
+from zk0.core.errors import ConfigurationError
 from zk0.federation.configuration import RunConfig, resolve
 from zk0.federation.messages import ARRAYS, CONFIG, METRICS, REPORT, Assignment, Report, metrics, pack, unpack
 

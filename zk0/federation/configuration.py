@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from zk0.errors import ConfigurationError
+from zk0.core.errors import ConfigurationError
 from zk0.ledger import Setting
 
 type Value = bool | int | float | str

@@ -8,7 +8,7 @@ from flwr.app import Array, ArrayRecord
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zk0.errors import PolicyError
+from zk0.core.errors import PolicyError
 
 type Array32 = NDArray[np.float32]
 type Arrays = dict[str, Array32]

@@ -6,7 +6,7 @@ refuse the ones that are not valid, by the same rules, and average the others.
 
 from collections.abc import Mapping, Sequence
 
-from zk0.errors import RoundFailedError
+from zk0.core.errors import RoundFailedError
 from zk0.federation.aggregation import ClientUpdate, split_updates, weighted_mean
 from zk0.federation.exchange import Array32, Arrays
 from zk0.training.parameters import digest_of

@@ -11,7 +11,9 @@ from flwr.serverapp import Grid
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 from pydantic import ValidationError
 
-from zk0.errors import ConfigurationError, RoundFailedError, Zk0Error
+from zk0.core.errors import ConfigurationError, RoundFailedError, Zk0Error
+from zk0.core.project import Project, package_versions
+from zk0.core.receipts import write_atomically
 from zk0.federation.checkpoints import last_checkpoint, save_checkpoint
 from zk0.federation.client import initial_policy
 from zk0.federation.configuration import RunConfig, settings_of
@@ -20,8 +22,6 @@ from zk0.federation.exchange import to_record, to_tensors
 from zk0.federation.messages import Introduction, unpack
 from zk0.federation.strategy import Federation, strategy_of
 from zk0.ledger import Ledger, LedgerWriter, Resources, RunClosed, RunOpened, read_ledger
-from zk0.project import Project, package_versions
-from zk0.receipts import write_atomically
 from zk0.training.parameters import digest_of, frozen_tensors, trainable_parameters
 from zk0.training.policy import Processors, load_policy, make_processors, set_trainable
 from zk0.training.statistics import FeatureStatistics, merged_statistics, statistics_digest, to_plain

@@ -8,8 +8,8 @@ from pathlib import Path
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
+from zk0.core.project import cache_dir
 from zk0.federation.configuration import RunConfig, resolve
-from zk0.project import cache_dir
 
 log = logging.getLogger("flwr")  # the log that `flwr run --stream` and `flwr log` show
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from zk0.errors import AssetMissingError
+from zk0.core.errors import AssetMissingError
+from zk0.core.project import cache_dir
 from zk0.federation.configuration import RunConfig
-from zk0.project import cache_dir
 from zk0.training.dataset import DatasetDescription, describe
 
 SIMULATED = "sim:"

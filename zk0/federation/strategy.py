@@ -17,7 +17,7 @@ from flwr.serverapp.strategy import FedAvg, FedProx
 from flwr.serverapp.strategy.strategy_utils import aggregate_metricrecords
 from pydantic import ValidationError
 
-from zk0.errors import RoundFailedError
+from zk0.core.errors import RoundFailedError
 from zk0.federation.aggregation import ClientUpdate, split_updates, weighted_mean
 from zk0.federation.configuration import RunConfig
 from zk0.federation.exchange import Arrays, to_arrays, to_record

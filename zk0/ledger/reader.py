@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from zk0.errors import LedgerError
+from zk0.core.checks import CheckContext, Part, register_subject
+from zk0.core.errors import AssetMissingError, LedgerError
+from zk0.core.project import Project
+from zk0.core.receipts import ReceiptStore
 from zk0.ledger.schema import (
     EVENT,
     OPTIONAL,
@@ -92,6 +95,39 @@ class Ledger:
 
     def _of[E](self, kind: type[E]) -> Iterator[E]:
         return (event for event in self.events if isinstance(event, kind))
+
+
+def last_ledger(project: Project) -> Path:
+    """Return the ledger of the last run that wrote one.
+
+    Raises:
+        AssetMissingError: no run has, or its ledger is gone.
+        UnknownNameError: a receipt was changed since it was written.
+    """
+    found = [receipt for receipt in ReceiptStore(project.runs_dir).all() if receipt.outputs.get("ledger")]
+    if not found:
+        raise AssetMissingError("no run has written a ledger yet", remedy="zk0 run train")
+    receipt = max(found, key=lambda receipt: receipt.finished)
+    path = Path(str(receipt.outputs["ledger"]))
+    if not path.is_file():
+        raise AssetMissingError(f"the ledger of run {receipt.run} is gone: {path}", remedy="zk0 run train")
+    return path
+
+
+def _ledger_of(context: CheckContext) -> Ledger:
+    """Return the ledger that a check judges: the one that the step has written, or the project's last."""
+    path = Path(getattr(context.outputs, "ledger", None) or last_ledger(context.project))
+    known = path.stat() if path.is_file() else None
+    return _read_once(path, known and known.st_mtime_ns, known and known.st_size)
+
+
+@lru_cache(maxsize=1)
+def _read_once(path: Path, _changed: int | None, _size: int | None) -> Ledger:
+    """Read a ledger; several checks of one step judge the same."""
+    return read_ledger(path)
+
+
+register_subject(Ledger, _ledger_of, fields=("ledger",), reads=(Part.runs,))
 
 
 def read_ledger(path: Path) -> Ledger:

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
+from zk0.core.project import GitState
 from zk0.ledger.incidents import IncidentKind
-from zk0.project import GitState
 
 SCHEMA_VERSION = 1
 

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from zk0.errors import InputError
+from zk0.core.errors import InputError
+from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.citing import cited
 from zk0.memory.entries import Entry, Kind, Mark, Source, Status
 from zk0.memory.evidence import Witness, carry
 from zk0.memory.recording import write_pages
-from zk0.project import Project
 
 
 @dataclass(frozen=True)

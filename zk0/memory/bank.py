@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
-from zk0.errors import SecretError, SpecError, UnknownNameError
+from zk0.core.errors import SecretError, SpecError, UnknownNameError
+from zk0.core.project import Project
+from zk0.core.receipts import write_atomically
+from zk0.core.secrets import find_secrets
 from zk0.memory.entries import Entry, Kind, content_id, identified, in_force
 from zk0.memory.frontmatter import UnreadableEntryError, read_entry, write_entry
 from zk0.memory.revisions import refuse_stale_supersession, refuse_unless_current, revision_of
-from zk0.project import Project
-from zk0.receipts import write_atomically
-from zk0.secrets import find_secrets
 
 ENTRIES, ARCHIVE = "entries", "archive"
 ID = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{8}(?:-2)*")

@@ -12,10 +12,10 @@ Before it, `NAME=` says what the value is.
 import re
 from pathlib import PurePosixPath
 
-from zk0.errors import InputError, UnknownNameError
+from zk0.core.errors import InputError, UnknownNameError
 from zk0.memory.entries import PYPROJECT, Source
 from zk0.memory.evidence import ChangedReceiptError, Witness, hash_of
-from zk0.memory.numbers import value_at
+from zk0.memory.receipt_values import value_at
 
 KINDS = ("receipt", "config", "file", "commit", "link")
 CITATION = re.compile(rf"(?:(?P<name>[^=]+)=)?(?P<kind>{'|'.join(KINDS)}):(?P<what>.+)")

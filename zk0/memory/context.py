@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
-from zk0.errors import SpecError
+from zk0.core.errors import SpecError
 from zk0.memory.bank import Problem, Reading
 from zk0.memory.entries import Entry, Kind, Source
 

@@ -12,10 +12,10 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from zk0.errors import ExitStatus
-from zk0.receipts import canonical_digest
-from zk0.verdicts import Verdict
-from zk0.workflow.taskcontext import TaskContext
+from zk0.core.errors import ExitStatus
+from zk0.core.receipts import canonical_digest
+from zk0.core.verdicts import Verdict
+from zk0.workflow.task_context import TaskContext
 
 PYPROJECT = "pyproject.toml"
 HASH_LENGTH = 8  # 32 bits a day: among 100 entries of one day a collision has a chance of 1e-6, and `Bank` notices

@@ -16,10 +16,10 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from zk0.project import Project
-from zk0.receipts import DIGEST_LENGTH, canonical_digest, write_atomically
-from zk0.secrets import find_secrets
-from zk0.tree import ask_git
+from zk0.core.fingerprints import ask_git
+from zk0.core.project import Project
+from zk0.core.receipts import DIGEST_LENGTH, canonical_digest, write_atomically
+from zk0.core.secrets import find_secrets
 from zk0.workflow.fingerprints import CODE, code_digest
 
 EVIDENCE = "evidence"

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import Finding, Verdict
 from zk0.memory.entries import FaultRecord, Source
-from zk0.memory.numbers import evidence_of
-from zk0.receipts import Receipt
-from zk0.verdicts import Finding, Verdict
+from zk0.memory.receipt_values import evidence_of
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from zk0.core.fingerprints import ask_git
+from zk0.core.project import Project
 from zk0.memory.bank import ENTRIES
 from zk0.memory.recording import write_pages
 from zk0.memory.rendering import CONTEXT, TASKS
-from zk0.project import Project
-from zk0.tree import ask_git
 
 DRIVER = "zk0-memory"
 ATTRIBUTES = ".gitattributes"

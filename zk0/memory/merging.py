@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from zk0.memory.kept import MARKER, Keep, kept_paragraphs
+from zk0.memory.preserved_blocks import MARKER, Keep, kept_paragraphs
 
 OURS, BASE, THEIRS, END = "<<<<<<<", "|||||||", "=======", ">>>>>>>"
 CONFLICT = re.compile(rf"^{OURS}.*?^{THEIRS}.*?^{END}", re.MULTILINE | re.DOTALL)

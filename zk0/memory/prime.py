@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from zk0.errors import SpecError
+from zk0.core.errors import SpecError
+from zk0.core.project import Project
 from zk0.memory.bank import Bank, Reading
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.evidence import Witness
-from zk0.memory.judging import SHORT_COMMIT, Judgement, Truth, judged
-from zk0.memory.kept import kept_paragraphs
+from zk0.memory.freshness import SHORT_COMMIT, Judgement, Truth, judged
 from zk0.memory.merging import healed
-from zk0.memory.running import OpenRun, open_runs
+from zk0.memory.preserved_blocks import kept_paragraphs
 from zk0.memory.texts import cell
-from zk0.project import Project
+from zk0.memory.unfinished_runs import OpenRun, open_runs
 
 BUDGET = 2000  # tokens
 BYTES_A_TOKEN = 3

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from zk0.core.project import Project
 from zk0.memory.bank import Bank, Reading
 from zk0.memory.entries import Entry, Status
 from zk0.memory.evidence import EVIDENCE
-from zk0.project import Project
 
 KEPT = timedelta(days=14)  # a branch that lives longer is rare, and finds what it needs in the archive
 

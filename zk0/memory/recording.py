@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Protocol
 
 import zk0
+from zk0.core.project import Project
+from zk0.core.receipts import Receipt, ReceiptStore, write_atomically
 from zk0.memory.bank import Bank, read_page
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import StepRecord
 from zk0.memory.evidence import CODE_LENGTH, carry
 from zk0.memory.rendering import CONTEXT, TASKS, render_context, render_tasks
 from zk0.memory.results import EndedRun, entries_of, step_records
-from zk0.memory.running import RunningRun, Waiting, running_runs, waiting_of, with_region
 from zk0.memory.texts import one_line
+from zk0.memory.unfinished_runs import RunningRun, Waiting, running_runs, waiting_of, with_region
 from zk0.memory.workflows import workflow_pages
-from zk0.project import Project
-from zk0.receipts import Receipt, ReceiptStore, write_atomically
 from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
 from zk0.workflow.fingerprints import code_files, digest_of
 

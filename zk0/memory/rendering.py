@@ -9,16 +9,16 @@ from functools import cache
 
 from jinja2 import Environment
 
+from zk0.core.pages import markdown
 from zk0.memory.bank import Reading
 from zk0.memory.context import BUDGET, Material, fitting, material_of
 from zk0.memory.details import detailed
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.kept import Keep, kept_paragraphs
 from zk0.memory.merging import healed
-from zk0.memory.running import RESERVE, RunningRun, region, step_line
+from zk0.memory.preserved_blocks import Keep, kept_paragraphs
 from zk0.memory.texts import cell
+from zk0.memory.unfinished_runs import RESERVE, RunningRun, region, step_line
 from zk0.memory.workflows import WorkflowPage
-from zk0.pages import markdown
 
 CONTEXT = "context.md"
 TASKS = "tasks.md"

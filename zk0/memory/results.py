@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from zk0.errors import ExitStatus
+from zk0.core.errors import ExitStatus
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import Verdict
 from zk0.memory.bank import Reading
 from zk0.memory.entries import Entry, FaultRecord, Kind, Mark, RunRecord, Source, Status, StepRecord
 from zk0.memory.faults import Fault, faults_of, is_repaired
-from zk0.memory.numbers import numbers_of
+from zk0.memory.receipt_values import numbers_of
 from zk0.memory.texts import one_line
-from zk0.receipts import Receipt
-from zk0.verdicts import Verdict
 
 
 @dataclass(frozen=True)

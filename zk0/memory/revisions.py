@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 
-from zk0.errors import InputError, StaleReadError, UnknownNameError
+from zk0.core.errors import InputError, StaleReadError, UnknownNameError
 from zk0.memory.entries import Entry
 
 REVISION = re.compile(r"([0-9a-f]{8})-([0-9a-f]+)")

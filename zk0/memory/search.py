@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from zk0.errors import DependencyMissingError, InputError
+from zk0.core.errors import DependencyMissingError, InputError
 from zk0.memory.bank import Bank, Reading
 from zk0.memory.entries import Entry
 

@@ -4,12 +4,12 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
+from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import Kind
 from zk0.memory.evidence import EVIDENCE
 from zk0.memory.pruning import proposals
-from zk0.project import Project
 
 
 def stats_of(project: Project, now: datetime) -> dict[str, Any]:

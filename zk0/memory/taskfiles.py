@@ -4,9 +4,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from zk0.errors import InputError, SpecError
+from zk0.core.errors import InputError, SpecError
 from zk0.workflow.document import read_document
-from zk0.workflow.taskcontext import TaskContext
+from zk0.workflow.task_context import TaskContext
 
 
 def read_context(path: Path) -> TaskContext:

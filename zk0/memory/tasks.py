@@ -11,17 +11,17 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from zk0.errors import InputError, RequestError, UnknownNameError
+from zk0.core.errors import InputError, RequestError, UnknownNameError
+from zk0.core.project import package_versions
+from zk0.core.verdicts import Finding, Verdict, failed, not_available, passed
 from zk0.memory.bank import Problem, Reading
 from zk0.memory.entries import Entry, Kind, Mark, Source, Status
 from zk0.memory.evidence import Witness
-from zk0.memory.judging import SHORT_COMMIT, Truth, judged
+from zk0.memory.freshness import SHORT_COMMIT, Truth, judged
 from zk0.memory.references import Known, dead_references
-from zk0.memory.running import OpenRun
-from zk0.project import package_versions
-from zk0.verdicts import Finding, Verdict, failed, not_available, passed
-from zk0.workflow.taskcontext import INHERITED, TaskContext
-from zk0.workflow.taskpage import render_task
+from zk0.memory.unfinished_runs import OpenRun
+from zk0.workflow.task_context import INHERITED, TaskContext
+from zk0.workflow.task_page import render_task
 
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*")  # before a command's program
 VERDICTS = {

@@ -1,7 +1,7 @@
 """Texts that others wrote, made fit for a page or an entry."""
 
-from zk0 import pages
-from zk0.secrets import without_secrets
+from zk0.core import pages
+from zk0.core.secrets import without_secrets
 
 LONGEST_TEXT = 200  # characters of a sentence that others wrote; the entry has all of it
 MASK = "[secret left out]"

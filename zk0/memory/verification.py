@@ -7,13 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from zk0.core.project import Project
 from zk0.memory.bank import Bank, Problem, Reading
 from zk0.memory.contradictions import Contradiction, contradictions
 from zk0.memory.evidence import Witness
-from zk0.memory.judging import Judgement, Truth, judged
+from zk0.memory.freshness import Judgement, Truth, judged
 from zk0.memory.merging import is_conflicted
 from zk0.memory.references import Known, dead_references
-from zk0.project import Project
 from zk0.workflow.loading import workflow_files
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from zk0.project import Project
+from zk0.core.project import Project
 from zk0.workflow.document import read_document
 from zk0.workflow.loading import workflow_files
 from zk0.workflow.spec import WorkflowSpec

@@ -14,10 +14,10 @@ from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
-from zk0 import errors
-from zk0.errors import ProbeError, Zk0Error
-from zk0.project import Project
-from zk0.verdicts import Finding, Verdict
+from zk0.core import errors
+from zk0.core.errors import ProbeError, Zk0Error
+from zk0.core.project import Project
+from zk0.core.verdicts import Finding, Verdict
 
 CODE_SECONDS = 12.0  # of computing, for the code itself; with PyTorch's import a probe stays below 20 s
 PATIENCE = 5  # times as long it may take by the clock, where it waits or the machine is busy

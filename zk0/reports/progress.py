@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from zk0.receipts import Receipt
-from zk0.verdicts import Verdict
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import Verdict
 from zk0.workflow.events import (
     Event,
     RunResumed,

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from zk0.pages import cell, markdown
-from zk0.receipts import Receipt
-from zk0.verdicts import Finding, Verdict, worst
+from zk0.core.pages import cell, markdown
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import Finding, Verdict, worst
 from zk0.workflow.state import RunState, StepStatus
 
 FINE = (Verdict.passed, Verdict.not_applicable)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from zk0.errors import DependencyMissingError
+from zk0.core.errors import DependencyMissingError
 from zk0.simulator.cameras import CAMERAS
 from zk0.simulator.tasks import Task
 from zk0.simulator.units import FEATURE_NAMES

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from zk0.errors import DependencyMissingError
+from zk0.core.errors import DependencyMissingError
 from zk0.simulator import rendering
 from zk0.simulator.cameras import (
     CAMERAS,

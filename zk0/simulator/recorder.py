@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from zk0.errors import DependencyMissingError, RecordingError
+from zk0.core.errors import DependencyMissingError, RecordingError
 from zk0.simulator.cameras import DEFAULT_IMAGE_SIZE
 from zk0.simulator.dataset import new_dataset
 from zk0.simulator.environment import Simulation

@@ -12,7 +12,7 @@ import sys
 from functools import cache
 from typing import Any
 
-from zk0.errors import RenderingError
+from zk0.core.errors import RenderingError
 
 VARIABLE = "MUJOCO_GL"
 BACKENDS = ("egl", "osmesa")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from zk0.errors import UnknownNameError
+from zk0.core.errors import UnknownNameError
 
 Verb = Literal["lift", "place", "touch"]
 Shape = Literal["cube", "cylinder"]

@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.models.smolvlm.configuration_smolvlm import SmolVLMConfig
 from transformers.models.smolvlm.modeling_smolvlm import SmolVLMForConditionalGeneration
 
-from zk0.errors import PolicyError
+from zk0.core.errors import PolicyError
 from zk0.training.presets import Backbone
 
 VERSION = 2  # raise it when what is built changes: it is part of the cached folder's name
@@ -175,7 +175,7 @@ def _write_configuration(
 
 
 def _identity(source: Path) -> str:
-    from zk0.receipts import canonical_digest
+    from zk0.core.receipts import canonical_digest
 
     files = {path.name: path.stat().st_size for path in sorted(source.iterdir()) if path.is_file()}
     return canonical_digest([files, (source / "config.json").read_text(encoding="utf-8")])[:8]

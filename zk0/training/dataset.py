@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from zk0.errors import DatasetError
+from zk0.core.errors import DatasetError
 from zk0.training.presets import FEATURE_NAMES
 
 MINIMUM_EPISODES = 2  # one to train on, one held out

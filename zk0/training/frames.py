@@ -20,7 +20,7 @@ from lerobot.datasets.video_utils import decode_video_frames
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from zk0.errors import TrainingError
+from zk0.core.errors import TrainingError
 from zk0.training.dataset import ACTION, IMAGES, STATE, DatasetDescription
 from zk0.training.seeds import seed_of
 

@@ -17,7 +17,7 @@ from lerobot.optim.schedulers import CosineDecayWithWarmupSchedulerConfig
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 from torch import Tensor, nn
 
-from zk0.errors import TrainingError
+from zk0.core.errors import TrainingError
 from zk0.ledger import Faults, Resources
 from zk0.training.fedprox import ProximalTerm
 from zk0.training.frames import Batch

@@ -23,7 +23,7 @@ from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 from lerobot.policies.smolvla.processor_smolvla import make_smolvla_pre_post_processors
 from torch import Tensor
 
-from zk0.errors import AssetMissingError, PolicyError
+from zk0.core.errors import AssetMissingError, PolicyError
 from zk0.training.backbone import composed_backbone, random_backbone
 from zk0.training.parameters import trainable_parameters
 from zk0.training.presets import FEATURE_NAMES, Preset

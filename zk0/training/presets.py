@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from zk0.errors import UnknownNameError
+from zk0.core.errors import UnknownNameError
 
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 FEATURE_NAMES = tuple(f"{joint}.pos" for joint in JOINTS)

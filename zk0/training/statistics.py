@@ -12,7 +12,7 @@ import numpy as np
 from lerobot.datasets.compute_stats import aggregate_stats
 from numpy.typing import NDArray
 
-from zk0.receipts import canonical_digest
+from zk0.core.receipts import canonical_digest
 from zk0.training.dataset import ACTION, STATE, DatasetDescription
 
 type FeatureStatistics = dict[str, dict[str, NDArray[np.float64]]]

@@ -19,8 +19,8 @@ from typing import Any, Protocol, get_type_hints
 
 from pydantic import BaseModel, ConfigDict
 
-from zk0.project import Project
-from zk0.registry import Registry
+from zk0.core.project import Project
+from zk0.core.registry import Registry
 
 ACTIONS: Registry["Action"] = Registry("action", "zk0.actions")
 

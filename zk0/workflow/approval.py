@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from zk0.errors import ConfigurationError
-from zk0.project import Project
+from zk0.core.errors import ConfigurationError
+from zk0.core.project import Project
 
 ALLOWED_SIGNERS = "allowed_signers"
 NAMESPACE = "zk0"  # a signature made for another purpose does not count here

@@ -7,19 +7,19 @@ out as events. Receipts, checklists, the memory bank and progress are subscriber
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from zk0.errors import ExitStatus, JournalError, RequestError
-from zk0.project import Project
-from zk0.workflow.asking import Paused
-from zk0.workflow.crew import Crew
+from zk0.core.errors import ExitStatus, JournalError, RequestError
+from zk0.core.project import Project
+from zk0.workflow.ask import Paused
+from zk0.workflow.attempt import Surroundings
 from zk0.workflow.effects import Effects
+from zk0.workflow.event_log import Telling
 from zk0.workflow.events import RunCancelled, RunFinished, RunResumed, RunStarted, Selection, Subscriber
 from zk0.workflow.execution import Execution
-from zk0.workflow.performing import Surroundings
 from zk0.workflow.planned import Plan
-from zk0.workflow.resuming import Redone, first_to_redo, to_redo
+from zk0.workflow.resume import Redone, first_to_redo, to_redo
 from zk0.workflow.run import RunDirectory
+from zk0.workflow.scheduler import Crew
 from zk0.workflow.state import RunState, RunStatus, fold
-from zk0.workflow.telling import Telling
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from zk0.errors import ExitStatus
-from zk0.project import GitState
-from zk0.receipts import Receipt
-from zk0.verdicts import Finding, Verdict
+from zk0.core.errors import ExitStatus
+from zk0.core.project import GitState
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import Finding, Verdict
 
 
 @dataclass(frozen=True)

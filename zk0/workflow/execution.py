@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from zk0.errors import ExitStatus, SpecError, Zk0Error
-from zk0.receipts import Receipt
-from zk0.verdicts import Verdict, worst
+from zk0.core.errors import ExitStatus, SpecError, Zk0Error
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import Verdict, worst
 from zk0.workflow.actions import Outputs, Progress
-from zk0.workflow.asking import Paused, hand_over, judge
-from zk0.workflow.course import Course
-from zk0.workflow.crew import Takes
+from zk0.workflow.ask import Paused, hand_over, judge
+from zk0.workflow.attempt import Attempt, Surroundings
+from zk0.workflow.composite import each_outputs, members_of, workflow_outputs
+from zk0.workflow.event_log import Telling
 from zk0.workflow.events import (
     StepFinished,
     StepPlanned,
@@ -25,16 +26,15 @@ from zk0.workflow.events import (
 )
 from zk0.workflow.expressions import Template, as_json, fill
 from zk0.workflow.fingerprints import moved
-from zk0.workflow.groups import each_outputs, members_of, workflow_outputs
-from zk0.workflow.limits import Deadline, TimeLimit, overdue
-from zk0.workflow.performing import Attempt, Surroundings
 from zk0.workflow.plan import decided
 from zk0.workflow.planned import Plan, PlannedStep
-from zk0.workflow.resuming import scope_of
+from zk0.workflow.resume import scope_of
 from zk0.workflow.reuse import considered
+from zk0.workflow.scheduler import Takes
 from zk0.workflow.scope import Scope, StepScope
+from zk0.workflow.step_graph import Course
 from zk0.workflow.steps import StepState, StepStatus
-from zk0.workflow.telling import Telling
+from zk0.workflow.timeouts import Deadline, TimeLimit, overdue
 
 
 class Execution:

@@ -17,7 +17,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from zk0.errors import SpecError
+from zk0.core.errors import SpecError
 from zk0.workflow.scope import Reference, Scope
 
 FILTERS = frozenset(

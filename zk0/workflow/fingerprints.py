@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePath
 
-from zk0.project import Project
-from zk0.receipts import Receipt, file_digest
-from zk0.tree import SKIPPED
+from zk0.core.fingerprints import SKIPPED
+from zk0.core.project import Project
+from zk0.core.receipts import Receipt, file_digest
 
 CLOCK_TICK = 2.0  # seconds; the coarsest times that file systems in use keep
 LONGEST_PATH = 4096  # characters, of most file systems; more is a text

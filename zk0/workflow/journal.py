@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from zk0.errors import JournalError, StorageError
+from zk0.core.errors import JournalError, StorageError
 from zk0.workflow.events import JournalEvent
 
 EVENT: TypeAdapter[JournalEvent] = TypeAdapter(JournalEvent)

@@ -15,8 +15,8 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from zk0.secrets import is_random, is_secret_name
-from zk0.verdicts import Verdict
+from zk0.core.secrets import is_random, is_secret_name
+from zk0.core.verdicts import Verdict
 from zk0.workflow.actions import ACTIONS
 from zk0.workflow.expressions import compared_verdicts, fill, is_template, parse
 from zk0.workflow.fitting import Flaw, Path, nearest

@@ -11,9 +11,9 @@ from typing import Any, get_args
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from zk0.errors import SpecError, UnknownNameError
-from zk0.project import Project
-from zk0.secrets import find_secrets
+from zk0.core.errors import SpecError, UnknownNameError
+from zk0.core.project import Project
+from zk0.core.secrets import find_secrets
 from zk0.workflow.document import Document, read_document
 from zk0.workflow.fitting import Flaw, field_names, flaw_of, nearest
 from zk0.workflow.lint import IN_FILE, opinions

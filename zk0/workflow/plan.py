@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from zk0.errors import InputError, SpecError
+from zk0.core.errors import InputError, SpecError
 from zk0.workflow.actions import ACTIONS
-from zk0.workflow.commands import check_named
 from zk0.workflow.expressions import Template, fill, is_known, steps_in
 from zk0.workflow.fitting import Flaw, misfits
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.planned import ON_FAIL, Kind, Plan, PlannedCheck, PlannedStep, validated
+from zk0.workflow.programs import check_named
 from zk0.workflow.scope import Scope
 from zk0.workflow.spec import (
     AnyStep,

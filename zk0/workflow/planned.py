@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from zk0.checks import Check
-from zk0.errors import InputError
+from zk0.core.checks import Check
+from zk0.core.errors import InputError
 from zk0.workflow.actions import Action, Inputs
 from zk0.workflow.expressions import Template, as_json, is_known
 from zk0.workflow.fitting import flaw_of

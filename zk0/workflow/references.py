@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import BaseModel
 
-from zk0.errors import SpecError
+from zk0.core.errors import SpecError
+from zk0.workflow.declared_secrets import PLACES, misplaced
 from zk0.workflow.expressions import ROOTS, is_template, parse
 from zk0.workflow.fitting import Flaw, Path, nearest
 from zk0.workflow.scope import Reference
-from zk0.workflow.secrets import PLACES, misplaced
 from zk0.workflow.spec import AnyStep, AskStep, CheckUse, OnFail, RepeatedStep, RunStep, UsesStep, WorkflowStep
 
 STEP_FIELDS = ("outputs", "verdict")

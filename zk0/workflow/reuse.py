@@ -12,13 +12,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from zk0.checks import Check
-from zk0.errors import InputError, RequestError
-from zk0.receipts import Receipt, canonical_digest
+from zk0.core.checks import Check
+from zk0.core.errors import InputError, RequestError
+from zk0.core.receipts import Receipt, canonical_digest
+from zk0.workflow.attempt import Surroundings, recorded_inputs
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import StepFinished
 from zk0.workflow.expressions import as_json, fill
-from zk0.workflow.performing import Surroundings, recorded_inputs
 from zk0.workflow.planned import PlannedStep, validated
 from zk0.workflow.scope import Scope
 from zk0.workflow.spec import ReusableStep

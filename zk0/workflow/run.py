@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from zk0.errors import JournalError, UnknownNameError
-from zk0.project import Project
+from zk0.core.errors import JournalError, UnknownNameError
+from zk0.core.project import Project
 from zk0.workflow.journal import read_events
 from zk0.workflow.state import RunState, fold
 

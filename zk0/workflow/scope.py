@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from jinja2 import StrictUndefined
 
-from zk0.verdicts import Verdict
+from zk0.core.verdicts import Verdict
 
 type Reference = tuple[str | int, ...]
 

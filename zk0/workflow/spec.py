@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from zk0.verdicts import Verdict
+from zk0.core.verdicts import Verdict
 
 PROGRAM = "run"  # as a check: a program that must end with exit status 0
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from zk0.errors import ExitStatus
-from zk0.receipts import Receipt
-from zk0.verdicts import Finding, Verdict
+from zk0.core.errors import ExitStatus
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import Finding, Verdict
 from zk0.workflow.events import RunResumed, StepFinished
 from zk0.workflow.planned import ON_FAIL
 

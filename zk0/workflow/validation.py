@@ -10,16 +10,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from zk0.checks import CHECKS
-from zk0.errors import UnknownNameError
+from zk0.core.checks import CHECKS
+from zk0.core.errors import UnknownNameError
 from zk0.workflow.actions import ACTIONS, Action
-from zk0.workflow.commands import CommandOutputs, check_named
+from zk0.workflow.attempt import AskOutputs
+from zk0.workflow.declared_secrets import unkept
 from zk0.workflow.fitting import Flaw, Path, misfits, nearest
 from zk0.workflow.inputs import coerce, default_of
 from zk0.workflow.nesting import EachOutputs, Finder, nested_flaws, nested_outputs, structure_flaws
-from zk0.workflow.performing import AskOutputs
+from zk0.workflow.programs import CommandOutputs, check_named
 from zk0.workflow.references import Surroundings, check_uses, expression_flaws, output_flaws, templates_in
-from zk0.workflow.secrets import unkept
 from zk0.workflow.spec import (
     AnyStep,
     AskStep,
@@ -156,8 +156,7 @@ def _check_flaws(at: Path, use: CheckUse, outputs: type[BaseModel] | None) -> It
         return
     for flaw in misfits(check.options, *_split(use.options)):
         yield flaw.within((*at, use.id), use.id)
-    if check.judges and outputs and not issubclass(outputs, check.judges):
-        problem = f"{use.id} judges {check.judges.__name__}, and this step gives {outputs.__name__}"
+    if outputs and (problem := check.refuse(outputs)):
         yield Flaw(at, "wrong-subject", problem)
 
 

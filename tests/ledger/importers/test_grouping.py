@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from zk0.errors import LedgerError
+from zk0.core.errors import LedgerError
 from zk0.ledger.importers import import_ledgers
 
 from .conftest import LOGS

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from zk0.errors import LedgerError
+from zk0.core.errors import LedgerError
 from zk0.ledger.importers import import_ledgers
 
 from .conftest import LOGS

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from zk0.checks import check
-from zk0.errors import DatasetError, DependencyMissingError, LedgerError, TrainingError
-from zk0.project import Project
-from zk0.verdicts import Finding, Verdict
+from zk0.core.checks import check
+from zk0.core.errors import DatasetError, DependencyMissingError, LedgerError, TrainingError
+from zk0.core.project import Project
+from zk0.core.verdicts import Finding, Verdict
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 

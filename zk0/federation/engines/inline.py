@@ -15,7 +15,7 @@ from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid
 from flwr.supercore.task_identity import TaskIdentity
 
-from zk0.errors import Zk0Error
+from zk0.core.errors import Zk0Error
 from zk0.federation import client_app, server_app
 from zk0.federation.configuration import Value, resolve
 from zk0.federation.engines import Observe

@@ -8,7 +8,7 @@ works with the same apps beside it.
 import importlib.util
 from collections.abc import Mapping
 
-from zk0.errors import DependencyMissingError
+from zk0.core.errors import DependencyMissingError
 from zk0.federation import client_app, server_app
 from zk0.federation.configuration import Value, resolve
 from zk0.federation.engines import Observe

@@ -16,7 +16,7 @@ from zk0.ledger.importers.formats import Runs, read
 from zk0.ledger.importers.grouping import Group, groups
 from zk0.ledger.importers.reading import STDIN, Source
 from zk0.ledger.importers.report import FileReport
-from zk0.ledger.importers.run import Run
+from zk0.ledger.importers.run_builder import Run
 from zk0.ledger.reader import Ledger, read_ledger
 
 __all__ = ["FileReport", "ImportedLedger", "import_ledgers"]

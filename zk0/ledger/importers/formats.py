@@ -10,7 +10,7 @@ from zk0.ledger.importers import flower, lerobot, original, tables, tensorboard,
 from zk0.ledger.importers.logs import LogFile
 from zk0.ledger.importers.reading import Source
 from zk0.ledger.importers.report import FileReport
-from zk0.ledger.importers.run import Run
+from zk0.ledger.importers.run_builder import Run
 
 DIALECTS = (
     (flower.NAME, flower.RULES),

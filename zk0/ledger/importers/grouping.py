@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from zk0.errors import LedgerError
+from zk0.core.errors import LedgerError
 from zk0.ledger.importers.reading import HEAD, STDIN
 
 SUFFIXES = (".log", ".txt", ".out", ".err", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".wandb", ".gz", ".zip")

@@ -14,10 +14,10 @@ from zk0.ledger.importers.lanes import Head, Lane
 from zk0.ledger.importers.prefixes import LONGEST_HEAD, TIME, parted, without_ray
 from zk0.ledger.importers.reading import Source, batches
 from zk0.ledger.importers.records import TrainingRecord
+from zk0.ledger.importers.redaction import may_hold_secrets
 from zk0.ledger.importers.report import Unknown
 from zk0.ledger.importers.rules import FIRST_WORD, Rule
-from zk0.ledger.importers.run import Run, client_name
-from zk0.ledger.importers.secrecy import may_hold_secrets
+from zk0.ledger.importers.run_builder import Run, client_name
 from zk0.ledger.incidents import IncidentKind
 
 MOST_HEADS = 10_000  # places in programs, known by what stands before their messages

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from zk0.ledger.importers import columns
 from zk0.ledger.importers.records import TrainingRecord
-from zk0.ledger.importers.run import Run, client_name
+from zk0.ledger.importers.run_builder import Run, client_name
 
 ONE = "local"  # the client of rows that name none
 

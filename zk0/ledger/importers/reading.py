@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO
 
-from zk0.errors import LedgerError
+from zk0.core.errors import LedgerError
 
 CHUNK = 1 << 20  # bytes; a line longer than this is cut, so this bounds the memory too
 HEAD = 1 << 16  # bytes that the kind of a file is told from

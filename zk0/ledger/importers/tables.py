@@ -11,7 +11,7 @@ from zk0.ledger.importers.columns import meanings
 from zk0.ledger.importers.metrics import Row, Rows
 from zk0.ledger.importers.reading import Source, batches
 from zk0.ledger.importers.report import EXAMPLES, FileReport
-from zk0.ledger.importers.run import Run
+from zk0.ledger.importers.run_builder import Run
 
 DELIMITERS = ",;\t|"
 MOST_JSON = 64 << 20  # bytes of one JSON document, which has to be held as a whole

@@ -13,7 +13,7 @@ from zk0.ledger.importers.metrics import Rows
 from zk0.ledger.importers.protobuf import fields, float32, float64, nested
 from zk0.ledger.importers.reading import CHUNK, Source
 from zk0.ledger.importers.report import FileReport
-from zk0.ledger.importers.run import Run
+from zk0.ledger.importers.run_builder import Run
 
 NAME = "TensorBoard"
 MOST_SCALAR = 1 << 16  # bytes of a record that may hold scalars

@@ -14,7 +14,7 @@ from zk0.ledger.importers.metrics import Rows
 from zk0.ledger.importers.protobuf import fields, nested
 from zk0.ledger.importers.reading import Source
 from zk0.ledger.importers.report import FileReport
-from zk0.ledger.importers.run import Run
+from zk0.ledger.importers.run_builder import Run
 from zk0.ledger.importers.tables import flat
 
 NAME = "Weights & Biases"

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from zk0.errors import Zk0Error
+from zk0.core.errors import Zk0Error
+from zk0.core.verdicts import Finding
 from zk0.probes.running import PATIENCE
-from zk0.verdicts import Finding
 
 MEMORY = 4 * 1024**3  # bytes the code may take beyond what PyTorch takes
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from zk0.errors import ProbeError
-from zk0.faults import Fault
+from zk0.core.errors import ProbeError
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding
 from zk0.probes.inside import hardening
 from zk0.probes.inside.binding import parameters_of, roles_of, signature_text, uncallable
-from zk0.probes.inside.mixtures import comparable, explain, is_mean, kept_of, numbers
 from zk0.probes.inside.points import Points
 from zk0.probes.inside.rounds import AGGREGATION, Aggregate, Aggregator, Round, function_ways, make_round
 from zk0.probes.inside.strategies import is_strategy, other_meaning, strategy_ways
 from zk0.probes.inside.targets import Target, describe, find_target
-from zk0.verdicts import Evidence, Finding
+from zk0.probes.inside.weight_solver import comparable, explain, is_mean, kept_of, numbers
 
 WORKFLOW = "aggregation-fix"
 

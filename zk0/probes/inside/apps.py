@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from zk0.errors import ProbeError
-from zk0.probes.inside.observing import Watch
-from zk0.probes.inside.scene import MU_NAMES, RATE, seed_everything
+from zk0.core.errors import ProbeError
+from zk0.probes.inside.bench import MU_NAMES, RATE, seed_everything
+from zk0.probes.inside.recorder import Watch
 from zk0.probes.inside.targets import Target
 from zk0.probes.inside.trainings import Run, Runner, numbers_in, plain, shifted
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zk0.errors import ProbeError
+from zk0.core.errors import ProbeError
 
 MAX_VARIANTS = 96  # calls of a few milliseconds each
 

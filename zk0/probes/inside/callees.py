@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from zk0.errors import ProbeError
+from zk0.core.errors import ProbeError
+from zk0.probes.inside.arguments import PROXIMAL
 from zk0.probes.inside.binding import Variant, Vocabulary, call_with, roles_of, variants
-from zk0.probes.inside.offers import PROXIMAL
 from zk0.probes.inside.targets import Target
 
 METHODS = (

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zk0.faults import Fault
-from zk0.verdicts import Evidence
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence
 
 type Named = Mapping[str, NDArray[np.float64]]
 

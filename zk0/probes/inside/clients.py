@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from zk0.probes.inside.apps import app_runner
+from zk0.probes.inside.arguments import PROXIMAL, give
+from zk0.probes.inside.bench import Scene
 from zk0.probes.inside.binding import call_with, parameters_of, roles_of, variants
 from zk0.probes.inside.callees import quietly
-from zk0.probes.inside.observing import Named, Watch
-from zk0.probes.inside.offers import PROXIMAL, give
-from zk0.probes.inside.scene import Scene
+from zk0.probes.inside.recorder import Named, Watch
 from zk0.probes.inside.targets import Target
 from zk0.probes.inside.trainings import Run, Runner, numbers_in, plain, shifted
 

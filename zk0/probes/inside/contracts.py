@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from zk0.core.verdicts import Finding, Verdict
 from zk0.probes.inside.aggregation import probe_aggregation
 from zk0.probes.inside.exchange import probe_exchange
 from zk0.probes.inside.proximal import probe_proximal
-from zk0.verdicts import Finding, Verdict
 
 
 def _strictly(contract: Callable[[str, Path], Iterator[Finding]]) -> Callable[..., Iterator[Finding]]:

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from zk0.errors import ProbeError
-from zk0.faults import Fault
+from zk0.core.errors import ProbeError
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding
 from zk0.probes.inside import exchange_limits
+from zk0.probes.inside.bench import WIDTH
 from zk0.probes.inside.pairs import EXAMPLE, Pair, array, find_pair, items
 from zk0.probes.inside.points import Points
-from zk0.probes.inside.scene import WIDTH
 from zk0.probes.inside.sides import differ, digest, dtype_of, exchanged, side_of, state_of
 from zk0.probes.inside.targets import describe
-from zk0.verdicts import Evidence, Finding
 
 WORKFLOW = "aggregation-fix"
 

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from zk0.faults import Fault
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding
 from zk0.probes.inside.pairs import Pair, Parcel, array, items
 from zk0.probes.inside.points import Points
 from zk0.probes.inside.sides import differ, digest, side_of, state_of
-from zk0.verdicts import Evidence, Finding
 
 
 def _strict(pair: Pair, points: Points) -> Iterator[Finding]:

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from zk0.errors import ProbeError
+from zk0.core.errors import ProbeError
+from zk0.probes.inside.arguments import PROXIMAL
+from zk0.probes.inside.arguments import give as give_scene
+from zk0.probes.inside.bench import Scene
 from zk0.probes.inside.binding import Vocabulary, call_with, roles_of, signature_text, variants
 from zk0.probes.inside.callees import quietly
-from zk0.probes.inside.offers import PROXIMAL
-from zk0.probes.inside.offers import give as give_scene
-from zk0.probes.inside.scene import Scene
 from zk0.probes.inside.targets import Target, describe, find_target, location
 
 GETTERS = (

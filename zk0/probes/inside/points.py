@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from zk0.faults import Fault
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed, warned
 from zk0.probes.inside.causes import Cause
-from zk0.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed, warned
 
 
 @dataclass(frozen=True)

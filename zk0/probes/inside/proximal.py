@@ -10,22 +10,22 @@ from typing import Any
 import torch
 from torch import nn
 
-from zk0.errors import ProbeError
-from zk0.faults import Fault
+from zk0.core.errors import ProbeError
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Finding
 from zk0.probes.inside import term_contract, training_contract
+from zk0.probes.inside.arguments import PROXIMAL
 from zk0.probes.inside.binding import Variant, signature_text, uncallable
 from zk0.probes.inside.callees import Callee, callee_of, is_optimizer, optimizer_callee
 from zk0.probes.inside.causes import Cause
 from zk0.probes.inside.clients import client_runners, is_client, takes_mu
-from zk0.probes.inside.observing import expect_steps, uses
-from zk0.probes.inside.offers import PROXIMAL
 from zk0.probes.inside.points import Points
+from zk0.probes.inside.recorder import expect_steps, uses
 from zk0.probes.inside.targets import Target, describe, find_target
 from zk0.probes.inside.term_causes import Measured, measure
 from zk0.probes.inside.term_causes import root_cause as term_root_cause
 from zk0.probes.inside.terms import Term, TrainsError
 from zk0.probes.inside.trainings import Comparison, Runner, compare, runner_of
-from zk0.verdicts import Finding
 
 WORKFLOW = "fedprox-debug"
 PRECISIONS = (torch.float64, torch.float32)  # code that casts to float() takes only the second

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from zk0.core.verdicts import Evidence
+from zk0.probes.inside.bench import Scene
 from zk0.probes.inside.pairs import Pair, Parcel, Side, array, items
-from zk0.probes.inside.scene import Scene
-from zk0.verdicts import Evidence
 
 DIGITS = 16  # of a digest, to tell and to read
 

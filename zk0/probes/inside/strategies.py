@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zk0.errors import ProbeError
+from zk0.core.errors import ProbeError
 from zk0.probes.inside.binding import call_with, roles_of
 from zk0.probes.inside.rounds import AGGREGATION, Aggregate, Aggregator, Array, Round, make_round, read
 from zk0.probes.inside.targets import Target

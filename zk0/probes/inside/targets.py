@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from zk0.errors import DependencyMissingError, ProbeError
+from zk0.core.errors import DependencyMissingError, ProbeError
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from zk0.faults import Fault
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence
 from zk0.probes.inside.causes import Cause, Moment, explain
 from zk0.probes.inside.terms import Answer, Place, Term
-from zk0.verdicts import Evidence
 
 STEP = 1e-5  # of central differences in float64: error of the order 1e-10
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from zk0.faults import Fault
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding
 from zk0.probes.inside.causes import Cause
 from zk0.probes.inside.points import Points
 from zk0.probes.inside.term_causes import Measured, detached, norm_of, root_cause, slopes
 from zk0.probes.inside.terms import Place, Term
-from zk0.verdicts import Evidence, Finding
 
 SAME = 1e-9  # of two calls with the same numbers
 FORMULA = "mu / 2 * sum(((w - w_round) ** 2).sum() for each trained tensor)"

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from zk0.probes.inside.arguments import give, scalar_of
+from zk0.probes.inside.bench import Scene
 from zk0.probes.inside.binding import Variant
 from zk0.probes.inside.callees import Callee
 from zk0.probes.inside.causes import Moment
-from zk0.probes.inside.offers import give, scalar_of
-from zk0.probes.inside.scene import Scene
 
 PRESET = 0.01  # of every gradient before the call, so that adding to it and replacing it can be told apart
 

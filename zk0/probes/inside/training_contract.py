@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zk0.faults import Fault
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding
 from zk0.probes.inside.causes import Cause, explain
 from zk0.probes.inside.points import Points
 from zk0.probes.inside.trainings import MU, Comparison
-from zk0.verdicts import Evidence, Finding
 
 SNAPSHOT = "snapshot it once a round: [p.detach().clone() for p in model.parameters()]"
 

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from zk0.probes.inside.arguments import give
+from zk0.probes.inside.bench import Scene
 from zk0.probes.inside.binding import Variant
 from zk0.probes.inside.callees import Callee
 from zk0.probes.inside.causes import Moment
-from zk0.probes.inside.observing import WANTED_STEPS, Named, Step, Watch
-from zk0.probes.inside.offers import give
-from zk0.probes.inside.scene import Scene
+from zk0.probes.inside.recorder import WANTED_STEPS, Named, Step, Watch
 
 SHIFT = 0.05  # standard deviation of what the server's weights differ by from a client's own
 MU = 0.3  # far from 1, where mu and its square can't be told apart

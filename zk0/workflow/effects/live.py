@@ -10,24 +10,24 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from zk0.checks import CHECKS, Check
-from zk0.errors import JournalError
-from zk0.project import GitState, Project, package_versions
-from zk0.receipts import Receipt, write_atomically
-from zk0.verdicts import Finding
+from zk0.core.checks import CHECKS, Check, CheckContext
+from zk0.core.errors import JournalError
+from zk0.core.project import GitState, Project, package_versions
+from zk0.core.receipts import Receipt, write_atomically
+from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
 from zk0.workflow.approval import Answer, Question, prepare, signed_answer
-from zk0.workflow.commands import Command, Programs
+from zk0.workflow.declared_secrets import opened, revealed
 from zk0.workflow.effects.capturing import captured, set_aside
 from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.fingerprints import by_content, code_digest, is_intact
 from zk0.workflow.journal import Journal, read_events, unwritable
-from zk0.workflow.limits import TimeLimit, limited
+from zk0.workflow.lock import end_orphans, held
 from zk0.workflow.masking import Mask
-from zk0.workflow.ownership import end_orphans, held
 from zk0.workflow.planned import Plan
+from zk0.workflow.programs import Command, Programs
 from zk0.workflow.run import RunDirectory, run_directories, run_id
-from zk0.workflow.secrets import opened, revealed
+from zk0.workflow.timeouts import TimeLimit, limited
 
 REMEMBERED = 50  # runs that are looked through for an earlier outcome
 
@@ -145,7 +145,7 @@ class LiveEffects:
 
     def judge(self, check: Check, outputs: Outputs, options: Mapping[str, Any]) -> list[Finding]:
         """Let a check judge."""
-        return check.run(outputs, options)
+        return check.run(CheckContext(self.project, outputs), options)
 
     def note(self, log: Path, text: str) -> None:
         """Append a text to a log.

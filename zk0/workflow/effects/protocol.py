@@ -6,17 +6,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from zk0.checks import Check
-from zk0.project import GitState
-from zk0.receipts import Receipt
-from zk0.verdicts import Finding
+from zk0.core.checks import Check
+from zk0.core.project import GitState
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import Finding
 from zk0.workflow.actions import Action, Context, Inputs, Outputs
 from zk0.workflow.approval import Answer, Question
-from zk0.workflow.commands import Command
 from zk0.workflow.events import JournalEvent, StepFinished
-from zk0.workflow.limits import TimeLimit
 from zk0.workflow.planned import Plan
+from zk0.workflow.programs import Command
 from zk0.workflow.run import RunDirectory
+from zk0.workflow.timeouts import TimeLimit
 
 
 class Effects(Protocol):

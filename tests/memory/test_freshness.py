@@ -1,0 +1,192 @@
+"""Whether an entry is still true, by what its sources say now."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import git
+import pytest
+
+from zk0.core.project import Project
+from zk0.core.receipts import Receipt
+from zk0.memory.entries import Entry, Kind
+from zk0.memory.evidence import CODE_LENGTH, Witness, carry, hash_of
+from zk0.memory.freshness import Truth, judged
+
+type MakeEntry = Callable[..., Entry]
+type MakeReceipt = Callable[..., Receipt]
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TEXT = "import math\n\nmu = 0.01\nrounds = 3\n"
+
+
+def of(project: Project, entry: Entry, now: datetime = NOON) -> tuple[Truth, str]:
+    judgement = judged(entry, Witness(project), now)
+    return judgement.truth, "; ".join(judgement.reasons)
+
+
+@pytest.fixture
+def carried(project: Project, make_receipt: MakeReceipt) -> Receipt:
+    receipt = make_receipt(outputs={"results": [{"name": "loss", "value": 0.5}]})
+    carry(project, receipt.digest, receipt.model_dump_json(indent=2))
+    return receipt
+
+
+def test_a_number_is_fresh_where_its_receipt_says_so(project: Project, make_entry: MakeEntry, carried: Receipt) -> None:
+    source = {"receipt": carried.digest, "metric": "outputs.results.0.value", "value": 0.5}
+
+    assert of(project, make_entry("the loss is 0.5", sources=[source])) == (Truth.fresh, "")
+
+
+def test_a_number_that_its_receipt_does_not_say_is_contradicted(
+    project: Project, make_entry: MakeEntry, carried: Receipt
+) -> None:
+    source = {"receipt": carried.digest, "metric": "outputs.results.0.value", "value": 0.1}
+    missing = {"receipt": carried.digest, "metric": "outputs.accuracy", "value": 0.1}
+
+    truth, reason = of(project, make_entry("the loss is 0.1", sources=[source]))
+    assert (truth, reason) == (
+        Truth.contradicted,
+        f"outputs.results.0.value of receipt {carried.digest} is 0.5, not 0.1",
+    )
+    assert of(project, make_entry("accurate", sources=[missing]))[0] is Truth.contradicted
+
+
+def test_a_receipt_that_was_edited_contradicts(project: Project, make_entry: MakeEntry, carried: Receipt) -> None:
+    path = project.memory_dir / "evidence" / f"{carried.digest}.json"
+    path.write_text(path.read_text().replace("0.5", "0.1"))
+    source = {"receipt": carried.digest, "metric": "outputs.results.0.value", "value": 0.1}
+
+    truth, reason = of(project, make_entry("the loss is 0.1", sources=[source]))
+
+    assert truth is Truth.contradicted
+    assert "was changed" in reason
+
+
+def test_what_is_not_here_is_unverifiable(project: Project, make_entry: MakeEntry) -> None:
+    assert of(project, make_entry("x", sources=[{"receipt": "0" * 16}])) == (
+        Truth.unverifiable,
+        f"receipt {'0' * 16} is not here",
+    )
+    assert of(project, make_entry("x", sources=[{"commit": "f" * 40}]))[0] is Truth.unverifiable
+    assert of(project, make_entry("x", sources=[{"link": "https://example.org"}]))[0] is Truth.unverifiable
+    assert of(project, make_entry("x")) == (Truth.unverifiable, "it names no source that can be read again")
+
+
+def test_a_link_beside_other_evidence_does_not_count(project: Project, make_entry: MakeEntry) -> None:
+    sources = [{"link": "https://example.org"}, {"file": "train.py"}]
+
+    assert of(project, make_entry("x", sources=sources))[0] is Truth.fresh
+
+
+def test_cited_lines_are_fresh_until_they_change_also_where_they_only_moved(
+    project: Project, make_entry: MakeEntry
+) -> None:
+    file = project.root / "train.py"
+    file.write_text(TEXT)
+    entry = make_entry("x", sources=[{"file": "train.py", "lines": [3, 4], "sha256": hash_of(TEXT.splitlines()[2:4])}])
+    assert of(project, entry)[0] is Truth.fresh
+
+    file.write_bytes(f"# A comment.\n{TEXT}".replace("\n", "\r\n").encode())
+    assert of(project, entry)[0] is Truth.fresh
+
+    file.write_text(TEXT.replace("0.01", "0.1"))
+    assert of(project, entry) == (Truth.stale, "train.py:3-4 has changed since it was cited")
+
+    file.unlink()
+    assert of(project, entry) == (Truth.stale, "train.py is not there any more")
+
+
+def test_a_whole_file_that_changed_is_stale(project: Project, make_entry: MakeEntry) -> None:
+    entry = make_entry("x", sources=[{"file": "train.py", "sha256": hash_of(["mu = 0.01"])}])
+    assert of(project, entry)[0] is Truth.fresh
+
+    (project.root / "train.py").write_text("mu = 0.01\nrounds = 3\n")
+    assert of(project, entry)[0] is Truth.stale
+
+
+def test_a_setting_that_is_another_now_is_contradicted(project: Project, make_entry: MakeEntry) -> None:
+    settings = project.root / "pyproject.toml"
+    settings.write_text("[tool.x]\nmu = 0.01\nmeasure = true\n")
+    entry = make_entry(
+        "x", sources=[{"config": "tool.x.mu", "value": 0.01}, {"config": "tool.x.measure", "value": True}]
+    )
+    assert of(project, entry)[0] is Truth.fresh
+
+    settings.write_text("[tool.x]\nmu = 0.1\nmeasure = 1\n")
+    assert of(project, entry) == (
+        Truth.contradicted,
+        "tool.x.mu in pyproject.toml is 0.1, not 0.01; tool.x.measure in pyproject.toml is 1, not True",
+    )
+
+    settings.write_text("[tool.y]\n")
+    assert of(project, entry)[0] is Truth.stale
+
+
+def test_an_entry_about_a_commit_of_another_branch_is_stale_here(project: Project, make_entry: MakeEntry) -> None:
+    with git.Repo(project.root) as repository:
+        author = git.Actor("A person", "person@example.org")
+        repository.git.checkout("-b", "side")
+        side = repository.index.commit("Side", author=author, committer=author).hexsha
+        repository.git.checkout("main")
+        entry = make_entry("x", sources=[{"file": "train.py"}], commit=side, branch="side")
+
+        truth, reason = of(project, entry)
+        assert truth is Truth.stale
+        assert "of branch side, which is not part of HEAD" in reason
+        assert of(project, make_entry("x", sources=[{"commit": side}]))[0] is Truth.stale
+
+        repository.git.merge("side")
+        assert of(project, entry)[0] is Truth.fresh
+        assert of(project, make_entry("x", sources=[{"commit": side}]))[0] is Truth.fresh
+
+
+def test_what_was_said_to_hold_until_yesterday_is_stale(project: Project, make_entry: MakeEntry) -> None:
+    entry = make_entry("x", sources=[{"file": "train.py"}], stale_after=NOON - timedelta(days=1))
+
+    assert of(project, entry) == (Truth.stale, "it was said to hold until 2026-02-28")
+    assert of(project, entry, NOON - timedelta(days=2))[0] is Truth.fresh
+
+
+def result(make_entry: MakeEntry, receipt: Receipt, **fields: object) -> Entry:
+    run = {"id": "r", "workflow": "train", "verdict": "pass", "seconds": 1, "files": fields.pop("files", ())}
+    steps = [{"id": "federate", "title": "F", "verdict": fields.pop("said", "pass"), "receipt": receipt.digest}]
+    return make_entry("train: pass", Kind.result, run={**run, "steps": steps}, **fields)
+
+
+def test_a_result_is_fresh_for_the_code_it_vouches_for_and_stale_for_any_other(
+    project: Project, make_entry: MakeEntry, carried: Receipt
+) -> None:
+    entry = result(make_entry, carried, code=Witness(project).code, commit=Witness(project).head)
+    assert len(entry.code or "") == CODE_LENGTH
+    assert of(project, entry)[0] is Truth.fresh
+
+    (project.root / "train.py").write_text("mu = 0.1\n")
+    assert of(project, entry) == (Truth.stale, "the code has changed since: train.py")
+
+
+def test_a_result_without_numbers_rests_on_the_verdicts_of_its_steps(
+    project: Project, make_entry: MakeEntry, carried: Receipt
+) -> None:
+    entry = result(make_entry, carried, code=Witness(project).code, said="fail")
+
+    assert of(project, entry) == (Truth.contradicted, f"verdict of receipt {carried.digest} is 'pass', not 'fail'")
+
+
+def test_a_result_whose_code_changed_while_it_ran_vouches_for_none(
+    project: Project, make_entry: MakeEntry, carried: Receipt
+) -> None:
+    entry = result(make_entry, carried, files=["a.py", "b.py", "c.py", "d.py"])
+
+    assert of(project, entry) == (Truth.stale, "the code changed while it ran: a.py, b.py, c.py and 1 more")
+
+
+def test_a_result_of_an_older_zk0_is_judged_by_its_commit(
+    project: Project, make_entry: MakeEntry, carried: Receipt, tmp_path: Path
+) -> None:
+    assert of(project, result(make_entry, carried, commit=Witness(project).head))[0] is Truth.fresh
+    assert of(Project(tmp_path), result(make_entry, carried))[0] is Truth.unverifiable
+    assert of(project, result(make_entry, carried, commit="f" * 40)) == (
+        Truth.unverifiable,
+        "it does not say of which code it is",
+    )

@@ -1,0 +1,37 @@
+import pytest
+
+from zk0.core.errors import AssetMissingError
+
+TOKEN = "hf_" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zA1b"
+
+
+def test_a_token_in_a_file_is_found_with_its_line_and_never_shown(small):
+    small.write({"small/a.py": f"x = 1\ntoken = '{TOKEN}'\n"})
+
+    [finding] = small.ask("secrets.files")
+
+    assert (finding.verdict, finding.at) == ("fail", "small/a.py:2")
+    assert TOKEN not in finding.model_dump_json()
+    assert small.verdicts("secrets.files", beside=("small/a.py",)) == {"pass"}
+
+
+def test_a_token_that_was_removed_is_still_in_the_history(small):
+    small.write({"a.txt": f"one\n{TOKEN}\n"}).commit()
+    small.write({"a.txt": "one\n"}).commit()
+
+    [finding] = small.ask("secrets.history")
+
+    assert small.verdicts("secrets.files") == {"pass"}
+    assert (finding.verdict, finding.at) == ("fail", "a.txt:2")
+    assert "added a hugging-face-token" in finding.message
+
+
+def test_logs_of_runs_are_read_and_nothing_is_known_without_any(small):
+    with pytest.raises(AssetMissingError, match="no workflow has run yet"):
+        small.ask("secrets.logs")
+
+    small.write({".zk0/runs/r/logs/a.log": "epoch 1\n"})
+    assert small.verdicts("secrets.logs") == {"pass"}
+
+    small.write({".zk0/runs/r/logs/a.log": f"login {TOKEN}\n"})
+    assert [finding.at for finding in small.ask("secrets.logs")] == [".zk0/runs/r/logs/a.log:1"]

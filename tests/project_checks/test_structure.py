@@ -1,0 +1,50 @@
+import pytest
+
+from zk0.project_checks.structure import cycles
+
+
+def test_long_modules_and_functions_are_named(small):
+    body = "\n".join(f"    x = {number}" for number in range(10))
+    small.write({"small/a.py": f"def f():\n{body}\n"})
+
+    told = [(finding.at, finding.message) for finding in small.ask("structure.size", module_lines=5, function_lines=8)]
+
+    assert told == [
+        ("small/a.py", "has 11 lines, at most 5 are wanted"),
+        ("small/a.py:1", "f has 11 lines, at most 8 are wanted"),
+    ]
+    assert small.verdicts("structure.size") == {"pass"}
+
+
+def test_modules_that_import_each_other_are_a_circle_and_later_imports_are_none(small):
+    small.write({"small/__init__.py": "", "small/a.py": "from small import b\n", "small/b.py": "from . import a\n"})
+
+    [finding] = small.ask("structure.cycles")
+
+    assert (finding.verdict, finding.message) == ("fail", "small.a → small.b → small.a")
+    small.write({"small/b.py": "def f():\n    from . import a\n"})
+    assert small.verdicts("structure.cycles") == {"pass"}
+
+
+@pytest.mark.parametrize(
+    ("graph", "circles"),
+    [
+        ({"a": {"b"}, "b": {"c"}, "c": set()}, []),
+        ({"a": {"a"}}, [["a"]]),
+        ({"a": {"b"}, "b": {"a", "c"}, "c": {"d"}, "d": {"c"}}, [["c", "d"], ["a", "b"]]),
+    ],
+)
+def test_each_circle_of_a_graph_is_found_once(graph, circles):
+    assert [sorted(circle) for circle in cycles(graph)] == circles
+
+
+def test_declared_layers_are_checked(small):
+    assert small.verdicts("structure.layers") == {"not-applicable"}
+
+    contract = '[[tool.importlinter.contracts]]\nname = "order"\ntype = "layers"\nlayers = ["small.top", "small.low"]\n'
+    small.write({"pyproject.toml": f'[tool.importlinter]\nroot_package = "small"\n{contract}', "small/__init__.py": ""})
+    small.write({"small/top.py": "from small import low\n", "small/low.py": ""})
+    assert small.verdicts("structure.layers") == {"pass"}
+
+    small.write({"small/top.py": "", "small/low.py": "from small import top\n"})
+    assert [finding.message for finding in small.ask("structure.layers")] == ["order BROKEN"]

@@ -1,0 +1,183 @@
+"""A check: a function that judges a subject and answers with findings.
+
+    @check("data.episodes")
+    def enough_episodes(outputs: PrepareOutputs, *, minimum: int = 2) -> Iterator[Finding]: ...
+
+    @check("loss.trend")
+    def trend(ledger: Ledger, *, series: str = "policy_loss") -> Iterator[Finding]: ...
+
+    @check("style.lint", reads=(Part.code, Part.environment))
+    def linted(project: Project) -> Iterator[Finding]: ...
+
+The positional parameters are what is judged, and their types say where it comes from: the outputs of the step that a
+check is attached to, the project, or a type that `register_subject` made known. The keyword-only ones are the options
+that a workflow or a checklist may give; their types are validated when the file is loaded.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, create_model
+
+from zk0.core.project import Project
+from zk0.core.registry import Registry
+from zk0.core.verdicts import Finding, Verdict, worst
+
+type CheckFunction = Callable[..., Iterable[Finding]]
+
+CHECKS: Registry["Check"] = Registry("check", "zk0.checks")
+TIMEOUT = 60.0  # seconds a check gets where it is asked by itself; mypy takes the most
+
+
+class Part(StrEnum):
+    """A part of a project that a check reads; its answer holds as long as these parts are as they were."""
+
+    code = "code"
+    documents = "documents"
+    history = "history"  # commits, tags and what is not committed
+    environment = "environment"  # Python and every installed package
+    runs = "runs"  # what workflows left behind
+    memory = "memory"  # the memory bank
+    reports = "reports"  # what test runners and benchmarks left behind
+    machine = "machine"  # disk, memory, network: no digest tells of them, so the answer holds for a while
+
+
+@dataclass(frozen=True)
+class CheckContext:
+    """What a check is asked about: the project, and the outputs of the step it is attached to, if there is one."""
+
+    project: Project
+    outputs: BaseModel | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A type that checks judge, and where an object of it comes from.
+
+    Attributes:
+        type: the annotation of a check's parameter.
+        read: returns the object; raises a `MissingError` where there is none.
+        fields: a step that it judges must have one of these outputs; none where any step will do.
+        reads: the parts of the project it comes from where there is no step; none where it needs one.
+    """
+
+    type: type
+    read: Callable[[CheckContext], Any]
+    fields: tuple[str, ...] = ()
+    reads: tuple[Part, ...] = ()
+
+
+_SUBJECTS: dict[type, Subject] = {Project: Subject(Project, lambda context: context.project)}
+
+
+def register_subject(
+    kind: type, read: Callable[[CheckContext], Any], *, fields: tuple[str, ...] = (), reads: tuple[Part, ...] = ()
+) -> None:
+    """Let checks judge objects of a type; see `Subject`."""
+    _SUBJECTS[kind] = Subject(kind, read, fields, reads)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A named check, the model of its options, and what it judges.
+
+    `outputs` is the output model it needs of a step, if it needs one. `reads` are the parts of the project that its
+    answer rests on where it is asked by itself; a check without any can only judge a step.
+    """
+
+    id: str
+    summary: str
+    function: CheckFunction
+    options: type[BaseModel]
+    subjects: tuple[Subject, ...] = ()
+    outputs: type[BaseModel] | None = None
+    reads: tuple[Part, ...] = ()
+    timeout: float = TIMEOUT
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def judges(self, kind: type) -> bool:
+        """Tell whether objects of a type are what it judges."""
+        return any(subject.type is kind for subject in self.subjects)
+
+    def refuse(self, outputs: type[BaseModel]) -> str | None:
+        """Say why it can't judge a step with these outputs; None where it can."""
+        if self.outputs and not issubclass(outputs, self.outputs):
+            return f"{self.id} judges {self.outputs.__name__}, and this step gives {outputs.__name__}"
+        for subject in self.subjects:
+            if subject.fields and not set(subject.fields) & set(outputs.model_fields):
+                return f"{self.id} needs an output {' or '.join(subject.fields)}, and this step gives none"
+        return None
+
+    def run(self, context: CheckContext, options: Mapping[str, object]) -> list[Finding]:
+        """Judge; every finding carries this check's id. No finding at all is an `error`."""
+        given = self.options.model_validate(dict(options))
+        chosen = {self.renamed.get(name, name): getattr(given, name) for name in type(given).model_fields}
+        judged = [subject.read(context) for subject in self.subjects]
+        found = [finding.model_copy(update={"check": self.id}) for finding in self.function(*judged, **chosen)]
+        # A check that looked at nothing must not read as a pass.
+        return found or [Finding(verdict=Verdict.error, message="the check looked at nothing", check=self.id)]
+
+
+def check(
+    name: str, *, reads: tuple[Part, ...] = (), timeout: float = TIMEOUT, aliases: Mapping[str, Mapping[str, str]] = {}
+) -> Callable[[CheckFunction], CheckFunction]:
+    """Register a function as the check `name`.
+
+    Args:
+        name: its id, `noun.verb`.
+        reads: the parts of the project that its answer rests on, where what it judges does not say so.
+        timeout: seconds it may take where it is asked by itself.
+        aliases: older ids, each with the older names of options: `{old: new}`.
+    """
+
+    def register(function: CheckFunction) -> CheckFunction:
+        summary = (inspect.getdoc(function) or "").partition("\n")[0]
+        if not summary:
+            raise ValueError(f"check {name} has no docstring to explain it")
+        subjects = tuple(_subjects(function))
+        if not subjects:
+            raise ValueError(f"check {name} judges nothing: it has no positional parameter")
+        outputs = next((subject.type for subject in subjects if issubclass(subject.type, BaseModel)), None)
+        parts = reads or tuple(dict.fromkeys(part for subject in subjects for part in subject.reads))
+        if any(subject.type is Project for subject in subjects) and not parts and outputs is None:
+            raise ValueError(f"check {name} does not say what it reads of the project")
+        for alias, renamed in {name: {}, **aliases}.items():
+            options = _options_model(alias, function, {new: old for old, new in renamed.items()})
+            CHECKS.add(alias, Check(alias, summary, function, options, subjects, outputs, parts, timeout, renamed))
+        return function
+
+    return register
+
+
+def verdict_of(findings: Iterable[Finding]) -> Verdict:
+    """Return the verdict that all findings make together: the worst."""
+    return worst(finding.verdict for finding in findings)
+
+
+def _subjects(function: CheckFunction) -> Iterable[Subject]:
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            kind = parameter.annotation
+            if kind in _SUBJECTS:
+                yield _SUBJECTS[kind]
+            elif isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield Subject(kind, lambda context: context.outputs)
+            else:
+                raise ValueError(f"{function.__name__}: {kind!r} is no type that a check can judge")
+
+
+def _options_model(name: str, function: CheckFunction, names: Mapping[str, str]) -> type[BaseModel]:
+    """Return the model of a check's options; `names` are other names for some of them."""
+    parameters = inspect.signature(function, eval_str=True).parameters.values()
+    fields: dict[str, Any] = {
+        names.get(parameter.name, parameter.name): (
+            parameter.annotation,
+            ... if parameter.default is parameter.empty else parameter.default,
+        )
+        for parameter in parameters
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    return create_model(f"{name} options", __config__=ConfigDict(extra="forbid"), **fields)

@@ -1,0 +1,228 @@
+"""The project zk0 works in: where it is, what it is set to, and the state of its git repository.
+
+`[tool.zk0]` in pyproject.toml may hold the settings of `Settings`. Workflows and checklists are looked for in the
+project first and in the installed package second, so a project can begin with ours and replace any of them.
+"""
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Iterator
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from platformdirs import user_cache_path
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from zk0.core.errors import ConfigurationError, UnknownNameError
+from zk0.core.fingerprints import Tree, read_tree
+
+MARKERS = ("pyproject.toml", ".git", ".zk0")
+TRACKED_PACKAGES = ("zk0", "torch", "lerobot", "flwr", "transformers", "numpy", "mujoco", "so101-nexus", "ray")
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+type ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
+type Modules = Annotated[tuple[ModuleName, ...], BeforeValidator(_listed)]
+
+
+class Settings(BaseModel):
+    """The `[tool.zk0]` table; `actions` is a module of the project's own actions and checks, or several."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    workflows: str = "workflows"
+    checklists: str = "checklists"
+    memory: str = "memory-bank"
+    state: str = ".zk0"
+    actions: Modules = ()
+
+
+class GitState(BaseModel):
+    """What git says of the working tree; every field is None outside a repository.
+
+    `changes` is a digest over the uncommitted difference and the names of untracked files, None where the tree is
+    clean: two dirty trees with the same digest hold the same tracked code. `tree` is the digest of the code itself,
+    whatever is committed of it; records written before there was one have None, and are still the same records.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    commit: str | None = None
+    branch: str | None = None
+    dirty: bool | None = None
+    changes: str | None = None
+    tree: str | None = Field(None, exclude_if=lambda tree: tree is None)
+
+
+class Project:
+    """A directory with its settings and paths; reads, never writes.
+
+    Args:
+        root: the project's directory.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> "Project":
+        """Return the project of the nearest directory upward that looks like one, else of `start` itself."""
+        start = (start or Path.cwd()).resolve()
+        for directory in (start, *start.parents):
+            if any((directory / marker).exists() for marker in MARKERS):
+                return cls(directory)
+        return cls(start)
+
+    @cached_property
+    def pyproject(self) -> dict[str, object]:
+        """The parsed pyproject.toml; empty where there is none."""
+        path = self.root / "pyproject.toml"
+        if not path.is_file():
+            return {}
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigurationError(f"{path}: {error}", remedy="correct the file's TOML syntax") from error
+
+    @property
+    def name(self) -> str:
+        """The project's name in pyproject.toml; its folder's where none stands there."""
+        table = self.pyproject.get("project")
+        return str(table.get("name") or self.root.name) if isinstance(table, dict) else self.root.name
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The `[tool.zk0]` table, validated."""
+        tool = self.pyproject.get("tool", {})
+        table = tool.get("zk0", {}) if isinstance(tool, dict) else {}
+        try:
+            return Settings.model_validate(table)
+        except ValidationError as error:
+            keys = ", ".join(Settings.model_fields)
+            raise ConfigurationError(
+                f"{self.root / 'pyproject.toml'}: [tool.zk0]: {error.errors()[0]['msg']} "
+                f"({'.'.join(str(part) for part in error.errors()[0]['loc'])})",
+                remedy=f"the keys are {keys}",
+            ) from error
+
+    def path(self, given: str | Path) -> Path:
+        """Return a path a user gave: `~` is their home, a relative one is below the project's root."""
+        return self.root / Path(given).expanduser()
+
+    def shown(self, path: str | Path) -> str:
+        """Return how a path is told: from the project's root where it lies below it, else as it is."""
+        given = Path(path)
+        return given.relative_to(self.root).as_posix() if given.is_relative_to(self.root) else str(path)
+
+    @property
+    def state_dir(self) -> Path:
+        """Where runs and caches live; ignored by git."""
+        return self.root / self.settings.state
+
+    @property
+    def runs_dir(self) -> Path:
+        """One directory a run."""
+        return self.state_dir / "runs"
+
+    @property
+    def memory_dir(self) -> Path:
+        """The memory bank."""
+        return self.root / self.settings.memory
+
+    @property
+    def signatures_dir(self) -> Path:
+        """What people signed or waived of the checklists."""
+        return self.root / self.settings.checklists / "signatures"
+
+    def tree(self) -> Tree:
+        """Return the project's files with their digests; what zk0 keeps and what people sign of it is none of them."""
+        return read_tree(self.root).without(
+            self.settings.memory, self.settings.state, f"{self.settings.checklists}/signatures"
+        )
+
+    def resources(self, kind: str) -> Iterator[Path]:
+        """Yield the directories that hold `workflows` or `checklists`: the project's, then the package's."""
+        own = self.root / {"workflows": self.settings.workflows, "checklists": self.settings.checklists}[kind]
+        for directory in (own, Path(str(files("zk0"))) / "_bundled" / kind, Path(__file__).parents[1] / kind):
+            if directory.is_dir():
+                yield directory
+
+    def resource(self, kind: str, name: str) -> Path:
+        """Return the file of this relative name from the first directory that has it."""
+        for directory in self.resources(kind):
+            if (directory / name).is_file():
+                return directory / name
+        raise UnknownNameError(f"there is no {name} among the {kind}", remedy=f"look in {kind}/")
+
+    def git_state(self) -> GitState:
+        """Ask git for commit, branch and uncommitted changes.
+
+        Raises:
+            ConfigurationError: there is a repository, and git refuses to read it.
+        """
+        try:
+            import git  # 0.1 s: only where a run needs it
+        except ImportError:  # GitPython's word for a machine without git: nothing can be told
+            return GitState()
+        try:
+            return self._read_git()
+        except git.GitCommandError as error:
+            reason = str(error.stderr).strip().removeprefix("stderr: ").strip("'\n ").partition("\n")[0]
+            raise ConfigurationError(
+                f"git can't read {self.root}: {reason}", remedy=f"git config --global --add safe.directory {self.root}"
+            ) from error
+
+    def _read_git(self) -> GitState:
+        import git
+
+        try:
+            repository = git.Repo(self.root, search_parent_directories=True)
+        except git.InvalidGitRepositoryError:
+            return GitState()
+        with repository:
+            if not repository.head.is_valid():
+                return GitState(branch=None, dirty=True)
+            # What zk0 learns is not the code it learns about: a run that writes its memory changes no code.
+            top = Path(repository.working_dir)
+            memory = self.memory_dir.relative_to(top).as_posix() if self.memory_dir.is_relative_to(top) else None
+            code = [":/"] if memory is None else [":/", f":(top,exclude){memory}"]
+            difference = repository.git.diff("HEAD", "--binary", "--", *code)
+            untracked = "\n".join(
+                sorted(name for name in repository.untracked_files if not (memory and name.startswith(f"{memory}/")))
+            )
+            dirty = bool(difference or untracked)
+            digest = hashlib.sha256(f"{difference}\0{untracked}".encode(errors="surrogateescape")).hexdigest()
+            return GitState(
+                commit=repository.head.commit.hexsha,
+                branch=None if repository.head.is_detached else repository.active_branch.name,
+                dirty=dirty,
+                changes=digest[:16] if dirty else None,
+                tree=self.tree().code[:16],
+            )
+
+
+def cache_dir() -> Path:
+    """Return where recordings and backbones are kept, for all projects of this user; `ZK0_CACHE` sets another place.
+
+    It is no project's: a ServerApp or ClientApp that Flower starts does not know the project's folder.
+    """
+    given = os.environ.get("ZK0_CACHE")
+    return Path(given).expanduser() if given else user_cache_path("zk0")
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that decide a result, of those installed."""
+    found: dict[str, str] = {}
+    for name in TRACKED_PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

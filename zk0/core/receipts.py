@@ -1,0 +1,180 @@
+"""A receipt: what one step ran, on which inputs, code and environment, what came out and how it was judged.
+
+A receipt is addressed by the digest of its canonical JSON, so a number in the memory bank or a box in a checklist
+can name the evidence it rests on, and a changed receipt no longer matches its address.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from zk0.core.errors import UnknownNameError
+from zk0.core.project import GitState
+from zk0.core.verdicts import Finding, Verdict
+
+DIGEST_LENGTH = 16  # 64 bits: a collision among a million receipts has a chance of 3e-8
+
+
+class Artifact(BaseModel):
+    """A file or directory a step made, relative to the run's directory where it lies inside it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    path: str
+    sha256: str
+    size: int = Field(description="bytes")
+
+
+class Failure(BaseModel):
+    """The error that ended a step."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    message: str
+    remedy: str | None = None
+
+
+class Receipt(BaseModel):
+    """One step, performed.
+
+    `digest` is the first 16 hexadecimal digits of the SHA-256 of the canonical JSON of every other field, as it was
+    when the receipt was made. It is kept when it is read again, so a later zk0 with more fields calls it the same.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: int = 1
+    run: str
+    workflow: str
+    step: str
+    title: str
+    uses: str
+    inputs: dict[str, Any]
+    seed: int | None = None
+    code: GitState
+    environment: dict[str, str]
+    started: datetime
+    finished: datetime
+    attempt: int = 1
+    outputs: dict[str, Any] = {}
+    artifacts: tuple[Artifact, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    verdict: Verdict
+    failure: Failure | None = None
+
+    digest: str = ""
+
+    @model_validator(mode="after")
+    def _seal(self) -> Self:
+        if not self.digest:
+            # Through the text that is written: there a number that is not finite becomes null.
+            content = json.loads(self.model_dump_json(exclude={"digest"}))
+            object.__setattr__(self, "digest", canonical_digest(content)[:DIGEST_LENGTH])
+        return self
+
+    def changed(self, **fields: Any) -> Self:
+        """Return another receipt, with a digest of its own, that differs in these fields."""
+        known = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**known | fields | {"digest": ""})
+
+    @property
+    def seconds(self) -> float:
+        """How long the step took."""
+        return (self.finished - self.started).total_seconds()
+
+
+def canonical_digest(content: object) -> str:
+    """Return the SHA-256 of a JSON value, whatever the order of its keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, or of a directory's relative names and contents."""
+    if path.is_file():
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    total = hashlib.sha256()
+    for member in sorted(path.rglob("*")):
+        if member.is_file():
+            total.update(f"{member.relative_to(path).as_posix()}\0{file_digest(member)}\0".encode())
+    return total.hexdigest()
+
+
+def artifact(name: str, path: Path, *, base: Path) -> Artifact:
+    """Describe a file or directory that a step made."""
+    members = [path] if path.is_file() else [member for member in path.rglob("*") if member.is_file()]
+    shown = path.relative_to(base) if path.is_relative_to(base) else path
+    size = sum(member.stat().st_size for member in members)
+    return Artifact(name=name, path=shown.as_posix(), sha256=file_digest(path), size=size)
+
+
+def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write a file so that a reader sees the old content or the new, never half of it.
+
+    A durable one is on the disk when this returns; another may be lost with the machine's power, not with the process.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            if durable:
+                os.fsync(stream.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+class ReceiptStore:
+    """The receipts below a directory of runs: `<run>/receipts/<step>.json`."""
+
+    def __init__(self, runs_dir: Path) -> None:
+        self.runs_dir = runs_dir
+
+    def save(self, receipt: Receipt) -> Path:
+        """Write one receipt."""
+        path = self.runs_dir / receipt.run / "receipts" / f"{receipt.step}.json"
+        write_atomically(path, receipt.model_dump_json(indent=2) + "\n")
+        return path
+
+    def of_run(self, run: str) -> list[Receipt]:
+        """Return a run's receipts in the order they were finished."""
+        found = [read_receipt(path) for path in (self.runs_dir / run / "receipts").rglob("*.json")]
+        return sorted(found, key=lambda receipt: receipt.finished)
+
+    def all(self) -> Iterator[Receipt]:
+        """Yield the receipts of all runs, oldest run first."""
+        for directory in sorted(self.runs_dir.glob("*/receipts")):
+            yield from self.of_run(directory.parent.name)
+
+
+def read_receipt(path: Path) -> Receipt:
+    """Read one receipt.
+
+    Raises:
+        UnknownNameError: the file is not a receipt, or was changed since it was written.
+    """
+    text = path.read_text(encoding="utf-8")
+    try:
+        receipt = Receipt.model_validate_json(text)
+        content = json.loads(text)
+    except (ValidationError, ValueError) as error:
+        raise UnknownNameError(f"{path} is not a receipt: {error}", remedy="run the workflow again") from error
+    stated = content.pop("digest", None)
+    found = canonical_digest(content)[:DIGEST_LENGTH]
+    if stated != found:
+        raise UnknownNameError(
+            f"{path} was changed: it states digest {stated} and its content has {found}",
+            remedy="run the workflow again",
+        )
+    return receipt

@@ -1,0 +1,144 @@
+"""What a check says: one of six verdicts, a sentence, the numbers behind it, a cause and a remedy.
+
+The six outcomes follow OpenSSF Scorecard's probes: *can't tell* is never *no*. `not-applicable` means the question
+does not arise (mu is 0, so no proximal term is to act); `not-available` means it arises and the evidence is missing.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Verdict(StrEnum):
+    """One of six outcomes, from best to worst in `SEVERITY`."""
+
+    passed = "pass"
+    warned = "warn"
+    failed = "fail"
+    error = "error"
+    not_applicable = "not-applicable"
+    not_available = "not-available"
+
+    @property
+    def stops(self) -> bool:
+        """Whether a step with this verdict did not do its work."""
+        return self in (Verdict.failed, Verdict.error)
+
+
+SEVERITY = (
+    Verdict.not_applicable,
+    Verdict.passed,
+    Verdict.not_available,
+    Verdict.warned,
+    Verdict.failed,
+    Verdict.error,
+)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the most severe verdict; `not-applicable` where there is none."""
+    return max(verdicts, key=SEVERITY.index, default=Verdict.not_applicable)
+
+
+class Evidence(BaseModel):
+    """One number (or text) a finding rests on, and where it was read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    value: float | int | str | None
+    unit: str = ""
+    at: str = ""
+
+    @property
+    def amount(self) -> str:
+        """The value as it is told: six significant digits, with its unit."""
+        value = f"{self.value:.6g}" if isinstance(self.value, float) else self.value
+        return f"{value} {self.unit}".rstrip()
+
+
+class Finding(BaseModel):
+    """A verdict with its reasons.
+
+    `check` is filled in by whoever ran it; `workflow` names the workflow that repairs what was found. `fault` is one of
+    `zk0.core.faults`, as text, so that what an older or newer zk0 found can be read.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    verdict: Verdict
+    message: str
+    check: str = ""
+    at: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    cause: str | None = None
+    remedy: str | None = None
+    workflow: str | None = None
+    fault: str | None = None
+    confidence: float | None = None  # 0 to 1, that the fault is there, where the evidence allows to tell
+
+
+def passed(message: str, *, at: object = "", evidence: Iterable[Evidence] = ()) -> Finding:
+    """Say that the evidence is there and good."""
+    return Finding(verdict=Verdict.passed, message=message, at=str(at), evidence=tuple(evidence))
+
+
+def warned(
+    message: str,
+    *,
+    at: object = "",
+    evidence: Iterable[Evidence] = (),
+    cause: str | None = None,
+    remedy: str | None = None,
+    workflow: str | None = None,
+    fault: str | None = None,
+    confidence: float | None = None,
+) -> Finding:
+    """Say that the evidence is doubtful; the step goes on."""
+    return Finding(
+        verdict=Verdict.warned,
+        message=message,
+        at=str(at),
+        evidence=tuple(evidence),
+        cause=cause,
+        remedy=remedy,
+        workflow=workflow,
+        fault=fault,
+        confidence=confidence,
+    )
+
+
+def failed(
+    message: str,
+    *,
+    at: object = "",
+    evidence: Iterable[Evidence] = (),
+    cause: str | None = None,
+    remedy: str | None = None,
+    workflow: str | None = None,
+    fault: str | None = None,
+    confidence: float | None = None,
+) -> Finding:
+    """Say that the evidence is there and bad."""
+    return Finding(
+        verdict=Verdict.failed,
+        message=message,
+        at=str(at),
+        evidence=tuple(evidence),
+        cause=cause,
+        remedy=remedy,
+        workflow=workflow,
+        fault=fault,
+        confidence=confidence,
+    )
+
+
+def not_applicable(reason: str, *, at: object = "") -> Finding:
+    """Say that the question does not arise."""
+    return Finding(verdict=Verdict.not_applicable, message=reason, at=str(at))
+
+
+def not_available(reason: str, *, at: object = "") -> Finding:
+    """Say that the question arises and the evidence to answer it is missing."""
+    return Finding(verdict=Verdict.not_available, message=reason, at=str(at))

@@ -1,0 +1,237 @@
+"""One run as it is pieced together from files: what each line adds, and the ledger of it.
+
+A fact may be told twice (each line on stdout and on stderr, a log of the client's and one of everything): what says the
+same is kept once, and the first word counts. A round of a client that no line numbers is counted, and a note says so.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from zk0.ledger.importers.records import AggregationRecord, TrainingRecord
+from zk0.ledger.importers.redaction import may_hold_secrets, names_secret, without_secrets
+from zk0.ledger.incidents import IncidentKind
+from zk0.ledger.reader import Ledger
+from zk0.ledger.schema import Decision, Evaluation, Event, Incident, RunClosed, Value
+
+SERVER = "server"  # the evaluation that a server does, where it names no data set
+MOST_ENTRIES = 250_000  # of the series of all trainings; a ledger of them takes some 30 MB
+MOST_INCIDENTS = 2_000  # told apart; beyond, those of one kind are counted together
+MOST_TEXT = 500  # characters, as the ledger's schema says
+
+# The configured keys of zk0 that other programs call something else.
+KEYS = {
+    "mu": "proximal-mu",
+    "prox-mu": "proximal-mu",
+    "lr": "learning-rate",
+    "initial-lr": "learning-rate",
+    "local-epochs": "local-steps",
+    "num-server-rounds": "rounds",
+    "num-rounds": "rounds",
+    "fraction-fit": "fraction-train",
+    "optimizer-lr": "learning-rate",
+    "max-grad-norm": "clip-norm",
+    "grad-clip-norm": "clip-norm",
+}
+
+
+class Run:
+    """Collects what is known of one run."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.notes: list[str] = []
+        self.trainings: dict[tuple[str, int], TrainingRecord] = {}
+        self.aggregations: dict[int, AggregationRecord] = {}
+        self.evaluations: dict[tuple[str, int], Evaluation] = {}
+        self.decisions: dict[tuple[object, ...], Decision] = {}
+        self.incidents: dict[tuple[object, ...], Incident] = {}
+        self.counts: Counter[tuple[object, ...]] = Counter()
+        self.closed: RunClosed | None = None
+        self._seen: dict[object, None] = {}
+        self._unchecked = 0  # trainings since their series were last thinned
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything of a round is known."""
+        return bool(self.trainings or self.aggregations or self.evaluations or self.closed)
+
+    def note(self, text: str) -> None:
+        """Tell the reader of the ledger something about how it was read; once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def training(self, client: str, number: int | None, *, file: str, at: str) -> TrainingRecord:
+        """Return the record of a client's round that begins here; without a number the next one is counted."""
+        explicit = number is not None
+        if number is None:
+            # Another file's account of the same client counts by itself: both begin at 1 and meet.
+            number = 1 + max(
+                (one.round for one in self.trainings.values() if (one.client, one.file) == (client, file)), default=0
+            )
+            self.note(f"no line numbers the rounds of {client}: they are counted in the order of its trainings")
+        known = self.trainings.get((client, number))
+        if known is not None and known.file == file and known.series:
+            self.note(f"{client} trained more than once in round {number}: the last time counts")
+            known = None
+        if known is None:
+            known = self.trainings[client, number] = TrainingRecord(client, number, explicit, file, at)
+            self._unchecked += 1
+            if self._unchecked > max(16, len(self.trainings) // 8):  # the more there are, the less a few more matter
+                self._unchecked = 0
+                self.bound()
+        return known
+
+    def bound(self) -> None:
+        """Thin the longest series until all of them fit into the memory they may take."""
+        records = self.trainings.values()
+        while sum(one.entries for one in records) > MOST_ENTRIES:
+            longest = max(one.entries for one in records)
+            for one in records:
+                if one.entries > max(longest // 2, 4):
+                    one.halve()
+            if longest <= 4:  # noqa: PLR2004  one window of the smallest and the largest
+                return
+
+    def aggregation(self, number: int, at: str) -> AggregationRecord:
+        """Return the record of a round at the server."""
+        return self.aggregations.setdefault(number, AggregationRecord(number, at))
+
+    def evaluated(
+        self,
+        number: int,
+        loss: float | None,
+        *,
+        at: str,
+        dataset: str = SERVER,
+        frames: int | None = None,
+        missing: str | None = None,
+    ) -> None:
+        """Keep the loss of a round's parameters on a data set."""
+        known = self.evaluations.get((dataset, number))
+        if known is not None and (known.loss is not None or loss is None):
+            if known.frames is None and frames is not None:
+                self.evaluations[dataset, number] = known.model_copy(update={"frames": frames})
+            return
+        self.evaluations[dataset, number] = Evaluation(
+            round=number,
+            dataset=dataset,
+            role="held-out",
+            loss=loss,
+            frames=frames,
+            digest=None,
+            missing={"loss": missing} if missing else {},
+            read_from=at,
+        )
+
+    def decided(
+        self, number: int, settings: Mapping[str, Value], *, at: str, client: str | None = None, reason: str = ""
+    ) -> None:
+        """Keep what the server decided; round 0 stands for before the first."""
+        chosen = {key: self._open(key, value, at) for key, value in canonical(settings).items()}
+        if chosen:
+            key = (number, client, tuple(sorted(chosen.items(), key=str)), reason)
+            self.decisions.setdefault(
+                key,
+                Decision(round=number, client=client, settings=chosen, reason=reason[:MOST_TEXT], read_from=at),
+            )
+
+    def happened(
+        self,
+        kind: IncidentKind,
+        text: str,
+        *,
+        at: str,
+        number: int | None = None,
+        client: str | None = None,
+        when: str = "",
+        count: int = 1,
+    ) -> None:
+        """Keep an incident; the same line with the same time (`when`) is the same incident."""
+        text = self.plain(text, at, number=number, client=client, when=when)
+        if when:
+            same = hash((kind, when, text))
+            if same in self._seen:
+                return
+            self._seen[same] = None
+            if len(self._seen) > 10 * MOST_INCIDENTS:
+                del self._seen[next(iter(self._seen))]
+        # Lines that differ behind a colon are one incident (`… due to decoding error: …`), exceptions are not.
+        alike = text if kind is IncidentKind.traceback else text.partition(":")[0]
+        key: tuple[object, ...] = (kind, client, number, alike[:80])
+        if key not in self.incidents and len(self.incidents) >= MOST_INCIDENTS:
+            key = (kind,)
+        self.counts[key] += count
+        if key not in self.incidents:
+            self.incidents[key] = Incident(kind=kind, round=number, client=client, text=text[:MOST_TEXT], read_from=at)
+
+    def plain(self, text: str, at: str, *, number: int | None = None, client: str | None = None, when: str = "") -> str:
+        """Return a text without its secrets; each of them is an incident."""
+        if not may_hold_secrets(text):
+            return text
+        cut, kinds = without_secrets(text.replace("\n", " "))
+        for kind in kinds:
+            self._secret(kind, at, number=number, client=client, when=when)
+        return cut if kinds else text
+
+    def _open(self, key: str, value: Value, at: str) -> Value:
+        if names_secret(key, value):
+            self._secret(key, at)
+            return "[secret]"
+        return self.plain(value, at) if isinstance(value, str) else value
+
+    def _secret(self, kind: str, at: str, **where: Any) -> None:
+        self.happened(IncidentKind.secret_shown, f"{kind}, whose value is cut out here", at=at, **where)
+
+    def ended(self, outcome: str, rounds: int, *, at: str, reason: str | None = None) -> None:
+        """Keep that the run said how it ended."""
+        if self.closed is None:
+            self.closed = RunClosed(
+                outcome="done" if outcome == "done" else "failed", rounds=rounds, reason=reason or f"read from {at}"
+            )
+
+    def ledger(self) -> Ledger:
+        """Return the run as a ledger, round by round."""
+        self.bound()
+        self._one_length_of_digests()
+        events: list[tuple[int, int, Event]] = []
+        events += [(one.round, 0, one) for one in self.decisions.values()]
+        events += [(one.round, 1, one.event()) for one in self.trainings.values() if one.steps]
+        for record in self.aggregations.values():
+            trained = {one.client: one for one in self.trainings.values() if one.round == record.round}
+            events.append((record.round, 2, record.event(trained)))
+        events += [(one.round, 3, one) for one in self.evaluations.values()]
+        last = max((number for number, _, _ in events), default=0)
+        for key, incident in self.incidents.items():
+            found = incident.model_copy(update={"count": self.counts[key]})
+            events.append((last if found.round is None else found.round, 4, found))
+        events.sort(key=lambda entry: entry[:2])
+        closing = (self.closed,) if self.closed else ()
+        return Ledger((*(event for _, _, event in events), *closing), self.name)
+
+    def _one_length_of_digests(self) -> None:
+        """Cut digests to the length of the shortest: one log prints 8 digits where another prints 16."""
+        records: list[TrainingRecord | AggregationRecord] = [*self.trainings.values(), *self.aggregations.values()]
+        found = [digest for one in records for digest in (one.digest_in, one.digest_out) if digest]
+        shortest = min(map(len, found), default=0)
+        if any(len(digest) != shortest for digest in found):
+            self.note(f"digests are compared by their first {shortest} digits, which is all that some lines print")
+            for one in records:
+                one.digest_in = one.digest_in[:shortest] if one.digest_in else None
+                one.digest_out = one.digest_out[:shortest] if one.digest_out else None
+
+
+def canonical(settings: Mapping[str, Value]) -> dict[str, Value]:
+    """Return settings under zk0's own keys."""
+    found: dict[str, Value] = {}
+    for key, value in settings.items():
+        name = key.replace("_", "-")
+        found[KEYS.get(name, name)] = value
+    return found
+
+
+def client_name(told: str) -> str:
+    """Return what a client is called: `client 1` for `1`, `client_1` and `client-1`, else its own name."""
+    bare = re.sub(r"^client[_\- ]?(?=\w)", "", told.strip(), flags=re.IGNORECASE)
+    return f"client {bare}" if bare.isdigit() else bare or told

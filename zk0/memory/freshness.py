@@ -1,0 +1,182 @@
+"""Is an entry still true? Each of its sources is read again, without a model; pure but for the evidence handed in.
+
+fresh         the evidence is there and says what the entry says
+stale         what it rests on has changed since, or its time is over: it may still be true, and nobody knows
+contradicted  the evidence is there and says something else
+unverifiable  the evidence is not here, or there is none to read
+
+An entry is what the worst of its sources is. A web link is no evidence that can be read here; beside other sources it
+does not count.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from zk0.core.errors import UnknownNameError
+from zk0.memory.entries import PYPROJECT, Entry, Kind, Source
+from zk0.memory.evidence import ChangedReceiptError, Witness, hash_of
+from zk0.memory.receipt_values import value_at
+
+FILES_NAMED = 3  # changed files named in one reason
+SHORT_COMMIT = 8  # digits
+
+
+class Truth(StrEnum):
+    """What reading the evidence again says of an entry."""
+
+    fresh = "fresh"
+    unverifiable = "unverifiable"
+    stale = "stale"
+    contradicted = "contradicted"
+
+
+WORST = tuple(Truth)  # the members from best to worst
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one source says now."""
+
+    truth: Truth
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What all sources of an entry say now; `reasons` tell why it is not fresh."""
+
+    entry: Entry
+    truth: Truth
+    reasons: tuple[str, ...]
+
+
+FRESH = Found(Truth.fresh)
+
+
+def judged(entry: Entry, evidence: Witness, now: datetime) -> Judgement:
+    """Read an entry's evidence again."""
+    found = list(_all(entry, evidence, now)) or [Found(Truth.unverifiable, "it names no source that can be read again")]
+    truth = max((one.truth for one in found), key=WORST.index)
+    return Judgement(entry, truth, tuple(dict.fromkeys(one.reason for one in found if one.truth is not Truth.fresh)))
+
+
+def _all(entry: Entry, evidence: Witness, now: datetime) -> Iterator[Found]:
+    read = [found for source in entry.sources if (found := _source(source, evidence))]
+    yield from read
+    if entry.is_stale(now):
+        yield Found(Truth.stale, f"it was said to hold until {entry.stale_after:%Y-%m-%d}")
+    if entry.kind is Kind.result and entry.run:
+        yield from _code(entry, evidence)
+        if not read:
+            yield from _steps(entry, evidence)
+    elif entry.commit and evidence.contains(entry.commit) is False:
+        branch = f" of branch {entry.branch}" if entry.branch else ""
+        yield Found(Truth.stale, f"it is about commit {entry.commit[:SHORT_COMMIT]}{branch}, which is not part of HEAD")
+
+
+def _source(source: Source, evidence: Witness) -> Found | None:
+    if source.receipt:
+        return _receipt(source, evidence)
+    if source.config:
+        return _setting(source, evidence)
+    if source.file:
+        return _file(source, evidence)
+    if source.commit:
+        return _commit(source.commit, evidence)
+    return None
+
+
+def _receipt(source: Source, evidence: Witness) -> Found:
+    digest = source.receipt or ""
+    try:
+        receipt = evidence.receipt(digest)
+        if receipt is None:
+            return Found(Truth.unverifiable, f"receipt {digest} is not here")
+        if source.metric is None:
+            return FRESH
+        value = value_at(receipt, source.metric)
+    except (ChangedReceiptError, UnknownNameError) as error:
+        return Found(Truth.contradicted, str(error))
+    if _equal(value, source.value):
+        return FRESH
+    return Found(Truth.contradicted, f"{source.metric} of receipt {digest} is {value!r}, not {source.value!r}")
+
+
+def _setting(source: Source, evidence: Witness) -> Found:
+    file, key = source.file or PYPROJECT, source.config or ""
+    try:
+        value = evidence.setting(file, key)
+    except KeyError as error:
+        return Found(Truth.stale, str(error.args[0]))
+    if _equal(value, source.value):
+        return FRESH
+    return Found(Truth.contradicted, f"{key} in {file} is {value!r}, not {source.value!r}")
+
+
+def _file(source: Source, evidence: Witness) -> Found:
+    lines = evidence.lines(source.file or "")
+    if lines is None:
+        return Found(Truth.stale, f"{source.file} is not there any more")
+    if source.sha256 is None:
+        return FRESH if source.lines is None or source.lines[1] <= len(lines) else _changed(source)
+    first, last = source.lines or (1, len(lines))
+    if hash_of(lines[first - 1 : last]) == source.sha256:
+        return FRESH
+    # Lines that only moved, since something was written above them, still say what they said.
+    length = last - first + 1
+    moved = range(len(lines) - length + 1) if source.lines else ()
+    return FRESH if any(hash_of(lines[at : at + length]) == source.sha256 for at in moved) else _changed(source)
+
+
+def _changed(source: Source) -> Found:
+    return Found(Truth.stale, f"{source.where} has changed since it was cited")
+
+
+def _commit(commit: str, evidence: Witness) -> Found:
+    short = commit[:SHORT_COMMIT]
+    match evidence.contains(commit):
+        case True:
+            return FRESH
+        case False:
+            return Found(Truth.stale, f"commit {short} is not part of HEAD")
+        case None:
+            return Found(Truth.unverifiable, f"commit {short} is not in this repository")
+
+
+def _code(entry: Entry, evidence: Witness) -> Iterator[Found]:
+    """Tell whether a result is about the programs and settings as they are now."""
+    if entry.code == evidence.code:
+        yield FRESH
+        return
+    if entry.code is None and entry.run and entry.run.files:
+        yield Found(Truth.stale, f"the code changed while it ran: {_named(entry.run.files)}")
+        return
+    if entry.code is None and (entry.commit is None or evidence.resolved(entry.commit) is None):
+        yield Found(Truth.unverifiable, "it does not say of which code it is")
+        return
+    files = evidence.changed_since(entry.commit) if entry.commit else []
+    if entry.code is None and not files:
+        yield FRESH
+        return
+    yield Found(Truth.stale, f"the code has changed since{f': {_named(files)}' if files else ''}")
+
+
+def _named(files: Sequence[str]) -> str:
+    more = f" and {len(files) - FILES_NAMED} more" if len(files) > FILES_NAMED else ""
+    return ", ".join(files[:FILES_NAMED]) + more
+
+
+def _steps(entry: Entry, evidence: Witness) -> Iterator[Found]:
+    """Read the verdicts of a result that has no numbers: those of its steps."""
+    for step in entry.run.steps if entry.run else ():
+        if step.receipt:
+            yield _receipt(Source(receipt=step.receipt, metric="verdict", value=str(step.verdict)), evidence)
+
+
+def _equal(found: object, stated: object) -> bool:
+    # TOML and YAML read 1 and 1.0 as different types; a true is no 1.
+    if isinstance(found, bool) or isinstance(stated, bool):
+        return found is stated
+    return found == stated

@@ -1,0 +1,195 @@
+"""What an aggregate that is not the weighted mean is instead: solve for the weights that explain it.
+
+An aggregate that is any fixed mixture of the clients' tensors and the old global ones gives away its weights by least
+squares. The weights then say what happened: all equal, a single one, the old parameters, a sum that is not 1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence
+from zk0.probes.inside.causes import Cause
+from zk0.probes.inside.rounds import Aggregate, Round
+
+ROUNDING = 1e-5  # relative: float32 sums of a few numbers
+HALF_ROUNDING = 5e-3  # relative: sums in float16 or bfloat16
+SLACK = 1e-3  # of weights solved for: float32 rounding, amplified by least squares
+REMEDY = "sum(n_k * x_k) / sum(n_k) for each tensor, n_k being the client's number of examples"
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Weights of the clients and of the old parameters, and how much of the aggregate they do not explain."""
+
+    clients: NDArray[np.float64]
+    old: float
+    rest: float
+
+
+def is_mean(found: Aggregate, given: Round) -> bool:
+    """Tell whether an aggregate is the weighted mean up to float32 rounding."""
+    return relative_error(found, given) <= ROUNDING
+
+
+def comparable(found: Aggregate, given: Round) -> bool:
+    """Tell whether an aggregate has all tensors in their shapes."""
+    arrays = found.arrays or {}
+    return all(name in arrays and arrays[name].shape == value.shape for name, value in given.current.items())
+
+
+def relative_error(found: Aggregate, given: Round) -> float:
+    """Return ||aggregate - mean|| / ||mean||; infinite where it can't be compared."""
+    if not comparable(found, given):
+        return float("inf")
+    names = list(given.current)
+    mean = Aggregate(given.mean(), paired=False, raw=None).flat(names)
+    got = found.flat(names)
+    return float(np.linalg.norm(got - mean) / np.linalg.norm(mean)) if np.isfinite(got).all() else float("inf")
+
+
+def kept_of(found: Aggregate, first: Round, second: Round) -> bool:
+    """Tell whether a second round's aggregate is that round's mean and a part of the first's."""
+    names = list(second.current)
+    sources = [Aggregate(each.mean(), paired=False, raw=None).flat(names) for each in (first, second)]
+    matrix, wanted = np.stack(sources, axis=1), found.flat(names)
+    weights, *_ = np.linalg.lstsq(matrix, np.nan_to_num(wanted), rcond=None)
+    return bool(np.linalg.norm(matrix @ weights - wanted) <= ROUNDING * np.linalg.norm(wanted))
+
+
+def numbers(found: Aggregate, given: Round) -> tuple[Evidence, ...]:
+    """Return the two numbers that differ most, aggregate and mean."""
+    if found.arrays is None:
+        return ()
+    mean, best = given.mean(), ("", 0.0, 0.0)
+    for name, value in mean.items():
+        got = found.arrays.get(name)
+        if got is None or got.shape != value.shape:
+            continue
+        gaps = np.abs(np.nan_to_num(np.asarray(got, dtype=np.float64), nan=1e30) - value)
+        place = np.unravel_index(int(np.argmax(gaps)), gaps.shape)
+        if not best[0] or gaps[place] > abs(best[1] - best[2]):
+            best = (f"{name}[{', '.join(str(int(index)) for index in place)}]", float(got[place]), float(value[place]))
+    where, got_there, wanted = best
+    if not where:
+        return ()
+    return (
+        Evidence(name=f"aggregate at {where}", value=got_there if np.isfinite(got_there) else str(got_there)),
+        Evidence(name=f"float64 mean by examples at {where}", value=wanted),
+    )
+
+
+def explain(found: Aggregate, given: Round) -> Cause:
+    """Return why an aggregate is not the weighted mean."""
+    evidence = numbers(found, given)
+    if relative_error(found, given) <= HALF_ROUNDING:
+        error = relative_error(found, given)
+        return Cause(
+            Fault.aggregate_type,
+            f"the mean is off by {error:.1e} of its size: it is computed in half precision",
+            "tensors are cast to float16 or bfloat16 before they are summed",
+            "sum in float32 or float64, and cast the result",
+            evidence,
+        )
+    mixture = solve(found, given, list(given.current))
+    if mixture.rest > ROUNDING:
+        return _mixed(found, given, evidence)
+    return _weights(mixture, given, evidence)
+
+
+def solve(found: Aggregate, given: Round, names: list[str]) -> Mixture:
+    """Return the mixture that is nearest to an aggregate."""
+    sources = [Aggregate(update.arrays, paired=False, raw=None).flat(names) for update in given.updates]
+    sources.append(Aggregate(given.current, paired=False, raw=None).flat(names))
+    wanted = found.flat(names)
+    matrix = np.stack(sources, axis=1)
+    weights, *_ = np.linalg.lstsq(matrix, np.nan_to_num(wanted), rcond=None)
+    rest = float(np.linalg.norm(matrix @ weights - wanted) / max(float(np.linalg.norm(wanted)), 1e-12))
+    return Mixture(
+        np.asarray(weights[:-1], dtype=np.float64), float(weights[-1]), rest if np.isfinite(rest) else float("inf")
+    )
+
+
+def _weights(mixture: Mixture, given: Round, evidence: tuple[Evidence, ...]) -> Cause:
+    declared = np.asarray([update.examples for update in given.updates], dtype=np.float64)
+    share = declared / declared.sum()
+    fault, message, why = _told(mixture, share, [update.client for update in given.updates])
+    shown = (
+        *evidence,
+        Evidence(name="weights used", value=_listed(mixture.clients)),
+        Evidence(name="weights declared", value=_listed(share)),
+    )
+    return Cause(fault, message, why, REMEDY, shown)
+
+
+def _told(mixture: Mixture, share: NDArray[np.float64], clients: list[str]) -> tuple[Fault, str, str]:
+    """Return fault, message and cause of weights that are not the declared shares."""
+    used, old = mixture.clients, mixture.old
+    if np.isclose(old, 1, atol=SLACK) and np.allclose(used, 0, atol=SLACK):
+        why = "the mean is computed and not returned, or the wrong variable is"
+        return Fault.aggregate_not_returned, "the aggregate is the old global parameters", why
+    if np.isclose(used.max(), 1, atol=SLACK) and np.isclose(np.abs(used).sum(), 1, atol=2 * SLACK):
+        message = f"the aggregate is that of {clients[int(np.argmax(used))]} alone"
+        return Fault.aggregate_of_one, message, "one reply is returned, not their mean"
+    fault, total = Fault.aggregate_weights, float(used.sum() + old)
+    if np.allclose(used, 1 / len(used), atol=SLACK) and abs(old) < SLACK:
+        message = f"each client counts {1 / len(used):.3g}, whatever its number of examples"
+        return fault, message, "the mean is not weighted"
+    if not np.isclose(total, 1, atol=SLACK) and np.allclose(used / max(used.sum(), 1e-12), share, atol=SLACK):
+        divided = "the sum is divided by another number than the total of the examples"
+        why = divided if abs(old) < SLACK else "the old parameters are added to the mean"
+        return fault, f"the weights sum to {total:.4g}, not to 1", why
+    if abs(old) > SLACK:
+        why = "a server momentum or learning rate that the mean does not have"
+        return fault, f"the old parameters stay in the aggregate with weight {old:.3g}", why
+    worst = int(np.argmax(np.abs(used - share)))
+    message = f"{clients[worst]} counts {used[worst]:.3g}, and declares {share[worst]:.3g}"
+    return fault, message, "the weights are not those of the clients they are given to"
+
+
+def _mixed(found: Aggregate, given: Round, evidence: tuple[Evidence, ...]) -> Cause:
+    """Tell tensors that hold another tensor's values from a formula that is none of a mean."""
+    assert found.arrays is not None
+    mean = given.mean()
+    for name, value in mean.items():
+        other = next(
+            (
+                each
+                for each, wanted in mean.items()
+                if each != name and wanted.shape == value.shape and np.allclose(found.arrays[name], wanted, rtol=1e-4)
+            ),
+            None,
+        )
+        if other:
+            return Cause(
+                Fault.exchange_incomplete,
+                f"{name} has the values of {other}",
+                "tensors are paired by position, and the positions differ",
+                "pair tensors by name",
+                evidence,
+            )
+    low = np.minimum.reduce([Aggregate(u.arrays, paired=False, raw=None).flat(list(mean)) for u in given.updates])
+    high = np.maximum.reduce([Aggregate(u.arrays, paired=False, raw=None).flat(list(mean)) for u in given.updates])
+    got = found.flat(list(mean))
+    outside = int(((got < low - ROUNDING) | (got > high + ROUNDING)).sum())
+    if outside:
+        return Cause(
+            Fault.aggregate_outside,
+            f"{outside} of {got.size} values lie outside the range of all clients",
+            "it is no mean of the clients",
+            REMEDY,
+            evidence,
+        )
+    return Cause(
+        Fault.aggregate_weights,
+        "the aggregate is no mixture of the clients with one weight each",
+        "clients weigh differently from tensor to tensor",
+        REMEDY,
+        evidence,
+    )
+
+
+def _listed(weights: NDArray[np.float64]) -> str:
+    return ", ".join(f"{weight:.4g}" for weight in weights)

@@ -1,0 +1,133 @@
+"""Compatibility with what was before: the interface, the configuration, and the records of earlier runs."""
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from zk0.core.checks import Part, check
+from zk0.core.errors import AssetMissingError, DependencyMissingError, JournalError, LedgerError, UnknownNameError
+from zk0.core.project import Project
+from zk0.core.receipts import read_receipt
+from zk0.core.verdicts import Evidence, Finding
+from zk0.ledger import read_ledger
+from zk0.memory.bank import Bank
+from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.repository import asked, last_tag
+from zk0.project_checks.sources import packages
+from zk0.workflow.journal import read_events
+from zk0.workflow.state import fold
+
+
+@check("compatibility.api", reads=(Part.code, Part.history, Part.environment), timeout=55)
+def api(project: Project, *, against: str = "") -> Iterator[Finding]:
+    """The public interface keeps what it promised with the last tag (griffe)."""
+    reference = _reference(project, against)
+    try:
+        import griffe
+    except ImportError as error:
+        raise DependencyMissingError(
+            "griffe, which compares interfaces, is missing", remedy="pip install griffe"
+        ) from error
+    src = project.root / "src"
+    paths = [str(src if src.is_dir() else project.root)]
+    problems, count = [], 0
+    for name in sorted(packages(project)):
+        where = Path(paths[0]) / name
+        if not where.is_dir():
+            continue
+        try:
+            old = griffe.load_git(name, ref=reference, repo=project.root, search_paths=_within(project, paths))
+        except (griffe.GitError, ImportError, OSError):
+            continue  # the package is newer than the reference
+        new = griffe.load(name, search_paths=paths, allow_inspection=False)
+        count += 1
+        problems += [_breakage(one, project) for one in griffe.find_breaking_changes(old, new)]
+    if not count:
+        raise AssetMissingError(f"no package of the project was there at {reference}")
+    good = f"nothing public broke since {reference}"
+    yield from found(problems, good=good, remedy="keep the old way too, or raise the major version and say so")
+
+
+@check("compatibility.configuration", reads=(Part.code, Part.history))
+def configuration(project: Project, *, against: str = "") -> Iterator[Finding]:
+    """A run configuration written for the last tag still means something: no key is gone, none changed its type."""
+    reference = _reference(project, against)
+    old = _config(tomllib.loads(asked(project, "show", f"{reference}:./pyproject.toml")))
+    new = _config(project.pyproject)
+    if not old:
+        raise AssetMissingError(f"pyproject.toml of {reference} has no [tool.flwr.app.config]")
+    problems = [Problem("pyproject.toml", f"{key} is gone since {reference}") for key in old if key not in new]
+    problems += [
+        Problem("pyproject.toml", f"{key} was {old[key]!r} and is {new[key]!r}, of another type")
+        for key in old
+        if key in new and not _same_type(old[key], new[key])
+    ]
+    good = f"all {len(old)} keys of {reference} are there"
+    yield from found(problems, good=good, remedy="accept the old key too")
+
+
+@check("compatibility.records", reads=(Part.runs, Part.memory, Part.code))
+def records(project: Project) -> Iterator[Finding]:
+    """What earlier versions wrote can be read: journals, receipts, ledgers, memory."""
+    problems, count = [], 0
+    for path in sorted(project.state_dir.rglob("*.json*")):
+        try:
+            read = _read(path)
+        except (UnknownNameError, JournalError, LedgerError) as error:
+            problems.append(Problem(path.relative_to(project.root).as_posix(), error.message))
+        else:
+            count += read
+    bank = Bank.of(project).read()
+    problems += [Problem(f"{project.memory_dir.name}/{one.path}:{one.line}", one.message) for one in bank.problems]
+    count += len(bank.entries)
+    if not count and not problems:
+        raise AssetMissingError("there is no record of an earlier run yet", remedy="zk0 run train")
+    evidence = [Evidence(name="records read", value=count)]
+    yield from found(problems, good=f"{count} records can be read", remedy="report it", evidence=evidence)
+
+
+def _read(path: Path) -> bool:
+    """Read a record with the reader for its kind; False where it is of none."""
+    if path.parent.name == "receipts" and path.suffix == ".json":
+        read_receipt(path)
+    elif path.name == "journal.jsonl":
+        fold(read_events(path))
+    elif path.name == "ledger.jsonl":
+        read_ledger(path)
+    else:
+        return False
+    return True
+
+
+def _reference(project: Project, against: str) -> str:
+    if reference := against or last_tag(project):
+        return reference
+    raise AssetMissingError("there is no tag of an earlier version to compare with", remedy="git tag v0.1.0")
+
+
+def _within(project: Project, paths: list[str]) -> list[str]:
+    """Return search paths as they are in a checkout of the repository, where the project may lie in a folder."""
+    top = Path(asked(project, "rev-parse", "--show-toplevel").strip())
+    return [Path(path).relative_to(top).as_posix() for path in paths]
+
+
+def _breakage(one: Any, project: Project) -> Problem:
+    file = Path(one.obj.filepath)
+    name = file.relative_to(project.root).as_posix() if file.is_relative_to(project.root) else one.obj.path
+    line = f":{one.obj.lineno}" if one.obj.lineno else ""
+    return Problem(f"{name}{line}", f"{one.obj.path}: {one.kind.value}")
+
+
+def _config(pyproject: dict[str, Any]) -> dict[str, Any]:
+    table: Any = pyproject
+    for key in ("tool", "flwr", "app", "config"):
+        table = table.get(key, {}) if isinstance(table, dict) else {}
+    return table if isinstance(table, dict) else {}
+
+
+def _same_type(old: object, new: object) -> bool:
+    # An integer may become a number with a fraction: Flower takes both where either stands.
+    numbers = (int, float)
+    both = all(isinstance(one, numbers) and not isinstance(one, bool) for one in (old, new))
+    return both or type(old) is type(new)

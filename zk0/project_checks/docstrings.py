@@ -1,0 +1,90 @@
+"""Docstrings: how many public names have one, and by which convention."""
+
+import ast
+from collections.abc import Iterator
+
+from zk0.core.checks import Part, check
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
+from zk0.project_checks.sources import Module, library, name_of
+
+type Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@check("docstrings.public", reads=(Part.code,))
+def public(project: Project, *, percent: float = 95) -> Iterator[Finding]:
+    """Public modules, classes and functions have docstrings."""
+    names = [(module.at(node), name, node) for module in library(project) for name, node in _public(module)]
+    bare = [f"{at} {name}" for at, name, node in names if not ast.get_docstring(node)]
+    share = 100 * (len(names) - len(bare)) / len(names) if names else 100.0
+    evidence = [Evidence(name="public names with a docstring", value=round(share, 1), unit="%")]
+    told = f"{share:.1f} % of {len(names)} public names have a docstring, {percent:g} % wanted"
+    if share >= percent:
+        yield passed(told, evidence=evidence)
+    else:
+        yield failed(f"{told}; the first without: {bare[0]}", evidence=evidence, remedy="write them")
+
+
+@check("docstrings.errors", reads=(Part.code,))
+def errors_told(project: Project, *, percent: float = 60) -> Iterator[Finding]:
+    """Public functions that raise an error of the project's own say so in their docstring."""
+    classes = {node.name for module in library(project) for node in module.walk(ast.ClassDef)}
+    own = {name for name in classes if name.endswith("Error")}
+    raising, silent = 0, []
+    for module in library(project):
+        for name, node in _public(module):
+            raised = _raised(node) & own if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else set()
+            if raised:
+                raising += 1
+                if "Raises:" not in (text := ast.get_docstring(node) or "") and ":raises" not in text:
+                    silent.append(f"{module.at(node)} {name}")
+    share = 100 * (raising - len(silent)) / raising if raising else 100.0
+    told = f"{share:.0f} % of {raising} functions that raise say so, {percent:g} % wanted"
+    evidence = [Evidence(name="raising functions that say so", value=round(share, 1), unit="%")]
+    if share >= percent:
+        yield passed(told, evidence=evidence)
+    else:
+        yield warned(f"{told}; the first that does not: {silent[0]}", evidence=evidence, remedy="add a Raises section")
+
+
+@check("docstrings.convention", reads=(Part.code,))
+def convention(project: Project) -> Iterator[Finding]:
+    """The standard for docstrings is written down as rules that a program applies."""
+    tool = project.pyproject.get("tool")
+    ruff = tool.get("ruff", {}) if isinstance(tool, dict) else {}
+    lint = ruff.get("lint", {}) if isinstance(ruff, dict) else {}
+    selected = {str(rule) for rule in (*lint.get("select", ()), *lint.get("extend-select", ()))}
+    named = lint.get("pydocstyle", {}).get("convention")
+    other = [name for name in ("pydocstyle", "interrogate", "pydoclint") if isinstance(tool, dict) and name in tool]
+    if other:
+        yield passed(f"{other[0]} applies it")
+    elif selected & {"ALL", "D"}:
+        yield passed(f"ruff's D rules, convention {named or 'of none by name'}")
+    else:
+        yield warned("no program checks docstrings", remedy='add "D" to [tool.ruff.lint] select')
+
+
+def _public(module: Module) -> Iterator[tuple[str, Documented]]:
+    if not module.name.rpartition("/")[2].startswith("_") or module.name.endswith("__init__.py"):
+        if module.text.strip():
+            yield module.dotted or module.name, module.tree
+        for node in module.tree.body:
+            yield from _public_in(node, "")
+
+
+def _public_in(node: ast.stmt, within: str) -> Iterator[tuple[str, Documented]]:
+    if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
+        return
+    # The variants that only tell a type checker something, and setters, are explained by the function they vary.
+    marks = {ast.unparse(mark).rpartition(".")[2] for mark in node.decorator_list}
+    if marks & {"overload", "setter", "deleter", "override"}:
+        return
+    yield f"{within}{node.name}", node
+    if isinstance(node, ast.ClassDef):
+        for member in node.body:
+            yield from _public_in(member, f"{node.name}.")
+
+
+def _raised(function: ast.AST) -> set[str]:
+    raised = (node.exc for node in ast.walk(function) if isinstance(node, ast.Raise))
+    return {name_of(error.func).rpartition(".")[2] for error in raised if isinstance(error, ast.Call)}

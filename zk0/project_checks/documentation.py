@@ -1,0 +1,124 @@
+"""Documentation: its links lead somewhere, what it names is there, and what users need is in it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from zk0.core.checks import Part, check
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.project_checks.markdown import Page, pages
+from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.sources import library
+
+NAMED_FILE = re.compile(r"[\w.-]+(?:/[\w.-]+)+\.(?:py|md|ya?ml|toml|json|txt|sh|j2)")
+TROUBLE = re.compile(
+    r"troubleshoot|common (?:issues|problems)|symptom|goes wrong|when .* fails|\btraps?\b", re.IGNORECASE
+)
+HISTORY = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md")  # they name what is no longer there
+TEXTS = (Part.documents, Part.code, Part.memory)
+
+
+@check("documentation.links", reads=TEXTS)
+def links(project: Project) -> Iterator[Finding]:
+    """Every relative link of the documentation leads to a file, and every anchor to a heading."""
+    everything = pages(project, memory=True)
+    known = {page.name: page for page in everything}
+    problems, count = [], 0
+    for page in everything:
+        for at, target in page.links():
+            count += 1
+            if problem := _dead(page, target, known):
+                problems.append(Problem(at, problem))
+    good = f"{count} links of {len(everything)} pages lead somewhere"
+    yield from found(problems, good=good, remedy="correct the link")
+
+
+@check("documentation.names", reads=TEXTS)
+def names(project: Project) -> Iterator[Finding]:
+    """The files that the documentation names are there, but for those that it invents as examples."""
+    problems, count = [], 0
+    for page in pages(project, memory=True):
+        if page.name in HISTORY:
+            continue
+        for at, text in page.code_spans():
+            # What lies in a folder that the project does not have is somebody else's, or an example.
+            folder = text.partition("/")[0]
+            if NAMED_FILE.fullmatch(text) and folder != project.settings.state and (project.root / folder).is_dir():
+                count += 1
+                if not (project.root / text).exists():
+                    problems.append(Problem(at, f"names {text}, which is not there"))
+    good = f"{count} named files are there"
+    yield from found(problems, good=good, remedy="correct the name", doubtful=True)
+
+
+@check("documentation.settings", reads=TEXTS)
+def settings(project: Project) -> Iterator[Finding]:
+    """Every key of the run configuration is explained: in the documentation, or where it is declared."""
+    table: object = project.pyproject
+    for key in ("tool", "flwr", "app", "config"):
+        table = table.get(key, {}) if isinstance(table, dict) else {}
+    if not isinstance(table, dict) or not table:
+        yield not_available("pyproject.toml has no [tool.flwr.app.config]")
+        return
+    told = "\n".join(page.text for page in pages(project))
+    declared = "\n".join(module.text for module in library(project))
+    lines = [line for line in (project.root / "pyproject.toml").read_text(encoding="utf-8").splitlines() if "#" in line]
+    problems = []
+    for key in table:
+        name = str(key).replace("-", "_")
+        explained = re.search(rf"\b({re.escape(str(key))}|{name})\b", told)
+        explained = explained or re.search(rf"\b{name}\b[^\n]*\n?[^\n]*description=", declared)
+        if not explained and not any(re.match(rf"{re.escape(str(key))}\s*=", line) for line in lines):
+            problems.append(Problem("pyproject.toml", f"{key} is explained nowhere"))
+    yield from found(problems, good=f"{len(table)} keys are explained", remedy="say what it does, and its unit")
+
+
+@check("documentation.troubleshooting", reads=(*TEXTS,))
+def troubleshooting(project: Project) -> Iterator[Finding]:
+    """A page leads from a symptom to its cause and remedy, or every workflow lists what may go wrong."""
+    told = [page.name for page in pages(project) if any(TROUBLE.search(heading) for heading in page.headings)]
+    if told:
+        yield passed(f"{told[0]} does", evidence=[Evidence(name="pages", value=len(told))])
+        return
+    from zk0.project_checks.workflow_files import specifications
+
+    specs = specifications(project)
+    mute = sorted(name for name, spec in specs.items() if not spec.issues)
+    if specs and not mute:
+        yield passed(f"{len(specs)} workflows list their issues")
+    else:
+        yield warned("no page has a heading such as Troubleshooting", remedy="write one: symptom, cause, remedy")
+
+
+@check("documentation.start", reads=(Part.documents, Part.code))
+def start(project: Project) -> Iterator[Finding]:
+    """The README says how to install and use the project, in commands."""
+    readme = next((page for page in pages(project) if page.name.lower() == "readme.md"), None)
+    if readme is None:
+        yield failed("there is no README.md", remedy="write what it is, how to install it, and one example")
+        return
+    languages = [block for block in readme.blocks() if block.language in ("bash", "sh", "shell", "console", "python")]
+    installs = any(re.search(r"\b(pip|uv|conda|nox|poetry)\b", block.text) for block in languages)
+    evidence = [Evidence(name="blocks of commands or code", value=len(languages), at=readme.name)]
+    if installs and len(languages) > 1:
+        yield passed(f"{len(languages)} blocks of commands, how to install among them", evidence=evidence)
+    else:
+        yield warned("README.md does not show in commands how to install and use it", evidence=evidence)
+
+
+def _dead(page: Page, target: str, known: dict[str, Page]) -> str | None:
+    parts = urlsplit(target)
+    if parts.scheme or target.startswith("//"):
+        return None  # elsewhere: the network is not asked
+    name = page.name
+    if parts.path:
+        here = (page.root / page.name).parent / unquote(parts.path)
+        if not here.exists():
+            return f"{target} leads nowhere"
+        whole = Path(here).resolve()
+        name = whole.relative_to(page.root).as_posix() if whole.is_relative_to(page.root) else ""
+    if parts.fragment and name in known and unquote(parts.fragment) not in known[name].anchors:
+        return f"{target}: {name} has no such heading"
+    return None

@@ -1,0 +1,103 @@
+"""Errors: none is swallowed, each says what to do, and none tells what is private."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from zk0.core.checks import Part, check
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, not_applicable, passed, warned
+from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.sources import Module, library, name_of
+
+PRIVATE = re.compile(r"token|secret|passw(or)?d|passphrase|api_?key|private_?key|credential|environ\b", re.IGNORECASE)
+# A name, a length or a place of a secret: `secret.name`, `len(token)`, `TOKEN_FILE`.
+ONLY_NAMES = re.compile(r"\.(name|names|kind|line|id)\b|\bname\b|len\(|_(name|file|path|id|kind)\b", re.IGNORECASE)
+CATCH_ALL = frozenset({"Exception", "BaseException"})
+
+
+@check("errors.swallowed", reads=(Part.code,))
+def none_swallowed(project: Project) -> Iterator[Finding]:
+    """No error is caught by a bare `except`, and none of every kind is dropped without a word."""
+    problems = []
+    for module in library(project):
+        for handler in module.walk(ast.ExceptHandler):
+            if handler.type is None:
+                problems.append(Problem(module.at(handler), "a bare `except` catches an interruption too"))
+            elif _catches_all(handler.type) and _does_nothing(handler.body):
+                problems.append(Problem(module.at(handler), f"`except {ast.unparse(handler.type)}` drops every error"))
+    yield from found(problems, good="no error is swallowed", remedy="catch what can be handled, and let the rest pass")
+
+
+@check("errors.remedies", reads=(Part.code,))
+def remedied(project: Project, *, percent: float = 60) -> Iterator[Finding]:
+    """Errors of the project's own kind, where that has a `remedy`, say what to do."""
+    modules = library(project)
+    kinds = _kinds_with_remedy(modules)
+    if not kinds:
+        yield not_applicable("no error class of the project has a remedy")
+        return
+    raised, silent = 0, []
+    for module in modules:
+        for node in module.walk(ast.Raise):
+            if not isinstance(node.exc, ast.Call) or name_of(node.exc.func).rpartition(".")[2] not in kinds:
+                continue
+            raised += 1
+            if not any(word.arg in ("remedy", None) for word in node.exc.keywords):
+                silent.append(module.at(node))
+    share = 100 * (raised - len(silent)) / raised if raised else 100.0
+    evidence = [Evidence(name="errors with a remedy", value=round(share, 1), unit="%")]
+    told = f"{share:.0f} % of {raised} raised errors name a remedy, {percent:g} % wanted"
+    if share >= percent:
+        yield passed(told, evidence=evidence)
+    else:
+        yield warned(f"{told}; the first that does not: {silent[0]}", evidence=evidence, remedy="say what to do")
+
+
+@check("errors.private", reads=(Part.code,))
+def nothing_private(project: Project) -> Iterator[Finding]:
+    """No error message holds a token, a password or the environment."""
+    problems = []
+    for module in library(project):
+        for node in module.walk(ast.Raise):
+            shown = [ast.unparse(value) for value in _inserted(node)]
+            told = [name for name in shown if PRIVATE.search(name) and not ONLY_NAMES.search(name)]
+            problems += [Problem(module.at(node), f"the message would show {name}") for name in told]
+    yield from found(problems, good="no message shows a secret's value", remedy="name the secret, not its value")
+
+
+def _catches_all(kind: ast.expr) -> bool:
+    kinds = kind.elts if isinstance(kind, ast.Tuple) else [kind]
+    return any(ast.unparse(one) in CATCH_ALL for one in kinds)
+
+
+def _does_nothing(body: list[ast.stmt]) -> bool:
+    return all(
+        isinstance(statement, ast.Pass | ast.Continue)
+        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+        for statement in body
+    )
+
+
+def _kinds_with_remedy(modules: list[Module]) -> set[str]:
+    """Return the error classes whose `__init__`, or that of a class they come from, takes a `remedy`."""
+    bases: dict[str, set[str]] = {}
+    kinds = set()
+    for module in modules:
+        for node in module.walk(ast.ClassDef):
+            bases[node.name] = {name_of(base).rpartition(".")[2] for base in node.bases}
+            for member in node.body:
+                if isinstance(member, ast.FunctionDef) and member.name == "__init__":
+                    arguments = [*member.args.args, *member.args.kwonlyargs]
+                    kinds |= {node.name} if any(one.arg == "remedy" for one in arguments) else set()
+    while more := {name for name, above in bases.items() if above & kinds} - kinds:
+        kinds |= more
+    return {name for name in kinds if name.endswith(("Error", "Exception"))}
+
+
+def _inserted(node: ast.Raise) -> Iterator[ast.expr]:
+    if isinstance(node.exc, ast.Call):
+        for argument in (*node.exc.args, *(word.value for word in node.exc.keywords)):
+            for part in ast.walk(argument):
+                if isinstance(part, ast.FormattedValue):
+                    yield part.value

@@ -1,0 +1,187 @@
+"""Examples: the Python blocks of the documentation compile, and its commands exist."""
+
+import ast
+import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from typing import Any
+
+import click
+from typer import Typer
+from typer.main import get_command
+
+from zk0.core.checks import Part, check
+from zk0.core.project import Project
+from zk0.core.verdicts import Finding, not_applicable
+from zk0.project_checks.markdown import Block, pages
+from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.sources import modules
+
+SHELLS = ("bash", "sh", "shell", "console", "zsh")
+OPERATORS = ("&&", "||", "|", ";")
+READS = (Part.documents, Part.code, Part.environment)
+
+
+@check("examples.python", reads=(Part.documents,))
+def python(project: Project) -> Iterator[Finding]:
+    """Every Python example of the documentation is Python."""
+    blocks = [block for page in pages(project) for block in page.blocks() if block.language in ("python", "py")]
+    if not blocks:
+        yield not_applicable("the documentation has no Python example")
+        return
+    problems = []
+    for block in blocks:
+        try:
+            ast.parse(_source(block.text))
+        except SyntaxError as error:
+            name, _, line = block.at.rpartition(":")
+            problems.append(Problem(f"{name}:{int(line) + (error.lineno or 1) - 1}", f"is not Python: {error.msg}"))
+    yield from found(problems, good=f"{len(blocks)} examples compile", remedy="correct the example")
+
+
+@check("examples.commands", reads=READS)
+def commands(project: Project) -> Iterator[Finding]:
+    """The commands that the documentation shows exist, with the options they are shown with."""
+    blocks = [block for page in pages(project) for block in page.blocks() if block.language in SHELLS]
+    problems, count = [], 0
+    for block in blocks:
+        for at, words in lines_of(block):
+            known = _problem(words, project)
+            count += known is not None
+            if known:
+                problems.append(Problem(at, known))
+    if not count:
+        yield not_applicable("the documentation shows no command that can be looked up")
+        return
+    yield from found(problems, good=f"{count} commands exist as shown", remedy="correct the command")
+
+
+def lines_of(block: Block) -> Iterator[tuple[str, list[str]]]:
+    """Yield (`file:line`, words) of each command of a block of shell; what it printed is left out."""
+    name, _, first = block.at.rpartition(":")
+    lines = block.text.splitlines()
+    prompted = any(line.startswith("$ ") for line in lines)
+    number = 0
+    while number < len(lines):
+        start, line = number, lines[number]
+        while line.rstrip().endswith("\\") and number + 1 < len(lines):
+            number += 1
+            line = line.rstrip()[:-1] + lines[number]
+        number += 1
+        if prompted and not line.startswith("$ "):
+            continue
+        try:
+            words = list(_lexer(line.removeprefix("$ ")))
+        except ValueError:  # a quotation over several lines
+            continue
+        for part in _split(words):
+            yield f"{name}:{int(first) + start}", part
+
+
+def _lexer(line: str) -> shlex.shlex:
+    """Return the words of a line of shell; operators are words of their own."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=";|&")
+    lexer.whitespace_split = True
+    return lexer
+
+
+def _split(words: list[str]) -> Iterator[list[str]]:
+    part: list[str] = []
+    for word in [*words, ";"]:
+        if word in OPERATORS:
+            while part and re.fullmatch(r"[A-Za-z_]\w*=.*", part[0]):
+                part = part[1:]
+            if part:
+                yield part
+            part = []
+        else:
+            part.append(word)
+
+
+def _problem(words: list[str], project: Project) -> str | None:
+    """Say what is wrong with a command: '' where nothing is, None where it can't be looked up."""
+    match words:
+        case ["python" | "python3", "-m", module, *rest]:
+            if module == "zk0":
+                return _of_application("zk0", rest)
+            there = any(one.dotted == module or one.dotted.startswith(f"{module}.") for one in modules(project))
+            return "" if there or find_spec(module.partition(".")[0]) else f"there is no module {module}"
+        case ["python" | "python3", file, *_] if file.endswith(".py"):
+            return "" if (project.root / file).is_file() else f"there is no file {file}"
+        case ["nox", "-s", *names]:
+            sessions = _sessions(project)
+            wrong = [name for name in _until_options(names) if sessions and name not in sessions]
+            return f"there is no session {wrong[0]}" if wrong else "" if sessions else None
+        case [program, *rest] if program in _scripts(project) and _application(program) is not None:
+            return _of_application(program, rest)
+    return None
+
+
+def _of_application(program: str, words: list[str]) -> str:
+    """Follow the words through the commands of a Typer or Click application."""
+    command = _application(program)
+    said = [program]
+    while words and isinstance(command, click.Group) and not words[0].startswith("-"):
+        found = command.get_command(click.Context(command), words[0])
+        if found is None:
+            return f"{' '.join(said)} has no command {words[0]}"
+        command = found
+        said.append(words.pop(0))
+    options = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
+    for word in _until_end(words):
+        if word.startswith("--") and word.partition("=")[0] not in options:
+            return f"{' '.join(said)} has no option {word.partition('=')[0]}"
+    return ""
+
+
+@cache
+def _application(program: str) -> Any:
+    """Return the Click command behind a console script, where it is one that can be looked into."""
+    for point in entry_points(group="console_scripts", name=program):
+        try:
+            module = importlib.import_module(point.module)
+            target = getattr(module, "app", None) or getattr(module, "cli", None) or getattr(module, point.attr, None)
+        except (ImportError, AttributeError):
+            return None
+        if isinstance(target, Typer):
+            return get_command(target)
+        return target if hasattr(target, "params") else None
+    return None
+
+
+def _scripts(project: Project) -> set[str]:
+    table = project.pyproject.get("project")
+    scripts = table.get("scripts") if isinstance(table, dict) else None
+    return {"zk0", *(scripts if isinstance(scripts, dict) else ())}
+
+
+def _sessions(project: Project) -> set[str]:
+    file = project.root / "noxfile.py"
+    if not file.is_file():
+        return set()
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.decorator_list}
+    return names | {path.stem for folder in project.resources("workflows") for path in folder.glob("*.yaml")}
+
+
+def _until_options(words: list[str]) -> list[str]:
+    for number, word in enumerate(words):
+        if word.startswith("-"):
+            return words[:number]
+    return words
+
+
+def _until_end(words: list[str]) -> list[str]:
+    return words[: words.index("--")] if "--" in words else words
+
+
+def _source(text: str) -> str:
+    """Return an example as Python: without prompts and what they printed, its `…` as `...`."""
+    lines = text.splitlines()
+    if any(line.startswith(">>> ") for line in lines):
+        lines = [line[4:] for line in lines if line.startswith((">>> ", "... "))]
+    return "\n".join(lines).replace("…", "...")

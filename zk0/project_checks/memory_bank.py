@@ -1,0 +1,87 @@
+"""The memory bank: sound, verified, and up to date with the last runs (`memory-bank.*`)."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from zk0.core.checks import Part, check
+from zk0.core.errors import AssetMissingError, JournalError
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, failed, passed
+from zk0.memory.bank import Bank
+from zk0.memory.entries import Kind
+from zk0.memory.freshness import Truth
+from zk0.memory.preserved_blocks import kept_paragraphs
+from zk0.memory.rendering import CONTEXT
+from zk0.memory.tasks import VERDICTS
+from zk0.memory.verification import verify
+from zk0.project_checks.problems import Problem, found
+from zk0.workflow.run import run_directories
+from zk0.workflow.state import RunStatus
+
+MEMORY = (Part.memory,)
+
+
+@check("memory-bank.sound", reads=MEMORY)
+def sound(project: Project) -> Iterator[Finding]:
+    """Every entry of the memory bank can be read, and none was changed after it was written."""
+    bank = Bank.of(project).read()
+    if not bank.entries and not bank.problems:
+        raise AssetMissingError("the memory bank has no entries yet", remedy="zk0 run train")
+    problems = [Problem(f"{project.memory_dir.name}/{one.path}:{one.line}", one.message) for one in bank.problems]
+    yield from found(problems, good=f"{len(bank.entries)} entries can be read", remedy="correct it, or git checkout it")
+
+
+@check("memory-bank.verified", reads=(*MEMORY, Part.runs, Part.code, Part.history, Part.machine))
+def verified(project: Project) -> Iterator[Finding]:
+    """What the memory bank states is still what its evidence says."""
+    report = verify(project, datetime.now(UTC))
+    if not report.judgements and not report.is_wrong:
+        raise AssetMissingError("the memory bank has no entries yet", remedy="zk0 run train")
+    evidence = [Evidence(name=name, value=count, unit="entries") for name, count in report.counts.items()]
+    for judgement in report.judgements:
+        if judgement.truth is not Truth.fresh:
+            told = f"{judgement.truth}: {'; '.join(judgement.reasons) or judgement.entry.title}"
+            finding = Finding(verdict=VERDICTS[judgement.truth], message=told, at=judgement.entry.id)
+            yield finding.model_copy(update={"remedy": "zk0 memory verify"})
+    for one in report.contradictions:
+        yield failed(
+            f"{one.one.id} and {one.other.id} contradict each other on {one.about}", remedy="zk0 memory verify"
+        )
+    for problem in report.problems:
+        yield failed(problem.message, at=f"{problem.path}:{problem.line}", remedy="zk0 memory verify")
+    if not report.is_in_doubt:
+        yield passed(f"{len(report.judgements)} entries are what their evidence says", evidence=evidence)
+
+
+@check("memory-bank.recorded", reads=(*MEMORY, Part.runs))
+def recorded(project: Project) -> Iterator[Finding]:
+    """The last run of each workflow is in the memory bank."""
+    known = {entry.run.id for entry in Bank.of(project).read().entries if entry.run}
+    last: dict[str, str] = {}
+    for run in run_directories(project):
+        try:
+            state = run.state()
+        except JournalError:
+            continue  # compatibility.records tells of it
+        if state.status not in (RunStatus.unfinished, RunStatus.waiting):
+            last.setdefault(state.workflow, run.id)
+    if not last and not known:
+        raise AssetMissingError("no workflow has run yet, and the memory bank tells of none", remedy="zk0 run train")
+    problems = [Problem(run, "is not in the memory bank") for run in last.values() if run not in known]
+    good = f"{len(known)} runs are in the memory bank, the last of each workflow among them"
+    yield from found(problems, good=good, remedy="zk0 run it again")
+
+
+@check("memory-bank.next", reads=MEMORY)
+def next_steps(project: Project) -> Iterator[Finding]:
+    """Whoever goes on finds what is in hand and what comes next."""
+    bank = Bank.of(project).read()
+    entries = [*bank.counting(Kind.focus), *bank.counting(Kind.next)]
+    page = project.memory_dir / CONTEXT
+    kept = kept_paragraphs(page.read_text(encoding="utf-8"), CONTEXT) if page.is_file() else {}
+    words = [text for text in kept.values() if text.strip()]
+    if entries or words:
+        told = f"{len(entries)} entries and {len(words)} paragraphs tell of it"
+        yield passed(told, evidence=[Evidence(name="entries", value=len(entries), at=CONTEXT)])
+    else:
+        yield failed(f"{CONTEXT} names no focus and no next step", remedy=f"write between its keep markers: {page}")

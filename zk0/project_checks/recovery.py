@@ -1,0 +1,110 @@
+"""Recovery, rehearsed: going back to the version before, and bringing a backup back."""
+
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from zk0.core.checks import Part, check
+from zk0.core.errors import AssetMissingError
+from zk0.core.project import Project
+from zk0.core.receipts import file_digest
+from zk0.core.verdicts import Evidence, Finding, failed, passed
+from zk0.project_checks.programs import git, run
+from zk0.project_checks.repository import asked, last_tag
+from zk0.project_checks.sources import library, packages
+
+LARGEST = 64 * 1024**2  # bytes of records that a rehearsal copies
+KEPT = ("*/receipts/*.json", "*/journal.jsonl")  # of a run: what the memory's numbers and the boxes rest on
+
+
+@check("recovery.rollback", reads=(Part.history, Part.environment))
+def rollback(project: Project, *, to: str = "") -> Iterator[Finding]:
+    """The version before can be brought back: it unpacks, all of it is Python, and its packages are imported."""
+    reference = to or last_tag(project) or "HEAD~1"
+    commit = asked(project, "rev-parse", "--short", f"{reference}^{{commit}}").strip()
+    with tempfile.TemporaryDirectory() as folder:
+        _unpack(project, commit, Path(folder))
+        there = Path(folder) / "src" if (Path(folder) / "src").is_dir() else Path(folder)
+        names = sorted(name for name in packages(project) if (there / name).exists() or (there / f"{name}.py").exists())
+        if not names:
+            raise AssetMissingError(f"no package of the project was there at {reference}")
+        for module in library(Project(Path(folder))):
+            _ = module.tree  # raises where a file is not Python
+        lines = [f"import {name}; print({name}.__file__)" for name in names]
+        env = {"PYTHONPATH": str(there), "PYTHONDONTWRITEBYTECODE": "1"}
+        ended = run(sys.executable, "-c", "\n".join(lines), cwd=Path(folder), env=env)
+        own = all(line.startswith(folder) or line == "None" for line in ended.out.split())
+    evidence = [Evidence(name="commit", value=commit, at=reference)]
+    if ended.status or not own:
+        reason = ended.err.strip().splitlines()[-1:] or ["another copy was imported"]
+        yield failed(
+            f"{reference} can't be imported: {reason[0]}", evidence=evidence, remedy=f"git checkout {reference}"
+        )
+    else:
+        yield passed(f"{reference} ({commit}) unpacks, and {', '.join(names)} is imported", evidence=evidence)
+
+
+@check("recovery.backup", reads=(Part.history, Part.memory, Part.runs))
+def backup(project: Project) -> Iterator[Finding]:
+    """A backup of history, memory and receipts is made, brought back elsewhere, and found equal."""
+    with tempfile.TemporaryDirectory() as folder:
+        bundle, back = Path(folder) / "history.bundle", Path(folder) / "back"
+        asked(project, "bundle", "create", "--quiet", str(bundle), "--all")
+        cloned = git(Path(folder), "clone", "--quiet", "--mirror", str(bundle), str(back))
+        if cloned.status:
+            yield failed(f"the bundle can't be cloned: {cloned.err.strip()}", remedy="git fsck")
+            return
+        before, after = _heads(project.root), _heads(back)
+        evidence = [Evidence(name="references", value=len(before)), Evidence(name="brought back", value=len(after))]
+        if before != after:
+            yield failed("the references that came back are others", evidence=evidence, remedy="git fsck")
+        else:
+            yield passed(f"history: {len(before)} references came back equal", evidence=evidence)
+        yield from _records_return(project, Path(folder))
+
+
+def _records_return(project: Project, folder: Path) -> Iterator[Finding]:
+    files = [path for path in project.memory_dir.rglob("*") if path.is_file()]
+    files += [path for pattern in KEPT for path in project.runs_dir.glob(pattern)]
+    if not files:
+        raise AssetMissingError("there is neither memory nor a receipt to back up", remedy="zk0 run train")
+    size = sum(path.stat().st_size for path in files)
+    if size > LARGEST:
+        raise AssetMissingError(f"{size / 1024**2:.0f} MiB of records are too many for a rehearsal")
+    archive, back = folder / "records.tar.gz", folder / "records"
+    with tarfile.open(archive, "w:gz") as tar:
+        for path in files:
+            tar.add(path, path.relative_to(project.root).as_posix() if path.is_relative_to(project.root) else path.name)
+    with tarfile.open(archive) as tar:
+        tar.extractall(back, filter="data")
+    lost = [path for path in files if not _is_equal(path, back / path.relative_to(project.root))]
+    kept = Evidence(name="archive", value=archive.stat().st_size, unit="bytes")
+    evidence = [Evidence(name="records", value=len(files)), kept]
+    if lost:
+        yield failed(f"{lost[0].name} did not come back as it was", evidence=evidence, remedy="look at the disk")
+    else:
+        yield passed(f"records: {len(files)} files of memory and receipts came back equal", evidence=evidence)
+
+
+def _is_equal(path: Path, back: Path) -> bool:
+    return back.is_file() and file_digest(path) == file_digest(back)
+
+
+def _heads(root: Path) -> set[str]:
+    out = git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags").out
+    return set(out.splitlines())
+
+
+def _unpack(project: Project, commit: str, folder: Path) -> None:
+    program = shutil.which("git") or "git"
+    command = [program, "archive", "--format=tar", commit]
+    ended = subprocess.run(command, cwd=project.root, capture_output=True, timeout=30, check=False)  # noqa: S603
+    if ended.returncode:
+        raise AssetMissingError(f"git can't unpack {commit}: {ended.stderr.decode(errors='replace').strip()}")
+    with tarfile.open(fileobj=io.BytesIO(ended.stdout)) as tar:
+        tar.extractall(folder, filter="data")

@@ -1,0 +1,97 @@
+"""Releases: the changelog tells of the change, and the version is one everywhere."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+from zk0.core.checks import Part, check
+from zk0.core.errors import AssetMissingError
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.project_checks.repository import asked, last_tag
+from zk0.project_checks.sources import library
+
+NAMES = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md", "CHANGELOG.rst")
+READS = (Part.code, Part.documents, Part.history)
+SECTION = re.compile(r"^##\s+\[?v?(?P<name>[^\]\s(]+)\]?.*$", re.MULTILINE)
+
+
+@check("release.changelog", reads=READS)
+def changelog(project: Project) -> Iterator[Finding]:
+    """The changelog tells of what changed since the last version."""
+    path = _changelog(project)
+    sections = SECTION.split(path.read_text(encoding="utf-8"))[1:]
+    if not sections:
+        yield failed(f"{path.name} has no section", at=path.name, remedy="add `## Unreleased` with what changed")
+        return
+    name, body = sections[0], sections[1]
+    entries = re.findall(r"^\s*[-*] ", body, re.MULTILINE)
+    tag = last_tag(project)
+    released = tag is not None and name.removeprefix("v") == tag.removeprefix("v")
+    since = int(asked(project, "rev-list", "--count", f"{tag}..HEAD" if tag else "HEAD"))
+    evidence = [Evidence(name="entries", value=len(entries), at=name), Evidence(name="commits", value=since)]
+    if released and since:
+        told = f"{since} commits since {tag}, and {path.name} begins with {name}"
+        yield failed(told, at=path.name, evidence=evidence, remedy="add `## Unreleased` with what changed")
+    elif not entries:
+        yield failed(f"its section {name} is empty", at=path.name, evidence=evidence, remedy="say what changed")
+    else:
+        yield passed(f"{name} has {len(entries)} entries, of {since} commits", at=path.name, evidence=evidence)
+
+
+@check("release.version", reads=READS)
+def version(project: Project) -> Iterator[Finding]:
+    """The version is the same in pyproject.toml and in the code, and no tag is newer."""
+    stated: dict[str, str] = {}
+    table = project.pyproject.get("project")
+    if isinstance(table, dict) and "version" in table:
+        stated["pyproject.toml"] = str(table["version"])
+    for module in library(project):
+        if match := re.search(r"""^__version__\s*(?::\s*\w+\s*)?=\s*["']([^"']+)""", module.text, re.MULTILINE):
+            stated[module.name] = match[1]
+    if not stated:
+        yield not_available("no version is stated in pyproject.toml or as __version__")
+        return
+    evidence = [Evidence(name="version", value=value, at=at) for at, value in stated.items()]
+    tag, versions = last_tag(project), sorted(set(stated.values()))
+    if len(versions) > 1:
+        told = ", ".join(f"{at} says {value}" for at, value in stated.items())
+        yield failed(told, evidence=evidence, remedy="make them one")
+    elif tag and (newer := _newer(tag, versions[0])):
+        yield failed(f"the version is {versions[0]}, and {newer} is tagged already", evidence=evidence)
+    else:
+        since = f", the last tag is {tag}" if tag else ", no tag yet"
+        yield passed(f"{versions[0]}{since}", evidence=evidence)
+
+
+@check("release.specification", reads=READS)
+def described(project: Project, *, page: str = "memory-bank/architecture.md") -> Iterator[Finding]:
+    """The page that describes the architecture names every package of the code."""
+    path = project.root / page
+    if not path.is_file():
+        raise AssetMissingError(f"there is no {page}", remedy="describe each package in a sentence")
+    text = path.read_text(encoding="utf-8")
+    folders = {module.dotted for module in library(project) if module.name.endswith("/__init__.py")}
+    parts = sorted({name.rpartition(".")[2] for name in folders if name.count(".") == 1} or folders)
+    bare = [name for name in parts if not re.search(rf"\b{re.escape(name)}\b", text)]
+    evidence = [Evidence(name="packages", value=len(parts), at=page)]
+    if bare:
+        yield warned(f"{page} does not name {', '.join(bare)}", at=page, evidence=evidence, remedy="describe them")
+    else:
+        yield passed(f"all {len(parts)} packages are described", at=page, evidence=evidence)
+
+
+def _changelog(project: Project) -> Path:
+    for name in NAMES:
+        if (path := project.root / name).is_file():
+            return path
+    raise AssetMissingError("there is no changelog", remedy="write CHANGELOG.md (https://keepachangelog.com)")
+
+
+def _newer(tag: str, stated: str) -> str | None:
+    try:
+        return tag if Version(tag.removeprefix("v")) > Version(stated) else None
+    except InvalidVersion:
+        return None

@@ -1,0 +1,98 @@
+"""Secrets: none in the project's files, its history, or what its runs wrote."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from zk0.core.checks import Part, check
+from zk0.core.errors import AssetMissingError
+from zk0.core.project import Project
+from zk0.core.secrets import find_secrets
+from zk0.core.verdicts import Finding, warned
+from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.programs import git
+from zk0.project_checks.repository import asked
+
+MIB = 1024**2
+LARGEST = 1 * MIB  # bytes of a file that is read: source and settings are smaller, data sets larger
+COMMITS = 500  # the newest; a secret in an older one has been public for long
+OUTPUT = 32 * MIB  # bytes of logs that are read, the newest first
+TEXT = (".log", ".jsonl", ".json", ".md", ".txt", ".toml", ".yaml")
+HUNK = re.compile(r"^@@ -\S+ \+(\d+)")
+
+
+@check("secrets.files", reads=(Part.code, Part.documents, Part.memory))
+def in_files(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Finding]:
+    """No file of the project holds a secret; `beside` names files whose secrets are made up, for tests."""
+    problems: list[Problem] = []
+    count = 0
+    memory = sorted(path for path in project.memory_dir.rglob("*.md"))
+    for path in [*(project.root / name for name in project.tree().files), *memory]:
+        name = project.shown(path)
+        if path.is_file() and path.stat().st_size <= LARGEST and not name.startswith(beside or ("\0",)):
+            count += 1
+            problems += _in_text(name, _text(path))
+    yield from found(problems, good=f"{count} files hold none", remedy="revoke it, then remove it")
+
+
+@check("secrets.history", reads=(Part.history,), timeout=55)
+def in_history(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Finding]:
+    """No commit has ever added a secret."""
+    count = int(asked(project, "rev-list", "--count", "HEAD"))
+    arguments = ("log", "-p", "-U0", "--no-color", "--no-ext-diff", "--diff-filter=AM", f"--max-count={COMMITS}")
+    ended = git(project.root, *arguments, "--format=commit %h", "--", ".", seconds=45)
+    problems = [problem for problem in _in_diff(ended.out.splitlines()) if not _is_beside(problem.at, beside)]
+    if count > COMMITS:
+        yield warned(f"of {count} commits only the newest {COMMITS} were read")
+    good = f"{min(count, COMMITS)} commits added none"
+    yield from found(problems, good=good, remedy="revoke it: whoever has a clone has it")
+
+
+@check("secrets.logs", reads=(Part.runs, Part.machine))
+def in_logs(project: Project) -> Iterator[Finding]:
+    """No log, journal or receipt of a run holds a secret."""
+    folders = [project.runs_dir, project.state_dir / "log"]
+    paths = [path for folder in folders for path in folder.rglob("*") if path.suffix in TEXT and path.is_file()]
+    if not paths:
+        raise AssetMissingError("no workflow has run yet, so there is no log", remedy="zk0 run train")
+    paths.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    problems: list[Problem] = []
+    read = 0
+    for count, path in enumerate(paths):
+        size = path.stat().st_size
+        if read + size > OUTPUT:
+            yield warned(f"only the newest {count} of {len(paths)} logs were read ({OUTPUT // MIB} MiB)")
+            break
+        read += size
+        problems += _in_text(path.relative_to(project.root).as_posix(), _text(path))
+    yield from found(problems, good=f"{len(paths)} logs, {read / MIB:.1f} MiB, hold none", remedy="revoke it")
+
+
+def _in_text(name: str, text: str) -> Iterator[Problem]:
+    for secret in find_secrets(text):
+        yield Problem(f"{name}:{secret.line}", f"holds a {secret.kind}")
+
+
+def _in_diff(lines: Iterable[str]) -> Iterator[Problem]:
+    commit = name = ""
+    number = 0
+    for line in lines:
+        if line.startswith("commit "):
+            commit = line.removeprefix("commit ")
+        elif line.startswith("+++ "):
+            name = line.removeprefix("+++ ").removeprefix("b/")
+        elif match := HUNK.match(line):
+            number = int(match[1])
+        elif line.startswith("+"):
+            for secret in find_secrets(line[1:]):
+                yield Problem(f"{name}:{number}", f"commit {commit} added a {secret.kind}")
+            number += 1
+
+
+def _is_beside(at: str, beside: tuple[str, ...]) -> bool:
+    return at.startswith(beside) if beside else False
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    return "" if b"\0" in content[:8192] else content.decode(errors="replace")

@@ -1,0 +1,105 @@
+"""Structure: parts small enough to be changed one at a time, in layers without circles."""
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from zk0.core.checks import Part, check
+from zk0.core.project import Project
+from zk0.core.verdicts import Finding, not_applicable
+from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.programs import run
+from zk0.project_checks.sources import Module, library
+from zk0.project_checks.style import problems_of
+from zk0.project_checks.tools import Tool
+
+LAYERS = Tool("lint-imports", "importlinter", (".importlinter",))
+
+
+@check("structure.size", reads=(Part.code,))
+def small(project: Project, *, module_lines: int = 500, function_lines: int = 60) -> Iterator[Finding]:
+    """No module and no function is too long to be read at once."""
+    problems = []
+    for module in library(project):
+        lines = len(module.text.splitlines())
+        if lines > module_lines:
+            problems.append(Problem(module.name, f"has {lines} lines, at most {module_lines} are wanted"))
+        for node in module.functions():
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            if length > function_lines:
+                what = f"{node.name} has {length} lines, at most {function_lines} are wanted"
+                problems.append(Problem(module.at(node), what))
+    good = f"no module over {module_lines} lines, no function over {function_lines}"
+    yield from found(problems, good=good, remedy="ask what two things it is", doubtful=True)
+
+
+@check("structure.cycles", reads=(Part.code,))
+def acyclic(project: Project) -> Iterator[Finding]:
+    """No modules import each other in a circle when they are loaded."""
+    known = {module.dotted: module for module in library(project) if module.dotted}
+    graph = {name: _imported(module, known) for name, module in known.items()}
+    circles = [Problem(known[circle[0]].name, " → ".join([*circle, circle[0]])) for circle in cycles(graph)]
+    yield from found(circles, good=f"{len(known)} modules without a circle", remedy="move what both need to a third")
+
+
+@check("structure.layers", reads=(Part.code, Part.environment))
+def layered(project: Project) -> Iterator[Finding]:
+    """The layers that the project declares are kept (import-linter)."""
+    tool = project.pyproject.get("tool")
+    declared = isinstance(tool, dict) and "importlinter" in tool
+    if not declared and not (project.root / ".importlinter").is_file():
+        yield not_applicable("the project declares no layers")
+        return
+    ended = run(LAYERS.name, "--no-cache", cwd=project.root, remedy="pip install import-linter")
+    broken = [Problem("", line.strip()) for line in ended.out.splitlines() if line.rstrip().endswith("BROKEN")]
+    yield from found(broken or problems_of(ended, LAYERS), good="every contract is kept", remedy="lint-imports")
+
+
+def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """Return the circles of a graph: one for each set of nodes that reach each other (Tarjan 1972)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    circles: list[list[str]] = []
+    for start in graph:
+        if start in index:
+            continue
+        work = [(start, iter(sorted(graph[start])))]
+        index[start] = low[start] = len(index)
+        stack.append(start)
+        while work:
+            node, others = work[-1]
+            for other in others:
+                if other not in index:
+                    index[other] = low[other] = len(index)
+                    stack.append(other)
+                    work.append((other, iter(sorted(graph.get(other, set())))))
+                    break
+                if other in stack:
+                    low[node] = min(low[node], index[other])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    members = stack[stack.index(node) :]
+                    del stack[stack.index(node) :]
+                    if len(members) > 1 or node in graph[node]:
+                        circles.append(members)
+    return circles
+
+
+def _imported(module: Module, known: Mapping[str, Module]) -> set[str]:
+    """Return the project's modules that a module needs when it is loaded; what functions import is needed later."""
+    package = module.dotted if module.name.endswith("__init__.py") else module.dotted.rpartition(".")[0]
+    names: set[str] = set()
+    for node in module.tree.body:
+        match node:
+            case ast.Import():
+                names |= {alias.name for alias in node.names}
+            case ast.ImportFrom():
+                above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+                base = ".".join([*above, *([node.module] if node.module else [])])
+                for alias in node.names:
+                    whole = f"{base}.{alias.name}"
+                    names.add(whole if whole in known else base)
+    return {name for name in names if name in known and name != module.dotted}

@@ -1,0 +1,68 @@
+"""The workflow files: valid, with what may go wrong in them, and with a checklist that exists.
+
+A project that has none of its own uses those that come with zk0; they are zk0's to judge.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from zk0.checklists.loading import checklist_names
+from zk0.core.checks import Part, check
+from zk0.core.errors import AssetMissingError
+from zk0.core.project import Project
+from zk0.core.verdicts import Finding
+from zk0.project_checks.problems import Problem, found
+from zk0.workflow.loading import Library, examine, lint, workflow_files
+from zk0.workflow.spec import WorkflowSpec
+
+READS = (Part.code, Part.environment)
+
+
+@check("workflow-files.valid", reads=READS)
+def valid(project: Project) -> Iterator[Finding]:
+    """Every workflow file is valid, and says nothing that can't be meant."""
+    files = _required(project)
+    problems = [Problem("", str(problem)) for problem in lint(project, files)]
+    yield from found(problems, good=f"{len(files)} workflows are valid", remedy="zk0 workflows lint")
+
+
+@check("workflow-files.explained", reads=READS)
+def explained(project: Project) -> Iterator[Finding]:
+    """Every workflow says what to mind, and what to do when something goes wrong."""
+    _required(project)
+    problems = []
+    for name, spec in specifications(project).items():
+        if not spec.notes:
+            problems.append(Problem(name, "has no notes"))
+        if not spec.issues:
+            problems.append(Problem(name, "does not say what may go wrong (`issues`)"))
+        mute = [key for key, declared in spec.inputs.items() if not declared.help]
+        problems += [Problem(name, f"does not explain its input {key}") for key in mute]
+    yield from found(problems, good="all explain their inputs, notes and issues", remedy="add them", doubtful=True)
+
+
+@check("workflow-files.checklists", reads=READS)
+def checklists(project: Project) -> Iterator[Finding]:
+    """Every workflow names a checklist, and that exists."""
+    _required(project)
+    known, problems = checklist_names(project), []
+    for name, spec in specifications(project).items():
+        if spec.checklist is None:
+            problems.append(Problem(name, "names no checklist"))
+        elif spec.checklist not in known:
+            problems.append(Problem(name, f"names the checklist {spec.checklist}, which does not exist"))
+    yield from found(problems, good="all name one", remedy="checklist: NAME", doubtful=True)
+
+
+def specifications(project: Project) -> dict[str, WorkflowSpec]:
+    """Return the project's own valid workflows by name."""
+    files = workflow_files(project)
+    own = {name: path for name, path in files.items() if path.is_relative_to(project.root)}
+    loaded = {name: examine(path, library=Library(files, (name,)))[0] for name, path in own.items()}
+    return {name: one.spec for name, one in loaded.items() if one is not None}
+
+
+def _required(project: Project) -> list[Path]:
+    if files := [path for path in workflow_files(project).values() if path.is_relative_to(project.root)]:
+        return files
+    raise AssetMissingError("the project has no workflow of its own", remedy="write workflows/NAME.yaml")

@@ -1,0 +1,59 @@
+"""Where one works: the directory, the environment, and the tools to develop with."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from zk0.core.checks import Part, check
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
+from zk0.project_checks.programs import has_program
+from zk0.project_checks.tools import FORMATTERS, LINTERS, TEST_RUNNERS, TYPE_CHECKERS, configured
+
+
+@check("workspace.root", reads=(Part.machine,))
+def in_root(project: Project) -> Iterator[Finding]:
+    """Commands run in the project's root directory."""
+    here = Path.cwd().resolve()
+    if here == project.root:
+        yield passed("this runs in the project's root")
+    else:
+        yield failed(f"this runs in {here}, and the project's root is {project.root}", remedy=f"cd {project.root}")
+
+
+@check("workspace.environment", reads=(Part.machine,))
+def own_environment(project: Project) -> Iterator[Finding]:
+    """Python runs in an environment of its own, not in the system's."""
+    conda = os.environ.get("CONDA_DEFAULT_ENV")
+    if sys.prefix != sys.base_prefix:
+        own = Path(sys.prefix)
+        # A page that is shared tells nobody where this machine keeps its files.
+        shown = own.relative_to(project.root).as_posix() if own.is_relative_to(project.root) else own.name
+        yield passed(f"the virtual environment {shown}")
+    elif conda and conda != "base":
+        yield passed(f"the conda environment {conda}")
+    else:
+        yield failed(
+            f"{sys.executable} is the system's Python; {project.name} would share its packages with everything else",
+            remedy="uv venv && source .venv/bin/activate",
+        )
+
+
+@check("workspace.tools", reads=(Part.code, Part.environment))
+def tools_there(project: Project) -> Iterator[Finding]:
+    """A formatter, a linter, a type checker, a test runner and git are set up and installed."""
+    kinds = {"formatter": FORMATTERS, "linter": LINTERS, "type checker": TYPE_CHECKERS, "test runner": TEST_RUNNERS}
+    for kind, tools in kinds.items():
+        tool = configured(project, tools)
+        if tool is None:
+            names = ", ".join(tool.name for tool in tools)
+            yield warned(f"no {kind} is configured ({names})", remedy="configure one in pyproject.toml")
+        elif has_program(tool.name):
+            yield passed(f"{kind} {tool.name}", evidence=[Evidence(name=kind, value=tool.name, at=tool.marker)])
+        else:
+            yield failed(f"the {kind} {tool.name} is configured and not installed", remedy=f"pip install {tool.name}")
+    if has_program("git"):
+        yield passed("git is installed")
+    else:
+        yield failed("git is not installed", remedy="install git")

@@ -1,0 +1,298 @@
+"""One attempt of a step: fill in its arguments, act, take its outputs, let the checks judge, write the receipt."""
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from zk0.core.errors import CommandError, ExitStatus, SpecError, Zk0Error
+from zk0.core.project import GitState, Project
+from zk0.core.receipts import Artifact, Failure, Receipt, artifact
+from zk0.core.verdicts import Finding, Verdict, failed, passed, worst
+from zk0.workflow.actions import Context, Inputs, Outputs, Progress
+from zk0.workflow.effects import Effects
+from zk0.workflow.events import Selection, StepFinished
+from zk0.workflow.expressions import as_json, as_text, fill, is_known
+from zk0.workflow.planned import PlannedCheck, PlannedStep, validated
+from zk0.workflow.programs import PROGRAM_CHECK, Command, CommandOutputs
+from zk0.workflow.run import RunDirectory
+from zk0.workflow.scheduler import Crew
+from zk0.workflow.scope import Scope
+from zk0.workflow.spec import PROGRAM, ProgramRetry
+from zk0.workflow.timeouts import Deadline, TimeLimit
+
+BUG = "ZK500"  # the code of a failure that is no Zk0Error
+
+
+class AskOutputs(Outputs):
+    """What a step gives that an agent or a person did; `by` and `how` are a person's."""
+
+    by: str = ""
+    how: str = ""
+    reason: str = ""
+    handover: Path
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is the same for every step of a run; without `reuse`, each step that is performed is performed anew.
+
+    `crew` does the work, and `selection` says which steps are performed, where it is not all of them.
+    """
+
+    project: Project
+    workflow: str
+    run: RunDirectory
+    seed: int
+    code: GitState
+    environment: Mapping[str, str]
+    crew: Crew
+    selection: Selection | None = None
+    reuse: bool = True
+
+
+@dataclass
+class Attempt:
+    """One attempt of a step, as it goes; what it knows when it ends goes into the receipt."""
+
+    step: PlannedStep
+    number: int
+    around: Surroundings
+    effects: Effects
+    deadline: Deadline | None = None
+    inputs: Any = field(default_factory=dict)
+    outputs: Outputs | None = None
+    findings: list[Finding] = field(default_factory=list)
+    failure: Failure | None = None
+    verdict: Verdict = Verdict.passed
+    exit_status: ExitStatus = ExitStatus.done
+    started: datetime | None = None
+
+    @property
+    def log(self) -> Path:
+        """What it prints."""
+        return self.around.run.log(self.step.path, self.number)
+
+    def perform(self, scope: Scope, progress: Progress) -> Receipt:
+        """Do the step's work and have it judged; only an interruption leaves this without a receipt."""
+        self.started = self.effects.now()
+        with _guarded(self):
+            self._act(fill(self.step.arguments, scope), progress)
+        return self._after_acting(scope)
+
+    def sum_up(
+        self, outputs: Callable[[], Outputs], verdict: Verdict, exit_status: ExitStatus, scope: Scope
+    ) -> Receipt:
+        """Return the receipt of a step that consists of others, of which the worst has this verdict."""
+        self.verdict, self.exit_status = worst([self.verdict, verdict]), max(self.exit_status, exit_status)
+        if self.step.each is not None or not self.verdict.stops:  # of a workflow that failed, outputs may have no value
+            with _guarded(self):
+                self.outputs = outputs()
+        return self._after_acting(scope) if self.step.each is None else self._concluded()
+
+    def _after_acting(self, scope: Scope) -> Receipt:
+        if self.outputs is not None and self.failure is None:
+            for number, planned in enumerate(self.step.checks, 1):
+                with _guarded(self, check=planned.check.id):
+                    self.findings += self._judged(number, planned, fill(planned.options, scope))
+        return self._concluded()
+
+    def conclude(self, finding: Finding) -> Receipt:
+        """Add what others than the checks say, and return the receipt."""
+        self.findings.append(finding)
+        return self._concluded()
+
+    def _concluded(self) -> Receipt:
+        if self.exit_status is ExitStatus.done and any(finding.verdict.stops for finding in self.findings):
+            self.exit_status = ExitStatus.failed
+        self.verdict = worst([self.verdict, *(finding.verdict for finding in self.findings)])
+        return self._receipt(self.started or self.effects.now())
+
+    def refuse(self, error: Zk0Error) -> Receipt:
+        """Fail without having tried."""
+        self.fail(error)
+        return self._receipt(self.effects.now())
+
+    def fail(self, error: BaseException, check: str = "") -> None:
+        """Take note of what ended the action or a check."""
+        if isinstance(error, Zk0Error):
+            failure = Failure(code=error.code, message=error.message, remedy=error.remedy)
+            verdict, status = (Verdict.error if check else Verdict.failed), error.exit_status
+        else:
+            self.effects.note(self.log, "".join(traceback.format_exception(error)))
+            message = f"{type(error).__name__}: {error}"
+            remedy = f"see {self.around.project.shown(self.log)}"
+            failure = Failure(code=BUG, message=message, remedy=remedy)
+            verdict, status = Verdict.error, ExitStatus.bug
+        self.exit_status = max(self.exit_status, status)
+        if check:
+            self.findings.append(Finding(verdict=verdict, message=failure.message, check=check, remedy=failure.remedy))
+        else:
+            self.failure, self.verdict = failure, verdict
+
+    def proposals(self) -> tuple[str, ...]:
+        """Return the workflows that repair what went wrong: the ones of findings, then the step's own."""
+        found = [finding.workflow for finding in self.findings if finding.workflow]
+        own = [self.step.proposes] if self.step.proposes and self.verdict.stops else []
+        return tuple(dict.fromkeys(found + own))
+
+    def _act(self, arguments: Mapping[str, Any], progress: Progress) -> None:
+        self.inputs = as_json(arguments)
+        if self.step.kind == "ask":
+            self.outputs = AskOutputs(handover=self.around.run.step(self.step.path) / "handover.md")
+            return
+        if self.step.action is None:
+            self._run(self.effects.revealed(arguments))
+            return
+        inputs = validated(self.step.action, self.effects.revealed(arguments))
+        self.inputs = recorded_inputs(inputs, arguments)
+        context = Context(
+            project=self.around.project,
+            run=self.around.run.id,
+            step=self.step.path,
+            directory=self.around.run.step(self.step.path),
+            seed=self.around.seed,
+            progress=progress,
+        )
+        action = self.step.action
+        self.outputs = self.around.crew.call(lambda: self.effects.call(action, inputs, context, self.log, self.limit()))
+
+    def limit(self) -> TimeLimit | None:
+        """Return how long the step may take from now on: as long as it says, or as what it is part of has left."""
+        own = TimeLimit(self.step.timeout) if self.step.timeout and self.step.kind in ("uses", "run") else None
+        if self.deadline is None:
+            return own
+        left = max(0.0, (self.deadline.at - self.effects.now()).total_seconds())
+        return own if own and own.seconds <= left else TimeLimit(left, self.deadline.step)
+
+    def _run(self, arguments: Mapping[str, Any]) -> None:
+        command = _command(arguments, self.around.project.root)
+        status = self._started(command, self.log)
+        self.outputs = CommandOutputs(exit_status=status, log=self.log)
+        if status:
+            name = Path(command.argv[0]).name
+            raise CommandError(
+                f"{name} ended with exit status {status}", remedy=f"see {self.around.project.shown(self.log)}"
+            )
+
+    def _judged(self, number: int, planned: PlannedCheck, options: Mapping[str, Any]) -> list[Finding]:
+        """Let a check judge, or the program that stands in its place."""
+        if planned.check is not PROGRAM_CHECK:
+            with self.around.crew.foreign():
+                return self.effects.judge(planned.check, self.outputs or Outputs(), options)
+        argv = tuple(_arguments(options["argv"]))
+        log = self.around.run.log(f"{self.step.path}.check-{number}", self.number)
+        status = self._started(Command(argv, self.around.project.root), log)
+        name = " ".join(argv)
+        if status:
+            why = failed(f"{name} ended with exit status {status}", remedy=f"see {self.around.project.shown(log)}")
+            return [why.model_copy(update={"check": PROGRAM})]
+        return [passed(f"{name} ended with exit status 0").model_copy(update={"check": PROGRAM})]
+
+    def _started(self, command: Command, log: Path) -> int:
+        with self.around.crew.acting():
+            return self.effects.start(replace(command, limit=self.limit()), log)
+
+    def ended(self, receipt: Receipt, basis: Mapping[str, str] | None = None, reason: str = "") -> StepFinished:
+        """Return the event that the step ended with this receipt."""
+        return StepFinished(receipt, self.exit_status, self.proposals(), dict(basis or {}), reason)
+
+    def may_be_tried_again(self, receipt: Receipt) -> bool:
+        """Tell whether the step's `retry` allows another attempt after this one."""
+        retry = self.step.retry
+        if self.number >= retry.attempts or receipt.verdict not in retry.on:
+            return False
+        statuses = retry.exit_statuses if isinstance(retry, ProgramRetry) else ()
+        return not statuses or (isinstance(self.outputs, CommandOutputs) and self.outputs.exit_status in statuses)
+
+    def _receipt(self, started: datetime) -> Receipt:
+        outputs: dict[str, Any] = {}
+        artifacts: tuple[Artifact, ...] = ()
+        with _guarded(self):  # outputs that JSON can't hold, or a file that can't be read
+            outputs = self.outputs.model_dump(mode="json") if self.outputs else {}
+            artifacts = self._artifacts()
+        return Receipt(
+            run=self.around.run.id,
+            workflow=self.around.workflow,
+            step=self.step.path,
+            title=self.step.title,
+            uses=self.step.uses,
+            inputs=self.inputs,
+            seed=self.around.seed,
+            code=self.around.code,
+            environment=dict(self.around.environment),
+            started=started,
+            finished=self.effects.now(),
+            attempt=self.number,
+            outputs=outputs,
+            artifacts=artifacts,
+            findings=tuple(self.findings),
+            verdict=self.verdict,
+            failure=self.failure,
+        )
+
+    def _artifacts(self) -> tuple[Artifact, ...]:
+        run, root = self.around.run.path, self.around.project.root
+        found = []
+        for name, path in _paths(self.outputs) if self.outputs else ():
+            whole = next((base / path for base in (run, root) if (base / path).exists()), None)
+            if whole is not None:
+                found.append(artifact(name, whole, base=run if whole.is_relative_to(run) else root))
+        return tuple(found)
+
+
+def recorded_inputs(inputs: Inputs, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an action's inputs as its receipt holds them: of a secret its name, not its value."""
+    secrets = {name: as_json(value) for name, value in arguments.items() if not is_known(value)}
+    return inputs.model_dump(mode="json") | secrets
+
+
+@contextmanager
+def _guarded(attempt: Attempt, check: str = "") -> Iterator[None]:
+    """Take note of whatever goes wrong: an action or a check is foreign code, and the run must outlive it."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # noqa: BLE001  libraries that call sys.exit() in their depths fail too
+        attempt.fail(error, check)
+
+
+def _paths(outputs: Outputs) -> Iterator[tuple[str, Path]]:
+    for name in type(outputs).model_fields:
+        yield from _paths_in(name, getattr(outputs, name))
+
+
+def _paths_in(name: str, value: object) -> Iterator[tuple[str, Path]]:
+    match value:
+        case Path():
+            yield name, value
+        case Mapping():
+            for key, inner in value.items():
+                yield from _paths_in(f"{name}.{key}", inner)
+        case list() | tuple():
+            for index, inner in enumerate(value):
+                yield from _paths_in(f"{name}.{index}", inner)
+
+
+def _command(arguments: Mapping[str, Any], root: Path) -> Command:
+    cwd = (root / as_text(arguments["cwd"])).resolve()
+    if not cwd.is_relative_to(root):
+        raise SpecError(f"cwd {cwd} is outside of the project {root}", remedy="name a directory inside the project")
+    return Command(
+        argv=tuple(_arguments(arguments["argv"])),
+        cwd=cwd,
+        env={
+            name: value.get_secret_value() if isinstance(value, SecretStr) else as_text(value)
+            for name, value in arguments["env"].items()
+        },
+    )
+
+
+def _arguments(values: Sequence[object]) -> Iterator[str]:
+    for value in values:
+        # A list fills as many arguments as it has items.
+        yield from map(as_text, value) if isinstance(value, list | tuple) else (as_text(value),)

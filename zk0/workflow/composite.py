@@ -1,0 +1,64 @@
+"""A step that consists of others: what it consists of, and what it gives when all of them have ended. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+from pydantic import BaseModel
+
+from zk0.core.errors import SpecError
+from zk0.workflow.actions import Outputs
+from zk0.workflow.expressions import as_json, fill
+from zk0.workflow.nesting import EachOutputs, NestedOutputs
+from zk0.workflow.plan import items_of, plan_nested, planned_step
+from zk0.workflow.planned import Plan, PlannedStep
+from zk0.workflow.scope import Scope, StepScope
+from zk0.workflow.spec import WorkflowStep
+
+
+@dataclass(frozen=True)
+class Members:
+    """What a step consists of: one plan for the workflow that it performs, or one for each item; `inputs` made them."""
+
+    inputs: Any
+    plans: tuple[Plan, ...]
+
+
+def members_of(step: PlannedStep, plan: Plan, scope: Scope) -> Members:
+    """Return what a step of a plan consists of.
+
+    Raises:
+        SpecError: an expression has no value, or what should be a list of items is none.
+        InputError: the workflow that it performs does not take its inputs.
+    """
+    if step.each is None and isinstance(step.spec, WorkflowStep):
+        arguments = fill(step.arguments, scope)
+        return Members(as_json(arguments), (plan_nested(step.spec, arguments, plan.library, step.path),))
+    items = items_of(fill(step.each, scope))
+    if not isinstance(items, Sequence):
+        raise SpecError(f"{step.path}: its items are not known")
+    one = step.spec.model_copy(update={"foreach": None, "when": None, "needs": None, "on_fail": None})
+    plans = []
+    for number, item in enumerate(items):
+        inner = planned_step(one, replace(scope, item=item), plan.library, f"{step.path}/{number}")
+        title = f"{step.title} ({number + 1} of {len(items)})"
+        plans.append(replace(plan, steps=(replace(inner, id=str(number), title=title),)))
+    return Members({"foreach": as_json(items)}, tuple(plans))
+
+
+def workflow_outputs(plan: Plan, scope: Scope) -> Outputs:
+    """Return what a workflow gives that was performed as a step; `scope` is what its own expressions read."""
+    return NestedOutputs.model_validate(as_json(fill(plan.spec.outputs, scope)))
+
+
+def each_outputs(ends: Sequence[StepScope]) -> Outputs:
+    """Return what a step gives that was done for each item."""
+    return EachOutputs(each=[_plain(end.outputs) for end in ends], verdicts=[end.verdict.value for end in ends])
+
+
+def _plain(outputs: object) -> object:
+    """Return a step's outputs as a receipt holds them."""
+    if isinstance(outputs, BaseModel):
+        return outputs.model_dump(mode="json")
+    return vars(outputs) if isinstance(outputs, SimpleNamespace) else outputs

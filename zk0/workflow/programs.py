@@ -1,0 +1,195 @@
+"""Run a program as a step: an argv list, no shell, its output in a log, ended in time and with all its children."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from zk0.core.checks import CHECKS, Check
+from zk0.core.errors import DependencyMissingError, SpecError
+from zk0.core.verdicts import Finding
+from zk0.workflow.actions import Outputs
+from zk0.workflow.masking import Mask
+from zk0.workflow.spec import PROGRAM
+from zk0.workflow.timeouts import GRACE, TimeLimit, overdue
+
+
+def _never(**_options: object) -> list[Finding]:
+    raise AssertionError("a program is started by the engine's effects, not by a check")
+
+
+class ProgramOptions(BaseModel):
+    """What a program that judges is called with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    argv: list[str | int | float | bool] = Field(min_length=1)
+
+
+PROGRAM_CHECK = Check(PROGRAM, "The program ends with exit status 0.", _never, ProgramOptions)
+
+
+def check_named(name: str) -> Check:
+    """Return a check, or the one that runs a program.
+
+    Raises:
+        UnknownNameError: there is no such check.
+    """
+    return PROGRAM_CHECK if name == PROGRAM else CHECKS.get(name)
+
+
+class CommandOutputs(Outputs):
+    """What a step that runs a program gives: its exit status and all it printed."""
+
+    exit_status: int
+    log: Path
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program with its arguments, the directory and environment it runs in, and its time limit."""
+
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)  # it may hold secrets
+    limit: TimeLimit | None = None
+
+
+class Ended(BaseException):
+    """The run is being ended, and with it what this thread does for it; no error, so nothing takes it for one."""
+
+
+class Programs:
+    """Runs programs, each to its end, and ends all of them at once where the run is ended."""
+
+    def __init__(self) -> None:
+        self._ending = threading.Event()
+        self._starting = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+
+    def run(self, command: Command, log: Path, mask: Mask | None = None) -> int:
+        """Run a program to its end, its output going to a log file, and return its exit status.
+
+        Of the secrets that the mask hides the program is given those in its own `env`, and no other.
+
+        Raises:
+            DependencyMissingError: there is no such program.
+            SpecError: the system refuses to start it as written.
+            TimeLimitError: it did not end in time; it was ended, with what it had started.
+            Ended: all programs were ended.
+        """
+        mask = mask or Mask()
+        environment = {**mask.without(os.environ), **command.env}
+        log.parent.mkdir(parents=True, exist_ok=True)
+        process: subprocess.Popen[bytes] | None = None
+        with mask.opened(log) as output:
+            try:
+                with undisturbed():
+                    process = self._started(command, output, environment)
+                status = process.wait(command.limit.seconds if command.limit else None)
+            except subprocess.TimeoutExpired as error:
+                raise overdue(command.argv[0], command.limit, log) from error
+            finally:
+                if process is not None:
+                    _end(process)
+                    self._running.discard(process)
+        if self._ending.is_set():
+            raise Ended
+        return status
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass.
+
+        Raises:
+            Ended: the run is ended meanwhile.
+        """
+        if self._ending.wait(seconds):
+            raise Ended
+
+    def end(self) -> None:
+        """End all that runs; nothing is started any more."""
+        self._ending.set()
+        with self._starting:
+            running = list(self._running)
+        for process in running:
+            _ask(process, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        for process in running:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _ask(process, signal.SIGKILL)
+
+    def _started(self, command: Command, output: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        with self._starting:
+            if self._ending.is_set():
+                raise Ended
+            process = _started(command, output, environment)
+            self._running.add(process)
+            return process
+
+
+def _started(command: Command, output: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603  an argv list that the workflow's author wrote, without a shell
+            command.argv,
+            cwd=command.cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        if not command.cwd.is_dir():
+            raise SpecError(f"there is no directory {command.cwd}", remedy="correct the step's cwd") from error
+        raise DependencyMissingError(
+            f"there is no program {command.argv[0]!r}", remedy="install it, or correct the step's first argument"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SpecError(f"{command.argv[0]!r} can't be started: {error}") from error
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold an interruption back to the end of the block: a program that has just started must not be forgotten."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # interruptions reach the main thread alone
+        return
+    held: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in handlers:
+        signal.signal(number, lambda number, _frame: held.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+    if held:
+        signal.raise_signal(held[0])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a program that still runs, and its children: they are one session, hence one process group."""
+    if process.poll() is not None:
+        return
+    _ask(process, signal.SIGTERM)
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        _ask(process, signal.SIGKILL)
+        process.wait()
+
+
+def _ask(process: subprocess.Popen[bytes], request: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # it ended meanwhile
+        if process.poll() is None:
+            os.killpg(process.pid, request)

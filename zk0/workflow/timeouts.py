@@ -1,0 +1,87 @@
+"""How long a step may take: a limit of its own, or what is left of that of a step it is part of.
+
+A program is ended when its time is up. An action is called in this process: there a signal raises an exception in it,
+between two instructions of Python. C code that does not come back to Python is not interrupted before it does; what
+must end in any case is a program (`run:`). An action that catches the exception is asked again every few seconds.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+from zk0.core.errors import RequestError, TimeLimitError
+
+UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+GRACE = 5.0  # seconds between asking something to end and insisting
+
+
+@dataclass(frozen=True)
+class TimeLimit:
+    """The seconds that something may take; `of` names the step that allows no more, where it is one around it."""
+
+    seconds: float
+    of: str = ""
+
+    def __str__(self) -> str:
+        return f"the {self.seconds:.1f} s that were left of step {self.of}" if self.of else spelled(self.seconds)
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When a step that consists of others has to be done."""
+
+    step: str
+    at: datetime
+
+
+class _TimeIsUp(BaseException):
+    """Ends an action; no Exception, so that a library which catches those does not swallow it."""
+
+
+def spelled(seconds: float) -> str:
+    """Return a time in the largest unit that measures it: 2 h, 90 s."""
+    unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0 or size == 1)
+    return f"{seconds / size:g} {unit}"
+
+
+def overdue(what: str, limit: TimeLimit | None, log: Path) -> TimeLimitError:
+    """Return the error that something did not end in time."""
+    return TimeLimitError(f"{what} did not end within {limit}", remedy=f"see {log}, or raise the timeout")
+
+
+@contextmanager
+def limited(what: str, limit: TimeLimit | None, log: Path) -> Iterator[None]:
+    """Interrupt the block when its time is up.
+
+    Raises:
+        TimeLimitError: it was.
+        RequestError: this is not the process's main thread, which alone can be interrupted.
+    """
+    if limit is None:
+        yield
+        return
+    if threading.current_thread() is not threading.main_thread():
+        problem = f"{what} has a timeout, which can be kept only where the engine runs in the main thread"
+        raise RequestError(problem, remedy="remove the timeout, or run it by zk0 run")
+    over = False
+
+    def ring(_number: int, _frame: FrameType | None) -> None:
+        if not over:
+            raise _TimeIsUp
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, max(limit.seconds, 1e-6), GRACE)
+    try:
+        try:
+            yield
+        finally:
+            over = True
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
+    except _TimeIsUp as error:
+        raise overdue(what, limit, log) from error
