@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from zk0.cli import composition
+from zk0.cli import wiring
 from zk0.cli.completion import RunArgument
 from zk0.cli.confirmation import answers_in_terminal
 from zk0.cli.output import JsonOption, print_envelope
@@ -32,7 +32,7 @@ def resume(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     directory = find_run(project, run)
     answers = {} if as_json or since else answers_in_terminal(directory.state())
-    outcome = composition.resume(project, directory, since=since, jobs=jobs, quiet=quiet, answers=answers)
+    outcome = wiring.resume(project, directory, since=since, jobs=jobs, quiet=quiet, answers=answers)
     tell(outcome, as_json=as_json)
     raise typer.Exit(outcome.exit_status)
 
@@ -40,7 +40,7 @@ def resume(
 def cancel(run: RunArgument, *, as_json: JsonOption = False) -> None:
     """Give a run up; if it is being performed, end it with all that it started."""
     project = Project.find()
-    outcome = composition.cancel(project, find_run(project, run))
+    outcome = wiring.cancel(project, find_run(project, run))
     tell(outcome, as_json=as_json)
     raise typer.Exit(ExitStatus.failed if outcome.complaints else ExitStatus.done)
 

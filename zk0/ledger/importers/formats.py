@@ -6,7 +6,7 @@ A format is asked in order; text is what is left. A new one is a module with two
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from zk0.ledger.importers import flower, lerobot, original, tables, tensorboard, wandb
+from zk0.ledger.importers import flower, lerobot, original_logs, tables, tensorboard, wandb
 from zk0.ledger.importers.logs import LogFile
 from zk0.ledger.importers.reading import Source
 from zk0.ledger.importers.report import FileReport
@@ -14,7 +14,7 @@ from zk0.ledger.importers.run_builder import Run
 
 DIALECTS = (
     (flower.NAME, flower.RULES),
-    (original.NAME, original.RULES),
+    (original_logs.NAME, original_logs.RULES),
     (lerobot.NAME, lerobot.RULES),
 )
 TEXT = "text"

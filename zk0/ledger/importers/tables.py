@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from zk0.ledger.importers import outputs
+from zk0.ledger.importers import original_outputs
 from zk0.ledger.importers.columns import meanings
 from zk0.ledger.importers.metrics import Row, Rows
 from zk0.ledger.importers.reading import Source, batches
@@ -137,9 +137,9 @@ def read_json(source: Source, run: Run) -> FileReport:
     if document is None:
         _unknown(report, run, source.name, f"more than {MOST_JSON >> 20} MiB of one JSON document")
         return report
-    if outputs.knows(document):
-        outputs.take(run, document, source.name)
-        report.format, report.understood = outputs.NAME, 1
+    if original_outputs.knows(document):
+        original_outputs.take(run, document, source.name)
+        report.format, report.understood = original_outputs.NAME, 1
         return report
     rows = Rows(run, source.name)
     for number, row in enumerate(_rows_of(document), start=1):

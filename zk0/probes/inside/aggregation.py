@@ -10,7 +10,7 @@ import numpy as np
 from zk0.core.errors import ProbeError
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding
-from zk0.probes.inside import hardening
+from zk0.probes.inside import robustness
 from zk0.probes.inside.binding import parameters_of, roles_of, signature_text, uncallable
 from zk0.probes.inside.points import Points
 from zk0.probes.inside.rounds import AGGREGATION, Aggregate, Aggregator, Round, function_ways, make_round
@@ -44,7 +44,7 @@ def probe_aggregation(text: str, root: Path) -> Iterator[Finding]:
         return
     for judge in (_mean, _order_of_clients, _one_client, _next_round, _untouched, _named):
         yield from judge(way, found, given, points)
-    for harden in hardening.JUDGES:
+    for harden in robustness.JUDGES:
         yield from harden(way, given, points)
 
 
