@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from zk0.core.checks import CHECKS
+from zk0.core.checks import CHECKS, CheckContext
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import Context, Outputs
@@ -33,8 +33,8 @@ def judge() -> Callable[..., list[Finding]]:
 
     def judged(name: str, outputs: Outputs, **options: Any) -> list[Finding]:
         check = CHECKS.get(name)
-        assert check.judges is type(outputs)
-        return check.run(outputs, options)
+        assert check.refuse(type(outputs)) is None
+        return check.run(CheckContext(Project.find(), outputs), options)
 
     return judged
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from zk0.actions.benchmark import BenchmarkInputs, BenchmarkOutputs, Measured, measure
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.core.verdicts import Verdict
 

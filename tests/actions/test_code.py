@@ -2,7 +2,6 @@
 
 import pytest
 
-from zk0.core.checks import CHECKS
 from zk0.workflow.actions import Outputs
 
 CODE = (
@@ -11,12 +10,12 @@ CODE = (
 
 
 @pytest.fixture
-def defines(tmp_path, monkeypatch):
+def defines(tmp_path, monkeypatch, judge):
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "train.py").write_text(CODE)
     monkeypatch.chdir(tmp_path)
-    return lambda **options: CHECKS.get("code.defines").run(Outputs(), options)
+    return lambda **options: judge("code.defines", Outputs(), **options)
 
 
 def test_functions_and_methods_are_found_with_their_length(defines):

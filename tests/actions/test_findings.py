@@ -33,9 +33,7 @@ def test_the_first_fault_is_the_root_and_each_is_named_once():
     ],
 )
 def test_what_is_wrong_fails_or_warns_and_proposes_no_workflow_that_runs_already(judge, options, verdict, workflow):
-    from zk0.core.checks import CHECKS
-
-    [finding] = CHECKS.get("findings.clear").run(outputs(BROKEN), options)
+    [finding] = judge("findings.clear", outputs(BROKEN), **options)
 
     assert (finding.verdict, finding.workflow) == (verdict, workflow)
 

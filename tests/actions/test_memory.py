@@ -1,7 +1,7 @@
 """What a workflow found out is an entry of the memory bank."""
 
 from zk0.actions.memory import RememberInputs, remember
-from zk0.core.checks import CHECKS
+from zk0.core.checks import CHECKS, CheckContext
 from zk0.memory.bank import Bank
 
 
@@ -16,4 +16,4 @@ def test_a_fact_is_remembered_with_its_sentences_and_can_be_read_again(context, 
     assert entry.body == "- it never acted\n- it does now\n"
     assert judge("memory.remembered", outputs)[0].verdict == "pass"
     lost = outputs.model_copy(update={"entry": "2026-01-01-00000000"})
-    assert CHECKS.get("memory.remembered").run(lost, {})[0].verdict == "fail"
+    assert CHECKS.get("memory.remembered").run(CheckContext(context.project, lost), {})[0].verdict == "fail"

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from zk0.actions.probe import ProbeInputs, ProbeOutputs, proximal
-from zk0.core.checks import CHECKS
+from zk0.core.checks import CHECKS, CheckContext
+from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Verdict, failed, not_available, passed, warned
 from zk0.probes import Probe
 from zk0.workflow.actions import Outputs
@@ -26,7 +27,7 @@ def point(finding, name):
 
 
 def conforms(given: Outputs, **options):
-    return CHECKS.get("proximal.conforms").run(given, options)
+    return CHECKS.get("proximal.conforms").run(CheckContext(Project.find(), given), options)
 
 
 @pytest.mark.slow  # two probes, each with PyTorch in a process of its own
@@ -86,5 +87,5 @@ def test_a_check_without_a_target_on_another_step_can_t_tell():
 def test_any_step_may_be_judged_by_a_probe(name):
     check = CHECKS.get(name)
 
-    assert check.judges is Outputs
+    assert check.judges(Outputs)
     assert set(check.options.model_fields) == {"target", "strict"}

@@ -6,7 +6,6 @@ import git
 import pytest
 
 from zk0.actions.repair import BeginInputs, EndInputs, begin, end
-from zk0.core.checks import CHECKS
 from zk0.core.errors import RepairError
 
 
@@ -59,7 +58,7 @@ def test_any_other_repair_is_a_patch(repository, begun, context, judge, tmp_path
 def test_a_repair_has_begun_when_its_branch_is_checked_out(repository, begun, judge):
     assert judge("repair.begun", begun)[0].message.startswith("on zk0/run-1, from main at ")
     repository.git.switch("main")
-    assert CHECKS.get("repair.begun").run(begun, {})[0].remedy == "git switch zk0/run-1"
+    assert judge("repair.begun", begun)[0].remedy == "git switch zk0/run-1"
 
 
 def test_a_second_repair_of_a_run_is_refused(begun, context):

@@ -7,7 +7,8 @@ from pathlib import Path
 import git
 import pytest
 
-from zk0.core.project import GitState, Project
+from zk0.core.git import GitState
+from zk0.core.project import Project
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Finding, Verdict, worst
 

@@ -10,7 +10,8 @@ import pytest
 from zk0.checklists.evaluation import EvaluatedItem, evaluate
 from zk0.checklists.items import Checklist, ChecklistFile, Item
 from zk0.checklists.snapshot import Present
-from zk0.core.project import GitState, Project
+from zk0.core.git import GitState
+from zk0.core.project import Project
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Finding, Verdict, failed, not_applicable, not_available, passed, warned
 

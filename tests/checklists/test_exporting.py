@@ -11,7 +11,7 @@ from zk0.checklists.exporting import EXPORTS
 from zk0.checklists.items import Checklist, ChecklistFile, Item
 from zk0.checklists.snapshot import Present
 from zk0.core.checks import Part
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.core.verdicts import Verdict
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -21,19 +21,20 @@ PLUGIN = '''
 import os, subprocess, sys, time
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, RequestError
+from zk0.core.project import Project
 from zk0.core.verdicts import passed
 
 
 @check("odd.counts", reads=(Part.code,))
-def counts(project, *, by: int = 1):
+def counts(project: Project, *, by: int = 1):
     """Counts how often it is asked."""
     path = project.root / ".zk0" / "asked"
     path.write_text((path.read_text() if path.exists() else "") + "x" * by)
     yield passed(f"asked {len(path.read_text())} times")
 
 
-@check("odd.hangs", reads=(Part.code,), patience=3)
-def hangs(project):
+@check("odd.hangs", reads=(Part.code,), timeout=3)
+def hangs(project: Project):
     """Starts a program and waits for ever."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     (project.root / ".zk0" / "child").write_text(str(child.pid))
@@ -42,20 +43,20 @@ def hangs(project):
 
 
 @check("odd.dies", reads=(Part.code,))
-def dies(project):
+def dies(project: Project):
     """Ends its process."""
     os._exit(7)
 
 
 @check("odd.raises", reads=(Part.code,))
-def raises(project, *, kind: str):
+def raises(project: Project, *, kind: str):
     """Raises what it is told to."""
     raise {"missing": AssetMissingError, "request": RequestError, "bug": ValueError}[kind]("so it is")
     yield
 
 
 @check("odd.silent", reads=(Part.machine,))
-def silent(project):
+def silent(project: Project):
     """Looks at nothing."""
     yield from ()
 '''

@@ -12,7 +12,8 @@ from zk0.checklists.loading import load_checklist
 from zk0.checklists.rendering import TICK, cell, render
 from zk0.checklists.snapshot import Present
 from zk0.core.errors import SpecError
-from zk0.core.project import GitState, Project
+from zk0.core.git import GitState
+from zk0.core.project import Project
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import failed, passed
 

@@ -12,7 +12,8 @@ from zk0.checklists.items import Checklist, ChecklistFile, Item
 from zk0.checklists.signatures import Decision, Signature, read_signatures, save_signature
 from zk0.checklists.snapshot import Present
 from zk0.core.errors import ConfigurationError
-from zk0.core.project import GitState, Project
+from zk0.core.git import GitState
+from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from zk0.checklists.snapshot import Present
 from zk0.checklists.staleness import change
 from zk0.core.checks import Part
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.core.receipts import Receipt
 
 type MakeReceipt = Callable[..., Receipt]

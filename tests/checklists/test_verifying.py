@@ -15,7 +15,8 @@ from zk0.checklists.loading import load_checklist
 from zk0.checklists.snapshot import Present
 from zk0.checklists.verifying import decide, exit_status, find_item, page, until
 from zk0.core.errors import ExitStatus, UnknownNameError
-from zk0.core.project import GitState, Project
+from zk0.core.git import GitState
+from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore, artifact
 from zk0.core.verdicts import Verdict, failed, passed
 

@@ -5,7 +5,8 @@ import subprocess
 import pytest
 
 from zk0.core.errors import ConfigurationError, UnknownNameError
-from zk0.core.project import GitState, Project, package_versions
+from zk0.core.git import GitState
+from zk0.core.project import Project, package_versions
 
 
 def git(root, *arguments):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zk0.core.errors import UnknownNameError
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.core.receipts import (
     Receipt,
     ReceiptStore,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from zk0.core.checks import CHECKS
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.core.verdicts import Finding
 from zk0.ledger import Aggregation, Evaluation, Ledger, RejectedReply, Reply, RunOpened, Setting, Training
 

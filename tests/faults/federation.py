@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from zk0.core.errors import Zk0Error
-from zk0.core.project import GitState, Project
+from zk0.core.git import GitState
+from zk0.core.project import Project
 from zk0.federation import client, evaluations, server
 from zk0.federation.engines import run as run_engine
 from zk0.federation.sources import configured as locate_configured

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.ledger import (
     Aggregation,
     ClientData,

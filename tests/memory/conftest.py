@@ -8,7 +8,8 @@ from typing import Any
 import git
 import pytest
 
-from zk0.core.project import GitState, Project
+from zk0.core.git import GitState
+from zk0.core.project import Project
 from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Finding, Verdict, worst
 from zk0.memory.bank import Bank

@@ -99,12 +99,12 @@ def test_outside_of_a_repository_nothing_is_told_of_commits(tmp_path: Path) -> N
 
 
 def test_the_code_has_a_digest_that_notes_do_not_change(project: Project) -> None:
-    before = Witness(project).code
+    before = Witness(project).tree
     (project.root / "notes.md").write_text("A note.")
-    assert Witness(project).code == before
+    assert Witness(project).tree == before
 
     (project.root / "train.py").write_text("mu = 0.1\n")
-    assert Witness(project).code != before
+    assert Witness(project).tree != before
 
 
 def test_an_entry_can_not_have_files_read_that_are_not_the_project_s(project: Project) -> None:

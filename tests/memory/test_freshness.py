@@ -157,18 +157,38 @@ def result(make_entry: MakeEntry, receipt: Receipt, **fields: object) -> Entry:
 def test_a_result_is_fresh_for_the_code_it_vouches_for_and_stale_for_any_other(
     project: Project, make_entry: MakeEntry, carried: Receipt
 ) -> None:
-    entry = result(make_entry, carried, code=Witness(project).code, commit=Witness(project).head)
-    assert len(entry.code or "") == CODE_LENGTH
+    entry = result(make_entry, carried, tree=Witness(project).tree, commit=Witness(project).head)
+    assert len(entry.tree or "") == CODE_LENGTH
     assert of(project, entry)[0] is Truth.fresh
 
     (project.root / "train.py").write_text("mu = 0.1\n")
     assert of(project, entry) == (Truth.stale, "the code has changed since: train.py")
 
 
+def test_a_digest_of_the_code_of_an_older_kind_can_t_be_compared(
+    project: Project, make_entry: MakeEntry, carried: Receipt
+) -> None:
+    entry = result(make_entry, carried, code="0123456789abcdef", commit=Witness(project).head)
+
+    assert of(project, entry)[0] is Truth.unverifiable
+
+
+@pytest.mark.parametrize("name", ["workflows/train.yaml", "task.md.j2", "settings.json"])
+def test_a_workflow_a_template_and_a_settings_file_are_code(
+    project: Project, make_entry: MakeEntry, carried: Receipt, name: str
+) -> None:
+    entry = result(make_entry, carried, tree=Witness(project).tree, commit=Witness(project).head)
+
+    (project.root / name).parent.mkdir(exist_ok=True)
+    (project.root / name).write_text("changed: true\n")
+
+    assert of(project, entry)[0] is Truth.stale
+
+
 def test_a_result_without_numbers_rests_on_the_verdicts_of_its_steps(
     project: Project, make_entry: MakeEntry, carried: Receipt
 ) -> None:
-    entry = result(make_entry, carried, code=Witness(project).code, said="fail")
+    entry = result(make_entry, carried, tree=Witness(project).tree, said="fail")
 
     assert of(project, entry) == (Truth.contradicted, f"verdict of receipt {carried.digest} is 'pass', not 'fail'")
 

@@ -21,7 +21,7 @@ def fill(project: Project, make_entry: MakeEntry) -> None:
     run = {"id": "run-1", "workflow": "train", "verdict": "fail", "seconds": 2, "proposals": ["fedprox-debug"]}
     entries = [
         make_entry("a first federation", Kind.focus),
-        make_entry("train: fail after 2 s", Kind.result, run=run, code="0" * 16, sources=[{"file": "train.py"}]),
+        make_entry("train: fail after 2 s", Kind.result, run=run, tree="0" * 16, sources=[{"file": "train.py"}]),
         make_entry("the term is inert", Kind.fault, fault=fault, sources=[{"file": "train.py"}]),
         make_entry("mu stays at 0.01", Kind.decision, sources=[{"file": "gone.py"}]),
         make_entry("try mu 0.001", Kind.next),

@@ -237,7 +237,7 @@ def test_what_changed_while_a_run_asked_for_it_is_named_and_vouched_for(
     [entry] = Bank.of(project).read().entries
     assert entry.run
     assert entry.run.files == ("train.py",)
-    assert entry.code == Witness(project).code
+    assert entry.tree == Witness(project).tree
 
 
 def test_a_result_does_not_vouch_for_code_that_somebody_changed_while_it_ran(
@@ -251,7 +251,7 @@ def test_a_result_does_not_vouch_for_code_that_somebody_changed_while_it_ran(
     record(RunFinished("run-1", "train", directory, Verdict.passed, ExitStatus.done, (), NOON))
 
     [entry] = Bank.of(project).read().entries
-    assert entry.code is None
+    assert entry.tree is None
     assert "the code changed while it ran: train.py" in judged(entry, Witness(project), NOON).reasons
 
 

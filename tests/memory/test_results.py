@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from zk0.core.errors import ExitStatus
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_available, passed, warned, worst
 from zk0.memory.bank import Reading

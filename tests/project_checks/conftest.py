@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from zk0.core.checks import CHECKS
+from zk0.core.checks import CHECKS, CheckContext
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.core.verdicts import Finding, Verdict
@@ -48,7 +48,7 @@ class Small:
         return self
 
     def ask(self, check: str, **options: object) -> list[Finding]:
-        return CHECKS.get(check).run(self.project, options)
+        return CHECKS.get(check).run(CheckContext(self.project), options)
 
     def verdicts(self, check: str, **options: object) -> set[str]:
         return {str(finding.verdict) for finding in self.ask(check, **options)}

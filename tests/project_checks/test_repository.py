@@ -11,13 +11,15 @@ def test_a_change_outside_the_project_is_named(small):
     inner = Project(small.root / "part")
     small.write({"other.txt": "b\n"})
 
-    from zk0.core.checks import CHECKS
+    from zk0.core.checks import CHECKS, CheckContext
 
-    [finding] = CHECKS.get("repository.inside-project").run(inner, {})
+    [finding] = CHECKS.get("repository.inside-project").run(CheckContext(inner), {})
 
     assert (finding.verdict, finding.at) == ("fail", "other.txt")
     small.git("checkout", "other.txt")
-    assert [str(one.verdict) for one in CHECKS.get("repository.inside-project").run(inner, {})] == ["pass"]
+    assert [str(one.verdict) for one in CHECKS.get("repository.inside-project").run(CheckContext(inner), {})] == [
+        "pass"
+    ]
 
 
 def test_what_is_not_committed_is_doubtful(small):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from zk0.core.errors import AssetMissingError
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.ledger import Resources, RunOpened, Setting, Training
 from zk0.workflow.run import run_directories
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zk0.core.errors import ExitStatus
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Verdict, warned
 from zk0.reports.progress import duration, progress_report

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from zk0.core.errors import ExitStatus
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Verdict, failed, not_available, passed
 from zk0.reports.validation import validation_report

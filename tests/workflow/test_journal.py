@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zk0.core.errors import ExitStatus, JournalError, StorageError
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Finding, Verdict
 from zk0.workflow.events import (

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from zk0.core.checks import Part
-from zk0.core.project import GitState, Project, package_versions
+from zk0.core.git import GitState, read_references
+from zk0.core.project import Project, package_versions
 from zk0.core.receipts import canonical_digest
 
 REPORTS = (".coverage", "coverage.json", "junit.xml", "report.xml", "test-results.xml", "benchmarks.json")
@@ -59,24 +60,13 @@ def digests(project: Project, parts: Collection[Part] = tuple(Part), code: GitSt
     readers: dict[Part, Callable[[], str]] = {
         Part.code: lambda: tree.code,
         Part.documents: lambda: tree.documents,
-        Part.history: lambda: canonical_digest([state.model_dump(), _references(root)]),
+        Part.history: lambda: canonical_digest([state.model_dump(), read_references(root)]),
         Part.environment: lambda: canonical_digest([sys.version, sys.prefix, _distributions()]),
         Part.runs: partial(_stats, project.runs_dir, "*/receipts/**/*.json", "*/journal.jsonl"),
         Part.memory: partial(_stats, memory, "**/*"),
         Part.reports: partial(_stats, root, *REPORTS, *(f"{state_dir}/{pattern}" for pattern in IN_STATE)),
     }
     return {part: read() for part, read in readers.items() if part in parts}
-
-
-def _references(root: Path) -> list[str]:
-    """Return the tags and branches of the repository with what they point to, as text."""
-    import git
-
-    try:
-        with git.Repo(root, search_parent_directories=True) as repository:
-            return sorted(f"{reference.path} {reference.object.hexsha}" for reference in repository.refs)
-    except (git.InvalidGitRepositoryError, ValueError):
-        return []
 
 
 def _distributions() -> list[str]:

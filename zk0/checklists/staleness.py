@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from zk0.checklists.snapshot import Present
 from zk0.core.checks import Part
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.core.receipts import Receipt
 
 SHORT_COMMIT = 8  # digits of a commit's name in a message, enough to look it up

@@ -1,4 +1,6 @@
-"""The files a project is made of, each with the digest of its content, and what of them is code.
+"""The one digest of a project's code, and the files it is made of.
+
+Reuse, receipts, checklists, signatures and the memory bank all ask here whether the code is still the same.
 
 The names and digests are git's own (blob ids), so a file has the same digest before and after it is committed, and what
 git knows already is not read again. Outside a repository the directory is walked. A commit that changes prose alone
@@ -7,12 +9,15 @@ changes no code, which is why code and documents are told apart here.
 
 import hashlib
 import os
-import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 
+from zk0.core.git import read_git
+
+CLOCK_TICK = 2.0  # seconds; the coarsest times that file systems in use keep
 SKIPPED = frozenset({".git", ".nox", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache"})
 PROSE = frozenset({".md", ".rst", ".png", ".svg", ".jpg", ".jpeg", ".gif", ".pdf"})
 PROSE_NAMES = frozenset({"LICENSE", "LICENCE", "NOTICE", "AUTHORS", "allowed_signers"})
@@ -34,8 +39,13 @@ class Tree:
 
     @cached_property
     def code(self) -> str:
-        """The digest of everything but prose and pictures: programs, settings, workflows, data."""
+        """The digest of everything but prose and pictures: programs, settings, workflows, templates, data."""
         return self._digest(prose=False)
+
+    @property
+    def code_files(self) -> dict[str, str]:
+        """What that digest is made of: each file's blob id by its path."""
+        return {path: blob for path, blob in sorted(self.files.items()) if not is_prose(path)}
 
     @cached_property
     def documents(self) -> str:
@@ -69,7 +79,7 @@ def read_tree(root: Path) -> Tree:
 
 
 def _tracked(root: Path) -> dict[str, str] | None:
-    listed = ask_git(root, "ls-files", "--stage", "-z")
+    listed = read_git(root, "ls-files", "--stage", "-z")
     if listed is None:
         return None
     files = {}
@@ -77,7 +87,7 @@ def _tracked(root: Path) -> dict[str, str] | None:
         facts, _, path = entry.partition("\t")
         files[path] = facts.split(" ")[1]  # of a repository within, the commit it stands at
     # Changed since they were staged, deleted, or not known to git yet.
-    for path in filter(None, (ask_git(root, "ls-files", "-m", "-o", "--exclude-standard", "-z") or "").split("\0")):
+    for path in filter(None, (read_git(root, "ls-files", "-m", "-o", "--exclude-standard", "-z") or "").split("\0")):
         whole = root / path
         if whole.is_symlink() or whole.is_file():
             files[path] = blob_id(whole)
@@ -87,21 +97,24 @@ def _tracked(root: Path) -> dict[str, str] | None:
 
 
 def blob_id(path: Path) -> str:
-    """Return the id git gives this content: the SHA-1 of a header and the bytes."""
+    """Return the id git gives this content: the SHA-1 of a header and the bytes.
+
+    It is computed again only where the file was written to: each step that may be reused asks for all files.
+    """
+    known = path.lstat()
+    # What was written a moment ago may be written again without a new time.
+    is_fresh = time.time() - known.st_mtime < CLOCK_TICK
+    return _blob_id(path) if is_fresh else _kept_blob_id(path, known.st_mtime_ns, known.st_size)
+
+
+def _blob_id(path: Path) -> str:
     content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
-def ask_git(root: Path, *arguments: str) -> str | None:
-    """Return what git prints; None where it refuses, or where there is no git.
-
-    Not by GitPython, whose import takes as long as all of `zk0 prime` may.
-    """
-    try:
-        ended = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)  # noqa: S603, S607
-    except FileNotFoundError:
-        return None
-    return None if ended.returncode else ended.stdout.decode(errors="surrogateescape")
+@lru_cache(maxsize=20_000)
+def _kept_blob_id(path: Path, _changed: int, _size: int) -> str:
+    return _blob_id(path)
 
 
 def _walked(directory: Path) -> Iterator[Path]:

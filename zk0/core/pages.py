@@ -1,16 +1,19 @@
 """Pages in Markdown that are made from templates: the environment they share, and texts that can't break a line."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
-def markdown(package: str, **filters: Callable[..., Any]) -> Environment:
+def markdown(package: str, **filters: Callable[..., Any]) -> "Environment":
     """Return an environment for the Markdown templates in a package's `templates`, with these filters.
 
     Nothing is escaped by itself: the pages are Markdown and not HTML. A text that others wrote goes through `cell`.
     """
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # a page that is not rendered needs none of it
+
     environment = Environment(  # noqa: S701  as above
         loader=PackageLoader(package),
         undefined=StrictUndefined,

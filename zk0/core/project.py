@@ -4,7 +4,6 @@
 project first and in the installed package second, so a project can begin with ours and replace any of them.
 """
 
-import hashlib
 import os
 import tomllib
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from zk0.core.errors import ConfigurationError, UnknownNameError
 from zk0.core.fingerprints import Tree, read_tree
+from zk0.core.git import GitState, read_state
 
 MARKERS = ("pyproject.toml", ".git", ".zk0")
 TRACKED_PACKAGES = ("zk0", "torch", "lerobot", "flwr", "transformers", "numpy", "mujoco", "so101-nexus", "ray")
@@ -42,23 +42,6 @@ class Settings(BaseModel):
     memory: str = "memory-bank"
     state: str = ".zk0"
     actions: Modules = ()
-
-
-class GitState(BaseModel):
-    """What git says of the working tree; every field is None outside a repository.
-
-    `changes` is a digest over the uncommitted difference and the names of untracked files, None where the tree is
-    clean: two dirty trees with the same digest hold the same tracked code. `tree` is the digest of the code itself,
-    whatever is committed of it; records written before there was one have None, and are still the same records.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    commit: str | None = None
-    branch: str | None = None
-    dirty: bool | None = None
-    changes: str | None = None
-    tree: str | None = Field(None, exclude_if=lambda tree: tree is None)
 
 
 class Project:
@@ -150,7 +133,7 @@ class Project:
     def resources(self, kind: str) -> Iterator[Path]:
         """Yield the directories that hold `workflows` or `checklists`: the project's, then the package's."""
         own = self.root / {"workflows": self.settings.workflows, "checklists": self.settings.checklists}[kind]
-        for directory in (own, Path(str(files("zk0"))) / "_bundled" / kind, Path(__file__).parents[1] / kind):
+        for directory in (own, Path(str(files("zk0"))) / "_bundled" / kind, Path(__file__).parents[2] / kind):
             if directory.is_dir():
                 yield directory
 
@@ -162,50 +145,12 @@ class Project:
         raise UnknownNameError(f"there is no {name} among the {kind}", remedy=f"look in {kind}/")
 
     def git_state(self) -> GitState:
-        """Ask git for commit, branch and uncommitted changes.
+        """Return commit, branch and uncommitted changes; see `zk0.core.git.read_state`.
 
         Raises:
             ConfigurationError: there is a repository, and git refuses to read it.
         """
-        try:
-            import git  # 0.1 s: only where a run needs it
-        except ImportError:  # GitPython's word for a machine without git: nothing can be told
-            return GitState()
-        try:
-            return self._read_git()
-        except git.GitCommandError as error:
-            reason = str(error.stderr).strip().removeprefix("stderr: ").strip("'\n ").partition("\n")[0]
-            raise ConfigurationError(
-                f"git can't read {self.root}: {reason}", remedy=f"git config --global --add safe.directory {self.root}"
-            ) from error
-
-    def _read_git(self) -> GitState:
-        import git
-
-        try:
-            repository = git.Repo(self.root, search_parent_directories=True)
-        except git.InvalidGitRepositoryError:
-            return GitState()
-        with repository:
-            if not repository.head.is_valid():
-                return GitState(branch=None, dirty=True)
-            # What zk0 learns is not the code it learns about: a run that writes its memory changes no code.
-            top = Path(repository.working_dir)
-            memory = self.memory_dir.relative_to(top).as_posix() if self.memory_dir.is_relative_to(top) else None
-            code = [":/"] if memory is None else [":/", f":(top,exclude){memory}"]
-            difference = repository.git.diff("HEAD", "--binary", "--", *code)
-            untracked = "\n".join(
-                sorted(name for name in repository.untracked_files if not (memory and name.startswith(f"{memory}/")))
-            )
-            dirty = bool(difference or untracked)
-            digest = hashlib.sha256(f"{difference}\0{untracked}".encode(errors="surrogateescape")).hexdigest()
-            return GitState(
-                commit=repository.head.commit.hexsha,
-                branch=None if repository.head.is_detached else repository.active_branch.name,
-                dirty=dirty,
-                changes=digest[:16] if dirty else None,
-                tree=self.tree().code[:16],
-            )
+        return read_state(self.root, self.memory_dir, lambda: self.tree().code[:16])
 
 
 def cache_dir() -> Path:

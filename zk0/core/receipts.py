@@ -15,7 +15,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from zk0.core.errors import UnknownNameError
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.core.verdicts import Finding, Verdict
 
 DIGEST_LENGTH = 16  # 64 bits: a collision among a million receipts has a chance of 3e-8

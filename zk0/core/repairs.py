@@ -16,6 +16,7 @@ from pathlib import Path
 import git
 
 from zk0.core.errors import RepairError
+from zk0.core.git import open_repository
 from zk0.core.project import Project
 
 PREFIX = "zk0"
@@ -113,15 +114,12 @@ def undo(project: Project, repair: Repair, patch: Path) -> list[str]:
 
 @contextmanager
 def _repository(project: Project) -> Iterator[git.Repo]:
-    try:
-        with git.Repo(project.root, search_parent_directories=True) as repository:
-            if not repository.head.is_valid():
-                raise RepairError("the repository has no commit", remedy="git commit, so that there is a way back")
-            yield repository
-    except git.InvalidGitRepositoryError as error:
-        raise RepairError(
-            f"{project.root} is in no git repository", remedy="git init, and commit what there is"
-        ) from error
+    with open_repository(project.root) as repository:
+        if repository is None:
+            raise RepairError(f"{project.root} is in no git repository", remedy="git init, and commit what there is")
+        if not repository.head.is_valid():
+            raise RepairError("the repository has no commit", remedy="git commit, so that there is a way back")
+        yield repository
 
 
 def _scope(repository: git.Repo, project: Project) -> list[str]:

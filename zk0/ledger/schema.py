@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.ledger.incidents import IncidentKind
 
 SCHEMA_VERSION = 1

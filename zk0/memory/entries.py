@@ -157,8 +157,8 @@ class FaultRecord(Record):
 class Entry(Record):
     """One fact; the front matter holds every field but `id`, which is the file's name, and `body`.
 
-    `commit` and `branch` are what it applies to: the code it was learned on. `code` is the digest of the programs and
-    settings that a run's result vouches for.
+    `commit` and `branch` are what it applies to: the code it was learned on. `tree` is the digest of the code that a
+    run's result vouches for; `code` is one of another kind, that older entries have, and can't be compared any more.
     """
 
     id: str = ""
@@ -171,6 +171,7 @@ class Entry(Record):
     commit: str | None = None
     branch: str | None = None
     code: str | None = None
+    tree: str | None = None
     stale_after: Instant | None = None
     supersedes: tuple[str, ...] = ()
     run: RunRecord | None = None

@@ -10,17 +10,17 @@ import re
 import tomllib
 from collections.abc import Iterable
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from zk0.core.fingerprints import ask_git
+from zk0.core.fingerprints import is_prose
+from zk0.core.git import read_git
 from zk0.core.project import Project
 from zk0.core.receipts import DIGEST_LENGTH, canonical_digest, write_atomically
 from zk0.core.secrets import find_secrets
-from zk0.workflow.fingerprints import CODE, code_digest
 
 EVIDENCE = "evidence"
 CODE_LENGTH = 16  # digits of the code's digest that an entry keeps
@@ -97,9 +97,9 @@ class Witness:
         return path if path.is_relative_to(self.project.root) else None
 
     @cached_property
-    def code(self) -> str:
-        """The digest of the project's programs and settings as they are now."""
-        return code_digest(self.project)[:CODE_LENGTH]
+    def tree(self) -> str:
+        """The digest of the project's code as it is now."""
+        return self.project.tree().code[:CODE_LENGTH]
 
     @cached_property
     def head(self) -> str | None:
@@ -135,13 +135,14 @@ class Witness:
         return self._git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").strip() or None
 
     def changed_since(self, commit: str) -> list[str]:
-        """Return the programs and settings that differ from those of a commit; none where that can't be told."""
+        """Return the files of code that differ from those of a commit; none where that can't be told."""
         changed = self._git("diff", "--name-only", "--relative", commit).splitlines()
         new = self._git("ls-files", "--others", "--exclude-standard").splitlines()
-        return [name for name in (*changed, *new) if PurePosixPath(name).suffix in CODE]
+        own = f"{self.project.settings.memory}/"
+        return [name for name in (*changed, *new) if not is_prose(name) and not name.startswith(own)]
 
     def _git(self, *arguments: str) -> str:
-        return ask_git(self.project.root, *arguments) or ""
+        return read_git(self.project.root, *arguments) or ""
 
     @cached_property
     def _of_runs(self) -> dict[str, Path]:

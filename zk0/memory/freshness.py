@@ -146,21 +146,21 @@ def _commit(commit: str, evidence: Witness) -> Found:
 
 
 def _code(entry: Entry, evidence: Witness) -> Iterator[Found]:
-    """Tell whether a result is about the programs and settings as they are now."""
-    if entry.code == evidence.code:
+    """Tell whether a result is about the code as it is now."""
+    if entry.tree and entry.tree == evidence.tree:
         yield FRESH
-        return
-    if entry.code is None and entry.run and entry.run.files:
+    elif entry.tree is None and entry.code:
+        yield Found(Truth.unverifiable, "its digest of the code is of an older kind; run the workflow again")
+    elif entry.tree is None and entry.run and entry.run.files:
         yield Found(Truth.stale, f"the code changed while it ran: {_named(entry.run.files)}")
-        return
-    if entry.code is None and (entry.commit is None or evidence.resolved(entry.commit) is None):
+    elif entry.tree is None and (entry.commit is None or evidence.resolved(entry.commit) is None):
         yield Found(Truth.unverifiable, "it does not say of which code it is")
-        return
-    files = evidence.changed_since(entry.commit) if entry.commit else []
-    if entry.code is None and not files:
-        yield FRESH
-        return
-    yield Found(Truth.stale, f"the code has changed since{f': {_named(files)}' if files else ''}")
+    else:
+        files = evidence.changed_since(entry.commit) if entry.commit else []
+        if entry.tree is None and not files:
+            yield FRESH
+        else:
+            yield Found(Truth.stale, f"the code has changed since{f': {_named(files)}' if files else ''}")
 
 
 def _named(files: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from zk0.core.fingerprints import ask_git
+from zk0.core.git import read_git
 from zk0.core.project import Project
 from zk0.memory.bank import ENTRIES
 from zk0.memory.recording import write_pages
@@ -35,14 +35,14 @@ def install(project: Project, now: datetime) -> Iterator[str]:
         yield f"named the merge driver in {ATTRIBUTES}"
     command = f'"{sys.executable}" -m zk0 memory merge-driver %O %A %B'
     if _is_repository(project.root) and _config(project.root, f"merge.{DRIVER}.driver") != command:
-        ask_git(project.root, "config", f"merge.{DRIVER}.name", "keeps what people wrote in zk0's rendered pages")
-        ask_git(project.root, "config", f"merge.{DRIVER}.driver", command)
+        read_git(project.root, "config", f"merge.{DRIVER}.name", "keeps what people wrote in zk0's rendered pages")
+        read_git(project.root, "config", f"merge.{DRIVER}.driver", command)
         yield "defined the merge driver in this clone's git config"
 
 
 def _is_repository(root: Path) -> bool:
-    return ask_git(root, "rev-parse", "--git-dir") is not None
+    return read_git(root, "rev-parse", "--git-dir") is not None
 
 
 def _config(root: Path, key: str) -> str:
-    return (ask_git(root, "config", "--get", key) or "").strip()
+    return (read_git(root, "config", "--get", key) or "").strip()

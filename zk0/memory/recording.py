@@ -27,7 +27,6 @@ from zk0.memory.texts import one_line
 from zk0.memory.unfinished_runs import RunningRun, Waiting, running_runs, waiting_of, with_region
 from zk0.memory.workflows import workflow_pages
 from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
-from zk0.workflow.fingerprints import code_files, digest_of
 
 ACTOR = f"process:zk0 {zk0.__version__}"
 CODE_FILE = "code.json"  # in a run's directory: the programs and settings it began with
@@ -114,7 +113,7 @@ class MemoryRecorder:
     def _begin(self, event: RunStarted) -> None:
         kept = event.directory / CODE_FILE
         if not kept.exists():  # a run that is resumed began earlier
-            write_atomically(kept, json.dumps(code_files(self.project)), durable=False)
+            write_atomically(kept, json.dumps(self.project.tree().code_files), durable=False)
         self._progress(event.run, event.at)
 
     def _progress(self, run: str, now: datetime, waiting: Waiting | None = None) -> None:
@@ -131,7 +130,7 @@ class MemoryRecorder:
     def _remember(self, event: RunFinished) -> None:
         receipts = self._receipts(event.run)
         order = {step: place for place, step in enumerate(self._planned)}
-        code, files = self._code(event.directory)
+        digest, files = self._code(event.directory)
         ended = EndedRun(
             run=event.run,
             workflow=event.workflow,
@@ -142,7 +141,7 @@ class MemoryRecorder:
             receipts=receipts,
             steps=sorted(self._steps.values(), key=lambda step: order.get(step.id, len(order))),
             proposals=event.proposals,
-            code=code,
+            tree=digest,
             files=files,
         )
         added = self.bank.add(lambda bank: entries_of(ended, bank))
@@ -156,10 +155,11 @@ class MemoryRecorder:
     def _code(self, directory: Path) -> tuple[str | None, list[str]]:
         """Return the digest of the code that the run vouches for, and which of its files changed meanwhile."""
         kept = directory / CODE_FILE
-        now = code_files(self.project)
+        tree = self.project.tree()
+        now = tree.code_files
         before = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else now
         changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-        return (None if changed and not self._asked else digest_of(now)[:CODE_LENGTH]), changed
+        return (None if changed and not self._asked else tree.code[:CODE_LENGTH]), changed
 
     def _receipts(self, run: str) -> list[Receipt]:
         return [found for found in ReceiptStore(self.project.runs_dir).of_run(run) if "/" not in found.step]

@@ -18,7 +18,7 @@ from zk0.memory.texts import one_line
 class EndedRun:
     """A run that is over, and who writes about it.
 
-    `code` is the digest of the programs and settings it vouches for, `files` those that changed while it ran.
+    `tree` is the digest of the code it vouches for, `files` those that changed while it ran.
     """
 
     run: str
@@ -30,7 +30,7 @@ class EndedRun:
     receipts: Sequence[Receipt]
     steps: Sequence[StepRecord]
     proposals: Sequence[str] = ()
-    code: str | None = None
+    tree: str | None = None
     files: Sequence[str] = ()
 
     @property
@@ -113,7 +113,7 @@ def _result(ended: EndedRun, bank: Reading) -> Entry:
         title=f"{ended.workflow}: {ended.outcome} after {ended.seconds:.0f} s",
         sources=numbers_of(ended.receipts),
         supersedes=tuple(earlier),
-        code=ended.code,
+        tree=ended.tree,
         run=record,
         body=f"Run `{ended.run}`.\n\n{told or 'No step was performed.'}",
     )

@@ -10,12 +10,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
 from zk0.core import errors
 from zk0.core.errors import ProbeError, Zk0Error
+from zk0.core.process import end_tree, start
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, Verdict
 
@@ -96,7 +96,7 @@ def _run(
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(
-            filter(None, (str(Path(errors.__file__).parents[1]), os.environ.get("PYTHONPATH")))
+            filter(None, (str(Path(errors.__file__).parents[2]), os.environ.get("PYTHONPATH")))
         ),
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",  # small tensors; and the same sums every time
@@ -105,27 +105,13 @@ def _run(
         "FLWR_TELEMETRY_ENABLED": "0",
     }
     with printed.open("wb") as stream:
-        process = subprocess.Popen(  # noqa: S603  our own program; what it runs is what the user asked for
-            [*command, *(["strict"] if strict else [])],
-            cwd=project.root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that what the code starts ends with it
-        )
+        process = start([*command, *(["strict"] if strict else [])], cwd=project.root, env=environment, stdout=stream)
         try:
             return process.wait(timeout=START_SECONDS + PATIENCE * seconds)
         except subprocess.TimeoutExpired:
             return -signal.SIGALRM
         finally:
-            _end(process)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    with suppress(ProcessLookupError):  # nobody is left of the group
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+            end_tree(process, grace=0)
 
 
 def _rebuilt(record: dict[str, str | None]) -> Zk0Error:

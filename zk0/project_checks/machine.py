@@ -4,9 +4,9 @@ import shutil
 from collections.abc import Iterator
 
 from zk0.core.checks import Part, check
+from zk0.core.process import find_program, run_program
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, passed
-from zk0.project_checks.programs import has_program, run
 
 GIB = 1024**3
 
@@ -28,10 +28,12 @@ def disk(project: Project, *, gib: float = 2) -> Iterator[Finding]:
 @check("machine.accelerator", reads=(Part.machine,))
 def accelerator(project: Project, *, gib: float = 8) -> Iterator[Finding]:
     """A GPU, where there is one, has memory enough for the base preset; none is needed for the small ones."""
-    if not has_program("nvidia-smi"):
+    if not find_program("nvidia-smi"):
         yield not_applicable("this machine has no NVIDIA GPU: presets tiny and small train on the CPU")
         return
-    ended = run("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits", cwd=project.root)
+    ended = run_program(
+        "nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits", cwd=project.root
+    )
     lines = [line.rpartition(", ") for line in ended.out.strip().splitlines() if ", " in line]
     if ended.status or not lines:
         reason = (ended.err or ended.out).strip().partition("\n")[0]

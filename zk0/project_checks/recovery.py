@@ -11,10 +11,11 @@ from pathlib import Path
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
+from zk0.core.git import run_git
+from zk0.core.process import run_program
 from zk0.core.project import Project
 from zk0.core.receipts import file_digest
 from zk0.core.verdicts import Evidence, Finding, failed, passed
-from zk0.project_checks.programs import git, run
 from zk0.project_checks.repository import asked, last_tag
 from zk0.project_checks.sources import library, packages
 
@@ -37,7 +38,7 @@ def rollback(project: Project, *, to: str = "") -> Iterator[Finding]:
             _ = module.tree  # raises where a file is not Python
         lines = [f"import {name}; print({name}.__file__)" for name in names]
         env = {"PYTHONPATH": str(there), "PYTHONDONTWRITEBYTECODE": "1"}
-        ended = run(sys.executable, "-c", "\n".join(lines), cwd=Path(folder), env=env)
+        ended = run_program(sys.executable, "-c", "\n".join(lines), cwd=Path(folder), env=env)
         own = all(line.startswith(folder) or line == "None" for line in ended.out.split())
     evidence = [Evidence(name="commit", value=commit, at=reference)]
     if ended.status or not own:
@@ -55,7 +56,7 @@ def backup(project: Project) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory() as folder:
         bundle, back = Path(folder) / "history.bundle", Path(folder) / "back"
         asked(project, "bundle", "create", "--quiet", str(bundle), "--all")
-        cloned = git(Path(folder), "clone", "--quiet", "--mirror", str(bundle), str(back))
+        cloned = run_git(Path(folder), "clone", "--quiet", "--mirror", str(bundle), str(back))
         if cloned.status:
             yield failed(f"the bundle can't be cloned: {cloned.err.strip()}", remedy="git fsck")
             return
@@ -96,7 +97,7 @@ def _is_equal(path: Path, back: Path) -> bool:
 
 
 def _heads(root: Path) -> set[str]:
-    out = git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags").out
+    out = run_git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags").out
     return set(out.splitlines())
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, CommandError
+from zk0.core.git import run_git
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, failed, passed, warned
 from zk0.project_checks.problems import Problem, found
-from zk0.project_checks.programs import git
 
 MIB = 1024**2
 SOURCES = (Part.code, Part.documents, Part.history, Part.memory)
@@ -32,7 +32,7 @@ def committed(project: Project) -> Iterator[Finding]:
 def no_conflicts(project: Project) -> Iterator[Finding]:
     """No file has the marks of a merge that was not finished."""
     asked(project, "rev-parse", "--git-dir")
-    ended = git(project.root, "grep", "-n", "-I", "-E", "^(<{7} |>{7} |\\|{7} )", "--", ".")
+    ended = run_git(project.root, "grep", "-n", "-I", "-E", "^(<{7} |>{7} |\\|{7} )", "--", ".")
     if ended.status > 1:
         raise CommandError(f"git grep failed: {ended.err.strip()}")
     lines = [line.split(":", 2) for line in ended.out.splitlines()]
@@ -76,7 +76,7 @@ def asked(project: Project, *arguments: str) -> str:
     Raises:
         AssetMissingError: the project is in no repository, or the repository has no such thing.
     """
-    ended = git(project.root, *arguments)
+    ended = run_git(project.root, *arguments)
     if ended.status:
         reason = ended.err.strip().partition("\n")[0]
         raise AssetMissingError(f"git can't tell: {reason}", remedy="git init && git commit")
@@ -103,5 +103,5 @@ def unmerged(project: Project) -> list[str]:
 
 def last_tag(project: Project) -> str | None:
     """Return the newest tag before or at the last commit; None where there is none."""
-    ended = git(project.root, "describe", "--tags", "--abbrev=0")
+    ended = run_git(project.root, "describe", "--tags", "--abbrev=0")
     return None if ended.status else ended.out.strip()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, JournalError
+from zk0.core.process import find_program
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed
 from zk0.ledger import Ledger
-from zk0.project_checks.programs import has_program
 from zk0.project_checks.recorded_runs import receipts_of
 from zk0.workflow.lock import MARK, holder
 from zk0.workflow.run import run_directories
@@ -45,7 +45,7 @@ def accelerator(ledger: Ledger) -> Iterator[Finding]:
     opened = ledger.opened
     device = opened.configuration.get("device") if opened else None
     asked = str(device.value) if device else "auto"
-    if asked == "cpu" or (asked == "auto" and not has_program("nvidia-smi")):
+    if asked == "cpu" or (asked == "auto" and not find_program("nvidia-smi")):
         yield not_applicable("the last federation trained on the CPU")
     else:
         yield not_available("the ledger does not tell how busy the GPU was: watch nvidia-smi during a run")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
+from zk0.core.git import run_git
 from zk0.core.project import Project
 from zk0.core.secrets import find_secrets
 from zk0.core.verdicts import Finding, warned
 from zk0.project_checks.problems import Problem, found
-from zk0.project_checks.programs import git
 from zk0.project_checks.repository import asked
 
 MIB = 1024**2
@@ -40,7 +40,7 @@ def in_history(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Fi
     """No commit has ever added a secret."""
     count = int(asked(project, "rev-list", "--count", "HEAD"))
     arguments = ("log", "-p", "-U0", "--no-color", "--no-ext-diff", "--diff-filter=AM", f"--max-count={COMMITS}")
-    ended = git(project.root, *arguments, "--format=commit %h", "--", ".", seconds=45)
+    ended = run_git(project.root, *arguments, "--format=commit %h", "--", ".", seconds=45)
     problems = [problem for problem in _in_diff(ended.out.splitlines()) if not _is_beside(problem.at, beside)]
     if count > COMMITS:
         yield warned(f"of {count} commits only the newest {COMMITS} were read")

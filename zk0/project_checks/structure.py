@@ -4,10 +4,10 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from zk0.core.checks import Part, check
+from zk0.core.process import run_program
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, not_applicable
 from zk0.project_checks.problems import Problem, found
-from zk0.project_checks.programs import run
 from zk0.project_checks.sources import Module, library
 from zk0.project_checks.style import problems_of
 from zk0.project_checks.tools import Tool
@@ -49,7 +49,7 @@ def layered(project: Project) -> Iterator[Finding]:
     if not declared and not (project.root / ".importlinter").is_file():
         yield not_applicable("the project declares no layers")
         return
-    ended = run(LAYERS.name, "--no-cache", cwd=project.root, remedy="pip install import-linter")
+    ended = run_program(LAYERS.name, "--no-cache", cwd=project.root, remedy="pip install import-linter")
     broken = [Problem("", line.strip()) for line in ended.out.splitlines() if line.rstrip().endswith("BROKEN")]
     yield from found(broken or problems_of(ended, LAYERS), good="every contract is kept", remedy="lint-imports")
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
+from zk0.core.process import Completed, run_program
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, passed, warned
 from zk0.project_checks.problems import Problem, found
-from zk0.project_checks.programs import Ended, run
 from zk0.project_checks.tools import FORMATTERS, LINTERS, Tool, configured
 
 LINE = re.compile(r"(?P<at>[^\s:][^:]*:\d+)(?::\d+)?:? (?P<message>.+)")
@@ -20,7 +20,7 @@ WOULD_REFORMAT = re.compile(r"^(?:would reformat |Would reformat: | --> )(?P<fil
 def linted(project: Project) -> Iterator[Finding]:
     """The project's linter finds nothing."""
     tool = _required(project, LINTERS, "linter")
-    ended = run(tool.name, *tool.arguments, cwd=project.root)
+    ended = run_program(tool.name, *tool.arguments, cwd=project.root)
     yield from found(problems_of(ended, tool), good=f"{tool.name} finds nothing", remedy=f"{tool.name} check --fix")
 
 
@@ -28,7 +28,7 @@ def linted(project: Project) -> Iterator[Finding]:
 def formatted(project: Project) -> Iterator[Finding]:
     """The code is formatted as the project's formatter would."""
     tool = _required(project, FORMATTERS, "formatter")
-    ended = run(tool.name, *tool.arguments, cwd=project.root)
+    ended = run_program(tool.name, *tool.arguments, cwd=project.root)
     files = [Problem(name.strip(), "is not formatted") for name in WOULD_REFORMAT.findall(ended.out + ended.err)]
     problems = files or problems_of(ended, tool)
     yield from found(problems, good=f"{tool.name} would change nothing", remedy=f"{tool.name} format")
@@ -53,7 +53,7 @@ def written_down(project: Project) -> Iterator[Finding]:
         yield warned(f"{tool.name} is configured without a choice of rules", remedy="add `select`")
 
 
-def problems_of(ended: Ended, tool: Tool) -> list[Problem]:
+def problems_of(ended: Completed, tool: Tool) -> list[Problem]:
     """Return what a linter or type checker printed as `file:line: message`; its failure where it printed none."""
     lines = [match for line in ended.out.splitlines() if (match := LINE.match(line))]
     if ended.status and not lines:

@@ -8,9 +8,9 @@ from typing import Any
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
+from zk0.core.process import run_program
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
-from zk0.project_checks.programs import run
 from zk0.project_checks.test_suite import fresh_reports
 
 NAMES = ("coverage.json", ".coverage")
@@ -49,7 +49,7 @@ def _totals(project: Project) -> dict[str, Any]:
     if report.name == ".coverage":
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "coverage.json"
-            ended = run("coverage", "json", "-q", "--fail-under=0", "-o", str(out), cwd=project.root)
+            ended = run_program("coverage", "json", "-q", "--fail-under=0", "-o", str(out), cwd=project.root)
             if ended.status or not out.is_file():
                 reason = (ended.err or ended.out).strip().partition("\n")[0]
                 raise AssetMissingError(f".coverage can't be read: {reason}", remedy=HOW)

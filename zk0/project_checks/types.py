@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
+from zk0.core.process import run_program
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, passed
 from zk0.project_checks.problems import found
-from zk0.project_checks.programs import run
 from zk0.project_checks.sources import library
 from zk0.project_checks.style import problems_of
 from zk0.project_checks.tools import TYPE_CHECKERS, configured
@@ -22,7 +22,7 @@ def checked(project: Project) -> Iterator[Finding]:
     tool = configured(project, TYPE_CHECKERS)
     if tool is None:
         raise AssetMissingError("no type checker is configured (mypy, pyright)", remedy="add [tool.mypy]")
-    ended = run(tool.name, *tool.arguments, cwd=project.root, seconds=TIMEOUT - 3)
+    ended = run_program(tool.name, *tool.arguments, cwd=project.root, seconds=TIMEOUT - 3)
     yield from found(problems_of(ended, tool), good=f"{tool.name} finds nothing", remedy=tool.name)
 
 

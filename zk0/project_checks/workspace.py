@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zk0.core.checks import Part, check
+from zk0.core.process import find_program
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
-from zk0.project_checks.programs import has_program
 from zk0.project_checks.tools import FORMATTERS, LINTERS, TEST_RUNNERS, TYPE_CHECKERS, configured
 
 
@@ -49,11 +49,11 @@ def tools_there(project: Project) -> Iterator[Finding]:
         if tool is None:
             names = ", ".join(tool.name for tool in tools)
             yield warned(f"no {kind} is configured ({names})", remedy="configure one in pyproject.toml")
-        elif has_program(tool.name):
+        elif find_program(tool.name):
             yield passed(f"{kind} {tool.name}", evidence=[Evidence(name=kind, value=tool.name, at=tool.marker)])
         else:
             yield failed(f"the {kind} {tool.name} is configured and not installed", remedy=f"pip install {tool.name}")
-    if has_program("git"):
+    if find_program("git"):
         yield passed("git is installed")
     else:
         yield failed("git is not installed", remedy="install git")

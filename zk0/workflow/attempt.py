@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from zk0.core.errors import CommandError, ExitStatus, SpecError, Zk0Error
-from zk0.core.project import GitState, Project
+from zk0.core.git import GitState
+from zk0.core.project import Project
 from zk0.core.receipts import Artifact, Failure, Receipt, artifact
 from zk0.core.verdicts import Finding, Verdict, failed, passed, worst
 from zk0.workflow.actions import Context, Inputs, Outputs, Progress

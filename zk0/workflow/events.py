@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from zk0.core.errors import ExitStatus
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Finding, Verdict
 

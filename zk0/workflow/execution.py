@@ -11,6 +11,7 @@ from zk0.core.errors import ExitStatus, SpecError, Zk0Error
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict, worst
 from zk0.workflow.actions import Outputs, Progress
+from zk0.workflow.artifacts import moved
 from zk0.workflow.ask import Paused, hand_over, judge
 from zk0.workflow.attempt import Attempt, Surroundings
 from zk0.workflow.composite import each_outputs, members_of, workflow_outputs
@@ -25,7 +26,6 @@ from zk0.workflow.events import (
     StepStarted,
 )
 from zk0.workflow.expressions import Template, as_json, fill
-from zk0.workflow.fingerprints import moved
 from zk0.workflow.plan import decided
 from zk0.workflow.planned import Plan, PlannedStep
 from zk0.workflow.resume import scope_of

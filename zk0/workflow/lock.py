@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 import psutil
 
 from zk0.core.errors import RunBusyError
+from zk0.core.process import GRACE
 from zk0.workflow.journal import unwritable
 from zk0.workflow.run import RunDirectory
-from zk0.workflow.timeouts import GRACE
 
 MARK = "ZK0_RUN"
 PATIENCE = 3 * GRACE  # seconds an engine gets to end its programs and its journal

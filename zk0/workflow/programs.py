@@ -5,8 +5,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -15,11 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from zk0.core.checks import CHECKS, Check
 from zk0.core.errors import DependencyMissingError, SpecError
+from zk0.core.process import GRACE, end_tree, send, start, without_interruption
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import Outputs
 from zk0.workflow.masking import Mask
 from zk0.workflow.spec import PROGRAM
-from zk0.workflow.timeouts import GRACE, TimeLimit, overdue
+from zk0.workflow.timeouts import TimeLimit, overdue
 
 
 def _never(**_options: object) -> list[Finding]:
@@ -92,14 +92,14 @@ class Programs:
         process: subprocess.Popen[bytes] | None = None
         with mask.opened(log) as output:
             try:
-                with undisturbed():
+                with without_interruption():
                     process = self._started(command, output, environment)
                 status = process.wait(command.limit.seconds if command.limit else None)
             except subprocess.TimeoutExpired as error:
                 raise overdue(command.argv[0], command.limit, log) from error
             finally:
                 if process is not None:
-                    _end(process)
+                    end_tree(process)
                     self._running.discard(process)
         if self._ending.is_set():
             raise Ended
@@ -120,13 +120,13 @@ class Programs:
         with self._starting:
             running = list(self._running)
         for process in running:
-            _ask(process, signal.SIGTERM)
+            send(process, signal.SIGTERM)
         deadline = time.monotonic() + GRACE
         for process in running:
             try:
                 process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                _ask(process, signal.SIGKILL)
+                send(process, signal.SIGKILL)
 
     def _started(self, command: Command, output: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with self._starting:
@@ -139,15 +139,7 @@ class Programs:
 
 def _started(command: Command, output: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(  # noqa: S603  an argv list that the workflow's author wrote, without a shell
-            command.argv,
-            cwd=command.cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        return start(command.argv, cwd=command.cwd, env=environment, stdout=output)
     except FileNotFoundError as error:
         if not command.cwd.is_dir():
             raise SpecError(f"there is no directory {command.cwd}", remedy="correct the step's cwd") from error
@@ -156,40 +148,3 @@ def _started(command: Command, output: IO[bytes], environment: Mapping[str, str]
         ) from error
     except (OSError, ValueError) as error:
         raise SpecError(f"{command.argv[0]!r} can't be started: {error}") from error
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Hold an interruption back to the end of the block: a program that has just started must not be forgotten."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # interruptions reach the main thread alone
-        return
-    held: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in handlers:
-        signal.signal(number, lambda number, _frame: held.append(number))
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler or signal.SIG_DFL)
-    if held:
-        signal.raise_signal(held[0])
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a program that still runs, and its children: they are one session, hence one process group."""
-    if process.poll() is not None:
-        return
-    _ask(process, signal.SIGTERM)
-    try:
-        process.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        _ask(process, signal.SIGKILL)
-        process.wait()
-
-
-def _ask(process: subprocess.Popen[bytes], request: signal.Signals) -> None:
-    with suppress(ProcessLookupError):  # it ended meanwhile
-        if process.poll() is None:
-            os.killpg(process.pid, request)

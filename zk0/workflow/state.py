@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from zk0.core.errors import ExitStatus, JournalError, UnknownNameError
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict, worst
 from zk0.workflow.events import (

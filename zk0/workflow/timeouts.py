@@ -15,9 +15,9 @@ from pathlib import Path
 from types import FrameType
 
 from zk0.core.errors import RequestError, TimeLimitError
+from zk0.core.process import GRACE
 
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-GRACE = 5.0  # seconds between asking something to end and insisting
 
 
 @dataclass(frozen=True)

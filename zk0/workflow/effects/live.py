@@ -12,15 +12,16 @@ from typing import Any
 
 from zk0.core.checks import CHECKS, Check, CheckContext
 from zk0.core.errors import JournalError
-from zk0.core.project import GitState, Project, package_versions
+from zk0.core.git import GitState
+from zk0.core.project import Project, package_versions
 from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
 from zk0.workflow.approval import Answer, Question, prepare, signed_answer
+from zk0.workflow.artifacts import by_content, is_intact
 from zk0.workflow.declared_secrets import opened, revealed
 from zk0.workflow.effects.capturing import captured, set_aside
 from zk0.workflow.events import JournalEvent, StepFinished
-from zk0.workflow.fingerprints import by_content, code_digest, is_intact
 from zk0.workflow.journal import Journal, read_events, unwritable
 from zk0.workflow.lock import end_orphans, held
 from zk0.workflow.masking import Mask
@@ -183,7 +184,7 @@ class LiveEffects:
 
     def code_digest(self) -> str:
         """Return a digest of the project's code as it is now: a step before may have changed it."""
-        return code_digest(self.project)
+        return self.project.tree().code
 
     def by_content(self, inputs: object) -> object:
         """Return inputs with each file among them named by its content."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from zk0.core.checks import Check
-from zk0.core.project import GitState
+from zk0.core.git import GitState
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import Action, Context, Inputs, Outputs

@@ -1,0 +1,129 @@
+"""Call git, all in one place: GitPython for a repository's state and for what changes it, the program for quick reads.
+
+GitPython takes longer to import than all of `zk0 prime` may take, so it is imported where it is used.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from zk0.core.errors import ConfigurationError, DependencyMissingError
+from zk0.core.process import Completed, run_program
+
+if TYPE_CHECKING:
+    import git
+
+SECONDS = 20.0  # for one command; the slowest here reads a whole history
+
+
+class GitState(BaseModel):
+    """What git says of the working tree; every field is None outside a repository.
+
+    `changes` is a digest over the uncommitted difference and the names of untracked files, None where the tree is
+    clean: two dirty trees with the same digest hold the same tracked code. `tree` is the digest of the code itself,
+    whatever is committed of it; records written before there was one have None, and are still the same records.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    commit: str | None = None
+    branch: str | None = None
+    dirty: bool | None = None
+    changes: str | None = None
+    tree: str | None = Field(None, exclude_if=lambda tree: tree is None)
+
+
+def run_git(root: Path, *arguments: str, seconds: float = SECONDS) -> Completed:
+    """Run git in a directory.
+
+    Raises:
+        DependencyMissingError: there is no git.
+        CommandError: it did not end in time.
+    """
+    return run_program("git", *arguments, cwd=root, seconds=seconds, remedy="install git")
+
+
+def read_git(root: Path, *arguments: str) -> str | None:
+    """Return what git prints; None where it refuses, or where there is no git."""
+    try:
+        ended = run_git(root, *arguments)
+    except (DependencyMissingError, OSError):  # no git, or no such directory
+        return None
+    return None if ended.status else ended.stdout.decode(errors="surrogateescape")
+
+
+@contextmanager
+def open_repository(root: Path) -> Iterator["git.Repo | None"]:
+    """Open the repository that a directory is in; None where there is none, or no git.
+
+    Raises:
+        ConfigurationError: there is one, and git refuses to read it.
+    """
+    try:
+        import git
+    except ImportError:  # GitPython's word for a machine without git
+        yield None
+        return
+    try:
+        repository = git.Repo(root, search_parent_directories=True)
+    except (git.InvalidGitRepositoryError, git.NoSuchPathError):
+        yield None
+        return
+    try:
+        with repository:
+            yield repository
+    except git.GitCommandError as error:
+        reason = str(error.stderr).strip().removeprefix("stderr: ").strip("'\n ").partition("\n")[0]
+        raise ConfigurationError(
+            f"git can't read {root}: {reason}",
+            remedy=f"git config --global --add safe.directory {root}",
+        ) from error
+
+
+def read_state(root: Path, memory: Path, tree: Callable[[], str]) -> GitState:
+    """Return commit, branch and uncommitted changes of the repository a directory is in.
+
+    Args:
+        root: the directory.
+        memory: the memory bank. What zk0 learns is not the code it learns about: its changes do not count.
+        tree: returns the digest of the code, to be kept with the state.
+
+    Raises:
+        ConfigurationError: there is a repository, and git refuses to read it.
+    """
+    with open_repository(root) as repository:
+        if repository is None:
+            return GitState()
+        if not repository.head.is_valid():
+            return GitState(branch=None, dirty=True)
+        top = Path(repository.working_dir)
+        own = memory.relative_to(top).as_posix() if memory.is_relative_to(top) else None
+        scope = [":/"] if own is None else [":/", f":(top,exclude){own}"]
+        difference = repository.git.diff("HEAD", "--binary", "--", *scope)
+        untracked = "\n".join(
+            sorted(name for name in repository.untracked_files if not (own and name.startswith(f"{own}/")))
+        )
+        dirty = bool(difference or untracked)
+        digest = hashlib.sha256(f"{difference}\0{untracked}".encode(errors="surrogateescape")).hexdigest()
+        return GitState(
+            commit=repository.head.commit.hexsha,
+            branch=None if repository.head.is_detached else repository.active_branch.name,
+            dirty=dirty,
+            changes=digest[:16] if dirty else None,
+            tree=tree(),
+        )
+
+
+def read_references(root: Path) -> list[str]:
+    """Return the tags and branches of the repository a directory is in, each with the commit it points to."""
+    with open_repository(root) as repository:
+        if repository is None:
+            return []
+        try:
+            return sorted(f"{reference.path} {reference.object.hexsha}" for reference in repository.refs)
+        except ValueError:  # a reference that points to nothing
+            return []
