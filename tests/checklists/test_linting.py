@@ -34,7 +34,7 @@ def test_checks_that_can_decide_nothing_are_found(project: Project) -> None:
     )
 
     assert list(lint(project)) == [
-        "mine: a0: there is no check named 'style.lnt'; did you mean style.lint, style.rules, style.format?",
+        "mine: a0: unknown check: style.lnt; did you mean style.lint, style.rules, style.format?",
         "mine: a1: data.format judges what a step puts out: write `check: data.format`",
         "mine: a3: machine.disk: gib: Input should be a valid number, unable to parse string as a number",
     ]

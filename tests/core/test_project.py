@@ -53,7 +53,7 @@ def test_a_project_s_own_resource_stands_before_the_bundled_one(tmp_path):
     (tmp_path / "checklists" / "x.yaml").touch()
 
     assert Project(tmp_path).resource("checklists", "x.yaml") == tmp_path / "checklists" / "x.yaml"
-    with pytest.raises(UnknownNameError, match=r"there is no y\.yaml among the checklists"):
+    with pytest.raises(UnknownNameError, match=r"no y\.yaml in checklists"):
         Project(tmp_path).resource("checklists", "y.yaml")
 
 

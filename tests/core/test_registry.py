@@ -51,7 +51,7 @@ def test_a_module_that_can_t_be_imported_says_what_is_missing(registry):
 def test_an_unknown_name_is_answered_with_near_ones(registry, tmp_path):
     (tmp_path / "trials_broken.py").write_text("")
 
-    with pytest.raises(UnknownNameError, match=r"there is no trial named 'good\.frist'") as raised:
+    with pytest.raises(UnknownNameError, match=r"unknown trial: good\.frist") as raised:
         registry.get("good.frist")
 
     assert raised.value.remedy == "did you mean good.first?"

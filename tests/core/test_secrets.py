@@ -5,7 +5,7 @@ import string
 
 import pytest
 
-from zk0.core.secrets import Found, find_secrets, is_random, is_secret_name, without_secrets
+from zk0.core.secrets import SecretSpan, find_secrets, is_random, is_secret_name, without_secrets
 
 # Put together here, so that no scanner of this repository finds them.
 TOKENS = {
@@ -28,11 +28,11 @@ RANDOM = "7c1e9d04b2a85f6637e0c4d19ab82f5e6d3c7a10"  # as W&B's keys are
 def test_a_token_is_found_wherever_it_stands(kind, token):
     text = f"a line\nand then {token}, of all things\n"
 
-    assert find_secrets(text) == [Found(2, 10, kind)]
+    assert find_secrets(text) == [SecretSpan(2, 10, kind)]
 
 
 def test_a_password_in_an_address_is_found_where_it_begins():
-    assert find_secrets("git clone https://me:" + "hunter2@example.org/x.git") == [Found(1, 19, "url-password")]
+    assert find_secrets("git clone https://me:" + "hunter2@example.org/x.git") == [SecretSpan(1, 19, "url-password")]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_password_in_an_address_is_found_where_it_begins():
 def test_a_random_value_is_found_by_its_name(text):
     column = text.index("{}") + 1
 
-    assert find_secrets(text.format(RANDOM)) == [Found(1, column, "random-value")]
+    assert find_secrets(text.format(RANDOM)) == [SecretSpan(1, column, "random-value")]
 
 
 @pytest.mark.parametrize(

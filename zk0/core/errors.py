@@ -1,4 +1,4 @@
-"""One tree of errors: a number to search for, what is wrong and where, and the command that helps.
+"""All errors that a user can act on: a code to search for, what is wrong and where, and the command that helps.
 
     Zk0Error
     ├── RequestError       exit 2   the request, a file or a data set is wrong
@@ -9,23 +9,23 @@
     │   ├── DatasetError            ZK205   a LeRobot data set
     │   ├── PolicyError             ZK206   a policy or a checkpoint
     │   ├── LedgerError             ZK207   a ledger file
-    │   ├── JournalError            ZK208   the journal of a run
-    │   ├── RunBusyError            ZK209   a run that another engine performs
-    │   ├── RepairError             ZK211   a git repository that a repair can't work in
+    │   ├── JournalError            ZK208   a run's journal
+    │   ├── RunBusyError            ZK209   a run that another process executes
+    │   ├── RepairError             ZK211   a git repository in a state that allows no repair
     │   ├── ProbeError              ZK215   code that can't be found or called
-    │   ├── StaleReadError          ZK221   a write to the memory bank that rests on what is no longer so
-    │   └── SecretError             ZK222   a secret where none may be written
-    ├── MissingError       exit 4   something needed is not there
+    │   ├── StaleReadError          ZK221   a write to the memory bank based on outdated entries
+    │   └── SecretError             ZK222   a secret in something to be written
+    ├── MissingError       exit 4   something needed is missing
     │   ├── DependencyMissingError  ZK401
     │   ├── RenderingError          ZK402
-    │   ├── AssetMissingError       ZK403   weights or data of a hub or a folder
-    │   ├── StorageError            ZK404   room on the disk, or the right to write there
+    │   ├── AssetMissingError       ZK403   weights or data
+    │   ├── StorageError            ZK404   disk space, or permission to write
     │   └── SecretMissingError      ZK405   a secret that a workflow names
-    └── FailedError        exit 1   the work was tried and failed
+    └── FailedError        exit 1   the work failed
         ├── TrainingError           ZK101
         ├── RoundFailedError        ZK102
         ├── RecordingError          ZK103
-        ├── CommandError            ZK104   a program a step ran
+        ├── CommandError            ZK104   a program that a step ran
         └── TimeLimitError          ZK105   a step that did not end in time
 
 Anything else that escapes is a bug of ours: exit 5.
@@ -36,7 +36,7 @@ from typing import ClassVar
 
 
 class ExitStatus(IntEnum):
-    """What the process tells its caller."""
+    """The exit status of the process."""
 
     done = 0
     failed = 1
@@ -52,7 +52,7 @@ class Zk0Error(Exception):
 
     Args:
         message: what is wrong, and where.
-        remedy: the command or the edit that helps; None where there is none to name.
+        remedy: the command or the edit that helps; None if there is none.
     """
 
     code: ClassVar[str]
@@ -73,7 +73,7 @@ def _rebuild(kind: type[Zk0Error], message: str, remedy: str | None) -> Zk0Error
 
 
 class RequestError(Zk0Error):
-    """What was asked for can't be done as written."""
+    """The request can't be carried out as written."""
 
     code = "ZK200"
     exit_status = ExitStatus.wrong_request
@@ -128,37 +128,37 @@ class JournalError(RequestError):
 
 
 class RunBusyError(RequestError):
-    """Another engine performs this run."""
+    """Another process executes this run."""
 
     code = "ZK209"
 
 
 class RepairError(RequestError):
-    """The state of the git repository does not allow a repair to begin, or to go on."""
+    """The git repository is in a state in which a repair can't begin or continue."""
 
     code = "ZK211"
 
 
 class ProbeError(RequestError):
-    """The code to probe can't be found, or not be called with what zk0 has to give."""
+    """The code to probe can't be found, or can't be called with the arguments that zk0 has."""
 
     code = "ZK215"
 
 
 class StaleReadError(RequestError):
-    """What was to be written rests on a state of the memory bank that has changed since it was read."""
+    """The memory bank has changed since it was read, so the write would lose something."""
 
     code = "ZK221"
 
 
 class SecretError(RequestError):
-    """What was to be written holds a secret."""
+    """The text to be written contains a secret."""
 
     code = "ZK222"
 
 
 class MissingError(Zk0Error):
-    """Something needed is not on this machine."""
+    """Something needed is missing on this machine."""
 
     code = "ZK400"
     exit_status = ExitStatus.missing
@@ -171,19 +171,19 @@ class DependencyMissingError(MissingError):
 
 
 class RenderingError(MissingError):
-    """MuJoCo finds no way to render without a screen."""
+    """MuJoCo can't render without a screen here."""
 
     code = "ZK402"
 
 
 class AssetMissingError(MissingError):
-    """Weights or data are neither here nor to be had without a network."""
+    """Weights or data are not on this machine and can't be downloaded."""
 
     code = "ZK403"
 
 
 class StorageError(MissingError):
-    """What happened can't be written down: the disk is full or the directory is not ours to write to."""
+    """A record can't be written: the disk is full or the directory is not writable."""
 
     code = "ZK404"
 
@@ -195,14 +195,14 @@ class SecretMissingError(MissingError):
 
 
 class FailedError(Zk0Error):
-    """The work was tried and did not succeed."""
+    """The work was tried and failed."""
 
     code = "ZK100"
     exit_status = ExitStatus.failed
 
 
 class TrainingError(FailedError):
-    """Local training can't go on: too many faults, or no batch to be had."""
+    """Local training can't continue: too many faults, or no batch."""
 
     code = "ZK101"
 
@@ -220,12 +220,12 @@ class RecordingError(FailedError):
 
 
 class CommandError(FailedError):
-    """A program that a step ran said that it failed."""
+    """A program that a step ran failed."""
 
     code = "ZK104"
 
 
 class TimeLimitError(FailedError):
-    """A step did not end within its timeout, or within that of the step it is part of."""
+    """A step exceeded its timeout, or that of the step it belongs to."""
 
     code = "ZK105"

@@ -1,20 +1,20 @@
-"""The faults that diagnostics and probes can name: one word for one true cause, whoever finds it.
+"""The faults that diagnostics and probes name: one word for one cause.
 
-A finding says what was seen; its `fault` says what is wrong. The words are shared, so that a ledger's finding and a
-probe's finding about the same code agree, and a fault bench can count which were found.
+A finding's message says what was observed; its `fault` says what is wrong. Diagnostics and probes share these words, so
+their findings about the same code agree, and the fault bench can count what was found.
 """
 
 from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """What is wrong."""
+    """The cause of a problem."""
 
     # The proximal term.
     proximal_inert = "proximal-inert"  # computed after the optimizer step
     proximal_detached = "proximal-detached"  # no gradient flows from it
     proximal_formula = "proximal-formula"  # not mu/2 times the squared distance
-    proximal_reference = "proximal-reference"  # the reference moves with the weights, or is gone after the first step
+    proximal_reference = "proximal-reference"  # the reference moves with the weights, or is lost after the first step
     proximal_pairing = "proximal-pairing"  # weights are compared with another tensor's reference
     proximal_incomplete = "proximal-incomplete"  # some trained tensors are not in it
     proximal_frozen = "proximal-frozen"  # frozen tensors or buffers are in it
@@ -23,7 +23,7 @@ class Fault(StrEnum):
     proximal_too_weak = "proximal-too-weak"
     proximal_diverging = "proximal-diverging"
     # Settings.
-    setting_not_delivered = "setting-not-delivered"  # decided, and not what the client went by
+    setting_not_delivered = "setting-not-delivered"  # decided by the server, not used by the client
     # Learning rate and gradients.
     learning_rate_warming = "learning-rate-warming"  # never leaves the warm-up
     learning_rate_restarted = "learning-rate-restarted"
@@ -68,6 +68,6 @@ class Fault(StrEnum):
     memory_leak = "memory-leak"
     memory_fragmented = "memory-fragmented"
     out_of_memory = "out-of-memory"
-    killed = "killed"  # ended without a word
+    killed = "killed"  # ended without a message
     program_missing = "program-missing"
-    success_unfounded = "success-unfounded"  # success was claimed and the contrary is on record
+    success_unfounded = "success-unfounded"  # success was claimed, and the records say otherwise

@@ -1,10 +1,10 @@
 """The one digest of a project's code, and the files it is made of.
 
-Reuse, receipts, checklists, signatures and the memory bank all ask here whether the code is still the same.
+Reuse, receipts, checklists, signatures and the memory bank all use it to tell whether the code has changed.
 
-The names and digests are git's own (blob ids), so a file has the same digest before and after it is committed, and what
-git knows already is not read again. Outside a repository the directory is walked. A commit that changes prose alone
-changes no code, which is why code and documents are told apart here.
+Files have git's own digests (blob ids), so a commit changes none of them, and git's index is used instead of reading
+unchanged files. Outside a repository the directory is walked. Prose is not code: a commit that changes only documents
+leaves the digest as it is.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ CLOCK_TICK = 2.0  # seconds; the coarsest times that file systems in use keep
 SKIPPED = frozenset({".git", ".nox", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache"})
 PROSE = frozenset({".md", ".rst", ".png", ".svg", ".jpg", ".jpeg", ".gif", ".pdf"})
 PROSE_NAMES = frozenset({"LICENSE", "LICENCE", "NOTICE", "AUTHORS", "allowed_signers"})
-# What test runners leave in the root of a project; to write one changes nothing that it tells of.
+# Reports that test runners write into a project's root: results about the code, not code.
 REPORTS = frozenset({".coverage", "coverage.json", "coverage.xml", "junit.xml", "report.xml", "test-results.xml"})
 
 
@@ -33,7 +33,7 @@ class Tree:
     files: Mapping[str, str]
 
     def without(self, *folders: str) -> "Tree":
-        """Return the files that lie in none of these folders."""
+        """Return the tree without the files in these folders."""
         prefixes = tuple(f"{folder.strip('/')}/" for folder in folders if folder)
         return Tree(self.root, {path: blob for path, blob in self.files.items() if not path.startswith(prefixes)})
 
@@ -44,7 +44,7 @@ class Tree:
 
     @property
     def code_files(self) -> dict[str, str]:
-        """What that digest is made of: each file's blob id by its path."""
+        """The files that digest covers: blob ids by path."""
         return {path: blob for path, blob in sorted(self.files.items()) if not is_prose(path)}
 
     @cached_property
@@ -65,13 +65,13 @@ class Tree:
 
 
 def is_prose(path: str) -> bool:
-    """Whether a file is for people to read, so that a change of it changes no program."""
+    """Whether a file is a document or a picture, not code."""
     pure = PurePosixPath(path)
     return pure.suffix.lower() in PROSE or pure.name in PROSE_NAMES
 
 
 def read_tree(root: Path) -> Tree:
-    """Return the files below a directory: those git tracks or would track, all of them where there is no git."""
+    """Return the files of a directory that git tracks or would track; without a repository, all files."""
     files = _tracked(root)
     if files is None:
         files = {path.relative_to(root).as_posix(): blob_id(path) for path in sorted(_walked(root))}
@@ -85,8 +85,8 @@ def _tracked(root: Path) -> dict[str, str] | None:
     files = {}
     for entry in filter(None, listed.split("\0")):
         facts, _, path = entry.partition("\t")
-        files[path] = facts.split(" ")[1]  # of a repository within, the commit it stands at
-    # Changed since they were staged, deleted, or not known to git yet.
+        files[path] = facts.split(" ")[1]  # of a submodule, its commit
+    # Modified, deleted or untracked files.
     for path in filter(None, (read_git(root, "ls-files", "-m", "-o", "--exclude-standard", "-z") or "").split("\0")):
         whole = root / path
         if whole.is_symlink() or whole.is_file():
@@ -99,10 +99,10 @@ def _tracked(root: Path) -> dict[str, str] | None:
 def blob_id(path: Path) -> str:
     """Return the id git gives this content: the SHA-1 of a header and the bytes.
 
-    It is computed again only where the file was written to: each step that may be reused asks for all files.
+    Cached by modification time and size, since every reusable step asks for all files.
     """
     known = path.lstat()
-    # What was written a moment ago may be written again without a new time.
+    # A file written a moment ago may be written again without a new modification time.
     is_fresh = time.time() - known.st_mtime < CLOCK_TICK
     return _blob_id(path) if is_fresh else _kept_blob_id(path, known.st_mtime_ns, known.st_size)
 

@@ -1,6 +1,6 @@
-"""Call git, all in one place: GitPython for a repository's state and for what changes it, the program for quick reads.
+"""Call git: GitPython for a repository's state and for changes to it, the git program for quick reads.
 
-GitPython takes longer to import than all of `zk0 prime` may take, so it is imported where it is used.
+Importing GitPython takes longer than `zk0 prime` may take in total, so it is imported on use.
 """
 
 import hashlib
@@ -65,7 +65,7 @@ def open_repository(root: Path) -> Iterator["git.Repo | None"]:
     """
     try:
         import git
-    except ImportError:  # GitPython's word for a machine without git
+    except ImportError:  # raised by GitPython where there is no git program
         yield None
         return
     try:
@@ -89,7 +89,7 @@ def read_state(root: Path, memory: Path, tree: Callable[[], str]) -> GitState:
 
     Args:
         root: the directory.
-        memory: the memory bank. What zk0 learns is not the code it learns about: its changes do not count.
+        memory: the memory bank, whose changes do not count: what zk0 learns is not the code.
         tree: returns the digest of the code, to be kept with the state.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Pages in Markdown that are made from templates: the environment they share, and texts that can't break a line."""
+"""Markdown pages: the Jinja2 environment of all templates, and escaping of table cells."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
 
 
 def markdown(package: str, **filters: Callable[..., Any]) -> "Environment":
-    """Return an environment for the Markdown templates in a package's `templates`, with these filters.
+    """Return a Jinja2 environment for the Markdown templates of a package, with these filters.
 
-    Nothing is escaped by itself: the pages are Markdown and not HTML. A text that others wrote goes through `cell`.
+    Nothing is escaped automatically, since the pages are Markdown; text from outside goes through `cell`.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # a page that is not rendered needs none of it
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # most commands render no page
 
     environment = Environment(  # noqa: S701  as above
         loader=PackageLoader(package),
@@ -26,5 +26,5 @@ def markdown(package: str, **filters: Callable[..., Any]) -> "Environment":
 
 
 def cell(text: object) -> str:
-    """Return a text that stays within its line and its table cell, and makes no HTML."""
+    """Return a text as one line that can't break out of a table cell or become HTML."""
     return " ".join(str(text).split()).replace("|", r"\|").replace("<", "&lt;")

@@ -1,7 +1,7 @@
-"""The project zk0 works in: where it is, what it is set to, and the state of its git repository.
+"""The project that zk0 works in: its root, settings, paths and git state.
 
-`[tool.zk0]` in pyproject.toml may hold the settings of `Settings`. Workflows and checklists are looked for in the
-project first and in the installed package second, so a project can begin with ours and replace any of them.
+`[tool.zk0]` in pyproject.toml holds the fields of `Settings`. Workflows and checklists are looked up in the project first
+and in the installed package second, so a project can start with ours and replace any of them.
 """
 
 import os
@@ -56,7 +56,7 @@ class Project:
 
     @classmethod
     def find(cls, start: Path | None = None) -> "Project":
-        """Return the project of the nearest directory upward that looks like one, else of `start` itself."""
+        """Return the project of the nearest parent directory that looks like one, or of `start` itself."""
         start = (start or Path.cwd()).resolve()
         for directory in (start, *start.parents):
             if any((directory / marker).exists() for marker in MARKERS):
@@ -76,7 +76,7 @@ class Project:
 
     @property
     def name(self) -> str:
-        """The project's name in pyproject.toml; its folder's where none stands there."""
+        """The project's name in pyproject.toml, or that of its folder."""
         table = self.pyproject.get("project")
         return str(table.get("name") or self.root.name) if isinstance(table, dict) else self.root.name
 
@@ -96,22 +96,22 @@ class Project:
             ) from error
 
     def path(self, given: str | Path) -> Path:
-        """Return a path a user gave: `~` is their home, a relative one is below the project's root."""
+        """Return a path that a user gave; `~` is their home, relative paths are relative to the root."""
         return self.root / Path(given).expanduser()
 
     def shown(self, path: str | Path) -> str:
-        """Return how a path is told: from the project's root where it lies below it, else as it is."""
+        """Return a path for a message: relative to the root if it is inside, else unchanged."""
         given = Path(path)
         return given.relative_to(self.root).as_posix() if given.is_relative_to(self.root) else str(path)
 
     @property
     def state_dir(self) -> Path:
-        """Where runs and caches live; ignored by git."""
+        """The directory of runs and caches; ignored by git."""
         return self.root / self.settings.state
 
     @property
     def runs_dir(self) -> Path:
-        """One directory a run."""
+        """The directory of runs, one subdirectory each."""
         return self.state_dir / "runs"
 
     @property
@@ -125,7 +125,7 @@ class Project:
         return self.root / self.settings.checklists / "signatures"
 
     def tree(self) -> Tree:
-        """Return the project's files with their digests; what zk0 keeps and what people sign of it is none of them."""
+        """Return the project's files with their digests, without zk0's own state, memory bank and signatures."""
         return read_tree(self.root).without(
             self.settings.memory, self.settings.state, f"{self.settings.checklists}/signatures"
         )
@@ -142,7 +142,7 @@ class Project:
         for directory in self.resources(kind):
             if (directory / name).is_file():
                 return directory / name
-        raise UnknownNameError(f"there is no {name} among the {kind}", remedy=f"look in {kind}/")
+        raise UnknownNameError(f"no {name} in {kind}", remedy=f"see {kind}/")
 
     def git_state(self) -> GitState:
         """Return commit, branch and uncommitted changes; see `zk0.core.git.read_state`.
@@ -154,16 +154,16 @@ class Project:
 
 
 def cache_dir() -> Path:
-    """Return where recordings and backbones are kept, for all projects of this user; `ZK0_CACHE` sets another place.
+    """Return the directory of recordings and backbones, shared by all projects of a user; `ZK0_CACHE` overrides it.
 
-    It is no project's: a ServerApp or ClientApp that Flower starts does not know the project's folder.
+    It is not in the project, because a ServerApp or ClientApp that Flower starts doesn't know the project's folder.
     """
     given = os.environ.get("ZK0_CACHE")
     return Path(given).expanduser() if given else user_cache_path("zk0")
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of the packages that decide a result, of those installed."""
+    """Return the versions of the installed packages that affect a result."""
     found: dict[str, str] = {}
     for name in TRACKED_PACKAGES:
         try:

@@ -1,7 +1,7 @@
-"""A receipt: what one step ran, on which inputs, code and environment, what came out and how it was judged.
+"""Receipts: the record of one step, with its inputs, code, environment, outputs and findings.
 
-A receipt is addressed by the digest of its canonical JSON, so a number in the memory bank or a box in a checklist
-can name the evidence it rests on, and a changed receipt no longer matches its address.
+A receipt is addressed by the digest of its canonical JSON. A number in the memory bank or a box in a checklist names its
+evidence by that digest, and a receipt that was changed no longer matches it.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ DIGEST_LENGTH = 16  # 64 bits: a collision among a million receipts has a chance
 
 
 class Artifact(BaseModel):
-    """A file or directory a step made, relative to the run's directory where it lies inside it."""
+    """A file or directory that a step made; its path is relative to the run's directory if it is inside."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,10 +43,10 @@ class Failure(BaseModel):
 
 
 class Receipt(BaseModel):
-    """One step, performed.
+    """The record of one step that ran.
 
-    `digest` is the first 16 hexadecimal digits of the SHA-256 of the canonical JSON of every other field, as it was
-    when the receipt was made. It is kept when it is read again, so a later zk0 with more fields calls it the same.
+    `digest` is the first 16 hexadecimal digits of the SHA-256 of the canonical JSON of every other field. It is computed
+    once, when the receipt is made, so a later zk0 with more fields still reads the same digest.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -75,30 +75,30 @@ class Receipt(BaseModel):
     @model_validator(mode="after")
     def _seal(self) -> Self:
         if not self.digest:
-            # Through the text that is written: there a number that is not finite becomes null.
+            # By way of the JSON text, in which a number that is not finite becomes null.
             content = json.loads(self.model_dump_json(exclude={"digest"}))
             object.__setattr__(self, "digest", canonical_digest(content)[:DIGEST_LENGTH])
         return self
 
     def changed(self, **fields: Any) -> Self:
-        """Return another receipt, with a digest of its own, that differs in these fields."""
+        """Return a copy with other values in these fields, and a digest of its own."""
         known = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self)(**known | fields | {"digest": ""})
 
     @property
     def seconds(self) -> float:
-        """How long the step took."""
+        """The duration of the step in seconds."""
         return (self.finished - self.started).total_seconds()
 
 
 def canonical_digest(content: object) -> str:
-    """Return the SHA-256 of a JSON value, whatever the order of its keys."""
+    """Return the SHA-256 of a JSON value; the order of keys does not matter."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, or of a directory's relative names and contents."""
+    """Return the SHA-256 of a file, or of the names and contents of a directory."""
     if path.is_file():
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -110,7 +110,7 @@ def file_digest(path: Path) -> str:
 
 
 def artifact(name: str, path: Path, *, base: Path) -> Artifact:
-    """Describe a file or directory that a step made."""
+    """Return the description of a file or directory that a step made."""
     members = [path] if path.is_file() else [member for member in path.rglob("*") if member.is_file()]
     shown = path.relative_to(base) if path.is_relative_to(base) else path
     size = sum(member.stat().st_size for member in members)
@@ -118,9 +118,9 @@ def artifact(name: str, path: Path, *, base: Path) -> Artifact:
 
 
 def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
-    """Write a file so that a reader sees the old content or the new, never half of it.
+    """Write a file so that readers see either the old or the new content.
 
-    A durable one is on the disk when this returns; another may be lost with the machine's power, not with the process.
+    If `durable`, the file survives a power failure; otherwise only the death of the process.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")

@@ -1,11 +1,11 @@
-"""A repair that can't do harm: on a branch of its own, kept only where it is proven, undone without losing it.
+"""Repairs of a project's code on a branch of their own: committed when proven, undone without losing the changes.
 
     repair = begin(project, name)     # refuses a dirty tree; the branch zk0/NAME is checked out
     …                                 # an agent or a person changes files
     commit(project, repair, message)  # what was changed is one commit on the branch
-    undo(project, repair, patch)      # or: the changes go into a patch file, and the tree is as it was
+    undo(project, repair, patch)      # or: the changes go into a patch file and the tree is restored
 
-What zk0 learns is no part of it: the memory bank stays as it is, whatever becomes of the code.
+The memory bank is not part of a repair: undoing one keeps what was learned.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ PREFIX = "zk0"
 
 @dataclass(frozen=True)
 class Repair:
-    """A branch for one repair; `origin` is the branch, or the commit, it began at, and `base` that commit."""
+    """A repair branch; `origin` is the branch or commit it started from, `base` the commit."""
 
     branch: str
     origin: str
@@ -35,18 +35,18 @@ def begin(project: Project, name: str) -> Repair:
     """Check out a new branch for a repair.
 
     Raises:
-        RepairError: there is no repository or commit, the tree has uncommitted changes, or the branch exists.
+        RepairError: no repository or commit, uncommitted changes, or the branch exists.
     """
     with _repository(project) as repository:
         if changed := _changed(repository, project):
             raise RepairError(
-                f"{len(changed)} files have changes that are not committed: {_listed(changed)}",
-                remedy="commit them, or put them aside with git stash; a repair must be told apart from them",
+                f"{len(changed)} files have uncommitted changes: {_list_names(changed)}",
+                remedy="commit them or git stash them, so that they don't mix with the repair",
             )
         branch = f"{PREFIX}/{name}"
         if branch in {head.name for head in repository.heads}:
             raise RepairError(
-                f"the branch {branch} exists", remedy=f"git branch -D {branch}, if it is of no use any more"
+                f"branch {branch} already exists", remedy=f"git branch -D {branch}, if it is no longer needed"
             )
         head = repository.head
         origin = head.commit.hexsha if head.is_detached else repository.active_branch.name
@@ -56,10 +56,10 @@ def begin(project: Project, name: str) -> Repair:
 
 
 def commit(project: Project, repair: Repair, message: str) -> tuple[str, list[str]]:
-    """Commit what was changed, and return the commit and the files in it; the branch stays checked out.
+    """Commit all changes and return the commit and its files; the branch stays checked out.
 
     Raises:
-        RepairError: the branch is not checked out, nothing was changed, or git refuses the commit.
+        RepairError: the branch is not checked out, nothing has changed, or git refuses the commit.
     """
     with _repository(project) as repository:
         _on_branch(repository, repair)
@@ -70,7 +70,7 @@ def commit(project: Project, repair: Repair, message: str) -> tuple[str, list[st
                 repository.git.commit("--message", message, "--", *changed)
             except git.GitCommandError as error:
                 raise RepairError(
-                    f"git refuses the commit: {_reason(error)}", remedy="see to that, then zk0 resume"
+                    f"git refuses the commit: {_reason(error)}", remedy="fix that, then zk0 resume"
                 ) from error
         files = repository.git.diff("--name-only", "-z", repair.base, "HEAD").strip("\0")
         if not files:
@@ -79,9 +79,9 @@ def commit(project: Project, repair: Repair, message: str) -> tuple[str, list[st
 
 
 def undo(project: Project, repair: Repair, patch: Path) -> list[str]:
-    """Write what was changed into a patch file, put the tree back as it was, and return the files.
+    """Write the changes into a patch file, restore the tree, and return the changed files.
 
-    The branch is left, and deleted unless somebody committed to it. `git apply PATCH` brings the changes back.
+    Checks out the origin; deletes the branch unless it has commits. `git apply PATCH` brings the changes back.
 
     Raises:
         RepairError: the branch is not checked out.
@@ -90,9 +90,9 @@ def undo(project: Project, repair: Repair, patch: Path) -> list[str]:
         _on_branch(repository, repair)
         untracked = [name for name in _changed(repository, project) if name in set(repository.untracked_files)]
         if untracked:
-            repository.git.add("--intent-to-add", "--", *untracked)  # so that they are in the difference
+            repository.git.add("--intent-to-add", "--", *untracked)  # so that the diff has them
         scope = _scope(repository, project)
-        # As bytes: a file's content may be in any encoding.
+        # As bytes: files may have any encoding.
         difference = repository.git.diff(
             "--binary", repair.base, "--", *scope, stdout_as_string=False, strip_newline_in_stdout=False
         )
@@ -116,14 +116,14 @@ def undo(project: Project, repair: Repair, patch: Path) -> list[str]:
 def _repository(project: Project) -> Iterator[git.Repo]:
     with open_repository(project.root) as repository:
         if repository is None:
-            raise RepairError(f"{project.root} is in no git repository", remedy="git init, and commit what there is")
+            raise RepairError(f"{project.root} is not in a git repository", remedy="git init, then commit")
         if not repository.head.is_valid():
-            raise RepairError("the repository has no commit", remedy="git commit, so that there is a way back")
+            raise RepairError("the repository has no commit", remedy="git commit, so that the repair can be undone")
         yield repository
 
 
 def _scope(repository: git.Repo, project: Project) -> list[str]:
-    """Return git's words for the whole tree without the memory bank."""
+    """Return the git pathspecs of the whole tree without the memory bank."""
     top = Path(str(repository.working_tree_dir))
     memory = project.memory_dir
     own = [f":(top,exclude){memory.relative_to(top).as_posix()}"] if memory.is_relative_to(top) else []
@@ -131,7 +131,7 @@ def _scope(repository: git.Repo, project: Project) -> list[str]:
 
 
 def _changed(repository: git.Repo, project: Project) -> list[str]:
-    """Return the files that differ from the last commit, new ones too, from the repository's top."""
+    """Return the files that differ from the last commit, including new ones, relative to the repository."""
     lines = repository.git.status(
         "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", *_scope(repository, project)
     ).split("\0")
@@ -142,12 +142,12 @@ def _on_branch(repository: git.Repo, repair: Repair) -> None:
     found = "a detached commit" if repository.head.is_detached else repository.active_branch.name
     if found != repair.branch:
         raise RepairError(
-            f"the repair is on the branch {repair.branch}, and {found} is checked out",
+            f"the repair is on branch {repair.branch}, but {found} is checked out",
             remedy=f"git switch {repair.branch}",
         )
 
 
-def _listed(names: list[str], most: int = 5) -> str:
+def _list_names(names: list[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 

@@ -1,9 +1,9 @@
-"""Does a text hold a secret? The shapes of tokens that services give out, and what looks random where a secret belongs.
+"""Find secrets in text: tokens of known services, and random values after names such as `token` or `key`.
 
-    find_secrets("HF_TOKEN=hf_…")  →  [Found(line=1, column=10, kind="hugging-face-token")]
+    find_secrets("HF_TOKEN=hf_…")  →  [SecretSpan(line=1, column=10, kind="hugging-face-token")]
 
-A find never repeats the value, so it can be shown. The shapes are those that the services document, as gitleaks and
-detect-secrets use them too. A password that is made of words has no shape: no rule of this kind finds it.
+A result never repeats the value, so it can be shown. The patterns are those that the services document and that gitleaks
+and detect-secrets use. A password made of words has no pattern and is not found.
 """
 
 import math
@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-# Of each kind: a text that stands in every such secret, to pass over most texts quickly, and the shape. Lengths are
-# bounded, so that no text takes more than time linear in its length.
+# For each kind: a substring of every such secret, to skip most texts quickly, and the pattern. Lengths are bounded, so
+# that matching takes time linear in the length of the text.
 SHAPES = {
     "hugging-face-token": ("hf_", r"hf_[A-Za-z0-9]{20,200}"),
     "github-token": ("gh", r"gh[pousr]_[A-Za-z0-9]{20,200}|github_pat_\w{20,200}"),
@@ -25,7 +25,7 @@ SHAPES = {
     "slack-token": ("xox", r"xox[abeoprs]-[\w-]{10,200}"),
     "package-index-token": ("p", r"pypi-[\w-]{50,250}|npm_[A-Za-z0-9]{36}"),
     "json-web-token": ("eyJ", r"eyJ[\w-]{10,2000}\.eyJ[\w-]{10,4000}\.[\w-]{10,1000}"),
-    # Up to its end, where that is there: a text that only its first line is cut out of still has the key.
+    # To its end, if present: a text without the first line alone still contains the key.
     "private-key": (
         "PRIVATE KEY",
         r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?:[^-]{0,20000}-----END [A-Z ]{0,20}PRIVATE KEY-----)?",
@@ -34,12 +34,12 @@ SHAPES = {
 }
 KEY = r"(?<!public)(?<!public[_-])(?<!cache)(?<!cache[_-])(?:(?<![a-z])key|(?-i:(?<=[a-z])Key))"
 NAME = rf"(?i:token|secret|passw(?:or)?d|passphrase|(?:api|access|auth|wandb)_?key|{KEY})"
-# What stands between a name and its value: `key: value`, `KEY=value`, `"key": "value"`, `--key value`, `Bearer value`.
+# The separator between a name and its value: `key: value`, `KEY=value`, `"key": "value"`, `--key value`, `Bearer value`.
 BEFORE = re.compile(rf"(?:{NAME}[\"']?(?:\s{{0,3}}[:=]\s{{0,3}}|\s{{1,3}})|[Bb]earer\s{{1,3}})[\"']?\Z")
-NEARBY = 40  # characters before a value in which its name is looked for; the longest name and its separators have fewer
+NEARBY = 40  # characters before a value to search for its name; the longest name with separators is shorter
 VALUE = re.compile(r"(?<![A-Za-z0-9+/_.~-])[A-Za-z0-9+/_.~-]{16,}={0,2}")
 
-FEWEST_CHARACTERS = 6  # different ones; `hf_xxxxxxxxxxxxxxxxxxxxxxxx` stands for a token and is none
+FEWEST_CHARACTERS = 6  # distinct; `hf_xxxxxxxxxxxxxxxxxxxxxxxx` is a placeholder
 LEAST_ENTROPY = 3.0  # bits a character; random digits of base 16 have 3.4 or more, repetitions less
 LEAST_CHANGES = 3  # from letter to digit or back; 20 random characters of [A-Za-z0-9] have 5 on average, words have 0
 
@@ -50,8 +50,8 @@ _CHANGE = re.compile(r"(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
 
 
 @dataclass(frozen=True, order=True)
-class Found:
-    """Where a secret stands, counted from 1, what kind of secret it is, and how many characters it has."""
+class SecretSpan:
+    """A secret in a text: its line and column (from 1), its kind and its length in characters."""
 
     line: int
     column: int
@@ -59,31 +59,31 @@ class Found:
     length: int = field(default=0, compare=False)
 
 
-def find_secrets(text: str) -> list[Found]:
-    """Return all secrets of a text, in the order they stand there."""
-    found: list[Found] = []
+def find_secrets(text: str) -> list[SecretSpan]:
+    """Return all secrets in a text, in order."""
+    found: list[SecretSpan] = []
     line, counted = 1, 0
     for start, end, kind in _spans(text):
         line += text.count("\n", counted, start)
         counted = start
-        found.append(Found(line, start - text.rfind("\n", 0, start), kind, end - start))
+        found.append(SecretSpan(line, start - text.rfind("\n", 0, start), kind, end - start))
     return found
 
 
 def without_secrets(text: str, shown: Callable[[str], str] = "[{}]".format) -> str:
-    """Return a text with each secret replaced by what `shown` makes of its kind."""
+    """Return a text with each secret replaced by `shown(kind)`."""
     for start, end, kind in reversed(list(_spans(text))):
         text = text[:start] + shown(kind) + text[end:]
     return text
 
 
 def is_secret_name(name: str) -> bool:
-    """Tell whether what has this name is a secret: `HF_TOKEN`, `password`, `apiKey`; not `tokenizer`, `public_key`."""
+    """Whether a name is that of a secret: `HF_TOKEN`, `password`, `apiKey`; not `tokenizer`, `public_key`."""
     return _NAME.fullmatch(name) is not None
 
 
 def is_random(value: str) -> bool:
-    """Tell whether a text looks drawn by chance, as keys and tokens are, and not made of words, numbers or a path."""
+    """Whether a text looks random, as keys and tokens do, rather than made of words, numbers or a path."""
     if sum(len(_CHANGE.findall(word)) for word in _LONG_WORD.findall(value)) < LEAST_CHANGES:
         return False
     shares = [count / len(value) for count in Counter(value).values()]
@@ -91,10 +91,10 @@ def is_random(value: str) -> bool:
 
 
 def _spans(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield where each secret begins and ends, and its kind, in order."""
+    """Yield start, end and kind of each secret, in order."""
     last = 0
     for start, end, kind in sorted((*_shaped(text), *_named(text))):
-        if start >= last:  # a token under the name `token` is one secret
+        if start >= last:  # a token after the name `token` is one secret
             yield start, end, kind
             last = end
 

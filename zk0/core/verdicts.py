@@ -1,11 +1,12 @@
-"""What a check says: one of six verdicts, a sentence, the numbers behind it, a cause and a remedy.
+"""Verdicts and findings: what a check answers, with a message, evidence, a cause and a remedy.
 
 The six outcomes follow OpenSSF Scorecard's probes: *can't tell* is never *no*. `not-applicable` means the question
-does not arise (mu is 0, so no proximal term is to act); `not-available` means it arises and the evidence is missing.
+does not arise (mu is 0, so there is no proximal term); `not-available` means it arises and the evidence is missing.
 """
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,7 +23,7 @@ class Verdict(StrEnum):
 
     @property
     def stops(self) -> bool:
-        """Whether a step with this verdict did not do its work."""
+        """Whether a step with this verdict failed, so that the steps that need it can't run."""
         return self in (Verdict.failed, Verdict.error)
 
 
@@ -53,7 +54,7 @@ class Evidence(BaseModel):
 
     @property
     def amount(self) -> str:
-        """The value as it is told: six significant digits, with its unit."""
+        """The value with its unit, to six significant digits."""
         value = f"{self.value:.6g}" if isinstance(self.value, float) else self.value
         return f"{value} {self.unit}".rstrip()
 
@@ -61,8 +62,8 @@ class Evidence(BaseModel):
 class Finding(BaseModel):
     """A verdict with its reasons.
 
-    `check` is filled in by whoever ran it; `workflow` names the workflow that repairs what was found. `fault` is one of
-    `zk0.core.faults`, as text, so that what an older or newer zk0 found can be read.
+    `check` is set by the code that runs the check; `workflow` names the workflow that repairs the fault. `fault` is one
+    of `zk0.core.faults`, as text, so that findings of an older or newer zk0 can be read.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -76,69 +77,39 @@ class Finding(BaseModel):
     remedy: str | None = None
     workflow: str | None = None
     fault: str | None = None
-    confidence: float | None = None  # 0 to 1, that the fault is there, where the evidence allows to tell
+    confidence: float | None = None  # 0 to 1, that the fault is real; None where the evidence gives no estimate
+
+
+class Reasons(TypedDict, total=False):
+    """What a finding that warns or fails may add to its message; see `Finding`."""
+
+    cause: str | None
+    remedy: str | None
+    workflow: str | None
+    fault: str | None
+    confidence: float | None
 
 
 def passed(message: str, *, at: object = "", evidence: Iterable[Evidence] = ()) -> Finding:
-    """Say that the evidence is there and good."""
+    """Report that the evidence is available and good."""
     return Finding(verdict=Verdict.passed, message=message, at=str(at), evidence=tuple(evidence))
 
 
-def warned(
-    message: str,
-    *,
-    at: object = "",
-    evidence: Iterable[Evidence] = (),
-    cause: str | None = None,
-    remedy: str | None = None,
-    workflow: str | None = None,
-    fault: str | None = None,
-    confidence: float | None = None,
-) -> Finding:
-    """Say that the evidence is doubtful; the step goes on."""
-    return Finding(
-        verdict=Verdict.warned,
-        message=message,
-        at=str(at),
-        evidence=tuple(evidence),
-        cause=cause,
-        remedy=remedy,
-        workflow=workflow,
-        fault=fault,
-        confidence=confidence,
-    )
+def warned(message: str, *, at: object = "", evidence: Iterable[Evidence] = (), **reasons: Unpack[Reasons]) -> Finding:
+    """Report that the evidence is doubtful; the step goes on."""
+    return Finding(verdict=Verdict.warned, message=message, at=str(at), evidence=tuple(evidence), **reasons)
 
 
-def failed(
-    message: str,
-    *,
-    at: object = "",
-    evidence: Iterable[Evidence] = (),
-    cause: str | None = None,
-    remedy: str | None = None,
-    workflow: str | None = None,
-    fault: str | None = None,
-    confidence: float | None = None,
-) -> Finding:
-    """Say that the evidence is there and bad."""
-    return Finding(
-        verdict=Verdict.failed,
-        message=message,
-        at=str(at),
-        evidence=tuple(evidence),
-        cause=cause,
-        remedy=remedy,
-        workflow=workflow,
-        fault=fault,
-        confidence=confidence,
-    )
+def failed(message: str, *, at: object = "", evidence: Iterable[Evidence] = (), **reasons: Unpack[Reasons]) -> Finding:
+    """Report that the evidence is available and bad."""
+    return Finding(verdict=Verdict.failed, message=message, at=str(at), evidence=tuple(evidence), **reasons)
 
 
 def not_applicable(reason: str, *, at: object = "") -> Finding:
-    """Say that the question does not arise."""
+    """Report that the question does not arise."""
     return Finding(verdict=Verdict.not_applicable, message=reason, at=str(at))
 
 
 def not_available(reason: str, *, at: object = "") -> Finding:
-    """Say that the question arises and the evidence to answer it is missing."""
+    """Report that the evidence to answer the question is missing."""
     return Finding(verdict=Verdict.not_available, message=reason, at=str(at))
