@@ -102,7 +102,7 @@ def test_a_repair_from_a_detached_commit_goes_back_to_it(repository, project, tm
 def test_a_dirty_tree_is_refused_and_stays(repository, project):
     (project.root / "train.py").write_text("loss = 2\n")
 
-    with pytest.raises(RepairError, match=r"1 files have changes that are not committed: train\.py"):
+    with pytest.raises(RepairError, match=r"1 files have uncommitted changes: train\.py"):
         begin(project, "run-1")
 
     assert repository.active_branch.name == "main"
@@ -118,7 +118,7 @@ def test_a_memory_that_changed_is_no_dirty_tree(repository, project):
 def test_a_branch_that_exists_is_not_taken_over(repository, project):
     repository.create_head("zk0/run-1")
 
-    with pytest.raises(RepairError, match="the branch zk0/run-1 exists"):
+    with pytest.raises(RepairError, match="branch zk0/run-1 already exists"):
         begin(project, "run-1")
 
 
@@ -138,7 +138,7 @@ def test_another_branch_is_neither_committed_to_nor_undone(repository, project, 
         lambda: commit(project, repair, "Mend"),
         lambda: undo(project, repair, tmp_path_factory.mktemp("run") / "rejected.patch"),
     ):
-        with pytest.raises(RepairError, match=r"on the branch zk0/run-1, and main is checked out"):
+        with pytest.raises(RepairError, match=r"on branch zk0/run-1, but main is checked out"):
             act()
     assert (project.root / "sub" / "new file.py").exists()
 

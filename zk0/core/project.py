@@ -1,7 +1,7 @@
 """The project that zk0 works in: its root, settings, paths and git state.
 
-`[tool.zk0]` in pyproject.toml holds the fields of `Settings`. Workflows and checklists are looked up in the project first
-and in the installed package second, so a project can start with ours and replace any of them.
+`[tool.zk0]` in pyproject.toml holds the fields of `Settings`. Workflows and checklists are looked up in the project
+first and in the installed package second, so a project can start with ours and replace any of them.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Receipts: the record of one step, with its inputs, code, environment, outputs and findings.
 
-A receipt is addressed by the digest of its canonical JSON. A number in the memory bank or a box in a checklist names its
-evidence by that digest, and a receipt that was changed no longer matches it.
+A receipt is addressed by the digest of its canonical JSON. A number in the memory bank or a box in a checklist names
+its evidence by that digest, and a receipt that was changed no longer matches it.
 """
 
 import hashlib
@@ -45,8 +45,8 @@ class Failure(BaseModel):
 class Receipt(BaseModel):
     """The record of one step that ran.
 
-    `digest` is the first 16 hexadecimal digits of the SHA-256 of the canonical JSON of every other field. It is computed
-    once, when the receipt is made, so a later zk0 with more fields still reads the same digest.
+    `digest` is the first 16 hexadecimal digits of the SHA-256 of the canonical JSON of every other field. It is
+    computed once, when the receipt is made, so a later zk0 with more fields still reads the same digest.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -2,8 +2,8 @@
 
     find_secrets("HF_TOKEN=hf_…")  →  [SecretSpan(line=1, column=10, kind="hugging-face-token")]
 
-A result never repeats the value, so it can be shown. The patterns are those that the services document and that gitleaks
-and detect-secrets use. A password made of words has no pattern and is not found.
+A result never repeats the value, so it can be shown. The patterns are those that the services document and that
+gitleaks and detect-secrets use. A password made of words has no pattern and is not found.
 """
 
 import math
@@ -34,7 +34,7 @@ SHAPES = {
 }
 KEY = r"(?<!public)(?<!public[_-])(?<!cache)(?<!cache[_-])(?:(?<![a-z])key|(?-i:(?<=[a-z])Key))"
 NAME = rf"(?i:token|secret|passw(?:or)?d|passphrase|(?:api|access|auth|wandb)_?key|{KEY})"
-# The separator between a name and its value: `key: value`, `KEY=value`, `"key": "value"`, `--key value`, `Bearer value`.
+# Between a name and its value: `key: value`, `KEY=value`, `"key": "value"`, `--key value`, `Bearer value`.
 BEFORE = re.compile(rf"(?:{NAME}[\"']?(?:\s{{0,3}}[:=]\s{{0,3}}|\s{{1,3}})|[Bb]earer\s{{1,3}})[\"']?\Z")
 NEARBY = 40  # characters before a value to search for its name; the longest name with separators is shorter
 VALUE = re.compile(r"(?<![A-Za-z0-9+/_.~-])[A-Za-z0-9+/_.~-]{16,}={0,2}")
