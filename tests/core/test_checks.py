@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from zk0.core.checks import CHECKS, CheckContext, Part, check, register_subject, verdict_of
+from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.registry import Registry
 from zk0.core.verdicts import Finding, Verdict, failed, passed
@@ -95,6 +96,16 @@ def test_a_check_is_handed_the_project_beside_the_outputs(checks, tmp_path):
 
     assert finding.message == f"2 in {tmp_path.name}"
     assert checks.get("note.placed").reads == ()
+
+
+def test_a_check_of_outputs_needs_a_step(checks, tmp_path):
+    @check("note.length")
+    def length(outputs: Outputs) -> Iterator[Finding]:
+        """The note is long enough."""
+        yield passed("")
+
+    with pytest.raises(AssetMissingError):
+        checks.get("note.length").run(CheckContext(Project(tmp_path)), {})
 
 
 def test_an_alias_is_the_same_check_under_its_older_id_and_options(checks):

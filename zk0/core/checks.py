@@ -22,6 +22,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, create_model
 
+from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.registry import Registry
 from zk0.core.verdicts import Finding, Verdict, worst
@@ -164,9 +165,15 @@ def _subjects(function: CheckFunction) -> Iterable[Subject]:
             if kind in _SUBJECTS:
                 yield _SUBJECTS[kind]
             elif isinstance(kind, type) and issubclass(kind, BaseModel):
-                yield Subject(kind, lambda context: context.outputs)
+                yield Subject(kind, _outputs_of)
             else:
                 raise ValueError(f"{function.__name__}: {kind!r} is no type that a check can judge")
+
+
+def _outputs_of(context: CheckContext) -> BaseModel:
+    if context.outputs is None:
+        raise AssetMissingError("judges a step's outputs, and there is no step", remedy="attach it to a step")
+    return context.outputs
 
 
 def _options_model(name: str, function: CheckFunction, names: Mapping[str, str]) -> type[BaseModel]:
