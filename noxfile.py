@@ -1,6 +1,6 @@
 """Sessions: one per workflow, and tests, lint, types and bench. All share one environment.
 
-`nox -s train` installs everything once and runs `zk0 run train`; what stands after `--` goes to it, e.g.
+`nox -s train` installs everything once and runs `zk0 run train`. Arguments after `--` are passed on:
 `nox -s train -- -i rounds=2`. `nox -t workflow` runs all workflows; `nox --json -l -t workflow` lists them
 for a CI matrix.
 """
@@ -11,22 +11,21 @@ from pathlib import Path
 
 import nox
 
-nox.needs_version = ">=2025.10.14"  # the first with `requires`
+nox.needs_version = ">=2025.10.14"  # the first version with `requires`
 nox.options.sessions = ["lint", "types", "tests"]
 
 ROOT = Path(__file__).parent
 REPORTS = ROOT / ".zk0" / "reports"
 MADE_FROM = ("pyproject.toml", "constraints.txt")
 PYTHON = "3.12"
-ENVIRONMENT = f"environment-{PYTHON}"  # as `requires` names it; its folder has no version
-# Copies would double the 6 GB of an environment; where uv can't link it copies. Compiled once, LeRobot imports in half
-# the time in every process after.
+ENVIRONMENT = f"environment-{PYTHON}"  # the name that `requires` wants; the folder has no version
+# Hard links save copying 6 GB; uv copies where it can't link. With compiled bytecode LeRobot imports in half the time.
 UV = {"UV_LINK_MODE": "hardlink", "UV_COMPILE_BYTECODE": "1"}
 
 
 @nox.session(python=PYTHON, venv_backend="uv", reuse_venv=True, default=False)
 def environment(session: nox.Session) -> None:
-    """Install zk0 and all it is developed with, when what that is made from has changed."""
+    """Install zk0 with its development tools; skipped while pyproject.toml and constraints.txt are unchanged."""
     digest = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in MADE_FROM)).hexdigest()
     stamp = Path(session.virtualenv.location) / "zk0-installed"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == digest:
@@ -39,15 +38,15 @@ def environment(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON, venv_backend="uv", reuse_venv=True, default=False)
 def engines(session: nox.Session) -> None:
-    """Install the workflow engines that the benchmark of ours is compared with, apart from all else."""
+    """Install doit and Snakemake, which the engine benchmark compares with, in an environment of their own."""
     if not session.posargs or "engine" in session.posargs:
         session.install("--group", "bench", env=UV)
 
 
 def run(session: nox.Session, program: str, *arguments: str, beside: tuple[str, ...] = ()) -> None:
-    """Run a program of the shared environment, with those of others beside it on the path."""
+    """Run a program of the shared environment; `beside` names environments whose programs are on the path too."""
     folders = [ROOT / ".nox" / name / "bin" for name in ("environment", *beside)]
-    # Flower starts its parts by name, so the environment's programs come first on the path.
+    # Flower starts its processes by name, so the environment's programs come first on the path.
     path = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
     session.run(
         str(folders[0] / program), *arguments, external=True, env={"PATH": path, "PYTHONDONTWRITEBYTECODE": None}
@@ -58,18 +57,18 @@ def run(session: nox.Session, program: str, *arguments: str, beside: tuple[str, 
 def tests(session: nox.Session) -> None:
     """Run the tests with coverage; arguments after `--` go to pytest."""
     run(session, "coverage", "erase")
-    # By file: what a file's tests share is made once. Two, since a federation or a simulator fills a core by itself.
+    # By file, so that fixtures of a file are created once. Two workers, since a federation or a simulator fills a core.
     everything = ["-n", "2", "--dist", "loadfile", f"--junit-xml={REPORTS}/tests.xml"]
     run(session, "coverage", "run", "-m", "pytest", *(session.posargs or everything))
     run(session, "coverage", "combine", "--quiet")
-    if not session.posargs:  # what the checklists rest on
+    if not session.posargs:  # the checklists read this
         run(session, "coverage", "json", "-q", "--fail-under=0", "-o", f"{REPORTS}/coverage.json")
     run(session, "coverage", "report", *(["--fail-under=0"] if session.posargs else []))
 
 
 @nox.session(venv_backend="none", requires=[ENVIRONMENT])
 def lint(session: nox.Session) -> None:
-    """Check style, format and the layers."""
+    """Check style, format and layers."""
     run(session, "ruff", "check")
     run(session, "ruff", "format", "--check")
     run(session, "lint-imports")
@@ -77,18 +76,18 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=[ENVIRONMENT])
 def types(session: nox.Session) -> None:
-    """Check types, strictly."""
+    """Check types with mypy in strict mode."""
     run(session, "mypy")
 
 
 @nox.session(venv_backend="none", requires=[ENVIRONMENT, f"engines-{PYTHON}"], default=False)
 def bench(session: nox.Session) -> None:
-    """Measure what is promised about speed; arguments name benchmarks."""
+    """Measure speed against the targets; arguments name benchmarks."""
     run(session, "python", "-m", "benchmarks", *session.posargs, beside=("engines",))
 
 
 def add_workflow(name: str) -> None:
-    """Add the session of one workflow."""
+    """Add a session that runs one workflow."""
 
     @nox.session(name=name, venv_backend="none", requires=[ENVIRONMENT], default=False, tags=["workflow"])
     def workflow(session: nox.Session) -> None:

@@ -1,4 +1,4 @@
-"""Draw the README's picture from a run: what the robot sees, and how the loss falls on data nobody trained on.
+"""Draw the README's picture from a run: the camera image of each task, and the loss on held-out data over the rounds.
 
 python docs/picture.py LEDGER OUTPUT.png
 """
@@ -17,7 +17,7 @@ UNSEEN = "#7f8c8d"
 
 
 def main(ledger: Path, output: Path) -> None:
-    """Draw both rows and save them."""
+    """Draw both rows and save the picture."""
     figure = plt.figure(figsize=(10, 5.6), dpi=110, facecolor="white")
     grid = figure.add_gridspec(2, len(TASKS), height_ratios=[1, 1.35], hspace=0.28, wspace=0.06)
     for column, name in enumerate(TASKS):

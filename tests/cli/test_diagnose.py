@@ -206,4 +206,4 @@ def test_the_example_in_the_documentation_is_what_is_printed(command, monkeypatc
 
     finding = out.partition("\n\nwell:")[0]
     example = f"$ zk0 diagnose tests/resources/logs/A1-inert.log\n{finding}\n```"
-    assert example in (root / "docs" / "diagnose.md").read_text()
+    assert example in (root / "docs" / "diagnosis.md").read_text()

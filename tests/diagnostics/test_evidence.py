@@ -130,6 +130,6 @@ def test_a_client_s_round_is_called_by_client_and_round(events):
 
 
 def test_the_page_on_diagnosis_tells_of_each():
-    page = (Path(__file__).parents[2] / "docs" / "diagnosis.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "diagnostics-reference.md").read_text(encoding="utf-8")
 
     assert [name for name in IDS if f"| `{name}`" not in page] == []

@@ -61,7 +61,7 @@ def test_a_term_after_the_step_is_found_repaired_and_proven(zk0, fleet, project)
     assert repaired.returncode == 0, repaired.stdout + repaired.stderr
     assert step(repaired, "validation")["verdict"] == "pass"
     tip = fleet.heads[f"zk0/{run}"].commit
-    assert tip.message.startswith("Let the proximal term act\n\nproximal-inert, at fleet/learner.py:7:")
+    assert tip.message.startswith("Make the proximal term act\n\nproximal-inert, at fleet/learner.py:7:")
     assert f"Proven by run {run} of zk0." in tip.message
     assert list(tip.stats.files) == ["fleet/learner.py"]
     assert fleet.heads.main.commit == tip.parents[0]
