@@ -12,7 +12,7 @@ from zk0.core.receipts import read_receipt
 from zk0.core.verdicts import Evidence, Finding
 from zk0.ledger import read_ledger
 from zk0.memory.bank import Bank
-from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.repository import asked, last_tag
 from zk0.project_checks.sources import packages
 from zk0.workflow.journal import read_events
@@ -46,7 +46,9 @@ def api(project: Project, *, against: str = "") -> Iterator[Finding]:
     if not count:
         raise AssetMissingError(f"no package of the project was there at {reference}")
     good = f"nothing public broke since {reference}"
-    yield from found(problems, good=good, remedy="keep the old way too, or raise the major version and say so")
+    yield from report_problems(
+        problems, good=good, remedy="keep the old way too, or raise the major version and say so"
+    )
 
 
 @check("compatibility.configuration", reads=(Part.code, Part.history))
@@ -64,7 +66,7 @@ def configuration(project: Project, *, against: str = "") -> Iterator[Finding]:
         if key in new and not _same_type(old[key], new[key])
     ]
     good = f"all {len(old)} keys of {reference} are there"
-    yield from found(problems, good=good, remedy="accept the old key too")
+    yield from report_problems(problems, good=good, remedy="accept the old key too")
 
 
 @check("compatibility.records", reads=(Part.runs, Part.memory, Part.code))
@@ -84,7 +86,7 @@ def records(project: Project) -> Iterator[Finding]:
     if not count and not problems:
         raise AssetMissingError("there is no record of an earlier run yet", remedy="zk0 run train")
     evidence = [Evidence(name="records read", value=count)]
-    yield from found(problems, good=f"{count} records can be read", remedy="report it", evidence=evidence)
+    yield from report_problems(problems, good=f"{count} records can be read", remedy="report it", evidence=evidence)
 
 
 def _read(path: Path) -> bool:

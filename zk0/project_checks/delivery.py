@@ -10,7 +10,7 @@ from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, passed
-from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.problems import Problem, report_problems
 from zk0.workflow.document import read_document
 
 SERVICES = (
@@ -55,7 +55,7 @@ def installation(project: Project) -> Iterator[Finding]:
     if not files:
         raise AssetMissingError("nothing installs the project", remedy="write noxfile.py or environment.yml")
     problems = [problem for path in files for problem in _problems(project, path)]
-    yield from found(problems, good=f"{', '.join(path.name for path in files)}", remedy="correct it")
+    yield from report_problems(problems, good=f"{', '.join(path.name for path in files)}", remedy="correct it")
 
 
 def _problems(project: Project, path: Path) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
-from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.sources import library, packages
 
 LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "constraints.txt", "requirements.lock")
@@ -50,7 +50,7 @@ def installed(project: Project) -> Iterator[Finding]:
     problems = [Problem("pyproject.toml", text) for text in told]
     evidence = [Evidence(name=name, value=version) for name, version in versions.items()]
     good = f"{len(versions)} packages in versions that are allowed"
-    yield from found(problems, good=good, remedy="pip install -e .", evidence=evidence)
+    yield from report_problems(problems, good=good, remedy="pip install -e .", evidence=evidence)
 
 
 @check("dependencies.declared", reads=PYPROJECT)
@@ -70,7 +70,7 @@ def all_declared(project: Project) -> Iterator[Finding]:
             if not names & known:
                 problems.append(Problem(f"{module.name}:{at}", f"imports {name}, which nothing declares"))
     good = f"{len(imported)} imported packages are declared"
-    yield from found(problems, good=good, remedy="add it to [project] dependencies")
+    yield from report_problems(problems, good=good, remedy="add it to [project] dependencies")
 
 
 @check("dependencies.pinned", reads=PYPROJECT)
@@ -93,7 +93,7 @@ def pinned(project: Project) -> Iterator[Finding]:
         elif (there := _version(need.name)) and there.partition("+")[0] != pins[name].partition("+")[0]:
             problems.append(Problem(files[0].name, f"pins {need.name} {pins[name]}, and {there} is installed"))
     good = f"{files[0].name} pins {len(pins)} packages"
-    yield from found(problems, good=good, remedy=f"pip install -c {files[0].name} -e .")
+    yield from report_problems(problems, good=good, remedy=f"pip install -c {files[0].name} -e .")
 
 
 @check("dependencies.licences", reads=PYPROJECT)
@@ -110,7 +110,7 @@ def licences(project: Project) -> Iterator[Finding]:
         if STRONG.search(text) and not LESSER.search(text) and not STRONG.search(str(stated)):
             problems.append(Problem("pyproject.toml", f"{need.name} is under {text[:60]}"))
     good = f"{stated or files[0]}; no dependency's licence reaches it"
-    yield from found(problems, good=good, remedy="use another package, or ask a lawyer", doubtful=True)
+    yield from report_problems(problems, good=good, remedy="use another package, or ask a lawyer", doubtful=True)
 
 
 def declared(project: Project, *, optional: bool = False) -> list[Requirement]:

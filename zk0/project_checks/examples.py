@@ -18,7 +18,7 @@ from zk0.core.checks import Part, check
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, not_applicable
 from zk0.project_checks.markdown import Block, pages
-from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.sources import modules
 
 SHELLS = ("bash", "sh", "shell", "console", "zsh")
@@ -40,7 +40,7 @@ def python(project: Project) -> Iterator[Finding]:
         except SyntaxError as error:
             name, _, line = block.at.rpartition(":")
             problems.append(Problem(f"{name}:{int(line) + (error.lineno or 1) - 1}", f"is not Python: {error.msg}"))
-    yield from found(problems, good=f"{len(blocks)} examples compile", remedy="correct the example")
+    yield from report_problems(problems, good=f"{len(blocks)} examples compile", remedy="correct the example")
 
 
 @check("examples.commands", reads=READS)
@@ -57,7 +57,7 @@ def commands(project: Project) -> Iterator[Finding]:
     if not count:
         yield not_applicable("the documentation shows no command that can be looked up")
         return
-    yield from found(problems, good=f"{count} commands exist as shown", remedy="correct the command")
+    yield from report_problems(problems, good=f"{count} commands exist as shown", remedy="correct the command")
 
 
 def lines_of(block: Block) -> Iterator[tuple[str, list[str]]]:

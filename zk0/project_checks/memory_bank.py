@@ -14,7 +14,7 @@ from zk0.memory.preserved_blocks import kept_paragraphs
 from zk0.memory.rendering import CONTEXT
 from zk0.memory.tasks import VERDICTS
 from zk0.memory.verification import verify
-from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.problems import Problem, report_problems
 from zk0.workflow.run import run_directories
 from zk0.workflow.state import RunStatus
 
@@ -28,7 +28,9 @@ def sound(project: Project) -> Iterator[Finding]:
     if not bank.entries and not bank.problems:
         raise AssetMissingError("the memory bank has no entries yet", remedy="zk0 run train")
     problems = [Problem(f"{project.memory_dir.name}/{one.path}:{one.line}", one.message) for one in bank.problems]
-    yield from found(problems, good=f"{len(bank.entries)} entries can be read", remedy="correct it, or git checkout it")
+    yield from report_problems(
+        problems, good=f"{len(bank.entries)} entries can be read", remedy="correct it, or git checkout it"
+    )
 
 
 @check("memory-bank.verified", reads=(*MEMORY, Part.runs, Part.code, Part.history, Part.machine))
@@ -69,7 +71,7 @@ def recorded(project: Project) -> Iterator[Finding]:
         raise AssetMissingError("no workflow has run yet, and the memory bank tells of none", remedy="zk0 run train")
     problems = [Problem(run, "is not in the memory bank") for run in last.values() if run not in known]
     good = f"{len(known)} runs are in the memory bank, the last of each workflow among them"
-    yield from found(problems, good=good, remedy="zk0 run it again")
+    yield from report_problems(problems, good=good, remedy="zk0 run it again")
 
 
 @check("memory-bank.next", reads=MEMORY)

@@ -8,7 +8,7 @@ from zk0.core.errors import AssetMissingError, CommandError
 from zk0.core.git import run_git
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, failed, passed, warned
-from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.problems import Problem, report_problems
 
 MIB = 1024**2
 SOURCES = (Part.code, Part.documents, Part.history, Part.memory)
@@ -18,14 +18,14 @@ SOURCES = (Part.code, Part.documents, Part.history, Part.memory)
 def inside(project: Project) -> Iterator[Finding]:
     """No uncommitted change of the repository lies outside the project's directory."""
     problems = [Problem(path, "is changed, and lies outside the project") for path in changed_outside(project)]
-    yield from found(problems, good="all changes lie inside the project", remedy="commit or undo them first")
+    yield from report_problems(problems, good="all changes lie inside the project", remedy="commit or undo them first")
 
 
 @check("repository.committed", reads=SOURCES)
 def committed(project: Project) -> Iterator[Finding]:
     """Everything is committed."""
     problems = [Problem(path, "is not committed") for path in changed(project)]
-    yield from found(problems, good="nothing is uncommitted", remedy="git commit", doubtful=True)
+    yield from report_problems(problems, good="nothing is uncommitted", remedy="git commit", doubtful=True)
 
 
 @check("repository.conflicts", reads=(Part.code, Part.documents, Part.history))
@@ -38,7 +38,7 @@ def no_conflicts(project: Project) -> Iterator[Finding]:
     lines = [line.split(":", 2) for line in ended.out.splitlines()]
     problems = [Problem(f"{path}:{number}", "holds the mark of a conflict") for path, number, _ in lines]
     problems += [Problem(path, "is not merged") for path in unmerged(project)]
-    yield from found(problems, good="no conflict is left", remedy="finish the merge")
+    yield from report_problems(problems, good="no conflict is left", remedy="finish the merge")
 
 
 @check("repository.large-files", reads=(Part.code, Part.documents, Part.history))
@@ -53,7 +53,7 @@ def no_large_files(project: Project, *, mib: float = 5) -> Iterator[Finding]:
     ]
     largest = max(sizes.values(), default=0)
     good = f"{len(sizes)} files, the largest {largest / MIB:.2f} MiB"
-    yield from found(problems, good=good, remedy="git rm --cached, and keep it on a hub or a disk")
+    yield from report_problems(problems, good=good, remedy="git rm --cached, and keep it on a hub or a disk")
 
 
 @check("repository.copy", reads=(Part.history, Part.code))

@@ -7,10 +7,9 @@ from zk0.core.checks import Part, check
 from zk0.core.process import run_program
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, not_applicable
-from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.sources import Module, library
-from zk0.project_checks.style import problems_of
-from zk0.project_checks.tools import Tool
+from zk0.project_checks.tools import Tool, problems_of
 
 LAYERS = Tool("lint-imports", "importlinter", (".importlinter",))
 
@@ -29,7 +28,7 @@ def small(project: Project, *, module_lines: int = 500, function_lines: int = 60
                 what = f"{node.name} has {length} lines, at most {function_lines} are wanted"
                 problems.append(Problem(module.at(node), what))
     good = f"no module over {module_lines} lines, no function over {function_lines}"
-    yield from found(problems, good=good, remedy="ask what two things it is", doubtful=True)
+    yield from report_problems(problems, good=good, remedy="ask what two things it is", doubtful=True)
 
 
 @check("structure.cycles", reads=(Part.code,))
@@ -38,7 +37,9 @@ def acyclic(project: Project) -> Iterator[Finding]:
     known = {module.dotted: module for module in library(project) if module.dotted}
     graph = {name: _imported(module, known) for name, module in known.items()}
     circles = [Problem(known[circle[0]].name, " → ".join([*circle, circle[0]])) for circle in cycles(graph)]
-    yield from found(circles, good=f"{len(known)} modules without a circle", remedy="move what both need to a third")
+    yield from report_problems(
+        circles, good=f"{len(known)} modules without a circle", remedy="move what both need to a third"
+    )
 
 
 @check("structure.layers", reads=(Part.code, Part.environment))
@@ -51,7 +52,9 @@ def layered(project: Project) -> Iterator[Finding]:
         return
     ended = run_program(LAYERS.name, "--no-cache", cwd=project.root, remedy="pip install import-linter")
     broken = [Problem("", line.strip()) for line in ended.out.splitlines() if line.rstrip().endswith("BROKEN")]
-    yield from found(broken or problems_of(ended, LAYERS), good="every contract is kept", remedy="lint-imports")
+    yield from report_problems(
+        broken or problems_of(ended, LAYERS), good="every contract is kept", remedy="lint-imports"
+    )
 
 
 def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:

@@ -16,7 +16,7 @@ from zk0.core.errors import AssetMissingError
 from zk0.core.fingerprints import is_prose
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.sources import Module, library, name_of, packages, suite
 
 NAMES = ("junit.xml", "report.xml", "test-results.xml")
@@ -49,7 +49,7 @@ def suite_passed(project: Project) -> Iterator[Finding]:
     skipped = sum(case.outcome == "skipped" for case in cases)
     evidence = [Evidence(name="tests", value=len(cases)), Evidence(name="skipped", value=skipped)]
     good = f"{len(cases) - skipped} tests passed, {skipped} were skipped"
-    yield from found(bad, good=good, remedy="pytest --last-failed", evidence=evidence)
+    yield from report_problems(bad, good=good, remedy="pytest --last-failed", evidence=evidence)
 
 
 @check("test-suite.together", reads=READS)
@@ -65,7 +65,7 @@ def together(project: Project, *, folders: tuple[str, ...] = TOGETHER) -> Iterat
         yield not_available(f"no report is of the {len(files)} files of tests of parts together")
         return
     bad = [Problem(f"{case.place}::{case.name}", case.message) for case in cases if case.outcome == "failed"]
-    yield from found(bad, good=f"{len(cases)} tests of parts together passed", remedy="pytest --last-failed")
+    yield from report_problems(bad, good=f"{len(cases)} tests of parts together passed", remedy="pytest --last-failed")
 
 
 @check("test-suite.every-module", reads=(Part.code,))

@@ -11,7 +11,7 @@ from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding
-from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.problems import Problem, report_problems
 from zk0.workflow.loading import Library, examine, lint, workflow_files
 from zk0.workflow.spec import WorkflowSpec
 
@@ -23,7 +23,7 @@ def valid(project: Project) -> Iterator[Finding]:
     """Every workflow file is valid, and says nothing that can't be meant."""
     files = _required(project)
     problems = [Problem("", str(problem)) for problem in lint(project, files)]
-    yield from found(problems, good=f"{len(files)} workflows are valid", remedy="zk0 workflows lint")
+    yield from report_problems(problems, good=f"{len(files)} workflows are valid", remedy="zk0 workflows lint")
 
 
 @check("workflow-files.explained", reads=READS)
@@ -38,7 +38,9 @@ def explained(project: Project) -> Iterator[Finding]:
             problems.append(Problem(name, "does not say what may go wrong (`issues`)"))
         mute = [key for key, declared in spec.inputs.items() if not declared.help]
         problems += [Problem(name, f"does not explain its input {key}") for key in mute]
-    yield from found(problems, good="all explain their inputs, notes and issues", remedy="add them", doubtful=True)
+    yield from report_problems(
+        problems, good="all explain their inputs, notes and issues", remedy="add them", doubtful=True
+    )
 
 
 @check("workflow-files.checklists", reads=READS)
@@ -51,7 +53,7 @@ def checklists(project: Project) -> Iterator[Finding]:
             problems.append(Problem(name, "names no checklist"))
         elif spec.checklist not in known:
             problems.append(Problem(name, f"names the checklist {spec.checklist}, which does not exist"))
-    yield from found(problems, good="all name one", remedy="checklist: NAME", doubtful=True)
+    yield from report_problems(problems, good="all name one", remedy="checklist: NAME", doubtful=True)
 
 
 def specifications(project: Project) -> dict[str, WorkflowSpec]:
