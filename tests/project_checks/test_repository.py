@@ -15,7 +15,7 @@ def test_a_change_outside_the_project_is_named(small):
 
     [finding] = CHECKS.get("repository.inside-project").run(CheckContext(inner), {})
 
-    assert (finding.verdict, finding.at) == ("fail", "other.txt")
+    assert (finding.verdict, finding.at) == ("warn", "other.txt")
     small.git("checkout", "other.txt")
     assert [str(one.verdict) for one in CHECKS.get("repository.inside-project").run(CheckContext(inner), {})] == [
         "pass"

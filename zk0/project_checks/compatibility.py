@@ -13,7 +13,7 @@ from zk0.core.verdicts import Evidence, Finding
 from zk0.ledger import read_ledger
 from zk0.memory.bank import Bank
 from zk0.project_checks.problems import Problem, report_problems
-from zk0.project_checks.repository import asked, last_tag
+from zk0.project_checks.repository import last_tag, query_git
 from zk0.project_checks.sources import packages
 from zk0.workflow.journal import read_events
 from zk0.workflow.state import fold
@@ -55,7 +55,7 @@ def api(project: Project, *, against: str = "") -> Iterator[Finding]:
 def configuration(project: Project, *, against: str = "") -> Iterator[Finding]:
     """A run configuration written for the last tag still means something: no key is gone, none changed its type."""
     reference = _reference(project, against)
-    old = _config(tomllib.loads(asked(project, "show", f"{reference}:./pyproject.toml")))
+    old = _config(tomllib.loads(query_git(project, "show", f"{reference}:./pyproject.toml")))
     new = _config(project.pyproject)
     if not old:
         raise AssetMissingError(f"pyproject.toml of {reference} has no [tool.flwr.app.config]")
@@ -110,7 +110,7 @@ def _reference(project: Project, against: str) -> str:
 
 def _within(project: Project, paths: list[str]) -> list[str]:
     """Return search paths as they are in a checkout of the repository, where the project may lie in a folder."""
-    top = Path(asked(project, "rev-parse", "--show-toplevel").strip())
+    top = Path(query_git(project, "rev-parse", "--show-toplevel").strip())
     return [Path(path).relative_to(top).as_posix() for path in paths]
 
 

@@ -19,15 +19,18 @@ ONLY_NAMES = re.compile(r"\.(name|names|kind|line|id)\b|\bname\b|len\(|_(name|fi
 @check("errors.swallowed", reads=(Part.code,))
 def none_swallowed(project: Project) -> Iterator[Finding]:
     """No bare `except`, and no handler that catches every error and does nothing."""
+    # Ruff's E722 lets a bare `except` pass that raises again, and its S110 knows `pass` alone, not `...`: its BLE001
+    # says which handlers catch everything, the bodies are ours to read.
     code = library(project)
-    problems = ask_ruff(project, code, ["E722"])
-    # Ruff's S110 knows `pass` alone, not `...`; BLE001 says which handlers catch everything, whatever they do then.
     blind = {problem.at for problem in ask_ruff(project, code, ["BLE001"])}
+    problems = []
     for module in code:
         for handler in module.walk(ast.ExceptHandler):
             head = range(handler.lineno, handler.body[0].lineno + 1)
-            if _does_nothing(handler.body) and any(f"{module.name}:{line}" in blind for line in head):
-                problems.append(Problem(module.at(handler), "the handler drops every error"))
+            if handler.type is None:
+                problems.append(Problem(module.at(handler), "a bare `except` catches an interruption too"))
+            elif _does_nothing(handler.body) and any(f"{module.name}:{line}" in blind for line in head):
+                problems.append(Problem(module.at(handler), f"`except {ast.unparse(handler.type)}` drops every error"))
     yield from report_problems(
         problems, good="no error is swallowed", remedy="catch what you can handle, pass on the rest"
     )

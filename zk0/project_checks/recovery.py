@@ -16,7 +16,7 @@ from zk0.core.process import run_program
 from zk0.core.project import Project
 from zk0.core.receipts import file_digest
 from zk0.core.verdicts import Evidence, Finding, failed, passed
-from zk0.project_checks.repository import asked, last_tag
+from zk0.project_checks.repository import last_tag, query_git
 from zk0.project_checks.sources import library, packages
 
 LARGEST = 64 * 1024**2  # bytes of records that a rehearsal copies
@@ -27,7 +27,7 @@ KEPT = ("*/receipts/*.json", "*/journal.jsonl")  # of a run: what the memory's n
 def rollback(project: Project, *, to: str = "") -> Iterator[Finding]:
     """The version before can be brought back: it unpacks, all of it is Python, and its packages are imported."""
     reference = to or last_tag(project) or "HEAD~1"
-    commit = asked(project, "rev-parse", "--short", f"{reference}^{{commit}}").strip()
+    commit = query_git(project, "rev-parse", "--short", f"{reference}^{{commit}}").strip()
     with tempfile.TemporaryDirectory() as folder:
         _unpack(project, commit, Path(folder))
         there = Path(folder) / "src" if (Path(folder) / "src").is_dir() else Path(folder)
@@ -55,7 +55,7 @@ def backup(project: Project) -> Iterator[Finding]:
     """A backup of history, memory and receipts is made, brought back elsewhere, and found equal."""
     with tempfile.TemporaryDirectory() as folder:
         bundle, back = Path(folder) / "history.bundle", Path(folder) / "back"
-        asked(project, "bundle", "create", "--quiet", str(bundle), "--all")
+        query_git(project, "bundle", "create", "--quiet", str(bundle), "--all")
         cloned = run_git(Path(folder), "clone", "--quiet", "--mirror", str(bundle), str(back))
         if cloned.status:
             yield failed(f"the bundle can't be cloned: {cloned.err.strip()}", remedy="git fsck")

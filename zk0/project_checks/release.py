@@ -10,7 +10,7 @@ from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.project_checks.repository import asked, last_tag
+from zk0.project_checks.repository import last_tag, query_git
 from zk0.project_checks.sources import library
 
 NAMES = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md", "CHANGELOG.rst")
@@ -30,7 +30,7 @@ def changelog(project: Project) -> Iterator[Finding]:
     entries = re.findall(r"^\s*[-*] ", body, re.MULTILINE)
     tag = last_tag(project)
     released = tag is not None and name.removeprefix("v") == tag.removeprefix("v")
-    since = int(asked(project, "rev-list", "--count", f"{tag}..HEAD" if tag else "HEAD"))
+    since = int(query_git(project, "rev-list", "--count", f"{tag}..HEAD" if tag else "HEAD"))
     evidence = [Evidence(name="entries", value=len(entries), at=name), Evidence(name="commits", value=since)]
     if released and since:
         told = f"{since} commits since {tag}, and {path.name} begins with {name}"

@@ -11,7 +11,7 @@ from zk0.core.project import Project
 from zk0.core.secrets import find_secrets
 from zk0.core.verdicts import Finding, warned
 from zk0.project_checks.problems import Problem, report_problems
-from zk0.project_checks.repository import asked
+from zk0.project_checks.repository import query_git
 
 MIB = 1024**2
 LARGEST = 1 * MIB  # bytes of a file that is read: source and settings are smaller, data sets larger
@@ -38,7 +38,7 @@ def in_files(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Find
 @check("secrets.history", reads=(Part.history,), timeout=55)
 def in_history(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Finding]:
     """No commit has ever added a secret."""
-    count = int(asked(project, "rev-list", "--count", "HEAD"))
+    count = int(query_git(project, "rev-list", "--count", "HEAD"))
     arguments = ("log", "-p", "-U0", "--no-color", "--no-ext-diff", "--diff-filter=AM", f"--max-count={COMMITS}")
     ended = run_git(project.root, *arguments, "--format=commit %h", "--", ".", seconds=45)
     problems = [problem for problem in _in_diff(ended.out.splitlines()) if not _is_beside(problem.at, beside)]
