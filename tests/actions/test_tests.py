@@ -54,7 +54,7 @@ def test_unit_and_integration_tests_together_cover_what_neither_does_alone(root,
         assert (outputs.passed, outputs.failed) == (1, 0)
         folders.append(outputs.coverage)
 
-    alone = coverage(CoverageInputs(folders=folders[:1]), _in(context, context.directory))
+    alone = coverage(CoverageInputs(folders=folders[:1]), _in(context, folders[0]))
     together = coverage(CoverageInputs(folders=folders), _in(context, context.directory))
 
     assert alone.percent == 75

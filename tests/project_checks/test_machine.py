@@ -30,7 +30,7 @@ def test_a_gpu_is_judged_by_its_memory(small, tmp_path, monkeypatch):
 def test_a_gpu_without_its_driver_fails(small, tmp_path, monkeypatch):
     gpu(tmp_path, monkeypatch, "echo 'no driver'; exit 9")
 
-    assert small.ask("machine.accelerator")[0].message == "nvidia-smi tells of no GPU: no driver"
+    assert small.ask("machine.accelerator")[0].message == "nvidia-smi finds no GPU: no driver"
 
 
 def test_this_machine_reaches_itself(small):

@@ -132,9 +132,11 @@ class Reported(BaseModel):
 def test_as_a_step_s_check_it_judges_the_reports_of_that_step(tested):
     tested.write({"junit.xml": report(("tests.test_a", "test_f", ""), ("tests.e2e.test_b", "test_whole", ""))})
     tested.write({".zk0/reports/coverage.json": totals(percent_covered=90)})
-    tested.write({"step/junit.xml": report(("tests.test_a", "test_f", FAILURE))})
-    tested.write({"step/coverage.json": totals(percent_covered=20)})
-    outputs = Reported(junit=tested.root / "step" / "junit.xml", report=tested.root / "step" / "coverage.json")
+    tested.write({".zk0/step/junit.xml": report(("tests.test_a", "test_f", FAILURE))})
+    tested.write({".zk0/step/coverage.json": totals(percent_covered=20)})
+    outputs = Reported(
+        junit=tested.root / ".zk0" / "step" / "junit.xml", report=tested.root / ".zk0" / "step" / "coverage.json"
+    )
     step = CheckContext(tested.project, outputs)
 
     for check in ("test-suite.passed", "tests.passed", "test-coverage.lines", "tests.coverage"):

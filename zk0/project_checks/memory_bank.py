@@ -1,18 +1,19 @@
-"""The memory bank: sound, verified, and up to date with the last runs (`memory-bank.*`)."""
+"""The memory bank: sound, verified, up to date, and with the current task (`memory-bank.*`, `task.*`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, JournalError
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, passed
+from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
 from zk0.memory.freshness import Truth
 from zk0.memory.preserved_blocks import kept_paragraphs
 from zk0.memory.rendering import CONTEXT
-from zk0.memory.tasks import VERDICTS
+from zk0.memory.tasks import VERDICTS, open_tasks
 from zk0.memory.verification import verify
 from zk0.project_checks.problems import Problem, report_problems
 from zk0.workflow.run import run_directories
@@ -87,3 +88,84 @@ def next_steps(project: Project) -> Iterator[Finding]:
         yield passed(told, evidence=[Evidence(name="entries", value=len(entries), at=CONTEXT)])
     else:
         yield failed(f"{CONTEXT} names no focus and no next step", remedy=f"write between its keep markers: {page}")
+
+
+HOW = "zk0 task new"
+
+
+@check("task.context", reads=MEMORY)
+def context(project: Project) -> Iterator[Finding]:
+    """The task in hand is written down: its objective, scope and what must not get lost."""
+    yield from _told(project, {"objective": "objective", "scope": "scope", "critical": "critical information"})
+
+
+@check("task.criteria", reads=MEMORY)
+def criteria(project: Project) -> Iterator[Finding]:
+    """The task's success criteria are stated, and each names a number or a command that decides it."""
+    task = _task(project)
+    lines = _lines(task, "criteria")
+    if not lines:
+        yield failed("no success criterion is written down", remedy=HOW)
+        return
+    for line in lines:
+        if any(character.isdigit() for character in line) or "`" in line or task.get("tests"):
+            yield passed(line)
+        else:
+            yield warned(f"it can't be measured: {line}", remedy="name a number, or a command between backticks")
+
+
+@check("task.constraints", reads=MEMORY)
+def constraints(project: Project) -> Iterator[Finding]:
+    """The task's constraints are written down."""
+    yield from _told(project, {"constraints": "constraint"})
+
+
+@check("task.dependencies", reads=MEMORY)
+def dependencies(project: Project) -> Iterator[Finding]:
+    """What the task depends on is written down."""
+    yield from _told(project, {"dependencies": "dependency"})
+
+
+@check("task.risks", reads=MEMORY)
+def risks(project: Project) -> Iterator[Finding]:
+    """What may go wrong in the task is written down, with what would be done about it."""
+    yield from _told(project, {"risks": "risk", "recovery": "way to recover"})
+
+
+@check("task.plan", reads=MEMORY)
+def plan(project: Project) -> Iterator[Finding]:
+    """There is a plan: validation points of the task in hand, or next steps."""
+    bank = Bank.of(project).read()
+    steps = [entry.title for entry in bank.counting(Kind.next)]
+    steps += _lines(_task(project), "validation") if not steps else []
+    if steps:
+        yield passed(f"{len(steps)} steps, the first: {steps[0]}")
+    else:
+        yield failed("no next step and no validation point is written down", remedy=HOW)
+
+
+def _told(project: Project, wanted: Mapping[str, str]) -> Iterator[Finding]:
+    task = _task(project)
+    for name, what in wanted.items():
+        lines = _lines(task, name)
+        if lines:
+            yield passed(lines[0] if len(lines) == 1 else f"{len(lines)} lines, the first: {lines[0]}")
+        else:
+            yield failed(f"no {what} of the task is written down", remedy=HOW)
+
+
+def _task(project: Project) -> dict[str, Any]:
+    """Return the context of the task begun last, as its entry has it.
+
+    Raises:
+        AssetMissingError: no task is in hand.
+    """
+    tasks = open_tasks(Bank.of(project).read())
+    if tasks and (task := tasks[-1].task):
+        return task.model_dump()
+    raise AssetMissingError("no task is in hand: the memory bank holds no task's context", remedy=HOW)
+
+
+def _lines(task: Mapping[str, Any], name: str) -> list[str]:
+    value = task.get(name) or ()
+    return [value] if isinstance(value, str) else [str(line) for line in value]
