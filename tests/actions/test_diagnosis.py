@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zk0.actions.diagnosis import ConcludeInputs, ExamineInputs, concluded, examine, flow, series
+from zk0.actions.diagnosis import ConcludeInputs, ExamineInputs, conclude_diagnosis, examine, flow, series
 from zk0.core.verdicts import failed, not_available, passed, warned
 
 INERT = failed("it never acts", fault="proximal-inert", workflow="fedprox-debug", at="train.py:7")
@@ -83,7 +83,7 @@ def test_without_a_log_the_newest_earlier_run_is_taken(log, context):
 def test_log_and_code_together_say_where_the_fault_is(context, judge, probed, logged, place, verdict, parts):
     given = ConcludeInputs(workflow="fedprox-debug", target="train.py:step", logged=logged, probed=probed)
 
-    outputs = concluded(given, context)
+    outputs = conclude_diagnosis(given, context)
 
     [finding] = judge("diagnosis.cause", outputs)
     assert (outputs.place, finding.verdict) == (place, verdict)

@@ -29,8 +29,8 @@ def begin(inputs: BeginInputs, context: Context) -> BeginOutputs:
     """Check out a branch for a repair; the tree must have no uncommitted change."""
     from zk0.core import repairs
 
-    found = repairs.begin(context.project, context.run)
-    return BeginOutputs(branch=found.branch, origin=found.origin, base=found.base)
+    repair = repairs.begin(context.project, context.run)
+    return BeginOutputs(branch=repair.branch, origin=repair.origin, base=repair.base)
 
 
 @check("repair.begun")
@@ -46,7 +46,7 @@ def begun(outputs: BeginOutputs, project: Project) -> Iterator[Finding]:
 
 
 class EndInputs(Inputs):
-    """The repair that was begun, whether it is proven, and what it is called."""
+    """The repair that was begun, whether it is proven, and its title."""
 
     branch: str
     origin: str
@@ -57,7 +57,7 @@ class EndInputs(Inputs):
 
 
 class EndOutputs(Outputs):
-    """What became of it: a commit on its branch, or a patch beside the run."""
+    """The result: a commit on its branch, or a patch beside the run."""
 
     kept: bool
     branch: str
@@ -84,19 +84,19 @@ def end(inputs: EndInputs, context: Context) -> EndOutputs:
 
 @check("repair.kept")
 def kept(outputs: EndOutputs) -> Iterator[Finding]:
-    """The repair passed what was to prove it, and is a commit."""
+    """The repair is proven and committed."""
     evidence = [Evidence(name="file", value=name) for name in outputs.files]
     if outputs.kept:
         yield passed(
             f"{len(outputs.files)} files in commit {str(outputs.commit)[:8]} on {outputs.branch}; "
-            f"to take it over: git switch {outputs.origin} && git merge {outputs.branch}",
+            f"to merge it: git switch {outputs.origin} && git merge {outputs.branch}",
             evidence=[*evidence, Evidence(name="commit", value=outputs.commit)],
         )
     else:
         yield failed(
             f"the repair did not pass; {len(outputs.files)} files are as they were",
             evidence=evidence,
-            cause="what it was to prove failed",
+            cause="its proof failed",
             remedy=f"git apply {outputs.patch} brings the changes back",
         )
 
@@ -109,11 +109,11 @@ def defines(
     outputs: Outputs, project: Project, *, files: list[str], functions: list[str], longest: int = LONGEST
 ) -> Iterator[Finding]:
     """Files define these functions, and none of them is longer than `longest` lines."""
-    paths = [path for given in files for path in _python_files(project.path(given))]
+    paths = [path for name in files for path in _python_files(project.path(name))]
     if not paths:
-        yield not_available(f"there is no Python file at {', '.join(files) or 'nowhere'}")
+        yield not_available(f"no Python file at {', '.join(files)}")
         return
-    found: dict[str, list[tuple[int, str]]] = {name: [] for name in functions}
+    places: dict[str, list[tuple[int, str]]] = {name: [] for name in functions}
     for path in paths:
         shown = project.shown(path)
         try:
@@ -122,14 +122,14 @@ def defines(
             yield failed(f"{shown}:{error.lineno}: {error.msg}", remedy="correct the syntax")
             return
         for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in found:
-                found[node.name].append(((node.end_lineno or node.lineno) - node.lineno + 1, f"{shown}:{node.lineno}"))
-    yield from (_judge(name, places, longest) for name, places in found.items())
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in places:
+                places[node.name].append(((node.end_lineno or node.lineno) - node.lineno + 1, f"{shown}:{node.lineno}"))
+    yield from (_judge(name, where, longest) for name, where in places.items())
 
 
 def _judge(name: str, places: list[tuple[int, str]], longest: int) -> Finding:
     if not places:
-        return failed(f"there is no function {name}", remedy=f"define {name}")
+        return failed(f"no function {name}", remedy=f"define {name}")
     length, where = max(places)
     evidence = [Evidence(name="length", value=length, unit="lines", at=where)]
     if length > longest:
@@ -137,7 +137,7 @@ def _judge(name: str, places: list[tuple[int, str]], longest: int) -> Finding:
             f"{name} has {length} lines, at most {longest} are wanted",
             at=where,
             evidence=evidence,
-            remedy="give what it does in several parts a function each",
+            remedy="split it",
         )
     return passed(f"{name}, {length} lines", at=where, evidence=evidence)
 

@@ -109,12 +109,12 @@ def coverage(inputs: CoverageInputs, context: Context) -> CoverageOutputs:
     """Combine the coverage of several test runs."""
     _require_modules("coverage")
     data, report, log = (context.directory / name for name in (".coverage", "coverage.json", "coverage.log"))
-    found = [str(file) for folder in inputs.folders for file in context.project.path(folder).glob(".coverage*")]
-    if not found:
+    data_files = [str(file) for folder in inputs.folders for file in context.project.path(folder).glob(".coverage*")]
+    if not data_files:
         return CoverageOutputs(percent=None, files={}, report=None, table=[])
     # An option, not an environment variable: tests that run coverage themselves keep their own numbers.
     at = f"--data-file={data}"
-    for command in (["combine", at, "--keep", *found], ["json", at, "--fail-under=0", "-o", str(report)]):
+    for command in (["combine", at, "--keep", *data_files], ["json", at, "--fail-under=0", "-o", str(report)]):
         status = _python(context, ["-m", "coverage", *command], log=log)
         if status:
             raise CommandError(f"coverage {command[0]} ended with exit status {status}", remedy=f"see {log}")

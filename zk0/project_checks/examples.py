@@ -103,19 +103,19 @@ def _split(words: list[str]) -> Iterator[list[str]]:
 
 
 def _problem(words: list[str], project: Project) -> str | None:
-    """Say what is wrong with a command: '' where nothing is, None where it can't be looked up."""
+    """Return what is wrong with a command: '' if nothing is, None if it can't be looked up."""
     match words:
         case ["python" | "python3", "-m", module, *rest]:
             if module == "zk0":
                 return _of_application("zk0", rest)
             there = any(one.dotted == module or one.dotted.startswith(f"{module}.") for one in modules(project))
-            return "" if there or find_spec(module.partition(".")[0]) else f"there is no module {module}"
+            return "" if there or find_spec(module.partition(".")[0]) else f"no module {module}"
         case ["python" | "python3", file, *_] if file.endswith(".py"):
-            return "" if (project.root / file).is_file() else f"there is no file {file}"
+            return "" if (project.root / file).is_file() else f"no file {file}"
         case ["nox", "-s", *names]:
             sessions = _sessions(project)
             wrong = [name for name in _until_options(names) if sessions and name not in sessions]
-            return f"there is no session {wrong[0]}" if wrong else "" if sessions else None
+            return f"no session {wrong[0]}" if wrong else "" if sessions else None
         case [program, *rest] if program in _scripts(project) and _application(program) is not None:
             return _of_application(program, rest)
     return None

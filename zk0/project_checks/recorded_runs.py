@@ -30,7 +30,7 @@ def receipts_of(project: Project, action: str) -> list[Receipt]:
 
 
 def data_folders(project: Project) -> Iterator[tuple[str, Path]]:
-    """Yield the data sets of the last run that prepared some: name and folder; `sim:` ones lie in the cache.
+    """Yield name and folder of the data sets of the last run that prepared some; `sim:` ones are in the cache.
 
     Raises:
         AssetMissingError: none has, or no data set is on this machine.
@@ -55,7 +55,7 @@ def data_folders(project: Project) -> Iterator[tuple[str, Path]]:
 
 @check("logs.complete", reads=(Part.runs,))
 def complete(project: Project) -> Iterator[Finding]:
-    """The journal of the last run tells each step's begin and end, its verdict and what it printed."""
+    """The journal of the last run has the receipt and the verdict of each step."""
     runs = run_directories(project)
     if not runs:
         raise AssetMissingError("no workflow has run yet", remedy="zk0 run train")
@@ -67,9 +67,9 @@ def complete(project: Project) -> Iterator[Finding]:
         return
     performed = [step for step in state.steps if step.status is StepStatus.finished]
     mute = [step.id for step in performed if step.receipt is None or step.verdict is None]
-    evidence = [Evidence(name="steps told of", value=len(performed), at=run.id)]
+    evidence = [Evidence(name="steps", value=len(performed), at=run.id)]
     if mute:
-        yield failed(f"of {', '.join(mute)} no outcome is told", at=run.id, evidence=evidence)
+        yield failed(f"no outcome is recorded of {', '.join(mute)}", at=run.id, evidence=evidence)
     elif not performed:
         yield warned("it ended before its first step did", at=run.id)
     else:
@@ -88,16 +88,16 @@ def memory(ledger: Ledger) -> Iterator[Finding]:
     peaks = [training.resources.peak_memory for training in ledger.trainings]
     known = [peak for peak in peaks if peak is not None]
     if not known:
-        yield not_available("the ledger of the last run tells of no memory")
+        yield not_available("the ledger of the last run has no memory use")
         return
-    peak, there = max(known), psutil.virtual_memory().total
-    whole = Evidence(name="memory", value=there, unit="bytes")
+    peak, total = max(known), psutil.virtual_memory().total
+    whole = Evidence(name="memory", value=total, unit="bytes")
     evidence = [Evidence(name="peak memory", value=peak, unit="bytes"), whole]
-    told = f"{peak / GIB:.2f} GiB at most, of {there / GIB:.1f}"
-    if peak <= SHARE * there:
-        yield passed(told, evidence=evidence)
+    message = f"{peak / GIB:.2f} GiB at most, of {total / GIB:.1f}"
+    if peak <= SHARE * total:
+        yield passed(message, evidence=evidence)
     else:
-        yield failed(told, evidence=evidence, remedy="use a smaller batch_size, or fewer loader_workers")
+        yield failed(message, evidence=evidence, remedy="use a smaller batch_size, or fewer loader_workers")
 
 
 @check("resources.accelerator", reads=(Part.runs, Part.machine))
@@ -105,11 +105,11 @@ def accelerator(ledger: Ledger) -> Iterator[Finding]:
     """A GPU that the last federation trained on was kept busy."""
     opened = ledger.opened
     device = opened.configuration.get("device") if opened else None
-    asked = str(device.value) if device else "auto"
-    if asked == "cpu" or (asked == "auto" and not find_program("nvidia-smi")):
+    wanted = str(device.value) if device else "auto"
+    if wanted == "cpu" or (wanted == "auto" and not find_program("nvidia-smi")):
         yield not_applicable("the last federation trained on the CPU")
     else:
-        yield not_available("the ledger does not tell how busy the GPU was: watch nvidia-smi during a run")
+        yield not_available("the ledger does not say how busy the GPU was: watch nvidia-smi during a run")
 
 
 @check("resources.duration", reads=(Part.runs,))
@@ -117,11 +117,11 @@ def duration(project: Project, *, minutes: float, action: str = "federation.run"
     """The last run of an action took no longer than required."""
     receipt = receipts_of(project, action)[0]
     evidence = [Evidence(name="duration", value=round(receipt.seconds, 1), unit="s", at=receipt.run)]
-    told = f"{receipt.title} took {receipt.seconds / 60:.1f} min, at most {minutes:g} are allowed"
+    message = f"{receipt.title} took {receipt.seconds / 60:.1f} min, at most {minutes:g} are allowed"
     if receipt.seconds <= minutes * 60:
-        yield passed(told, at=receipt.run, evidence=evidence)
+        yield passed(message, at=receipt.run, evidence=evidence)
     else:
-        yield failed(told, at=receipt.run, evidence=evidence, remedy="zk0 show latest")
+        yield failed(message, at=receipt.run, evidence=evidence, remedy="zk0 show latest")
 
 
 @check("resources.released", reads=(Part.runs, Part.machine))
@@ -135,7 +135,7 @@ def released(project: Project) -> Iterator[Finding]:
         except JournalError:
             over = True
         if over and holder(run) is not None:
-            yield failed("a process holds it, and it is over", at=run.id, remedy=f"zk0 cancel {run.id}")
+            yield failed("it is over, and a process still holds it", at=run.id, remedy=f"zk0 cancel {run.id}")
     left = [f"process {one}" for one in _processes(project)]
     half = [path for path in project.runs_dir.glob("*/**/.*.[0-9]*") if _is_left(path)]
     left += [str(path.relative_to(project.root)) for path in half]
@@ -160,6 +160,6 @@ def _processes(project: Project) -> list[int]:
 
 
 def _is_left(path: Path) -> bool:
-    """Whether a file that `write_atomically` writes beside its goal lost its writer."""
+    """Return whether the writer of a temporary file of `write_atomically` is gone."""
     number = path.name.rpartition(".")[2]
     return number.isdigit() and not Path(f"/proc/{number}").exists()

@@ -23,7 +23,7 @@ SECTION = re.compile(r"^##\s+\[?v?(?P<name>[^\]\s(]+)\]?.*$", re.MULTILINE)
 
 @check("release.changelog", reads=READS)
 def changelog(project: Project) -> Iterator[Finding]:
-    """The changelog tells of what changed since the last version."""
+    """The changelog lists the changes since the last version."""
     path = _changelog(project)
     sections = SECTION.split(path.read_text(encoding="utf-8"))[1:]
     if not sections:
@@ -36,8 +36,8 @@ def changelog(project: Project) -> Iterator[Finding]:
     since = int(query_git(project, "rev-list", "--count", f"{tag}..HEAD" if tag else "HEAD"))
     evidence = [Evidence(name="entries", value=len(entries), at=name), Evidence(name="commits", value=since)]
     if released and since:
-        told = f"{since} commits since {tag}, and {path.name} begins with {name}"
-        yield failed(told, at=path.name, evidence=evidence, remedy="add `## Unreleased` with what changed")
+        message = f"{since} commits since {tag}, and {path.name} begins with {name}"
+        yield failed(message, at=path.name, evidence=evidence, remedy="add `## Unreleased` with what changed")
     elif not entries:
         yield failed(f"its section {name} is empty", at=path.name, evidence=evidence, remedy="say what changed")
     else:
@@ -60,8 +60,8 @@ def version(project: Project) -> Iterator[Finding]:
     evidence = [Evidence(name="version", value=value, at=at) for at, value in stated.items()]
     tag, versions = last_tag(project), sorted(set(stated.values()))
     if len(versions) > 1:
-        told = ", ".join(f"{at} says {value}" for at, value in stated.items())
-        yield failed(told, evidence=evidence, remedy="make them one")
+        message = ", ".join(f"{at} says {value}" for at, value in stated.items())
+        yield failed(message, evidence=evidence, remedy="make them one")
     elif tag and (newer := _newer(tag, versions[0])):
         yield failed(f"the version is {versions[0]}, and {newer} is tagged already", evidence=evidence)
     else:
@@ -71,10 +71,10 @@ def version(project: Project) -> Iterator[Finding]:
 
 @check("release.specification", reads=READS)
 def described(project: Project, *, page: str = "memory-bank/architecture.md") -> Iterator[Finding]:
-    """The page that describes the architecture names every package of the code."""
+    """The architecture page names every package of the code."""
     path = project.root / page
     if not path.is_file():
-        raise AssetMissingError(f"there is no {page}", remedy="describe each package in a sentence")
+        raise AssetMissingError(f"{page} is missing", remedy="describe each package in a sentence")
     text = path.read_text(encoding="utf-8")
     folders = {module.dotted for module in library(project) if module.name.endswith("/__init__.py")}
     parts = sorted({name.rpartition(".")[2] for name in folders if name.count(".") == 1} or folders)
@@ -90,7 +90,7 @@ def _changelog(project: Project) -> Path:
     for name in NAMES:
         if (path := project.root / name).is_file():
             return path
-    raise AssetMissingError("there is no changelog", remedy="write CHANGELOG.md (https://keepachangelog.com)")
+    raise AssetMissingError("the project has no changelog", remedy="write CHANGELOG.md (https://keepachangelog.com)")
 
 
 def _newer(tag: str, stated: str) -> str | None:
@@ -112,7 +112,7 @@ SERVICES = (
 TESTS = re.compile(r"\b(pytest|nox|tox|unittest|make test|hatch test)\b")
 SCRIPT = re.compile(r"(?<![\w./-])\.?[\w-]+(?:/[\w.-]+)+")
 INSTALLERS = ("environment.yml", "environment.yaml", "Dockerfile", "noxfile.py", "requirements.txt", "Makefile")
-ASKED = re.compile(r"\bpython\s*(?:==?|[-:]|[-_]version[:=]\s*)[\"']?(\d+\.\d+)")
+WANTED_PYTHON = re.compile(r"\bpython\s*(?:==?|[-:]|[-_]version[:=]\s*)[\"']?(\d+\.\d+)")
 
 
 @check("delivery.continuous-integration", reads=(Part.code,))
@@ -136,7 +136,7 @@ def continuous_integration(project: Project) -> Iterator[Finding]:
 
 @check("delivery.installation", reads=(Part.code,))
 def installation(project: Project) -> Iterator[Finding]:
-    """What installs the project is there, can be read, and asks for a Python that the project allows."""
+    """The installation files can be read, and ask for a Python that the project allows."""
     files = [project.root / name for name in INSTALLERS if (project.root / name).is_file()]
     if not files:
         raise AssetMissingError("nothing installs the project", remedy="write noxfile.py or environment.yml")
@@ -156,8 +156,8 @@ def _problems(project: Project, path: Path) -> Iterator[Problem]:
             yield Problem(f"{path.name}:{error.lineno}", f"is not Python: {error.msg}")
     table = project.pyproject.get("project")
     wanted = str(table.get("requires-python", "")) if isinstance(table, dict) else ""
-    for match in ASKED.finditer(text):
-        # Some patch release of the asked minor version has to be allowed.
+    for match in WANTED_PYTHON.finditer(text):
+        # Some patch release of that minor version must be allowed.
         versions = [f"{match[1]}.{patch}" for patch in (0, 1, 20)]
         if wanted and not any(SpecifierSet(wanted).contains(one) for one in versions):
             line = text[: match.start()].count("\n") + 1

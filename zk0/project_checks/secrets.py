@@ -1,4 +1,4 @@
-"""Secrets: none in the project's files, its history, or what its runs wrote."""
+"""Secrets: none in the project's files, history or logs (`secrets.*`)."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -45,7 +45,7 @@ def in_history(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Fi
     if count > COMMITS:
         yield warned(f"of {count} commits only the newest {COMMITS} were read")
     good = f"{min(count, COMMITS)} commits added none"
-    yield from report_problems(problems, good=good, remedy="revoke it: whoever has a clone has it")
+    yield from report_problems(problems, good=good, remedy="revoke it: every clone has it")
 
 
 @check("secrets.logs", reads=(Part.runs, Part.machine))
@@ -54,7 +54,7 @@ def in_logs(project: Project) -> Iterator[Finding]:
     folders = [project.runs_dir, project.state_dir / "log"]
     paths = [path for folder in folders for path in folder.rglob("*") if path.suffix in TEXT and path.is_file()]
     if not paths:
-        raise AssetMissingError("no workflow has run yet, so there is no log", remedy="zk0 run train")
+        raise AssetMissingError("no workflow has run yet: no log", remedy="zk0 run train")
     paths.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     problems: list[Problem] = []
     read = 0

@@ -33,12 +33,12 @@ def small(project: Project, *, module_lines: int = 500, function_lines: int = 60
 
 @check("structure.cycles", reads=(Part.code,))
 def acyclic(project: Project) -> Iterator[Finding]:
-    """No modules import each other in a circle when they are loaded."""
+    """No modules import each other in a cycle when they are loaded."""
     known = {module.dotted: module for module in library(project) if module.dotted}
     graph = {name: _imported(module, known) for name, module in known.items()}
     circles = [Problem(known[circle[0]].name, " → ".join([*circle, circle[0]])) for circle in cycles(graph)]
     yield from report_problems(
-        circles, good=f"{len(known)} modules without a circle", remedy="move what both need to a third"
+        circles, good=f"{len(known)} modules without a cycle", remedy="move what both need to a third"
     )
 
 
@@ -58,7 +58,7 @@ def layered(project: Project) -> Iterator[Finding]:
 
 
 def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:
-    """Return the circles of a graph: one for each set of nodes that reach each other (Tarjan 1972)."""
+    """Return the cycles of a graph: each set of nodes that reach each other (Tarjan 1972)."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
@@ -92,7 +92,7 @@ def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 def _imported(module: Module, known: Mapping[str, Module]) -> set[str]:
-    """Return the project's modules that a module needs when it is loaded; what functions import is needed later."""
+    """Return the project's modules that a module imports when it is loaded, not those that its functions import."""
     package = module.dotted if module.name.endswith("__init__.py") else module.dotted.rpartition(".")[0]
     names: set[str] = set()
     for node in module.tree.body:
@@ -128,7 +128,7 @@ def flower_app(project: Project) -> Iterator[Finding]:
         if not name:
             yield failed(f"[tool.flwr.app.components] names no {kind}", remedy=f'{kind} = "package.module:app"')
         elif module is None:
-            yield failed(f"{kind} is {dotted}:{name}, and there is no module {dotted}", remedy="correct the name")
+            yield failed(f"{kind} is {dotted}:{name}, but the code has no module {dotted}", remedy="correct the name")
         elif name not in _names(module.tree):
             yield failed(f"{kind} is {dotted}:{name}, and {module.name} has no {name}", remedy="correct the name")
         else:
@@ -136,7 +136,7 @@ def flower_app(project: Project) -> Iterator[Finding]:
     if table.get("config"):
         yield passed(f"the run configuration has {len(table['config'])} keys")
     else:
-        yield failed("there is no run configuration", remedy="add [tool.flwr.app.config]")
+        yield failed("the app has no run configuration", remedy="add [tool.flwr.app.config]")
 
 
 def _names(tree: ast.Module) -> set[str]:

@@ -1,7 +1,4 @@
-"""The workflow files: valid, with what may go wrong in them, and with a checklist that exists.
-
-A project that has none of its own uses those that come with zk0; they are zk0's to judge.
-"""
+"""The project's own workflow files: valid, explained, with a checklist (`workflow-files.*`)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +17,7 @@ READS = (Part.code, Part.environment)
 
 @check("workflow-files.valid", reads=READS)
 def valid(project: Project) -> Iterator[Finding]:
-    """Every workflow file is valid, and says nothing that can't be meant."""
+    """Every workflow file is valid and passes the linter."""
     files = _required(project)
     problems = [Problem("", str(problem)) for problem in lint(project, files)]
     yield from report_problems(problems, good=f"{len(files)} workflows are valid", remedy="zk0 workflows lint")
@@ -28,7 +25,7 @@ def valid(project: Project) -> Iterator[Finding]:
 
 @check("workflow-files.explained", reads=READS)
 def explained(project: Project) -> Iterator[Finding]:
-    """Every workflow says what to mind, and what to do when something goes wrong."""
+    """Every workflow explains its inputs, and has notes and known issues."""
     _required(project)
     problems = []
     for name, spec in specifications(project).items():
