@@ -35,7 +35,7 @@ def test_an_entry_that_can_t_be_read_fails(small):
     ]
 
 
-def test_whoever_goes_on_finds_a_focus_or_nothing(ran):
+def test_a_focus_or_a_next_step_is_named_or_not(ran):
     assert ran.verdicts("memory-bank.next") == {"fail"}
 
     page = ran.root / "memory-bank" / "context.md"
@@ -78,7 +78,7 @@ task: {json.dumps(FACTS)}
 
 
 def test_the_task_in_hand_is_judged_by_what_is_written_down(small):
-    with pytest.raises(AssetMissingError, match="no task is in hand"):
+    with pytest.raises(AssetMissingError, match="no open task"):
         small.ask("task.context")
 
     small.write({"memory-bank/entries/2026-03-01-aaaaaaaa.md": TASK})

@@ -72,7 +72,7 @@ def test_a_part_that_is_not_where_it_is_said_to_be_fails(small):
 
     assert told == [
         "serverapp is small.server:app, and small/server.py has no app",
-        "clientapp is small.client:app, and there is no module small.client",
+        "clientapp is small.client:app, but the code has no module small.client",
     ]
 
 

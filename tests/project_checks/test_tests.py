@@ -100,8 +100,8 @@ def test_modules_and_errors_without_a_test_are_counted(tested):
     [modules] = tested.ask("test-suite.every-module")
     [errors] = tested.ask("test-suite.errors")
 
-    assert modules.message == "50 % of 2 modules have a test, 80 % wanted; the first of the others is small/c.py"
-    assert (errors.verdict, errors.message.rpartition("; ")[2]) == ("fail", "not OwnError")
+    assert modules.message == "50.0 % of 2 modules have a test, 80 % wanted; the first without: small/c.py"
+    assert (errors.verdict, errors.message.rpartition(": ")[2]) == ("fail", "OwnError")
 
 
 def test_a_project_without_tests_of_parts_together_fails(small):

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from zk0.core.checks import Part, check
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
+from zk0.core.verdicts import Finding, passed, warned
+from zk0.project_checks.problems import report_share
 from zk0.project_checks.sources import Module, library, name_of
 
 type Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -17,13 +18,8 @@ def public(project: Project, *, percent: float = 95) -> Iterator[Finding]:
     # Ruff's D1 rules count no names, so they give no percentage.
     names = [(module.at(node), name, node) for module in library(project) for name, node in _public(module)]
     bare = [f"{at} {name}" for at, name, node in names if not ast.get_docstring(node)]
-    share = 100 * (len(names) - len(bare)) / len(names) if names else 100.0
-    evidence = [Evidence(name="public names with a docstring", value=round(share, 1), unit="%")]
-    message = f"{share:.1f} % of {len(names)} public names have a docstring, {percent:g} % wanted"
-    if share >= percent:
-        yield passed(message, evidence=evidence)
-    else:
-        yield failed(f"{message}; the first without: {bare[0]}", evidence=evidence, remedy="write them")
+    what, name = "public names have a docstring", "public names with a docstring"
+    yield report_share(bare, len(names), what=what, percent=percent, name=name, remedy="write them")
 
 
 @check("docstrings.errors", reads=(Part.code,))
@@ -39,15 +35,10 @@ def documents_errors(project: Project, *, percent: float = 60) -> Iterator[Findi
                 raising += 1
                 if "Raises:" not in (text := ast.get_docstring(node) or "") and ":raises" not in text:
                     silent.append(f"{module.at(node)} {name}")
-    share = 100 * (raising - len(silent)) / raising if raising else 100.0
-    message = f"{share:.0f} % of {raising} functions that raise say so, {percent:g} % wanted"
-    evidence = [Evidence(name="raising functions that say so", value=round(share, 1), unit="%")]
-    if share >= percent:
-        yield passed(message, evidence=evidence)
-    else:
-        yield warned(
-            f"{message}; the first that does not: {silent[0]}", evidence=evidence, remedy="add a Raises section"
-        )
+    what, name = "functions that raise say so", "raising functions that say so"
+    yield report_share(
+        silent, raising, what=what, percent=percent, name=name, remedy="add a Raises section", doubtful=True
+    )
 
 
 @check("docstrings.convention", reads=(Part.code,))

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from zk0.core.checks import Part, check
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, not_applicable, passed, warned
-from zk0.project_checks.problems import Problem, report_problems
+from zk0.core.verdicts import Finding, not_applicable
+from zk0.project_checks.problems import Problem, report_problems, report_share
 from zk0.project_checks.sources import Module, library, name_of
 from zk0.project_checks.tools import ask_ruff
 
@@ -52,13 +52,8 @@ def remedied(project: Project, *, percent: float = 60) -> Iterator[Finding]:
             raised += 1
             if not any(word.arg in ("remedy", None) for word in node.exc.keywords):
                 silent.append(module.at(node))
-    share = 100 * (raised - len(silent)) / raised if raised else 100.0
-    evidence = [Evidence(name="errors with a remedy", value=round(share, 1), unit="%")]
-    message = f"{share:.0f} % of {raised} raised errors name a remedy, {percent:g} % wanted"
-    if share >= percent:
-        yield passed(message, evidence=evidence)
-    else:
-        yield warned(f"{message}; the first that does not: {silent[0]}", evidence=evidence, remedy="say what to do")
+    what, name = "raised errors name a remedy", "errors with a remedy"
+    yield report_share(silent, raised, what=what, percent=percent, name=name, remedy="name one", doubtful=True)
 
 
 @check("errors.private", reads=(Part.code,))

@@ -44,4 +44,17 @@ def report_problems(
         yield report(f"{len(everything) - MOST} more of the same kind", remedy=remedy)
 
 
+def report_share(
+    bad: Sequence[str], total: int, *, what: str, percent: float, name: str, remedy: str, doubtful: bool = False
+) -> Finding:
+    """Return a pass if at least `percent` of some things are good; `bad` are the others, each with its place."""
+    share = 100 * (total - len(bad)) / total if total else 100.0
+    evidence = [Evidence(name=name, value=round(share, 1), unit="%")]
+    message = f"{share:.1f} % of {total} {what}, {percent:g} % wanted"
+    if share >= percent:
+        return passed(message, evidence=evidence)
+    report = warned if doubtful else failed
+    return report(f"{message}; the first without: {bad[0]}", evidence=evidence, remedy=remedy)
+
+
 found = report_problems  # for documentation.py, until it uses the new name

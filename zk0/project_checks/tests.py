@@ -19,8 +19,8 @@ from zk0.core.errors import AssetMissingError
 from zk0.core.fingerprints import is_prose
 from zk0.core.process import run_program
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.project_checks.problems import Problem, report_problems
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
+from zk0.project_checks.problems import Problem, report_problems, report_share
 from zk0.project_checks.sources import Module, library, name_of, packages, suite
 
 RESULTS = ("junit.xml", "report.xml", "test-results.xml")
@@ -74,7 +74,7 @@ def _test_results(context: CheckContext) -> TestResults:
 
 def _coverage_report(context: CheckContext) -> CoverageReport:
     """Return the coverage report of the step that is judged, or else of the project's test runs."""
-    if hasattr(context.outputs, "report"):
+    if context.outputs and hasattr(context.outputs, "report"):
         written = context.outputs.report
         return _read_coverage(Path(written)) if written else CoverageReport(None, None, {})
     report = fresh_reports(context.project, COVERAGE, "coverage.json", "coverage.json", HOW_COVERAGE)[-1]
@@ -141,13 +141,8 @@ def every_module(project: Project, *, percent: float = 80) -> Iterator[Finding]:
     named = {module.name.rpartition("/")[2].removeprefix("test_") for module in suite(project)}
     known = [module for module in everything if any(map(_is_program, module.tree.body))]
     bare = [one.name for one in known if one.dotted not in used and one.name.rpartition("/")[2] not in named]
-    share = 100 * (len(known) - len(bare)) / len(known) if known else 100.0
-    evidence = [Evidence(name="modules with a test", value=round(share, 1), unit="%")]
-    message = f"{share:.0f} % of {len(known)} modules have a test, {percent:g} % wanted"
-    if share >= percent:
-        yield passed(message, evidence=evidence)
-    else:
-        yield warned(f"{message}; the first of the others is {bare[0]}", evidence=evidence, remedy="write its test")
+    what, name = "modules have a test", "modules with a test"
+    yield report_share(bare, len(known), what=what, percent=percent, name=name, remedy="write its test", doubtful=True)
 
 
 @check("test-suite.errors", reads=(Part.code,))
@@ -165,13 +160,8 @@ def errors_tested(project: Project, *, percent: float = 70) -> Iterator[Finding]
         return
     words = "\n".join(module.text for module in suite(project))
     bare = sorted(name for name in raised if name not in words)
-    share = 100 * (len(raised) - len(bare)) / len(raised)
-    evidence = [Evidence(name="kinds of error in tests", value=round(share, 1), unit="%")]
-    message = f"tests name {share:.0f} % of {len(raised)} kinds of error, {percent:g} % wanted"
-    if share >= percent:
-        yield passed(message, evidence=evidence)
-    else:
-        yield failed(f"{message}; not {', '.join(bare[:5])}", evidence=evidence, remedy="write a test that raises it")
+    what, name = "kinds of error are in tests", "kinds of error in tests"
+    yield report_share(bare, len(raised), what=what, percent=percent, name=name, remedy="write a test that raises it")
 
 
 @check("test-coverage.lines", aliases={"tests.coverage": {"minimum": "percent"}})

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from zk0.core.checks import Part, check
 from zk0.core.process import run_program
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, passed
-from zk0.project_checks.problems import report_problems
+from zk0.core.verdicts import Finding
+from zk0.project_checks.problems import report_problems, report_share
 from zk0.project_checks.sources import library
 from zk0.project_checks.tools import TYPE_CHECKERS, problems_of, require_tool
 
@@ -32,13 +32,8 @@ def stated(project: Project, *, percent: float = 90) -> Iterator[Finding]:
             total += 1
             if not _is_annotated(function):
                 bare.append(f"{module.at(function)} {function.name}")
-    share = 100 * (total - len(bare)) / total if total else 100.0
-    evidence = [Evidence(name="annotated functions", value=round(share, 1), unit="%")]
-    message = f"{share:.1f} % of {total} functions state all types, {percent:g} % wanted"
-    if share >= percent:
-        yield passed(message, evidence=evidence)
-    else:
-        yield failed(f"{message}; the first without: {bare[0]}", evidence=evidence, remedy="annotate them")
+    what, name = "functions state all types", "annotated functions"
+    yield report_share(bare, total, what=what, percent=percent, name=name, remedy="annotate them")
 
 
 def _is_annotated(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
