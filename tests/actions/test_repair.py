@@ -91,7 +91,7 @@ def test_functions_and_methods_are_found_with_their_length(defines):
 def test_a_missing_or_long_function_fails(defines):
     missing, long = defines(files=["app/train.py"], functions=["loop", "step"], longest=9)
 
-    assert (missing.verdict, missing.message) == ("fail", "there is no function loop")
+    assert (missing.verdict, missing.message) == ("fail", "no function loop")
     assert (long.verdict, long.message) == ("fail", "step has 10 lines, at most 9 are wanted")
 
 
