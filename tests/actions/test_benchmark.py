@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from zk0.actions.benchmark import BenchmarkInputs, BenchmarkOutputs, Measured, measure
+from zk0.actions.benchmark import BenchmarkInputs, BenchmarkOutputs, MedianTime, measure
 from zk0.core.git import GitState
 from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.core.verdicts import Verdict
@@ -13,7 +13,7 @@ from zk0.core.verdicts import Verdict
 @pytest.fixture
 def outputs():
     def made(now: float, before: list[float], machine: str = "here") -> BenchmarkOutputs:
-        times = Measured(now=now, before=before)
+        times = MedianTime(now=now, before=before)
         return BenchmarkOutputs(
             machine=machine,
             subject="tiny, 2 cameras, batches of 16",

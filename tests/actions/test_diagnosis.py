@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zk0.actions.diagnosis import ConcludeInputs, ExamineInputs, concluded, examine, flow, series
+from zk0.actions.diagnosis import ConcludeInputs, ExamineInputs, conclude_diagnosis, examine, flow, series
 from zk0.core.verdicts import failed, not_available, passed, warned
 
 INERT = failed("it never acts", fault="proximal-inert", workflow="fedprox-debug", at="train.py:7")
@@ -40,7 +40,7 @@ def test_a_log_is_read_and_judged_with_the_root_cause_first(log, context):
 def test_the_series_of_each_client_are_told_from_end_to_end(log, context):
     outputs = series(ExamineInputs(logs=[str(log)]), context)
 
-    assert outputs.table[1][3:] == ["2 → 0.0942", "0.02 → 0.6", "not told", "0.1"]
+    assert outputs.table[1][3:] == ["2 → 0.0942", "0.02 → 0.6", "not logged", "0.1"]
     assert {finding.check.partition(".")[0] for finding in outputs.findings} <= {"loss", "proximal"}
 
 
@@ -63,7 +63,7 @@ def test_without_a_log_the_newest_earlier_run_is_taken(log, context):
 
     found = examine(ExamineInputs(), context)
 
-    assert [finding.message for finding in nothing.findings] == ["there is no earlier run and no log was given"]
+    assert [finding.message for finding in nothing.findings] == ["no earlier run, and no log was given"]
     assert found.looked_at[0].startswith(".zk0/runs/20260101-000000-train-0000/steps/x/federation/ledger.jsonl")
     assert flow(ExamineInputs(), context).findings[0].message == "no round was found in a run or log"
 
@@ -83,7 +83,7 @@ def test_without_a_log_the_newest_earlier_run_is_taken(log, context):
 def test_log_and_code_together_say_where_the_fault_is(context, judge, probed, logged, place, verdict, parts):
     given = ConcludeInputs(workflow="fedprox-debug", target="train.py:step", logged=logged, probed=probed)
 
-    outputs = concluded(given, context)
+    outputs = conclude_diagnosis(given, context)
 
     [finding] = judge("diagnosis.cause", outputs)
     assert (outputs.place, finding.verdict) == (place, verdict)

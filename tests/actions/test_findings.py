@@ -2,12 +2,12 @@
 
 import pytest
 
-from zk0.actions.findings import FoundOutputs, found
+from zk0.actions.findings import FoundOutputs, summarize_findings
 from zk0.core.verdicts import Finding, Verdict, failed, not_available, passed, warned
 
 
 def outputs(*findings: Finding) -> FoundOutputs:
-    return FoundOutputs(**found(findings))
+    return FoundOutputs(**summarize_findings(findings))
 
 
 BROKEN = failed("it never acts", fault="proximal-inert", workflow="fedprox-debug")

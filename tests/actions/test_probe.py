@@ -58,7 +58,7 @@ def test_what_can_t_be_tested_does_not_stand_in_the_way():
 def test_a_term_whose_gradient_can_t_be_told_is_not_accepted():
     [finding] = conforms(outputs(point(not_available("saw 1 step"), "gradient"), point(passed("fine"), "frozen")))
 
-    assert (finding.verdict, finding.message) == (Verdict.not_available, "can't tell: saw 1 step")
+    assert (finding.verdict, finding.message) == (Verdict.not_available, "unknown: saw 1 step")
 
 
 def test_warnings_are_shown_and_accepted():

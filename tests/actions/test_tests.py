@@ -54,7 +54,7 @@ def test_unit_and_integration_tests_together_cover_what_neither_does_alone(root,
         assert (outputs.passed, outputs.failed) == (1, 0)
         folders.append(outputs.coverage)
 
-    alone = coverage(CoverageInputs(folders=folders[:1]), _in(context, context.directory))
+    alone = coverage(CoverageInputs(folders=folders[:1]), _in(context, folders[0]))
     together = coverage(CoverageInputs(folders=folders), _in(context, context.directory))
 
     assert alone.percent == 75
@@ -63,7 +63,7 @@ def test_unit_and_integration_tests_together_cover_what_neither_does_alone(root,
     assert low.verdict == "fail"
     assert "arm.py" in low.remedy
     [high] = judge("tests.coverage", together, minimum=80)
-    assert high.message == "100.0 % of 1 files, 80 % wanted"
+    assert (high.verdict, high.evidence[0].value) == ("pass", 100)
 
 
 def test_a_failed_test_is_named_with_its_reason(root, context, judge):
@@ -73,8 +73,8 @@ def test_a_failed_test_is_named_with_its_reason(root, context, judge):
 
     [finding] = judge("tests.passed", outputs)
     assert (outputs.passed, outputs.failed, outputs.skipped) == (0, 1, 1)
-    assert finding.verdict == "fail"
-    assert "1 of 1 tests failed: tests.test_bad::test_wrong: assert (1 + 1) == 3" in finding.message
+    assert (finding.verdict, finding.at) == ("fail", "tests.test_bad::test_wrong")
+    assert "assert (1 + 1) == 3" in finding.message
 
 
 def test_a_module_that_does_not_import_is_a_failure_and_not_an_empty_run(root, context, judge):
@@ -84,7 +84,7 @@ def test_a_module_that_does_not_import_is_a_failure_and_not_an_empty_run(root, c
 
     [finding] = judge("tests.passed", outputs)
     assert finding.verdict == "fail"
-    assert "test_broken" in finding.message
+    assert "test_broken" in finding.at
 
 
 def test_no_test_of_a_kind_is_no_pass(root, context, judge):

@@ -54,6 +54,8 @@ def test_a_readme_shows_how_to_begin(small):
 
 def test_the_documentation_of_zk0_names_every_check_of_a_project():
     text = (Path(__file__).parents[2] / "docs" / "checklists.md").read_text()
-    names = [name for name in CHECKS.names() if CHECKS.get(name).function.__module__.startswith("zk0.project_checks.")]
+    named = {CHECKS.get(name).function: False for name in CHECKS.names()}
+    for name in CHECKS.names():  # a check may have an older id besides
+        named[CHECKS.get(name).function] |= f"| `{name}` |" in text or name.startswith("odd.")
 
-    assert [name for name in names if f"| `{name}` |" not in text and not name.startswith("odd.")] == []
+    assert [one for one in named if one.__module__.startswith("zk0.project_checks.") and not named[one]] == []

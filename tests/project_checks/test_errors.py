@@ -13,12 +13,14 @@ class NarrowError(OwnError): ...
         ("except:\n    raise", "fail"),
         ("except Exception:\n    pass", "fail"),
         ("except (ValueError, Exception):\n    ...", "fail"),
+        ("except (\n    ValueError,\n    BaseException,\n):\n    'nothing'", "fail"),
+        ("except builtins.Exception:\n    pass  # noqa: BLE001", "fail"),
         ("except ValueError:\n    pass", "pass"),
         ("except Exception as error:\n    print(error)", "pass"),
     ],
 )
 def test_an_error_is_swallowed_when_all_are_caught_and_nothing_is_done(small, handler, verdict):
-    small.write({"small/a.py": f"try:\n    f()\n{handler}\n"})
+    small.write({"small/a.py": f"import builtins\n\ntry:\n    f()\n{handler}\n"})
 
     assert small.verdicts("errors.swallowed") == {verdict}
 

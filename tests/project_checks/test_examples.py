@@ -31,8 +31,8 @@ def test_sessions_at_the_prompt_are_examples_too(small):
         ("zk0 fly", "zk0 has no command fly"),
         ("zk0 workflows lint --loud", "zk0 workflows lint has no option --loud"),
         ("cd x; zk0 runs --limit=3 --colour", "zk0 runs has no option --colour"),
-        ("python gone.py", "there is no file gone.py"),
-        ("python -m no_such_module_here", "there is no module no_such_module_here"),
+        ("python gone.py", "no file gone.py"),
+        ("python -m no_such_module_here", "no module no_such_module_here"),
     ],
 )
 def test_commands_are_followed_to_their_options(small, line, message):
@@ -52,7 +52,7 @@ def test_what_a_command_printed_is_no_command(small):
 def test_sessions_of_nox_are_looked_up(small):
     small.write({"README.md": block("bash", "nox -s lint none"), "noxfile.py": "@session\ndef lint(s): ...\n"})
 
-    assert small.ask("examples.commands")[0].message == "there is no session none"
+    assert small.ask("examples.commands")[0].message == "no session none"
 
 
 def test_documentation_without_commands_has_none_to_check(small):

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import pytest
@@ -34,7 +35,7 @@ def test_an_entry_that_can_t_be_read_fails(small):
     ]
 
 
-def test_whoever_goes_on_finds_a_focus_or_nothing(ran):
+def test_a_focus_or_a_next_step_is_named_or_not(ran):
     assert ran.verdicts("memory-bank.next") == {"fail"}
 
     page = ran.root / "memory-bank" / "context.md"
@@ -56,3 +57,35 @@ def test_what_an_entry_states_is_read_again(ran):
 def test_an_empty_bank_has_nothing_to_read_again(small):
     with pytest.raises(AssetMissingError, match="no entries"):
         small.ask("memory-bank.verified")
+
+
+FACTS = {
+    "objective": "A step takes half as long",
+    "scope": "zk0/training",
+    "criteria": ["a step ≤ 100 ms", "it is nicer"],
+    "constraints": ["no GPU"],
+    "critical": ["mu stays 0.01"],
+    "risks": ["slower data"],
+    "recovery": ["git revert"],
+}
+TASK = f"""---
+kind: "task"
+title: "Make it faster"
+generated: {{"by": "person:ada", "at": "2026-03-01T12:00:00Z"}}
+task: {json.dumps(FACTS)}
+---
+"""
+
+
+def test_the_task_in_hand_is_judged_by_what_is_written_down(small):
+    with pytest.raises(AssetMissingError, match="no open task"):
+        small.ask("task.context")
+
+    small.write({"memory-bank/entries/2026-03-01-aaaaaaaa.md": TASK})
+
+    assert small.verdicts("task.context") == {"pass"}
+    assert small.verdicts("task.constraints") == {"pass"}
+    assert small.verdicts("task.risks") == {"pass"}
+    assert small.verdicts("task.dependencies") == {"fail"}
+    assert small.verdicts("task.plan") == {"fail"}
+    assert [str(finding.verdict) for finding in small.ask("task.criteria")] == ["pass", "warn"]

@@ -1,15 +1,17 @@
 from zk0.core.verdicts import Verdict
-from zk0.project_checks.problems import MOST, Problem, found
+from zk0.project_checks.problems import MOST, Problem, report_problems
 
 
 def test_no_problem_is_one_pass():
-    [finding] = found([], good="clean")
+    [finding] = report_problems([], good="clean")
 
     assert (finding.verdict, finding.message) == (Verdict.passed, "clean")
 
 
 def test_many_problems_are_cut_and_counted():
-    findings = list(found([Problem(f"a.py:{number}", "bad") for number in range(MOST + 5)], good="", doubtful=True))
+    findings = list(
+        report_problems([Problem(f"a.py:{number}", "bad") for number in range(MOST + 5)], good="", doubtful=True)
+    )
 
     assert len(findings) == MOST + 1
     assert findings[-1].message == "5 more of the same kind"

@@ -33,5 +33,5 @@ def test_a_backup_comes_back_equal(small):
 
 
 def test_a_repository_without_a_commit_can_t_be_backed_up(small):
-    with pytest.raises(AssetMissingError, match="git can't tell"):
+    with pytest.raises(AssetMissingError, match="git refuses"):
         small.ask("recovery.backup")

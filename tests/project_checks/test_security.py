@@ -7,24 +7,34 @@ from zk0.core.errors import AssetMissingError
 
 
 @pytest.mark.parametrize(
-    "call",
+    ("given", "call"),
     [
-        "eval(x)",
-        "os.system(x)",
-        "pickle.loads(x)",
-        "yaml.load(x)",
-        "torch.load(x, weights_only=False)",
-        "run(x, shell=True)",
+        ("", "eval(x)"),
+        ("import os", "os.system(x)"),
+        ("from os import system", "system(x)"),
+        ("import os as o", "o.popen(x)"),
+        ("import pickle", "pickle.loads(x)"),
+        ("from pickle import loads as read", "read(x)"),
+        ("import yaml", "yaml.load(x)"),
+        ("from yaml import Loader, load", "load(x, Loader=Loader)"),
+        ("import yaml", "yaml.full_load(x)"),
+        ("import joblib as j", "j.load(x)"),
+        ("import torch", "torch.load(x, weights_only=False)"),
+        ("from torch import load", "load(x, weights_only=False)"),
+        ("", "run(x, shell=True)"),
+        ("import os", "os.system(x)  # noqa: S605"),
     ],
 )
-def test_a_call_that_runs_what_it_is_given_is_found(small, call):
-    small.write({"small/a.py": f"y = {call}\n"})
+def test_a_call_that_runs_what_it_is_given_is_found_however_it_is_spelled(small, given, call):
+    small.write({"small/a.py": f"{given}\ny = {call}\n"})
 
-    assert [(str(one.verdict), one.at) for one in small.ask("security.calls")] == [("fail", "small/a.py:1")]
+    assert [(str(one.verdict), one.at) for one in small.ask("security.calls")] == [("fail", "small/a.py:2")]
 
 
 def test_calls_that_read_data_as_data_pass(small):
-    small.write({"small/a.py": "yaml.load(x, Loader=yaml.SafeLoader)\ntorch.load(x)\nliteral_eval(x)\nrun([x])\n"})
+    imports = "import torch\nimport yaml\nfrom ast import literal_eval\nfrom subprocess import run\n"
+    calls = "yaml.load(x, Loader=yaml.SafeLoader)\ntorch.load(x)\nliteral_eval(x)\nrun([x])\nmodel.eval()\n"
+    small.write({"small/a.py": imports + calls})
 
     assert small.verdicts("security.calls") == {"pass"}
 
@@ -47,5 +57,5 @@ def test_weights_are_whole_safetensors_and_no_pickles(small):
     (folder / "model.pt").touch()
     assert [finding.message.partition(":")[0] for finding in small.ask("security.weights")] == [
         "is a pickle",
-        "is cut off, or has more bytes than it tells of",
+        "is cut off, or has more bytes than its header names",
     ]

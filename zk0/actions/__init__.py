@@ -1,1 +1,1 @@
-"""The verbs of workflows, one module a noun: each translates between a step and a capability."""
+"""The actions of workflows, one module for each noun: each translates between a step and a capability."""

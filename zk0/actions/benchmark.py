@@ -1,4 +1,4 @@
-"""Measure how long training and inference take here, and compare with what they took before."""
+"""Time training and inference on this machine, and compare with earlier runs."""
 
 from collections.abc import Iterator
 from statistics import median
@@ -12,20 +12,20 @@ from zk0.core.receipts import ReceiptStore
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
-ENOUGH = 3  # earlier measurements; the median of fewer is one of them
-COMPARED = 20  # the last so many: an older one is of another code
+ENOUGH = 3  # earlier measurements that a median needs
+COMPARED = 20  # the last ones; older ones measured other code
 
 
 class BenchmarkInputs(Inputs):
-    """What to time."""
+    """The policy and the batches to time."""
 
     preset: Literal["tiny", "small", "base-shape"] = "tiny"
     cameras: tuple[str, ...] = ("wrist", "overhead")
     batch_size: int = Field(16, ge=1, description="frames a step")
-    runs: int = Field(20, ge=3, description="of which the median counts")
+    runs: int = Field(20, ge=3, description="repetitions; their median counts")
 
 
-class Measured(BaseModel):
+class MedianTime(BaseModel):
     """A median time in milliseconds, and the same of earlier runs on this machine, oldest first."""
 
     now: float
@@ -37,8 +37,8 @@ class BenchmarkOutputs(Outputs):
 
     machine: str
     subject: str
-    training_step: Measured
-    action_chunk: Measured
+    training_step: MedianTime
+    action_chunk: MedianTime
     peak_memory: int = Field(description="bytes, resident")
     table: list[list[str]]
 
@@ -48,7 +48,7 @@ def measure(inputs: BenchmarkInputs, context: Context) -> BenchmarkOutputs:
     """Time a training step with FedProx's term, and the prediction of an action chunk."""
     from zk0.training import timing
 
-    found = timing.measure(
+    times = timing.measure(
         inputs.preset,
         cameras=inputs.cameras,
         batch_size=inputs.batch_size,
@@ -59,25 +59,25 @@ def measure(inputs: BenchmarkInputs, context: Context) -> BenchmarkOutputs:
     machine = timing.machine()
     subject = f"{inputs.preset}, {len(inputs.cameras)} cameras, batches of {inputs.batch_size}"
     earlier = _earlier(context, machine, subject)
-    step, chunk = found.step * 1000, found.action * 1000
+    step, chunk = times.step * 1000, times.action * 1000
     return BenchmarkOutputs(
         machine=machine,
         subject=subject,
-        training_step=Measured(now=step, before=[one.training_step.now for one in earlier]),
-        action_chunk=Measured(now=chunk, before=[one.action_chunk.now for one in earlier]),
-        peak_memory=found.peak_memory,
+        training_step=MedianTime(now=step, before=[one.training_step.now for one in earlier]),
+        action_chunk=MedianTime(now=chunk, before=[one.action_chunk.now for one in earlier]),
+        peak_memory=times.peak_memory,
         table=[
             ["policy", "a training step", "an action chunk", "peak memory", "machine"],
-            [subject, f"{step:.1f} ms", f"{chunk:.1f} ms", f"{found.peak_memory / 2**30:.1f} GiB", machine],
+            [subject, f"{step:.1f} ms", f"{chunk:.1f} ms", f"{times.peak_memory / 2**30:.1f} GiB", machine],
         ],
     )
 
 
 @check("benchmark.steady")
 def steady(outputs: BenchmarkOutputs, *, doubtful: float = 1.5, slower: float = 3) -> Iterator[Finding]:
-    """Training and inference take no longer than they did here before.
+    """Training and inference are not slower than before on this machine.
 
-    The factors are wide since a machine that does other work meanwhile is up to twice as slow.
+    The factors are wide: a machine that does other work meanwhile is up to twice as slow.
     """
     for name, measured in (("training step", outputs.training_step), ("action chunk", outputs.action_chunk)):
         if len(measured.before) < ENOUGH:
@@ -102,7 +102,7 @@ def steady(outputs: BenchmarkOutputs, *, doubtful: float = 1.5, slower: float = 
 
 
 def _earlier(context: Context, machine: str, subject: str) -> list[BenchmarkOutputs]:
-    """Return what the same was measured to take on this machine before."""
+    """Return earlier measurements of the same on this machine."""
     outputs = [
         BenchmarkOutputs.model_validate(receipt.outputs)
         for receipt in ReceiptStore(context.project.runs_dir).all()

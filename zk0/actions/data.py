@@ -41,7 +41,7 @@ class PrepareInputs(Inputs):
 
 
 class PreparedSet(BaseModel):
-    """One data set, as far as it may be told."""
+    """One data set, without what is private."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -73,7 +73,7 @@ def prepare(inputs: PrepareInputs, context: Context) -> PrepareOutputs:
     """Record or find one LeRobot v3.0 data set per client, and the one no client has."""
     wanted = _sources(inputs, context.project)
     total = len(wanted) * inputs.episodes
-    found = []
+    sets = []
     for position, (name, source) in enumerate(wanted):
         before = position * inputs.episodes
 
@@ -91,17 +91,17 @@ def prepare(inputs: PrepareInputs, context: Context) -> PrepareOutputs:
         )
         context.progress(before + inputs.episodes, total, name)
         role = "unseen" if position == len(wanted) - 1 and inputs.unseen.strip() else "client"
-        found.append(_prepared(dataset, source, role, inputs))
+        sets.append(_prepared(dataset, source, role, inputs))
     rows = [
         [one.name, one.role, str(one.episodes), str(one.frames), f"{one.fps:g}", one.tasks[0] if one.tasks else ""]
-        for one in found
+        for one in sets
     ]
     *clients, last = [name_source(*one) for one in wanted]
     clients, unseen = (clients, last) if inputs.unseen.strip() else ([*clients, last], "")
     return PrepareOutputs(
         data=";".join(clients),
         unseen=unseen,
-        sets=found,
+        sets=sets,
         table=[["data set", "for", "episodes", "frames", "fps", "task"], *rows],
     )
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from zk0.actions.findings import FoundOutputs, found
+from zk0.actions.findings import FoundOutputs, summarize_findings
 from zk0.core.checks import CHECKS, check
 from zk0.core.faults import Fault
 from zk0.core.project import Project
@@ -25,10 +25,10 @@ FORMULA = (Fault.proximal_formula, Fault.proximal_pairing, Fault.proximal_frozen
 
 
 class ExamineInputs(Inputs):
-    """Logs, ledgers, folders of them, or ids of runs; none takes the newest earlier run with a ledger."""
+    """Logs, ledgers, folders of them, or ids of runs; none: the newest earlier run with a ledger."""
 
     logs: list[str | Path] = Field([])
-    only: list[str] = Field([], description="ids of diagnostics; none takes all")
+    only: list[str] = Field([], description="ids of diagnostics; none: all")
 
 
 class ExamineOutputs(FoundOutputs):
@@ -47,9 +47,9 @@ def examine(inputs: ExamineInputs, context: Context) -> ExamineOutputs:
         diagnosis = diagnose(one.ledger, only=inputs.only)
         findings += [*diagnosis.findings, *diagnosis.silent]
     if not imported:
-        findings = [not_available("there is no earlier run and no log was given")]
+        findings = [not_available("no earlier run, and no log was given")]
     return ExamineOutputs(
-        **found(findings),
+        **summarize_findings(findings),
         looked_at=[_shown(one, context.project) for one in imported],
         not_understood=sum(one.unknown for one in imported),
     )
@@ -69,10 +69,10 @@ def series(inputs: ExamineInputs, context: Context) -> SeriesOutputs:
     if not trainings:
         findings = [not_available("no training was found in a run or log")]
     else:
-        told = [diagnose(one.ledger, only=inputs.only or _of("loss", "proximal")) for one in imported]
-        findings = [finding for one in told for finding in (*one.findings, *one.silent)]
+        diagnoses = [diagnose(one.ledger, only=inputs.only or _of("loss", "proximal")) for one in imported]
+        findings = [finding for one in diagnoses for finding in (*one.findings, *one.silent)]
     head = ["client", "round", "steps", "policy loss", "proximal loss", "total loss", "mu"]
-    fields = found(findings) | {"table": [head, *map(_row, trainings)] if trainings else []}
+    fields = summarize_findings(findings) | {"table": [head, *map(_row, trainings)] if trainings else []}
     return SeriesOutputs(**fields, looked_at=[_shown(one, context.project) for one in imported])
 
 
@@ -89,12 +89,12 @@ def flow(inputs: ExamineInputs, context: Context) -> FlowOutputs:
     findings: list[Finding] = []
     rows: list[list[str]] = []
     for one in imported:
-        told = diagnose(one.ledger, only=inputs.only or _of(*FLOW_FAMILIES))
-        findings += [*told.findings, *told.silent]
+        diagnosis = diagnose(one.ledger, only=inputs.only or _of(*FLOW_FAMILIES))
+        findings += [*diagnosis.findings, *diagnosis.silent]
         rows += flow_rows(one.ledger)
     if not rows:
         findings = [not_available("no round was found in a run or log")]
-    fields = found(findings) | {"table": [list(FLOW_HEAD), *rows] if rows else []}
+    fields = summarize_findings(findings) | {"table": [list(FLOW_HEAD), *rows] if rows else []}
     return FlowOutputs(**fields, looked_at=[_shown(one, context.project) for one in imported])
 
 
@@ -123,18 +123,18 @@ class ConcludeOutputs(Outputs):
 
 
 @action("diagnosis.conclude")
-def concluded(inputs: ConcludeInputs, context: Context) -> ConcludeOutputs:
+def conclude_diagnosis(inputs: ConcludeInputs, context: Context) -> ConcludeOutputs:
     """Put together what the logs show and what the code does."""
     probed = _broken(conclude(inputs.probed).problems)
     logged = [one for one in _broken(inputs.logged) if one.workflow == inputs.workflow]
     faults = list(dict.fromkeys(str(one.fault) for one in (*probed, *logged)))
-    told = any(one.verdict in (Verdict.passed, Verdict.warned) for one in inputs.probed)
+    tested = any(one.verdict in (Verdict.passed, Verdict.warned) for one in inputs.probed)
     if probed:
         place, summary = "code", f"{inputs.target}: {probed[0].message}"
     elif logged:
         place = "elsewhere"
         summary = f"the log shows {faults[0]}, and {inputs.target} does not have it: {logged[0].message}"
-    elif not told:
+    elif not tested:
         place, summary = "unknown", f"{inputs.target} could not be tested"
     else:
         place, summary = "nowhere", f"nothing is wrong: {inputs.target} keeps its contract"
@@ -207,7 +207,7 @@ def _shown(one: ImportedLedger, project: Project) -> str:
 def _row(training: Training) -> list[str]:
     def ends(values: list[float | None]) -> str:
         known = [value for value in values if value is not None]
-        return f"{known[0]:.4g} → {known[-1]:.4g}" if known else "not told"
+        return f"{known[0]:.4g} → {known[-1]:.4g}" if known else "not logged"
 
     mu = training.settings.get("proximal-mu")
     return [
@@ -215,5 +215,5 @@ def _row(training: Training) -> list[str]:
         str(training.round),
         str(training.steps),
         *(ends(values) for values in (training.policy_loss, training.proximal_loss, training.total_loss)),
-        "not told" if mu is None else str(mu),
+        "not logged" if mu is None else str(mu),
     ]

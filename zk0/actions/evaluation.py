@@ -48,8 +48,8 @@ def summarize(inputs: SummarizeInputs, context: Context) -> SummarizeOutputs:
 
 
 def _ends(ledger: Ledger, name: str) -> tuple[Evaluation, Evaluation]:
-    found = sorted((one for one in ledger.evaluations if one.dataset == name), key=lambda one: one.round)
-    return found[0], found[-1]
+    evaluations = sorted((one for one in ledger.evaluations if one.dataset == name), key=lambda one: one.round)
+    return evaluations[0], evaluations[-1]
 
 
 def _number(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Configure a federation, run it, and take its result home."""
+"""Configure a federation, run it, and collect its result."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,8 +111,8 @@ def run(inputs: RunInputs, context: Context) -> RunOutputs:
     from zk0.ledger import read_ledger
 
     directory = context.project.path(inputs.resume_from) if inputs.resume_from else context.directory / "federation"
-    given = {**inputs.configuration, "output": str(directory), "resume": bool(inputs.resume_from)}
-    engines.run(inputs.engine, given, context.progress)
+    configuration = {**inputs.configuration, "output": str(directory), "resume": bool(inputs.resume_from)}
+    engines.run(inputs.engine, configuration, context.progress)
     ledger = read_ledger(directory / "ledger.jsonl")
     return RunOutputs(
         directory=directory,
@@ -150,12 +150,12 @@ def collect(inputs: CollectInputs, context: Context) -> CollectOutputs:
     from zk0.training.parameters import digest_of, trainable_parameters
     from zk0.training.policy import load_policy
 
-    found = last_checkpoint(inputs.directory)
+    checkpoint = last_checkpoint(inputs.directory)
     ledger = read_ledger(inputs.ledger)
     last = next((one for one in ledger.aggregations if one.round == ledger.last_round), None)
-    if found is None or last is None or last.digest_out is None:
+    if checkpoint is None or last is None or last.digest_out is None:
         raise PolicyError(f"{inputs.directory} holds no aggregated policy", remedy="look at its ledger")
-    number, path = found
+    number, path = checkpoint
     texts = [file for file in path.rglob("*.json") if str(context.project.root) in file.read_text(encoding="utf-8")]
     rows = [
         [str(one.round), f"{len(one.accepted)} of {len(one.sampled)}", short(one.digest_in), short(one.digest_out),

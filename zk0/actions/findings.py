@@ -1,4 +1,4 @@
-"""Findings as what a step gives: of a diagnosis or of a probe, with the faults they name."""
+"""Findings as outputs of a step: of a diagnosis or a probe, with their faults."""
 
 from collections.abc import Iterator, Sequence
 
@@ -22,15 +22,15 @@ class FoundOutputs(Outputs):
 
 @check("findings.clear")
 def clear(outputs: FoundOutputs, *, stop: bool = True, repaired_by: str = "") -> Iterator[Finding]:
-    """Nothing is wrong; without `stop`, what is wrong is told as a warning and the workflow goes on.
+    """Nothing is wrong; without `stop`, problems are warnings and the workflow goes on.
 
-    With `repaired_by`, only what that workflow repairs can fail it. The workflow that asks is not proposed again.
+    With `repaired_by`, only what that workflow repairs can fail it, and that workflow is not proposed again.
     """
     wrong = [finding for finding in outputs.findings if finding.verdict in WRONG]
     judged = [finding for finding in outputs.findings if finding.verdict is not Verdict.not_available]
     if not judged:
         reasons = "; ".join(dict.fromkeys(finding.message for finding in outputs.findings))
-        yield not_available(reasons or "there was nothing to look at")
+        yield not_available(reasons or "no findings")
         return
     for finding in wrong:
         mild = not stop or (repaired_by and finding.workflow != repaired_by)
@@ -43,17 +43,17 @@ def clear(outputs: FoundOutputs, *, stop: bool = True, repaired_by: str = "") ->
 
 @check("findings.passed")
 def shown(outputs: FoundOutputs, *, checks: list[str]) -> Iterator[Finding]:
-    """Each of these diagnostics was answered, and well: what could not be told proves nothing."""
+    """Each of these diagnostics has an answer, and a good one."""
     for name in checks:
         own = [finding for finding in outputs.findings if finding.check == name]
         judged = [finding for finding in own if finding.verdict is not Verdict.not_available]
         if not judged:
-            why = own[0].message if own else "it was not asked"
+            why = own[0].message if own else "it did not run"
             yield failed(f"{name} was not answered: {why}", remedy="let the training be longer, or log what it lacks")
         yield from judged
 
 
-def found(findings: Sequence[Finding]) -> dict[str, object]:
+def summarize_findings(findings: Sequence[Finding]) -> dict[str, object]:
     """Return the fields of `FoundOutputs` that findings, in their order, make."""
     faults = list(dict.fromkeys(one.fault for one in findings if one.verdict in WRONG and one.fault))
     rows = [
@@ -63,5 +63,5 @@ def found(findings: Sequence[Finding]) -> dict[str, object]:
         "findings": list(findings),
         "faults": faults,
         "root": next(iter(faults), None),
-        "table": [["verdict", "fault", "asked by", "at", "what was seen"], *rows] if rows else [],
+        "table": [["verdict", "fault", "check", "at", "message"], *rows] if rows else [],
     }

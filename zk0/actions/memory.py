@@ -1,4 +1,4 @@
-"""Remember what a workflow found out, with its evidence."""
+"""Add the findings of a workflow to the memory bank."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -5,13 +5,13 @@
       accept:
         - proximal.conforms: {target: "client.py:train"}
 
-What can't be tested of a contract does not stand in the way of acceptance, as long as its main point holds: a term
-that takes no mu can conform.
+Points that can't be tested do not prevent acceptance if the main point of the contract holds: a term without a
+parameter mu can conform.
 """
 
 from collections.abc import Iterator
 
-from zk0.actions.findings import FoundOutputs, found
+from zk0.actions.findings import FoundOutputs, summarize_findings
 from zk0.core.checks import check
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, Verdict, not_available, passed
@@ -30,7 +30,7 @@ class ProbeInputs(Inputs):
 
 
 class ProbeOutputs(FoundOutputs):
-    """What was found, in the order of the contract, the root cause first."""
+    """The findings in the order of the contract, the root cause first."""
 
     probe: Probe
     target: str
@@ -80,7 +80,7 @@ def exchange_conforms(
 
 def _probed(kind: Probe, inputs: ProbeInputs, context: Context) -> ProbeOutputs:
     findings = probe(kind, inputs.target, context.project, strict=inputs.strict)
-    return ProbeOutputs(**found(findings), probe=kind, target=inputs.target)
+    return ProbeOutputs(**summarize_findings(findings), probe=kind, target=inputs.target)
 
 
 def _conforms(
@@ -101,6 +101,6 @@ def _conforms(
     main = [finding for finding in findings if finding.check.endswith(f".{MAIN_POINTS[kind]}")]
     if not any(finding.verdict in HOLDS for finding in main) and not any(each.verdict.stops for each in findings):
         reason = main[0].message if main else "its main point was not reached"
-        yield not_available(f"can't tell: {reason}", at=findings[0].at if findings else target or "")
+        yield not_available(f"unknown: {reason}", at=findings[0].at if findings else target or "")
     elif held and not any(each.verdict.stops for each in findings):
         yield passed(f"{len(held)} of {len(findings)} points hold", at=held[0].at)

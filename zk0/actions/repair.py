@@ -1,5 +1,6 @@
-"""Change code on a branch of its own, keep what is proven, undo the rest."""
+"""Change code on a branch of its own: keep what is proven, undo the rest, and judge its shape."""
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from pydantic import Field
 
 from zk0.core.checks import check
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, passed
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -28,8 +29,8 @@ def begin(inputs: BeginInputs, context: Context) -> BeginOutputs:
     """Check out a branch for a repair; the tree must have no uncommitted change."""
     from zk0.core import repairs
 
-    found = repairs.begin(context.project, context.run)
-    return BeginOutputs(branch=found.branch, origin=found.origin, base=found.base)
+    repair = repairs.begin(context.project, context.run)
+    return BeginOutputs(branch=repair.branch, origin=repair.origin, base=repair.base)
 
 
 @check("repair.begun")
@@ -45,7 +46,7 @@ def begun(outputs: BeginOutputs, project: Project) -> Iterator[Finding]:
 
 
 class EndInputs(Inputs):
-    """The repair that was begun, whether it is proven, and what it is called."""
+    """The repair that was begun, whether it is proven, and its title."""
 
     branch: str
     origin: str
@@ -56,7 +57,7 @@ class EndInputs(Inputs):
 
 
 class EndOutputs(Outputs):
-    """What became of it: a commit on its branch, or a patch beside the run."""
+    """The result: a commit on its branch, or a patch beside the run."""
 
     kept: bool
     branch: str
@@ -83,18 +84,65 @@ def end(inputs: EndInputs, context: Context) -> EndOutputs:
 
 @check("repair.kept")
 def kept(outputs: EndOutputs) -> Iterator[Finding]:
-    """The repair passed what was to prove it, and is a commit."""
+    """The repair is proven and committed."""
     evidence = [Evidence(name="file", value=name) for name in outputs.files]
     if outputs.kept:
         yield passed(
             f"{len(outputs.files)} files in commit {str(outputs.commit)[:8]} on {outputs.branch}; "
-            f"to take it over: git switch {outputs.origin} && git merge {outputs.branch}",
+            f"to merge it: git switch {outputs.origin} && git merge {outputs.branch}",
             evidence=[*evidence, Evidence(name="commit", value=outputs.commit)],
         )
     else:
         yield failed(
             f"the repair did not pass; {len(outputs.files)} files are as they were",
             evidence=evidence,
-            cause="what it was to prove failed",
+            cause="its proof failed",
             remedy=f"git apply {outputs.patch} brings the changes back",
         )
+
+
+LONGEST = 60  # lines; a function that does not fit on a screen hides what it does
+
+
+@check("code.defines")
+def defines(
+    outputs: Outputs, project: Project, *, files: list[str], functions: list[str], longest: int = LONGEST
+) -> Iterator[Finding]:
+    """Files define these functions, and none of them is longer than `longest` lines."""
+    paths = [path for name in files for path in _python_files(project.path(name))]
+    if not paths:
+        yield not_available(f"no Python file at {', '.join(files)}")
+        return
+    places: dict[str, list[tuple[int, str]]] = {name: [] for name in functions}
+    for path in paths:
+        shown = project.shown(path)
+        try:
+            tree = ast.parse(path.read_bytes(), str(path))
+        except SyntaxError as error:
+            yield failed(f"{shown}:{error.lineno}: {error.msg}", remedy="correct the syntax")
+            return
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in places:
+                places[node.name].append(((node.end_lineno or node.lineno) - node.lineno + 1, f"{shown}:{node.lineno}"))
+    yield from (_judge(name, where, longest) for name, where in places.items())
+
+
+def _judge(name: str, places: list[tuple[int, str]], longest: int) -> Finding:
+    if not places:
+        return failed(f"no function {name}", remedy=f"define {name}")
+    length, where = max(places)
+    evidence = [Evidence(name="length", value=length, unit="lines", at=where)]
+    if length > longest:
+        return failed(
+            f"{name} has {length} lines, at most {longest} are wanted",
+            at=where,
+            evidence=evidence,
+            remedy="split it",
+        )
+    return passed(f"{name}, {length} lines", at=where, evidence=evidence)
+
+
+def _python_files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(path.rglob("*.py"))
+    return [path] if path.is_file() else []

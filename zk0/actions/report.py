@@ -1,4 +1,4 @@
-"""Write a run down for people."""
+"""Write a report of a run."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ class ReportInputs(Inputs):
 
 
 class ReportOutputs(Outputs):
-    """The report, the receipts it is to name, and how many issues are in it."""
+    """The report, the receipts it must name, and its number of issues."""
 
     report: Path
     receipts: list[str]
@@ -48,6 +48,6 @@ def complete(outputs: ReportOutputs) -> Iterator[Finding]:
         Evidence(name="issues", value=outputs.issues),
     ]
     if lost:
-        yield failed(f"receipts are missing in it: {', '.join(lost)}", evidence=evidence)
+        yield failed(f"it lacks receipts: {', '.join(lost)}", evidence=evidence)
     else:
         yield passed(f"{len(outputs.receipts)} receipts, {outputs.issues} issues", evidence=evidence)

@@ -1,4 +1,4 @@
-"""Run a project's tests with pytest, and see how much of its code they execute."""
+"""Run a project's tests with pytest, and measure how much of its code they execute."""
 
 import json
 import sys
@@ -13,13 +13,13 @@ from pydantic import BaseModel, Field
 from zk0.core.checks import check
 from zk0.core.errors import CommandError, DependencyMissingError, InputError
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.project_checks.test_suite import Case, read_cases
+from zk0.core.verdicts import Evidence, Finding, passed, warned
+from zk0.project_checks.tests import Case, read_cases
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 from zk0.workflow.programs import Command, Programs
 
 NOTHING_COLLECTED = 5  # pytest's exit statuses: https://docs.pytest.org/en/stable/reference/exit-codes.html
-TELLS_OF_TESTS = (0, 1, 2, NOTHING_COLLECTED)  # the others are errors of usage, or of pytest itself
+TESTS_RAN = (0, 1, 2)  # the others are errors of usage, or of pytest itself
 SHOWN = 5  # failures and files named in a sentence
 
 
@@ -28,19 +28,19 @@ class TestsInputs(Inputs):
 
     __test__ = False  # to pytest
 
-    paths: list[str] = Field([], description="files or folders; none takes what pytest is configured to")
+    paths: list[str] = Field([], description="files or folders; none: those that pytest is configured to run")
     markers: str = ""
     workers: int = Field(
         1, ge=1, description="processes, each with the tests of some files; more than 1 by pytest-xdist"
     )
-    source: list[str] = Field([], description="packages to measure; none takes what coverage is configured to")
+    source: list[str] = Field([], description="packages to measure; none: those that coverage is configured to measure")
 
     def preflight(self, project: Project) -> None:
-        """Refuse tests that are not there, and an environment without pytest."""
+        """Refuse missing tests, and an environment without pytest."""
         for path in self.paths:
             if not project.path(path).exists():
                 raise InputError(f"there are no tests at {path}", remedy="name files or folders of the project")
-        _needed("pytest", "coverage", *(["xdist"] if self.workers > 1 else []))
+        _require_modules("pytest", "coverage", *(["xdist"] if self.workers > 1 else []))
 
 
 class FailedTest(BaseModel):
@@ -83,41 +83,20 @@ def run(inputs: TestsInputs, context: Context) -> TestsOutputs:
         ["-m", "pytest", *inputs.paths, *markers, *spread, f"--junitxml={junit}"],
         log=log,
     )
-    if status not in TELLS_OF_TESTS or not junit.exists():
+    cases = read_cases([junit]) if status in TESTS_RAN and junit.exists() else []
+    if not cases and status != NOTHING_COLLECTED:
         raise CommandError(f"pytest ended with exit status {status}", remedy=f"see {log}")
-    cases = [] if status == NOTHING_COLLECTED else read_cases([junit])
     return _outputs(cases, junit, log, folder, time.monotonic() - began)
 
 
-@check("tests.passed")
-def all_passed(outputs: TestsOutputs) -> Iterator[Finding]:
-    """Every test that was run passed; there was at least one."""
-    evidence = [
-        Evidence(name=name, value=value, unit="tests")
-        for name, value in (("passed", outputs.passed), ("failed", outputs.failed), ("skipped", outputs.skipped))
-    ]
-    if outputs.failed:
-        first = "; ".join(f"{one.name}: {one.message}" for one in outputs.failures[:SHOWN])
-        yield failed(
-            f"{outputs.failed} of {outputs.passed + outputs.failed} tests failed: {first}",
-            evidence=evidence,
-            remedy=f"see {outputs.log}",
-        )
-    elif not outputs.passed:
-        yield not_available("there is no such test to run")
-    else:
-        skipped = f", {outputs.skipped} skipped" if outputs.skipped else ""
-        yield passed(f"{outputs.passed} tests passed{skipped} in {outputs.seconds:.0f} s", evidence=evidence)
-
-
 class CoverageInputs(Inputs):
-    """The folders in which `tests.run` left what was executed."""
+    """The `coverage` folders of some `tests.run` steps."""
 
     folders: list[Path] = Field(min_length=1)
 
 
 class CoverageOutputs(Outputs):
-    """The share of the code the tests executed, in percent, in all and a file."""
+    """The share of the code that the tests executed, in percent, in total and by file."""
 
     percent: float | None = Field(description="of lines, and of branches where the project measures them")
     files: dict[str, float]
@@ -127,50 +106,32 @@ class CoverageOutputs(Outputs):
 
 @action("tests.coverage", changes=("artifacts",))
 def coverage(inputs: CoverageInputs, context: Context) -> CoverageOutputs:
-    """Put together what several runs of the tests executed."""
-    _needed("coverage")
+    """Combine the coverage of several test runs."""
+    _require_modules("coverage")
     data, report, log = (context.directory / name for name in (".coverage", "coverage.json", "coverage.log"))
-    found = [str(file) for folder in inputs.folders for file in context.project.path(folder).glob(".coverage*")]
-    if not found:
+    data_files = [str(file) for folder in inputs.folders for file in context.project.path(folder).glob(".coverage*")]
+    if not data_files:
         return CoverageOutputs(percent=None, files={}, report=None, table=[])
-    # Named, and not set for all that is started: tests that run coverage themselves keep their own numbers.
+    # An option, not an environment variable: tests that run coverage themselves keep their own numbers.
     at = f"--data-file={data}"
-    for command in (["combine", at, "--keep", *found], ["json", at, "--fail-under=0", "-o", str(report)]):
+    for command in (["combine", at, "--keep", *data_files], ["json", at, "--fail-under=0", "-o", str(report)]):
         status = _python(context, ["-m", "coverage", *command], log=log)
         if status:
             raise CommandError(f"coverage {command[0]} ended with exit status {status}", remedy=f"see {log}")
-    told = json.loads(report.read_text(encoding="utf-8"))
-    files = {name: float(one["summary"]["percent_covered"]) for name, one in told["files"].items()}
+    content = json.loads(report.read_text(encoding="utf-8"))
+    files = {name: float(one["summary"]["percent_covered"]) for name, one in content["files"].items()}
     least = sorted(files.items(), key=lambda item: item[1])[:SHOWN]
     return CoverageOutputs(
-        percent=float(told["totals"]["percent_covered"]),
+        percent=float(content["totals"]["percent_covered"]),
         files=files,
         report=report,
         table=[["least covered", "percent"], *([name, f"{percent:.0f}"] for name, percent in least)],
     )
 
 
-@check("tests.coverage")
-def covered(outputs: CoverageOutputs, *, minimum: float = 80) -> Iterator[Finding]:
-    """The tests execute at least `minimum` percent of the code."""
-    if outputs.percent is None:
-        yield not_available("the tests executed nothing that is measured")
-        return
-    evidence = [
-        Evidence(name="coverage", value=round(outputs.percent, 2), unit="%"),
-        Evidence(name="files", value=len(outputs.files), unit="files"),
-    ]
-    message = f"{outputs.percent:.1f} % of {len(outputs.files)} files, {minimum:g} % wanted"
-    if outputs.percent >= minimum:
-        yield passed(message, evidence=evidence)
-    else:
-        least = ", ".join(name for name, _ in sorted(outputs.files.items(), key=lambda item: item[1])[:SHOWN])
-        yield failed(message, evidence=evidence, remedy=f"test what is least covered: {least}")
-
-
 @check("tests.speed")
 def fast_enough(outputs: TestsOutputs, *, seconds: float = 600) -> Iterator[Finding]:
-    """The tests take no longer than people wait for them."""
+    """The tests are fast enough to be run often."""
     evidence = [Evidence(name="duration", value=round(outputs.seconds, 1), unit="s")]
     message = f"{outputs.seconds:.0f} s, at most {seconds:g} s are wanted"
     if outputs.seconds <= seconds:
@@ -185,7 +146,7 @@ def _python(context: Context, *arguments: Sequence[str], log: Path) -> int:
     return Programs().run(Command(argv, context.project.root), log)
 
 
-def _needed(*modules: str) -> None:
+def _require_modules(*modules: str) -> None:
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
         raise DependencyMissingError(

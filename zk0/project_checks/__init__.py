@@ -1,4 +1,4 @@
-"""Checks of a project as it is: its code, documents, history, environment, runs and memory; one module a noun.
+"""Checks of a project: its code, documents, history, environment, runs and memory; one module for each noun.
 
 They work on any Python project: tools are found by their configuration, packages by their files. A check that lacks
 what it would look at says so (`not-available`); it never passes for want of evidence. Each module is found through the

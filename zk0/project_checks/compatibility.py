@@ -1,4 +1,4 @@
-"""Compatibility with what was before: the interface, the configuration, and the records of earlier runs."""
+"""Compatibility with earlier versions: interface, configuration, and the records of runs (`compatibility.*`)."""
 
 import tomllib
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from zk0.core.receipts import read_receipt
 from zk0.core.verdicts import Evidence, Finding
 from zk0.ledger import read_ledger
 from zk0.memory.bank import Bank
-from zk0.project_checks.problems import Problem, found
-from zk0.project_checks.repository import asked, last_tag
+from zk0.project_checks.problems import Problem, report_problems
+from zk0.project_checks.repository import last_tag, query_git
 from zk0.project_checks.sources import packages
 from zk0.workflow.journal import read_events
 from zk0.workflow.state import fold
@@ -21,7 +21,7 @@ from zk0.workflow.state import fold
 
 @check("compatibility.api", reads=(Part.code, Part.history, Part.environment), timeout=55)
 def api(project: Project, *, against: str = "") -> Iterator[Finding]:
-    """The public interface keeps what it promised with the last tag (griffe)."""
+    """No change since the last tag breaks the public interface (griffe)."""
     reference = _reference(project, against)
     try:
         import griffe
@@ -44,16 +44,18 @@ def api(project: Project, *, against: str = "") -> Iterator[Finding]:
         count += 1
         problems += [_breakage(one, project) for one in griffe.find_breaking_changes(old, new)]
     if not count:
-        raise AssetMissingError(f"no package of the project was there at {reference}")
+        raise AssetMissingError(f"{reference} has no package of the project")
     good = f"nothing public broke since {reference}"
-    yield from found(problems, good=good, remedy="keep the old way too, or raise the major version and say so")
+    yield from report_problems(
+        problems, good=good, remedy="keep the old way too, or raise the major version and say so"
+    )
 
 
 @check("compatibility.configuration", reads=(Part.code, Part.history))
 def configuration(project: Project, *, against: str = "") -> Iterator[Finding]:
-    """A run configuration written for the last tag still means something: no key is gone, none changed its type."""
+    """A run configuration written for the last tag is still valid: no key is gone or has another type."""
     reference = _reference(project, against)
-    old = _config(tomllib.loads(asked(project, "show", f"{reference}:./pyproject.toml")))
+    old = _config(tomllib.loads(query_git(project, "show", f"{reference}:./pyproject.toml")))
     new = _config(project.pyproject)
     if not old:
         raise AssetMissingError(f"pyproject.toml of {reference} has no [tool.flwr.app.config]")
@@ -64,12 +66,12 @@ def configuration(project: Project, *, against: str = "") -> Iterator[Finding]:
         if key in new and not _same_type(old[key], new[key])
     ]
     good = f"all {len(old)} keys of {reference} are there"
-    yield from found(problems, good=good, remedy="accept the old key too")
+    yield from report_problems(problems, good=good, remedy="accept the old key too")
 
 
 @check("compatibility.records", reads=(Part.runs, Part.memory, Part.code))
 def records(project: Project) -> Iterator[Finding]:
-    """What earlier versions wrote can be read: journals, receipts, ledgers, memory."""
+    """The records of earlier versions can be read: journals, receipts, ledgers, memory."""
     problems, count = [], 0
     for path in sorted(project.state_dir.rglob("*.json*")):
         try:
@@ -82,13 +84,13 @@ def records(project: Project) -> Iterator[Finding]:
     problems += [Problem(f"{project.memory_dir.name}/{one.path}:{one.line}", one.message) for one in bank.problems]
     count += len(bank.entries)
     if not count and not problems:
-        raise AssetMissingError("there is no record of an earlier run yet", remedy="zk0 run train")
+        raise AssetMissingError("no earlier run has left a record", remedy="zk0 run train")
     evidence = [Evidence(name="records read", value=count)]
-    yield from found(problems, good=f"{count} records can be read", remedy="report it", evidence=evidence)
+    yield from report_problems(problems, good=f"{count} records can be read", remedy="report it", evidence=evidence)
 
 
 def _read(path: Path) -> bool:
-    """Read a record with the reader for its kind; False where it is of none."""
+    """Read a record with the reader for its kind; False if it has none."""
     if path.parent.name == "receipts" and path.suffix == ".json":
         read_receipt(path)
     elif path.name == "journal.jsonl":
@@ -103,12 +105,12 @@ def _read(path: Path) -> bool:
 def _reference(project: Project, against: str) -> str:
     if reference := against or last_tag(project):
         return reference
-    raise AssetMissingError("there is no tag of an earlier version to compare with", remedy="git tag v0.1.0")
+    raise AssetMissingError("no earlier version is tagged", remedy="git tag v0.1.0")
 
 
 def _within(project: Project, paths: list[str]) -> list[str]:
-    """Return search paths as they are in a checkout of the repository, where the project may lie in a folder."""
-    top = Path(asked(project, "rev-parse", "--show-toplevel").strip())
+    """Return search paths relative to the repository, in which the project may be a folder."""
+    top = Path(query_git(project, "rev-parse", "--show-toplevel").strip())
     return [Path(path).relative_to(top).as_posix() for path in paths]
 
 
@@ -127,7 +129,7 @@ def _config(pyproject: dict[str, Any]) -> dict[str, Any]:
 
 
 def _same_type(old: object, new: object) -> bool:
-    # An integer may become a number with a fraction: Flower takes both where either stands.
+    # Flower accepts integers and floats for each other.
     numbers = (int, float)
     both = all(isinstance(one, numbers) and not isinstance(one, bool) for one in (old, new))
     return both or type(old) is type(new)

@@ -1,10 +1,10 @@
-"""Dependencies: declared, installed in versions that are allowed, pinned, and under licences that allow their use."""
+"""Dependencies: declared, installed in allowed versions, pinned, and under licences that allow their use."""
 
-import ast
 import platform
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
@@ -12,70 +12,87 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
-from zk0.core.checks import Part, check
+from zk0.core.checks import CheckContext, Part, check, register_subject
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
-from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.sources import library, packages
+from zk0.project_checks.tools import ask_deptry
 
 LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "constraints.txt", "requirements.lock")
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*)(?:\[.*\])?\s*==\s*(?P<version>[^\s;]+)", re.MULTILINE)
 # Licences whose terms reach the work that uses them; a work under Apache-2.0 can't meet those of the first two.
 STRONG = re.compile(r"(?<!L)(?<!LESSER )\bA?GPL|AFFERO|GENERAL PUBLIC LICENSE", re.IGNORECASE)
 LESSER = re.compile(r"LGPL|LESSER", re.IGNORECASE)
-PYPROJECT = (Part.code, Part.environment)
+READS = (Part.code, Part.environment)
 
 
-@check("dependencies.python", reads=PYPROJECT)
-def python_fits(project: Project) -> Iterator[Finding]:
+@dataclass(frozen=True)
+class Environment:
+    """The Python and the packages that are needed, and those that are installed."""
+
+    python: str
+    requires_python: str
+    packages: Mapping[str, str]
+    missing: Sequence[str]
+    conflicting: Sequence[str]
+
+
+def _environment(context: CheckContext) -> Environment:
+    """Return the environment that a step inspected (`environment.inspect`), or else the one that the project needs."""
+    names = [one.name for one in fields(Environment)]
+    if context.outputs and set(names) <= set(type(context.outputs).model_fields):
+        return Environment(**{name: getattr(context.outputs, name) for name in names})
+    table = _table(context.project)
+    return read_environment(declared(context.project), str(table.get("requires-python", "")))
+
+
+register_subject(Environment, _environment, reads=READS)
+
+
+@check("dependencies.python", aliases={"environment.python": {}})
+def python_fits(environment: Environment) -> Iterator[Finding]:
     """The Python that runs is one that the project allows."""
-    wanted = str(_table(project).get("requires-python", ""))
-    running = platform.python_version()
+    running, allowed = environment.python, environment.requires_python
     evidence = [Evidence(name="python", value=running, at=sys.executable)]
-    if not wanted:
+    if not allowed:
         yield not_available("pyproject.toml has no requires-python to compare with")
-    elif SpecifierSet(wanted).contains(running, prereleases=True):
-        yield passed(f"Python {running}, {wanted} is allowed", evidence=evidence)
+    elif SpecifierSet(allowed).contains(running, prereleases=True):
+        yield passed(f"Python {running}, {allowed} is allowed", evidence=evidence)
     else:
-        yield failed(f"Python {running}; {wanted} is allowed", evidence=evidence, remedy="uv venv --python …")
+        yield failed(f"Python {running}; {allowed} is allowed", evidence=evidence, remedy="uv venv --python …")
 
 
-@check("dependencies.installed", reads=PYPROJECT)
-def installed(project: Project) -> Iterator[Finding]:
-    """Every package that the project needs is installed, in a version that it allows."""
-    versions, missing, unfit = compared(declared(project))
-    told = [f"{need.name} is missing" for need in missing]
-    told += [f"{need.name} is {versions[need.name]}, {need.specifier} is allowed" for need in unfit]
-    problems = [Problem("pyproject.toml", text) for text in told]
-    evidence = [Evidence(name=name, value=version) for name, version in versions.items()]
-    good = f"{len(versions)} packages in versions that are allowed"
-    yield from found(problems, good=good, remedy="pip install -e .", evidence=evidence)
+@check("dependencies.installed", aliases={"environment.packages": {}})
+def installed(environment: Environment) -> Iterator[Finding]:
+    """Every package that is needed is installed, in a version that is allowed."""
+    problems = [Problem("", f"{name} is missing") for name in environment.missing]
+    problems += [Problem("", text) for text in environment.conflicting]
+    evidence = [Evidence(name=name, value=version) for name, version in environment.packages.items()]
+    good = f"{len(environment.packages)} packages in versions that are allowed"
+    yield from report_problems(problems, good=good, remedy="uv pip install -e .", evidence=evidence)
 
 
-@check("dependencies.declared", reads=PYPROJECT)
+@check("dependencies.declared", reads=READS)
 def all_declared(project: Project) -> Iterator[Finding]:
-    """Every package that the code imports is declared in pyproject.toml."""
+    """Every package that the code imports is declared in pyproject.toml (deptry)."""
     known = {canonicalize_name(need.name) for need in declared(project, optional=True)}
-    known |= {part for name in tuple(known) for part in _parts_of(name)}
-    own = packages(project) | {canonicalize_name(project.name)}
+    parts = {part for name in known for part in _parts_of(name)}
     providers = packages_distributions()
-    problems, imported = [], set()
-    for module in library(project):
-        for at, name in _imports(module.tree):
-            if name in sys.stdlib_module_names or name in own or name == "__future__":
-                continue
-            imported.add(name)
-            names = {canonicalize_name(provider) for provider in providers.get(name, [name])}
-            if not names & known:
-                problems.append(Problem(f"{module.name}:{at}", f"imports {name}, which nothing declares"))
-    good = f"{len(imported)} imported packages are declared"
-    yield from found(problems, good=good, remedy="add it to [project] dependencies")
+    code = {module.name for module in library(project)}
+    problems = [
+        Problem(at, message)
+        for at, name, message in ask_deptry(project, packages(project))
+        if at.rpartition(":")[0] in code and parts.isdisjoint(map(canonicalize_name, providers.get(name, ())))
+    ]
+    good = "all imported packages are declared"
+    yield from report_problems(problems, good=good, remedy="add it to [project] dependencies")
 
 
-@check("dependencies.pinned", reads=PYPROJECT)
+@check("dependencies.pinned", reads=READS)
 def pinned(project: Project) -> Iterator[Finding]:
-    """The version of every dependency is pinned in a lock or constraints file, and those are what is installed."""
+    """A lock or constraints file pins the version of every dependency, and that version is installed."""
     files = [project.root / name for name in LOCKS if (project.root / name).is_file()]
     if not files:
         yield failed("nothing pins the versions", remedy="uv pip compile pyproject.toml -o constraints.txt")
@@ -90,15 +107,15 @@ def pinned(project: Project) -> Iterator[Finding]:
         name = canonicalize_name(need.name)
         if name not in pins:
             problems.append(Problem(files[0].name, f"does not pin {need.name}"))
-        elif (there := _version(need.name)) and there.partition("+")[0] != pins[name].partition("+")[0]:
-            problems.append(Problem(files[0].name, f"pins {need.name} {pins[name]}, and {there} is installed"))
+        elif (version := _version(need.name)) and version.partition("+")[0] != pins[name].partition("+")[0]:
+            problems.append(Problem(files[0].name, f"pins {need.name} {pins[name]}, and {version} is installed"))
     good = f"{files[0].name} pins {len(pins)} packages"
-    yield from found(problems, good=good, remedy=f"pip install -c {files[0].name} -e .")
+    yield from report_problems(problems, good=good, remedy=f"pip install -c {files[0].name} -e .")
 
 
-@check("dependencies.licences", reads=PYPROJECT)
+@check("dependencies.licences", reads=READS)
 def licences(project: Project) -> Iterator[Finding]:
-    """The project states its licence, and no dependency's licence forbids to use it so."""
+    """The project states its licence, and no dependency's licence conflicts with it."""
     stated = _table(project).get("license")
     files = sorted(path.name for path in project.root.glob("LICEN[CS]E*"))
     if not stated and not files:
@@ -110,11 +127,11 @@ def licences(project: Project) -> Iterator[Finding]:
         if STRONG.search(text) and not LESSER.search(text) and not STRONG.search(str(stated)):
             problems.append(Problem("pyproject.toml", f"{need.name} is under {text[:60]}"))
     good = f"{stated or files[0]}; no dependency's licence reaches it"
-    yield from found(problems, good=good, remedy="use another package, or ask a lawyer", doubtful=True)
+    yield from report_problems(problems, good=good, remedy="use another package, or ask a lawyer", doubtful=True)
 
 
 def declared(project: Project, *, optional: bool = False) -> list[Requirement]:
-    """Return what pyproject.toml declares, as far as it applies to this Python.
+    """Return the dependencies in pyproject.toml that apply to this Python.
 
     Raises:
         AssetMissingError: there is no [project] table, and no requirements.txt.
@@ -140,19 +157,19 @@ def declared(project: Project, *, optional: bool = False) -> list[Requirement]:
     return needs
 
 
-def compared(needs: Iterable[Requirement]) -> tuple[dict[str, str], list[Requirement], list[Requirement]]:
-    """Return the versions of what is installed, what is missing, and what is there in a version that is not allowed."""
+def read_environment(needs: Iterable[Requirement], requires_python: str) -> Environment:
+    """Return what is installed of some needed packages."""
     versions: dict[str, str] = {}
-    missing, unfit = [], []
+    missing, conflicting = [], []
     for need in needs:
-        there = _version(need.name)
-        if there is None:
-            missing.append(need)
+        version = _version(need.name)
+        if version is None:
+            missing.append(need.name)
             continue
-        versions[need.name] = there
-        if not need.specifier.contains(there, prereleases=True):
-            unfit.append(need)
-    return versions, missing, unfit
+        versions[need.name] = version
+        if not need.specifier.contains(version, prereleases=True):
+            conflicting.append(f"{need.name} is {version}, {need.specifier} is allowed")
+    return Environment(platform.python_version(), requires_python, versions, missing, conflicting)
 
 
 def _table(project: Project) -> dict[str, object]:
@@ -173,16 +190,8 @@ def _strings(value: object) -> list[object]:
     return list(value) if isinstance(value, list) else []
 
 
-def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            yield node.lineno, node.module.partition(".")[0]
-
-
 def _parts_of(name: str) -> set[NormalizedName]:
-    """Return what a package needs in exactly one version, as pydantic does pydantic-core: a part of it, in effect."""
+    """Return what a package needs in exactly one version, as pydantic needs pydantic-core: in effect a part of it."""
     try:
         lines = distribution(name).requires or []
     except PackageNotFoundError:
@@ -208,6 +217,6 @@ def _licence(name: str) -> str:
     except PackageNotFoundError:
         return ""
     classifiers = [line for line in metadata.get_all("Classifier") or () if line.startswith("License ::")]
-    # Some put the whole text of their licence here; its first line names it.
+    # Some packages have the whole text of their licence here; its first line names it.
     own = str(metadata.get("License-Expression") or metadata.get("License") or "").strip().partition("\n")[0]
     return " ".join([own, *classifiers])

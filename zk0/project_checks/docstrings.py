@@ -1,11 +1,12 @@
-"""Docstrings: how many public names have one, and by which convention."""
+"""Docstrings: their share of the public names, errors in them, their convention (`docstrings.*`)."""
 
 import ast
 from collections.abc import Iterator
 
 from zk0.core.checks import Part, check
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
+from zk0.core.verdicts import Finding, passed, warned
+from zk0.project_checks.problems import report_share
 from zk0.project_checks.sources import Module, library, name_of
 
 type Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -14,20 +15,16 @@ type Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctio
 @check("docstrings.public", reads=(Part.code,))
 def public(project: Project, *, percent: float = 95) -> Iterator[Finding]:
     """Public modules, classes and functions have docstrings."""
+    # Ruff's D1 rules count no names, so they give no percentage.
     names = [(module.at(node), name, node) for module in library(project) for name, node in _public(module)]
     bare = [f"{at} {name}" for at, name, node in names if not ast.get_docstring(node)]
-    share = 100 * (len(names) - len(bare)) / len(names) if names else 100.0
-    evidence = [Evidence(name="public names with a docstring", value=round(share, 1), unit="%")]
-    told = f"{share:.1f} % of {len(names)} public names have a docstring, {percent:g} % wanted"
-    if share >= percent:
-        yield passed(told, evidence=evidence)
-    else:
-        yield failed(f"{told}; the first without: {bare[0]}", evidence=evidence, remedy="write them")
+    what, name = "public names have a docstring", "public names with a docstring"
+    yield report_share(bare, len(names), what=what, percent=percent, name=name, remedy="write them")
 
 
 @check("docstrings.errors", reads=(Part.code,))
-def errors_told(project: Project, *, percent: float = 60) -> Iterator[Finding]:
-    """Public functions that raise an error of the project's own say so in their docstring."""
+def documents_errors(project: Project, *, percent: float = 60) -> Iterator[Finding]:
+    """Public functions document the errors of the project that they raise."""
     classes = {node.name for module in library(project) for node in module.walk(ast.ClassDef)}
     own = {name for name in classes if name.endswith("Error")}
     raising, silent = 0, []
@@ -38,18 +35,15 @@ def errors_told(project: Project, *, percent: float = 60) -> Iterator[Finding]:
                 raising += 1
                 if "Raises:" not in (text := ast.get_docstring(node) or "") and ":raises" not in text:
                     silent.append(f"{module.at(node)} {name}")
-    share = 100 * (raising - len(silent)) / raising if raising else 100.0
-    told = f"{share:.0f} % of {raising} functions that raise say so, {percent:g} % wanted"
-    evidence = [Evidence(name="raising functions that say so", value=round(share, 1), unit="%")]
-    if share >= percent:
-        yield passed(told, evidence=evidence)
-    else:
-        yield warned(f"{told}; the first that does not: {silent[0]}", evidence=evidence, remedy="add a Raises section")
+    what, name = "functions that raise say so", "raising functions that say so"
+    yield report_share(
+        silent, raising, what=what, percent=percent, name=name, remedy="add a Raises section", doubtful=True
+    )
 
 
 @check("docstrings.convention", reads=(Part.code,))
 def convention(project: Project) -> Iterator[Finding]:
-    """The standard for docstrings is written down as rules that a program applies."""
+    """A program checks docstrings against a written convention."""
     tool = project.pyproject.get("tool")
     ruff = tool.get("ruff", {}) if isinstance(tool, dict) else {}
     lint = ruff.get("lint", {}) if isinstance(ruff, dict) else {}
@@ -75,7 +69,7 @@ def _public(module: Module) -> Iterator[tuple[str, Documented]]:
 def _public_in(node: ast.stmt, within: str) -> Iterator[tuple[str, Documented]]:
     if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
         return
-    # The variants that only tell a type checker something, and setters, are explained by the function they vary.
+    # Overloads and setters are documented by the function they belong to.
     marks = {ast.unparse(mark).rpartition(".")[2] for mark in node.decorator_list}
     if marks & {"overload", "setter", "deleter", "override"}:
         return

@@ -1,4 +1,4 @@
-"""Errors: none is swallowed, each says what to do, and none tells what is private."""
+"""Errors: none is swallowed, each names a remedy, and none shows a secret (`errors.*`)."""
 
 import ast
 import re
@@ -6,32 +6,39 @@ from collections.abc import Iterator
 
 from zk0.core.checks import Part, check
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, not_applicable, passed, warned
-from zk0.project_checks.problems import Problem, found
+from zk0.core.verdicts import Finding, not_applicable
+from zk0.project_checks.problems import Problem, report_problems, report_share
 from zk0.project_checks.sources import Module, library, name_of
+from zk0.project_checks.tools import ask_ruff
 
 PRIVATE = re.compile(r"token|secret|passw(or)?d|passphrase|api_?key|private_?key|credential|environ\b", re.IGNORECASE)
 # A name, a length or a place of a secret: `secret.name`, `len(token)`, `TOKEN_FILE`.
 ONLY_NAMES = re.compile(r"\.(name|names|kind|line|id)\b|\bname\b|len\(|_(name|file|path|id|kind)\b", re.IGNORECASE)
-CATCH_ALL = frozenset({"Exception", "BaseException"})
 
 
 @check("errors.swallowed", reads=(Part.code,))
 def none_swallowed(project: Project) -> Iterator[Finding]:
-    """No error is caught by a bare `except`, and none of every kind is dropped without a word."""
+    """No bare `except`, and no handler that catches every error and does nothing."""
+    # Ruff's E722 lets a bare `except` pass that raises again, and its S110 knows `pass` alone, not `...`: its BLE001
+    # says which handlers catch everything, the bodies are ours to read.
+    code = library(project)
+    blind = {problem.at for problem in ask_ruff(project, code, ["BLE001"])}
     problems = []
-    for module in library(project):
+    for module in code:
         for handler in module.walk(ast.ExceptHandler):
+            head = range(handler.lineno, handler.body[0].lineno + 1)
             if handler.type is None:
                 problems.append(Problem(module.at(handler), "a bare `except` catches an interruption too"))
-            elif _catches_all(handler.type) and _does_nothing(handler.body):
+            elif _does_nothing(handler.body) and any(f"{module.name}:{line}" in blind for line in head):
                 problems.append(Problem(module.at(handler), f"`except {ast.unparse(handler.type)}` drops every error"))
-    yield from found(problems, good="no error is swallowed", remedy="catch what can be handled, and let the rest pass")
+    yield from report_problems(
+        problems, good="no error is swallowed", remedy="catch what you can handle, pass on the rest"
+    )
 
 
 @check("errors.remedies", reads=(Part.code,))
 def remedied(project: Project, *, percent: float = 60) -> Iterator[Finding]:
-    """Errors of the project's own kind, where that has a `remedy`, say what to do."""
+    """Errors whose class has a `remedy` name one."""
     modules = library(project)
     kinds = _kinds_with_remedy(modules)
     if not kinds:
@@ -45,13 +52,8 @@ def remedied(project: Project, *, percent: float = 60) -> Iterator[Finding]:
             raised += 1
             if not any(word.arg in ("remedy", None) for word in node.exc.keywords):
                 silent.append(module.at(node))
-    share = 100 * (raised - len(silent)) / raised if raised else 100.0
-    evidence = [Evidence(name="errors with a remedy", value=round(share, 1), unit="%")]
-    told = f"{share:.0f} % of {raised} raised errors name a remedy, {percent:g} % wanted"
-    if share >= percent:
-        yield passed(told, evidence=evidence)
-    else:
-        yield warned(f"{told}; the first that does not: {silent[0]}", evidence=evidence, remedy="say what to do")
+    what, name = "raised errors name a remedy", "errors with a remedy"
+    yield report_share(silent, raised, what=what, percent=percent, name=name, remedy="name one", doubtful=True)
 
 
 @check("errors.private", reads=(Part.code,))
@@ -61,14 +63,11 @@ def nothing_private(project: Project) -> Iterator[Finding]:
     for module in library(project):
         for node in module.walk(ast.Raise):
             shown = [ast.unparse(value) for value in _inserted(node)]
-            told = [name for name in shown if PRIVATE.search(name) and not ONLY_NAMES.search(name)]
-            problems += [Problem(module.at(node), f"the message would show {name}") for name in told]
-    yield from found(problems, good="no message shows a secret's value", remedy="name the secret, not its value")
-
-
-def _catches_all(kind: ast.expr) -> bool:
-    kinds = kind.elts if isinstance(kind, ast.Tuple) else [kind]
-    return any(ast.unparse(one) in CATCH_ALL for one in kinds)
+            private = [name for name in shown if PRIVATE.search(name) and not ONLY_NAMES.search(name)]
+            problems += [Problem(module.at(node), f"the message would show {name}") for name in private]
+    yield from report_problems(
+        problems, good="no message shows a secret's value", remedy="name the secret, not its value"
+    )
 
 
 def _does_nothing(body: list[ast.stmt]) -> bool:
@@ -80,7 +79,7 @@ def _does_nothing(body: list[ast.stmt]) -> bool:
 
 
 def _kinds_with_remedy(modules: list[Module]) -> set[str]:
-    """Return the error classes whose `__init__`, or that of a class they come from, takes a `remedy`."""
+    """Return the error classes whose `__init__`, or a base class's, has a parameter `remedy`."""
     bases: dict[str, set[str]] = {}
     kinds = set()
     for module in modules:

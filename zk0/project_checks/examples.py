@@ -18,7 +18,7 @@ from zk0.core.checks import Part, check
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, not_applicable
 from zk0.project_checks.markdown import Block, pages
-from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.sources import modules
 
 SHELLS = ("bash", "sh", "shell", "console", "zsh")
@@ -40,7 +40,7 @@ def python(project: Project) -> Iterator[Finding]:
         except SyntaxError as error:
             name, _, line = block.at.rpartition(":")
             problems.append(Problem(f"{name}:{int(line) + (error.lineno or 1) - 1}", f"is not Python: {error.msg}"))
-    yield from found(problems, good=f"{len(blocks)} examples compile", remedy="correct the example")
+    yield from report_problems(problems, good=f"{len(blocks)} examples compile", remedy="correct the example")
 
 
 @check("examples.commands", reads=READS)
@@ -57,7 +57,7 @@ def commands(project: Project) -> Iterator[Finding]:
     if not count:
         yield not_applicable("the documentation shows no command that can be looked up")
         return
-    yield from found(problems, good=f"{count} commands exist as shown", remedy="correct the command")
+    yield from report_problems(problems, good=f"{count} commands exist as shown", remedy="correct the command")
 
 
 def lines_of(block: Block) -> Iterator[tuple[str, list[str]]]:
@@ -103,19 +103,19 @@ def _split(words: list[str]) -> Iterator[list[str]]:
 
 
 def _problem(words: list[str], project: Project) -> str | None:
-    """Say what is wrong with a command: '' where nothing is, None where it can't be looked up."""
+    """Return what is wrong with a command: '' if nothing is, None if it can't be looked up."""
     match words:
         case ["python" | "python3", "-m", module, *rest]:
             if module == "zk0":
                 return _of_application("zk0", rest)
             there = any(one.dotted == module or one.dotted.startswith(f"{module}.") for one in modules(project))
-            return "" if there or find_spec(module.partition(".")[0]) else f"there is no module {module}"
+            return "" if there or find_spec(module.partition(".")[0]) else f"no module {module}"
         case ["python" | "python3", file, *_] if file.endswith(".py"):
-            return "" if (project.root / file).is_file() else f"there is no file {file}"
+            return "" if (project.root / file).is_file() else f"no file {file}"
         case ["nox", "-s", *names]:
             sessions = _sessions(project)
             wrong = [name for name in _until_options(names) if sessions and name not in sessions]
-            return f"there is no session {wrong[0]}" if wrong else "" if sessions else None
+            return f"no session {wrong[0]}" if wrong else "" if sessions else None
         case [program, *rest] if program in _scripts(project) and _application(program) is not None:
             return _of_application(program, rest)
     return None

@@ -1,4 +1,4 @@
-"""Robot learning: SmolVLA policies, arms of the SO-100 family, and frames and states of the same instants."""
+"""Robot learning: SmolVLA, arms of the SO-100 family, aligned frames and states (`learning.*`)."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def robots(project: Project) -> Iterator[Finding]:
 
 @check("learning.aligned", reads=RUNS)
 def aligned(project: Project) -> Iterator[Finding]:
-    """Frames and states of each data set stand at the same instants, evenly spaced at its own rate."""
+    """Frames and states of each data set have the same times, evenly spaced at its rate."""
     import numpy as np
     from pyarrow import parquet
 
@@ -57,10 +57,10 @@ def aligned(project: Project) -> Iterator[Finding]:
             away = np.abs(times - np.asarray(table["frame_index"]) / rate) * rate
             largest, rows = max(largest, float(away.max(initial=0.0))), rows + len(times)
         evidence = [Evidence(name="largest distance", value=round(largest, 6), unit="frames", at=name)]
-        told = f"{rows} frames, at most {largest:.2g} of the time between two frames away from their instants"
+        message = f"{rows} frames, at most {largest:.2g} of a frame's time away from their places"
         if not rows:
             yield failed("it has no frames", at=name)
         elif largest <= SLACK:
-            yield passed(told, at=name, evidence=evidence)
+            yield passed(message, at=name, evidence=evidence)
         else:
-            yield failed(told, at=name, evidence=evidence, remedy="record it again; a wider tolerance would hide it")
+            yield failed(message, at=name, evidence=evidence, remedy="record it again; a wider tolerance would hide it")

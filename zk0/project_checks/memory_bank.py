@@ -1,20 +1,21 @@
-"""The memory bank: sound, verified, and up to date with the last runs (`memory-bank.*`)."""
+"""The memory bank: sound, verified, up to date, and with the current task (`memory-bank.*`, `task.*`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, JournalError
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, passed
+from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
 from zk0.memory.freshness import Truth
 from zk0.memory.preserved_blocks import kept_paragraphs
 from zk0.memory.rendering import CONTEXT
-from zk0.memory.tasks import VERDICTS
+from zk0.memory.tasks import VERDICTS, open_tasks
 from zk0.memory.verification import verify
-from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.problems import Problem, report_problems
 from zk0.workflow.run import run_directories
 from zk0.workflow.state import RunStatus
 
@@ -28,20 +29,22 @@ def sound(project: Project) -> Iterator[Finding]:
     if not bank.entries and not bank.problems:
         raise AssetMissingError("the memory bank has no entries yet", remedy="zk0 run train")
     problems = [Problem(f"{project.memory_dir.name}/{one.path}:{one.line}", one.message) for one in bank.problems]
-    yield from found(problems, good=f"{len(bank.entries)} entries can be read", remedy="correct it, or git checkout it")
+    yield from report_problems(
+        problems, good=f"{len(bank.entries)} entries can be read", remedy="correct it, or git checkout it"
+    )
 
 
 @check("memory-bank.verified", reads=(*MEMORY, Part.runs, Part.code, Part.history, Part.machine))
 def verified(project: Project) -> Iterator[Finding]:
-    """What the memory bank states is still what its evidence says."""
+    """The memory bank agrees with its evidence."""
     report = verify(project, datetime.now(UTC))
     if not report.judgements and not report.is_wrong:
         raise AssetMissingError("the memory bank has no entries yet", remedy="zk0 run train")
     evidence = [Evidence(name=name, value=count, unit="entries") for name, count in report.counts.items()]
     for judgement in report.judgements:
         if judgement.truth is not Truth.fresh:
-            told = f"{judgement.truth}: {'; '.join(judgement.reasons) or judgement.entry.title}"
-            finding = Finding(verdict=VERDICTS[judgement.truth], message=told, at=judgement.entry.id)
+            message = f"{judgement.truth}: {'; '.join(judgement.reasons) or judgement.entry.title}"
+            finding = Finding(verdict=VERDICTS[judgement.truth], message=message, at=judgement.entry.id)
             yield finding.model_copy(update={"remedy": "zk0 memory verify"})
     for one in report.contradictions:
         yield failed(
@@ -50,7 +53,7 @@ def verified(project: Project) -> Iterator[Finding]:
     for problem in report.problems:
         yield failed(problem.message, at=f"{problem.path}:{problem.line}", remedy="zk0 memory verify")
     if not report.is_in_doubt:
-        yield passed(f"{len(report.judgements)} entries are what their evidence says", evidence=evidence)
+        yield passed(f"{len(report.judgements)} entries agree with their evidence", evidence=evidence)
 
 
 @check("memory-bank.recorded", reads=(*MEMORY, Part.runs))
@@ -62,26 +65,107 @@ def recorded(project: Project) -> Iterator[Finding]:
         try:
             state = run.state()
         except JournalError:
-            continue  # compatibility.records tells of it
+            continue  # compatibility.records reports it
         if state.status not in (RunStatus.unfinished, RunStatus.waiting):
             last.setdefault(state.workflow, run.id)
     if not last and not known:
-        raise AssetMissingError("no workflow has run yet, and the memory bank tells of none", remedy="zk0 run train")
+        raise AssetMissingError("no workflow has run yet, and the memory bank records none", remedy="zk0 run train")
     problems = [Problem(run, "is not in the memory bank") for run in last.values() if run not in known]
     good = f"{len(known)} runs are in the memory bank, the last of each workflow among them"
-    yield from found(problems, good=good, remedy="zk0 run it again")
+    yield from report_problems(problems, good=good, remedy="zk0 run it again")
 
 
 @check("memory-bank.next", reads=MEMORY)
 def next_steps(project: Project) -> Iterator[Finding]:
-    """Whoever goes on finds what is in hand and what comes next."""
+    """The memory bank names the current focus and the next steps."""
     bank = Bank.of(project).read()
     entries = [*bank.counting(Kind.focus), *bank.counting(Kind.next)]
     page = project.memory_dir / CONTEXT
     kept = kept_paragraphs(page.read_text(encoding="utf-8"), CONTEXT) if page.is_file() else {}
     words = [text for text in kept.values() if text.strip()]
     if entries or words:
-        told = f"{len(entries)} entries and {len(words)} paragraphs tell of it"
-        yield passed(told, evidence=[Evidence(name="entries", value=len(entries), at=CONTEXT)])
+        message = f"{len(entries)} entries and {len(words)} paragraphs name them"
+        yield passed(message, evidence=[Evidence(name="entries", value=len(entries), at=CONTEXT)])
     else:
         yield failed(f"{CONTEXT} names no focus and no next step", remedy=f"write between its keep markers: {page}")
+
+
+HOW = "zk0 task new"
+
+
+@check("task.context", reads=MEMORY)
+def context(project: Project) -> Iterator[Finding]:
+    """The current task is written down: objective, scope, critical information."""
+    yield from _report_lines(project, {"objective": "objective", "scope": "scope", "critical": "critical information"})
+
+
+@check("task.criteria", reads=MEMORY)
+def criteria(project: Project) -> Iterator[Finding]:
+    """The task's success criteria are stated, and each names a number or a command that decides it."""
+    task = _task(project)
+    lines = _lines(task, "criteria")
+    if not lines:
+        yield failed("no success criterion is written down", remedy=HOW)
+        return
+    for line in lines:
+        if any(character.isdigit() for character in line) or "`" in line or task.get("tests"):
+            yield passed(line)
+        else:
+            yield warned(f"not measurable: {line}", remedy="name a number, or a command between backticks")
+
+
+@check("task.constraints", reads=MEMORY)
+def constraints(project: Project) -> Iterator[Finding]:
+    """The task's constraints are written down."""
+    yield from _report_lines(project, {"constraints": "constraint"})
+
+
+@check("task.dependencies", reads=MEMORY)
+def dependencies(project: Project) -> Iterator[Finding]:
+    """The task's dependencies are written down."""
+    yield from _report_lines(project, {"dependencies": "dependency"})
+
+
+@check("task.risks", reads=MEMORY)
+def risks(project: Project) -> Iterator[Finding]:
+    """The task's risks are written down, with a way to recover."""
+    yield from _report_lines(project, {"risks": "risk", "recovery": "way to recover"})
+
+
+@check("task.plan", reads=MEMORY)
+def plan(project: Project) -> Iterator[Finding]:
+    """There is a plan: next steps, or validation points of the current task."""
+    bank = Bank.of(project).read()
+    steps = [entry.title for entry in bank.counting(Kind.next)]
+    steps += _lines(_task(project), "validation") if not steps else []
+    if steps:
+        yield passed(f"{len(steps)} steps, the first: {steps[0]}")
+    else:
+        yield failed("no next step and no validation point is written down", remedy=HOW)
+
+
+def _report_lines(project: Project, wanted: Mapping[str, str]) -> Iterator[Finding]:
+    task = _task(project)
+    for name, what in wanted.items():
+        lines = _lines(task, name)
+        if lines:
+            yield passed(lines[0] if len(lines) == 1 else f"{len(lines)} lines, the first: {lines[0]}")
+        else:
+            yield failed(f"no {what} of the task is written down", remedy=HOW)
+
+
+def _task(project: Project) -> dict[str, Any]:
+    """Return the context of the task begun last.
+
+    Raises:
+        AssetMissingError: no task is open.
+    """
+    tasks = open_tasks(Bank.of(project).read())
+    if tasks and (task := tasks[-1].task):
+        return task.model_dump()
+    raise AssetMissingError("the memory bank has no open task", remedy=HOW)
+
+
+def _lines(task: Mapping[str, Any], name: str) -> list[str]:
+    value = task.get(name) or ()
+    return [value] if isinstance(value, str) else [str(line) for line in value]

@@ -1,8 +1,6 @@
-"""Recovery, rehearsed: going back to the version before, and bringing a backup back."""
+"""Recovery, rehearsed: return to the version before, and restore a backup (`recovery.*`)."""
 
 import io
-import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -16,18 +14,18 @@ from zk0.core.process import run_program
 from zk0.core.project import Project
 from zk0.core.receipts import file_digest
 from zk0.core.verdicts import Evidence, Finding, failed, passed
-from zk0.project_checks.repository import asked, last_tag
+from zk0.project_checks.repository import last_tag, query_git
 from zk0.project_checks.sources import library, packages
 
 LARGEST = 64 * 1024**2  # bytes of records that a rehearsal copies
-KEPT = ("*/receipts/*.json", "*/journal.jsonl")  # of a run: what the memory's numbers and the boxes rest on
+KEPT = ("*/receipts/*.json", "*/journal.jsonl")  # of a run: the evidence of memory and checklists
 
 
 @check("recovery.rollback", reads=(Part.history, Part.environment))
 def rollback(project: Project, *, to: str = "") -> Iterator[Finding]:
-    """The version before can be brought back: it unpacks, all of it is Python, and its packages are imported."""
+    """The version before can be restored: it unpacks, compiles, and its packages can be imported."""
     reference = to or last_tag(project) or "HEAD~1"
-    commit = asked(project, "rev-parse", "--short", f"{reference}^{{commit}}").strip()
+    commit = query_git(project, "rev-parse", "--short", f"{reference}^{{commit}}").strip()
     with tempfile.TemporaryDirectory() as folder:
         _unpack(project, commit, Path(folder))
         there = Path(folder) / "src" if (Path(folder) / "src").is_dir() else Path(folder)
@@ -52,16 +50,16 @@ def rollback(project: Project, *, to: str = "") -> Iterator[Finding]:
 
 @check("recovery.backup", reads=(Part.history, Part.memory, Part.runs))
 def backup(project: Project) -> Iterator[Finding]:
-    """A backup of history, memory and receipts is made, brought back elsewhere, and found equal."""
+    """A backup of history, memory and receipts can be made and restored unchanged."""
     with tempfile.TemporaryDirectory() as folder:
         bundle, back = Path(folder) / "history.bundle", Path(folder) / "back"
-        asked(project, "bundle", "create", "--quiet", str(bundle), "--all")
+        query_git(project, "bundle", "create", "--quiet", str(bundle), "--all")
         cloned = run_git(Path(folder), "clone", "--quiet", "--mirror", str(bundle), str(back))
         if cloned.status:
             yield failed(f"the bundle can't be cloned: {cloned.err.strip()}", remedy="git fsck")
             return
         before, after = _heads(project.root), _heads(back)
-        evidence = [Evidence(name="references", value=len(before)), Evidence(name="brought back", value=len(after))]
+        evidence = [Evidence(name="references", value=len(before)), Evidence(name="restored", value=len(after))]
         if before != after:
             yield failed("the references that came back are others", evidence=evidence, remedy="git fsck")
         else:
@@ -102,10 +100,8 @@ def _heads(root: Path) -> set[str]:
 
 
 def _unpack(project: Project, commit: str, folder: Path) -> None:
-    program = shutil.which("git") or "git"
-    command = [program, "archive", "--format=tar", commit]
-    ended = subprocess.run(command, cwd=project.root, capture_output=True, timeout=30, check=False)  # noqa: S603
-    if ended.returncode:
-        raise AssetMissingError(f"git can't unpack {commit}: {ended.stderr.decode(errors='replace').strip()}")
+    ended = run_git(project.root, "archive", "--format=tar", commit, seconds=30)
+    if ended.status:
+        raise AssetMissingError(f"git can't unpack {commit}: {ended.reason}")
     with tarfile.open(fileobj=io.BytesIO(ended.stdout)) as tar:
         tar.extractall(folder, filter="data")

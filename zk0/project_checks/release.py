@@ -1,17 +1,20 @@
-"""Releases: the changelog tells of the change, and the version is one everywhere."""
+"""Release and delivery: changelog, version, continuous integration, installation (`release.*`, `delivery.*`)."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.project_checks.repository import asked, last_tag
+from zk0.project_checks.problems import Problem, report_problems
+from zk0.project_checks.repository import last_tag, query_git
 from zk0.project_checks.sources import library
+from zk0.workflow.document import read_document
 
 NAMES = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md", "CHANGELOG.rst")
 READS = (Part.code, Part.documents, Part.history)
@@ -20,7 +23,7 @@ SECTION = re.compile(r"^##\s+\[?v?(?P<name>[^\]\s(]+)\]?.*$", re.MULTILINE)
 
 @check("release.changelog", reads=READS)
 def changelog(project: Project) -> Iterator[Finding]:
-    """The changelog tells of what changed since the last version."""
+    """The changelog lists the changes since the last version."""
     path = _changelog(project)
     sections = SECTION.split(path.read_text(encoding="utf-8"))[1:]
     if not sections:
@@ -30,11 +33,11 @@ def changelog(project: Project) -> Iterator[Finding]:
     entries = re.findall(r"^\s*[-*] ", body, re.MULTILINE)
     tag = last_tag(project)
     released = tag is not None and name.removeprefix("v") == tag.removeprefix("v")
-    since = int(asked(project, "rev-list", "--count", f"{tag}..HEAD" if tag else "HEAD"))
+    since = int(query_git(project, "rev-list", "--count", f"{tag}..HEAD" if tag else "HEAD"))
     evidence = [Evidence(name="entries", value=len(entries), at=name), Evidence(name="commits", value=since)]
     if released and since:
-        told = f"{since} commits since {tag}, and {path.name} begins with {name}"
-        yield failed(told, at=path.name, evidence=evidence, remedy="add `## Unreleased` with what changed")
+        message = f"{since} commits since {tag}, and {path.name} begins with {name}"
+        yield failed(message, at=path.name, evidence=evidence, remedy="add `## Unreleased` with what changed")
     elif not entries:
         yield failed(f"its section {name} is empty", at=path.name, evidence=evidence, remedy="say what changed")
     else:
@@ -57,8 +60,8 @@ def version(project: Project) -> Iterator[Finding]:
     evidence = [Evidence(name="version", value=value, at=at) for at, value in stated.items()]
     tag, versions = last_tag(project), sorted(set(stated.values()))
     if len(versions) > 1:
-        told = ", ".join(f"{at} says {value}" for at, value in stated.items())
-        yield failed(told, evidence=evidence, remedy="make them one")
+        message = ", ".join(f"{at} says {value}" for at, value in stated.items())
+        yield failed(message, evidence=evidence, remedy="make them one")
     elif tag and (newer := _newer(tag, versions[0])):
         yield failed(f"the version is {versions[0]}, and {newer} is tagged already", evidence=evidence)
     else:
@@ -68,10 +71,10 @@ def version(project: Project) -> Iterator[Finding]:
 
 @check("release.specification", reads=READS)
 def described(project: Project, *, page: str = "memory-bank/architecture.md") -> Iterator[Finding]:
-    """The page that describes the architecture names every package of the code."""
+    """The architecture page names every package of the code."""
     path = project.root / page
     if not path.is_file():
-        raise AssetMissingError(f"there is no {page}", remedy="describe each package in a sentence")
+        raise AssetMissingError(f"{page} is missing", remedy="describe each package in a sentence")
     text = path.read_text(encoding="utf-8")
     folders = {module.dotted for module in library(project) if module.name.endswith("/__init__.py")}
     parts = sorted({name.rpartition(".")[2] for name in folders if name.count(".") == 1} or folders)
@@ -87,7 +90,7 @@ def _changelog(project: Project) -> Path:
     for name in NAMES:
         if (path := project.root / name).is_file():
             return path
-    raise AssetMissingError("there is no changelog", remedy="write CHANGELOG.md (https://keepachangelog.com)")
+    raise AssetMissingError("the project has no changelog", remedy="write CHANGELOG.md (https://keepachangelog.com)")
 
 
 def _newer(tag: str, stated: str) -> str | None:
@@ -95,3 +98,67 @@ def _newer(tag: str, stated: str) -> str | None:
         return tag if Version(tag.removeprefix("v")) > Version(stated) else None
     except InvalidVersion:
         return None
+
+
+SERVICES = (
+    ".github/workflows/*.y*ml",
+    ".gitlab-ci.yml",
+    ".circleci/config.yml",
+    "azure-pipelines.yml",
+    ".travis.yml",
+    "Jenkinsfile",
+    ".forgejo/workflows/*.y*ml",
+)
+TESTS = re.compile(r"\b(pytest|nox|tox|unittest|make test|hatch test)\b")
+SCRIPT = re.compile(r"(?<![\w./-])\.?[\w-]+(?:/[\w.-]+)+")
+INSTALLERS = ("environment.yml", "environment.yaml", "Dockerfile", "noxfile.py", "requirements.txt", "Makefile")
+WANTED_PYTHON = re.compile(r"\bpython\s*(?:==?|[-:]|[-_]version[:=]\s*)[\"']?(\d+\.\d+)")
+
+
+@check("delivery.continuous-integration", reads=(Part.code,))
+def continuous_integration(project: Project) -> Iterator[Finding]:
+    """A service runs the tests on every change."""
+    files = [path for pattern in SERVICES for path in sorted(project.root.glob(pattern))]
+    if not files:
+        yield failed("no service is configured to run the tests", remedy="write .github/workflows/ci.yml")
+        return
+    for path in files:
+        name = path.relative_to(project.root).as_posix()
+        text = path.read_text(encoding="utf-8")
+        for script in SCRIPT.findall(text):
+            if (whole := project.root / script).is_file():
+                text += whole.read_text(encoding="utf-8", errors="replace")
+        if match := TESTS.search(text):
+            yield passed(f"runs {match[0]}", at=name, evidence=[Evidence(name="command", value=match[0], at=name)])
+            return
+    yield failed("none of its files runs tests", at=files[0].relative_to(project.root).as_posix(), remedy="call pytest")
+
+
+@check("delivery.installation", reads=(Part.code,))
+def installation(project: Project) -> Iterator[Finding]:
+    """The installation files can be read, and ask for a Python that the project allows."""
+    files = [project.root / name for name in INSTALLERS if (project.root / name).is_file()]
+    if not files:
+        raise AssetMissingError("nothing installs the project", remedy="write noxfile.py or environment.yml")
+    problems = [problem for path in files for problem in _problems(project, path)]
+    yield from report_problems(problems, good=f"{', '.join(path.name for path in files)}", remedy="correct it")
+
+
+def _problems(project: Project, path: Path) -> Iterator[Problem]:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if path.suffix in (".yml", ".yaml"):
+        for position, _, message in read_document(text).problems:
+            yield Problem(f"{path.name}:{position.line}", message)
+    if path.name == "noxfile.py":
+        try:
+            compile(text, path.name, "exec")
+        except SyntaxError as error:
+            yield Problem(f"{path.name}:{error.lineno}", f"is not Python: {error.msg}")
+    table = project.pyproject.get("project")
+    wanted = str(table.get("requires-python", "")) if isinstance(table, dict) else ""
+    for match in WANTED_PYTHON.finditer(text):
+        # Some patch release of that minor version must be allowed.
+        versions = [f"{match[1]}.{patch}" for patch in (0, 1, 20)]
+        if wanted and not any(SpecifierSet(wanted).contains(one) for one in versions):
+            line = text[: match.start()].count("\n") + 1
+            yield Problem(f"{path.name}:{line}", f"asks for Python {match[1]}; the project allows {wanted}")

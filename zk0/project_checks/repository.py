@@ -1,50 +1,55 @@
-"""The git repository: what is changed, what is in it that should not be, and whether a copy exists elsewhere."""
+"""The git repository: uncommitted changes, conflicts, large files, and a copy elsewhere (`repository.*`)."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from zk0.core.checks import Part, check
-from zk0.core.errors import AssetMissingError, CommandError
+from zk0.core.errors import AssetMissingError, CommandError, MissingError
 from zk0.core.git import run_git
 from zk0.core.project import Project
-from zk0.core.verdicts import Finding, failed, passed, warned
-from zk0.project_checks.problems import Problem, found
+from zk0.core.verdicts import Finding, failed, not_applicable, passed, warned
+from zk0.project_checks.problems import Problem, report_problems
 
 MIB = 1024**2
 SOURCES = (Part.code, Part.documents, Part.history, Part.memory)
 
 
-@check("repository.inside-project", reads=SOURCES)
+@check("repository.inside-project", reads=SOURCES, aliases={"git.inside-project": {}})
 def inside(project: Project) -> Iterator[Finding]:
     """No uncommitted change of the repository lies outside the project's directory."""
-    problems = [Problem(path, "is changed, and lies outside the project") for path in changed_outside(project)]
-    yield from found(problems, good="all changes lie inside the project", remedy="commit or undo them first")
+    try:
+        problems = [Problem(path, "is changed, and lies outside the project") for path in changed_outside(project)]
+    except MissingError as error:
+        yield not_applicable(error.message)
+        return
+    good = "all changes lie inside the project"
+    yield from report_problems(problems, good=good, remedy="commit or undo them first", doubtful=True)
 
 
 @check("repository.committed", reads=SOURCES)
 def committed(project: Project) -> Iterator[Finding]:
     """Everything is committed."""
     problems = [Problem(path, "is not committed") for path in changed(project)]
-    yield from found(problems, good="nothing is uncommitted", remedy="git commit", doubtful=True)
+    yield from report_problems(problems, good="nothing is uncommitted", remedy="git commit", doubtful=True)
 
 
 @check("repository.conflicts", reads=(Part.code, Part.documents, Part.history))
 def no_conflicts(project: Project) -> Iterator[Finding]:
     """No file has the marks of a merge that was not finished."""
-    asked(project, "rev-parse", "--git-dir")
+    query_git(project, "rev-parse", "--git-dir")
     ended = run_git(project.root, "grep", "-n", "-I", "-E", "^(<{7} |>{7} |\\|{7} )", "--", ".")
     if ended.status > 1:
         raise CommandError(f"git grep failed: {ended.err.strip()}")
     lines = [line.split(":", 2) for line in ended.out.splitlines()]
     problems = [Problem(f"{path}:{number}", "holds the mark of a conflict") for path, number, _ in lines]
     problems += [Problem(path, "is not merged") for path in unmerged(project)]
-    yield from found(problems, good="no conflict is left", remedy="finish the merge")
+    yield from report_problems(problems, good="no conflict is left", remedy="finish the merge")
 
 
 @check("repository.large-files", reads=(Part.code, Part.documents, Part.history))
 def no_large_files(project: Project, *, mib: float = 5) -> Iterator[Finding]:
-    """No large file, and so no data set and no weights, is in the repository."""
-    tracked = [line for line in asked(project, "ls-files", "-z").split("\0") if line]
+    """No large file, such as a data set or weights, is in the repository."""
+    tracked = [line for line in query_git(project, "ls-files", "-z").split("\0") if line]
     sizes = {name: (project.root / name).stat().st_size for name in tracked if (project.root / name).is_file()}
     problems = [
         Problem(name, f"has {size / MIB:.1f} MiB, at most {mib:g} are wanted")
@@ -53,52 +58,51 @@ def no_large_files(project: Project, *, mib: float = 5) -> Iterator[Finding]:
     ]
     largest = max(sizes.values(), default=0)
     good = f"{len(sizes)} files, the largest {largest / MIB:.2f} MiB"
-    yield from found(problems, good=good, remedy="git rm --cached, and keep it on a hub or a disk")
+    yield from report_problems(problems, good=good, remedy="git rm --cached, and keep it on a hub or a disk")
 
 
 @check("repository.copy", reads=(Part.history, Part.code))
 def copied(project: Project) -> Iterator[Finding]:
-    """The last commit is in another place too, as far as this clone knows."""
-    remotes = asked(project, "remote").split()
+    """A remote has the last commit, as far as this clone knows."""
+    remotes = query_git(project, "remote").split()
     if not remotes:
         yield failed("the repository has no remote: this is its only copy", remedy="git remote add origin URL")
         return
-    branches = asked(project, "branch", "-r", "--contains", "HEAD").split()
+    branches = query_git(project, "branch", "-r", "--contains", "HEAD").split()
     if branches:
         yield passed(f"{branches[0]} has the last commit")
     else:
         yield warned(f"the last commit is in no branch of {', '.join(remotes)}", remedy="git push")
 
 
-def asked(project: Project, *arguments: str) -> str:
-    """Return what git says.
+def query_git(project: Project, *arguments: str) -> str:
+    """Run git in the project and return its output.
 
     Raises:
-        AssetMissingError: the project is in no repository, or the repository has no such thing.
+        AssetMissingError: git refuses: the project is not in a repository, or something is not in it.
     """
     ended = run_git(project.root, *arguments)
     if ended.status:
-        reason = ended.err.strip().partition("\n")[0]
-        raise AssetMissingError(f"git can't tell: {reason}", remedy="git init && git commit")
+        raise AssetMissingError(f"git refuses: {ended.reason}", remedy="git init && git commit")
     return ended.out
 
 
 def changed(project: Project) -> list[str]:
-    """Return the paths, relative to the repository's top, of all that is not committed."""
-    # All untracked files: a folder that stands for them may hold the project itself.
-    out = asked(project, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
+    """Return the paths of uncommitted files, relative to the repository's top."""
+    # All untracked files, for an untracked folder may hold the project itself.
+    out = query_git(project, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
     return [line[3:] for line in out.split("\0") if line]
 
 
 def changed_outside(project: Project) -> list[str]:
-    """Return those of the paths that lie outside the project's directory, sorted."""
-    top = Path(asked(project, "rev-parse", "--show-toplevel").strip())
+    """Return those that lie outside the project's directory, sorted."""
+    top = Path(query_git(project, "rev-parse", "--show-toplevel").strip())
     return sorted(path for path in changed(project) if not (top / path).is_relative_to(project.root))
 
 
 def unmerged(project: Project) -> list[str]:
     """Return the files that a merge left undecided."""
-    return [line for line in asked(project, "diff", "--name-only", "--diff-filter=U", "-z").split("\0") if line]
+    return [line for line in query_git(project, "diff", "--name-only", "--diff-filter=U", "-z").split("\0") if line]
 
 
 def last_tag(project: Project) -> str | None:

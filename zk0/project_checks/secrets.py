@@ -1,4 +1,4 @@
-"""Secrets: none in the project's files, its history, or what its runs wrote."""
+"""Secrets: none in the project's files, history or logs (`secrets.*`)."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -10,8 +10,8 @@ from zk0.core.git import run_git
 from zk0.core.project import Project
 from zk0.core.secrets import find_secrets
 from zk0.core.verdicts import Finding, warned
-from zk0.project_checks.problems import Problem, found
-from zk0.project_checks.repository import asked
+from zk0.project_checks.problems import Problem, report_problems
+from zk0.project_checks.repository import query_git
 
 MIB = 1024**2
 LARGEST = 1 * MIB  # bytes of a file that is read: source and settings are smaller, data sets larger
@@ -32,20 +32,20 @@ def in_files(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Find
         if path.is_file() and path.stat().st_size <= LARGEST and not name.startswith(beside or ("\0",)):
             count += 1
             problems += _in_text(name, _text(path))
-    yield from found(problems, good=f"{count} files hold none", remedy="revoke it, then remove it")
+    yield from report_problems(problems, good=f"{count} files hold none", remedy="revoke it, then remove it")
 
 
 @check("secrets.history", reads=(Part.history,), timeout=55)
 def in_history(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Finding]:
     """No commit has ever added a secret."""
-    count = int(asked(project, "rev-list", "--count", "HEAD"))
+    count = int(query_git(project, "rev-list", "--count", "HEAD"))
     arguments = ("log", "-p", "-U0", "--no-color", "--no-ext-diff", "--diff-filter=AM", f"--max-count={COMMITS}")
     ended = run_git(project.root, *arguments, "--format=commit %h", "--", ".", seconds=45)
     problems = [problem for problem in _in_diff(ended.out.splitlines()) if not _is_beside(problem.at, beside)]
     if count > COMMITS:
         yield warned(f"of {count} commits only the newest {COMMITS} were read")
     good = f"{min(count, COMMITS)} commits added none"
-    yield from found(problems, good=good, remedy="revoke it: whoever has a clone has it")
+    yield from report_problems(problems, good=good, remedy="revoke it: every clone has it")
 
 
 @check("secrets.logs", reads=(Part.runs, Part.machine))
@@ -54,7 +54,7 @@ def in_logs(project: Project) -> Iterator[Finding]:
     folders = [project.runs_dir, project.state_dir / "log"]
     paths = [path for folder in folders for path in folder.rglob("*") if path.suffix in TEXT and path.is_file()]
     if not paths:
-        raise AssetMissingError("no workflow has run yet, so there is no log", remedy="zk0 run train")
+        raise AssetMissingError("no workflow has run yet: no log", remedy="zk0 run train")
     paths.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     problems: list[Problem] = []
     read = 0
@@ -65,7 +65,7 @@ def in_logs(project: Project) -> Iterator[Finding]:
             break
         read += size
         problems += _in_text(path.relative_to(project.root).as_posix(), _text(path))
-    yield from found(problems, good=f"{len(paths)} logs, {read / MIB:.1f} MiB, hold none", remedy="revoke it")
+    yield from report_problems(problems, good=f"{len(paths)} logs, {read / MIB:.1f} MiB, hold none", remedy="revoke it")
 
 
 def _in_text(name: str, text: str) -> Iterator[Problem]:

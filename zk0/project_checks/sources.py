@@ -1,4 +1,4 @@
-"""The Python files of a project, read and parsed; what of them is the library, and what are tests."""
+"""The Python files of a project, parsed: the library and the tests."""
 
 import ast
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Module:
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
     def at(self, node: ast.AST) -> str:
-        """Where a node stands, as `file:line`."""
+        """Return the place of a node, as `file:line`."""
         return f"{self.name}:{getattr(node, 'lineno', 1)}"
 
     @cached_property
@@ -77,7 +77,7 @@ def modules(project: Project) -> list[Module]:
     return list(_read(project.root, names, tree.code))
 
 
-@lru_cache(maxsize=1)  # checks that are asked one after another in one process parse the code once
+@lru_cache(maxsize=1)  # several checks in one process parse the code once
 def _read(root: Path, names: tuple[str, ...], _digest: str) -> tuple[Module, ...]:
     return tuple(Module(name, (root / name).read_text(encoding="utf-8", errors="replace")) for name in names)
 
@@ -90,7 +90,7 @@ def library(project: Project) -> list[Module]:
     """
     if found := [module for module in modules(project) if _is_library(module.name)]:
         return found
-    raise AssetMissingError(f"there is no Python code in {project.root} besides tests and tools")
+    raise AssetMissingError(f"no Python code in {project.root} besides tests and tools")
 
 
 def suite(project: Project) -> list[Module]:
@@ -102,7 +102,7 @@ def suite(project: Project) -> list[Module]:
     found = [module for module in modules(project) if _is_test(module.name)]
     if found:
         return found
-    raise AssetMissingError(f"there are no tests in {project.root}", remedy="write tests/test_….py")
+    raise AssetMissingError(f"no tests in {project.root}", remedy="write tests/test_….py")
 
 
 def packages(project: Project) -> set[str]:

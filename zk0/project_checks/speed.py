@@ -1,4 +1,4 @@
-"""Speed: what the benchmarks measured last, beside what they measured when the numbers were promised.
+"""Speed: the last benchmark results, compared with a stored baseline (`speed.*`).
 
 The results are `python -m benchmarks --save FILE`'s (a name, a number and a unit each) or pytest-benchmark's.
 """
@@ -25,7 +25,7 @@ QUANTITY = re.compile(r"(?P<number>\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?)\s*(?P<unit>
 def within_limits(project: Project, *, factor: float = 1.5) -> Iterator[Finding]:
     """No benchmark is slower than its stored baseline by more than a factor that noise explains."""
     result = _first(project, RESULTS, "no benchmark has been run")
-    baseline = _first(project, BASELINES, "there is no baseline to compare with")
+    baseline = _first(project, BASELINES, "no baseline to compare with")
     measured, promised = read_times(result), read_times(baseline)
     if read_machine(result) != read_machine(baseline):
         yield warned(f"{baseline.name} was measured on another machine: {read_machine(baseline)}", remedy=HOW)
@@ -38,17 +38,19 @@ def within_limits(project: Project, *, factor: float = 1.5) -> Iterator[Finding]
             Evidence(name=name, value=measured[name], unit="s"),
             Evidence(name="baseline", value=promised[name], unit="s"),
         ]
-        told = f"{measured[name]:.3g} s, {ratio:.2f} times the baseline"
+        message = f"{measured[name]:.3g} s, {ratio:.2f} times the baseline"
         if ratio <= factor:
-            yield passed(told, at=name, evidence=evidence)
+            yield passed(message, at=name, evidence=evidence)
         else:
-            yield failed(told, at=name, evidence=evidence, remedy="measure again alone; then find what became slower")
+            yield failed(
+                message, at=name, evidence=evidence, remedy="measure again alone; then find what became slower"
+            )
     if missing := sorted(set(promised) - set(measured)):
         yield warned(f"{len(missing)} were not measured, {missing[0]} for one", remedy=HOW)
 
 
 def read_times(path: Path) -> dict[str, float]:
-    """Return the times of a file of results, in seconds, by name; what is no time is left out.
+    """Return the times of a file of results, in seconds, by name; other quantities are left out.
 
     Raises:
         AssetMissingError: it holds no results.
@@ -64,7 +66,7 @@ def read_times(path: Path) -> dict[str, float]:
 
 
 def read_machine(path: Path) -> object:
-    """Return what a file of results tells of the machine; None where it tells nothing."""
+    """Return the machine of a file of results; None if it names none."""
     content = json.loads(path.read_text(encoding="utf-8"))
     return (content.get("machine") or content.get("machine_info")) if isinstance(content, dict) else None
 

@@ -1,4 +1,4 @@
-"""Structure: parts small enough to be changed one at a time, in layers without circles."""
+"""Structure: small parts, in layers without cycles, laid out as a Flower app (`structure.*`, `layout.*`)."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from zk0.core.checks import Part, check
 from zk0.core.process import run_program
 from zk0.core.project import Project
-from zk0.core.verdicts import Finding, not_applicable
-from zk0.project_checks.problems import Problem, found
-from zk0.project_checks.sources import Module, library
-from zk0.project_checks.style import problems_of
-from zk0.project_checks.tools import Tool
+from zk0.core.verdicts import Finding, failed, not_applicable, not_available, passed
+from zk0.project_checks.problems import Problem, report_problems
+from zk0.project_checks.sources import Module, library, modules
+from zk0.project_checks.tools import Tool, problems_of
 
 LAYERS = Tool("lint-imports", "importlinter", (".importlinter",))
 
@@ -29,16 +28,18 @@ def small(project: Project, *, module_lines: int = 500, function_lines: int = 60
                 what = f"{node.name} has {length} lines, at most {function_lines} are wanted"
                 problems.append(Problem(module.at(node), what))
     good = f"no module over {module_lines} lines, no function over {function_lines}"
-    yield from found(problems, good=good, remedy="ask what two things it is", doubtful=True)
+    yield from report_problems(problems, good=good, remedy="ask what two things it is", doubtful=True)
 
 
 @check("structure.cycles", reads=(Part.code,))
 def acyclic(project: Project) -> Iterator[Finding]:
-    """No modules import each other in a circle when they are loaded."""
+    """No modules import each other in a cycle when they are loaded."""
     known = {module.dotted: module for module in library(project) if module.dotted}
     graph = {name: _imported(module, known) for name, module in known.items()}
     circles = [Problem(known[circle[0]].name, " → ".join([*circle, circle[0]])) for circle in cycles(graph)]
-    yield from found(circles, good=f"{len(known)} modules without a circle", remedy="move what both need to a third")
+    yield from report_problems(
+        circles, good=f"{len(known)} modules without a cycle", remedy="move what both need to a third"
+    )
 
 
 @check("structure.layers", reads=(Part.code, Part.environment))
@@ -51,11 +52,13 @@ def layered(project: Project) -> Iterator[Finding]:
         return
     ended = run_program(LAYERS.name, "--no-cache", cwd=project.root, remedy="pip install import-linter")
     broken = [Problem("", line.strip()) for line in ended.out.splitlines() if line.rstrip().endswith("BROKEN")]
-    yield from found(broken or problems_of(ended, LAYERS), good="every contract is kept", remedy="lint-imports")
+    yield from report_problems(
+        broken or problems_of(ended, LAYERS), good="every contract is kept", remedy="lint-imports"
+    )
 
 
 def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:
-    """Return the circles of a graph: one for each set of nodes that reach each other (Tarjan 1972)."""
+    """Return the cycles of a graph: each set of nodes that reach each other (Tarjan 1972)."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
@@ -89,7 +92,7 @@ def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 def _imported(module: Module, known: Mapping[str, Module]) -> set[str]:
-    """Return the project's modules that a module needs when it is loaded; what functions import is needed later."""
+    """Return the project's modules that a module imports when it is loaded, not those that its functions import."""
     package = module.dotted if module.name.endswith("__init__.py") else module.dotted.rpartition(".")[0]
     names: set[str] = set()
     for node in module.tree.body:
@@ -103,3 +106,49 @@ def _imported(module: Module, known: Mapping[str, Module]) -> set[str]:
                     whole = f"{base}.{alias.name}"
                     names.add(whole if whole in known else base)
     return {name for name in names if name in known and name != module.dotted}
+
+
+COMPONENTS = ("serverapp", "clientapp")
+
+
+@check("layout.flower-app", reads=(Part.code,))
+def flower_app(project: Project) -> Iterator[Finding]:
+    """pyproject.toml names one app with a server, a client and a run configuration, and the code has them."""
+    table: object = project.pyproject
+    for key in ("tool", "flwr", "app"):
+        table = table.get(key, {}) if isinstance(table, dict) else {}
+    if not isinstance(table, dict) or not table:
+        yield not_available("pyproject.toml has no [tool.flwr.app]")
+        return
+    components = table.get("components", {})
+    known = {module.dotted: module for module in modules(project)}
+    for kind in COMPONENTS:
+        dotted, _, name = str(components.get(kind, "")).partition(":")
+        module = known.get(dotted)
+        if not name:
+            yield failed(f"[tool.flwr.app.components] names no {kind}", remedy=f'{kind} = "package.module:app"')
+        elif module is None:
+            yield failed(f"{kind} is {dotted}:{name}, but the code has no module {dotted}", remedy="correct the name")
+        elif name not in _names(module.tree):
+            yield failed(f"{kind} is {dotted}:{name}, and {module.name} has no {name}", remedy="correct the name")
+        else:
+            yield passed(f"{kind} is {dotted}:{name}")
+    if table.get("config"):
+        yield passed(f"the run configuration has {len(table['config'])} keys")
+    else:
+        yield failed("the app has no run configuration", remedy="add [tool.flwr.app.config]")
+
+
+def _names(tree: ast.Module) -> set[str]:
+    names = set()
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef() | ast.ClassDef():
+                names.add(node.name)
+            case ast.Assign():
+                names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+            case ast.ImportFrom():
+                names |= {alias.asname or alias.name for alias in node.names}
+    return names

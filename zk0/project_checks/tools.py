@@ -1,9 +1,25 @@
-"""Which tools a project uses: told by the configuration they would read."""
+"""The programs that checks ask: the project's own linter, formatter and type checker, Ruff's rules, and deptry.
 
-from collections.abc import Sequence
+Ruff resolves imports, so `from os import system` is found as `os.system` is. It runs with the rules that a check names,
+not with the project's settings, and `# noqa` in the project's code does not silence a check.
+"""
+
+import json
+import re
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import batched
+from pathlib import Path
 
+from zk0.core.errors import AssetMissingError, RequestError
+from zk0.core.process import Completed, run_program
 from zk0.core.project import Project
+from zk0.project_checks.problems import Problem
+from zk0.project_checks.sources import Module
+
+LINE = re.compile(r"(?P<at>[^\s:][^:]*:\d+)(?::\d+)?:? (?P<message>.+)")
+FILES_AT_ONCE = 1000  # the system limits the length of a command
 
 
 @dataclass(frozen=True)
@@ -17,7 +33,7 @@ class Tool:
 
     @property
     def marker(self) -> str:
-        """Where it is configured, in short."""
+        """Its table in pyproject.toml."""
         return f"[tool.{self.table}]"
 
 
@@ -46,3 +62,84 @@ def configured(project: Project, tools: Sequence[Tool]) -> Tool | None:
         if tool.table in known or any((project.root / name).is_file() for name in tool.files):
             return tool
     return None
+
+
+def require_tool(project: Project, tools: Sequence[Tool], kind: str) -> Tool:
+    """Return the first of these tools that the project configures.
+
+    Raises:
+        AssetMissingError: it configures none of them.
+    """
+    if tool := configured(project, tools):
+        return tool
+    names = ", ".join(tool.name for tool in tools)
+    raise AssetMissingError(f"no {kind} is configured ({names})", remedy=f"add {tools[0].marker} to pyproject.toml")
+
+
+def problems_of(ended: Completed, tool: Tool) -> list[Problem]:
+    """Return what a linter or type checker printed as `file:line: message`; its failure if it printed none."""
+    lines = [match for line in ended.out.splitlines() if (match := LINE.match(line))]
+    if ended.status and not lines:
+        printed = (ended.err or ended.out).strip().splitlines() or ["no output"]
+        return [Problem("", f"{tool.name} ended with exit status {ended.status}: {printed[-1]}")]
+    return [Problem(match["at"], match["message"]) for match in lines] if ended.status else []
+
+
+def ask_ruff(
+    project: Project, modules: Iterable[Module], rules: Sequence[str], *, banned: Mapping[str, str] = {}
+) -> list[Problem]:
+    """Return what Ruff's rules find in some modules.
+
+    Args:
+        project: the project.
+        modules: the files to look at.
+        rules: the rules to apply, such as `S307`.
+        banned: names that must not be used, in addition, each with the reason.
+
+    Raises:
+        DependencyMissingError: Ruff is not installed.
+        AssetMissingError: this Ruff does not know a rule.
+        RequestError: a file is not Python.
+    """
+    wanted = [*rules, "TID251"] if banned else rules
+    table = ", ".join(f"{json.dumps(name)} = {{msg = {json.dumps(why)}}}" for name, why in banned.items())
+    command = ["ruff", "check", "--isolated", "--no-cache", "--no-fix", "--ignore-noqa", "--target-version=py314"]
+    command += ["--output-format=json", f"--select={','.join(wanted)}"]
+    command += [f"--config=lint.flake8-tidy-imports.banned-api = {{{table}}}", "--"]
+    problems = []
+    for names in batched(sorted(module.name for module in modules), FILES_AT_ONCE):
+        ended = run_program(*command, *names, cwd=project.root)
+        if ended.status not in (0, 1):
+            raise AssetMissingError(f"ruff can't judge the code: {ended.reason}", remedy="pip install -U ruff")
+        for one in json.loads(ended.out):
+            at = f"{project.shown(one['filename'])}:{one['location']['row']}"
+            if one["code"] not in wanted:
+                raise RequestError(f"{at} is not Python: {one['message']}", remedy="correct it")
+            problems.append(Problem(at, one["message"]))
+    return problems
+
+
+def ask_deptry(project: Project, own: Iterable[str]) -> list[tuple[str, str, str]]:
+    """Return (`file:line`, imported name, message) of each import of a package that the project does not declare.
+
+    Args:
+        project: the project.
+        own: the names that its own packages are imported by.
+
+    Raises:
+        DependencyMissingError: deptry is not installed.
+        AssetMissingError: it can't read the project.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "deptry.json"
+        # Unused dependencies (2) and imports of development tools (4) and of the standard library (5) are all declared.
+        command = ["deptry", ".", "--no-ansi", f"--json-output={out}", "--ignore=DEP002,DEP004,DEP005"]
+        ended = run_program(*command, *(f"--known-first-party={name}" for name in sorted(own)), cwd=project.root)
+        if not out.is_file():
+            reason = ended.err.strip().splitlines() or ["no output"]
+            raise AssetMissingError(f"deptry can't read the project: {reason[-1]}", remedy="deptry .")
+        found = json.loads(out.read_text(encoding="utf-8"))
+    return [
+        (f"{one['location']['file']}:{one['location']['line']}", one["module"], one["error"]["message"])
+        for one in found
+    ]

@@ -1,47 +1,39 @@
-"""Types: what the type checker says, and how much of the code states them."""
+"""Types: the project's type checker, and the share of functions that are annotated (`types.*`)."""
 
 import ast
 from collections.abc import Iterator
 
 from zk0.core.checks import Part, check
-from zk0.core.errors import AssetMissingError
 from zk0.core.process import run_program
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, passed
-from zk0.project_checks.problems import found
+from zk0.core.verdicts import Finding
+from zk0.project_checks.problems import report_problems, report_share
 from zk0.project_checks.sources import library
-from zk0.project_checks.style import problems_of
-from zk0.project_checks.tools import TYPE_CHECKERS, configured
+from zk0.project_checks.tools import TYPE_CHECKERS, problems_of, require_tool
 
-TIMEOUT = 55.0  # seconds; mypy without a cache may take longer, and then goes on from there when asked again
+TIMEOUT = 55.0  # seconds; mypy without a cache may take longer, and then continues when asked again
 
 
 @check("types.checked", reads=(Part.code, Part.environment), timeout=TIMEOUT)
 def checked(project: Project) -> Iterator[Finding]:
     """The project's type checker finds nothing."""
-    tool = configured(project, TYPE_CHECKERS)
-    if tool is None:
-        raise AssetMissingError("no type checker is configured (mypy, pyright)", remedy="add [tool.mypy]")
+    tool = require_tool(project, TYPE_CHECKERS, "type checker")
     ended = run_program(tool.name, *tool.arguments, cwd=project.root, seconds=TIMEOUT - 3)
-    yield from found(problems_of(ended, tool), good=f"{tool.name} finds nothing", remedy=tool.name)
+    yield from report_problems(problems_of(ended, tool), good=f"{tool.name} finds nothing", remedy=tool.name)
 
 
 @check("types.stated", reads=(Part.code,))
 def stated(project: Project, *, percent: float = 90) -> Iterator[Finding]:
-    """Functions state the types of what they take and give."""
+    """Functions annotate their parameters and results."""
+    # Ruff's ANN rules count no functions, so they give no percentage.
     bare, total = [], 0
     for module in library(project):
         for function in module.functions():
             total += 1
             if not _is_annotated(function):
                 bare.append(f"{module.at(function)} {function.name}")
-    share = 100 * (total - len(bare)) / total if total else 100.0
-    evidence = [Evidence(name="annotated functions", value=round(share, 1), unit="%")]
-    told = f"{share:.1f} % of {total} functions state all types, {percent:g} % wanted"
-    if share >= percent:
-        yield passed(told, evidence=evidence)
-    else:
-        yield failed(f"{told}; the first without: {bare[0]}", evidence=evidence, remedy="annotate them")
+    what, name = "functions state all types", "annotated functions"
+    yield report_share(bare, total, what=what, percent=percent, name=name, remedy="annotate them")
 
 
 def _is_annotated(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -1,7 +1,4 @@
-"""The workflow files: valid, with what may go wrong in them, and with a checklist that exists.
-
-A project that has none of its own uses those that come with zk0; they are zk0's to judge.
-"""
+"""The project's own workflow files: valid, explained, with a checklist (`workflow-files.*`)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +8,7 @@ from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding
-from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.problems import Problem, report_problems
 from zk0.workflow.loading import Library, examine, lint, workflow_files
 from zk0.workflow.spec import WorkflowSpec
 
@@ -20,15 +17,15 @@ READS = (Part.code, Part.environment)
 
 @check("workflow-files.valid", reads=READS)
 def valid(project: Project) -> Iterator[Finding]:
-    """Every workflow file is valid, and says nothing that can't be meant."""
+    """Every workflow file is valid and passes the linter."""
     files = _required(project)
     problems = [Problem("", str(problem)) for problem in lint(project, files)]
-    yield from found(problems, good=f"{len(files)} workflows are valid", remedy="zk0 workflows lint")
+    yield from report_problems(problems, good=f"{len(files)} workflows are valid", remedy="zk0 workflows lint")
 
 
 @check("workflow-files.explained", reads=READS)
 def explained(project: Project) -> Iterator[Finding]:
-    """Every workflow says what to mind, and what to do when something goes wrong."""
+    """Every workflow explains its inputs, and has notes and known issues."""
     _required(project)
     problems = []
     for name, spec in specifications(project).items():
@@ -38,7 +35,9 @@ def explained(project: Project) -> Iterator[Finding]:
             problems.append(Problem(name, "does not say what may go wrong (`issues`)"))
         mute = [key for key, declared in spec.inputs.items() if not declared.help]
         problems += [Problem(name, f"does not explain its input {key}") for key in mute]
-    yield from found(problems, good="all explain their inputs, notes and issues", remedy="add them", doubtful=True)
+    yield from report_problems(
+        problems, good="all explain their inputs, notes and issues", remedy="add them", doubtful=True
+    )
 
 
 @check("workflow-files.checklists", reads=READS)
@@ -51,7 +50,7 @@ def checklists(project: Project) -> Iterator[Finding]:
             problems.append(Problem(name, "names no checklist"))
         elif spec.checklist not in known:
             problems.append(Problem(name, f"names the checklist {spec.checklist}, which does not exist"))
-    yield from found(problems, good="all name one", remedy="checklist: NAME", doubtful=True)
+    yield from report_problems(problems, good="all name one", remedy="checklist: NAME", doubtful=True)
 
 
 def specifications(project: Project) -> dict[str, WorkflowSpec]:

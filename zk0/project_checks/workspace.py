@@ -1,4 +1,4 @@
-"""Where one works: the directory, the environment, and the tools to develop with."""
+"""The workspace: working directory, environment, development tools (`workspace.*`)."""
 
 import os
 import sys
@@ -28,7 +28,7 @@ def own_environment(project: Project) -> Iterator[Finding]:
     conda = os.environ.get("CONDA_DEFAULT_ENV")
     if sys.prefix != sys.base_prefix:
         own = Path(sys.prefix)
-        # A page that is shared tells nobody where this machine keeps its files.
+        # A shared page must not show the paths of this machine.
         shown = own.relative_to(project.root).as_posix() if own.is_relative_to(project.root) else own.name
         yield passed(f"the virtual environment {shown}")
     elif conda and conda != "base":

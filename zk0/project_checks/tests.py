@@ -1,0 +1,289 @@
+"""Test runs of the project: their results, what they cover, and which code has a test.
+
+A report is JUnit XML or coverage's JSON, written by the workflow `testing`, `nox -s tests` or pytest. It counts for the
+code it ran on: one that is older than a program of the project is ignored. The others count together, so that unit and
+integration tests may run apart. In a workflow, a check judges the reports of its own step.
+"""
+
+import ast
+import json
+import tempfile
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zk0.core.checks import CheckContext, Part, check, register_subject
+from zk0.core.errors import AssetMissingError
+from zk0.core.fingerprints import is_prose
+from zk0.core.process import run_program
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
+from zk0.project_checks.problems import Problem, report_problems, report_share
+from zk0.project_checks.sources import Module, library, name_of, packages, suite
+
+RESULTS = ("junit.xml", "report.xml", "test-results.xml")
+COVERAGE = ("coverage.json", ".coverage")
+HOW = "zk0 run testing, or pytest --junit-xml=.zk0/reports/tests.xml"
+HOW_COVERAGE = "zk0 run testing, or coverage run -m pytest && coverage json"
+TOGETHER = ("e2e", "end_to_end", "integration", "system", "functional")
+LEAST_COVERED = 5  # files named in a remedy
+READS = (Part.code, Part.reports)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test: its dotted place, its name, and how it ended; `message` of a failure."""
+
+    place: str
+    name: str
+    outcome: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class TestResults:
+    """The tests that ran; `missing` are the test files of the project that no report covers, of `files` in all."""
+
+    __test__ = False  # to pytest
+
+    cases: list[Case]
+    missing: list[str] = field(default_factory=list)
+    files: int = 0
+
+
+@dataclass(frozen=True)
+class CoverageReport:
+    """The shares of lines and branches that tests executed, in percent, and of each file; None: not measured."""
+
+    lines: float | None
+    branches: float | None
+    files: dict[str, float]
+
+
+def _test_results(context: CheckContext) -> TestResults:
+    """Return the results of the step that is judged, or else of the project's test runs."""
+    if junit := getattr(context.outputs, "junit", None):
+        return TestResults(read_cases([Path(junit)]))
+    cases = _read_results(context.project)
+    files = [module for module in suite(context.project) if _holds_tests(module)]
+    missing = [module.name for module in files if not any(_is_in(case, module) for case in cases)]
+    return TestResults(cases, missing, len(files))
+
+
+def _coverage_report(context: CheckContext) -> CoverageReport:
+    """Return the coverage report of the step that is judged, or else of the project's test runs."""
+    if context.outputs and hasattr(context.outputs, "report"):
+        written = context.outputs.report
+        return _read_coverage(Path(written)) if written else CoverageReport(None, None, {})
+    report = fresh_reports(context.project, COVERAGE, "coverage.json", "coverage.json", HOW_COVERAGE)[-1]
+    if report.name != ".coverage":
+        return _read_coverage(report)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "coverage.json"
+        command = ["coverage", "json", "-q", "--fail-under=0", "-o", str(out)]
+        ended = run_program(*command, cwd=context.project.root)
+        if ended.status or not out.is_file():
+            raise AssetMissingError(f".coverage can't be read: {ended.reason}", remedy=HOW_COVERAGE)
+        return _read_coverage(out)
+
+
+register_subject(TestResults, _test_results, reads=READS)
+register_subject(CoverageReport, _coverage_report, reads=READS)
+
+
+@check("test-suite.passed", aliases={"tests.passed": {}})
+def suite_passed(results: TestResults) -> Iterator[Finding]:
+    """All tests ran, and none failed."""
+    if results.missing:
+        covered = results.files - len(results.missing)
+        yield not_available(f"the reports cover {covered} of {results.files} test files, not {results.missing[0]}")
+    counts = {kind: sum(case.outcome == kind for case in results.cases) for kind in ("passed", "failed", "skipped")}
+    evidence = [Evidence(name=kind, value=count, unit="tests") for kind, count in counts.items()]
+    if not counts["passed"] and not counts["failed"]:
+        yield not_available("no test ran")
+        return
+    good = f"{counts['passed']} tests passed, {counts['skipped']} were skipped"
+    yield from report_problems(_failures(results.cases), good=good, remedy="pytest --last-failed", evidence=evidence)
+
+
+@check("test-suite.together", reads=READS)
+def together(project: Project, *, folders: tuple[str, ...] = TOGETHER) -> Iterator[Finding]:
+    """Tests of the parts working together ran on this code, and none failed."""
+    files = [module for module in suite(project) if set(module.name.split("/")) & set(folders)]
+    if not any(map(_holds_tests, files)):
+        yield failed(f"no test lies in a folder named {', '.join(folders)}", remedy="write tests/e2e/test_….py")
+        return
+    cases = [case for case in _read_results(project) if any(_is_in(case, module) for module in files)]
+    if not cases:
+        yield not_available(f"no report covers the {len(files)} files of tests of parts together")
+        return
+    good = f"{len(cases)} tests of parts together passed"
+    yield from report_problems(_failures(cases), good=good, remedy="pytest --last-failed")
+
+
+@check("test-suite.every-module", reads=(Part.code,))
+def every_module(project: Project, *, percent: float = 80) -> Iterator[Finding]:
+    """Nearly every module has a test that imports it or is named after it."""
+    own = packages(project)
+    used: set[str] = set()
+    for module in suite(project):
+        plain = [(alias.name, "") for node in module.walk(ast.Import) for alias in node.names]
+        members = [(alias.name, node.module or "") for node in module.walk(ast.ImportFrom) for alias in node.names]
+        for name, base in plain + members:
+            used |= {one for one in (base or name, f"{base}.{name}") if one.split(".")[0] in own}
+    everything = library(project)
+    # Importing a package imports what its `__init__` imports.
+    used |= {
+        name for module in everything if module.dotted in used and _is_package(module) for name in _members(module)
+    }
+    named = {module.name.rpartition("/")[2].removeprefix("test_") for module in suite(project)}
+    known = [module for module in everything if any(map(_is_program, module.tree.body))]
+    bare = [one.name for one in known if one.dotted not in used and one.name.rpartition("/")[2] not in named]
+    what, name = "modules have a test", "modules with a test"
+    yield report_share(bare, len(known), what=what, percent=percent, name=name, remedy="write its test", doubtful=True)
+
+
+@check("test-suite.errors", reads=(Part.code,))
+def errors_tested(project: Project, *, percent: float = 70) -> Iterator[Finding]:
+    """Tests raise nearly every kind of error that the code raises."""
+    own = {node.name for module in library(project) for node in module.walk(ast.ClassDef)}
+    raised = {
+        name
+        for module in library(project)
+        for node in module.walk(ast.Raise)
+        if isinstance(node.exc, ast.Call) and (name := name_of(node.exc.func).rpartition(".")[2]) in own
+    }
+    if not raised:
+        yield not_available("the code raises no error class of its own")
+        return
+    words = "\n".join(module.text for module in suite(project))
+    bare = sorted(name for name in raised if name not in words)
+    what, name = "kinds of error are in tests", "kinds of error in tests"
+    yield report_share(bare, len(raised), what=what, percent=percent, name=name, remedy="write a test that raises it")
+
+
+@check("test-coverage.lines", aliases={"tests.coverage": {"minimum": "percent"}})
+def lines(coverage: CoverageReport, *, percent: float = 80) -> Iterator[Finding]:
+    """The tests cover enough of the code."""
+    if coverage.lines is None:
+        yield not_available("the tests executed no code that is measured")
+    else:
+        yield _enough("of the code is covered", coverage.lines, percent, coverage)
+
+
+@check("test-coverage.branches")
+def branches(coverage: CoverageReport, *, percent: float = 75) -> Iterator[Finding]:
+    """The tests take enough of the branches, so that they cover edge cases and errors."""
+    if coverage.branches is None:
+        yield not_available("branches were not measured: set `branch = true` in [tool.coverage.run]")
+    else:
+        yield _enough("of the branches are taken", coverage.branches, percent, coverage)
+
+
+def _failures(cases: Iterable[Case]) -> list[Problem]:
+    return [Problem(f"{case.place}::{case.name}", case.message) for case in cases if case.outcome == "failed"]
+
+
+def _enough(what: str, share: float, percent: float, coverage: CoverageReport) -> Finding:
+    evidence = [Evidence(name="covered", value=round(share, 2), unit="%")]
+    message = f"{share:.1f} % {what}, {percent:g} % wanted"
+    if share >= percent:
+        return passed(message, evidence=evidence)
+    least = sorted(coverage.files, key=lambda name: coverage.files[name])[:LEAST_COVERED]
+    remedy = f"test the least covered files: {', '.join(least)}" if least else "coverage report --show-missing"
+    return failed(message, evidence=evidence, remedy=remedy)
+
+
+def _read_results(project: Project) -> list[Case]:
+    return read_cases(fresh_reports(project, RESULTS, "*.xml", RESULTS[0], HOW))
+
+
+def _read_coverage(path: Path) -> CoverageReport:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        totals: dict[str, Any] = dict(content["totals"])
+        files = {name: float(one["summary"]["percent_covered"]) for name, one in content.get("files", {}).items()}
+        count = totals.get("num_branches")
+        branches = 100 * totals["covered_branches"] / count if count else None
+        return CoverageReport(float(totals["percent_covered"]), branches, files)
+    except (ValueError, KeyError, TypeError) as error:
+        raise AssetMissingError(f"{path.name} is not a coverage report: {error}", remedy=HOW_COVERAGE) from error
+
+
+def fresh_reports(project: Project, names: tuple[str, ...], pattern: str, in_runs: str, how: str) -> list[Path]:
+    """Return the reports that are newer than every program of the project, oldest first.
+
+    Args:
+        project: the project.
+        names: of reports in its root.
+        pattern: of reports in the state's `reports/`.
+        in_runs: the name of reports that steps of workflows leave.
+        how: how to make such a report.
+
+    Raises:
+        AssetMissingError: there is none, or each is older than a program.
+    """
+    there = [path for name in names if (path := project.root / name).is_file()]
+    there += [path for path in (project.state_dir / "reports").glob(pattern) if path.is_file()]
+    there += [path for deep in ("*", "*/*") for path in project.runs_dir.glob(f"*/steps/{deep}/{in_runs}")]
+    if not there:
+        raise AssetMissingError("no report of a test run is here", remedy=how)
+    programs = [project.root / name for name in project.tree().files if not is_prose(name)]
+    changed, last = max(((path.stat().st_mtime, path) for path in programs if path.is_file()), default=(0.0, None))
+    fresh = [path for path in there if path.stat().st_mtime >= changed]
+    if not fresh and last is not None:
+        name = last.relative_to(project.root).as_posix()
+        raise AssetMissingError(f"{name} was changed after the last test run", remedy=how)
+    return sorted(fresh, key=lambda path: path.stat().st_mtime)
+
+
+def read_cases(reports: Iterable[Path]) -> list[Case]:
+    """Return the tests in JUnit reports; the last report of a test counts.
+
+    Raises:
+        AssetMissingError: one is not a JUnit report.
+    """
+    cases: dict[tuple[str, str], Case] = {}
+    for report in reports:
+        try:
+            top = ET.parse(report).getroot()  # noqa: S314  our own test runner wrote it
+        except ET.ParseError as error:
+            raise AssetMissingError(f"{report.name} is not a JUnit report: {error}", remedy=HOW) from error
+        for element in top.iter("testcase"):
+            case = _case(element)
+            cases[case.place, case.name] = case
+    return list(cases.values())
+
+
+def _case(element: ET.Element) -> Case:
+    mark = next((child for child in element if child.tag in ("failure", "error", "skipped")), None)
+    outcome = "passed" if mark is None else "skipped" if mark.tag == "skipped" else "failed"
+    message = "" if mark is None else str(mark.get("message") or mark.text or mark.tag)
+    place, name = str(element.get("classname", "")), str(element.get("name", ""))
+    return Case(place, name, outcome, message.strip().partition("\n")[0][:200])
+
+
+def _holds_tests(module: Module) -> bool:
+    name = module.name.rpartition("/")[2]
+    return (name.startswith("test_") or name.endswith("_test.py")) and any(
+        node.name.startswith("test") for node in module.functions()
+    )
+
+
+def _is_in(case: Case, module: Module) -> bool:
+    dotted = module.dotted
+    return case.place == dotted or case.place.startswith(f"{dotted}.") or dotted.endswith(f".{case.place}")
+
+
+def _is_package(module: Module) -> bool:
+    return module.name.endswith("/__init__.py")
+
+
+def _members(module: Module) -> set[str]:
+    return {node.module for node in module.walk(ast.ImportFrom) if node.module}
+
+
+def _is_program(node: ast.stmt) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
