@@ -12,7 +12,7 @@ from zk0.core.checks import CHECKS, CheckContext
 from zk0.core.errors import LedgerError
 from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
-from zk0.diagnostics.evidence import where
+from zk0.diagnostics.series import where
 from zk0.ledger import LedgerWriter
 
 IDS = (

@@ -106,8 +106,8 @@ def test_the_last_round_is_the_last_with_an_aggregate(ledger):
 
 
 def test_until_a_round_is_everything_up_to_it_without_the_end(ledger):
-    again = [one.model_copy(update={"round": 2}) for one in (*ledger.trainings, *ledger.aggregations)]
-    longer = Ledger((*ledger.events[:-1], *again, ledger.closed))
+    is_repeated = [one.model_copy(update={"round": 2}) for one in (*ledger.trainings, *ledger.aggregations)]
+    longer = Ledger((*ledger.events[:-1], *is_repeated, ledger.closed))
 
     assert longer.until(1) == ledger.events[:-1]
     assert longer.until(2) == longer.events[:-1]

@@ -10,7 +10,7 @@ from math import isclose
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed
-from zk0.diagnostics.evidence import point
+from zk0.diagnostics.series import point
 from zk0.ledger import Aggregation, Ledger
 
 WORKFLOW = "aggregation-fix"

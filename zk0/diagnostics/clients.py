@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.evidence import point
+from zk0.diagnostics.series import point
 from zk0.ledger import Ledger
 
 # What the sentences of zk0's own server and clients, of PyTorch and of Flower say; the first that fits counts.

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed
-from zk0.diagnostics.evidence import point, where
+from zk0.diagnostics.series import point, where
 from zk0.ledger import Ledger, Training
 from zk0.ledger.schema import Value
 

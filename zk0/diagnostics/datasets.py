@@ -10,7 +10,7 @@ from statistics import median
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.evidence import point, where
+from zk0.diagnostics.series import point, where
 from zk0.ledger import ClientData, Ledger
 
 RADIANS = 3.2  # a half turn; all joints of an arm that moved at all are beyond it in degrees

@@ -11,8 +11,7 @@ from typing import Literal
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.diagnostics.evidence import point
-from zk0.diagnostics.series import by_client, ends, joined
+from zk0.diagnostics.series import by_client, ends, joined, point
 from zk0.ledger import Evaluation, Ledger
 
 ROUNDS_OF_NOISE = 5

@@ -10,8 +10,7 @@ from statistics import median
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.evidence import point
-from zk0.diagnostics.series import by_client, ends, joined
+from zk0.diagnostics.series import by_client, ends, joined, point
 from zk0.ledger import Ledger, Training
 
 MINIMUM_STEPS = 20

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, Verdict, failed, warned
-from zk0.diagnostics.evidence import point, where
 from zk0.diagnostics.lines import MOST_SHOWN, SURE, about, answer, lines, of_kind, times, where_all
+from zk0.diagnostics.series import point, where
 from zk0.ledger import IncidentKind, Ledger
 
 MANY_SKIPPED = 0.05  # share of the steps whose batch was lost: the training is another one than was meant

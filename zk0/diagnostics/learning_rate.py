@@ -12,8 +12,7 @@ from itertools import pairwise
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.evidence import point, where
-from zk0.diagnostics.series import by_client, joined, measured
+from zk0.diagnostics.series import by_client, joined, measured, point, where
 from zk0.ledger import Ledger, RunOpened, Training
 
 MINIMUM_STEPS = 10  # a shorter run may well be in its warm-up

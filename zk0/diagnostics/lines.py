@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, Verdict, not_applicable, not_available
-from zk0.diagnostics.evidence import point
+from zk0.diagnostics.series import point
 from zk0.ledger import Incident, IncidentKind, Ledger
 
 MOST_SHOWN = 6  # lines of one finding

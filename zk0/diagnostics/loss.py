@@ -17,8 +17,7 @@ from typing import Literal
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.diagnostics.evidence import point, where
-from zk0.diagnostics.series import by_client, ends, joined, thinned
+from zk0.diagnostics.series import by_client, ends, joined, point, thinned, where
 from zk0.ledger import Ledger
 
 MINIMUM_STEPS = 20  # below it, a tenth is one or two values and the rank test has little power

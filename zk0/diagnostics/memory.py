@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.evidence import point, where
-from zk0.diagnostics.series import line, measured
+from zk0.diagnostics.series import line, measured, point, where
 from zk0.ledger import Ledger
 
 MINIMUM_STEPS = 10

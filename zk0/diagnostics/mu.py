@@ -14,9 +14,8 @@ from statistics import median
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_applicable, not_available, passed, warned
-from zk0.diagnostics.evidence import point, where
 from zk0.diagnostics.parameters import FALLS_BACK, falls_back
-from zk0.diagnostics.series import by_client, ends, growth_exponent, joined, line, measured
+from zk0.diagnostics.series import by_client, ends, growth_exponent, joined, line, measured, point, where
 from zk0.ledger import Ledger
 
 TUNING = "mu-tuning"

@@ -13,8 +13,7 @@ from statistics import median
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_applicable, not_available, passed
-from zk0.diagnostics.evidence import point, where
-from zk0.diagnostics.series import by_client, measured
+from zk0.diagnostics.series import by_client, measured, point, where
 from zk0.ledger import Ledger, Training
 
 FIRST_STEP_TOLERANCE = 1e-9  # a sum of squares of exact zeros is zero; this is generous

@@ -11,8 +11,7 @@ from itertools import pairwise
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
-from zk0.diagnostics.evidence import point
-from zk0.diagnostics.series import by_client
+from zk0.diagnostics.series import by_client, point
 from zk0.ledger import Aggregation, Ledger, short
 
 WORKFLOW = "aggregation-fix"

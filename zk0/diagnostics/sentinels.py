@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
-from zk0.diagnostics.evidence import point, where
-from zk0.diagnostics.series import measured
+from zk0.diagnostics.series import measured, point, where
 from zk0.ledger import Ledger
 
 SENTINELS = (0.0, 1.0, -1.0, 999.0, 1e9)

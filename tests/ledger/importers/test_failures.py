@@ -3,7 +3,7 @@
 import pytest
 
 from zk0.ledger import IncidentKind
-from zk0.ledger.importers.failures import SIGNS, WORDS
+from zk0.ledger.importers.lines import SIGNS, WORDS
 
 
 def test_every_word_of_an_error_holds_a_sign_that_is_looked_for_first():

@@ -3,15 +3,15 @@
 import pytest
 
 from zk0.ledger import IncidentKind
-from zk0.ledger.importers.steps import Steps
+from zk0.ledger.importers.logs import StepCounter
 
 
 def test_steps_beyond_999_are_counted_though_they_are_printed_as_1k(recorded):
     found = recorded("lerobot.log")
 
     [training] = found.ledger.trainings
-    measured = [step for step, value in enumerate(training.policy_loss) if value is not None]
-    assert measured == [200 * number - 1 for number in range(1, 41)]
+    add_measurements = [step for step, value in enumerate(training.policy_loss) if value is not None]
+    assert add_measurements == [200 * number - 1 for number in range(1, 41)]
     assert (training.client, training.round, training.steps) == ("local", 1, 8000)
     assert training.learning_rate[199] == 2e-05
     assert training.memory_allocated[199] == pytest.approx(3.1 * 2**30)
@@ -29,7 +29,7 @@ def test_steps_beyond_999_are_counted_though_they_are_printed_as_1k(recorded):
     ],
 )
 def test_the_count_holds_as_long_as_it_agrees_with_what_is_printed(printed, expected):
-    steps = Steps()
+    steps = StepCounter()
 
     assert [steps.next(number, scale) for number, scale in printed] == expected
 

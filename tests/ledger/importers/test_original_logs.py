@@ -181,8 +181,8 @@ def test_what_the_server_decides_and_what_clients_go_by_are_both_kept(recorded):
         "local-steps": 4,
         "rounds": 2,
     }
-    decided = [(one.round, one.settings, one.reason) for one in ledger.decisions[1:]]
-    assert decided == [(n, {"proximal-mu": 0.01, "learning-rate": 8e-05}, "stall_detected") for n in (1, 2)]
+    add_decision = [(one.round, one.settings, one.reason) for one in ledger.decisions[1:]]
+    assert add_decision == [(n, {"proximal-mu": 0.01, "learning-rate": 8e-05}, "stall_detected") for n in (1, 2)]
     assert {one.settings["learning-rate"] for one in ledger.trainings} == {0.0001}
 
 

@@ -9,11 +9,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from zk0.core.secrets import find_secrets, is_secret_name, may_hold_secrets, without_secrets
 from zk0.ledger.importers.records import AggregationRecord, TrainingRecord
-from zk0.ledger.importers.redaction import may_hold_secrets, names_secret, without_secrets
-from zk0.ledger.incidents import IncidentKind
 from zk0.ledger.reader import Ledger
-from zk0.ledger.schema import Decision, Evaluation, Event, Incident, RunClosed, Value
+from zk0.ledger.schema import Decision, Evaluation, Event, Incident, IncidentKind, RunClosed, Value
 
 SERVER = "server"  # the evaluation that a server does, where it names no data set
 MOST_ENTRIES = 250_000  # of the series of all trainings; a ledger of them takes some 30 MB
@@ -36,7 +35,7 @@ KEYS = {
 }
 
 
-class Run:
+class RunBuilder:
     """Collects what is known of one run."""
 
     def __init__(self, name: str) -> None:
@@ -98,7 +97,7 @@ class Run:
         """Return the record of a round at the server."""
         return self.aggregations.setdefault(number, AggregationRecord(number, at))
 
-    def evaluated(
+    def add_evaluation(
         self,
         number: int,
         loss: float | None,
@@ -125,7 +124,7 @@ class Run:
             read_from=at,
         )
 
-    def decided(
+    def add_decision(
         self, number: int, settings: Mapping[str, Value], *, at: str, client: str | None = None, reason: str = ""
     ) -> None:
         """Keep what the server decided; round 0 stands for before the first."""
@@ -137,7 +136,7 @@ class Run:
                 Decision(round=number, client=client, settings=chosen, reason=reason[:MOST_TEXT], read_from=at),
             )
 
-    def happened(
+    def add_incident(
         self,
         kind: IncidentKind,
         text: str,
@@ -149,7 +148,7 @@ class Run:
         count: int = 1,
     ) -> None:
         """Keep an incident; the same line with the same time (`when`) is the same incident."""
-        text = self.plain(text, at, number=number, client=client, when=when)
+        text = self.redact(text, at, number=number, client=client, when=when)
         if when:
             same = hash((kind, when, text))
             if same in self._seen:
@@ -166,25 +165,30 @@ class Run:
         if key not in self.incidents:
             self.incidents[key] = Incident(kind=kind, round=number, client=client, text=text[:MOST_TEXT], read_from=at)
 
-    def plain(self, text: str, at: str, *, number: int | None = None, client: str | None = None, when: str = "") -> str:
+    def redact(
+        self, text: str, at: str, *, number: int | None = None, client: str | None = None, when: str = ""
+    ) -> str:
         """Return a text without its secrets; each of them is an incident."""
         if not may_hold_secrets(text):
             return text
-        cut, kinds = without_secrets(text.replace("\n", " "))
-        for kind in kinds:
-            self._secret(kind, at, number=number, client=client, when=when)
-        return cut if kinds else text
+        line = text.replace("\n", " ")
+        found = find_secrets(line)
+        for secret in found:
+            self._secret(secret.kind, at, number=number, client=client, when=when)
+        return without_secrets(line) if found else text
 
     def _open(self, key: str, value: Value, at: str) -> Value:
-        if names_secret(key, value):
+        if not isinstance(value, str):
+            return value
+        if value and is_secret_name(key.replace("-", "_")):
             self._secret(key, at)
             return "[secret]"
-        return self.plain(value, at) if isinstance(value, str) else value
+        return self.redact(value, at)
 
     def _secret(self, kind: str, at: str, **where: Any) -> None:
-        self.happened(IncidentKind.secret_shown, f"{kind}, whose value is cut out here", at=at, **where)
+        self.add_incident(IncidentKind.secret_shown, f"{kind}, whose value is cut out here", at=at, **where)
 
-    def ended(self, outcome: str, rounds: int, *, at: str, reason: str | None = None) -> None:
+    def set_outcome(self, outcome: str, rounds: int, *, at: str, reason: str | None = None) -> None:
         """Keep that the run said how it ended."""
         if self.closed is None:
             self.closed = RunClosed(

@@ -2,8 +2,7 @@
 
 import math
 
-from zk0.ledger.importers.records import MOST_ENTRIES, TrainingRecord
-from zk0.ledger.importers.series import Series
+from zk0.ledger.importers.records import MOST_ENTRIES, Series, TrainingRecord
 
 
 def made(values) -> Series:
