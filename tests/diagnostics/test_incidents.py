@@ -49,7 +49,8 @@ def test_a_few_lost_batches_among_many_steps_are_a_warning(judge, events):
     [many] = judge("incidents.data", training, incident(IncidentKind.decode_error, count=20))
 
     assert (few.verdict, many.verdict) == (Verdict.warned, Verdict.failed)
-    assert few.message == "3 batches could not be decoded, 1.5% of all"
+    assert "3 batches" in few.message
+    assert "1.5%" in few.message
 
 
 def test_a_loader_that_began_anew_after_an_error_is_the_worse_finding(judge, events):
@@ -96,7 +97,7 @@ def test_a_training_that_ends_before_its_last_step_is_told_unless_something_expl
     [finding] = judge("incidents.ending", cut)
 
     assert (finding.verdict, finding.fault) == (Verdict.warned, Fault.killed)
-    assert finding.message == "it ends at step 12 of 50 without a word"
+    assert "step 12 of 50" in finding.message
     for events_of_run in ((whole,), (cut, incident(IncidentKind.out_of_memory))):
         [quiet] = judge("incidents.ending", *events_of_run)
         assert quiet.verdict is Verdict.not_applicable
