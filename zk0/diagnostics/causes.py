@@ -303,7 +303,7 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
 }
 
 
-def tier(fault: str | None) -> int:
+def causal_rank(fault: str | None) -> int:
     """Return how far a fault stands from the first cause, from 0; what names no known fault comes last."""
     return next((number for number, faults in enumerate(TIERS) if fault in faults), len(TIERS))
 

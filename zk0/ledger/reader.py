@@ -114,7 +114,7 @@ def last_ledger(project: Project) -> Path:
     return path
 
 
-def _ledger_of(context: CheckContext) -> Ledger:
+def find_ledger(context: CheckContext) -> Ledger:
     """Return the ledger that a check judges: the one that the step has written, or the project's last."""
     path = Path(getattr(context.outputs, "ledger", None) or last_ledger(context.project))
     known = path.stat() if path.is_file() else None
@@ -127,7 +127,7 @@ def _read_once(path: Path, _changed: int | None, _size: int | None) -> Ledger:
     return read_ledger(path)
 
 
-register_subject(Ledger, _ledger_of, fields=("ledger",), reads=(Part.runs,))
+register_subject(Ledger, find_ledger, fields=("ledger",), reads=(Part.runs,))
 
 
 def read_ledger(path: Path) -> Ledger:
