@@ -90,7 +90,7 @@ def test_a_claim_of_success_is_judged_by_what_speaks_of_the_same(judge, claim, c
     assert [one.value for one in denied.evidence] == [claim, "a line"]
 
 
-def test_a_training_that_ends_before_its_last_step_is_told_unless_something_explains_it(judge, events):
+def test_a_training_that_ends_before_its_last_step_is_reported_unless_something_explains_it(judge, events):
     cut = events.training(policy_loss=[1.0] * 12, settings={"local-steps": 50}, read_from="client.log:2")
     whole = events.training(policy_loss=[1.0] * 50, settings={"local-steps": 50}, read_from="client.log:2")
 

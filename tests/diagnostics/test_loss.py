@@ -188,7 +188,7 @@ def test_a_loss_that_wanders_is_called_by_where_it_went(events, judge, numbers):
     assert sum(finding.verdict is Verdict.passed for finding in found) < 0.5 * SEEDS
 
 
-def test_an_explosion_is_told_with_its_size(events, judge, numbers):
+def test_an_explosion_is_reported_with_its_size(events, judge, numbers):
     """A learning rate of 5e-4 once took the loss from 0.075 to over 50."""
     [finding] = judge("loss.explodes", events.training(policy_loss=[0.075 * 1.2**step for step in range(40)]))
 

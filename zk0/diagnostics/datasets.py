@@ -89,7 +89,7 @@ def units(sets: DatasetSummaries) -> Iterator[Finding]:
             fault=Fault.data_units,
             confidence=0.9,
         )
-    problems = [(one, *problem) for one in known if (problem := _implausible(one, mixed=mixed))]
+    problems = [(one, *found) for one in known if (found := _implausible(one, mixed=mixed))]
     for one, problem, confidence in problems:
         low, high = one.state_range[-1]
         yield failed(

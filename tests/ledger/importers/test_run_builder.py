@@ -1,5 +1,7 @@
 """What is pieced together of a run."""
 
+import json
+
 import pytest
 
 from zk0.ledger import IncidentKind
@@ -7,11 +9,11 @@ from zk0.ledger.importers.run_builder import MOST_ENTRIES, MOST_INCIDENTS, RunBu
 
 
 @pytest.mark.parametrize(
-    ("told", "name"),
+    ("text", "name"),
     [("1", "client 1"), ("client_1", "client 1"), ("Client-1", "client 1"), ("arm-a", "arm-a"), ("client_arm", "arm")],
 )
-def test_a_client_has_one_name_however_it_is_written(told, name):
-    assert client_name(told) == name
+def test_a_client_has_one_name_however_it_is_written(text, name):
+    assert client_name(text) == name
 
 
 def test_settings_have_zk0s_keys():
@@ -70,7 +72,7 @@ def test_a_training_that_another_file_tells_of_too_is_the_same():
     assert (training.policy_loss, training.read_from) == ([1.0], "client.log:1")
 
 
-def test_a_training_that_is_repeated_in_its_round_is_told_and_the_last_counts():
+def test_a_training_that_is_repeated_in_its_round_is_reported_and_the_last_counts():
     run = RunBuilder("r")
     for loss in (1.0, 2.0):
         run.training("client 1", 2, file="f", at="f:1").put(0, {"policy_loss": loss})
@@ -96,3 +98,32 @@ def test_events_come_round_by_round():
         ("evaluation", 2),
         ("closed", None),
     ]
+
+
+TOKEN = "hf_" + "Ab1" * 10 + "Zq9x"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("unknown.log", f"logging in with {TOKEN} now\nINFO :      [ROUND 1]\n"),
+        ("known.log", "INFO :      [ROUND 1]\n  Failure 1: ValueError: bad token " + TOKEN + "\n"),
+        ("error.log", f"RuntimeError: CUDA out of memory at https://user:{TOKEN}@host/x\n"),
+        ("settings.log", "INFO :      ├── ConfigRecord (train): {'lr': 0.1, 'auth-token': 'plain words'}\n"),
+        ("table.csv", f"step,loss\n0,1.0\n1,2,{TOKEN},4\n"),
+        ("config.json", json.dumps({"run_config": {"mu": 0.1, "note": TOKEN}})),
+    ],
+)
+def test_a_secret_is_reported_and_cut_out(import_text, name, content):
+    found = import_text(content, name)
+
+    kept = repr(found)
+    assert TOKEN not in kept
+    assert "plain words" not in kept
+    assert IncidentKind.secret_shown in [one.kind for one in found.ledger.incidents]
+
+
+def test_a_line_that_speaks_of_tokens_holds_none(import_text):
+    found = import_text("tokenizer loaded, 300 tokens; see https://example.org/token\nINFO :      [ROUND 1]\n")
+
+    assert found.ledger.incidents == ()

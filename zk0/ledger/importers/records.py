@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
-from zk0.ledger.schema import Aggregation, RejectedReply, Reply, Resources, Training, Value
+from zk0.ledger.schema import Aggregation, RejectedReply, Reply, Training, Value
 
 NOTHING = math.nan  # marks, within an array, a step without a measurement
 
@@ -104,11 +104,10 @@ MOST_ENTRIES = 65_536  # of one series: beyond, it is thinned
 
 @dataclass
 class TrainingRecord:
-    """A client's round; `explicit` where the log says which round it is."""
+    """A client's round."""
 
     client: str
     round: int
-    explicit: bool
     file: str
     read_from: str
     series: dict[str, Series] = field(default_factory=dict)
@@ -117,15 +116,10 @@ class TrainingRecord:
     missing: dict[str, str] = field(default_factory=dict)
     digest_in: str | None = None
     digest_out: str | None = None
-    examples: int | None = None
-    batch_size: int | None = None
-    partition: int | None = None
-    seconds: float | None = None
     last_step: int = -1
     steps: int = 0
     stride: int = 1
     not_finite: int = 0
-    empty_batches: int = 0
 
     def put(self, step: int, values: Mapping[str, float]) -> None:
         """Keep what was measured at a step, from 0; a value that is not finite is counted and stays null."""
@@ -182,18 +176,17 @@ class TrainingRecord:
         return Training(
             round=self.round,
             client=self.client,
-            partition=self.partition,
+            partition=None,
             steps=entries,
-            batch_size=self.batch_size,
-            examples=self.examples,
+            batch_size=None,
+            examples=None,
             settings=self.settings,
             **lists,
             update_norm=self.update_norm,
             digest_in=self.digest_in,
             digest_out=self.digest_out,
-            faults={"non_finite_losses": self.not_finite, "empty_batches": self.empty_batches},
+            faults={"non_finite_losses": self.not_finite},
             missing=absent | self.missing,
-            resources=Resources(seconds=self.seconds),
             read_from=self.read_from,
         )
 
@@ -207,7 +200,6 @@ class AggregationRecord:
     asked: int | None = None
     answered: int | None = None
     failed: int | None = None
-    sampled: list[str] = field(default_factory=list)
     rejected: dict[str, str] = field(default_factory=dict)
     excluded: dict[str, str] = field(default_factory=dict)  # answered, and were left out of the average
     digest_in: str | None = None

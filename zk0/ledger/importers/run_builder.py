@@ -63,7 +63,6 @@ class RunBuilder:
 
     def training(self, client: str, number: int | None, *, file: str, at: str) -> TrainingRecord:
         """Return the record of a client's round that begins here; without a number the next one is counted."""
-        explicit = number is not None
         if number is None:
             # Another file's account of the same client counts by itself: both begin at 1 and meet.
             number = 1 + max(
@@ -75,7 +74,7 @@ class RunBuilder:
             self.note(f"{client} trained more than once in round {number}: the last time counts")
             known = None
         if known is None:
-            known = self.trainings[client, number] = TrainingRecord(client, number, explicit, file, at)
+            known = self.trainings[client, number] = TrainingRecord(client, number, file, at)
             self._unchecked += 1
             if self._unchecked > max(16, len(self.trainings) // 8):  # the more there are, the less a few more matter
                 self._unchecked = 0
