@@ -66,7 +66,7 @@ def test_noise_that_could_hide_a_fall_can_t_be_judged(events, judge):
     [finding] = judge("loss.trend", events.training(policy_loss=noise(0)))
 
     assert finding.verdict is Verdict.not_available
-    assert finding.message.startswith("no trend to be told from noise, which could hide a fall of ")
+    assert finding.message.startswith("no trend above noise, which could hide a fall of ")
 
 
 def test_a_long_flat_loss_stands_still(events, judge, numbers):

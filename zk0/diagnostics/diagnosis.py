@@ -1,8 +1,8 @@
-"""All diagnostics over one ledger, as one answer: what is wrong first, what follows from it, what can't be told.
+"""All diagnostics over one ledger, as one answer: what is wrong first, what follows from it, what can't be answered.
 
-Findings of one diagnostic about the same thing (every round of every client) are told once, with how many there are.
+Findings of one diagnostic about the same thing (every round of every client) are reported once, with their number.
 They are ranked by severity, confidence and their place in the chain of causes; what another finding explains
-(`zk0.diagnostics.causes`) stands among the suppressed, with the reason.
+(`zk0.diagnostics.causes`) is among the suppressed, with the reason.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from zk0.ledger import Ledger
 
 PROBLEMS = (Verdict.warned, Verdict.failed, Verdict.error)
 
-# A warning that is certain stands behind a failure that is likely, and before one that is a guess.
+# A warning that is certain ranks behind a failure that is likely, and before one that is a guess.
 WEIGHT = {Verdict.error: 1.0, Verdict.failed: 1.0, Verdict.warned: 0.4}
 USUAL_CONFIDENCE = 0.8  # of a finding that states none
 TIER_DISCOUNT = 0.1  # per tier: one step down the chain of causes weighs as much as a tenth of confidence
@@ -33,7 +33,7 @@ class Suppressed:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a ledger shows.
+    """The answer of all diagnostics to a ledger.
 
     `findings` are the problems that nothing explains, the first cause first, and behind them what passed; `silent` are
     the questions that could not be answered, with what they lack; `idle` those that do not arise.
@@ -46,7 +46,7 @@ class Diagnosis:
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """What warns or fails and is not explained by anything else, the first cause first."""
+        """Warnings and failures that nothing else explains, the first cause first."""
         return tuple(finding for finding in self.findings if finding.verdict in PROBLEMS)
 
     @property
@@ -69,7 +69,7 @@ def diagnose(ledger: Ledger, *, only: Sequence[str] = ()) -> Diagnosis:
         only: ids of diagnostics.
 
     Raises:
-        UnknownNameError: there is no diagnostic of a name in `only`.
+        UnknownNameError: a name in `only` is not a diagnostic.
     """
     found: list[Finding] = []
     for name in only or diagnostics():
@@ -102,9 +102,9 @@ def run_check(check: Check, ledger: Ledger, **options: Any) -> Iterable[Finding]
 
 
 def conclude(found: Iterable[Finding]) -> Diagnosis:
-    """Make one answer of findings, whoever found them."""
-    told = _deduplicate(found)
-    problems = sorted((finding for finding in told if finding.verdict in PROBLEMS), key=_rank)
+    """Rank findings, and separate those that another one explains."""
+    findings = _deduplicate(found)
+    problems = sorted((finding for finding in findings if finding.verdict in PROBLEMS), key=_rank)
     kept: list[Finding] = []
     suppressed: list[Suppressed] = []
     for finding in problems:
@@ -114,10 +114,10 @@ def conclude(found: Iterable[Finding]) -> Diagnosis:
         else:
             suppressed.append(Suppressed(finding, *explanation))
     return Diagnosis(
-        findings=(*kept, *(one for one in told if one.verdict is Verdict.passed)),
+        findings=(*kept, *(one for one in findings if one.verdict is Verdict.passed)),
         suppressed=tuple(suppressed),
-        unanswered=tuple(one for one in told if one.verdict is Verdict.not_available),
-        not_applicable=tuple(one for one in told if one.verdict is Verdict.not_applicable),
+        unanswered=tuple(one for one in findings if one.verdict is Verdict.not_available),
+        not_applicable=tuple(one for one in findings if one.verdict is Verdict.not_applicable),
     )
 
 

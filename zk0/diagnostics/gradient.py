@@ -104,7 +104,7 @@ def clipping(ledger: Ledger) -> Iterator[Finding]:
 
 
 def _norms(ledger: Ledger, *, own: bool = False) -> Iterator[tuple[str, list[float]]]:
-    """Yield each client with its gradient norms; `own` takes the proximal term out where it is known."""
+    """Yield each client with its gradient norms; `own` leaves the proximal term out where it is known."""
     if not ledger.trainings:
         yield "", []
     for client, trainings in by_client(ledger.trainings):

@@ -45,7 +45,7 @@ CONTRADICTIONS: tuple[tuple[tuple[str, ...], tuple[IncidentKind, ...]], ...] = (
 
 @dataclass(frozen=True)
 class Meaning:
-    """What incidents of these kinds mean; `{}` in the message is their number."""
+    """The meaning of incidents of these kinds; `{}` in the message is their number."""
 
     kinds: tuple[IncidentKind, ...]
     message: str

@@ -15,7 +15,7 @@ def test_a_server_of_the_old_kind_tells_its_losses_round_by_round(recorded):
     assert losses(found) == [(0, 0.150), (1, 0.438), (2, 1.001), (3, 1.088)]
     assert found.formats == ("Flower log",)
     assert [(len(one.sampled), len(one.accepted)) for one in found.ledger.aggregations] == [(4, 4)] * 3
-    assert found.ledger.aggregations[0].missing["accepted"] == "the log tells how many replies, not whose"
+    assert found.ledger.aggregations[0].missing["accepted"] == "the log gives the number of replies, not their clients"
     assert (found.ledger.closed.outcome, found.ledger.closed.rounds) == ("done", 3)
     assert found.ledger.evaluations[1].read_from.endswith("A12-worse-than-baseline.log:12")
 

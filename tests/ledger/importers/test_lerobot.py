@@ -17,7 +17,7 @@ def test_steps_beyond_999_are_counted_though_they_are_printed_as_1k(recorded):
     assert training.memory_allocated[199] == pytest.approx(3.1 * 2**30)
     assert found.ledger.closed.outcome == "done"
     assert found.unknown == 0
-    assert "told as round 1 of a client named local" in found.notes[0]
+    assert "read as round 1 of a client named local" in found.notes[0]
 
 
 @pytest.mark.parametrize(

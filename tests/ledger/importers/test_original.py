@@ -54,7 +54,7 @@ def test_digests_tell_what_was_sent_and_what_was_aggregated(recorded):
         (2, "9f31c2aa", "5c20aa17"),
         (3, "9f31c2aa", None),
     ]
-    assert found[2].missing["digest_out"] == "the log does not tell"
+    assert found[2].missing["digest_out"] == "not in the log"
 
 
 def kinds(found):
@@ -100,7 +100,7 @@ def test_numbers_of_nothing_are_no_measurements(import_text):
     )
 
     [evaluation] = found.ledger.evaluations
-    assert (evaluation.loss, evaluation.missing["loss"]) == (None, "no frame was evaluated; the 1 stands for that")
+    assert (evaluation.loss, evaluation.missing["loss"]) == (None, "no frame was evaluated; the 1 is a placeholder")
     assert found.ledger.trainings[0].gradient_norm == [None]
     assert [(one.kind, one.count) for one in found.ledger.incidents] == [(IncidentKind.sentinel, 1)] * 2
 
@@ -257,10 +257,10 @@ def test_the_earlier_keys_are_read_and_a_sentinel_is_no_loss(recorded):
     found = recorded("outputs-early")
 
     assert [one.loss for one in found.ledger.evaluations] == [0.15, 0.438, 1.001, None]
-    assert found.ledger.evaluations[3].missing["loss"] == "no batch was evaluated; the 1 in the file stands for that"
+    assert found.ledger.evaluations[3].missing["loss"] == "no batch was evaluated; the 1 in the file is a placeholder"
     means = [one.policy_loss[0] for one in found.ledger.trainings if one.client == "client 0"]
     assert means == pytest.approx([0.5, 0.4, 0.3])
-    assert found.ledger.trainings[0].missing["steps"] == "only the means of 1000 steps are told"
+    assert found.ledger.trainings[0].missing["steps"] == "only the means of 1000 steps are in the log"
 
 
 def test_a_history_that_forgets_and_renumbers_is_not_believed(import_text):

@@ -71,7 +71,7 @@ def test_numbers_that_are_not_finite_are_null_and_text_is_no_number(import_text)
 
     assert training.policy_loss == [None, 1.5]
     assert training.missing["policy_loss"] == "not finite"
-    assert training.missing["learning_rate"] == "the log does not tell"
+    assert training.missing["learning_rate"] == "not in the log"
 
 
 def test_rows_of_another_length_and_broken_lines_are_counted(import_text):

@@ -3,8 +3,8 @@
     for imported in import_ledgers([Path("outputs/2025-10-01_09-12-03")]):
         print(imported.ledger.source, imported.understood, imported.unknown)
 
-Nothing is invented: what a log does not tell is null in the ledger, with the reason; what was guessed (which column is
-the loss, which round a training was) stands in `notes`; what was not understood is counted and shown.
+Nothing is invented: what a log does not contain is null in the ledger, with the reason; guesses (which column is
+the loss, which round a training was) are in `notes`; what was not understood is counted and shown.
 """
 
 import json
@@ -33,12 +33,12 @@ class ImportedLedger:
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """What its files are, each kind once."""
+        """The formats of its files, each once."""
         return tuple(dict.fromkeys(file.format for file in self.files))
 
     @property
     def understood(self) -> int:
-        """Lines, rows and records that told something, or that were known to."""
+        """Lines, rows and records with a known meaning."""
         return sum(file.understood for file in self.files)
 
     @property
@@ -69,11 +69,13 @@ def _imported(group: Group) -> list[ImportedLedger]:
         report = FileReport(sources[0][0].name, OWN_FORMAT, understood=len(ledger.events))
         return [ImportedLedger(ledger, (report,), notes)]
     runs = Runs([RunBuilder(group.name)])
-    # Logs tell steps and JSON tells means: the finer account comes first, and the coarser one fills in.
+    # Logs have steps and JSON has means: the finer account comes first, and the coarser one fills in.
     sources.sort(key=lambda entry: (entry[0].name.endswith(".json"), entry[1] is not None))
     reports = tuple(read_file(source, runs, client) for source, client in sources)
     if len(runs.found) > 1 and len(sources) > 1:
-        runs.current.note("a log tells of several starts: files without a start of their own were read as of the last")
+        runs.current.note(
+            "a log contains several starts: files without a start of their own were read as part of the last"
+        )
     return [ImportedLedger(run.ledger(), reports, tuple(run.notes)) for run in runs.found]
 
 

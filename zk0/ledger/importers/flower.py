@@ -1,4 +1,4 @@
-"""What Flower's own lines say: server and clients, from the first NumPyClient to the Message API of 1.42.
+"""Rules for Flower's own log lines: server and clients, from the first NumPyClient to the Message API of 1.42.
 
 Sources: `flwr/server/server.py` (`configure_fit: strategy sampled …`, `fit progress: (…)`, `History (loss, …)`),
 `flwr/serverapp/strategy/{strategy,fedavg,fedprox}.py` (`configure_train: Sampled …`, `Aggregated MetricRecord: …`),
@@ -89,8 +89,8 @@ def _initial_results(log: LogFile, found: re.Match[str]) -> None:
 
 
 def _metrics_evaluated(log: LogFile, number: int, text: str, dataset: str) -> None:
-    told = mapping(text)
-    key, value = evaluation_loss(told)
+    values = mapping(text)
+    key, value = evaluation_loss(values)
     if key is None:
         return
     log.run.note(f"the loss of an evaluation is read from {key!r}")
@@ -119,8 +119,8 @@ def _aggregated_record(log: LogFile, found: re.Match[str]) -> None:
 
 
 def _settings(log: LogFile, found: re.Match[str]) -> None:
-    told = {key: value for key, value in mapping(found[1]).items() if isinstance(value, bool | int | float | str)}
-    log.run.add_decision(0, told, at=log.at, reason="the configuration that the strategy sends")
+    values = {key: value for key, value in mapping(found[1]).items() if isinstance(value, bool | int | float | str)}
+    log.run.add_decision(0, values, at=log.at, reason="the configuration that the strategy sends")
 
 
 def _rounds(log: LogFile, found: re.Match[str]) -> None:

@@ -27,7 +27,7 @@ BINARY_SHARE = 0.05  # of control characters at the beginning, above which it is
 
 @dataclass(frozen=True)
 class Importer:
-    """How the output of one program is read: lines of its logs, whole files, JSON documents, or several of these.
+    """Reads the output of one program: lines of its logs, whole files, JSON documents, or several of these.
 
     Attributes:
         name: shown to users as the format.

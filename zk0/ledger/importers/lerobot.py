@@ -1,4 +1,6 @@
-"""What LeRobot's training says (`lerobot/scripts/lerobot_train.py`, `utils/logging_utils.py` of 0.6.1, and before).
+"""Rules for the log lines of LeRobot's training, of 0.6.1 and before.
+
+`lerobot/scripts/lerobot_train.py` and `utils/logging_utils.py` print:
 
     step:200 smpl:2K ep:3 epch:0.31 loss:0.812 grdn:4.310 lr:9.5e-05 updt_s:0.310 data_s:0.004 smp/s:25 mem_gb:2.10
 
@@ -25,7 +27,7 @@ def _step(log: LogFile, found: re.Match[str]) -> None:
     if stream.client is None:
         stream.client = CLIENT
         stream.number = 1
-        log.run.note("a training without rounds or clients: told as round 1 of a client named local")
+        log.run.note("a training without rounds or clients: read as round 1 of a client named local")
     log.run.note("each entry of a series is LeRobot's mean over the steps since the entry before")
     steps = stream.steps
     printed, scale = int(found[1]), _SCALE[found[2]]
@@ -36,15 +38,15 @@ def _step(log: LogFile, found: re.Match[str]) -> None:
         stream.record = None
         steps = stream.steps = StepCounter()
     done = steps.next(printed, scale)
-    told = {_NAMES[name]: float(value) for name, value in _FIELDS.findall(found[3]) if name in _NAMES}
-    if "memory_allocated" in told:
-        told["memory_allocated"] *= GIBIBYTE
-    log.add_measurements(max(done - 1, 0), told)
+    values = {_NAMES[name]: float(value) for name, value in _FIELDS.findall(found[3]) if name in _NAMES}
+    if "memory_allocated" in values:
+        values["memory_allocated"] *= GIBIBYTE
+    log.add_measurements(max(done - 1, 0), values)
 
 
 def _evaluated(log: LogFile, found: re.Match[str]) -> None:
     number = 1 + max((one.round for one in log.run.evaluations.values()), default=0)
-    log.run.note("LeRobot's evaluations during training are told as rounds 1, 2, … in their order")
+    log.run.note("LeRobot's evaluations during training are read as rounds 1, 2, … in their order")
     log.run.add_evaluation(number, float(found[2]), at=log.at, dataset="evaluation split")
 
 

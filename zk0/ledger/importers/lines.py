@@ -17,7 +17,7 @@ from zk0.ledger.schema import IncidentKind
 
 
 class ParsedLine(NamedTuple):
-    """What stands before a message; empty where it does not say."""
+    """A message and its prefix; fields are empty where the prefix does not have them."""
 
     message: str
     when: str = ""
@@ -52,7 +52,7 @@ def strip_ray(line: str) -> tuple[str, str]:
 
 
 def split_prefix(line: str) -> ParsedLine:
-    """Part a line into what stands before the message, and the message."""
+    """Split a line into its prefix and the message."""
     line, process = strip_ray(line) if line.startswith("(") else (line, "")
     first = line[:1]
     if first.isdigit() or first == "[":

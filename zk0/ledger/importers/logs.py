@@ -2,7 +2,7 @@
 
 One file may hold the lines of several programs (Flower, the client's own, Ray's), so all dialects listen at once. A
 rule is found by the first word of a message, then by a pattern that begins there: a line that nobody knows costs one
-look into a dictionary. Errors can stand anywhere in a line and are looked for by plain text first.
+look into a dictionary. Errors can be anywhere in a line and are searched as plain text first.
 """
 
 import re
@@ -75,21 +75,21 @@ class StepCounter:
 
 @dataclass
 class LogStream:
-    """One speaker in a log: a client, a process, or the whole file where nothing tells speakers apart."""
+    """The lines of one client or process; of the whole file where the lines name neither."""
 
     client: str | None = None
     number: int | None = None  # of the round, where a line has said so
     record: TrainingRecord | None = None
     settings: dict[str, Value] = field(default_factory=dict)
     digest_in: str | None = None
-    proximal: tuple[int, float] | None = None  # (step, value) told last
+    proximal: tuple[int, float] | None = None  # (step, value), the latest
     steps: StepCounter = field(default_factory=StepCounter)
     fresh: bool = False  # a training was announced and has no step yet
 
 
 @dataclass(slots=True)
 class LinePrefix:
-    """What stands before the messages of one place in a program; the place tends to print the same message again."""
+    """The prefix of one place in a program, which tends to print the same message again."""
 
     stream: LogStream
     client: str = ""
@@ -99,7 +99,7 @@ class LinePrefix:
     offset: int = 0  # of the message's first word
 
 
-MOST_PREFIXES = 10_000  # places in programs, known by what stands before their messages
+MOST_PREFIXES = 10_000  # places in programs, known by their prefixes
 FINAL = "final"  # the phase in which Flower repeats all metrics as a table
 _RESULT = re.compile(r"[\s{]*(?:\d+: *)?\{?[\s{}]*(?:\d+: )?\{? *'[^']+': '[^']*'")
 RECENT = 256  # lines that begin something, remembered so that their second printing begins nothing
@@ -113,8 +113,8 @@ class LogFile:
 
     Args:
         source: the file.
-        run: what it adds to; `next_run` gives another one when the log begins anew.
-        next_run: called when the log tells of a second start, with the run so far.
+        run: what it adds to; `next_run` gives another one when another run begins.
+        next_run: called at a second start in the log.
         dialects: rules by the name of the program whose lines they know.
         client: whose log this is, where its folder or name says so.
     """
@@ -149,16 +149,16 @@ class LogFile:
         self.line = self._when = ""
         self._recent: dict[object, None] = {}
         self._unmatched: list[Unmatched] = []
-        self._told: tuple[int, IncidentKind, str] | None = None
+        self._last_incident: tuple[int, IncidentKind, str] | None = None
         self._traced = False
 
     @property
     def at(self) -> str:
-        """Where we are: `file:line`."""
+        """The current place, `file:line`."""
         return f"{self.source.name}:{self.number}"
 
     def is_repeated(self, text: str) -> bool:
-        """Whether this line, with this time, was read a moment ago: it is printed to stdout and to stderr."""
+        """Return whether this line, with this time, was read a moment ago: it is on stdout and on stderr."""
         same = (self.when, self.stream.client, text) if self.when else (self.number - 1, text)
         known = bool(self.when) and same in self._recent
         self._recent[same] = None
@@ -241,8 +241,8 @@ class LogFile:
     def add_incident(
         self, kind: IncidentKind, text: str, *, client: str | None = None, number: int | None = None
     ) -> None:
-        """Something went wrong, or was said to go well; where no line tells its time, two in a row are one."""
-        last, self._told = self._told, (self.number, kind, text)
+        """Add an incident; where lines have no time, two equal ones in a row are one."""
+        last, self._last_incident = self._last_incident, (self.number, kind, text)
         if not self.when and last == (self.number - 1, kind, text):
             return
         self.run.add_incident(
@@ -314,7 +314,7 @@ class LogFile:
 
     @property
     def when(self) -> str:
-        """The time that the line tells; empty where it tells none."""
+        """The time that the line tells; empty where it has none."""
         return self.line[:TIME] if self.line[:1] == "2" and self.line[4:5] == "-" else self._when
 
     def _line(self, line: str, start: int, prefix: LinePrefix, whole: str) -> None:
@@ -336,13 +336,13 @@ class LogFile:
             self._unmatched.append((self.number, line, start, whole, prefix, self._when, number))
 
     def _look_for_failures(self) -> None:
-        """Tell errors and noise among the lines that no rule knew; as one text first, since most hold neither."""
+        """Find errors and noise among the lines without a rule; first in one text, since most contain neither."""
         text = "\n".join([one[1] for one in self._unmatched])
         words = WORDS if any(sign in text for sign in SIGNS) else ()
         noises = [word for word in NOISE_WORDS if word in text]
         secrets = may_hold_secrets(text)
         for number, line, start, whole, prefix, when, turn in self._unmatched:
-            told = self.run.redact(whole, f"{self.source.name}:{number}") if secrets else whole
+            text = self.run.redact(whole, f"{self.source.name}:{number}") if secrets else whole
             if words and (kind := kind_of(line[start:])) is not None:
                 self.number, self.line, self.prefix, self._when, self.stream = number, line, prefix, when, prefix.stream
                 self.understood += 1
@@ -352,7 +352,7 @@ class LogFile:
             else:
                 self.unknown.lines += 1
                 if self.unknown.wants_more:
-                    self.unknown.add(f"{self.source.name}:{number}", told)
+                    self.unknown.add(f"{self.source.name}:{number}", text)
         self._unmatched.clear()
 
     def _known(self, line: str, start: int, prefix: LinePrefix, whole: str) -> bool:
@@ -394,7 +394,7 @@ class LogFile:
         return stream
 
     def _in_traceback(self, prefix: LinePrefix, text: str) -> bool:
-        """Whether the line belongs to a traceback; where it ends one, that is an incident."""
+        """Return whether the line belongs to a traceback; the last line of one is an incident."""
         if prefix.process not in self.tracebacks.open:
             return False
         belongs, exception = self.tracebacks.continue_traceback(prefix.process, prefix.level or text)

@@ -51,7 +51,7 @@ def plain(name: str) -> str:
 
 
 def meanings(names: Sequence[str]) -> dict[str, str]:
-    """Return {meaning: column} for the columns that are known; of several with one meaning, the most telling."""
+    """Return {meaning: column} for the columns that are known; of several with one meaning, the most specific."""
     found: dict[str, tuple[int, str]] = {}
     for name in names:
         meaning, place = _MEANINGS.get(plain(name), ("", 0))
@@ -89,19 +89,19 @@ def parse_number(value: object) -> float | None:
     return None
 
 
-def evaluation_loss(told: Mapping[str, object]) -> tuple[str | None, float | None]:
-    """Return (key, loss) of an evaluation's metrics; None where it is not finite, and both where none is told."""
+def evaluation_loss(readings: Mapping[str, object]) -> tuple[str | None, float | None]:
+    """Return (key, loss) of an evaluation's metrics; None where it is not finite, both None where there is none."""
     for key in (*SYNONYMS["evaluation"], "loss", "policy_loss", "mse", "server_policy_loss"):
-        for name, value in told.items():
+        for name, value in readings.items():
             if plain(name) == key:
                 found = parse_number(value)
                 return name, found if found is not None and math.isfinite(found) else None
     return None, None
 
 
-def training_summary(told: Mapping[str, object]) -> dict[str, float]:
+def training_summary(readings: Mapping[str, object]) -> dict[str, float]:
     """Return {series: mean} of what a client, or the server for all, says of a round's training."""
-    cleaned = {re.sub(r"^(?:avg_client_|avg_)", "", plain(name)): value for name, value in told.items()}
+    cleaned = {re.sub(r"^(?:avg_client_|avg_)", "", plain(name)): value for name, value in readings.items()}
     found = {}
     for meaning, name in meanings(list(cleaned)).items():
         value = parse_number(cleaned[name])
@@ -122,26 +122,26 @@ type Row = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Columns:
-    """What the columns of one kind of row mean: {meaning: column}, and {column: (client, metric)} of clients' own."""
+    """The columns of one kind of row: {meaning: column}, and {column: (client, metric)} for columns of one client."""
 
     meaning: Mapping[str, str]
     clients: Mapping[str, tuple[str, str]]
 
     @classmethod
     def of(cls, names: Sequence[str]) -> "Columns":
-        """Tell it from the names."""
+        """Return the meaning of these names."""
         return cls(meanings(names), {name: parts for name in names if (parts := of_client(name)) is not None})
 
 
 @dataclass
 class Rows:
-    """Takes rows, one after the other, into a run; counts those that held something known."""
+    """Adds rows to a run, and counts those with a known column."""
 
     run: RunBuilder
     file: str
     understood: int = 0
     unknown: int = 0
-    told: dict[str, str] = field(default_factory=dict)
+    readings: dict[str, str] = field(default_factory=dict)
     ignored: dict[str, None] = field(default_factory=dict)
     _known: dict[tuple[str, ...], Columns] = field(default_factory=dict)
     _rows: dict[tuple[str, int | None], int] = field(default_factory=dict)
@@ -174,22 +174,22 @@ class Rows:
             self.unknown += 1
 
     def conclude(self) -> None:
-        """Tell the user how the columns were read."""
-        if self.told:
-            read = ", ".join(f"{name} as {meaning}" for name, meaning in self.told.items())
+        """Note for the user how the columns were read."""
+        if self.readings:
+            read = ", ".join(f"{name} as {meaning}" for name, meaning in self.readings.items())
             self.run.note(f"{self.file}: columns were read by their names: {read}")
         if self.ignored:
             names = list(self.ignored)
             more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
             self.run.note(f"{self.file}: columns that mean nothing here: {', '.join(names[:MOST_NAMED])}{more}")
         if (ONE, None) in self._records:
-            self.run.note(f"{self.file}: no column names rounds or clients: told as round 1 of a client named {ONE}")
+            self.run.note(f"{self.file}: no column names rounds or clients: read as round 1 of a client named {ONE}")
 
     def _columns(self, names: tuple[str, ...]) -> Columns:
         found = Columns.of(names)
         if len(self._known) < MOST_KINDS:
             self._known[names] = found
-        self.told |= {name: meaning for meaning, name in found.meaning.items()}
+        self.readings |= {name: meaning for meaning, name in found.meaning.items()}
         known = {*found.meaning.values(), *found.clients}
         if len(self.ignored) < MOST_KINDS:
             self.ignored |= dict.fromkeys(name for name in names if name not in known)
@@ -212,9 +212,9 @@ class Rows:
     def _per_client(self, at: str, row: Row, clients: Mapping[str, tuple[str, str]], number: int | None) -> None:
         found: dict[str, dict[str, float]] = {}
         for name, (client, metric) in clients.items():
-            told = parse_number(row[name])
-            if told is not None:
-                found.setdefault(client_name(client), {})[metric] = told
+            readings = parse_number(row[name])
+            if readings is not None:
+                found.setdefault(client_name(client), {})[metric] = readings
         for client, means in found.items():
             self.understood += 1
             place = number if number is not None else self._rows.get((client, None), 0) + 1

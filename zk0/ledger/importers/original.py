@@ -71,20 +71,22 @@ def _progress(log: LogFile, found: re.Match[str]) -> None:
 
 def _each_250(log: LogFile, found: re.Match[str]) -> None:
     rate = float(found[4])
-    told = {"total_loss": float(found[2]), "gradient_norm": float(found[3])} | ({"learning_rate": rate} if rate else {})
-    log.add_measurements(max(int(found[1]) - 1, 0), told)
+    values = {"total_loss": float(found[2]), "gradient_norm": float(found[3])} | (
+        {"learning_rate": rate} if rate else {}
+    )
+    log.add_measurements(max(int(found[1]) - 1, 0), values)
 
 
 def _end(log: LogFile, found: re.Match[str]) -> None:
-    told = {key: float(value) for key, value in re.findall(rf"(\w+)={NUMBER}", found[1])}
-    steps = int(told.pop("steps_completed", 0))
-    if told.get("lr") == 0:
-        told.pop("lr")
-    if steps and not any(told.values()):
+    values = {key: float(value) for key, value in re.findall(rf"(\w+)={NUMBER}", found[1])}
+    steps = int(values.pop("steps_completed", 0))
+    if values.get("lr") == 0:
+        values.pop("lr")
+    if steps and not any(values.values()):
         log.add_incident(IncidentKind.sentinel, found[0])  # the meters were set back just before
         log.finish()
         return
-    log.training().summarise(training_summary(told), steps or None)
+    log.training().summarise(training_summary(values), steps or None)
     log.finish()
 
 
@@ -112,12 +114,12 @@ def _client_setting(log: LogFile, found: re.Match[str]) -> None:
 
 def _client_returned(log: LogFile, found: re.Match[str]) -> None:
     log.switch_client(found[1])
-    told = mapping(found[2])
-    steps = parse_number(told.get("num_steps") or told.get("steps_completed"))
+    values = mapping(found[2])
+    steps = parse_number(values.get("num_steps") or values.get("steps_completed"))
     record = log.training()
-    record.summarise(training_summary(told), int(steps) if steps else None)
-    _update(log, told.get("param_update_norm"))
-    digest = told.get("param_hash")
+    record.summarise(training_summary(values), int(steps) if steps else None)
+    _update(log, values.get("param_update_norm"))
+    digest = values.get("param_hash")
     if isinstance(digest, str) and digest:
         record.digest_out = digest
 
@@ -175,7 +177,9 @@ def _composite(log: LogFile, found: re.Match[str]) -> None:
     number = log.server_round or 0
     if frames == 0:
         log.add_incident(IncidentKind.sentinel, found[0])
-        log.run.add_evaluation(number, None, at=log.at, missing=f"no frame was evaluated; the {loss:g} stands for that")
+        log.run.add_evaluation(
+            number, None, at=log.at, missing=f"no frame was evaluated; the {loss:g} is a placeholder"
+        )
     else:
         log.run.add_evaluation(number, loss, at=log.at, frames=frames)
 
@@ -288,8 +292,8 @@ def read_document(run: RunBuilder, content: Any, name: str) -> None:
     """Add one JSON file to a run; `name` gives the round where the content does not."""
     match content:
         case {"run_config": dict() as configured}:
-            told = {key: value for key, value in configured.items() if isinstance(value, bool | int | float | str)}
-            run.add_decision(0, told, at=name, reason="the run's configuration as it was saved")
+            values = {key: value for key, value in configured.items() if isinstance(value, bool | int | float | str)}
+            run.add_decision(0, values, at=name, reason="the run's configuration as it was saved")
         case dict() if EVALUATION_KEYS & content.keys():
             _server_round(run, content, name)
         case dict() if content.keys() >= CLIENT_KEYS:
@@ -302,9 +306,9 @@ def read_document(run: RunBuilder, content: Any, name: str) -> None:
 
 
 def _round_of(content: Mapping[str, Any], name: str) -> int | None:
-    told = parse_number(content.get("round"))
-    if told is not None:
-        return int(told)
+    values = parse_number(content.get("round"))
+    if values is not None:
+        return int(values)
     found = re.search(r"round_(\d+)", name)
     return int(found[1]) if found else None
 
@@ -312,7 +316,7 @@ def _round_of(content: Mapping[str, Any], name: str) -> int | None:
 def _server_round(run: RunBuilder, content: Mapping[str, Any], name: str) -> None:
     at = _round_of(content, name)
     if at is None:
-        run.note(f"{name}: neither the name nor the content tells the round: left out")
+        run.note(f"{name}: neither the name nor the content gives the round: left out")
         return
     metrics = content.get("metrics")
     metrics = metrics if isinstance(metrics, dict) else {}
@@ -322,10 +326,10 @@ def _server_round(run: RunBuilder, content: Mapping[str, Any], name: str) -> Non
     batches = [found for one in (*datasets, {"metrics": metrics}) for found in _batches(one)]
     _evaluation(run, at, loss, name, frames=frames, failed=bool(batches) and not any(batches))
     for one in datasets if len(datasets) > 1 else ():
-        told = parse_number(one.get("loss"))
+        values = parse_number(one.get("loss"))
         size = parse_number(one.get("num_examples"))
         run.add_evaluation(
-            at, told if told is None or math.isfinite(told) else None, at=name,
+            at, values if values is None or math.isfinite(values) else None, at=name,
             dataset=str(one.get("dataset_name") or one.get("evaldata_id")), frames=None if size is None else int(size),
         )  # fmt: skip
     aggregate = next((content[key] for key in AGGREGATE_KEYS if isinstance(content.get(key), dict)), None)
@@ -338,9 +342,9 @@ def _server_round(run: RunBuilder, content: Mapping[str, Any], name: str) -> Non
 
 def _batches(result: Mapping[str, Any]) -> Iterator[float]:
     metrics = result.get("metrics")
-    told = parse_number(metrics.get("successful_batches")) if isinstance(metrics, dict) else None
-    if told is not None:
-        yield told
+    values = parse_number(metrics.get("successful_batches")) if isinstance(metrics, dict) else None
+    if values is not None:
+        yield values
 
 
 def _evaluation(run: RunBuilder, at: int, loss: float | None, name: str, *, frames: int | None, failed: bool) -> None:
@@ -348,7 +352,7 @@ def _evaluation(run: RunBuilder, at: int, loss: float | None, name: str, *, fram
         return
     if failed:
         run.add_evaluation(
-            at, None, at=name, missing=f"no batch was evaluated; the {loss:g} in the file stands for that"
+            at, None, at=name, missing=f"no batch was evaluated; the {loss:g} in the file is a placeholder"
         )
         run.add_incident(IncidentKind.sentinel, f"a loss of {loss:g}, and no batch was evaluated", at=name, number=at)
         return
@@ -356,33 +360,33 @@ def _evaluation(run: RunBuilder, at: int, loss: float | None, name: str, *, fram
     run.add_evaluation(at, loss if finite else None, at=name, frames=frames, missing=None if finite else "not finite")
 
 
-def _aggregate(run: RunBuilder, at: int, told: Mapping[str, Any], name: str) -> None:
+def _aggregate(run: RunBuilder, at: int, values: Mapping[str, Any], name: str) -> None:
     record = run.aggregation(at, name)
-    clients = parse_number(told.get("num_clients"))
+    clients = parse_number(values.get("num_clients"))
     if clients == 0:
         run.add_incident(IncidentKind.sentinel, "means of no client", at=name, number=at)
         return
     if clients is not None and record.answered is None:
         record.answered = int(clients)
-    norm = parse_number(told.get("param_update_norm"))
+    norm = parse_number(values.get("param_update_norm"))
     if norm is not None and record.update_norm is None:
         record.update_norm = norm
 
 
-def _client_round(run: RunBuilder, told: Mapping[str, Any], name: str) -> None:
-    client = client_name(str(told.get("client_id", told.get("client", "?"))))
-    at = int(parse_number(told.get("round")) or 0)
+def _client_round(run: RunBuilder, values: Mapping[str, Any], name: str) -> None:
+    client = client_name(str(values.get("client_id", values.get("client", "?"))))
+    at = int(parse_number(values.get("round")) or 0)
     record = run.training(client, at, file=name, at=name)
-    steps = parse_number(told.get("num_steps"))
-    means = training_summary(told)
+    steps = parse_number(values.get("num_steps"))
+    means = training_summary(values)
     if steps and means and not any(means.values()):
         run.add_incident(IncidentKind.sentinel, f"means of 0 over {steps:g} steps", at=name, number=at, client=client)
         means = {}
     record.summarise(means, int(steps) if steps else None)
-    norm = parse_number(told.get("param_update_norm"))
+    norm = parse_number(values.get("param_update_norm"))
     if norm is not None:
         record.update_norm.setdefault("all", norm)
-    digest = told.get("param_hash")
+    digest = values.get("param_hash")
     if isinstance(digest, str) and digest:
         record.digest_out = record.digest_out or digest
 
@@ -400,7 +404,7 @@ def _federated(run: RunBuilder, row: Mapping[str, Any], name: str) -> None:
 
 def _history(run: RunBuilder, content: Mapping[str, Any], name: str) -> None:
     if len(content) >= HISTORY_LENGTH:
-        run.note(f"{name} keeps the last {HISTORY_LENGTH} losses and numbers them anew: left out")
+        run.note(f"{name} keeps the last {HISTORY_LENGTH} losses and renumbers them: left out")
         return
     for key, one in content.items():
         loss = parse_number(one.get("server_policy_loss"))

@@ -19,7 +19,7 @@ from typing import IO
 from zk0.core.errors import LedgerError
 
 CHUNK = 1 << 20  # bytes; a line longer than this is cut, so this bounds the memory too
-HEAD = 1 << 16  # bytes that the kind of a file is told from
+HEAD = 1 << 16  # bytes by which a file's format is recognised
 
 STDIN = "-"
 
@@ -54,7 +54,7 @@ class LogSource:
 
     @property
     def piped(self) -> bool:
-        """Whether it is standard input, which can be read once."""
+        """True for standard input, which can be read once."""
         return str(self.path) == STDIN
 
     def chunks(self) -> Iterator[bytes]:
@@ -242,7 +242,7 @@ class Unknown:
 
     @property
     def wants_more(self) -> bool:
-        """Whether examples are still looked for."""
+        """True while more examples are wanted."""
         return self.lines <= LOOKED_AT and len(self.examples) < EXAMPLES
 
     def add(self, at: str, text: str) -> None:

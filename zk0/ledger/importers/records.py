@@ -56,7 +56,7 @@ class Series:
             values[at], values[at + 1] = min(earlier, later), value
 
     def halve(self) -> None:
-        """Let each window of two entries more stand for its smallest and largest, in the order they came."""
+        """Let each window of two entries more keep its smallest and largest value, in their order."""
         old = self.values
         self.stride *= 2
         self.values = array("d")
@@ -98,7 +98,7 @@ NAMES = (
     "memory_reserved",
 )
 OPTIONAL = NAMES[-2:]
-UNTOLD = "the log does not tell"
+UNTOLD = "not in the log"
 MOST_ENTRIES = 65_536  # of one series: beyond, it is thinned
 
 
@@ -143,7 +143,7 @@ class TrainingRecord:
 
     @property
     def entries(self) -> int:
-        """How many entries its series have."""
+        """The number of entries in its longest series."""
         return max((len(series.values) for series in self.series.values()), default=0)
 
     def halve(self) -> None:
@@ -153,13 +153,13 @@ class TrainingRecord:
             series.halve()
 
     def summarise(self, summary: dict[str, float], steps: int | None) -> None:
-        """Take a round's means for the series, where the steps themselves are not told."""
-        told = {name: value for name, value in summary.items() if name not in self.series}
-        if not told:
+        """Use a round's means as the series, where the log has no steps."""
+        means = {name: value for name, value in summary.items() if name not in self.series}
+        if not means:
             return
         if not self.series:
-            self.missing["steps"] = f"only the means of {f'{steps} steps' if steps else 'the round'} are told"
-        self.put(max(self.steps - 1, 0), told)
+            self.missing["steps"] = f"only the means of {f'{steps} steps' if steps else 'the round'} are in the log"
+        self.put(max(self.steps - 1, 0), means)
 
     def event(self) -> Training:
         """Return the event."""
@@ -217,7 +217,7 @@ class AggregationRecord:
         names = [name for name in trained if name not in self.rejected and name not in self.excluded]
         rejected = [RejectedReply(client=name, reason=reason) for name, reason in self.rejected.items()]
         rejected += [
-            RejectedReply(client=f"failure {number}", reason="the log does not tell whose, nor why")
+            RejectedReply(client=f"failure {number}", reason="the log does not say which client failed or why")
             for number in range(len(rejected) + 1, failures + 1)
         ]
         rejected += [RejectedReply(client=name, reason=reason) for name, reason in self.excluded.items()]
@@ -229,7 +229,7 @@ class AggregationRecord:
             accepted = names
         else:
             accepted = [f"reply {number}" for number in range(1, answered + 1)]
-            missing["accepted"] = "the log tells how many replies, not whose"
+            missing["accepted"] = "the log gives the number of replies, not their clients"
         for name in ("digest_in", "digest_out", "update_norm"):
             if getattr(self, name) is None:
                 missing[name] = UNTOLD

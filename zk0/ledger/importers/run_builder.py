@@ -1,6 +1,6 @@
 """One run as it is pieced together from files: what each line adds, and the ledger of it.
 
-A fact may be told twice (each line on stdout and on stderr, a log of the client's and one of everything): what says the
+A fact may be logged twice (each line on stdout and on stderr, a client's log and one of everything): what says the
 same is kept once, and the first word counts. A round of a client that no line numbers is counted, and a note says so.
 """
 
@@ -15,8 +15,8 @@ from zk0.ledger.reader import Ledger
 from zk0.ledger.schema import Decision, Evaluation, Event, Incident, IncidentKind, RunClosed, Value
 
 SERVER = "server"  # the evaluation that a server does, where it names no data set
-MOST_ENTRIES = 250_000  # of the series of all trainings; a ledger of them takes some 30 MB
-MOST_INCIDENTS = 2_000  # told apart; beyond, those of one kind are counted together
+MOST_ENTRIES = 250_000  # of the series of all trainings; a ledger of them needs some 30 MB
+MOST_INCIDENTS = 2_000  # kept separately; beyond, those of one kind are counted together
 MOST_TEXT = 500  # characters, as the ledger's schema says
 
 # The configured keys of zk0 that other programs call something else.
@@ -53,11 +53,11 @@ class RunBuilder:
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything of a round is known."""
+        """True where anything of a round is known."""
         return bool(self.trainings or self.aggregations or self.evaluations or self.closed)
 
     def note(self, text: str) -> None:
-        """Tell the reader of the ledger something about how it was read; once."""
+        """Add a note on how the ledger was read, once."""
         if text not in self.notes:
             self.notes.append(text)
 
@@ -126,7 +126,7 @@ class RunBuilder:
     def add_decision(
         self, number: int, settings: Mapping[str, Value], *, at: str, client: str | None = None, reason: str = ""
     ) -> None:
-        """Keep what the server decided; round 0 stands for before the first."""
+        """Keep what the server decided; round 0 is before the first."""
         chosen = {key: self._open(key, value, at) for key, value in canonical(settings).items()}
         if chosen:
             key = (number, client, tuple(sorted(chosen.items(), key=str)), reason)
@@ -234,7 +234,7 @@ def canonical(settings: Mapping[str, Value]) -> dict[str, Value]:
     return found
 
 
-def client_name(told: str) -> str:
+def client_name(name: str) -> str:
     """Return what a client is called: `client 1` for `1`, `client_1` and `client-1`, else its own name."""
-    bare = re.sub(r"^client[_\- ]?(?=\w)", "", told.strip(), flags=re.IGNORECASE)
-    return f"client {bare}" if bare.isdigit() else bare or told
+    bare = re.sub(r"^client[_\- ]?(?=\w)", "", name.strip(), flags=re.IGNORECASE)
+    return f"client {bare}" if bare.isdigit() else bare or name

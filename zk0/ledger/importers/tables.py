@@ -17,13 +17,13 @@ _JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*(?:[\[{\"\]]|-?\d[\d.eE+-]*\s*[,\]]))
 DEPTH = 4  # of names within names
 NAME = "table of metrics"
 FEWEST_ROWS = 3  # among other lines; a message may look like one by chance
-TELLING = {"policy_loss", "total_loss", "evaluation", "proximal_loss", "gradient_norm"}  # a column of one of these
+REQUIRED = {"policy_loss", "total_loss", "evaluation", "proximal_loss", "gradient_norm"}  # a column of one of these
 _NAME = re.compile(r"\s*[A-Za-z_][\w ./\-#%()\[\]]{0,60}")  # of a column, among messages
 
 
 @dataclass(frozen=True)
 class DocumentReader:
-    """How JSON documents of one kind are recognised and read; `read` is given the run, the document and its name."""
+    """Recognises and reads JSON documents of one kind; `read` gets the run, the document and its name."""
 
     name: str
     matches: Callable[[Any], bool]
@@ -31,7 +31,7 @@ class DocumentReader:
 
 
 def looks_like_table(source: LogSource) -> bool:
-    """Whether the first line names columns and the second has as many, or a program's rows stand among its messages."""
+    """Return whether line 1 names columns and line 2 has as many, or a program's rows are among its messages."""
     return _is_plain_table(source) or _head(source) is not None
 
 
@@ -77,7 +77,7 @@ def _head(source: LogSource) -> tuple[str, str] | None:
     for place, line in enumerate(lines):
         delimiter = _delimiter(line)
         names = line.split(delimiter) if delimiter else []
-        if not delimiter or not all(map(_NAME.fullmatch, names)) or not TELLING & meanings(names).keys():
+        if not delimiter or not all(map(_NAME.fullmatch, names)) or not REQUIRED & meanings(names).keys():
             continue
         if sum(_is_row(other, delimiter, len(names)) for other in lines[place + 1 :]) >= FEWEST_ROWS:
             return line, delimiter
@@ -108,7 +108,7 @@ def _is_row(line: str, delimiter: str, size: int) -> bool:
 
 
 def looks_like_json_lines(source: LogSource) -> bool:
-    """Whether the first two lines are JSON objects."""
+    """Return whether the first two lines are JSON objects."""
     lines = _first_lines(source)[:2]
     return len(lines) > 1 and all(isinstance(_parsed(line), dict) for line in lines)
 
@@ -128,7 +128,7 @@ def read_json_lines(source: LogSource, run: RunBuilder) -> FileReport:
 
 
 def looks_like_json(source: LogSource) -> bool:
-    """Whether it begins as a JSON document does."""
+    """Return whether it begins as a JSON document does."""
     return _JSON.match(source.head_text()) is not None
 
 

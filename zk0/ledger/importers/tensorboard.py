@@ -44,7 +44,7 @@ def masked_crc32c(data: bytes) -> int:
 
 
 def matches(source: LogSource) -> bool:
-    """Whether it begins with a length and the right sum of it."""
+    """Return whether it begins with a length and the right checksum of it."""
     head = source.head[:12]
     return len(head) == 12 and masked_crc32c(head[:8]) == struct.unpack("<I", head[8:])[0]  # noqa: PLR2004
 
@@ -58,13 +58,13 @@ def read(source: LogSource, run: RunBuilder) -> FileReport:
             report.noise += 1
             continue
         try:
-            step, told = _event(record)
+            step, scalars = _event(record)
         except ValueError as error:
             report.unknown += 1
-            source.note(f"record {number} is no event: {error}")
+            source.note(f"record {number} is not an event: {error}")
             continue
-        if told:
-            rows.add(f"{source.name}, record {number}", {"step": step, **told})
+        if scalars:
+            rows.add(f"{source.name}, record {number}", {"step": step, **scalars})
         else:
             report.noise += 1
     rows.conclude()
@@ -74,7 +74,7 @@ def read(source: LogSource, run: RunBuilder) -> FileReport:
 
 
 def _event(record: bytes) -> tuple[int, dict[str, float]]:
-    step, told = 0, {}
+    step, scalars = 0, {}
     for number, value in fields(record):
         if number == 2 and isinstance(value, int):  # noqa: PLR2004  fields are named above
             step = value
@@ -82,8 +82,8 @@ def _event(record: bytes) -> tuple[int, dict[str, float]]:
             for one in nested(value, 1):
                 tag, scalar = _scalar(one)
                 if scalar is not None:
-                    told[tag] = scalar
-    return step, told
+                    scalars[tag] = scalar
+    return step, scalars
 
 
 def _scalar(value: bytes) -> tuple[str, float | None]:
@@ -138,7 +138,7 @@ def _records(source: LogSource, report: FileReport) -> Iterator[bytes | None]:
 
 
 class _Stream:
-    """Takes whole pieces from chunks of any length."""
+    """Reads pieces of a given length from chunks of any length."""
 
     def __init__(self, source: LogSource) -> None:
         self._chunks = source.chunks()

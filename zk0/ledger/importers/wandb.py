@@ -27,7 +27,7 @@ MOST_RECORD = 64 << 20  # bytes
 
 
 def matches(source: LogSource) -> bool:
-    """Whether it begins as such a file does."""
+    """Return whether it begins as such a file does."""
     return source.head.startswith(MAGIC)
 
 
@@ -38,10 +38,10 @@ def read(source: LogSource, run: RunBuilder) -> FileReport:
     for number, record in enumerate(_records(source, report), start=1):
         at = f"{source.name}, record {number}"
         try:
-            told = list(fields(record))
-            history = [value for kind, value in told if kind == HISTORY and isinstance(value, bytes)]
-            config = [value for kind, value in told if kind == CONFIG and isinstance(value, bytes)]
-            for begun in (value for kind, value in told if kind == RUN and isinstance(value, bytes)):
+            parts = list(fields(record))
+            history = [value for kind, value in parts if kind == HISTORY and isinstance(value, bytes)]
+            config = [value for kind, value in parts if kind == CONFIG and isinstance(value, bytes)]
+            for begun in (value for kind, value in parts if kind == RUN and isinstance(value, bytes)):
                 config += nested(begun, RUN_CONFIG)
             for message in history:
                 rows.add(at, flat(_items(message) | _step(message)))
@@ -84,8 +84,8 @@ def _step(message: bytes) -> dict[str, object]:
     return {}
 
 
-def _settings(told: dict[str, object]) -> dict[str, bool | int | float | str]:
-    given = {key: value for key, value in told.items() if key != "_wandb"}
+def _settings(parts: dict[str, object]) -> dict[str, bool | int | float | str]:
+    given = {key: value for key, value in parts.items() if key != "_wandb"}
     return {key: value for key, value in flat(given).items() if isinstance(value, bool | int | float | str)}
 
 
