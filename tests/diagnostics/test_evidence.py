@@ -92,7 +92,9 @@ def test_every_module_of_diagnostics_is_an_entry_point():
 
 
 def test_these_are_all_diagnostics():
-    assert tuple(diagnostics()) == IDS
+    found = [name for name in diagnostics() if CHECKS.get(name).function.__module__.startswith("zk0.diagnostics.")]
+
+    assert tuple(found) == IDS
 
 
 @pytest.mark.parametrize("name", IDS)
@@ -120,7 +122,7 @@ def test_a_diagnostic_reads_the_ledger_that_the_step_has_written(events, tmp_pat
 
 
 def test_a_step_without_a_ledger_can_t_be_judged(tmp_path: Path):
-    with pytest.raises(LedgerError, match="there is no ledger"):
+    with pytest.raises(LedgerError, match="no ledger at"):
         CHECKS.get("loss.finite").run(wrote(tmp_path / "ledger.jsonl"), {})
 
 

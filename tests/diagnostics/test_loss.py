@@ -75,7 +75,7 @@ def test_a_long_flat_loss_stands_still(events, judge, numbers):
     [finding] = judge("loss.trend", events.training(policy_loss=flat))
 
     assert (finding.verdict, finding.fault) == (Verdict.warned, Fault.learning_rate_too_low)
-    assert finding.message.startswith("it stands still: ")
+    assert finding.message.startswith("no change: ")
     assert numbers(finding)["largest fall that the noise could hide, of the loss"] < 0.1
 
 

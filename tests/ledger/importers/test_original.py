@@ -271,4 +271,4 @@ def test_a_history_that_forgets_and_renumbers_is_not_believed(import_text):
     found = import_text(str(cut).replace("'", '"'), "policy_loss_history.json")
 
     assert found.ledger.evaluations == ()
-    assert "numbers them anew" in found.notes[0]
+    assert "renumbers them" in found.notes[0]

@@ -60,7 +60,7 @@ def test_progress_drawn_over_itself_hides_no_line(import_text):
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(LedgerError, match="there is no file or folder"):
+    with pytest.raises(LedgerError, match="no file or folder"):
         import_ledgers([tmp_path / "none.log"])
 
 
