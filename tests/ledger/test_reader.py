@@ -77,7 +77,7 @@ def test_any_other_bad_line_is_refused_with_its_number(lines, tmp_path, bad, rea
 
 
 def test_a_ledger_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(LedgerError, match=r"no ledger at at .*ledger\.jsonl"):
+    with pytest.raises(LedgerError, match=r"no ledger at .*ledger\.jsonl"):
         read_ledger(tmp_path / "ledger.jsonl")
 
 
