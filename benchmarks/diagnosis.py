@@ -69,7 +69,8 @@ def measure(*options: str) -> Iterator[tuple[str, str]]:
         found = _diagnosed(sane_settings_of(seed, smolvla=smolvla), None, smolvla=smolvla)
         problems = {finding.check for finding in (*found.problems, *(one.finding for one in found.suppressed))}
         alarms.update(problems)
-        judged += len(problems | {finding.check for finding in (*found.findings, *found.silent, *found.idle)})
+        others = (*found.findings, *found.unanswered, *found.not_applicable)
+        judged += len(problems | {finding.check for finding in others})
     yield from _summary(scores, alarms, judged, healthy)
 
 

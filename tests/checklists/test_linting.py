@@ -26,7 +26,7 @@ def test_checks_that_can_decide_nothing_are_found(project: Project) -> None:
     write(
         project,
         "{project: style.lnt}",
-        "{project: data.format}",
+        "{project: data.episodes}",
         "{check: style.lint}",
         "{project: machine.disk, with: {gib: much}}",
         "{project: style.lint}",
@@ -35,7 +35,7 @@ def test_checks_that_can_decide_nothing_are_found(project: Project) -> None:
 
     assert list(lint(project)) == [
         "mine: a0: unknown check: style.lnt; did you mean style.lint, style.rules, style.format?",
-        "mine: a1: data.format judges what a step puts out: write `check: data.format`",
+        "mine: a1: data.episodes judges what a step puts out: write `check: data.episodes`",
         "mine: a3: machine.disk: gib: Input should be a valid number, unable to parse string as a number",
     ]
 

@@ -8,6 +8,7 @@ import pytest
 from zk0.core.checks import CHECKS
 from zk0.core.git import GitState
 from zk0.core.verdicts import Finding
+from zk0.diagnostics.diagnosis import run_check
 from zk0.ledger import Aggregation, Evaluation, Ledger, RejectedReply, Reply, RunOpened, Setting, Training
 
 SERIES = (
@@ -102,7 +103,7 @@ def judge() -> Callable[..., list[Finding]]:
     """Judge the ledger of these events by the diagnostic of this name."""
 
     def judged(name: str, *events: Any, **options: Any) -> list[Finding]:
-        return list(CHECKS.get(name).function(Ledger(events), **options))
+        return list(run_check(CHECKS.get(name), Ledger(events), **options))
 
     return judged
 

@@ -3,7 +3,7 @@
 import pytest
 
 from zk0.core.faults import Fault
-from zk0.diagnostics.causes import EXPLAINS, TIERS, explained_by, tier
+from zk0.diagnostics.causes import EXPLAINS, TIERS, causal_rank, explained_by
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -29,4 +29,4 @@ def test_each_line_of_the_table_has_a_reason():
 def test_a_word_of_a_newer_zk0_explains_nothing_and_comes_last():
     assert not explained_by("flux-capacitor")
     assert not explained_by(None)
-    assert tier("flux-capacitor") == tier(None) == len(TIERS)
+    assert causal_rank("flux-capacitor") == causal_rank(None) == len(TIERS)

@@ -94,7 +94,7 @@ def test_a_client_that_makes_other_steps_than_it_was_told_is_named(events, judge
 
     [finding] = judge("configuration.steps", opened, events.training(policy_loss=[1.0, 0.9]))
 
-    assert (finding.message, finding.fault) == ("2 steps were made, 4 were told", Fault.setting_not_delivered)
+    assert (finding.message, finding.fault) == ("2 steps were made, 4 were configured", Fault.setting_not_delivered)
 
 
 def test_a_step_without_a_frame_was_a_step(events, judge):

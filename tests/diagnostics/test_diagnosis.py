@@ -1,4 +1,4 @@
-"""One answer of many findings: the cause first, its symptoms behind it, and what can't be told apart from both."""
+"""One answer of many findings: the cause first, its symptoms behind it, and what can't be distinguished from both."""
 
 from random import Random
 
@@ -11,7 +11,7 @@ from zk0.diagnostics.diagnosis import conclude, diagnose
 from zk0.ledger import Ledger
 
 
-def told(check: str, finding: Finding) -> Finding:
+def finding_of(check: str, finding: Finding) -> Finding:
     return finding.model_copy(update={"check": check})
 
 
@@ -38,7 +38,7 @@ def test_a_guess_explains_nothing_away():
     assert not found.suppressed
 
 
-def test_two_faults_that_don_t_explain_each_other_are_both_told_the_earlier_one_first():
+def test_two_faults_that_don_t_explain_each_other_are_both_reported_the_earlier_one_first():
     dropouts = failed("two clients are missing", fault=Fault.client_dropouts, confidence=0.9)
     inert = failed("the term is inert", fault=Fault.proximal_inert)
 
@@ -52,9 +52,9 @@ def test_a_failure_comes_before_a_warning():
     assert conclude([units, worse]).root == worse
 
 
-def test_a_fault_that_two_diagnostics_name_is_told_once():
-    one = told("digests", failed("it is the old one", fault=Fault.aggregate_not_returned, confidence=1.0))
-    other = told("losses", failed("one loss every round", fault=Fault.aggregate_not_returned, confidence=0.9))
+def test_a_fault_that_two_diagnostics_name_is_reported_once():
+    one = finding_of("digests", failed("it is the old one", fault=Fault.aggregate_not_returned, confidence=1.0))
+    other = finding_of("losses", failed("one loss every round", fault=Fault.aggregate_not_returned, confidence=0.9))
 
     found = conclude([other, one])
 
@@ -63,7 +63,7 @@ def test_a_fault_that_two_diagnostics_name_is_told_once():
     assert found.suppressed[0].reason == "digests names the same fault"
 
 
-def test_what_is_the_same_in_many_rounds_is_told_once_with_how_many():
+def test_what_is_the_same_in_many_rounds_is_reported_once_with_how_many():
     rounds = [
         failed(f"{value} at step 0", at=f"left, round {value}", fault=Fault.proximal_inert) for value in (1, 2, 3)
     ]
@@ -77,12 +77,12 @@ def test_silence_and_questions_that_don_t_arise_stand_apart():
     found = conclude([not_available("needs digests"), not_applicable("mu is 0"), passed("all finite")])
 
     assert found.root is None
-    assert [one.message for one in found.silent] == ["needs digests"]
-    assert [one.message for one in found.idle] == ["mu is 0"]
+    assert [one.message for one in found.unanswered] == ["needs digests"]
+    assert [one.message for one in found.not_applicable] == ["mu is 0"]
     assert [one.message for one in found.findings] == ["all finite"]
 
 
-def test_a_finding_that_names_no_fault_is_told(events):
+def test_a_finding_that_names_no_fault_is_reported(events):
     assert conclude([warned("odd")]).root == warned("odd")
 
 
@@ -91,14 +91,14 @@ def test_a_ledger_is_judged_by_every_diagnostic(events):
 
     assert found.root is not None
     assert found.root.check == "evaluation.beats-baseline"
-    assert {finding.check for finding in found.silent} > {"loss.trend", "proximal.acts"}
+    assert {finding.check for finding in found.unanswered} > {"loss.trend", "proximal.acts"}
 
 
 def test_only_those_asked_for_judge(events):
     found = diagnose(Ledger(tuple(events.evaluations(0.4, 0.2))), only=["evaluation.beats-baseline"])
 
     assert [finding.check for finding in found.findings] == ["evaluation.beats-baseline"]
-    assert not found.silent
+    assert not found.unanswered
 
 
 def test_an_unknown_diagnostic_is_refused_with_the_nearest():
@@ -122,18 +122,18 @@ KINDS = (
 def test_whatever_a_log_says_there_is_an_answer(events, seed, mu):
     """Foreign logs hold zeros, gaps, negative norms and words where numbers are expected."""
     chance = Random(f"{seed} {mu}")
-    told = {} if mu is None else {"proximal-mu": mu, "learning-rate": 0.0, "clip-norm": 0.0}
+    settings = {} if mu is None else {"proximal-mu": mu, "learning-rate": 0.0, "clip-norm": 0.0}
 
     def series(length=STEPS):
         kind = chance.choice(KINDS)
         return [kind(chance) for _ in range(length)]
 
     rounds = [
-        events.training(client, number, settings=told, **{name: series() for name in SERIES})
+        events.training(client, number, settings=settings, **{name: series() for name in SERIES})
         for client in ("left", "right")
         for number in (1, 2, 3)
     ]
 
     found = diagnose(Ledger((*rounds, *events.evaluations(*series(6)), events.aggregation(norm=series(1)[0]))))
 
-    assert found.findings or found.silent
+    assert found.findings or found.unanswered

@@ -35,4 +35,4 @@ def test_what_a_log_does_not_tell_is_not_made_up():
         missing={"digest_out": "not in the log"},
     )  # fmt: skip
 
-    assert flow_rows(Ledger((silent,))) == [["1", "not told", "nothing", "not told", "not told", "the last round"]]
+    assert flow_rows(Ledger((silent,))) == [["1", "unknown", "nothing", "unknown", "unknown", "the last round"]]

@@ -49,7 +49,8 @@ def test_a_few_lost_batches_among_many_steps_are_a_warning(judge, events):
     [many] = judge("incidents.data", training, incident(IncidentKind.decode_error, count=20))
 
     assert (few.verdict, many.verdict) == (Verdict.warned, Verdict.failed)
-    assert few.message == "3 batches could not be decoded, 1.5% of all"
+    assert "3 batches" in few.message
+    assert "1.5%" in few.message
 
 
 def test_a_loader_that_began_anew_after_an_error_is_the_worse_finding(judge, events):
@@ -89,14 +90,14 @@ def test_a_claim_of_success_is_judged_by_what_speaks_of_the_same(judge, claim, c
     assert [one.value for one in denied.evidence] == [claim, "a line"]
 
 
-def test_a_training_that_ends_before_its_last_step_is_told_unless_something_explains_it(judge, events):
+def test_a_training_that_ends_before_its_last_step_is_reported_unless_something_explains_it(judge, events):
     cut = events.training(policy_loss=[1.0] * 12, settings={"local-steps": 50}, read_from="client.log:2")
     whole = events.training(policy_loss=[1.0] * 50, settings={"local-steps": 50}, read_from="client.log:2")
 
     [finding] = judge("incidents.ending", cut)
 
     assert (finding.verdict, finding.fault) == (Verdict.warned, Fault.killed)
-    assert finding.message == "it ends at step 12 of 50 without a word"
+    assert "step 12 of 50" in finding.message
     for events_of_run in ((whole,), (cut, incident(IncidentKind.out_of_memory))):
         [quiet] = judge("incidents.ending", *events_of_run)
         assert quiet.verdict is Verdict.not_applicable

@@ -42,7 +42,7 @@ def test_a_warm_up_of_a_thousand_steps_is_never_left(events, judge, numbers):
     assert numbers(finding)["highest over configured"] < 0.03
 
 
-def test_a_schedule_that_begins_anew_each_round_is_called_restarted(events, judge):
+def test_a_schedule_that_begins_again_each_round_is_called_restarted(events, judge):
     ledger = [events.opened(**CONFIGURED), *rounds(events, first=0, total=STEPS, warmup=2)]
 
     [finding] = judge("learning-rate.restarts", *ledger)

@@ -66,7 +66,7 @@ def test_noise_that_could_hide_a_fall_can_t_be_judged(events, judge):
     [finding] = judge("loss.trend", events.training(policy_loss=noise(0)))
 
     assert finding.verdict is Verdict.not_available
-    assert finding.message.startswith("no trend to be told from noise, which could hide a fall of ")
+    assert finding.message.startswith("no trend above noise, which could hide a fall of ")
 
 
 def test_a_long_flat_loss_stands_still(events, judge, numbers):
@@ -75,7 +75,7 @@ def test_a_long_flat_loss_stands_still(events, judge, numbers):
     [finding] = judge("loss.trend", events.training(policy_loss=flat))
 
     assert (finding.verdict, finding.fault) == (Verdict.warned, Fault.learning_rate_too_low)
-    assert finding.message.startswith("it stands still: ")
+    assert finding.message.startswith("no change: ")
     assert numbers(finding)["largest fall that the noise could hide, of the loss"] < 0.1
 
 
@@ -188,7 +188,7 @@ def test_a_loss_that_wanders_is_called_by_where_it_went(events, judge, numbers):
     assert sum(finding.verdict is Verdict.passed for finding in found) < 0.5 * SEEDS
 
 
-def test_an_explosion_is_told_with_its_size(events, judge, numbers):
+def test_an_explosion_is_reported_with_its_size(events, judge, numbers):
     """A learning rate of 5e-4 once took the loss from 0.075 to over 50."""
     [finding] = judge("loss.explodes", events.training(policy_loss=[0.075 * 1.2**step for step in range(40)]))
 

@@ -20,7 +20,7 @@ def test_an_evaluation_of_exactly_1_again_and_again_was_not_measured(events, jud
 def test_a_loss_of_no_frame_was_not_measured(events, judge):
     empty = [one.model_copy(update={"frames": 0}) for one in events.evaluations(0.83)]
 
-    assert judge("sentinels.values", *empty)[0].message == "a loss of 0.83 was told of no frame"
+    assert judge("sentinels.values", *empty)[0].message == "a loss of 0.83 was logged for no frame"
 
 
 def test_a_round_of_zeros_was_not_measured(events, judge):

@@ -77,7 +77,7 @@ def test_any_other_bad_line_is_refused_with_its_number(lines, tmp_path, bad, rea
 
 
 def test_a_ledger_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(LedgerError, match=r"there is no ledger at .*ledger\.jsonl"):
+    with pytest.raises(LedgerError, match=r"no ledger at .*ledger\.jsonl"):
         read_ledger(tmp_path / "ledger.jsonl")
 
 
@@ -106,8 +106,8 @@ def test_the_last_round_is_the_last_with_an_aggregate(ledger):
 
 
 def test_until_a_round_is_everything_up_to_it_without_the_end(ledger):
-    again = [one.model_copy(update={"round": 2}) for one in (*ledger.trainings, *ledger.aggregations)]
-    longer = Ledger((*ledger.events[:-1], *again, ledger.closed))
+    is_repeated = [one.model_copy(update={"round": 2}) for one in (*ledger.trainings, *ledger.aggregations)]
+    longer = Ledger((*ledger.events[:-1], *is_repeated, ledger.closed))
 
     assert longer.until(1) == ledger.events[:-1]
     assert longer.until(2) == longer.events[:-1]

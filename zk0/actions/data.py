@@ -14,10 +14,6 @@ from zk0.training.dataset import MINIMUM_EPISODES, DatasetDescription, describe
 from zk0.training.presets import FEATURE_NAMES
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
-HALF_TURN = 180.0  # degrees; no SO-101 joint turns farther, and LeRobot's normalised range is -100..100
-GRIPPER = (-10.0, 110.0)  # percent open, with room for calibration that is a little off
-RADIANS = 3.2  # a half turn; ranges of all five joints below it are radians, or an arm that hardly moved
-
 
 class PrepareInputs(Inputs):
     """Which data sets; see the keys of the same names in the run configuration."""
@@ -106,22 +102,6 @@ def prepare(inputs: PrepareInputs, context: Context) -> PrepareOutputs:
     )
 
 
-@check("data.format")
-def same_format(outputs: PrepareOutputs) -> Iterator[Finding]:
-    """All data sets are LeRobot v3.0 of one frame rate: an action chunk means the same time everywhere."""
-    rates = {one.name: one.fps for one in outputs.sets}
-    evidence = [Evidence(name="frames a second", value=rate, unit="1/s", at=name) for name, rate in rates.items()]
-    if len(set(rates.values())) > 1:
-        yield failed(
-            "frame rates differ: " + ", ".join(f"{name} {rate:g}" for name, rate in rates.items()),
-            evidence=evidence,
-            cause="a chunk of actions spans another time for each client",
-            remedy="resample the data sets to one rate",
-        )
-    else:
-        yield passed(f"{len(rates)} data sets, v3.0, {outputs.sets[0].fps:g} frames a second", evidence=evidence)
-
-
 @check("data.episodes")
 def enough_episodes(outputs: PrepareOutputs, *, minimum: int = MINIMUM_EPISODES) -> Iterator[Finding]:
     """Each data set has enough episodes to train on and to hold some out."""
@@ -147,35 +127,6 @@ def same_features(outputs: PrepareOutputs) -> Iterator[Finding]:
         )
     else:
         yield passed(f"{len(FEATURE_NAMES)} joints and cameras {', '.join(cameras)} everywhere", evidence=evidence)
-
-
-@check("data.units")
-def plausible_units(outputs: PrepareOutputs) -> Iterator[Finding]:
-    """Joint positions are in LeRobot's units: degrees (or -100..100), and 0..100 for the gripper."""
-    for one in outputs.sets:
-        *joints, gripper = one.state_range
-        largest = max(abs(value) for pair in joints for value in pair)
-        evidence = [
-            Evidence(name="largest joint position", value=largest, at=one.name),
-            Evidence(name="gripper, lowest", value=gripper[0], at=one.name),
-            Evidence(name="gripper, highest", value=gripper[1], at=one.name),
-        ]
-        if largest < RADIANS:
-            problem = f"no joint goes beyond {largest:.2f}: these look like radians"
-        elif largest > HALF_TURN:
-            problem = f"a joint reaches {largest:.0f}, more than a half turn"
-        elif gripper[0] < GRIPPER[0] or gripper[1] > GRIPPER[1]:
-            problem = f"the gripper spans {gripper[0]:.0f} to {gripper[1]:.0f}, not 0 to 100"
-        else:
-            yield passed(
-                f"joints within {largest:.0f}, gripper {gripper[0]:.0f} to {gripper[1]:.0f}",
-                at=one.name,
-                evidence=evidence,
-            )
-            continue
-        yield failed(
-            problem, at=one.name, evidence=evidence, remedy="record with LeRobot's so101_follower, use_degrees on"
-        )
 
 
 def _sources(inputs: PrepareInputs, project: Project) -> list[tuple[str, str]]:

@@ -7,13 +7,13 @@ from typing import Literal
 from pydantic import Field
 
 from zk0.actions.findings import FoundOutputs, summarize_findings
-from zk0.core.checks import CHECKS, check
+from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_available, passed, warned
-from zk0.diagnostics.diagnosis import conclude, diagnose
+from zk0.diagnostics.diagnosis import conclude, diagnose, diagnostics
 from zk0.diagnostics.flow import FLOW_HEAD, flow_rows
-from zk0.ledger import Ledger, Training
+from zk0.ledger import Training
 from zk0.ledger.importers import ImportedLedger, import_ledgers
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 from zk0.workflow.run import find_run, run_directories
@@ -45,7 +45,7 @@ def examine(inputs: ExamineInputs, context: Context) -> ExamineOutputs:
     findings: list[Finding] = []
     for one in imported:
         diagnosis = diagnose(one.ledger, only=inputs.only)
-        findings += [*diagnosis.findings, *diagnosis.silent]
+        findings += [*diagnosis.findings, *diagnosis.unanswered]
     if not imported:
         findings = [not_available("no earlier run, and no log was given")]
     return ExamineOutputs(
@@ -70,7 +70,7 @@ def series(inputs: ExamineInputs, context: Context) -> SeriesOutputs:
         findings = [not_available("no training was found in a run or log")]
     else:
         diagnoses = [diagnose(one.ledger, only=inputs.only or _of("loss", "proximal")) for one in imported]
-        findings = [finding for one in diagnoses for finding in (*one.findings, *one.silent)]
+        findings = [finding for one in diagnoses for finding in (*one.findings, *one.unanswered)]
     head = ["client", "round", "steps", "policy loss", "proximal loss", "total loss", "mu"]
     fields = summarize_findings(findings) | {"table": [head, *map(_row, trainings)] if trainings else []}
     return SeriesOutputs(**fields, looked_at=[_shown(one, context.project) for one in imported])
@@ -90,7 +90,7 @@ def flow(inputs: ExamineInputs, context: Context) -> FlowOutputs:
     rows: list[list[str]] = []
     for one in imported:
         diagnosis = diagnose(one.ledger, only=inputs.only or _of(*FLOW_FAMILIES))
-        findings += [*diagnosis.findings, *diagnosis.silent]
+        findings += [*diagnosis.findings, *diagnosis.unanswered]
         rows += flow_rows(one.ledger)
     if not rows:
         findings = [not_available("no round was found in a run or log")]
@@ -171,7 +171,7 @@ def cause(outputs: ConcludeOutputs) -> Iterator[Finding]:
 
 def _of(*families: str) -> list[str]:
     """Return the diagnostics of these families."""
-    return [name for name in CHECKS.names() if name.partition(".")[0] in families and CHECKS.get(name).judges(Ledger)]
+    return [name for name in diagnostics() if name.partition(".")[0] in families]
 
 
 def _broken(findings: Sequence[Finding]) -> list[Finding]:

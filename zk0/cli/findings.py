@@ -46,7 +46,7 @@ def as_json(one: Diagnosed) -> dict[str, Any]:
             {"finding": each.finding.model_dump(mode="json"), "by": each.by, "reason": each.reason}
             for each in diagnosis.suppressed
         ],
-        "not_available": [finding.model_dump(mode="json") for finding in diagnosis.silent],
+        "not_available": [finding.model_dump(mode="json") for finding in diagnosis.unanswered],
         "files": [vars(file) for file in imported.files],
         "notes": list(imported.notes),
         "events": len(imported.ledger.events),
@@ -121,7 +121,7 @@ def _rest(one: Diagnosed) -> Iterator[Text]:
     well = [finding.check for finding in one.diagnosis.findings if finding.verdict is Verdict.passed]
     if well:
         yield Text(f"well: {', '.join(dict.fromkeys(well))}", "green")
-    silent = {finding.check for finding in one.diagnosis.silent}
+    silent = {finding.check for finding in one.diagnosis.unanswered}
     if silent:
         yield Text(f"{len(silent)} questions can't be answered from this; --json lists them with what they need", "dim")
     for note in (*one.imported.notes, *(note for file in one.imported.files for note in file.notes)):

@@ -43,6 +43,12 @@ FEWEST_CHARACTERS = 6  # distinct; `hf_xxxxxxxxxxxxxxxxxxxxxxxx` is a placeholde
 LEAST_ENTROPY = 3.0  # bits a character; random digits of base 16 have 3.4 or more, repetitions less
 LEAST_CHANGES = 3  # from letter to digit or back; 20 random characters of [A-Za-z0-9] have 5 on average, words have 0
 
+# One of these, in lower case, is in or before every secret that has a shape or a name.
+SIGNS = (
+    "token", "secret", "passw", "_key", "-key", "bearer", "hf_", "ghp_", "gho_", "github_pat_", "glpat-", "akia",
+    "aiza", "sk-", "wandb_v1", "xox", "pypi-", "npm_", "eyj", "private key", "://",
+)  # fmt: skip
+
 _SHAPES = {kind: (sign, re.compile(f"(?<![A-Za-z0-9])(?:{shape})")) for kind, (sign, shape) in SHAPES.items()}
 _NAME = re.compile(rf".*{NAME}", re.DOTALL)
 _LONG_WORD = re.compile(r"[A-Za-z0-9]{8,}")  # shorter ones are the numbers of names: `20260124-131502-train-3f9a`
@@ -75,6 +81,12 @@ def without_secrets(text: str, shown: Callable[[str], str] = "[{}]".format) -> s
     for start, end, kind in reversed(list(_spans(text))):
         text = text[:start] + shown(kind) + text[end:]
     return text
+
+
+def may_hold_secrets(text: str) -> bool:
+    """Return whether a text is worth searching: a fast test, for the lines of large logs."""
+    small = text.lower()
+    return any(sign in small for sign in SIGNS)
 
 
 def is_secret_name(name: str) -> bool:

@@ -10,7 +10,7 @@ from math import isclose
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed
-from zk0.diagnostics.evidence import point
+from zk0.diagnostics.series import point
 from zk0.ledger import Aggregation, Ledger
 
 WORKFLOW = "aggregation-fix"
@@ -28,7 +28,7 @@ def finite(ledger: Ledger) -> Iterator[Finding]:
     for current in _aggregated(ledger):
         at = f"round {current.round}"
         if current.not_finite is None:
-            yield not_available("the log does not tell", at=at)
+            yield not_available("not in the log", at=at)
         elif current.not_finite:
             yield failed(
                 f"{current.not_finite} values of the aggregate are not finite",
@@ -51,7 +51,7 @@ def within_range(ledger: Ledger) -> Iterator[Finding]:
     for current in _aggregated(ledger):
         at = f"round {current.round}"
         if current.outside is None:
-            yield not_available("the log does not tell", at=at)
+            yield not_available("not in the log", at=at)
         elif current.outside > OUTSIDE:
             yield failed(
                 f"{current.outside:.1%} of the aggregate's values lie beyond every client's",
@@ -86,7 +86,7 @@ def weights(ledger: Ledger) -> Iterator[Finding]:
             if known and count and reply.weight is not None and abs(reply.weight - count / total) > SHARE
         ]
         if current.deviation is None and not known:
-            yield not_available("the log tells neither examples nor how far the aggregate is from their mean", at=at)
+            yield not_available("the log has neither examples nor how far the aggregate is from their mean", at=at)
         elif off:
             client, weight, share = off[0]
             yield _wrong(
@@ -145,7 +145,7 @@ def not_one_client(ledger: Ledger) -> Iterator[Finding]:
                 f"the aggregate is {same[0].client}'s reply",
                 at=at,
                 evidence=[point("cosine of its update with the aggregate's", same[0].cosine, at)],
-                cause="one reply stands for all: a loop that overwrites, or an index that stays",
+                cause="one reply is used for all: a loop that overwrites, or an index that stays",
                 remedy="sum over all replies",
                 workflow=WORKFLOW,
                 fault=Fault.aggregate_of_one,
@@ -167,7 +167,7 @@ def same_type(ledger: Ledger) -> Iterator[Finding]:
         ]
         others = [name for name in current.dtypes if name != "float32"]
         if not current.dtypes:
-            yield not_available("the log does not tell", at=at)
+            yield not_available("not in the log", at=at)
         elif others or (current.bits is not None and current.bits < FULL):
             what = ", ".join(others) or f"float32 with {current.bits} of {FULL} bits"
             yield failed(
@@ -192,7 +192,7 @@ def complete(ledger: Ledger) -> Iterator[Finding]:
     for current in _aggregated(ledger):
         at = f"round {current.round}"
         if current.tensors is None or not wanted:
-            yield not_available("the log does not tell", at=at)
+            yield not_available("not in the log", at=at)
         elif current.tensors != wanted:
             yield failed(
                 f"the aggregate has {current.tensors} tensors; {wanted} are trained",

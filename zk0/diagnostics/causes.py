@@ -1,7 +1,7 @@
-"""Which fault explains which: the one place where a cause takes its symptoms with it.
+"""Which fault explains which: the one table of causes and their symptoms.
 
 A run with one fault shows many findings. A learning rate that is too high makes the gradient explode, the loss rise
-and the evaluation worse than the untrained policy; a person wants to be told the first. `EXPLAINS` says so, each line
+and the evaluation worse than the untrained policy; a person wants to know the first. `EXPLAINS` says so, each line
 with its reason; what is explained is kept and shown as a consequence, never dropped. A chain holds only where each of
 its links was found: the table is not read transitively, and has no circle (a test). What explains everything is not in
 it: a table that goes too far hides a second fault.
@@ -14,83 +14,36 @@ from zk0.core.faults import Fault
 SURE_ENOUGH = 0.5  # confidence below which a finding explains nothing: a guess must not hide a certainty
 
 # The tiers of the causal order, from what can be a cause only to what is always an effect. Where two findings are
-# equally severe and equally sure, the one that comes earlier in the chain from data to robot is told first.
+# equally severe and equally sure, the one that comes earlier in the chain from data to robot is reported first.
 TIERS: tuple[frozenset[Fault], ...] = (
-    frozenset(
-        {
-            Fault.program_missing,
-            Fault.data_corrupt,
-            Fault.data_units,
-            Fault.data_rate,
-            Fault.data_duplicated,
-            Fault.setting_not_delivered,
-        }
-    ),
-    frozenset(
-        {
-            Fault.proximal_inert,
-            Fault.proximal_detached,
-            Fault.proximal_formula,
-            Fault.proximal_reference,
-            Fault.proximal_pairing,
-            Fault.proximal_frozen,
-            Fault.proximal_repeated,
-            Fault.proximal_incomplete,
-            Fault.parameters_not_applied,
-            Fault.parameters_not_trained,
-            Fault.exchange_incomplete,
-            Fault.exchange_aliased,
-            Fault.frozen_moved,
-            Fault.aggregate_not_returned,
-            Fault.aggregate_of_one,
-            Fault.aggregate_weights,
-            Fault.aggregate_not_finite,
-            Fault.aggregate_outside,
-            Fault.aggregate_type,
-            Fault.aggregate_in_place,
-            Fault.memory_leak,
-        }
-    ),
-    frozenset(
-        {
-            Fault.learning_rate_warming,
-            Fault.learning_rate_restarted,
-            Fault.learning_rate_unplanned,
-            Fault.learning_rate_too_high,
-            Fault.learning_rate_too_low,
-            Fault.proximal_too_strong,
-            Fault.proximal_too_weak,
-            Fault.proximal_diverging,
-            Fault.client_dropouts,
-            Fault.client_starved,
-            Fault.data_spread,
-            Fault.memory_fragmented,
-            Fault.control_inactive,
-        }
-    ),
-    frozenset(
-        {
-            Fault.gradient_vanishing,
-            Fault.gradient_exploding,
-            Fault.gradient_clipped,
-            Fault.client_drift,
-            Fault.digest_mismatch,
-            Fault.evaluation_incomparable,
-        }
-    ),
-    frozenset(
-        {
-            Fault.loss_not_finite,
-            Fault.loss_spiking,
-            Fault.evaluation_insensitive,
-            Fault.sentinel_value,
-            Fault.data_uncovered,
-            Fault.out_of_memory,
-            Fault.killed,
-        }
-    ),
+    frozenset({
+        Fault.program_missing, Fault.data_corrupt, Fault.data_units, Fault.data_rate, Fault.data_duplicated,
+        Fault.setting_not_delivered,
+    }),
+    frozenset({
+        Fault.proximal_inert, Fault.proximal_detached, Fault.proximal_formula, Fault.proximal_reference,
+        Fault.proximal_pairing, Fault.proximal_frozen, Fault.proximal_repeated, Fault.proximal_incomplete,
+        Fault.parameters_not_applied, Fault.parameters_not_trained, Fault.exchange_incomplete, Fault.exchange_aliased,
+        Fault.frozen_moved, Fault.aggregate_not_returned, Fault.aggregate_of_one, Fault.aggregate_weights,
+        Fault.aggregate_not_finite, Fault.aggregate_outside, Fault.aggregate_type, Fault.aggregate_in_place,
+        Fault.memory_leak,
+    }),
+    frozenset({
+        Fault.learning_rate_warming, Fault.learning_rate_restarted, Fault.learning_rate_unplanned,
+        Fault.learning_rate_too_high, Fault.learning_rate_too_low, Fault.proximal_too_strong, Fault.proximal_too_weak,
+        Fault.proximal_diverging, Fault.client_dropouts, Fault.client_starved, Fault.data_spread,
+        Fault.memory_fragmented, Fault.control_inactive,
+    }),
+    frozenset({
+        Fault.gradient_vanishing, Fault.gradient_exploding, Fault.gradient_clipped, Fault.client_drift,
+        Fault.digest_mismatch, Fault.evaluation_incomparable,
+    }),
+    frozenset({
+        Fault.loss_not_finite, Fault.loss_spiking, Fault.evaluation_insensitive, Fault.sentinel_value,
+        Fault.data_uncovered, Fault.out_of_memory, Fault.killed,
+    }),
     frozenset({Fault.worse_than_baseline, Fault.success_unfounded}),
-)
+)  # fmt: skip
 
 _POOR_TRAINING = (
     Fault.gradient_exploding,
@@ -252,7 +205,7 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
     # Aggregation.
     Fault.aggregate_not_returned: dict.fromkeys(
         (*_NOTHING_LEARNT, Fault.client_drift, Fault.aggregate_outside, Fault.aggregate_weights),
-        "the old parameters are no average of the new, and every round starts where the one before did",
+        "the old parameters are not an average of the new, and every round starts where the one before did",
     ),
     Fault.aggregate_of_one: dict.fromkeys(_SPOILT_AGGREGATE, "one client's weights know one client's data"),
     Fault.aggregate_weights: dict.fromkeys(_BAD_AGGREGATE, "the average is not the one that was declared"),
@@ -303,8 +256,8 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
 }
 
 
-def tier(fault: str | None) -> int:
-    """Return how far a fault stands from the first cause, from 0; what names no known fault comes last."""
+def causal_rank(fault: str | None) -> int:
+    """Return the place of a fault in the causal order, from 0; an unknown fault comes last."""
     return next((number for number, faults in enumerate(TIERS) if fault in faults), len(TIERS))
 
 

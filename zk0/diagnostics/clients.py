@@ -1,6 +1,6 @@
 """Do the clients take part? (`clients.participation`, `clients.starved`)
 
-Why a reply was not averaged stands in the ledger as a sentence. Some sentences name a fault of their own, of which the
+The ledger has a sentence on why a reply was not averaged. Some sentences name a fault of their own, of which the
 missing reply is only the symptom.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.evidence import point
+from zk0.diagnostics.series import point
 from zk0.ledger import Ledger
 
 # What the sentences of zk0's own server and clients, of PyTorch and of Flower say; the first that fits counts.
@@ -29,7 +29,7 @@ REASONS: tuple[tuple[re.Pattern[str], Fault], ...] = tuple(
 )
 
 SELDOM = 0.001  # chance of so few rounds, were the client as likely as the others to be asked
-ROUNDS_TO_TELL = 5
+ENOUGH_ROUNDS = 5
 
 
 def fault_of(reason: str) -> Fault:
@@ -86,8 +86,8 @@ def starved(ledger: Ledger) -> Iterator[Finding]:
     rounds = [one.sampled for one in ledger.aggregations if one.sampled]
     known = {data.client for data in ledger.opened.clients} if ledger.opened else set()
     names = sorted(known.union(*rounds)) if rounds else []
-    if len(rounds) < ROUNDS_TO_TELL or len(names) < 2:  # noqa: PLR2004  one client is all there is
-        yield not_available(f"needs {ROUNDS_TO_TELL} rounds and two clients, has {len(rounds)} and {len(names)}")
+    if len(rounds) < ENOUGH_ROUNDS or len(names) < 2:  # noqa: PLR2004  one client is all there is
+        yield not_available(f"needs {ENOUGH_ROUNDS} rounds and two clients, has {len(rounds)} and {len(names)}")
         return
     from scipy.stats import binom
 
@@ -105,7 +105,7 @@ def starved(ledger: Ledger) -> Iterator[Finding]:
             f"{', '.join(found)}: asked in {', '.join(str(counts[name]) for name in found)} of {len(rounds)} rounds",
             evidence=evidence,
             cause="the sampling prefers some clients: an order that never changes, or a seed that is set each round",
-            remedy="draw the clients of each round anew, from all that are there",
+            remedy="draw the clients of each round again, from all that are available",
             fault=Fault.client_starved,
             confidence=0.9,
         )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed
-from zk0.diagnostics.evidence import point, where
+from zk0.diagnostics.series import point, where
 from zk0.ledger import Ledger, Training
 from zk0.ledger.schema import Value
 
@@ -19,7 +19,7 @@ SAME = 1e-6  # relative; logs of other programs print six digits
 
 @check("configuration.delivered")
 def delivered(ledger: Ledger) -> Iterator[Finding]:
-    """What every client says it trained with is what the run was configured with."""
+    """Every client trained with the settings that the run was configured with."""
     if (ledger.opened is None and not ledger.decisions) or not ledger.trainings:
         yield not_available("needs the run's configuration and a client's account of a round")
         return
@@ -74,7 +74,7 @@ def _same(used: object, wanted: object) -> bool:
 
 @check("configuration.steps")
 def steps(ledger: Ledger) -> Iterator[Finding]:
-    """Every client makes the steps it was told to make."""
+    """Every client makes as many steps as configured."""
     if not ledger.trainings:
         yield not_available("no client has trained")
     for training in ledger.trainings:
@@ -85,9 +85,9 @@ def steps(ledger: Ledger) -> Iterator[Finding]:
             yield not_available("needs the configured number of local steps", at=at)
         elif made != wanted:
             yield failed(
-                f"{made} steps were made, {wanted} were told",
+                f"{made} steps were made, {wanted} were configured",
                 at=at,
-                evidence=[*evidence, point("steps told", wanted, at, "steps")],
+                evidence=[*evidence, point("steps configured", wanted, at, "steps")],
                 cause="the client counts something else (epochs, batches of its data), or stops early",
                 remedy="count optimizer steps, and end the round by their number",
                 fault=Fault.setting_not_delivered,

@@ -1,76 +1,141 @@
-"""Do the clients' data sets fit together? (`datasets.units`, `.rates`, `.apart`, `.covered`, `.spread`, `.decoded`)
+"""Do the data sets fit together? (`datasets.units`, `.rates`, `.apart`, `.covered`, `.spread`, `.decoded`)
 
-What a client says of its data before the first round is a few numbers; a policy that learns from degrees at one client
-and from radians at the next learns from neither. Frames never leave a client, so nothing here looks at one.
+Before the first round a client describes its data in a few numbers; a policy that learns from degrees at one client
+and from radians at the next learns from neither. Frames never leave a client, so nothing here looks at one. Units and
+rates are checked as well where the data sets are prepared, under the ids `data.units` and `data.format`.
 """
 
 from collections.abc import Iterator
 from statistics import median
+from typing import NamedTuple, Self
 
-from zk0.core.checks import check
+from zk0.core.checks import CheckContext, Part, check, register_subject
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.evidence import point, where
+from zk0.diagnostics.series import point, where
 from zk0.ledger import ClientData, Ledger
+from zk0.ledger.reader import find_ledger
 
 RADIANS = 3.2  # a half turn; all joints of an arm that moved at all are beyond it in degrees
+HALF_TURN = 180.0  # degrees; no SO-101 joint turns farther, and LeRobot's normalised range is -100..100
 NORMALISED = 100.0  # LeRobot's normalised range; joints at exactly this limit were normalised
+GRIPPER = (-10.0, 110.0)  # percent open, with room for calibration that is a little off
+GUESS = 0.45  # confidence where a glitch of a sensor (`datasets.spread`) looks the same: too low to explain it away
 RATE = 0.01  # relative
 WIDER = 5.0  # times the other clients' range of a joint
 WIDE = 200.0  # degrees, or percent: what any joint may move by
 LOST_WARN, LOST_FAIL = 0.01, 0.05  # of a client's frames; zk0's own reader gives up at the second
 
 
-@check("datasets.units")
-def units(ledger: Ledger) -> Iterator[Finding]:
-    """All clients give joint positions in the same units."""
-    clients = [data for data in _clients(ledger, 2) if data.state_range]
-    if not clients:
-        yield not_available("needs the joint ranges of two clients")
+class DatasetSummary(NamedTuple):
+    """One data set in a few numbers; `state_range` is (minimum, maximum) a joint, the gripper last."""
+
+    name: str
+    fps: float
+    state_range: list[tuple[float, float]]
+
+    @property
+    def largest(self) -> float:
+        """The largest absolute position of a joint, without the gripper."""
+        return max((abs(value) for pair in self.state_range[:-1] for value in pair), default=0.0)
+
+    @property
+    def unit(self) -> str:
+        """The unit that the ranges suggest."""
+        if self.largest < RADIANS:
+            return "radians"
+        at_limit = [value for pair in self.state_range[:-1] for value in pair if abs(value) == NORMALISED]
+        return "-100 to 100" if self.largest == NORMALISED and len(at_limit) > 1 else "degrees"
+
+
+class DatasetSummaries(tuple[DatasetSummary, ...]):
+    """The data sets that a step has prepared, or those of a ledger's clients."""
+
+    __slots__ = ()
+
+    @classmethod
+    def from_ledger(cls, ledger: Ledger) -> Self:
+        """Return those of the run's clients."""
+        clients = ledger.opened.clients if ledger.opened else ()
+        return cls(DatasetSummary(one.client, one.fps, one.state_range) for one in clients)
+
+    @classmethod
+    def from_context(cls, context: CheckContext) -> Self:
+        """Return those of the step's `sets`, else of its ledger or of the project's last one."""
+        sets = getattr(context.outputs, "sets", None)
+        if sets is None:
+            return cls.from_ledger(find_ledger(context))
+        return cls(DatasetSummary(one.name, one.fps, one.state_range) for one in sets)
+
+
+register_subject(DatasetSummaries, DatasetSummaries.from_context, fields=("ledger", "sets"), reads=(Part.runs,))
+
+
+@check("datasets.units", aliases={"data.units": {}})
+def units(sets: DatasetSummaries) -> Iterator[Finding]:
+    """All joint positions are in the same of LeRobot's units: degrees (or -100..100), and 0..100 for the gripper."""
+    known = [one for one in sets if one.state_range]
+    if not known:
+        yield not_available("needs the joint ranges of a data set")
         return
-    found = {data.client: _unit(data) for data in clients}
-    evidence = [point("largest joint position", _largest(data), data.client) for data in clients]
-    if len(set(found.values())) > 1:
+    mixed = len({one.unit for one in known}) > 1
+    evidence = [point("largest joint position", one.largest, one.name) for one in known]
+    if mixed:
         yield failed(
-            "units differ: " + ", ".join(f"{name} in {unit}" for name, unit in found.items()),
+            "units differ: " + ", ".join(f"{one.name} in {one.unit}" for one in known),
             evidence=evidence,
             cause="recorded with another calibration or another driver",
             remedy="convert the data sets to degrees, and the gripper to percent",
             fault=Fault.data_units,
             confidence=0.9,
         )
-    else:
-        yield passed(f"{len(clients)} clients in {found[clients[0].client]}", evidence=evidence)
+    problems = [(one, *found) for one in known if (found := _implausible(one, mixed=mixed))]
+    for one, problem, confidence in problems:
+        low, high = one.state_range[-1]
+        yield failed(
+            problem,
+            at=one.name,
+            evidence=[
+                point("largest joint position", one.largest, one.name),
+                point("gripper, lowest", low, one.name),
+                point("gripper, highest", high, one.name),
+            ],
+            cause="recorded in other units, or with glitches of a sensor",
+            remedy="record with LeRobot's so101_follower, use_degrees on",
+            fault=Fault.data_units,
+            confidence=confidence,
+        )
+    if not mixed and not problems:
+        yield passed(f"{_number(known)} in {known[0].unit}", evidence=evidence)
 
 
-def _largest(data: ClientData) -> float:
-    return max((abs(value) for pair in data.state_range[:-1] for value in pair), default=0.0)
+def _implausible(one: DatasetSummary, *, mixed: bool) -> tuple[str, float] | None:
+    """Return (problem, confidence) of ranges that no SO-101 has in LeRobot's units; None where they are plausible."""
+    low, high = one.state_range[-1]
+    if one.unit == "radians":
+        return None if mixed else (f"no joint goes beyond {one.largest:.2f}: these look like radians", 0.9)
+    if one.largest > HALF_TURN:
+        return f"a joint reaches {one.largest:.0f}, more than a half turn", GUESS
+    if low < GRIPPER[0] or high > GRIPPER[1]:
+        return f"the gripper spans {low:.0f} to {high:.0f}, not 0 to 100", GUESS
+    return None
 
 
-def _unit(data: ClientData) -> str:
-    """Return the unit that a client's joint ranges speak of."""
-    *joints, _ = data.state_range
-    largest = _largest(data)
-    if largest < RADIANS:
-        return "radians"
-    at_limit = [value for pair in joints for value in pair if abs(value) == NORMALISED]
-    if largest == NORMALISED and len(at_limit) > 1:
-        return "-100 to 100"
-    return "degrees"
+def _number(sets: list[DatasetSummary]) -> str:
+    return f"{len(sets)} data set{'s' * (len(sets) > 1)}"
 
 
-@check("datasets.rates")
-def rates(ledger: Ledger) -> Iterator[Finding]:
-    """All clients record as many frames a second: a chunk of actions means the same time everywhere."""
-    clients = _clients(ledger, 2)
-    if not clients:
-        yield not_available("needs the frame rates of two clients")
+@check("datasets.rates", aliases={"data.format": {}})
+def rates(sets: DatasetSummaries) -> Iterator[Finding]:
+    """All data sets have one frame rate: a chunk of actions spans the same time everywhere."""
+    if not sets:
+        yield not_available("needs the frame rates of the data sets")
         return
-    evidence = [point("frames a second", data.fps, data.client, "1/s") for data in clients]
-    fastest, slowest = max(data.fps for data in clients), min(data.fps for data in clients)
+    evidence = [point("frames a second", one.fps, one.name, "1/s") for one in sets]
+    fastest, slowest = max(one.fps for one in sets), min(one.fps for one in sets)
     if fastest > slowest * (1 + RATE):
         yield failed(
-            "frame rates differ: " + ", ".join(f"{data.client} {data.fps:g}" for data in clients),
+            "frame rates differ: " + ", ".join(f"{one.name} {one.fps:g}" for one in sets),
             evidence=evidence,
             cause="a chunk of actions spans another time for each client",
             remedy="resample the data sets to one rate",
@@ -78,7 +143,7 @@ def rates(ledger: Ledger) -> Iterator[Finding]:
             confidence=1.0,
         )
     else:
-        yield passed(f"{fastest:g} frames a second", evidence=evidence)
+        yield passed(f"{_number(list(sets))}, {fastest:g} frames a second", evidence=evidence)
 
 
 @check("datasets.apart")

@@ -1,21 +1,22 @@
-"""All diagnostics over one ledger, as one answer: what is wrong first, what follows from it, what can't be told.
+"""All diagnostics over one ledger, as one answer: what is wrong first, what follows from it, what can't be answered.
 
-Findings of one diagnostic about the same thing (every round of every client) are told once, with how many there are.
+Findings of one diagnostic about the same thing (every round of every client) are reported once, with their number.
 They are ranked by severity, confidence and their place in the chain of causes; what another finding explains
-(`zk0.diagnostics.causes`) stands among the suppressed, with the reason.
+(`zk0.diagnostics.causes`) is among the suppressed, with the reason.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from zk0.core.checks import CHECKS
+from zk0.core.checks import CHECKS, Check
 from zk0.core.verdicts import SEVERITY, Finding, Verdict
-from zk0.diagnostics.causes import SURE_ENOUGH, explained_by, tier
+from zk0.diagnostics.causes import SURE_ENOUGH, causal_rank, explained_by
 from zk0.ledger import Ledger
 
 PROBLEMS = (Verdict.warned, Verdict.failed, Verdict.error)
 
-# A warning that is certain stands behind a failure that is likely, and before one that is a guess.
+# A warning that is certain ranks behind a failure that is likely, and before one that is a guess.
 WEIGHT = {Verdict.error: 1.0, Verdict.failed: 1.0, Verdict.warned: 0.4}
 USUAL_CONFIDENCE = 0.8  # of a finding that states none
 TIER_DISCOUNT = 0.1  # per tier: one step down the chain of causes weighs as much as a tenth of confidence
@@ -32,7 +33,7 @@ class Suppressed:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a ledger shows.
+    """The answer of all diagnostics to a ledger.
 
     `findings` are the problems that nothing explains, the first cause first, and behind them what passed; `silent` are
     the questions that could not be answered, with what they lack; `idle` those that do not arise.
@@ -40,12 +41,12 @@ class Diagnosis:
 
     findings: tuple[Finding, ...]
     suppressed: tuple[Suppressed, ...]
-    silent: tuple[Finding, ...]
-    idle: tuple[Finding, ...] = ()
+    unanswered: tuple[Finding, ...]
+    not_applicable: tuple[Finding, ...] = ()
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """What warns or fails and is not explained by anything else, the first cause first."""
+        """Warnings and failures that nothing else explains, the first cause first."""
         return tuple(finding for finding in self.findings if finding.verdict in PROBLEMS)
 
     @property
@@ -68,21 +69,42 @@ def diagnose(ledger: Ledger, *, only: Sequence[str] = ()) -> Diagnosis:
         only: ids of diagnostics.
 
     Raises:
-        UnknownNameError: there is no diagnostic of a name in `only`.
+        UnknownNameError: a name in `only` is not a diagnostic.
     """
-    names = only or [name for name in CHECKS.names() if CHECKS.get(name).judges(Ledger)]
     found: list[Finding] = []
-    for name in names:
-        judge = CHECKS.get(name).function
-        # Told once right here: a long run gives thousands of findings a diagnostic, all but one of which are let go.
-        found += _told_once(finding.model_copy(update={"check": name}) for finding in judge(ledger))
+    for name in only or diagnostics():
+        # Deduplicated right here: a long run gives thousands of findings a diagnostic, and one of them is kept.
+        found += _deduplicate(
+            finding.model_copy(update={"check": name}) for finding in run_check(CHECKS.get(name), ledger)
+        )
     return conclude(found)
 
 
+def diagnostics() -> list[str]:
+    """Return the ids of all checks that judge a ledger, without aliases."""
+    by_function: dict[object, str] = {}
+    for name in sorted(CHECKS.names(), key=_is_in_own_module):  # of a check's ids the last one stays
+        check = CHECKS.get(name)
+        if all("ledger" in subject.fields for subject in check.subjects):
+            by_function[check.function] = name
+    return sorted(by_function.values())
+
+
+def _is_in_own_module(name: str) -> bool:
+    """Return whether a check's module is named as its id begins, which is not so for an alias."""
+    return CHECKS.get(name).function.__module__.rpartition(".")[2] == name.partition(".")[0].replace("-", "_")
+
+
+def run_check(check: Check, ledger: Ledger, **options: Any) -> Iterable[Finding]:
+    """Run one diagnostic on a ledger in memory; what it judges is the ledger, or is made `from_ledger`."""
+    types: list[Any] = [subject.type for subject in check.subjects]
+    return check.function(*(ledger if kind is Ledger else kind.from_ledger(ledger) for kind in types), **options)
+
+
 def conclude(found: Iterable[Finding]) -> Diagnosis:
-    """Make one answer of findings, whoever found them."""
-    told = _told_once(found)
-    problems = sorted((finding for finding in told if finding.verdict in PROBLEMS), key=_rank)
+    """Rank findings, and separate those that another one explains."""
+    findings = _deduplicate(found)
+    problems = sorted((finding for finding in findings if finding.verdict in PROBLEMS), key=_rank)
     kept: list[Finding] = []
     suppressed: list[Suppressed] = []
     for finding in problems:
@@ -92,16 +114,16 @@ def conclude(found: Iterable[Finding]) -> Diagnosis:
         else:
             suppressed.append(Suppressed(finding, *explanation))
     return Diagnosis(
-        findings=(*kept, *(one for one in told if one.verdict is Verdict.passed)),
+        findings=(*kept, *(one for one in findings if one.verdict is Verdict.passed)),
         suppressed=tuple(suppressed),
-        silent=tuple(one for one in told if one.verdict is Verdict.not_available),
-        idle=tuple(one for one in told if one.verdict is Verdict.not_applicable),
+        unanswered=tuple(one for one in findings if one.verdict is Verdict.not_available),
+        not_applicable=tuple(one for one in findings if one.verdict is Verdict.not_applicable),
     )
 
 
 def _rank(finding: Finding) -> tuple[float, int, int, str, str]:
     confidence = USUAL_CONFIDENCE if finding.confidence is None else finding.confidence
-    place = tier(finding.fault)
+    place = causal_rank(finding.fault)
     score = WEIGHT[finding.verdict] * confidence * (1 - TIER_DISCOUNT * place)
     return -score, -SEVERITY.index(finding.verdict), place, finding.check, finding.at
 
@@ -126,7 +148,7 @@ def _repetition(finding: Finding, kept: Sequence[Finding]) -> tuple[str, str] | 
     return None
 
 
-def _told_once(found: Iterable[Finding]) -> list[Finding]:
+def _deduplicate(found: Iterable[Finding]) -> list[Finding]:
     """Return one finding for all of a diagnostic's that say the same of other rounds or clients, the surest first."""
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for finding in found:

@@ -11,13 +11,12 @@ from typing import Literal
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.diagnostics.evidence import point
-from zk0.diagnostics.series import by_client, ends, joined
+from zk0.diagnostics.series import by_client, ends, joined, point
 from zk0.ledger import Evaluation, Ledger
 
 ROUNDS_OF_NOISE = 5
 BEYOND = 2.0  # times the noise
-ROUNDS_TO_TELL = 3  # evaluations after which a number that never moves is no accident
+ENOUGH_ROUNDS = 3  # evaluations after which a number that never moves is not an accident
 INSENSITIVE = 0.005  # of the loss: less movement than this while the clients learn is none
 LEARNT = 0.2  # fall of the clients' own loss, of itself
 SPIKE = 3.0  # times the baseline after one round: the first steps were too long
@@ -114,8 +113,8 @@ def moves(ledger: Ledger) -> Iterator[Finding]:
         known = [(one.round, one.loss) for one in found if one.loss is not None]
         moved = {one.round for one in ledger.aggregations if one.digest_out and one.digest_out != one.digest_in}
         trained = [one for one in known if one[0] == 0 or one[0] in moved or not ledger.aggregations]
-        if len(trained) < ROUNDS_TO_TELL:
-            yield not_available(f"needs {ROUNDS_TO_TELL} evaluations of policies that differ", at=name)
+        if len(trained) < ENOUGH_ROUNDS:
+            yield not_available(f"needs {ENOUGH_ROUNDS} evaluations of policies that differ", at=name)
             continue
         values = [loss for _, loss in trained]
         spread = (max(values) - min(values)) / max(values) if max(values) > 0 else 0.0
@@ -205,11 +204,11 @@ def first_round(ledger: Ledger) -> Iterator[Finding]:
 def drift(ledger: Ledger) -> Iterator[Finding]:
     """The evaluation does not rise while the clients' own loss falls."""
     losses = [joined(trainings, lambda one: one.policy_loss) for _, trainings in by_client(ledger.trainings)]
-    falls = [last < first for one in losses if len(one) > ROUNDS_TO_TELL for first, last in [ends(one)]]
+    falls = [last < first for one in losses if len(one) > ENOUGH_ROUNDS for first, last in [ends(one)]]
     for name, found in _sets(ledger):
         values = [(one.round, one.loss) for one in sorted(found, key=lambda one: one.round) if one.loss is not None]
-        if len(values) < ROUNDS_TO_TELL or values[0][0] != 0 or not falls or not values[0][1]:
-            yield not_available(f"needs {ROUNDS_TO_TELL} evaluations and the clients' own losses", at=name)
+        if len(values) < ENOUGH_ROUNDS or values[0][0] != 0 or not falls or not values[0][1]:
+            yield not_available(f"needs {ENOUGH_ROUNDS} evaluations and the clients' own losses", at=name)
             continue
         (_, baseline), (_, last) = values[0], values[-1]
         lowest = min(loss for _, loss in values)
@@ -218,7 +217,7 @@ def drift(ledger: Ledger) -> Iterator[Finding]:
             point("lowest loss", lowest, name),
             point("loss at the last round", last, name),
         ]
-        rising = all(later > earlier for (_, earlier), (_, later) in pairwise(values[-ROUNDS_TO_TELL:]))
+        rising = all(later > earlier for (_, earlier), (_, later) in pairwise(values[-ENOUGH_ROUNDS:]))
         if all(falls) and rising and last > baseline * (1 + SAME_NOISE):
             yield warned(
                 f"it rises, {lowest:.3g} to {last:.3g}, while every client's own loss falls",

@@ -1,7 +1,7 @@
 """Follow the parameters of a federation through its rounds: where they come from at each boundary, and how large.
 
 Four boundaries a round: what is sent to fit, what each client returns, what is sent to evaluate, what is sent to the
-next fit. Equal digests mean equal parameters; equal norms mean little, so a norm stands beside its digest and never
+next fit. Equal digests mean equal parameters; equal norms mean little, so a norm is shown beside its digest and never
 alone.
 """
 
@@ -20,22 +20,22 @@ def flow_rows(ledger: Ledger) -> list[list[str]]:
 
 
 def _row(ledger: Ledger, current: Aggregation, after: Aggregation | None, norms: dict[str, float | None]) -> list[str]:
-    def told(digest: str | None) -> str:
+    def label(digest: str | None) -> str:
         if digest is None:
-            return "not told"
+            return "unknown"
         norm = norms.get(digest)
         return digest[:8] if norm is None else f"{digest[:8]}, {norm:.4g}"
 
     evaluated = dict.fromkeys(
-        told(one.digest) for one in ledger.evaluations if one.round == current.round and one.digest
+        label(one.digest) for one in ledger.evaluations if one.round == current.round and one.digest
     )
     return [
         str(current.round),
-        told(current.digest_in),
+        label(current.digest_in),
         "; ".join(map(_returned, current.accepted)) or "nothing",
-        told(current.digest_out),
-        "; ".join(evaluated) or "not told",
-        "the last round" if after is None else told(after.digest_in),
+        label(current.digest_out),
+        "; ".join(evaluated) or "unknown",
+        "the last round" if after is None else label(after.digest_in),
     ]
 
 

@@ -10,8 +10,7 @@ from statistics import median
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.evidence import point
-from zk0.diagnostics.series import by_client, ends, joined
+from zk0.diagnostics.series import by_client, ends, joined, point
 from zk0.ledger import Ledger, Training
 
 MINIMUM_STEPS = 20
@@ -105,7 +104,7 @@ def clipping(ledger: Ledger) -> Iterator[Finding]:
 
 
 def _norms(ledger: Ledger, *, own: bool = False) -> Iterator[tuple[str, list[float]]]:
-    """Yield each client with its gradient norms; `own` takes the proximal term out where it is known."""
+    """Yield each client with its gradient norms; `own` leaves the proximal term out where it is known."""
     if not ledger.trainings:
         yield "", []
     for client, trainings in by_client(ledger.trainings):

@@ -1,22 +1,24 @@
-"""What a log tells of that is no number: errors, refusals, controls that do nothing, claims (`incidents.*`).
+"""Findings from the lines of a log: errors, refusals, controls that do nothing, claims (`incidents.*`).
 
-An incident is evidence by itself: a line that says it. What it takes here is to tell causes from what is merely loud,
-and to say what the lines mean together: a success that is claimed beside a missing program is none.
+`MEANINGS` is the table: which kinds of incident make which finding of which check. A few checks read several lines
+together, or numbers beside them: a success that is claimed beside a missing program is not a success.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from zk0.core.checks import check
 from zk0.core.faults import Fault
-from zk0.core.verdicts import Finding, Verdict, failed, warned
-from zk0.diagnostics.evidence import point, where
-from zk0.diagnostics.lines import MOST_SHOWN, SURE, about, answer, lines, of_kind, times, where_all
-from zk0.ledger import IncidentKind, Ledger
+from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_applicable, not_available, warned
+from zk0.diagnostics.series import point, where
+from zk0.ledger import Incident, IncidentKind, Ledger
 
-MANY_SKIPPED = 0.05  # share of the steps whose batch was lost: the training is another one than was meant
+MOST_SHOWN = 6  # lines in one finding
+SURE = 0.95  # confidence in what a line says literally
 LIKELY = 0.6
-EXPLAINS_NOTHING = 0.4  # what is left out of a ledger can't be why other numbers in it are as they are
-# What explains by itself that a training does not go on.
+EXPLAINS_NOTHING = 0.4  # numbers left out of a ledger can't be the reason for the others
+MANY_SKIPPED = 0.05  # share of the steps whose batch was lost: above it, the training is not the intended one
+# Each of these explains by itself why a training does not go on.
 ENDINGS = (
     IncidentKind.out_of_memory,
     IncidentKind.traceback,
@@ -24,231 +26,7 @@ ENDINGS = (
     IncidentKind.decode_error,
     IncidentKind.step_skipped,
 )
-
-
-@check("incidents.data")
-def data(ledger: Ledger) -> Iterator[Finding]:
-    """Frames could be read: no video is damaged, no timestamp out of place, no loader lost its way."""
-    yield from answer(
-        ledger,
-        _damaged(ledger),
-        about(
-            of_kind(ledger, IncidentKind.timestamps),
-            "{} lines tell of frames that stand elsewhere in time than the data set says",
-            cause="frames are doubled or lost, or fps is not the rate they were recorded at",
-            remedy="compare the timestamps' distances with 1/fps; a larger tolerance_s only hides it",
-            fault=Fault.data_rate,
-        ),
-        about(
-            of_kind(ledger, IncidentKind.unsupported_backend),
-            "the video backend that was asked for does not exist",
-            cause="no frame can be decoded with it, though loading the data set succeeds",
-            remedy="set video_backend to torchcodec or pyav",
-        ),
-    )
-
-
-def _damaged(ledger: Ledger) -> Finding | None:
-    decoding = of_kind(ledger, IncidentKind.decode_error, IncidentKind.batch_skipped)
-    restarts = of_kind(ledger, IncidentKind.loader_restarted)
-    if not decoding:
-        return None
-    lost = sum(one.count for one in decoding)
-    steps = sum(one.steps for one in ledger.trainings)
-    share = lost / (steps + lost) if steps else None
-    told = f"{lost} batches could not be decoded"
-    evidence = [point("batches lost", lost, where_all(decoding), "batches"), point("steps done", steps, "all", "steps")]
-    if restarts:
-        return failed(
-            f"{told}, and the loader then began from its start",
-            at=where_all(decoding),
-            evidence=[*evidence, *lines([*decoding, *restarts])],
-            cause="a video is damaged, and the iterator is dead after the exception: its place in the data is lost",
-            remedy="leave the damaged episodes out, and catch the error within the data set instead of around next()",
-            fault=Fault.data_corrupt,
-            confidence=SURE,
-        )
-    much = share is None or share > MANY_SKIPPED
-    return (failed if much else warned)(
-        told if share is None else f"{told}, {share:.1%} of all",
-        at=where_all(decoding),
-        evidence=[*evidence, *lines(decoding)],
-        cause="a video is damaged or cut off",
-        remedy="leave the damaged episodes out, or record them again",
-        fault=Fault.data_corrupt,
-        confidence=SURE,
-    )
-
-
-@check("incidents.sentinels")
-def sentinels(ledger: Ledger) -> Iterator[Finding]:
-    """No log writes a number where nothing was measured."""
-    found = about(
-        of_kind(ledger, IncidentKind.sentinel),
-        "{} numbers were told of nothing; they are left out here",
-        cause="a failed evaluation, or meters that were set back, write 0 or 1 as if it had been measured",
-        remedy="write null and the reason",
-        fault=Fault.sentinel_value,
-        verdict=Verdict.warned,
-        confidence=EXPLAINS_NOTHING,
-    )
-    yield from answer(ledger, found)
-
-
-@check("incidents.steps")
-def steps(ledger: Ledger) -> Iterator[Finding]:
-    """No training step was passed over, and no loss was called not finite."""
-    yield from answer(
-        ledger,
-        about(
-            of_kind(ledger, IncidentKind.step_skipped),
-            "{} training steps failed and were passed over",
-            cause="an error at a step is caught and the loop goes on: where every step fails it never ends",
-            remedy="let the first error end the round; the lines tell which it is",
-        ),
-        about(
-            of_kind(ledger, IncidentKind.not_finite),
-            "{} lines tell of numbers that are not finite",
-            cause="a learning rate that is too large, or values in the data that are",
-            remedy="lower learning_rate, and look at the data set's ranges",
-            fault=Fault.loss_not_finite,
-        ),
-    )
-
-
-@check("incidents.memory")
-def memory(ledger: Ledger) -> Iterator[Finding]:
-    """No process ran out of memory."""
-    found = about(
-        of_kind(ledger, IncidentKind.out_of_memory),
-        "memory ran out, told {} times",
-        cause="a batch, or several processes on one device, need more than there is",
-        remedy="halve batch_size, or run fewer clients at once; where memory grows step by step, find the leak",
-        fault=Fault.out_of_memory,
-    )
-    yield from answer(ledger, found)
-
-
-@check("incidents.returned")
-def returned(ledger: Ledger) -> Iterator[Finding]:
-    """The strategy returns what it aggregated, and not None."""
-    found = about(
-        of_kind(ledger, IncidentKind.nothing_returned),
-        "a function that has to return two values returned None",
-        cause="aggregate_fit ends without `return parameters, metrics`",
-        remedy="return the aggregated parameters and the metrics on every path through it",
-        workflow="aggregation-fix",
-        fault=Fault.aggregate_not_returned,
-    )
-    yield from answer(ledger, found)
-
-
-@check("incidents.digests")
-def digests(ledger: Ledger) -> Iterator[Finding]:
-    """Digests of parameters are compared, and are equal where they have to be."""
-    mismatch = about(
-        of_kind(ledger, IncidentKind.hash_mismatch),
-        "parameters arrived with another digest, told {} times",
-        cause="parameters change on the way, or the sides do not digest the same (order, dtype, rounding)",
-        remedy="compare the two sides tensor by tensor: name, dtype, shape, values",
-        fault=Fault.digest_mismatch,
-    )
-    yield from answer(ledger, mismatch, _inactive(ledger))
-
-
-def _inactive(ledger: Ledger) -> Finding | None:
-    absent = of_kind(ledger, IncidentKind.hash_missing)
-    if not absent:
-        return None
-    compared = any(one.digest_out for one in ledger.trainings) or of_kind(ledger, IncidentKind.hash_mismatch)
-    told = f"{times(absent)} replies carried no digest and were averaged all the same"
-    if compared:
-        return warned(
-            told,
-            at=where_all(absent),
-            evidence=lines(absent),
-            cause="some clients give no digest",
-            remedy="refuse a reply without a digest",
-            fault=Fault.control_inactive,
-            confidence=LIKELY,
-        )
-    return failed(
-        f"{told}, and none carried one: the control checks nothing",
-        at=where_all(absent),
-        evidence=lines(absent),
-        cause="the digest is lost before it is sent: a filter that keeps numbers only drops it from the metrics",
-        remedy="send the digest where text may be sent, and refuse a reply without one",
-        workflow="aggregation-fix",
-        fault=Fault.control_inactive,
-        confidence=SURE,
-    )
-
-
-@check("incidents.clients")
-def clients(ledger: Ledger) -> Iterator[Finding]:
-    """No client failed, no worker died, and no log mixes clients."""
-    yield from answer(
-        ledger,
-        about(
-            of_kind(ledger, IncidentKind.client_failed, IncidentKind.no_clients),
-            "clients failed or none answered, told {} times",
-            cause="each line has its reason",
-            remedy="mend the clients that are named",
-            fault=Fault.client_dropouts,
-        ),
-        about(
-            of_kind(ledger, IncidentKind.actor_died),
-            "a worker process of Ray died, told {} times",
-            cause="most often the machine's memory ran out; a dead worker fails every message that it is given",
-            remedy="run fewer clients at once, watch the memory, or use the inline engine",
-            fault=Fault.client_dropouts,
-        ),
-        about(
-            of_kind(ledger, IncidentKind.storage_invalid),
-            "tensors could not be read: their storage is gone",
-            cause="several workers load the same file at once",
-            remedy="load in one process at a time",
-        ),
-        about(
-            of_kind(ledger, IncidentKind.mixed_clients),
-            "{} lines of one client stand under the heading of another",
-            verdict=Verdict.warned,
-            cause="a worker process is used for several clients and its logger keeps the first one's name",
-            remedy="bind the client's name at each message it gets",
-        ),
-    )
-
-
-@check("incidents.errors")
-def errors(ledger: Ledger) -> Iterator[Finding]:
-    """No exception went uncaught."""
-    found = of_kind(ledger, IncidentKind.traceback)
-    if not found:
-        yield from answer(ledger)
-    for one in found[:MOST_SHOWN]:
-        yield failed(
-            f"an exception nobody caught: {one.text[:160]}",
-            at=where_all([one]),
-            evidence=lines([one]),
-            cause=f"the traceback above {one.read_from} tells where" if one.read_from else "the traceback tells where",
-            confidence=SURE,
-        )
-
-
-@check("incidents.programs")
-def programs(ledger: Ledger) -> Iterator[Finding]:
-    """Every program that was started is installed."""
-    found = about(
-        of_kind(ledger, IncidentKind.program_missing),
-        "a program that was to be started is not there",
-        cause="it is not installed, or its environment's bin folder is not in PATH",
-        remedy="install it in the environment that starts it (Flower's programs: pip install flwr)",
-        fault=Fault.program_missing,
-    )
-    yield from answer(ledger, found)
-
-
-# What a claim speaks of, by its words, and what says the contrary of it. The first that fits decides.
+# The subject of a claim, by its words, and the incidents that contradict it. The first row that fits decides.
 CONTRADICTIONS: tuple[tuple[tuple[str, ...], tuple[IncidentKind, ...]], ...] = (
     (("push", "upload"), (IncidentKind.token_missing,)),
     (("start", "running", "launch"), (IncidentKind.program_missing,)),
@@ -265,61 +43,323 @@ CONTRADICTIONS: tuple[tuple[tuple[str, ...], tuple[IncidentKind, ...]], ...] = (
 )
 
 
-@check("incidents.claims")
-def claims(ledger: Ledger) -> Iterator[Finding]:
-    """Where a line claims success, none says the contrary."""
-    found = []
-    for claim in of_kind(ledger, IncidentKind.success_claimed):
-        kinds = next(kinds for words, kinds in CONTRADICTIONS if any(word in claim.text.lower() for word in words))
-        contrary = of_kind(ledger, *kinds)
-        if contrary:
-            found += [claim, *contrary]
-    told = about(
-        list({id(one): one for one in found}.values()),
-        "success is claimed, and the contrary stands beside it",
-        cause="the message is printed whatever happened: nobody looks at the outcome",
-        remedy="ask the program itself (its health address, the status of its process) before saying that it runs",
-        fault=Fault.success_unfounded,
-    )
-    yield from answer(ledger, told)
+@dataclass(frozen=True)
+class Meaning:
+    """The meaning of incidents of these kinds; `{}` in the message is their number."""
+
+    kinds: tuple[IncidentKind, ...]
+    message: str
+    cause: str
+    remedy: str
+    fault: Fault | None = None
+    workflow: str | None = None
+    verdict: Verdict = Verdict.failed
+    confidence: float = SURE
+
+    def finding(self, found: Sequence[Incident]) -> Finding:
+        """Return the finding of these incidents."""
+        return Finding(
+            verdict=self.verdict,
+            message=self.message.format(_total(found)),
+            at=_place(found),
+            evidence=tuple(_lines(found)),
+            cause=self.cause,
+            remedy=self.remedy,
+            workflow=self.workflow,
+            fault=self.fault,
+            confidence=self.confidence,
+        )
 
 
-@check("incidents.ending")
-def ending(ledger: Ledger) -> Iterator[Finding]:
-    """No log breaks off in the middle of a training."""
-    if ledger.closed or not any(training.read_from for training in ledger.trainings) or of_kind(ledger, *ENDINGS):
-        yield from answer(ledger)
+UNFOUNDED = Meaning(
+    (IncidentKind.success_claimed,),
+    "success is claimed, and another line contradicts it",
+    "the message is printed whatever happened: nobody checks the outcome",
+    "ask the program itself (its health address, the status of its process) before reporting that it runs",
+    Fault.success_unfounded,
+)
+MEANINGS: dict[str, tuple[Meaning, ...]] = {
+    "data": (
+        Meaning(
+            (IncidentKind.timestamps,),
+            "{} lines report frames whose time differs from the data set's",
+            "frames are doubled or lost, or fps is not the rate they were recorded at",
+            "compare the timestamps' distances with 1/fps; a larger tolerance_s only hides it",
+            Fault.data_rate,
+        ),
+        Meaning(
+            (IncidentKind.unsupported_backend,),
+            "the configured video backend does not exist",
+            "no frame can be decoded with it, though loading the data set succeeds",
+            "set video_backend to torchcodec or pyav",
+        ),
+    ),
+    "sentinels": (
+        Meaning(
+            (IncidentKind.sentinel,),
+            "{} numbers were logged though nothing was measured; they are left out here",
+            "a failed evaluation, or meters that were reset, write 0 or 1 as if it had been measured",
+            "write null and the reason",
+            Fault.sentinel_value,
+            verdict=Verdict.warned,
+            confidence=EXPLAINS_NOTHING,
+        ),
+    ),
+    "steps": (
+        Meaning(
+            (IncidentKind.step_skipped,),
+            "{} training steps failed and were skipped",
+            "an error in a step is caught and the loop goes on: where every step fails it never ends",
+            "let the first error end the round; the lines show which it is",
+        ),
+        Meaning(
+            (IncidentKind.not_finite,),
+            "{} lines report numbers that are not finite",
+            "the learning rate is too large, or the data holds such values",
+            "lower learning_rate, and look at the data set's ranges",
+            Fault.loss_not_finite,
+        ),
+    ),
+    "memory": (
+        Meaning(
+            (IncidentKind.out_of_memory,),
+            "memory ran out, reported {} times",
+            "a batch, or several processes on one device, need more memory than it has",
+            "halve batch_size, or run fewer clients at once; where memory grows step by step, find the leak",
+            Fault.out_of_memory,
+        ),
+    ),
+    "returned": (
+        Meaning(
+            (IncidentKind.nothing_returned,),
+            "a function that has to return two values returned None",
+            "aggregate_fit ends without `return parameters, metrics`",
+            "return the aggregated parameters and the metrics on every path through it",
+            Fault.aggregate_not_returned,
+            "aggregation-fix",
+        ),
+    ),
+    "digests": (
+        Meaning(
+            (IncidentKind.hash_mismatch,),
+            "parameters arrived with another digest, reported {} times",
+            "parameters change on the way, or the sides compute the digest differently (order, dtype, rounding)",
+            "compare the two sides tensor by tensor: name, dtype, shape, values",
+            Fault.digest_mismatch,
+        ),
+    ),
+    "clients": (
+        Meaning(
+            (IncidentKind.client_failed, IncidentKind.no_clients),
+            "clients failed or none answered, reported {} times",
+            "each line gives its reason",
+            "fix the clients that are named",
+            Fault.client_dropouts,
+        ),
+        Meaning(
+            (IncidentKind.actor_died,),
+            "a worker process of Ray died, reported {} times",
+            "most often the machine's memory ran out; a dead worker fails every message it receives",
+            "run fewer clients at once, watch the memory, or use the inline engine",
+            Fault.client_dropouts,
+        ),
+        Meaning(
+            (IncidentKind.storage_invalid,),
+            "tensors could not be read: their storage is gone",
+            "several workers load the same file at once",
+            "load in one process at a time",
+        ),
+        Meaning(
+            (IncidentKind.mixed_clients,),
+            "{} lines of one client are logged under another client's name",
+            "a worker process is used for several clients and its logger keeps the first one's name",
+            "bind the client's name at each message it receives",
+            verdict=Verdict.warned,
+        ),
+    ),
+    "programs": (
+        Meaning(
+            (IncidentKind.program_missing,),
+            "a program that was to be started is not installed",
+            "it is not installed, or its environment's bin folder is not in PATH",
+            "install it in the environment that starts it (Flower's programs: pip install flwr)",
+            Fault.program_missing,
+        ),
+    ),
+    "secrets": (
+        Meaning(
+            (IncidentKind.secret_shown,),
+            "the log contains secrets, found {} times",
+            "a configuration, an environment or local variables of a traceback were printed",
+            "revoke them where they were issued, then delete the log; with loguru set diagnose=False",
+        ),
+    ),
+}
+
+
+def _damaged(ledger: Ledger) -> Iterator[Finding]:
+    """Yield the finding on batches that could not be decoded: how many, and whether the loader lost its place."""
+    decoding = _of_kind(ledger, IncidentKind.decode_error, IncidentKind.batch_skipped)
+    restarts = _of_kind(ledger, IncidentKind.loader_restarted)
+    if not decoding:
         return
-    last = max(training.round for training in ledger.trainings)
-    cut = [
-        (training, wanted)
-        for training in ledger.trainings
-        if training.round == last
-        and "steps" not in training.missing
-        and isinstance(wanted := training.settings.get("local-steps"), int)
-        and training.steps < wanted
-    ]
-    for training, wanted in cut:
+    lost, steps, at = _total(decoding), sum(one.steps for one in ledger.trainings), _place(decoding)
+    share = lost / (steps + lost) if steps else None
+    message = f"{lost} batches could not be decoded"
+    evidence = [point("batches lost", lost, at, "batches"), point("steps done", steps, "all", "steps")]
+    if restarts:
+        yield failed(
+            f"{message}, and the loader then started over",
+            at=at,
+            evidence=[*evidence, *_lines([*decoding, *restarts])],
+            cause="a video is damaged, and the iterator is dead after the exception: its place in the data is lost",
+            remedy="leave the damaged episodes out, and catch the error within the data set instead of around next()",
+            fault=Fault.data_corrupt,
+            confidence=SURE,
+        )
+        return
+    verdict = failed if share is None or share > MANY_SKIPPED else warned
+    yield verdict(
+        message if share is None else f"{message}, {share:.1%} of all",
+        at=at,
+        evidence=[*evidence, *_lines(decoding)],
+        cause="a video is damaged or cut off",
+        remedy="leave the damaged episodes out, or record them again",
+        fault=Fault.data_corrupt,
+        confidence=SURE,
+    )
+
+
+def _without_digest(ledger: Ledger) -> Iterator[Finding]:
+    """Yield the finding on replies without a digest: a weak control where others have one, else a dead one."""
+    absent = _of_kind(ledger, IncidentKind.hash_missing)
+    if not absent:
+        return
+    message = f"{_total(absent)} replies carried no digest and were averaged all the same"
+    if any(one.digest_out for one in ledger.trainings) or _of_kind(ledger, IncidentKind.hash_mismatch):
         yield warned(
-            f"it ends at step {training.steps} of {wanted} without a word",
-            at=where(training),
-            evidence=[point("steps done", training.steps, where(training), "steps")],
-            cause="the process was killed, as Linux does where memory runs out; or the log was cut, or it goes on",
-            remedy="look for the process, and for oom-kill in the machine's log: journalctl -k",
-            fault=Fault.killed,
+            message,
+            at=_place(absent),
+            evidence=_lines(absent),
+            cause="some clients give no digest",
+            remedy="refuse a reply without a digest",
+            fault=Fault.control_inactive,
             confidence=LIKELY,
         )
-    if not cut:
-        yield from answer(ledger)
-
-
-@check("incidents.secrets")
-def secrets(ledger: Ledger) -> Iterator[Finding]:
-    """No secret stands in a log."""
-    found = about(
-        of_kind(ledger, IncidentKind.secret_shown),
-        "secrets stand in the log, told {} times",
-        cause="a configuration, an environment or local variables of a traceback were printed",
-        remedy="withdraw them where they were given out, then delete the log; with loguru set diagnose=False",
+        return
+    yield failed(
+        f"{message}, and none carried one: the control checks nothing",
+        at=_place(absent),
+        evidence=_lines(absent),
+        cause="the digest is lost before it is sent: a filter that keeps numbers only drops it from the metrics",
+        remedy="send the digest where text may be sent, and refuse a reply without one",
+        workflow="aggregation-fix",
+        fault=Fault.control_inactive,
+        confidence=SURE,
     )
-    yield from answer(ledger, found)
+
+
+def _uncaught(ledger: Ledger) -> Iterator[Finding]:
+    for one in _of_kind(ledger, IncidentKind.traceback)[:MOST_SHOWN]:
+        yield failed(
+            f"uncaught exception: {one.text[:160]}",
+            at=_place([one]),
+            evidence=_lines([one]),
+            cause=f"see the traceback above {one.read_from}" if one.read_from else "see the traceback",
+            confidence=SURE,
+        )
+
+
+def _contradicted(ledger: Ledger) -> Iterator[Finding]:
+    found: list[Incident] = []
+    for claim in _of_kind(ledger, IncidentKind.success_claimed):
+        kinds = next(kinds for words, kinds in CONTRADICTIONS if any(word in claim.text.lower() for word in words))
+        contrary = _of_kind(ledger, *kinds)
+        if contrary:
+            found += [claim, *contrary]
+    if found:
+        yield UNFOUNDED.finding(list({id(one): one for one in found}.values()))
+
+
+def _cut_off(ledger: Ledger) -> Iterator[Finding]:
+    """Yield a finding for each training of the last round that stops before its last step, unless a line says why."""
+    if ledger.closed or not any(training.read_from for training in ledger.trainings) or _of_kind(ledger, *ENDINGS):
+        return
+    last = max(training.round for training in ledger.trainings)
+    for training in ledger.trainings:
+        wanted = training.settings.get("local-steps")
+        if training.round != last or "steps" in training.missing or not isinstance(wanted, int):
+            continue
+        if training.steps < wanted:
+            yield warned(
+                f"the log ends at step {training.steps} of {wanted} without an error",
+                at=where(training),
+                evidence=[point("steps done", training.steps, where(training), "steps")],
+                cause="the process was killed, as Linux does where memory runs out; or the log was cut, or it goes on",
+                remedy="look for the process, and for oom-kill in the machine's log: journalctl -k",
+                fault=Fault.killed,
+                confidence=LIKELY,
+            )
+
+
+# Each check: the first line of its documentation, and what it looks for beside its rows of the table.
+CHECKS_OF_LINES: dict[str, tuple[str, Callable[[Ledger], Iterator[Finding]] | None]] = {
+    "data": ("Frames could be read: videos, timestamps and the data loader are in order.", _damaged),
+    "sentinels": ("No log contains a number that was not measured.", None),
+    "steps": ("No training step was skipped, and no loss was reported as not finite.", None),
+    "memory": ("No process ran out of memory.", None),
+    "returned": ("The strategy returns its aggregate, and not None.", None),
+    "digests": ("Digests of parameters are compared, and are equal where they have to be.", _without_digest),
+    "clients": ("No client failed, no worker died, and no log mixes clients.", None),
+    "errors": ("Every exception was caught.", _uncaught),
+    "programs": ("Every program that was started is installed.", None),
+    "claims": ("No line contradicts a claim of success.", _contradicted),
+    "ending": ("No log breaks off in the middle of a training.", _cut_off),
+    "secrets": ("The log contains no secret.", None),
+}
+
+
+def _register(name: str, summary: str, special: Callable[[Ledger], Iterator[Finding]] | None) -> None:
+    def judge(ledger: Ledger) -> Iterator[Finding]:
+        findings = list(special(ledger)) if special else []
+        for meaning in MEANINGS.get(name, ()):
+            if found := _of_kind(ledger, *meaning.kinds):
+                findings.append(meaning.finding(found))
+        if findings:
+            yield from findings
+        else:
+            yield not_applicable("no line mentions it") if ledger.events else not_available("nothing was read")
+
+    judge.__doc__ = summary
+    check(f"incidents.{name}")(judge)
+
+
+for _name, _check in CHECKS_OF_LINES.items():
+    _register(_name, *_check)
+
+
+def _of_kind(ledger: Ledger, *kinds: IncidentKind) -> list[Incident]:
+    return [one for one in ledger.incidents if one.kind in kinds]
+
+
+def _total(found: Sequence[Incident]) -> int:
+    return sum(one.count for one in found)
+
+
+def _place(found: Sequence[Incident]) -> str:
+    """Return the clients, up to three, and the rounds of these incidents."""
+    clients = list(dict.fromkeys(one.client for one in found if one.client))
+    rounds = sorted({one.round for one in found if one.round is not None})
+    when = f"round {rounds[0]}" if len(rounds) == 1 else f"rounds {rounds[0]} to {rounds[-1]}" if rounds else ""
+    more = f" and {len(clients) - 3} more" if len(clients) > 3 else ""  # noqa: PLR2004  names that are read at a glance
+    return ", ".join(filter(None, (", ".join(clients[:3]) + more, when)))
+
+
+def _lines(found: Sequence[Incident]) -> list[Evidence]:
+    """Return the first few lines as evidence, and the number of the others."""
+    shown = [
+        point(one.kind.value, one.text, one.read_from or "", "" if one.count == 1 else f"({one.count} times)")
+        for one in found[:MOST_SHOWN]
+    ]
+    left = len(found) - len(shown)
+    return [*shown, point("further lines", left, "")] if left else shown

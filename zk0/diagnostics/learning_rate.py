@@ -1,8 +1,8 @@
 """Is the learning rate the one that was configured? (`learning-rate.warm-up`, `.restarts`, `.as-configured`)
 
-A rate is decided once and used at every step; between the two stand schedules, presets and rounds. zk0's schedule is
+A rate is decided once and used at every step; between the two are schedules, presets and rounds. zk0's schedule is
 LeRobot's cosine over all rounds together, so its ledgers can be held against every step. Of other programs only the
-shape is known: that it leaves its warm-up, and that it does not begin anew with every round.
+shape is known: that it leaves its warm-up, and that it does not restart with every round.
 """
 
 import math
@@ -12,8 +12,7 @@ from itertools import pairwise
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.evidence import point, where
-from zk0.diagnostics.series import by_client, joined, measured
+from zk0.diagnostics.series import by_client, joined, measured, point, where
 from zk0.ledger import Ledger, RunOpened, Training
 
 MINIMUM_STEPS = 10  # a shorter run may well be in its warm-up
@@ -21,7 +20,7 @@ REACHED = 0.5  # of the configured rate; a warm-up that ends before half of it i
 TOLERANCE = 0.01  # relative; rates are computed in float64 and logged with 4 digits at worst
 VARIES = 1.05  # largest over smallest rate in a round: a constant rate can't restart
 SAME = 1e-6  # relative
-ROUNDS_TO_TELL = 3  # two rounds may begin at one rate by chance: a warm-up's first step and a cosine's plateau
+ENOUGH_ROUNDS = 3  # two rounds may begin at one rate by chance: a warm-up's first step and a cosine's plateau
 KEYS = ("learning-rate", "final-learning-rate", "warmup-steps", "rounds", "local-steps")
 WARMUP_SHARE = 10  # zk0 warms up for at most a tenth of all steps
 
@@ -60,14 +59,14 @@ def warm_up(ledger: Ledger) -> Iterator[Finding]:
 
 @check("learning-rate.restarts")
 def restarts(ledger: Ledger) -> Iterator[Finding]:
-    """The schedule goes on from round to round and does not begin anew."""
+    """The schedule goes on from round to round and does not restart."""
     if not ledger.trainings:
         yield not_available("no client has trained")
     spans = ledger.opened is not None and set(KEYS) <= ledger.opened.configuration.keys()
     for client, trainings in by_client(ledger.trainings):
         rounds = [rates for one in trainings if len(rates := joined([one], lambda one: one.learning_rate)) > 1]
-        if len(rounds) < ROUNDS_TO_TELL:
-            yield not_available(f"needs {ROUNDS_TO_TELL} rounds' learning rates, has {len(rounds)}", at=client)
+        if len(rounds) < ENOUGH_ROUNDS:
+            yield not_available(f"needs {ENOUGH_ROUNDS} rounds' learning rates, has {len(rounds)}", at=client)
             continue
         moving = all(max(rates) > VARIES * min(rates) for rates in rounds)
         begins = [rates[0] for rates in rounds]
@@ -80,7 +79,7 @@ def restarts(ledger: Ledger) -> Iterator[Finding]:
             f"every round begins at {begins[0]:.3g} and runs through the schedule again",
             at=client,
             evidence=evidence,
-            cause="optimizer and schedule are built anew each round, for one round's steps",
+            cause="optimizer and schedule are rebuilt each round, for one round's steps",
             remedy="build one schedule over all rounds, and start it at the step the round before ended with",
             fault=Fault.learning_rate_restarted,
             confidence=confidence,

@@ -4,7 +4,7 @@ A training loss is noisy from batch to batch, so two single values say nothing. 
 tau), its size by the medians of the first and last tenth: both resist a spike, and both have to say the same. The
 noise is assumed to be independent from step to step, as that of shuffled batches is. A loss that wanders, because the
 weights do, is judged by where it went: of random walks without drift, 3 to 5 in 10 have "fallen". Where there is no
-trend, the Theil-Sen slope's interval tells a loss that stands still from one whose noise would hide a fall.
+trend, the Theil-Sen slope's interval separates a loss that stagnates from one whose noise would hide a fall.
 
 SageMaker Debugger calls these LossNotDecreasing, Overtraining and, of tensors, ExplodingTensor.
 """
@@ -17,8 +17,7 @@ from typing import Literal
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.diagnostics.evidence import point, where
-from zk0.diagnostics.series import by_client, ends, joined, thinned
+from zk0.diagnostics.series import by_client, ends, joined, point, thinned, where
 from zk0.ledger import Ledger
 
 MINIMUM_STEPS = 20  # below it, a tenth is one or two values and the rank test has little power
@@ -112,7 +111,7 @@ def _trend(values: list[float], client: str, series: str, expect: str) -> Findin
 
 
 def _without_trend(values: list[float], change: str, client: str, evidence: list[Evidence]) -> Finding:
-    """Tell a loss that stands still from one whose noise would hide a fall."""
+    """Distinguish a loss that stagnates from one whose noise would hide a fall."""
     from scipy.stats import theilslopes
 
     points = thinned(values, PAIRS_OF)
@@ -120,11 +119,9 @@ def _without_trend(values: list[float], change: str, client: str, evidence: list
     hidden = -lowest / abs(median(points)) if median(points) else 0.0
     evidence = [*evidence, point("largest fall that the noise could hide, of the loss", hidden, client)]
     if hidden > STANDS_STILL or (hidden and len(values) < STEPS_TO_STAND_STILL):
-        return not_available(
-            f"no trend to be told from noise, which could hide a fall of {max(hidden, 0):.0%}", at=client
-        )
+        return not_available(f"no trend above noise, which could hide a fall of {max(hidden, 0):.0%}", at=client)
     return warned(
-        f"it stands still: {change}",
+        f"no change: {change}",
         at=client,
         evidence=evidence,
         cause="too few steps, or a learning rate too small to matter",
@@ -167,7 +164,7 @@ def loss_explodes(ledger: Ledger) -> Iterator[Finding]:
 
 @check("loss.spikes")
 def loss_spikes(ledger: Ledger) -> Iterator[Finding]:
-    """Single steps do not stand out of their neighbourhood."""
+    """No single step is far above its neighbours."""
     if not ledger.trainings:
         yield not_available("no client has trained")
     for client, trainings in by_client(ledger.trainings):
@@ -178,7 +175,7 @@ def loss_spikes(ledger: Ledger) -> Iterator[Finding]:
         spikes = _spikes(values)
         share = len(spikes) / len(values)
         evidence = [
-            point("steps that stand out", len(spikes), client, "steps"),
+            point("steps far above their neighbours", len(spikes), client, "steps"),
             *(point(f"policy_loss at step {step}", values[step], client) for step in spikes[:3]),
         ]
         if len(spikes) > 1 and share > MANY_SPIKES:
@@ -192,7 +189,9 @@ def loss_spikes(ledger: Ledger) -> Iterator[Finding]:
                 confidence=0.9,
             )
         else:
-            yield passed(f"{len(spikes)} of {len(values)} steps stand out", at=client, evidence=evidence)
+            yield passed(
+                f"{len(spikes)} of {len(values)} steps are far above their neighbours", at=client, evidence=evidence
+            )
 
 
 def _spikes(values: list[float]) -> list[int]:

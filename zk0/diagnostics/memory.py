@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.evidence import point, where
-from zk0.diagnostics.series import line, measured
+from zk0.diagnostics.series import line, measured, point, where
 from zk0.ledger import Ledger
 
 MINIMUM_STEPS = 10
 LEAK = 20e6  # bytes a step: a batch of small pictures; allocators round in steps of 2 MB
-STRAIGHT = 0.95  # R squared; a warm-up of caches is no line
+STRAIGHT = 0.95  # R squared; a warm-up of caches is not a line
 FRAGMENTED = 3.0  # reserved over allocated; a healthy allocator keeps 1.1 to 1.5
 SMALL = 1e9  # bytes reserved: below, the ratio harms nobody
 
@@ -23,10 +22,10 @@ SMALL = 1e9  # bytes reserved: below, the ratio harms nobody
 @check("memory.leak")
 def leak(ledger: Ledger) -> Iterator[Finding]:
     """Memory does not grow from step to step."""
-    told = [training for training in ledger.trainings if len(measured(training.memory_allocated)) >= MINIMUM_STEPS]
-    if not told:
+    trainings = [training for training in ledger.trainings if len(measured(training.memory_allocated)) >= MINIMUM_STEPS]
+    if not trainings:
         yield not_available(f"needs the accelerator's memory at {MINIMUM_STEPS} steps of a round")
-    for training in told:
+    for training in trainings:
         at = where(training)
         steps, sizes = zip(*measured(training.memory_allocated), strict=True)
         slope, fit = line(steps, sizes)
@@ -51,11 +50,11 @@ def leak(ledger: Ledger) -> Iterator[Finding]:
 
 @check("memory.fragmentation")
 def fragmentation(ledger: Ledger) -> Iterator[Finding]:
-    """What is reserved is used."""
-    told = [training for training in ledger.trainings if measured(training.memory_reserved)]
-    if not told:
+    """Reserved memory is used."""
+    trainings = [training for training in ledger.trainings if measured(training.memory_reserved)]
+    if not trainings:
         yield not_available("needs the accelerator's reserved and allocated memory")
-    for training in told:
+    for training in trainings:
         at = where(training)
         pairs = [
             (reserved, allocated)

@@ -1,7 +1,7 @@
 """Is mu of a size that holds the clients together and lets them learn? (`mu.strength`, `mu.diverges`)
 
 What counts is the ratio of the term's gradient to the loss's own, mu * drift / ||gradient||: Adam rescales gradients,
-so mu is no percentage of the loss. A growing term is not an explosion by itself: AdamW moves every weight by about the
+so mu is not a percentage of the loss. A growing term is not an explosion by itself: AdamW moves every weight by about
 learning rate a step, so the drift grows up to the sum of the rates times sqrt(parameters), and the term with its
 square. Recorded series that were read as a loss explosion (1.201 to 28.832 in 50 steps) lie far inside that bound.
 """
@@ -14,9 +14,8 @@ from statistics import median
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_applicable, not_available, passed, warned
-from zk0.diagnostics.evidence import point, where
 from zk0.diagnostics.parameters import FALLS_BACK, falls_back
-from zk0.diagnostics.series import by_client, ends, growth_exponent, joined, line, measured
+from zk0.diagnostics.series import by_client, ends, growth_exponent, joined, line, measured, point, where
 from zk0.ledger import Ledger
 
 TUNING = "mu-tuning"
@@ -104,7 +103,7 @@ def diverges(ledger: Ledger) -> Iterator[Finding]:
         if len(values) < MINIMUM_SERIES:
             yield not_available(f"needs {MINIMUM_SERIES} values above 0, has {len(values)}", at=at)
             continue
-        # AdamW's farthest way is the sum of the rates; without rates, the number of steps stands for it.
+        # AdamW's farthest way is the sum of the rates; without rates, the number of steps replaces it.
         rates = [rate if rate is not None else 1.0 for rate in training.learning_rate]
         way = [0.0, *accumulate(rates)]
         terms = [value for _, value in values]

@@ -12,16 +12,15 @@ from statistics import median
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.evidence import point, where
-from zk0.diagnostics.series import by_client, joined, measured
+from zk0.diagnostics.series import by_client, joined, measured, point, where
 from zk0.ledger import Ledger, Training
 
 TOO_MUCH = 1.5  # times the weights' norm, in one round: what was there before is lost
 TOO_LITTLE = 1e-5  # of the weights' norm, over a whole round; a rate that teaches moves a thousandth or more
 EDGE = 3  # steps at a round's end and start: one is a batch, five are half of a short round
 FALLS_BACK = 3.0  # times the loss of the round's end; shuffled batches and a mean of healthy clients give 1 to 1.5
-ROUNDS_TO_TELL = 3
-LEVEL = 0.1  # of the loss at the start: falling back from almost nothing to little is no harm
+ENOUGH_ROUNDS = 3
+LEVEL = 0.1  # of the loss at the start: falling back from almost nothing to little does no harm
 
 
 @check("parameters.trained")
@@ -72,12 +71,12 @@ def trained(ledger: Ledger) -> Iterator[Finding]:
 
 @check("parameters.frozen")
 def frozen(ledger: Ledger) -> Iterator[Finding]:
-    """What is not trained stays as it was before the first round."""
-    told = [training for training in ledger.trainings if training.frozen_digest is not None]
-    if ledger.opened is None or not told:
+    """Frozen tensors stay as they were before the first round."""
+    trainings = [training for training in ledger.trainings if training.frozen_digest is not None]
+    if ledger.opened is None or not trainings:
         yield not_available("needs the digest of the frozen tensors, before and after")
         return
-    for training in told:
+    for training in trainings:
         at = where(training)
         if training.frozen_digest != ledger.opened.frozen_digest:
             yield failed(
@@ -99,10 +98,10 @@ def frozen(ledger: Ledger) -> Iterator[Finding]:
 @check("parameters.modules")
 def modules(ledger: Ledger) -> Iterator[Finding]:
     """Every module that is trained moves."""
-    told = [training for training in ledger.trainings if len(training.update_norm) > 1]
-    if not told:
+    trainings = [training for training in ledger.trainings if len(training.update_norm) > 1]
+    if not trainings:
         yield not_available("needs the change of each module")
-    for training in told:
+    for training in trainings:
         at = where(training)
         still = [name for name, norm in training.update_norm.items() if norm == 0]
         evidence = [point(f"change of {name}", norm, at) for name, norm in training.update_norm.items()]
@@ -122,7 +121,7 @@ def modules(ledger: Ledger) -> Iterator[Finding]:
 
 @check("parameters.drift")
 def drift(ledger: Ledger) -> Iterator[Finding]:
-    """What clients learn in a round survives the average."""
+    """The average keeps what clients learn in a round."""
     if not ledger.trainings:
         yield not_available("no client has trained")
     cosines = [r.cosine for one in ledger.aggregations for r in one.accepted if r.cosine is not None]
@@ -130,8 +129,8 @@ def drift(ledger: Ledger) -> Iterator[Finding]:
     weak = any(one.settings.get("proximal-mu") for one in ledger.trainings)
     for client, trainings in by_client(ledger.trainings):
         falls = falls_back(trainings)
-        if len(falls) < ROUNDS_TO_TELL - 1:
-            yield not_available(f"needs the losses of {ROUNDS_TO_TELL} rounds of {2 * EDGE} steps", at=client)
+        if len(falls) < ENOUGH_ROUNDS - 1:
+            yield not_available(f"needs the losses of {ENOUGH_ROUNDS} rounds of {2 * EDGE} steps", at=client)
             continue
         typical = median(falls)
         start = median(joined(trainings[:1], lambda one: one.policy_loss)[:EDGE])

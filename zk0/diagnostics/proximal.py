@@ -2,7 +2,7 @@
 
 A FedProx term mu/2 * ||w - w_round||^2 is zero at a round's first step, where w is w_round, and positive after the
 first update. A first value above zero was measured after the optimizer step, or from another point than the round's
-start. That the term is positive does not prove that it is in the gradient: `proximal.gradient` tells that from the
+start. That the term is positive does not prove that it is in the gradient: `proximal.gradient` shows that by the
 norms of the gradient with and without it. `scaling` compares two runs that differ in mu alone.
 """
 
@@ -13,8 +13,7 @@ from statistics import median
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_applicable, not_available, passed
-from zk0.diagnostics.evidence import point, where
-from zk0.diagnostics.series import by_client, measured
+from zk0.diagnostics.series import by_client, measured, point, where
 from zk0.ledger import Ledger, Training
 
 FIRST_STEP_TOLERANCE = 1e-9  # a sum of squares of exact zeros is zero; this is generous
@@ -67,7 +66,7 @@ def _trainable(ledger: Ledger) -> int | None:
 
 
 def _not_from_0(training: Training, mu: float, *, began_well: bool, parameters: int | None) -> Finding:
-    """Tell a term after the step from one whose reference is another point than the round's start."""
+    """Distinguish a term after the step from one whose reference is another point than the round's start."""
     at, first = where(training), measured(training.proximal_loss)[0][1]
     step, last = measured(training.proximal_loss)[-1]
     rate = training.learning_rate[0]
@@ -167,7 +166,7 @@ def _compared(both: list[tuple[int, float, float]], mu: float, at: str) -> Findi
             at=at,
             evidence=evidence,
             cause="it is added to a total that is never set back",
-            remedy="compute the term anew at every step",
+            remedy="recompute the term at every step",
             workflow=DEBUG,
             fault=Fault.proximal_repeated,
             confidence=0.95,
@@ -177,7 +176,7 @@ def _compared(both: list[tuple[int, float, float]], mu: float, at: str) -> Findi
     elif median(unsquared) > 0 and all(abs(one / median(unsquared) - 1) < VALUE_TOLERANCE for one in unsquared):
         cause = "the norm is not squared"
     else:
-        cause = "another formula, another mu than is told, or other tensors than are trained"
+        cause = "another formula, another mu than configured, or other tensors than are trained"
     return failed(
         f"the term is {typical:.3g} times mu/2 of the squared drift",
         at=at,

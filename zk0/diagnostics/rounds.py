@@ -2,7 +2,7 @@
 
 Three facts a round, by digest and not by norm, since equal norms do not mean equal parameters: clients start from
 what the server sent; the server sends what it aggregated the round before; the aggregate differs from what was sent.
-Where a log tells no digests, a norm of zero and start losses that repeat themselves tell the same, less surely.
+Where a log has no digests, a norm of zero and repeated start losses show the same, with less certainty.
 """
 
 from collections.abc import Iterator
@@ -11,14 +11,13 @@ from itertools import pairwise
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
-from zk0.diagnostics.evidence import point
-from zk0.diagnostics.series import by_client
+from zk0.diagnostics.series import by_client, point
 from zk0.ledger import Aggregation, Ledger, short
 
 WORKFLOW = "aggregation-fix"
 SAME_LOSS = 1e-6  # absolute: two batches, or two sets of weights, never agree to that
 ALIKE = 0.8  # share of the clients
-ROUNDS_TO_TELL = 3  # that begin alike; two may, when nothing was learnt
+ENOUGH_ROUNDS = 3  # that begin alike; two may, when nothing was learnt
 
 
 @check("rounds.parameters-move")
@@ -73,7 +72,7 @@ def _judge(ledger: Ledger, before: Aggregation | None, current: Aggregation) -> 
 def _lineage(
     ledger: Ledger, before: Aggregation | None, current: Aggregation, evidence: list[Evidence], *, untold: bool
 ) -> Finding:
-    """Judge whether a round goes on from the one before, and comes to something new, where that is told."""
+    """Judge whether a round goes on from the one before, and comes to something new, where the log has it."""
     at = f"round {current.round}"
     # A round without an aggregate leaves the parameters as they were.
     expected = current.digest_in if before is None else before.digest_out or before.digest_in
@@ -103,7 +102,7 @@ def _by_norm(ledger: Ledger, current: Aggregation, evidence: list[Evidence]) -> 
         if training.round == current.round and any(norm for norm in training.update_norm.values())
     ]
     if current.update_norm != 0 or not moved:
-        return not_available("needs digests of what was sent and aggregated; the log does not tell", at=at)
+        return not_available("needs digests of what was sent and aggregated", at=at)
     return failed(
         f"the aggregate did not move, and {', '.join(moved)} did",
         at=at,
@@ -140,9 +139,9 @@ def start_losses(ledger: Ledger) -> Iterator[Finding]:
         client: [loss for one in trainings if (loss := next(iter(one.policy_loss), None)) not in (None, 0.0, 1.0)]
         for client, trainings in by_client(ledger.trainings)
     }
-    enough = {client: losses for client, losses in known.items() if len(losses) >= ROUNDS_TO_TELL}
+    enough = {client: losses for client, losses in known.items() if len(losses) >= ENOUGH_ROUNDS}
     if not enough:
-        yield not_available(f"needs the first loss of {ROUNDS_TO_TELL} rounds of a client")
+        yield not_available(f"needs the first loss of {ENOUGH_ROUNDS} rounds of a client")
         return
     alike = [client for client, losses in enough.items() if all(abs(a - b) < SAME_LOSS for a, b in pairwise(losses))]
     evidence = [point("first loss of each round", ", ".join(f"{x:.6g}" for x in ls), c) for c, ls in enough.items()]

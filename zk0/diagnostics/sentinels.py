@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
-from zk0.diagnostics.evidence import point, where
-from zk0.diagnostics.series import measured
+from zk0.diagnostics.series import measured, point, where
 from zk0.ledger import Ledger
 
 SENTINELS = (0.0, 1.0, -1.0, 999.0, 1e9)
@@ -19,7 +18,7 @@ TWICE = 2  # one exact 1.0 is unlikely, two are not measured
 
 @check("sentinels.values")
 def values(ledger: Ledger) -> Iterator[Finding]:
-    """No number stands for one that could not be measured."""
+    """No number is a placeholder for one that could not be measured."""
     if not ledger.trainings and not ledger.evaluations:
         yield not_available("nothing was measured")
         return
@@ -46,7 +45,7 @@ def _evaluations(ledger: Ledger) -> Iterator[Finding]:
         exact = [one for one in found if one.loss in SENTINELS]
         if without:
             evidence = [point(f"loss at round {one.round}", one.loss, name) for one in without[:3]]
-            yield _failed(f"a loss of {without[0].loss:g} was told of no frame", name, evidence)
+            yield _failed(f"a loss of {without[0].loss:g} was logged for no frame", name, evidence)
         elif len(exact) >= TWICE:
             evidence = [point(f"loss at round {one.round}", one.loss, name) for one in exact[:3]]
             yield _failed(f"the loss is exactly {exact[0].loss:g} in {len(exact)} rounds", name, evidence)

@@ -1,11 +1,23 @@
-"""Series of a ledger as statistics wants them: in order, without gaps, with their level, slope and noise."""
+"""Names of rounds, numbers as evidence, and series without gaps: the vocabulary that all diagnostics share."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from math import log
 from statistics import median
 
+from zk0.core.verdicts import Evidence
 from zk0.ledger import Training
+
+
+def where(training: Training) -> str:
+    """Return how a client's round is called in a finding."""
+    return f"{training.client}, round {training.round}"
+
+
+def point(name: str, value: float | str | None, at: str, unit: str = "") -> Evidence:
+    """Return one number as evidence."""
+    return Evidence(name=name, value=value, unit=unit, at=at)
+
 
 type Points = list[tuple[int, float]]
 

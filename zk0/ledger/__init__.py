@@ -1,6 +1,5 @@
 """A federated run as numbers: one JSON Lines event per round and client."""
 
-from zk0.ledger.incidents import IncidentKind
 from zk0.ledger.reader import Ledger, read_ledger
 from zk0.ledger.schema import (
     Aggregation,
@@ -9,6 +8,7 @@ from zk0.ledger.schema import (
     Evaluation,
     Faults,
     Incident,
+    IncidentKind,
     RejectedReply,
     Reply,
     Resources,

@@ -29,7 +29,7 @@ from zk0.ledger.schema import (
 
 @dataclass(frozen=True)
 class Ledger:
-    """The events of one run, in order; `torn` tells that the last line was cut off by a crash."""
+    """The events of one run, in order; `torn` where a crash cut off the last line."""
 
     events: tuple[Event, ...]
     source: str = "ledger"
@@ -42,7 +42,7 @@ class Ledger:
 
     @cached_property
     def closed(self) -> RunClosed | None:
-        """How the run ended; None while it goes on or when it was killed."""
+        """The end of the run; None while it goes on or when it was killed."""
         return next(self._of(RunClosed), None)
 
     @cached_property
@@ -67,12 +67,12 @@ class Ledger:
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
-        """What the server decided, round by round."""
+        """The server's decisions, round by round."""
         return tuple(self._of(Decision))
 
     @cached_property
     def incidents(self) -> tuple[Incident, ...]:
-        """What a log tells of that is no number."""
+        """Errors, refusals and claims in a log."""
         return tuple(self._of(Incident))
 
     @property
@@ -114,7 +114,7 @@ def last_ledger(project: Project) -> Path:
     return path
 
 
-def _ledger_of(context: CheckContext) -> Ledger:
+def find_ledger(context: CheckContext) -> Ledger:
     """Return the ledger that a check judges: the one that the step has written, or the project's last."""
     path = Path(getattr(context.outputs, "ledger", None) or last_ledger(context.project))
     known = path.stat() if path.is_file() else None
@@ -127,17 +127,17 @@ def _read_once(path: Path, _changed: int | None, _size: int | None) -> Ledger:
     return read_ledger(path)
 
 
-register_subject(Ledger, _ledger_of, fields=("ledger",), reads=(Part.runs,))
+register_subject(Ledger, find_ledger, fields=("ledger",), reads=(Part.runs,))
 
 
 def read_ledger(path: Path) -> Ledger:
     """Read a ledger file.
 
     Raises:
-        LedgerError: there is no such file, or a line in it is not an event.
+        LedgerError: the file does not exist, or a line in it is not an event.
     """
     if not path.is_file():
-        raise LedgerError(f"there is no ledger at {path}", remedy="zk0 runs")
+        raise LedgerError(f"no ledger at {path}", remedy="zk0 runs")
     events: list[Event] = []
     lines = path.read_bytes().split(b"\n")  # bytes: a crash may cut a character in two
     for number, line in enumerate(lines, start=1):

@@ -1,6 +1,6 @@
 """The events of a ledger.
 
-A number that could not be measured is null, and `missing` says why; there is no 0.0 or 1.0 that stands for "unknown".
+A number that could not be measured is null, and `missing` says why; no 0.0 or 1.0 means "unknown".
 A measured number that is not finite becomes null too, since JSON has no word for it; elsewhere it is refused.
 What differs between two identical runs (times, memory) is kept in `resources` alone, so that the rest of two ledgers
 of the same seed is equal bit for bit.
@@ -8,13 +8,41 @@ of the same seed is equal bit for bit.
 
 import math
 from datetime import datetime
+from enum import StrEnum
 from statistics import fmean
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from zk0.core.git import GitState
-from zk0.ledger.incidents import IncidentKind
+
+
+class IncidentKind(StrEnum):
+    """A kind of incident: what was seen, not its cause; causes are the diagnostics' business."""
+
+    decode_error = "decode-error"  # a frame of a video could not be read
+    loader_restarted = "loader-restarted"  # the data loader ended too early and began again
+    batch_skipped = "batch-skipped"
+    step_skipped = "step-skipped"  # a training step failed, or had no batch, and was passed over
+    timestamps = "timestamps"  # frames violate the tolerance
+    unsupported_backend = "unsupported-backend"  # of video decoding
+    out_of_memory = "out-of-memory"
+    not_finite = "not-finite"
+    traceback = "traceback"  # an exception nobody caught
+    nothing_returned = "nothing-returned"  # None was unpacked where a strategy had to return two values
+    hash_mismatch = "hash-mismatch"
+    hash_missing = "hash-missing"  # a client gave no digest and was averaged all the same
+    client_failed = "client-failed"
+    no_clients = "no-clients"  # none was selected, or none answered
+    actor_died = "actor-died"  # a worker process of Ray, or Ray itself
+    storage_invalid = "storage-invalid"  # torch could not read a tensor's memory
+    mixed_clients = "mixed-clients"  # one client's lines are in the log of another
+    program_missing = "program-missing"
+    success_claimed = "success-claimed"  # a line that says something went well
+    token_missing = "token-missing"  # noqa: S105  a kind of incident
+    sentinel = "sentinel"  # a placeholder for a number that was not measured
+    secret_shown = "secret-shown"  # noqa: S105  its value is cut out
+
 
 SCHEMA_VERSION = 1
 
@@ -49,7 +77,7 @@ class _Measured(_Record):
 
 
 class Resources(_Record):
-    """What the machine spent; never compared between runs."""
+    """The machine's time and memory; never compared between runs."""
 
     seconds: float | None = None
     peak_memory: int | None = Field(None, description="bytes of the process, resident, highest so far")
@@ -64,7 +92,7 @@ class Setting(_Record):
 
 
 class ClientData(_Record):
-    """What a client says of its data set before the first round; no frame leaves the client."""
+    """A client's description of its data set before the first round; no frame leaves the client."""
 
     client: str
     partition: int
@@ -99,7 +127,7 @@ class RunOpened(_Record):
 
 
 class Faults(_Record):
-    """What went wrong without ending the round, counted."""
+    """Counters of errors that did not end the round."""
 
     undecodable_frames: int = 0
     non_finite_losses: int = 0
@@ -148,7 +176,7 @@ class Training(_Measured):
 
 
 class Reply(_Record):
-    """A client's reply that was averaged; another program's log may tell neither weight nor digest."""
+    """A client's reply that was averaged; another program's log may have neither weight nor digest."""
 
     client: str
     weight: float | None = Field(description="share of the average, the shares sum to 1")
@@ -165,9 +193,9 @@ class RejectedReply(_Record):
 
 
 class Aggregation(_Measured):
-    """What the server made of a round's replies.
+    """The aggregate of a round's replies.
 
-    `digest_out` is null when the round failed; where it is in `missing`, the log it was read from does not tell.
+    `digest_out` is null when the round failed; where it is in `missing`, the log it was read from does not have it.
     """
 
     event: Literal["aggregation"] = "aggregation"
@@ -221,7 +249,7 @@ class RolloutResult(_Record):
 
 
 class Decision(_Measured):
-    """What the server decided for a client's round; that it arrived is another question.
+    """The settings that the server decided for a client's round; whether they arrived is another question.
 
     zk0's own server decides once, before the first round; other programs change settings from round to round.
     """
@@ -234,14 +262,14 @@ class Decision(_Measured):
 
 
 class Incident(_Measured):
-    """Something a log tells of that is no number: an error, a refusal, a control that does nothing."""
+    """An event in a log that is not a number: an error, a refusal, a control that does nothing."""
 
     event: Literal["incident"] = "incident"
     kind: IncidentKind
     round: int | None
     client: str | None = Field(description="null where it is the server's, or nobody's in particular")
-    count: int = Field(default=1, description="how often, where one line stands for many")
-    text: str = Field(description="the first line that tells of it, at most 500 characters")
+    count: int = Field(default=1, description="how often, where one incident is many lines")
+    text: str = Field(description="its first line, at most 500 characters")
 
 
 class RunClosed(_Record):

@@ -24,7 +24,7 @@ def recorded() -> Callable[[str], ImportedLedger]:
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Callable[..., ImportedLedger]:
+def import_text(tmp_path: Path) -> Callable[..., ImportedLedger]:
     """Import what a file of this content tells, which is one run."""
 
     def imported(content: str | bytes, name: str = "some.log") -> ImportedLedger:

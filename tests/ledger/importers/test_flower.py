@@ -15,7 +15,7 @@ def test_a_server_of_the_old_kind_tells_its_losses_round_by_round(recorded):
     assert losses(found) == [(0, 0.150), (1, 0.438), (2, 1.001), (3, 1.088)]
     assert found.formats == ("Flower log",)
     assert [(len(one.sampled), len(one.accepted)) for one in found.ledger.aggregations] == [(4, 4)] * 3
-    assert found.ledger.aggregations[0].missing["accepted"] == "the log tells how many replies, not whose"
+    assert found.ledger.aggregations[0].missing["accepted"] == "the log gives the number of replies, not their clients"
     assert (found.ledger.closed.outcome, found.ledger.closed.rounds) == ("done", 3)
     assert found.ledger.evaluations[1].read_from.endswith("A12-worse-than-baseline.log:12")
 
@@ -49,20 +49,20 @@ def test_the_message_api_tells_settings_means_failures_and_evaluations(recorded)
         "{lvl='INFO', time='2026-01-02 03:04:05', msg='fit progress: (2, 0.25, {}, 3.5)'}",
     ],
 )
-def test_a_line_is_known_whatever_stands_before_it(told, line):
-    found = told(line + "\n")
+def test_a_line_is_known_whatever_stands_before_it(import_text, line):
+    found = import_text(line + "\n")
 
     assert (losses(found), found.understood, found.unknown) == ([(2, 0.25)], 1, 0)
 
 
-def test_a_loss_that_is_not_finite_is_null_with_the_reason(told):
-    [evaluation] = told("INFO :      fit progress: (1, nan, {}, 3.5)\n").ledger.evaluations
+def test_a_loss_that_is_not_finite_is_null_with_the_reason(import_text):
+    [evaluation] = import_text("INFO :      fit progress: (1, nan, {}, 3.5)\n").ledger.evaluations
 
     assert (evaluation.loss, evaluation.missing) == (None, {"loss": "not finite"})
 
 
-def test_a_history_alone_is_enough(told):
-    found = told(
+def test_a_history_alone_is_enough(import_text):
+    found = import_text(
         "INFO :      [SUMMARY]\nINFO :      Run finished 2 round(s) in 3.21s\n"
         "INFO :      \tHistory (loss, distributed):\nINFO :      \t\tround 1: 0.9\n"
         "INFO :      \tHistory (loss, centralized):\nINFO :      \t\tround 0: 1.5\nINFO :      \t\tround 1: 1.25\n"
@@ -72,8 +72,8 @@ def test_a_history_alone_is_enough(told):
     assert losses(found, "clients") == [(1, 0.9)]
 
 
-def test_rounds_without_clients_are_told(told):
-    found = told("INFO :      [ROUND 1]\nINFO :      configure_fit: no clients selected, cancel\n")
+def test_rounds_without_clients_are_reported(import_text):
+    found = import_text("INFO :      [ROUND 1]\nINFO :      configure_fit: no clients selected, cancel\n")
 
     assert [(one.kind, one.round) for one in found.ledger.incidents] == [(IncidentKind.no_clients, 1)]
 
@@ -96,8 +96,8 @@ def test_a_second_start_in_one_log_is_another_run(tmp_path):
     assert second.ledger.source.endswith("s.log, start 2")
 
 
-def test_clients_that_send_nothing_leave_a_round_without_an_aggregate(told):
-    found = told(
+def test_clients_that_send_nothing_leave_a_round_without_an_aggregate(import_text):
+    found = import_text(
         "INFO :      [ROUND 1]\nINFO :      configure_train: Sampled 2 nodes (out of 2)\n"
         "INFO :      aggregate_train: Received 0 results and 2 failures\n"
     )
@@ -107,8 +107,8 @@ def test_clients_that_send_nothing_leave_a_round_without_an_aggregate(told):
     assert "digest_out" not in aggregation.missing
 
 
-def test_a_supernodes_round_is_that_of_its_client(told):
-    found = told(
+def test_a_supernodes_round_is_that_of_its_client(import_text):
+    found = import_text(
         "INFO :      [RUN 123, ROUND 7]\nINFO :      Receiving: train message (ID: abc)\n"
         "INFO :      Step 0: FedProx total_loss=1.0 (main=1.0 + proximal=0.0)\n"
         "INFO :      [RUN 123, ROUND 8]\n"

@@ -28,41 +28,43 @@ TEXT = (LOGS / "A1-inert.log").read_text()
     ],
     ids=["utf-16", "utf-16-be", "bom", "crlf", "nul", "latin-1", "colours", "gzip", "long-line"],
 )
-def test_a_log_is_read_whatever_its_bytes(told, content, note):
-    found = told(content)
+def test_a_log_is_read_whatever_its_bytes(import_text, content, note):
+    found = import_text(content)
 
     [training] = found.ledger.trainings
     assert (training.steps, training.proximal_loss[0], training.proximal_loss[-1]) == (50, 1.201, 28.832)
     assert found.files[0].notes == ([note] if note else [])
 
 
-def test_a_rotated_log_in_a_zip_is_read(told, tmp_path):
+def test_a_rotated_log_in_a_zip_is_read(import_text, tmp_path):
     with zipfile.ZipFile(tmp_path / "made.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("server.log", TEXT)
 
-    assert told((tmp_path / "made.zip").read_bytes(), "server.log.zip").ledger.trainings[0].steps == 50
+    assert import_text((tmp_path / "made.zip").read_bytes(), "server.log.zip").ledger.trainings[0].steps == 50
 
 
-def test_of_a_packed_log_that_is_cut_off_what_is_there_is_read(told):
-    found = told(gzip.compress(TEXT.encode())[:-300], "some.log.gz")
+def test_of_a_packed_log_that_is_cut_off_what_is_there_is_read(import_text):
+    found = import_text(gzip.compress(TEXT.encode())[:-300], "some.log.gz")
 
     assert 20 < found.ledger.trainings[0].steps < 50
     assert found.files[0].notes == ["the packed file is damaged or cut off: read up to there"]
 
 
-def test_progress_drawn_over_itself_hides_no_line(told):
-    found = told("10%|#  | 1/10\r20%|## | 2/10\rINFO :      fit progress: (1, 0.5, {}, 2.0)\nINFO :      [ROUND 2]\n")
+def test_progress_drawn_over_itself_hides_no_line(import_text):
+    found = import_text(
+        "10%|#  | 1/10\r20%|## | 2/10\rINFO :      fit progress: (1, 0.5, {}, 2.0)\nINFO :      [ROUND 2]\n"
+    )
 
     assert [(one.loss, one.read_from.rpartition(":")[2]) for one in found.ledger.evaluations] == [(0.5, "1")]
     assert (found.understood, found.noise, found.unknown) == (2, 2, 0)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(LedgerError, match="there is no file or folder"):
+    with pytest.raises(LedgerError, match="no file or folder"):
         import_ledgers([tmp_path / "none.log"])
 
 
-def test_an_empty_and_a_binary_file_tell_nothing(told):
-    assert told(b"\n \n").files[0].format == "empty"
-    found = told(bytes(range(1, 256)) * 20)
+def test_an_empty_and_a_binary_file_tell_nothing(import_text):
+    assert import_text(b"\n \n").files[0].format == "empty"
+    found = import_text(bytes(range(1, 256)) * 20)
     assert (found.files[0].format, found.unknown, found.ledger.events) == ("binary", 1, ())

@@ -1,17 +1,19 @@
 """What is pieced together of a run."""
 
+import json
+
 import pytest
 
 from zk0.ledger import IncidentKind
-from zk0.ledger.importers.run_builder import MOST_ENTRIES, MOST_INCIDENTS, Run, canonical, client_name
+from zk0.ledger.importers.run_builder import MOST_ENTRIES, MOST_INCIDENTS, RunBuilder, canonical, client_name
 
 
 @pytest.mark.parametrize(
-    ("told", "name"),
+    ("text", "name"),
     [("1", "client 1"), ("client_1", "client 1"), ("Client-1", "client 1"), ("arm-a", "arm-a"), ("client_arm", "arm")],
 )
-def test_a_client_has_one_name_however_it_is_written(told, name):
-    assert client_name(told) == name
+def test_a_client_has_one_name_however_it_is_written(text, name):
+    assert client_name(text) == name
 
 
 def test_settings_have_zk0s_keys():
@@ -24,7 +26,7 @@ def test_settings_have_zk0s_keys():
 
 
 def test_many_long_trainings_are_thinned_together():
-    run = Run("r")
+    run = RunBuilder("r")
     for number in range(200):
         record = run.training("client 1", number, file="f", at="f:1")
         for step in range(4_000):
@@ -39,10 +41,10 @@ def test_many_long_trainings_are_thinned_together():
 
 
 def test_one_incident_stands_for_many_lines():
-    run = Run("r")
+    run = RunBuilder("r")
     for second in range(5):
-        run.happened(IncidentKind.batch_skipped, "skipped", at=f"f:{second + 1}", when=f"09:12:0{second}")
-    run.happened(IncidentKind.batch_skipped, "skipped", at="g:1", when="09:12:00")  # the same line in another file
+        run.add_incident(IncidentKind.batch_skipped, "skipped", at=f"f:{second + 1}", when=f"09:12:0{second}")
+    run.add_incident(IncidentKind.batch_skipped, "skipped", at="g:1", when="09:12:00")  # the same line in another file
 
     [incident] = run.ledger().incidents
 
@@ -50,9 +52,9 @@ def test_one_incident_stands_for_many_lines():
 
 
 def test_incidents_without_end_are_counted_together():
-    run = Run("r")
+    run = RunBuilder("r")
     for number in range(MOST_INCIDENTS + 50):
-        run.happened(IncidentKind.hash_missing, "none", at="f:1", number=number)
+        run.add_incident(IncidentKind.hash_missing, "none", at="f:1", number=number)
 
     found = run.ledger().incidents
 
@@ -61,7 +63,7 @@ def test_incidents_without_end_are_counted_together():
 
 
 def test_a_training_that_another_file_tells_of_too_is_the_same():
-    run = Run("r")
+    run = RunBuilder("r")
     run.training("client 1", 2, file="client.log", at="client.log:1").put(0, {"policy_loss": 1.0})
     run.training("client 1", 2, file="round_2.json", at="round_2.json").summarise({"policy_loss": 9.0}, 5)
 
@@ -70,8 +72,8 @@ def test_a_training_that_another_file_tells_of_too_is_the_same():
     assert (training.policy_loss, training.read_from) == ([1.0], "client.log:1")
 
 
-def test_a_training_that_is_repeated_in_its_round_is_told_and_the_last_counts():
-    run = Run("r")
+def test_a_training_that_is_repeated_in_its_round_is_reported_and_the_last_counts():
+    run = RunBuilder("r")
     for loss in (1.0, 2.0):
         run.training("client 1", 2, file="f", at="f:1").put(0, {"policy_loss": loss})
 
@@ -80,13 +82,13 @@ def test_a_training_that_is_repeated_in_its_round_is_told_and_the_last_counts():
 
 
 def test_events_come_round_by_round():
-    run = Run("r")
-    run.evaluated(2, 0.5, at="f:9")
-    run.evaluated(0, 1.5, at="f:1")
+    run = RunBuilder("r")
+    run.add_evaluation(2, 0.5, at="f:9")
+    run.add_evaluation(0, 1.5, at="f:1")
     run.training("client 1", 2, file="f", at="f:5").put(0, {"policy_loss": 1.0})
     run.aggregation(1, "f:2")
-    run.decided(0, {"mu": 0.1}, at="f:1")
-    run.ended("done", 2, at="f:10")
+    run.add_decision(0, {"mu": 0.1}, at="f:1")
+    run.set_outcome("done", 2, at="f:10")
 
     assert [(one.event, getattr(one, "round", None)) for one in run.ledger().events] == [
         ("decision", 0),
@@ -96,3 +98,32 @@ def test_events_come_round_by_round():
         ("evaluation", 2),
         ("closed", None),
     ]
+
+
+TOKEN = "hf_" + "Ab1" * 10 + "Zq9x"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("unknown.log", f"logging in with {TOKEN} now\nINFO :      [ROUND 1]\n"),
+        ("known.log", "INFO :      [ROUND 1]\n  Failure 1: ValueError: bad token " + TOKEN + "\n"),
+        ("error.log", f"RuntimeError: CUDA out of memory at https://user:{TOKEN}@host/x\n"),
+        ("settings.log", "INFO :      ├── ConfigRecord (train): {'lr': 0.1, 'auth-token': 'plain words'}\n"),
+        ("table.csv", f"step,loss\n0,1.0\n1,2,{TOKEN},4\n"),
+        ("config.json", json.dumps({"run_config": {"mu": 0.1, "note": TOKEN}})),
+    ],
+)
+def test_a_secret_is_reported_and_cut_out(import_text, name, content):
+    found = import_text(content, name)
+
+    kept = repr(found)
+    assert TOKEN not in kept
+    assert "plain words" not in kept
+    assert IncidentKind.secret_shown in [one.kind for one in found.ledger.incidents]
+
+
+def test_a_line_that_speaks_of_tokens_holds_none(import_text):
+    found = import_text("tokenizer loaded, 300 tokens; see https://example.org/token\nINFO :      [ROUND 1]\n")
+
+    assert found.ledger.incidents == ()

@@ -5,7 +5,7 @@ import json
 import pytest
 
 
-def test_columns_are_read_by_their_names_and_the_user_is_told(recorded):
+def test_columns_are_read_by_their_names_and_the_user_is_reported(recorded):
     found = recorded("metrics.csv")
 
     assert [(one.client, one.round, one.steps) for one in found.ledger.trainings] == [
@@ -38,68 +38,68 @@ def test_json_lines_with_names_within_names(recorded):
     ],
     ids=["rows", "rows by round", "columns", "Trainer"],
 )
-def test_json_of_several_shapes(told, document):
-    found = told(json.dumps(document, indent=1), "metrics.json")
+def test_json_of_several_shapes(import_text, document):
+    found = import_text(json.dumps(document, indent=1), "metrics.json")
 
     assert [(one.round, one.loss) for one in found.ledger.evaluations] == [(0, 2.0), (1, 1.0)]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_any_delimiter(told, delimiter):
+def test_any_delimiter(import_text, delimiter):
     text = "\n".join(delimiter.join(row) for row in (("step", "lr", "loss"), ("0", "0.1", "2.5"), ("1", "0.1", "1.5")))
 
-    [training] = told(text, "table.txt").ledger.trainings
+    [training] = import_text(text, "table.txt").ledger.trainings
 
     assert training.policy_loss == [2.5, 1.5]
 
 
-def test_evaluations_without_a_round_make_no_baseline(told):
-    found = told("val_loss,time\n0.15,1\n0.44,2\n", "metrics.csv")
+def test_evaluations_without_a_round_make_no_baseline(import_text):
+    found = import_text("val_loss,time\n0.15,1\n0.44,2\n", "metrics.csv")
 
     assert [one.round for one in found.ledger.evaluations] == [1, 2]
     assert any("evaluations name no round" in note for note in found.notes)
 
 
-def test_an_evaluation_at_step_0_is_the_untrained_policy(told):
-    found = told("step,val_loss\n0,0.15\n100,0.44\n", "metrics.csv")
+def test_an_evaluation_at_step_0_is_the_untrained_policy(import_text):
+    found = import_text("step,val_loss\n0,0.15\n100,0.44\n", "metrics.csv")
 
     assert [(one.round, one.loss) for one in found.ledger.evaluations] == [(0, 0.15), (1, 0.44)]
 
 
-def test_numbers_that_are_not_finite_are_null_and_text_is_no_number(told):
-    [training] = told("step,loss,lr\n0,nan,x\n1,1.5,x\n", "metrics.csv").ledger.trainings
+def test_numbers_that_are_not_finite_are_null_and_text_is_no_number(import_text):
+    [training] = import_text("step,loss,lr\n0,nan,x\n1,1.5,x\n", "metrics.csv").ledger.trainings
 
     assert training.policy_loss == [None, 1.5]
     assert training.missing["policy_loss"] == "not finite"
-    assert training.missing["learning_rate"] == "the log does not tell"
+    assert training.missing["learning_rate"] == "not in the log"
 
 
-def test_rows_of_another_length_and_broken_lines_are_counted(told):
-    found = told("step,loss\n0,1.0\n1,0.9,7,8\nstep,loss\n2,0.8\n", "metrics.csv")
+def test_rows_of_another_length_and_broken_lines_are_counted(import_text):
+    found = import_text("step,loss\n0,1.0\n1,0.9,7,8\nstep,loss\n2,0.8\n", "metrics.csv")
     assert (found.understood, found.noise, found.unknown) == (2, 1, 1)
     assert found.files[0].examples[0].endswith("metrics.csv:3: 1,0.9,7,8")
 
-    found = told('{"step": 0, "loss": 1.0}\n{"step": 1, "loss": 0.9}\n{"step": 2, "lo', "metrics.jsonl")
+    found = import_text('{"step": 0, "loss": 1.0}\n{"step": 1, "loss": 0.9}\n{"step": 2, "lo', "metrics.jsonl")
     assert (found.understood, found.unknown) == (2, 1)
 
 
-def test_a_document_that_is_no_json_is_not_understood(told):
-    found = told('{"loss": [1.0, 2.0', "metrics.json")
+def test_a_document_that_is_no_json_is_not_understood(import_text):
+    found = import_text('{"loss": [1.0, 2.0', "metrics.json")
 
     assert (found.understood, found.unknown) == (0, 1)
     assert "not JSON" in found.files[0].examples[0]
 
 
-def test_mu_and_the_update_norm_of_a_row_are_kept(told):
+def test_mu_and_the_update_norm_of_a_row_are_kept(import_text):
     text = "round,client,train_loss,proximal_mu,param_update_norm\n1,a,0.5,0.01,1.4\n"
 
-    [training] = told(text, "metrics.csv").ledger.trainings
+    [training] = import_text(text, "metrics.csv").ledger.trainings
 
     assert (training.settings, training.update_norm) == ({"proximal-mu": 0.01}, {"all": 1.4})
 
 
-def test_rows_among_what_libraries_write_to_stderr(told):
-    found = told(
+def test_rows_among_what_libraries_write_to_stderr(import_text):
+    found = import_text(
         'WARNING :   a library said "something, with commas\n'
         "round,client,step,loss\n"
         'train.py:3: UserWarning: quoted "\n'
@@ -114,7 +114,7 @@ def test_rows_among_what_libraries_write_to_stderr(told):
     assert found.ledger.trainings[1].read_from.endswith("out.log:7")
 
 
-def test_a_message_with_commas_is_no_table(told):
-    found = told("loss, accuracy\nplease look\n1, 2\n", "out.log")
+def test_a_message_with_commas_is_no_table(import_text):
+    found = import_text("loss, accuracy\nplease look\n1, 2\n", "out.log")
 
     assert found.formats != ("table of metrics",)

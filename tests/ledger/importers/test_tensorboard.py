@@ -27,30 +27,30 @@ def test_the_sum_is_castagnolis():
     assert masked_crc32c(bytes(32)) == (((value >> 15) | (value << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def test_a_record_with_a_wrong_sum_is_left_out_and_told(told):
+def test_a_record_with_a_wrong_sum_is_left_out_and_told(import_text):
     content = bytearray(FILE.read_bytes())
     content[content.index(b"train/loss") + 1] ^= 1
 
-    found = told(bytes(content), FILE.name)
+    found = import_text(bytes(content), FILE.name)
 
     assert (found.understood, found.unknown) == (120, 1)
     assert found.files[0].notes == ["records whose sum is wrong were left out"]
 
 
 @pytest.mark.parametrize(("cut", "left"), [(3, 120), (60, 119)])
-def test_a_file_that_is_cut_off_is_read_up_to_there(told, cut, left):
-    found = told(FILE.read_bytes()[:-cut], FILE.name)
+def test_a_file_that_is_cut_off_is_read_up_to_there(import_text, cut, left):
+    found = import_text(FILE.read_bytes()[:-cut], FILE.name)
 
     assert found.understood == left
     assert found.files[0].notes == ["the last record is cut off"]
 
 
-def test_a_damaged_length_ends_the_reading(told):
+def test_a_damaged_length_ends_the_reading(import_text):
     content = bytearray(FILE.read_bytes())
     at = content.index(b"train/lr")
     content[at - 60 : at] = bytes(60)
 
     assert (
         "a record's length does not have the sum it should: read up to there"
-        in told(bytes(content), FILE.name).files[0].notes
+        in import_text(bytes(content), FILE.name).files[0].notes
     )

@@ -23,17 +23,17 @@ def test_history_and_configuration_are_read(recorded):
     assert found.unknown == 0
 
 
-def test_a_wrong_sum_is_told(told):
-    found = told(FILE.read_bytes().replace(b"0.438", b"0.439"), FILE.name)
+def test_a_wrong_sum_is_reported(import_text):
+    found = import_text(FILE.read_bytes().replace(b"0.438", b"0.439"), FILE.name)
 
     assert found.files[0].notes == ["pieces whose sum is wrong were left out"]
     assert len(found.ledger.evaluations) == 3
 
 
-def test_a_file_that_is_cut_off_is_read_up_to_there(told):
+def test_a_file_that_is_cut_off_is_read_up_to_there(import_text):
     content = FILE.read_bytes()
 
-    found = told(content[: len(content) // 2], FILE.name)
+    found = import_text(content[: len(content) // 2], FILE.name)
 
     assert found.files[0].notes == ["the file is cut off"]
     assert 0 < len(found.ledger.evaluations) < 4

@@ -3,8 +3,8 @@
     for imported in import_ledgers([Path("outputs/2025-10-01_09-12-03")]):
         print(imported.ledger.source, imported.understood, imported.unknown)
 
-Nothing is invented: what a log does not tell is null in the ledger, with the reason; what was guessed (which column is
-the loss, which round a training was) stands in `notes`; what was not understood is counted and shown.
+Nothing is invented: what a log does not contain is null in the ledger, with the reason; guesses (which column is
+the loss, which round a training was) are in `notes`; what was not understood is counted and shown.
 """
 
 import json
@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zk0.ledger.importers.formats import Runs, read
+from zk0.ledger.importers.formats import Runs, read_file
 from zk0.ledger.importers.grouping import Group, groups
-from zk0.ledger.importers.reading import STDIN, Source
-from zk0.ledger.importers.report import FileReport
-from zk0.ledger.importers.run_builder import Run
+from zk0.ledger.importers.reading import STDIN, FileReport, LogSource
+from zk0.ledger.importers.run_builder import RunBuilder
 from zk0.ledger.reader import Ledger, read_ledger
 
 __all__ = ["FileReport", "ImportedLedger", "import_ledgers"]
@@ -34,12 +33,12 @@ class ImportedLedger:
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """What its files are, each kind once."""
+        """The formats of its files, each once."""
         return tuple(dict.fromkeys(file.format for file in self.files))
 
     @property
     def understood(self) -> int:
-        """Lines, rows and records that told something, or that were known to."""
+        """Lines, rows and records with a known meaning."""
         return sum(file.understood for file in self.files)
 
     @property
@@ -63,18 +62,20 @@ def import_ledgers(paths: Sequence[Path]) -> list[ImportedLedger]:
 
 
 def _imported(group: Group) -> list[ImportedLedger]:
-    sources = [(Source(path, _name(path)), client) for path, client in group.files]
+    sources = [(LogSource(path, _name(path)), client) for path, client in group.files]
     if len(sources) == 1 and _is_own(sources[0][0]) and not sources[0][0].piped:
         ledger = read_ledger(sources[0][0].path)
         notes = ("its last line was cut off by a crash",) if ledger.torn else ()
         report = FileReport(sources[0][0].name, OWN_FORMAT, understood=len(ledger.events))
         return [ImportedLedger(ledger, (report,), notes)]
-    runs = Runs([Run(group.name)])
-    # Logs tell steps and JSON tells means: the finer account comes first, and the coarser one fills in.
+    runs = Runs([RunBuilder(group.name)])
+    # Logs have steps and JSON has means: the finer account comes first, and the coarser one fills in.
     sources.sort(key=lambda entry: (entry[0].name.endswith(".json"), entry[1] is not None))
-    reports = tuple(read(source, runs, client) for source, client in sources)
+    reports = tuple(read_file(source, runs, client) for source, client in sources)
     if len(runs.found) > 1 and len(sources) > 1:
-        runs.current.note("a log tells of several starts: files without a start of their own were read as of the last")
+        runs.current.note(
+            "a log contains several starts: files without a start of their own were read as part of the last"
+        )
     return [ImportedLedger(run.ledger(), reports, tuple(run.notes)) for run in runs.found]
 
 
@@ -85,7 +86,7 @@ def _name(path: Path) -> str:
     return str(path.resolve().relative_to(here)) if path.resolve().is_relative_to(here) else str(path)
 
 
-def _is_own(source: Source) -> bool:
+def _is_own(source: LogSource) -> bool:
     first = source.head_text().partition("\n")[0]
     try:
         event = json.loads(first)

@@ -1,4 +1,4 @@
-"""What Flower's own lines say: server and clients, from the first NumPyClient to the Message API of 1.42.
+"""Rules for Flower's own log lines: server and clients, from the first NumPyClient to the Message API of 1.42.
 
 Sources: `flwr/server/server.py` (`configure_fit: strategy sampled …`, `fit progress: (…)`, `History (loss, …)`),
 `flwr/serverapp/strategy/{strategy,fedavg,fedprox}.py` (`configure_train: Sampled …`, `Aggregated MetricRecord: …`),
@@ -9,10 +9,9 @@ import ast
 import math
 import re
 
-from zk0.ledger.importers.columns import evaluation_loss, training_summary
-from zk0.ledger.importers.logs import FINAL, LogFile
-from zk0.ledger.importers.rules import Rule, rule
-from zk0.ledger.incidents import IncidentKind
+from zk0.ledger.importers.logs import FINAL, LogFile, Rule, incident, rule
+from zk0.ledger.importers.metrics import evaluation_loss, training_summary
+from zk0.ledger.schema import IncidentKind
 
 NAME = "Flower"
 CLIENTS = "clients"  # the evaluation that clients do and the server averages
@@ -52,30 +51,26 @@ def _answered(log: LogFile, found: re.Match[str]) -> None:
     record = log.run.aggregation(log.server_round, log.at)
     record.answered, record.failed = int(found[1]), int(found[2])
     if record.answered == 0:
-        log.happened(IncidentKind.no_clients, found[0])
+        log.add_incident(IncidentKind.no_clients, found[0])
 
 
 def _evaluated_by_clients(log: LogFile, _found: re.Match[str]) -> None:
     log.phase = "evaluate"
 
 
-def _no_clients(log: LogFile, found: re.Match[str]) -> None:
-    log.happened(IncidentKind.no_clients, found[0])
-
-
 def _error_reply(log: LogFile, found: re.Match[str]) -> None:
     node = f"node {found[1]}"
     if log.phase != "evaluate" and log.server_round is not None:
         log.run.aggregation(log.server_round, log.at).rejected[node] = (
-            log.run.plain(found[2][:200], log.at) or "an error without a reason"
+            log.run.redact(found[2][:200], log.at) or "an error without a reason"
         )
-    log.happened(IncidentKind.client_failed, found[0], client=node)
+    log.add_incident(IncidentKind.client_failed, found[0], client=node)
 
 
 def _loss(log: LogFile, number: int, text: str) -> None:
     value = float(text)
     finite = math.isfinite(value)
-    log.run.evaluated(number, value if finite else None, at=log.at, missing=None if finite else "not finite")
+    log.run.add_evaluation(number, value if finite else None, at=log.at, missing=None if finite else "not finite")
 
 
 def _initial(log: LogFile, found: re.Match[str]) -> None:
@@ -94,12 +89,12 @@ def _initial_results(log: LogFile, found: re.Match[str]) -> None:
 
 
 def _metrics_evaluated(log: LogFile, number: int, text: str, dataset: str) -> None:
-    told = mapping(text)
-    key, value = evaluation_loss(told)
+    values = mapping(text)
+    key, value = evaluation_loss(values)
     if key is None:
         return
     log.run.note(f"the loss of an evaluation is read from {key!r}")
-    log.run.evaluated(number, value, at=log.at, dataset=dataset, missing="not finite" if value is None else None)
+    log.run.add_evaluation(number, value, at=log.at, dataset=dataset, missing="not finite" if value is None else None)
 
 
 def _global(log: LogFile, _found: re.Match[str]) -> None:
@@ -124,24 +119,24 @@ def _aggregated_record(log: LogFile, found: re.Match[str]) -> None:
 
 
 def _settings(log: LogFile, found: re.Match[str]) -> None:
-    told = {key: value for key, value in mapping(found[1]).items() if isinstance(value, bool | int | float | str)}
-    log.run.decided(0, told, at=log.at, reason="the configuration that the strategy sends")
+    values = {key: value for key, value in mapping(found[1]).items() if isinstance(value, bool | int | float | str)}
+    log.run.add_decision(0, values, at=log.at, reason="the configuration that the strategy sends")
 
 
 def _rounds(log: LogFile, found: re.Match[str]) -> None:
-    log.run.decided(0, {"rounds": int(found[1])}, at=log.at, reason="given to the strategy")
+    log.run.add_decision(0, {"rounds": int(found[1])}, at=log.at, reason="given to the strategy")
 
 
 def _mu(log: LogFile, found: re.Match[str]) -> None:
-    log.run.decided(0, {"proximal-mu": float(found[1])}, at=log.at, reason="given to the strategy")
+    log.run.add_decision(0, {"proximal-mu": float(found[1])}, at=log.at, reason="given to the strategy")
 
 
 def _finished(log: LogFile, found: re.Match[str]) -> None:
-    log.run.ended("done", int(found[1]), at=log.at)
+    log.run.set_outcome("done", int(found[1]), at=log.at)
 
 
 def _finished_strategy(log: LogFile, _found: re.Match[str]) -> None:
-    log.run.ended("done", log.server_round or 0, at=log.at)
+    log.run.set_outcome("done", log.server_round or 0, at=log.at)
 
 
 def _history(log: LogFile, found: re.Match[str]) -> None:
@@ -152,7 +147,7 @@ def _history_round(log: LogFile, found: re.Match[str]) -> None:
     number, value = int(found[1]), float(found[2])
     finite = math.isfinite(value)
     dataset = "server" if log.phase == "history of centralized" else CLIENTS
-    log.run.evaluated(number, value if finite else None, at=log.at, dataset=dataset)
+    log.run.add_evaluation(number, value if finite else None, at=log.at, dataset=dataset)
 
 
 def _final(log: LogFile, _found: re.Match[str]) -> None:
@@ -160,8 +155,8 @@ def _final(log: LogFile, _found: re.Match[str]) -> None:
 
 
 def _message_round(log: LogFile, found: re.Match[str]) -> None:
-    log.lane.number = int(found[1])
-    log.lane.record = None
+    log.stream.number = int(found[1])
+    log.stream.record = None
 
 
 _NOISE = (
@@ -208,7 +203,7 @@ RULES: tuple[Rule, ...] = (
     rule(r"Starting \w+ strategy:", _start),
     rule(r"configure_fit: strategy sampled (\d+) clients \(out of \d+\)", _sampled),
     rule(r"configure_train: Sampled (\d+) nodes \(out of \d+\)", _sampled),
-    rule(r"configure_fit: no clients selected, cancel", _no_clients),
+    rule(r"configure_fit: no clients selected, cancel", incident(IncidentKind.no_clients)),
     rule(r"fit_round \d+: strategy sampled (\d+) clients", _sampled),
     rule(r"fit_round \d+ received (\d+) results and (\d+) failures", _answered),
     rule(r"aggregate_(?:fit|train): [rR]eceived (\d+) results and (\d+) failures", _answered),

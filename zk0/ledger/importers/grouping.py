@@ -60,15 +60,15 @@ def _files(path: Path) -> Iterator[tuple[Path, Path | None]]:
         for file in files:
             yield file, path
     else:
-        raise LedgerError(f"there is no file or folder {path}", remedy="zk0 runs")
+        raise LedgerError(f"no file or folder at {path}", remedy="zk0 runs")
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    if (folder / "journal.jsonl").is_file():  # a run of zk0's: its ledgers tell all, and more exactly than its logs
+    if (folder / "journal.jsonl").is_file():  # a run of zk0's: its ledgers have everything, more exactly than its logs
         yield from folder.rglob(OWN)
         return
     if (folder / "meta" / "info.json").is_file() or (folder / "model.safetensors").is_file():
-        return  # a data set of LeRobot, or a policy: full of JSON that is no log
+        return  # a data set of LeRobot, or a policy: full of JSON that is not a log
     for entry in folder.iterdir():
         if entry.name.startswith(".") and entry.name != ".zk0":
             continue
@@ -143,7 +143,7 @@ def _apart(group: Group) -> list[Group]:
 
 
 def _span(file: Path) -> list[datetime]:
-    """Return the first and the last time in a log; empty where it tells none."""
+    """Return the first and the last time in a log; empty where it has none."""
     size = file.stat().st_size
     with file.open("rb") as stream:
         head = stream.read(HEAD)

@@ -1,4 +1,6 @@
-"""What LeRobot's training says (`lerobot/scripts/lerobot_train.py`, `utils/logging_utils.py` of 0.6.1, and before).
+"""Rules for the log lines of LeRobot's training, of 0.6.1 and before.
+
+`lerobot/scripts/lerobot_train.py` and `utils/logging_utils.py` print:
 
     step:200 smpl:2K ep:3 epch:0.31 loss:0.812 grdn:4.310 lr:9.5e-05 updt_s:0.310 data_s:0.004 smp/s:25 mem_gb:2.10
 
@@ -9,10 +11,8 @@ they are counted in the distance of the first two lines, as long as that agrees 
 import re
 
 from zk0.ledger.importers.flower import NUMBER
-from zk0.ledger.importers.logs import LogFile
-from zk0.ledger.importers.rules import Rule, rule
-from zk0.ledger.importers.steps import Steps
-from zk0.ledger.incidents import IncidentKind
+from zk0.ledger.importers.logs import LogFile, Rule, StepCounter, incident, rule
+from zk0.ledger.schema import IncidentKind
 
 NAME = "LeRobot"
 CLIENT = "local"  # LeRobot's training knows no clients
@@ -23,43 +23,39 @@ _FIELDS = re.compile(rf"([\w/]+):{NUMBER}")
 
 
 def _step(log: LogFile, found: re.Match[str]) -> None:
-    lane = log.lane
-    if lane.client is None:
-        lane.client = CLIENT
-        lane.number = 1
-        log.run.note("a training without rounds or clients: told as round 1 of a client named local")
+    stream = log.stream
+    if stream.client is None:
+        stream.client = CLIENT
+        stream.number = 1
+        log.run.note("a training without rounds or clients: read as round 1 of a client named local")
     log.run.note("each entry of a series is LeRobot's mean over the steps since the entry before")
-    steps = lane.steps
+    steps = stream.steps
     printed, scale = int(found[1]), _SCALE[found[2]]
-    if scale == 1 and printed <= steps.last and lane.record is not None:
+    if scale == 1 and printed <= steps.last and stream.record is not None:
         if printed == steps.last:
             return  # the same line again
-        lane.number = lane.record.round + 1
-        lane.record = None
-        steps = lane.steps = Steps()
+        stream.number = stream.record.round + 1
+        stream.record = None
+        steps = stream.steps = StepCounter()
     done = steps.next(printed, scale)
-    told = {_NAMES[name]: float(value) for name, value in _FIELDS.findall(found[3]) if name in _NAMES}
-    if "memory_allocated" in told:
-        told["memory_allocated"] *= GIBIBYTE
-    log.measured(max(done - 1, 0), told)
+    values = {_NAMES[name]: float(value) for name, value in _FIELDS.findall(found[3]) if name in _NAMES}
+    if "memory_allocated" in values:
+        values["memory_allocated"] *= GIBIBYTE
+    log.add_measurements(max(done - 1, 0), values)
 
 
 def _evaluated(log: LogFile, found: re.Match[str]) -> None:
     number = 1 + max((one.round for one in log.run.evaluations.values()), default=0)
-    log.run.note("LeRobot's evaluations during training are told as rounds 1, 2, … in their order")
-    log.run.evaluated(number, float(found[2]), at=log.at, dataset="evaluation split")
+    log.run.note("LeRobot's evaluations during training are read as rounds 1, 2, … in their order")
+    log.run.add_evaluation(number, float(found[2]), at=log.at, dataset="evaluation split")
 
 
 def _ended(log: LogFile, _found: re.Match[str]) -> None:
-    log.run.ended("done", 1, at=log.at)
+    log.run.set_outcome("done", 1, at=log.at)
 
 
 def _start(log: LogFile, _found: re.Match[str]) -> None:
     log.restart()
-
-
-def _timestamps(log: LogFile, found: re.Match[str]) -> None:
-    log.happened(IncidentKind.timestamps, found[0])
 
 
 _NOISE = (
@@ -77,7 +73,10 @@ RULES: tuple[Rule, ...] = (
     rule(r"step:(\d+)([KMB]?) smpl:\S+ ep:\S+ epch:\S+ (.*)", _step),
     rule(rf"step (\d+): eval_loss={NUMBER}", _evaluated),
     rule(r"End of training", _ended),
-    rule(r"One or several (?:query )?timestamps unexpectedly violate the tolerance.*", _timestamps),
+    rule(
+        r"One or several (?:query )?timestamps unexpectedly violate the tolerance.*",
+        incident(IncidentKind.timestamps),
+    ),
     rule(r"Start offline training on a fixed dataset", _start),
     *map(rule, _NOISE),
 )

@@ -13,7 +13,7 @@ def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Yield (field number, value): a whole number, or bytes for everything else.
 
     Raises:
-        ValueError: the bytes are no message, or are cut off.
+        ValueError: the bytes are not a message, or are cut off.
     """
     at, end = 0, len(message)
     while at < end:

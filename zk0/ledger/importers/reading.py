@@ -19,7 +19,7 @@ from typing import IO
 from zk0.core.errors import LedgerError
 
 CHUNK = 1 << 20  # bytes; a line longer than this is cut, so this bounds the memory too
-HEAD = 1 << 16  # bytes that the kind of a file is told from
+HEAD = 1 << 16  # bytes by which a file's format is recognised
 
 STDIN = "-"
 
@@ -31,7 +31,7 @@ type Batch = tuple[Sequence[int], list[str], str]  # numbers of lines, the lines
 
 
 @dataclass
-class Source:
+class LogSource:
     """One file, or what is piped in; `notes` says what was odd about its bytes."""
 
     path: Path
@@ -54,7 +54,7 @@ class Source:
 
     @property
     def piped(self) -> bool:
-        """Whether it is standard input, which can be read once."""
+        """True for standard input, which can be read once."""
         return str(self.path) == STDIN
 
     def chunks(self) -> Iterator[bytes]:
@@ -104,7 +104,7 @@ class Source:
             self.note("the packed file is damaged or cut off: read up to there")
 
 
-def batches(source: Source) -> Iterator[Batch]:
+def batches(source: LogSource) -> Iterator[Batch]:
     """Yield the lines of a source, without colours and line ends, each with its number from 1."""
     number = 1
     for chunk in _whole_lines(_as_utf8(source), source):
@@ -157,7 +157,7 @@ def _drawings(line: str) -> list[str]:
     return [part for part in line.split("\r") if part] or [""]
 
 
-def _as_utf8(source: Source) -> Iterable[bytes]:
+def _as_utf8(source: LogSource) -> Iterable[bytes]:
     chunks = source.chunks()
     encoding = next((name for bom, name in _BOMS.items() if source.head.startswith(bom)), None)
     if encoding is None:
@@ -175,7 +175,7 @@ def _without_bom(chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield from chunks
 
 
-def _whole_lines(chunks: Iterable[bytes], source: Source) -> Iterator[bytes]:
+def _whole_lines(chunks: Iterable[bytes], source: LogSource) -> Iterator[bytes]:
     """Cut the bytes behind line ends; of a line that is longer than a chunk only the beginning is kept."""
     begun, cutting = b"", False
     for chunk in chunks:
@@ -199,7 +199,7 @@ def _whole_lines(chunks: Iterable[bytes], source: Source) -> Iterator[bytes]:
         yield begun
 
 
-def _text(chunk: bytes, source: Source) -> str:
+def _text(chunk: bytes, source: LogSource) -> str:
     try:
         return chunk.decode()
     except UnicodeDecodeError:
@@ -212,3 +212,43 @@ def _line_text(line: bytes) -> str:
         return line.decode()
     except UnicodeDecodeError:
         return line.decode("latin-1")
+
+
+EXAMPLES = 5  # of lines not understood, each unlike the others
+LOOKED_AT = 10_000  # lines not understood among which examples are looked for
+_DIGITS = re.compile(r"[\d.]+")
+
+
+@dataclass
+class FileReport:
+    """Counts of one file; a unit is a line of text, a row of numbers or a record."""
+
+    name: str
+    format: str
+    understood: int = 0
+    noise: int = 0
+    unknown: int = 0
+    examples: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class Unknown:
+    """Lines that no rule knows: how many, and the first of some that are unlike each other."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self.examples: list[str] = []
+        self._shapes: set[str] = set()
+
+    @property
+    def wants_more(self) -> bool:
+        """True while more examples are wanted."""
+        return self.lines <= LOOKED_AT and len(self.examples) < EXAMPLES
+
+    def add(self, at: str, text: str) -> None:
+        """Keep a line as an example, if it is unlike those before."""
+        if self.wants_more:
+            shape = _DIGITS.sub("#", text[:200])[:80]
+            if shape not in self._shapes:
+                self._shapes.add(shape)
+                self.examples.append(f"{at}: {text[:200]}")

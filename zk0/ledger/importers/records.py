@@ -1,10 +1,90 @@
-"""What is known so far of a client's round and of an aggregation, while files are being read; then the events of it."""
+"""The records of a client's round and of an aggregation while files are being read, and the events made of them.
 
-from collections.abc import Mapping
+A series has any length in bounded memory: beyond a limit, each window of steps keeps its smallest and largest value,
+as an oscilloscope does that has fewer columns than samples. Spikes and trends stay. A window's two values keep the
+order in which they came.
+"""
+
+import math
+from array import array
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
-from zk0.ledger.importers.series import Series
-from zk0.ledger.schema import Aggregation, RejectedReply, Reply, Resources, Training, Value
+from zk0.ledger.schema import Aggregation, RejectedReply, Reply, Training, Value
+
+NOTHING = math.nan  # marks, within an array, a step without a measurement
+
+
+class Series:
+    """The values of one quantity, one a step; `entries` are fewer than the steps once it was thinned."""
+
+    __slots__ = ("stride", "values")
+
+    def __init__(self, stride: int = 1) -> None:
+        self.values = array("d")
+        self.stride = stride
+
+    def put(self, step: int, value: float) -> None:
+        """Keep the value of a step; the latest counts where there are several."""
+        values = self.values
+        if self.stride == 1:
+            missing = step - len(values)
+            if missing == 0:
+                values.append(value)
+                return
+            if missing > 0:
+                values.extend([NOTHING] * missing)
+                values.append(value)
+            else:
+                values[step] = value
+            return
+        self._put_in_window(2 * (step // (2 * self.stride)), value)
+
+    def _put_in_window(self, at: int, value: float) -> None:
+        values = self.values
+        if at + 2 > len(values):
+            values.extend([NOTHING] * (at + 2 - len(values)))
+        earlier, later = values[at], values[at + 1]
+        if math.isnan(earlier):
+            values[at] = value
+        elif math.isnan(later):
+            values[at + 1] = value
+        elif value < min(earlier, later):
+            values[at], values[at + 1] = max(earlier, later), value
+        elif value > max(earlier, later):
+            values[at], values[at + 1] = min(earlier, later), value
+
+    def halve(self) -> None:
+        """Let each window of two entries more keep its smallest and largest value, in their order."""
+        old = self.values
+        self.stride *= 2
+        self.values = array("d")
+        if not math.isnan(sum(old)):
+            self.values.extend(chain.from_iterable(_extremes(old)))
+            old = old[len(old) - len(old) % 4 :]
+        for start in range(0, len(old), 4):
+            at = len(self.values)
+            for value in old[start : start + 4]:
+                if not math.isnan(value):
+                    self._put_in_window(at, value)
+            if len(self.values) < at + 2:
+                self.values.extend([NOTHING] * (at + 2 - len(self.values)))
+
+    def as_list(self, entries: int) -> list[float | None]:
+        """Return `entries` values, null where nothing was measured."""
+        found: list[float | None] = [None if value != value else value for value in self.values]  # noqa: PLR0124  NaN
+        return found + [None] * (entries - len(found))
+
+
+def _extremes(values: array[float]) -> Iterator[tuple[float, float]]:
+    """Yield the smallest and the largest of every four values, in the order they came."""
+    whole = len(values) - len(values) % 4
+    for a, b, c, d in zip(values[:whole:4], values[1:whole:4], values[2:whole:4], values[3:whole:4], strict=True):
+        low, high = min(a, b, c, d), max(a, b, c, d)
+        first = a if a in (low, high) else b if b in (low, high) else c
+        yield (low, high) if first == low else (high, low)
+
 
 NAMES = (
     "policy_loss",
@@ -18,17 +98,16 @@ NAMES = (
     "memory_reserved",
 )
 OPTIONAL = NAMES[-2:]
-UNTOLD = "the log does not tell"
+UNTOLD = "not in the log"
 MOST_ENTRIES = 65_536  # of one series: beyond, it is thinned
 
 
 @dataclass
 class TrainingRecord:
-    """A client's round; `explicit` where the log says which round it is."""
+    """A client's round."""
 
     client: str
     round: int
-    explicit: bool
     file: str
     read_from: str
     series: dict[str, Series] = field(default_factory=dict)
@@ -37,15 +116,10 @@ class TrainingRecord:
     missing: dict[str, str] = field(default_factory=dict)
     digest_in: str | None = None
     digest_out: str | None = None
-    examples: int | None = None
-    batch_size: int | None = None
-    partition: int | None = None
-    seconds: float | None = None
     last_step: int = -1
     steps: int = 0
     stride: int = 1
     not_finite: int = 0
-    empty_batches: int = 0
 
     def put(self, step: int, values: Mapping[str, float]) -> None:
         """Keep what was measured at a step, from 0; a value that is not finite is counted and stays null."""
@@ -69,7 +143,7 @@ class TrainingRecord:
 
     @property
     def entries(self) -> int:
-        """How many entries its series have."""
+        """The number of entries in its longest series."""
         return max((len(series.values) for series in self.series.values()), default=0)
 
     def halve(self) -> None:
@@ -79,13 +153,13 @@ class TrainingRecord:
             series.halve()
 
     def summarise(self, summary: dict[str, float], steps: int | None) -> None:
-        """Take a round's means for the series, where the steps themselves are not told."""
-        told = {name: value for name, value in summary.items() if name not in self.series}
-        if not told:
+        """Use a round's means as the series, where the log has no steps."""
+        means = {name: value for name, value in summary.items() if name not in self.series}
+        if not means:
             return
         if not self.series:
-            self.missing["steps"] = f"only the means of {f'{steps} steps' if steps else 'the round'} are told"
-        self.put(max(self.steps - 1, 0), told)
+            self.missing["steps"] = f"only the means of {f'{steps} steps' if steps else 'the round'} are in the log"
+        self.put(max(self.steps - 1, 0), means)
 
     def event(self) -> Training:
         """Return the event."""
@@ -102,18 +176,17 @@ class TrainingRecord:
         return Training(
             round=self.round,
             client=self.client,
-            partition=self.partition,
+            partition=None,
             steps=entries,
-            batch_size=self.batch_size,
-            examples=self.examples,
+            batch_size=None,
+            examples=None,
             settings=self.settings,
             **lists,
             update_norm=self.update_norm,
             digest_in=self.digest_in,
             digest_out=self.digest_out,
-            faults={"non_finite_losses": self.not_finite, "empty_batches": self.empty_batches},
+            faults={"non_finite_losses": self.not_finite},
             missing=absent | self.missing,
-            resources=Resources(seconds=self.seconds),
             read_from=self.read_from,
         )
 
@@ -127,7 +200,6 @@ class AggregationRecord:
     asked: int | None = None
     answered: int | None = None
     failed: int | None = None
-    sampled: list[str] = field(default_factory=list)
     rejected: dict[str, str] = field(default_factory=dict)
     excluded: dict[str, str] = field(default_factory=dict)  # answered, and were left out of the average
     digest_in: str | None = None
@@ -145,7 +217,7 @@ class AggregationRecord:
         names = [name for name in trained if name not in self.rejected and name not in self.excluded]
         rejected = [RejectedReply(client=name, reason=reason) for name, reason in self.rejected.items()]
         rejected += [
-            RejectedReply(client=f"failure {number}", reason="the log does not tell whose, nor why")
+            RejectedReply(client=f"failure {number}", reason="the log does not say which client failed or why")
             for number in range(len(rejected) + 1, failures + 1)
         ]
         rejected += [RejectedReply(client=name, reason=reason) for name, reason in self.excluded.items()]
@@ -157,7 +229,7 @@ class AggregationRecord:
             accepted = names
         else:
             accepted = [f"reply {number}" for number in range(1, answered + 1)]
-            missing["accepted"] = "the log tells how many replies, not whose"
+            missing["accepted"] = "the log gives the number of replies, not their clients"
         for name in ("digest_in", "digest_out", "update_norm"):
             if getattr(self, name) is None:
                 missing[name] = UNTOLD

@@ -1,6 +1,6 @@
 """One run as it is pieced together from files: what each line adds, and the ledger of it.
 
-A fact may be told twice (each line on stdout and on stderr, a log of the client's and one of everything): what says the
+A fact may be logged twice (each line on stdout and on stderr, a client's log and one of everything): what says the
 same is kept once, and the first word counts. A round of a client that no line numbers is counted, and a note says so.
 """
 
@@ -9,15 +9,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from zk0.core.secrets import find_secrets, is_secret_name, may_hold_secrets, without_secrets
 from zk0.ledger.importers.records import AggregationRecord, TrainingRecord
-from zk0.ledger.importers.redaction import may_hold_secrets, names_secret, without_secrets
-from zk0.ledger.incidents import IncidentKind
 from zk0.ledger.reader import Ledger
-from zk0.ledger.schema import Decision, Evaluation, Event, Incident, RunClosed, Value
+from zk0.ledger.schema import Decision, Evaluation, Event, Incident, IncidentKind, RunClosed, Value
 
 SERVER = "server"  # the evaluation that a server does, where it names no data set
-MOST_ENTRIES = 250_000  # of the series of all trainings; a ledger of them takes some 30 MB
-MOST_INCIDENTS = 2_000  # told apart; beyond, those of one kind are counted together
+MOST_ENTRIES = 250_000  # of the series of all trainings; a ledger of them needs some 30 MB
+MOST_INCIDENTS = 2_000  # kept separately; beyond, those of one kind are counted together
 MOST_TEXT = 500  # characters, as the ledger's schema says
 
 # The configured keys of zk0 that other programs call something else.
@@ -36,7 +35,7 @@ KEYS = {
 }
 
 
-class Run:
+class RunBuilder:
     """Collects what is known of one run."""
 
     def __init__(self, name: str) -> None:
@@ -54,17 +53,16 @@ class Run:
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything of a round is known."""
+        """True where anything of a round is known."""
         return bool(self.trainings or self.aggregations or self.evaluations or self.closed)
 
     def note(self, text: str) -> None:
-        """Tell the reader of the ledger something about how it was read; once."""
+        """Add a note on how the ledger was read, once."""
         if text not in self.notes:
             self.notes.append(text)
 
     def training(self, client: str, number: int | None, *, file: str, at: str) -> TrainingRecord:
         """Return the record of a client's round that begins here; without a number the next one is counted."""
-        explicit = number is not None
         if number is None:
             # Another file's account of the same client counts by itself: both begin at 1 and meet.
             number = 1 + max(
@@ -76,7 +74,7 @@ class Run:
             self.note(f"{client} trained more than once in round {number}: the last time counts")
             known = None
         if known is None:
-            known = self.trainings[client, number] = TrainingRecord(client, number, explicit, file, at)
+            known = self.trainings[client, number] = TrainingRecord(client, number, file, at)
             self._unchecked += 1
             if self._unchecked > max(16, len(self.trainings) // 8):  # the more there are, the less a few more matter
                 self._unchecked = 0
@@ -98,7 +96,7 @@ class Run:
         """Return the record of a round at the server."""
         return self.aggregations.setdefault(number, AggregationRecord(number, at))
 
-    def evaluated(
+    def add_evaluation(
         self,
         number: int,
         loss: float | None,
@@ -125,10 +123,10 @@ class Run:
             read_from=at,
         )
 
-    def decided(
+    def add_decision(
         self, number: int, settings: Mapping[str, Value], *, at: str, client: str | None = None, reason: str = ""
     ) -> None:
-        """Keep what the server decided; round 0 stands for before the first."""
+        """Keep what the server decided; round 0 is before the first."""
         chosen = {key: self._open(key, value, at) for key, value in canonical(settings).items()}
         if chosen:
             key = (number, client, tuple(sorted(chosen.items(), key=str)), reason)
@@ -137,7 +135,7 @@ class Run:
                 Decision(round=number, client=client, settings=chosen, reason=reason[:MOST_TEXT], read_from=at),
             )
 
-    def happened(
+    def add_incident(
         self,
         kind: IncidentKind,
         text: str,
@@ -149,7 +147,7 @@ class Run:
         count: int = 1,
     ) -> None:
         """Keep an incident; the same line with the same time (`when`) is the same incident."""
-        text = self.plain(text, at, number=number, client=client, when=when)
+        text = self.redact(text, at, number=number, client=client, when=when)
         if when:
             same = hash((kind, when, text))
             if same in self._seen:
@@ -166,25 +164,30 @@ class Run:
         if key not in self.incidents:
             self.incidents[key] = Incident(kind=kind, round=number, client=client, text=text[:MOST_TEXT], read_from=at)
 
-    def plain(self, text: str, at: str, *, number: int | None = None, client: str | None = None, when: str = "") -> str:
+    def redact(
+        self, text: str, at: str, *, number: int | None = None, client: str | None = None, when: str = ""
+    ) -> str:
         """Return a text without its secrets; each of them is an incident."""
         if not may_hold_secrets(text):
             return text
-        cut, kinds = without_secrets(text.replace("\n", " "))
-        for kind in kinds:
-            self._secret(kind, at, number=number, client=client, when=when)
-        return cut if kinds else text
+        line = text.replace("\n", " ")
+        found = find_secrets(line)
+        for secret in found:
+            self._secret(secret.kind, at, number=number, client=client, when=when)
+        return without_secrets(line) if found else text
 
     def _open(self, key: str, value: Value, at: str) -> Value:
-        if names_secret(key, value):
+        if not isinstance(value, str):
+            return value
+        if value and is_secret_name(key.replace("-", "_")):
             self._secret(key, at)
             return "[secret]"
-        return self.plain(value, at) if isinstance(value, str) else value
+        return self.redact(value, at)
 
     def _secret(self, kind: str, at: str, **where: Any) -> None:
-        self.happened(IncidentKind.secret_shown, f"{kind}, whose value is cut out here", at=at, **where)
+        self.add_incident(IncidentKind.secret_shown, f"{kind}, whose value is cut out here", at=at, **where)
 
-    def ended(self, outcome: str, rounds: int, *, at: str, reason: str | None = None) -> None:
+    def set_outcome(self, outcome: str, rounds: int, *, at: str, reason: str | None = None) -> None:
         """Keep that the run said how it ended."""
         if self.closed is None:
             self.closed = RunClosed(
@@ -231,7 +234,7 @@ def canonical(settings: Mapping[str, Value]) -> dict[str, Value]:
     return found
 
 
-def client_name(told: str) -> str:
+def client_name(name: str) -> str:
     """Return what a client is called: `client 1` for `1`, `client_1` and `client-1`, else its own name."""
-    bare = re.sub(r"^client[_\- ]?(?=\w)", "", told.strip(), flags=re.IGNORECASE)
-    return f"client {bare}" if bare.isdigit() else bare or told
+    bare = re.sub(r"^client[_\- ]?(?=\w)", "", name.strip(), flags=re.IGNORECASE)
+    return f"client {bare}" if bare.isdigit() else bare or name

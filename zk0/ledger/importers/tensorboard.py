@@ -11,9 +11,8 @@ from collections.abc import Iterator
 
 from zk0.ledger.importers.metrics import Rows
 from zk0.ledger.importers.protobuf import fields, float32, float64, nested
-from zk0.ledger.importers.reading import CHUNK, Source
-from zk0.ledger.importers.report import FileReport
-from zk0.ledger.importers.run_builder import Run
+from zk0.ledger.importers.reading import CHUNK, FileReport, LogSource
+from zk0.ledger.importers.run_builder import RunBuilder
 
 NAME = "TensorBoard"
 MOST_SCALAR = 1 << 16  # bytes of a record that may hold scalars
@@ -44,13 +43,13 @@ def masked_crc32c(data: bytes) -> int:
     return (((value >> 15) | (value << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def knows(source: Source) -> bool:
-    """Whether it begins with a length and the right sum of it."""
+def matches(source: LogSource) -> bool:
+    """Return whether it begins with a length and the right checksum of it."""
     head = source.head[:12]
     return len(head) == 12 and masked_crc32c(head[:8]) == struct.unpack("<I", head[8:])[0]  # noqa: PLR2004
 
 
-def read(source: Source, run: Run) -> FileReport:
+def read(source: LogSource, run: RunBuilder) -> FileReport:
     """Read all scalars, each as a row of its step."""
     report = FileReport(source.name, NAME, notes=source.notes)
     rows = Rows(run, source.name)
@@ -59,13 +58,13 @@ def read(source: Source, run: Run) -> FileReport:
             report.noise += 1
             continue
         try:
-            step, told = _event(record)
+            step, scalars = _event(record)
         except ValueError as error:
             report.unknown += 1
-            source.note(f"record {number} is no event: {error}")
+            source.note(f"record {number} is not an event: {error}")
             continue
-        if told:
-            rows.take(f"{source.name}, record {number}", {"step": step, **told})
+        if scalars:
+            rows.add(f"{source.name}, record {number}", {"step": step, **scalars})
         else:
             report.noise += 1
     rows.conclude()
@@ -75,7 +74,7 @@ def read(source: Source, run: Run) -> FileReport:
 
 
 def _event(record: bytes) -> tuple[int, dict[str, float]]:
-    step, told = 0, {}
+    step, scalars = 0, {}
     for number, value in fields(record):
         if number == 2 and isinstance(value, int):  # noqa: PLR2004  fields are named above
             step = value
@@ -83,8 +82,8 @@ def _event(record: bytes) -> tuple[int, dict[str, float]]:
             for one in nested(value, 1):
                 tag, scalar = _scalar(one)
                 if scalar is not None:
-                    told[tag] = scalar
-    return step, told
+                    scalars[tag] = scalar
+    return step, scalars
 
 
 def _scalar(value: bytes) -> tuple[str, float | None]:
@@ -113,10 +112,10 @@ def _tensor(tensor: bytes) -> float | None:
     return found
 
 
-def _records(source: Source, report: FileReport) -> Iterator[bytes | None]:
+def _records(source: LogSource, report: FileReport) -> Iterator[bytes | None]:
     """Yield the data of each record, None for one too large to hold a scalar."""
     stream = _Stream(source)
-    while head := stream.take(LENGTH_AND_SUM):
+    while head := stream.read(LENGTH_AND_SUM):
         length, total = struct.unpack("<QI", head)
         if length > MOST_RECORD or masked_crc32c(head[:8]) != total:
             source.note("a record's length does not have the sum it should: read up to there")
@@ -127,7 +126,7 @@ def _records(source: Source, report: FileReport) -> Iterator[bytes | None]:
             stream.skip(length + SUM)
             yield None
             continue
-        data = stream.take(length + SUM)
+        data = stream.read(length + SUM)
         if not data:
             source.note("the last record is cut off")
             return
@@ -139,13 +138,13 @@ def _records(source: Source, report: FileReport) -> Iterator[bytes | None]:
 
 
 class _Stream:
-    """Takes whole pieces from chunks of any length."""
+    """Reads pieces of a given length from chunks of any length."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: LogSource) -> None:
         self._chunks = source.chunks()
         self._buffer = bytearray()
 
-    def take(self, length: int) -> bytes:
+    def read(self, length: int) -> bytes:
         """Return that many bytes; none where the source has fewer."""
         while len(self._buffer) < length:
             chunk = next(self._chunks, None)
@@ -158,5 +157,5 @@ class _Stream:
 
     def skip(self, length: int) -> None:
         """Pass over that many bytes."""
-        while length > 0 and (taken := self.take(min(length, CHUNK))):
+        while length > 0 and (taken := self.read(min(length, CHUNK))):
             length -= len(taken)

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 
 from zk0.ledger.importers.metrics import Rows
 from zk0.ledger.importers.protobuf import fields, nested
-from zk0.ledger.importers.reading import Source
-from zk0.ledger.importers.report import FileReport
-from zk0.ledger.importers.run_builder import Run
+from zk0.ledger.importers.reading import FileReport, LogSource
+from zk0.ledger.importers.run_builder import RunBuilder
 from zk0.ledger.importers.tables import flat
 
 NAME = "Weights & Biases"
@@ -27,27 +26,27 @@ RUN_CONFIG = 4  # the field of RunRecord
 MOST_RECORD = 64 << 20  # bytes
 
 
-def knows(source: Source) -> bool:
-    """Whether it begins as such a file does."""
+def matches(source: LogSource) -> bool:
+    """Return whether it begins as such a file does."""
     return source.head.startswith(MAGIC)
 
 
-def read(source: Source, run: Run) -> FileReport:
+def read(source: LogSource, run: RunBuilder) -> FileReport:
     """Read history and configuration."""
     report = FileReport(source.name, NAME, notes=source.notes)
     rows = Rows(run, source.name)
     for number, record in enumerate(_records(source, report), start=1):
         at = f"{source.name}, record {number}"
         try:
-            told = list(fields(record))
-            history = [value for kind, value in told if kind == HISTORY and isinstance(value, bytes)]
-            config = [value for kind, value in told if kind == CONFIG and isinstance(value, bytes)]
-            for begun in (value for kind, value in told if kind == RUN and isinstance(value, bytes)):
+            parts = list(fields(record))
+            history = [value for kind, value in parts if kind == HISTORY and isinstance(value, bytes)]
+            config = [value for kind, value in parts if kind == CONFIG and isinstance(value, bytes)]
+            for begun in (value for kind, value in parts if kind == RUN and isinstance(value, bytes)):
                 config += nested(begun, RUN_CONFIG)
             for message in history:
-                rows.take(at, flat(_items(message) | _step(message)))
+                rows.add(at, flat(_items(message) | _step(message)))
             for message in config:
-                run.decided(0, _settings(_items(message)), at=at, reason="the configuration given to wandb")
+                run.add_decision(0, _settings(_items(message)), at=at, reason="the configuration given to wandb")
         except ValueError as error:
             report.unknown += 1
             source.note(f"record {number} can't be read: {error}")
@@ -85,12 +84,12 @@ def _step(message: bytes) -> dict[str, object]:
     return {}
 
 
-def _settings(told: dict[str, object]) -> dict[str, bool | int | float | str]:
-    given = {key: value for key, value in told.items() if key != "_wandb"}
+def _settings(parts: dict[str, object]) -> dict[str, bool | int | float | str]:
+    given = {key: value for key, value in parts.items() if key != "_wandb"}
     return {key: value for key, value in flat(given).items() if isinstance(value, bool | int | float | str)}
 
 
-def _records(source: Source, report: FileReport) -> Iterator[bytes]:
+def _records(source: LogSource, report: FileReport) -> Iterator[bytes]:
     begun = bytearray()
     for kind, data in _pieces(source, report):
         if kind in (FULL, FIRST):
@@ -106,7 +105,7 @@ def _records(source: Source, report: FileReport) -> Iterator[bytes]:
         source.note("the last record is cut off")
 
 
-def _pieces(source: Source, report: FileReport) -> Iterator[tuple[int, bytes]]:
+def _pieces(source: LogSource, report: FileReport) -> Iterator[tuple[int, bytes]]:
     first = True
     for block in _blocks(source):
         at = HEADER if first else 0
@@ -127,7 +126,7 @@ def _pieces(source: Source, report: FileReport) -> Iterator[tuple[int, bytes]]:
             at += HEADER + length
 
 
-def _blocks(source: Source) -> Iterator[bytes]:
+def _blocks(source: LogSource) -> Iterator[bytes]:
     buffer = b""
     for chunk in source.chunks():
         buffer += chunk

@@ -3,7 +3,7 @@
 import pytest
 
 from zk0.ledger import IncidentKind
-from zk0.ledger.importers.failures import SIGNS, WORDS
+from zk0.ledger.importers.lines import SIGNS, WORDS
 
 
 def test_every_word_of_an_error_holds_a_sign_that_is_looked_for_first():
@@ -25,14 +25,14 @@ def test_every_word_of_an_error_holds_a_sign_that_is_looked_for_first():
         ("step 12 loss=nan", IncidentKind.not_finite),
     ],
 )
-def test_an_error_is_told(told, line, kind):
-    found = told(line + "\n")
+def test_an_error_is_reported(import_text, line, kind):
+    found = import_text(line + "\n")
 
     assert [one.kind for one in found.ledger.incidents] == [kind]
 
 
-def test_exceptions_that_follow_each_other_are_told_each(told):
-    found = told(
+def test_exceptions_that_follow_each_other_are_reported_each(import_text):
+    found = import_text(
         "Traceback (most recent call last):\n  File 'a'\nKeyError: 'x'\n\n"
         "During handling of the above exception, another exception occurred:\n\n"
         "Traceback (most recent call last):\n  File 'b'\nTypeError: cannot unpack non-iterable NoneType object\n"
@@ -41,8 +41,8 @@ def test_exceptions_that_follow_each_other_are_told_each(told):
     assert [one.kind for one in found.ledger.incidents] == [IncidentKind.traceback, IncidentKind.nothing_returned]
 
 
-def test_tracebacks_of_two_processes_may_be_interleaved(told):
-    found = told(
+def test_tracebacks_of_two_processes_may_be_interleaved(import_text):
+    found = import_text(
         "(A pid=1) Traceback (most recent call last):\n(A pid=2) Traceback (most recent call last):\n"
         "(A pid=1)   File 'a'\n(A pid=2)   File 'b'\n(A pid=2) KeyError: 'two'\n(A pid=1) KeyError: 'one'\n"
     )
@@ -50,9 +50,9 @@ def test_tracebacks_of_two_processes_may_be_interleaved(told):
     assert [one.text for one in found.ledger.incidents] == ["KeyError: 'two'", "KeyError: 'one'"]
 
 
-def test_drawings_and_small_talk_are_noise(told):
+def test_drawings_and_small_talk_are_noise(import_text):
     bar = " 42%|####     | 42/100 [00:01<00:02, 30.0it/s]"
 
-    found = told(f"----------\n{bar}\n  warnings.warn(\n\n─── │ ───\nINFO :      [ROUND 1]\n")
+    found = import_text(f"----------\n{bar}\n  warnings.warn(\n\n─── │ ───\nINFO :      [ROUND 1]\n")
 
     assert (found.understood, found.noise, found.unknown) == (1, 5, 0)

@@ -1,4 +1,4 @@
-"""The original zk0's logs, of both eras."""
+"""The logs and JSON files of the original zk0, line by line and as a whole folder of a run."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_the_later_era_tells_all_three_in_a_line(recorded):
     assert "learning_rate" in training.missing  # lr=0.0000 has lost its digits
 
 
-def test_memory_is_told_in_bytes(recorded):
+def test_memory_is_reported_in_bytes(recorded):
     [training] = recorded("A6-memory-leak.log").ledger.trainings
 
     assert training.memory_allocated[:3] == [2.51e9, 2.98e9, 3.45e9]
@@ -54,7 +54,7 @@ def test_digests_tell_what_was_sent_and_what_was_aggregated(recorded):
         (2, "9f31c2aa", "5c20aa17"),
         (3, "9f31c2aa", None),
     ]
-    assert found[2].missing["digest_out"] == "the log does not tell"
+    assert found[2].missing["digest_out"] == "not in the log"
 
 
 def kinds(found):
@@ -92,15 +92,15 @@ def test_what_is_no_number_is_an_incident(recorded, name, expected):
     assert kinds(recorded(name)) == expected
 
 
-def test_numbers_of_nothing_are_no_measurements(told):
-    found = told(
+def test_numbers_of_nothing_are_no_measurements(import_text):
+    found = import_text(
         line("✅ Server: Composite evaluation completed - average loss=1.0000, total_examples=0", "server")
         + line("Step 0: FedProx total_loss=1.0 (main=1.0 + proximal=0.0)")
         + line("Train end: Final metrics - loss=0.0000, grad_norm=0.0000, lr=0.0000, steps_completed=250")
     )
 
     [evaluation] = found.ledger.evaluations
-    assert (evaluation.loss, evaluation.missing["loss"]) == (None, "no frame was evaluated; the 1 stands for that")
+    assert (evaluation.loss, evaluation.missing["loss"]) == (None, "no frame was evaluated; the 1 is a placeholder")
     assert found.ledger.trainings[0].gradient_norm == [None]
     assert [(one.kind, one.count) for one in found.ledger.incidents] == [(IncidentKind.sentinel, 1)] * 2
 
@@ -112,30 +112,30 @@ def test_a_client_that_was_left_out_is_no_part_of_the_average(recorded):
     assert [(one.client, one.reason) for one in aggregation.rejected] == [("client 1", "its digest is another")]
 
 
-def test_a_line_printed_twice_is_one(told):
+def test_a_line_printed_twice_is_one(import_text):
     once = line("Skipping corrupt batch in episode 7 due to decoding error: bad (attempt 1/100, total: 0)")
     steps = line("Step 0: FedProx total_loss=1.0 (main=1.0 + proximal=0.0)")
     begin = line("Entering training loop: target steps=5, initial step=0")
     coloured = [f"\x1b[33m{text.strip()}\x1b[0m\n" for text in (begin, steps, once)]
 
-    found = told("".join(text for pair in zip((begin, steps, once), coloured, strict=True) for text in pair))
+    found = import_text("".join(text for pair in zip((begin, steps, once), coloured, strict=True) for text in pair))
 
     assert [(one.round, one.steps) for one in found.ledger.trainings] == [(1, 1)]
     assert kinds(found) == [(IncidentKind.decode_error, "client 1", 1, 1)]
 
 
-def test_interleaved_clients_are_kept_apart(told):
+def test_interleaved_clients_are_kept_apart(import_text):
     text = ""
     for step in range(3):
         for who in (0, 1):
             text += line(f"Step {step}: FedProx total_loss={who}.5 (main={who}.5 + proximal=0.0)", f"client_{who}")
 
-    found = told(text).ledger.trainings
+    found = import_text(text).ledger.trainings
 
     assert [(one.client, one.policy_loss) for one in found] == [("client 0", [0.5] * 3), ("client 1", [1.5] * 3)]
 
 
-def test_processes_of_ray_are_kept_apart_and_told_by_the_client_they_name(told):
+def test_processes_of_ray_are_kept_apart_and_told_by_the_client_they_name(import_text):
     text = ""
     for pid, who in ((11, 0), (12, 1)):
         text += f"(ClientAppActor pid={pid}) Client {who}: Using proximal_mu=0.0{who + 1} for FedProx regularization\n"
@@ -143,7 +143,7 @@ def test_processes_of_ray_are_kept_apart_and_told_by_the_client_they_name(told):
         for pid in (11, 12):
             text += f"(ClientAppActor pid={pid}) Step {step}: FedProx total_loss=1.0 (main={pid}.0 + proximal=0.0)\n"
 
-    found = told(text).ledger.trainings
+    found = import_text(text).ledger.trainings
 
     assert [(one.client, one.settings["proximal-mu"], one.policy_loss) for one in found] == [
         ("client 0", 0.01, [11.0, 11.0]),
@@ -151,21 +151,21 @@ def test_processes_of_ray_are_kept_apart_and_told_by_the_client_they_name(told):
     ]
 
 
-def test_rounds_that_the_log_tells_are_not_counted(told):
+def test_rounds_that_the_log_tells_are_not_counted(import_text):
     text = ""
     for number in (4, 6):
         text += line(
             f"Client 1 R{number} PRE-TRAIN: Full norm=1.0 (506 tensors, 4 elems), Trainable norm=1.0", s=number
         )
         text += line("Step 0: FedProx total_loss=1.0 (main=1.0 + proximal=0.0)", s=number)
-    found = told(text)
+    found = import_text(text)
 
     assert [one.round for one in found.ledger.trainings] == [4, 6]
     assert found.notes == ()
 
 
-def test_lines_of_one_client_under_the_heading_of_another_are_told(told):
-    found = told(
+def test_lines_of_one_client_under_the_heading_of_another_are_reported(import_text):
+    found = import_text(
         line("Client 1: Using proximal_mu=0.01 for FedProx regularization")
         + line("Client 2: Using proximal_mu=0.01 for FedProx regularization", s=4)
     )
@@ -181,13 +181,13 @@ def test_what_the_server_decides_and_what_clients_go_by_are_both_kept(recorded):
         "local-steps": 4,
         "rounds": 2,
     }
-    decided = [(one.round, one.settings, one.reason) for one in ledger.decisions[1:]]
-    assert decided == [(n, {"proximal-mu": 0.01, "learning-rate": 8e-05}, "stall_detected") for n in (1, 2)]
+    add_decision = [(one.round, one.settings, one.reason) for one in ledger.decisions[1:]]
+    assert add_decision == [(n, {"proximal-mu": 0.01, "learning-rate": 8e-05}, "stall_detected") for n in (1, 2)]
     assert {one.settings["learning-rate"] for one in ledger.trainings} == {0.0001}
 
 
-def test_a_traceback_is_one_incident_with_its_last_line(told):
-    found = told(
+def test_a_traceback_is_one_incident_with_its_last_line(import_text):
+    found = import_text(
         line("Step 0: FedProx total_loss=1.0 (main=1.0 + proximal=0.0)")
         + "Traceback (most recent call last):\n"
         + '  File "x.py", line 3, in f\n    g(x)\n    ^^^^\n'
@@ -202,8 +202,8 @@ def test_a_traceback_is_one_incident_with_its_last_line(told):
     assert found.ledger.trainings[0].steps == 2
 
 
-def test_a_log_that_ends_in_a_traceback_says_so(told):
-    [incident] = told('Traceback (most recent call last):\n  File "x.py", line 3, in f\n').ledger.incidents
+def test_a_log_that_ends_in_a_traceback_says_so(import_text):
+    [incident] = import_text('Traceback (most recent call last):\n  File "x.py", line 3, in f\n').ledger.incidents
 
     assert incident.text == "Traceback (most recent call last): (the log ends in it)"
 
@@ -217,3 +217,58 @@ def test_two_runs_in_one_server_log_are_two_ledgers(tmp_path):
     (tmp_path / "server.log").write_text(text)
 
     assert [one.ledger.evaluations[0].loss for one in import_ledgers([tmp_path / "server.log"])] == [0.5, 0.6]
+
+
+def test_a_folder_of_logs_and_json_is_one_run(recorded):
+    found = recorded("outputs")
+    ledger = found.ledger
+
+    assert found.formats == ("original zk0 log", "original zk0, JSON")
+    assert [(one.client, one.round, one.steps) for one in ledger.trainings] == [
+        ("client 1", 1, 4),
+        ("client 0", 1, 4),
+        ("client 1", 2, 4),
+        ("client 0", 2, 4),
+    ]
+    assert all(one.update_norm == {"all": 0.812} for one in ledger.trainings)
+    assert [(one.round, one.loss, one.frames) for one in ledger.evaluations] == [
+        (0, 0.15, 256),
+        (1, 0.21, 256),
+        (2, 0.28, 256),
+    ]
+    assert [(one.digest_in, one.digest_out, one.update_norm) for one in ledger.aggregations] == [
+        ("aaaa0001", "bbbb0002", 0.4),
+        ("bbbb0002", "cccc0003", 0.4),
+    ]
+    assert [reply.client for reply in ledger.aggregations[0].accepted] == ["client 1", "client 0"]
+    assert {one.digest_in for one in ledger.trainings} == {"aaaa0001", "bbbb0002"}
+    assert "digests are compared by their first 8 digits, which is all that some lines print" in found.notes
+    assert found.unknown == 0
+
+
+def test_a_secret_in_the_saved_configuration_is_cut_out(recorded):
+    text = "".join(event.model_dump_json() for event in recorded("outputs").ledger.events)
+
+    assert "secret-shown" in text
+    assert "not-a-real-token" not in text
+
+
+def test_the_earlier_keys_are_read_and_a_sentinel_is_no_loss(recorded):
+    found = recorded("outputs-early")
+
+    assert [one.loss for one in found.ledger.evaluations] == [0.15, 0.438, 1.001, None]
+    assert found.ledger.evaluations[3].missing["loss"] == "no batch was evaluated; the 1 in the file is a placeholder"
+    means = [one.policy_loss[0] for one in found.ledger.trainings if one.client == "client 0"]
+    assert means == pytest.approx([0.5, 0.4, 0.3])
+    assert found.ledger.trainings[0].missing["steps"] == "only the means of 1000 steps are in the log"
+
+
+def test_a_history_that_forgets_and_renumbers_is_not_believed(import_text):
+    whole = {str(number): {"server_policy_loss": 0.1 * number, "action_dim": 7} for number in range(3)}
+    assert len(import_text(str(whole).replace("'", '"'), "policy_loss_history.json").ledger.evaluations) == 3
+
+    cut = {str(number): {"server_policy_loss": 0.1, "action_dim": 7} for number in range(10)}
+    found = import_text(str(cut).replace("'", '"'), "policy_loss_history.json")
+
+    assert found.ledger.evaluations == ()
+    assert "renumbers them" in found.notes[0]

@@ -2,8 +2,7 @@
 
 import math
 
-from zk0.ledger.importers.records import MOST_ENTRIES, TrainingRecord
-from zk0.ledger.importers.series import Series
+from zk0.ledger.importers.records import MOST_ENTRIES, Series, TrainingRecord
 
 
 def made(values) -> Series:
@@ -43,7 +42,7 @@ def test_steps_without_a_value_stay_without():
 
 
 def test_a_training_of_any_length_takes_bounded_room_and_says_so():
-    record = TrainingRecord("client 1", 1, explicit=True, file="f", read_from="f:1")
+    record = TrainingRecord("client 1", 1, file="f", read_from="f:1")
     spike = 123_456
     for step in range(300_000):
         record.put(step, {"policy_loss": 99.0 if step == spike else 1.0 + math.sin(step)})
@@ -56,7 +55,7 @@ def test_a_training_of_any_length_takes_bounded_room_and_says_so():
 
 
 def test_a_step_number_from_another_world_takes_no_memory():
-    record = TrainingRecord("client 1", 1, explicit=True, file="f", read_from="f:1")
+    record = TrainingRecord("client 1", 1, file="f", read_from="f:1")
     record.put(1, {"policy_loss": 2.0})
 
     record.put(10**15, {"policy_loss": 1.0})
@@ -65,7 +64,7 @@ def test_a_step_number_from_another_world_takes_no_memory():
 
 
 def test_a_value_that_is_not_finite_is_null_with_the_reason():
-    record = TrainingRecord("client 1", 1, explicit=True, file="f", read_from="f:1")
+    record = TrainingRecord("client 1", 1, file="f", read_from="f:1")
     for step, value in enumerate((1.0, math.nan, math.inf)):
         record.put(step, {"policy_loss": value})
 
