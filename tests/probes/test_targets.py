@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from zk0.core.errors import DependencyMissingError, ProbeError
-from zk0.probes.inside.targets import find_target
+from zk0.probes.harness.targets import find_target
 
 
 @pytest.fixture

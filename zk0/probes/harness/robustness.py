@@ -11,52 +11,52 @@ import numpy as np
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding
-from zk0.probes.inside.points import Points
-from zk0.probes.inside.rounds import COUNTER, Aggregate, Aggregator, Round, make_round
-from zk0.probes.inside.weight_solver import is_mean
+from zk0.probes.harness.findings import FindingFactory
+from zk0.probes.harness.rounds import COUNTER, Aggregate, Aggregator, Round, make_round
+from zk0.probes.harness.weight_solver import is_mean
 
 REFUSE = "refuse the reply by name before averaging, or raise"
 
 
-def finite(way: Aggregator, given: Round, points: Points) -> Iterator[Finding]:
+def finite(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> Iterator[Finding]:
     """One client sends NaN."""
-    bad = given.updates[0]
+    bad = round_.updates[0]
     spoilt = {name: value.copy() for name, value in bad.arrays.items()}
     spoilt["first.weight"][0, 0] = np.nan
-    got, error = _tried(way, given.changed(updates=(replace(bad, arrays=spoilt), *given.updates[1:])))
+    got, error = _attempt(aggregator, round_.changed(updates=(replace(bad, arrays=spoilt), *round_.updates[1:])))
     if (refusal := _refusal(got, error)) is not None:
-        yield points.passed("finite", f"a reply with NaN is refused ({refusal})")
+        yield findings.passed("finite", f"a reply with NaN is refused ({refusal})")
         return
     assert got is not None
     assert got.arrays is not None
     value = float(got.arrays["first.weight"][0, 0])
     if np.isfinite(value) and all(np.isfinite(each).all() for each in got.arrays.values()):
-        yield points.passed("finite", "a reply with NaN leaves the aggregate finite")
+        yield findings.passed("finite", "a reply with NaN leaves the aggregate finite")
     else:
-        yield points.warned(
+        yield findings.warned(
             "finite",
             f"one client's NaN makes the global model {value}, silently and for good",
             Fault.aggregate_not_finite,
             "nothing looks at what is averaged",
             REFUSE,
-            (Evidence(name="aggregate at first.weight[0, 0]", value=str(value)), _mean_at(given)),
+            (Evidence(name="aggregate at first.weight[0, 0]", value=str(value)), _mean_at(round_)),
         )
 
 
-def weights(way: Aggregator, given: Round, points: Points) -> Iterator[Finding]:
+def weights(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> Iterator[Finding]:
     """Clients of no or negative weight, and all of none."""
     for label, examples in (("negative", (10, -30, 60)), ("total zero", (0, 0, 0))):
         updates = tuple(
-            replace(update, examples=number) for update, number in zip(given.updates, examples, strict=True)
+            replace(update, examples=number) for update, number in zip(round_.updates, examples, strict=True)
         )
-        got, error = _tried(way, given.changed(updates=updates))
+        got, error = _attempt(aggregator, round_.changed(updates=updates))
         if _refusal(got, error) is not None:
             continue
         assert got is not None
-        if label == "negative" and is_mean(got, given.changed(updates=(given.updates[0], given.updates[2]))):
+        if label == "negative" and is_mean(got, round_.changed(updates=(round_.updates[0], round_.updates[2]))):
             continue
         value = float(np.asarray(got.arrays["first.weight"])[0, 0]) if got.arrays else 0.0
-        yield points.warned(
+        yield findings.warned(
             "weights",
             f"replies of {label} weight are averaged",
             Fault.aggregate_weights,
@@ -68,21 +68,23 @@ def weights(way: Aggregator, given: Round, points: Points) -> Iterator[Finding]:
             ),
         )
         return
-    yield points.passed("weights", "replies of negative or no weight are refused")
+    yield findings.passed("weights", "replies of negative or no weight are refused")
 
 
-def shapes(way: Aggregator, given: Round, points: Points) -> Iterator[Finding]:
+def shapes(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> Iterator[Finding]:
     """One client sends a tensor of another shape that broadcasts."""
-    bad = given.updates[1]
+    bad = round_.updates[1]
     arrays = dict(bad.arrays) | {"first.bias": bad.arrays["first.bias"][:1].copy()}
-    got, error = _tried(way, given.changed(updates=(given.updates[0], replace(bad, arrays=arrays), given.updates[2])))
-    others = given.changed(updates=(given.updates[0], given.updates[2]))
+    got, error = _attempt(
+        aggregator, round_.changed(updates=(round_.updates[0], replace(bad, arrays=arrays), round_.updates[2]))
+    )
+    others = round_.changed(updates=(round_.updates[0], round_.updates[2]))
     if (refusal := _refusal(got, error)) is not None:
-        yield points.passed("shapes", f"a tensor of another shape is refused ({refusal})")
+        yield findings.passed("shapes", f"a tensor of another shape is refused ({refusal})")
     elif got is not None and is_mean(got, others):
-        yield points.passed("shapes", "a reply with a tensor of another shape is left out")
+        yield findings.passed("shapes", "a reply with a tensor of another shape is left out")
     else:
-        yield points.warned(
+        yield findings.warned(
             "shapes",
             "a tensor of shape (1,) is averaged into one of shape (4,)",
             Fault.aggregate_type,
@@ -92,52 +94,52 @@ def shapes(way: Aggregator, given: Round, points: Points) -> Iterator[Finding]:
         )
 
 
-def integers(way: Aggregator, given: Round, points: Points) -> Iterator[Finding]:
+def integers(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> Iterator[Finding]:
     """Batch norm's counter is an integer."""
     whole = make_round(counter=True)
-    got, error = _tried(way, whole)
+    got, error = _attempt(aggregator, whole)
     if error is not None:
         own = not type(error).__module__.startswith(("builtins", "numpy", "torch"))
         what = f"{type(error).__name__}: {error}"
         if own:
-            yield points.passed("integers", f"an integer buffer is refused ({what})")
+            yield findings.passed("integers", f"an integer buffer is refused ({what})")
         else:
-            yield _integers(points, f"an integer buffer can't be aggregated: {what}", "num_batches_tracked is int64")
+            yield _integers(findings, f"an integer buffer can't be aggregated: {what}", "num_batches_tracked is int64")
         return
     value = None if got is None or got.arrays is None else got.arrays.get(COUNTER)
     if value is None:
-        yield points.passed("integers", "integer buffers are left out")
+        yield findings.passed("integers", "integer buffers are left out")
         return
     shown = Evidence(name=f"{COUNTER} returned", value=f"{np.ravel(value)[0]:g} {value.dtype}")
     evidence = (shown, Evidence(name="sent", value="10, 20, 30 int64"))
     if value.shape != ():
         yield _integers(
-            points, f"an integer buffer comes back in shape {value.shape}", "tensors are mixed up", evidence
+            findings, f"an integer buffer comes back in shape {value.shape}", "tensors are mixed up", evidence
         )
     elif value.dtype.kind not in "iu":
         message = f"an int64 buffer comes back as {value.dtype}"
-        yield _integers(points, message, "it is averaged like a weight", evidence)
+        yield _integers(findings, message, "it is averaged like a weight", evidence)
     elif 10 <= value <= 30 or value == whole.current[COUNTER]:  # noqa: PLR2004  as sent
-        yield points.passed("integers", f"an integer buffer stays {value.dtype} ({int(value)})")
+        yield findings.passed("integers", f"an integer buffer stays {value.dtype} ({int(value)})")
     else:
         message = f"an int64 buffer of 10, 20 and 30 becomes {int(value)}"
-        yield _integers(points, message, "its weights are cast to integers before the product", evidence)
+        yield _integers(findings, message, "its weights are cast to integers before the product", evidence)
 
 
-def _integers(points: Points, message: str, cause: str, evidence: tuple[Evidence, ...] = ()) -> Finding:
+def _integers(findings: FindingFactory, message: str, cause: str, evidence: tuple[Evidence, ...] = ()) -> Finding:
     remedy = "leave integer buffers out of what travels, or keep the server's"
-    return points.warned("integers", message, Fault.aggregate_type, cause, remedy, evidence)
+    return findings.warned("integers", message, Fault.aggregate_type, cause, remedy, evidence)
 
 
-def failures(way: Aggregator, given: Round, points: Points) -> Iterator[Finding]:
+def failures(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> Iterator[Finding]:
     """One client fails, and two answer."""
-    if way.kind != "strategy":
-        yield points.not_applicable("failures", "a function is given replies only")
+    if aggregator.kind != "strategy":
+        yield findings.not_applicable("failures", "a function is given replies only")
         return
-    two = given.changed(updates=given.updates[:2], failures=1)
-    got, error = _tried(way, two)
+    two = round_.changed(updates=round_.updates[:2], failures=1)
+    got, error = _attempt(aggregator, two)
     if error is not None:
-        yield points.warned(
+        yield findings.warned(
             "failures",
             f"one failed client ends the round: {type(error).__name__}: {error}",
             Fault.client_dropouts,
@@ -145,16 +147,16 @@ def failures(way: Aggregator, given: Round, points: Points) -> Iterator[Finding]
             "aggregate the replies that came",
         )
     elif got is not None and got.arrays is None:
-        yield points.passed("failures", "a round with a failed client is given up (accept_failures)")
+        yield findings.passed("failures", "a round with a failed client is given up (accept_failures)")
     else:
-        yield points.passed("failures", "a failed client is left out")
+        yield findings.passed("failures", "a failed client is left out")
 
 
-def empty(way: Aggregator, given: Round, points: Points) -> Iterator[Finding]:
+def empty(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> Iterator[Finding]:
     """No client answers."""
-    got, error = _tried(way, given.changed(updates=(), failures=3 if way.kind == "strategy" else 0))
+    got, error = _attempt(aggregator, round_.changed(updates=(), failures=3 if aggregator.kind == "strategy" else 0))
     if isinstance(error, ZeroDivisionError | IndexError | TypeError | UnboundLocalError | KeyError):
-        yield points.warned(
+        yield findings.warned(
             "empty",
             f"with no reply at all it ends in {type(error).__name__}: {error}",
             Fault.client_dropouts,
@@ -163,10 +165,10 @@ def empty(way: Aggregator, given: Round, points: Points) -> Iterator[Finding]:
         )
     else:
         how = "refused" if error is not None or got is None or got.arrays is None else "answered"
-        yield points.passed("empty", f"a round without a reply is {how}")
+        yield findings.passed("empty", f"a round without a reply is {how}")
 
 
-JUDGES: tuple[Callable[[Aggregator, Round, Points], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[Aggregator, Round, FindingFactory], Iterator[Finding]], ...] = (
     finite,
     weights,
     shapes,
@@ -182,13 +184,13 @@ def _refusal(got: Aggregate | None, error: Exception | None) -> str | None:
     return "nothing is returned" if got is None or got.arrays is None else None
 
 
-def _tried(way: Aggregator, given: Round) -> tuple[Aggregate | None, Exception | None]:
+def _attempt(aggregator: Aggregator, round_: Round) -> tuple[Aggregate | None, Exception | None]:
     try:
         with np.errstate(all="ignore"):
-            return way.once(given), None
+            return aggregator.once(round_), None
     except (Exception, SystemExit) as error:  # noqa: BLE001  foreign code may raise anything; to refuse is an answer
         return None, error if isinstance(error, Exception) else RuntimeError(f"exit {error.code}")
 
 
-def _mean_at(given: Round) -> Evidence:
-    return Evidence(name="mean there without it", value=float(given.mean()["first.weight"][0, 0]))
+def _mean_at(round_: Round) -> Evidence:
+    return Evidence(name="mean there without it", value=float(round_.mean()["first.weight"][0, 0]))

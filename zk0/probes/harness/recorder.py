@@ -1,8 +1,8 @@
-"""Watch foreign training from outside: weights and gradients at each optimizer step, and what is kept as reference.
+"""Record foreign training from outside: weights and gradients at each optimizer step, and the kept reference.
 
 PyTorch calls global hooks around every optimizer's `step`, so nothing in the foreign code is replaced. A second run
-with mu = 0 is led along the weights of the first (`Watch.lead`): after each of its steps the weights are set to those
-the first run had. Then both runs differ at each step in the proximal term's gradient and in nothing else, for any
+with mu = 0 follows the weights of the first (`OptimizerRecorder.lead`): after each of its steps the weights are set to
+those of the first run. Then both runs differ at each step in the proximal term's gradient and in nothing else, for any
 model, loss and optimizer.
 """
 
@@ -49,7 +49,7 @@ class Step:
 
 
 @dataclass
-class Watch:
+class OptimizerRecorder:
     """What was seen of one training.
 
     Args:
@@ -67,12 +67,12 @@ class Watch:
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """Watch what happens inside the block."""
+        """OptimizerRecorder what happens inside the block."""
         backward: Any = Tensor.backward
-        watch = self
+        recorder = self
 
         def noting(loss: Tensor, *arguments: Any, **named: Any) -> Any:
-            watch._loss = float(loss.detach()) if loss.numel() == 1 else None
+            recorder._loss = float(loss.detach()) if loss.numel() == 1 else None
             return backward(loss, *arguments, **named)
 
         handles = [register_optimizer_step_pre_hook(self._before), register_optimizer_step_post_hook(self._after)]
@@ -97,7 +97,7 @@ class Watch:
 
     def _before(self, optimizer: torch.optim.Optimizer, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Note the state before a step; a closure, which computes the gradients inside the step, is listened to."""
-        frames = list(foreign_frames(inspect.currentframe()))
+        frames = list(target_frames(inspect.currentframe()))
         self.model = self.model or _model_of(optimizer, frames)
         if self.model is None or not self._is_ours(optimizer):
             return None
@@ -213,12 +213,12 @@ def expect_steps() -> None:
         signal.setitimer(signal.ITIMER_REAL, left)
 
 
-def foreign_frames(frame: FrameType | None) -> Iterator[FrameType]:
+def target_frames(frame: FrameType | None) -> Iterator[FrameType]:
     """Yield the frames of foreign code, the innermost first."""
     while frame is not None:
         if not frame.f_code.co_filename.startswith((*OWN_FOLDERS, "<frozen")):
             yield frame
-        elif frame.f_code.co_filename.endswith("inside/trainings.py"):
+        elif frame.f_code.co_filename.endswith("harness/trainings.py"):
             return
         frame = frame.f_back
 

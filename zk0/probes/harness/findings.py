@@ -1,15 +1,25 @@
-"""Name the points of a contract: a finding with its check's id, place and repair workflow."""
+"""Findings of a contract: each with its check id, place, cause and repair workflow."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed, warned
-from zk0.probes.inside.causes import Cause
 
 
 @dataclass(frozen=True)
-class Points:
+class Cause:
+    """One cause with the sentence that says what was seen."""
+
+    fault: Fault
+    message: str
+    cause: str
+    remedy: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class FindingFactory:
     """Make the findings about one target.
 
     Args:

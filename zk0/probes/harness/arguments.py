@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.nn import functional
 
-from zk0.probes.inside.bench import BATCH, RATE, Accelerator, Scene, TinyPolicy
-from zk0.probes.inside.binding import Variant, Vocabulary
+from zk0.probes.harness.bench import BATCH, RATE, Accelerator, Bench, TinyPolicy
+from zk0.probes.harness.binding import Variant, Vocabulary
 
 EXAMPLE = """\
     from mypackage.losses import penalty          # your code
@@ -129,32 +129,32 @@ def preferred(role: str, name: str) -> Sequence[str]:
 PROXIMAL = Vocabulary(NAMES, ANNOTATIONS, {}, preferred, EXAMPLE)
 
 
-def give(scene: Scene, variant: Variant) -> dict[str, Any]:
+def give(bench: Bench, variant: Variant) -> dict[str, Any]:
     """Return the arguments of a call, by parameter."""
-    return {name: _object(scene, role, style) for name, (role, style) in variant.items()}
+    return {name: _object(bench, role, style) for name, (role, style) in variant.items()}
 
 
-def _object(scene: Scene, role: str, style: str) -> Any:
+def _object(bench: Bench, role: str, style: str) -> Any:
     if role in ("reference", "parameters"):
-        return _tensors(scene, role, style)
+        return _tensors(bench, role, style)
     if role in ("batch", "loader", "data", "validation", "inputs", "labels"):
-        return _data(scene, role, style)
+        return _data(bench, role, style)
     if role in ("loss", "outputs"):
-        inputs, classes = next(iter(scene.batches("classes")))
-        outputs = scene.model(inputs)
+        inputs, classes = next(iter(bench.batches("classes")))
+        outputs = bench.model(inputs)
         return outputs if role == "outputs" else functional.cross_entropy(outputs, classes)
-    return PLAIN[role](scene, style)
+    return PLAIN[role](bench, style)
 
 
-PLAIN: dict[str, Callable[[Scene, str], Any]] = {
-    "model": lambda scene, _: scene.model,
-    "mu": lambda scene, _: scene.mu,
+PLAIN: dict[str, Callable[[Bench, str], Any]] = {
+    "model": lambda bench, _: bench.model,
+    "mu": lambda bench, _: bench.mu,
     "criterion": lambda _, style: nn.CrossEntropyLoss() if style == "classes" else nn.MSELoss(),
-    "optimizer": lambda scene, _: scene.optimizer,
-    "scheduler": lambda scene, _: torch.optim.lr_scheduler.LambdaLR(scene.optimizer, lambda _: 1.0),
+    "optimizer": lambda bench, _: bench.optimizer,
+    "scheduler": lambda bench, _: torch.optim.lr_scheduler.LambdaLR(bench.optimizer, lambda _: 1.0),
     "scaler": lambda *_: GradScaler("cpu", enabled=False),
     "device": lambda _, style: torch.device("cpu") if style == "object" else "cpu",
-    "config": lambda scene, _: scene.settings,
+    "config": lambda bench, _: bench.settings,
     "logger": lambda *_: logging.getLogger("probe"),
     "tracker": lambda *_: SimpleNamespace(),
     "accelerator": lambda *_: Accelerator(),
@@ -170,13 +170,13 @@ PLAIN: dict[str, Callable[[Scene, str], Any]] = {
 }
 
 
-def _data(scene: Scene, role: str, style: str) -> Any:
+def _data(bench: Bench, role: str, style: str) -> Any:
     if role in ("inputs", "labels"):
-        inputs, labels = next(iter(scene.batches(style or "classes")))
+        inputs, labels = next(iter(bench.batches(style or "classes")))
         return inputs if role == "inputs" else labels
     if role == "batch" or (role == "data" and not style.startswith("loader-")):
-        return next(iter(scene.batches(style)))
-    return Loader(list(scene.batches(style.removeprefix("loader-"))))
+        return next(iter(bench.batches(style)))
+    return Loader(list(bench.batches(style.removeprefix("loader-"))))
 
 
 class Loader(list[Any]):
@@ -190,29 +190,29 @@ class Loader(list[Any]):
         return range(len(self) * BATCH)
 
 
-def _tensors(scene: Scene, role: str, style: str) -> Any:
+def _tensors(bench: Bench, role: str, style: str) -> Any:
     live = role == "parameters"
     if style == "module":
-        return scene.model if live else _module(scene)
-    named: dict[str, Any] = dict(scene.model.state_dict(keep_vars=True))
+        return bench.model if live else _module(bench)
+    named: dict[str, Any] = dict(bench.model.state_dict(keep_vars=True))
     if not live:
-        named = {name: scene.origin[name].clone() for name in named}
+        named = {name: bench.origin[name].clone() for name in named}
     if style != "state":
-        wanted = dict(scene.model.named_parameters())
+        wanted = dict(bench.model.named_parameters())
         only = style.startswith("trained")
         named = {name: named[name] for name, value in wanted.items() if value.requires_grad or not only}
-    if scene.short and not live:
+    if bench.short and not live:
         named.popitem()
     if style.endswith("arrays"):
         return [value.numpy() for value in named.values()]
     return named if style.endswith("dict") or style == "state" else list(named.values())
 
 
-def _module(scene: Scene) -> nn.Module:
-    if scene.short:
+def _module(bench: Bench) -> nn.Module:
+    if bench.short:
         raise NotImplementedError("a module can't lack a tensor")
-    module = TinyPolicy().to(scene.dtype)
-    module.load_state_dict(scene.origin)
+    module = TinyPolicy().to(bench.dtype)
+    module.load_state_dict(bench.origin)
     return module
 
 

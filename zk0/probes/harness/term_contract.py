@@ -11,123 +11,121 @@ import numpy as np
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding
-from zk0.probes.inside.causes import Cause
-from zk0.probes.inside.points import Points
-from zk0.probes.inside.term_causes import Measured, detached, norm_of, root_cause, slopes
-from zk0.probes.inside.terms import Place, Term
+from zk0.probes.harness.findings import Cause, FindingFactory
+from zk0.probes.harness.terms import EvalPoint, Term, TermMeasurement, detached, norm_of, root_cause, slopes
 
 SAME = 1e-9  # of two calls with the same numbers
 FORMULA = "mu / 2 * sum(((w - w_round) ** 2).sum() for each trained tensor)"
 
 
-def judge(term: Term, measured: Measured, points: Points) -> Iterator[Finding]:
+def judge(term: Term, measured: TermMeasurement, findings: FindingFactory) -> Iterator[Finding]:
     """Yield the findings, the root cause first."""
     cause = root_cause(term, measured)
-    moment = measured.moment
+    sample = measured.sample
     if cause is None:
-        yield points.passed("gradient", "the gradient is mu * (w - w_round)", moment.worst())
+        yield findings.passed("gradient", "the gradient is mu * (w - w_round)", sample.worst())
     else:
-        yield points.broken("gradient", cause)
-    yield from _value(measured, cause, points)
-    yield from _differences(term, measured, points)
-    yield from _scaling(measured, cause, points)
-    yield from _zero(term, measured, cause, points)
-    yield from _mu(measured, cause, points)
-    yield from _repeatable(term, points)
-    yield from _frozen(term, measured, points)
-    yield from _pairing(term, points)
+        yield findings.broken("gradient", cause)
+    yield from _value(measured, cause, findings)
+    yield from _differences(term, measured, findings)
+    yield from _scaling(measured, cause, findings)
+    yield from _zero(term, measured, cause, findings)
+    yield from _mu(measured, cause, findings)
+    yield from _repeatable(term, findings)
+    yield from _frozen(term, measured, findings)
+    yield from _pairing(term, findings)
 
 
-def _value(measured: Measured, cause: Cause | None, points: Points) -> Iterator[Finding]:
+def _value(measured: TermMeasurement, cause: Cause | None, findings: FindingFactory) -> Iterator[Finding]:
     if measured.value is None:
-        yield points.not_applicable("value", "it writes gradients and returns no value")
+        yield findings.not_applicable("value", "it writes gradients and returns no value")
         return
-    wanted = measured.moment.mu / 2 * measured.squared
-    tolerance = 10 * measured.moment.noise
+    wanted = measured.sample.mu / 2 * measured.squared
+    tolerance = 10 * measured.sample.noise
     evidence = (
         Evidence(name="value of the term", value=_finite(measured.value)),
         Evidence(name="mu/2 * ||w - w_round||^2", value=wanted),
     )
     if np.isclose(measured.value, wanted, rtol=tolerance):
-        yield points.passed("value", "the value is mu/2 * ||w - w_round||^2", evidence)
+        yield findings.passed("value", "the value is mu/2 * ||w - w_round||^2", evidence)
     else:
         message = f"the term is {measured.value:.6g}, and mu/2 * ||w - w_round||^2 is {wanted:.6g}"
         yield _broken(
-            points, "value", message, cause, "its value and its gradient are computed from different things", evidence
+            findings, "value", message, cause, "its value and its gradient are computed from different things", evidence
         )
 
 
-def _differences(term: Term, measured: Measured, points: Points) -> Iterator[Finding]:
+def _differences(term: Term, measured: TermMeasurement, findings: FindingFactory) -> Iterator[Finding]:
     numeric = None if measured.answer.writes else slopes(term, measured)
     if numeric is None:
-        yield points.not_applicable("differences", "it writes gradients, or takes no float64: no differences to take")
+        yield findings.not_applicable("differences", "it writes gradients, or takes no float64: no differences to take")
         return
     by_values, by_autograd = numeric
     cause = detached("part of its gradient is cut off", by_values, by_autograd)
     if np.isclose(by_values, by_autograd, rtol=1e-3, atol=1e-9):
-        yield points.passed("differences", "autograd and central differences agree", cause.evidence)
+        yield findings.passed("differences", "autograd and central differences agree", cause.evidence)
     else:
-        yield points.broken("differences", cause)
+        yield findings.broken("differences", cause)
 
 
-def _scaling(measured: Measured, cause: Cause | None, points: Points) -> Iterator[Finding]:
+def _scaling(measured: TermMeasurement, cause: Cause | None, findings: FindingFactory) -> Iterator[Finding]:
     near, far = measured.value, measured.far_value
     power, what = 4.0, "value"
     if near is None or far is None:
-        near, far = (float(norm_of(moment)) for moment in (measured.moment, measured.far))
+        near, far = (float(norm_of(sample)) for sample in (measured.sample, measured.far))
         power, what = 2.0, "gradient"
     evidence = (Evidence(name=f"{what} at w", value=_finite(near)), Evidence(name="twice as far", value=_finite(far)))
-    if near and np.isclose(far / near, power, rtol=10 * measured.moment.noise):
-        yield points.passed("scaling", f"twice the distance, {power:g} times the {what}", evidence)
+    if near and np.isclose(far / near, power, rtol=10 * measured.sample.noise):
+        yield findings.passed("scaling", f"twice the distance, {power:g} times the {what}", evidence)
     else:
         message = f"at twice the distance the {what} is {far:.6g}, not {power:g} times {near:.6g}"
-        yield _broken(points, "scaling", message, cause, "the distance is not squared", evidence)
+        yield _broken(findings, "scaling", message, cause, "the distance is not squared", evidence)
 
 
-def _zero(term: Term, measured: Measured, cause: Cause | None, points: Points) -> Iterator[Finding]:
+def _zero(term: Term, measured: TermMeasurement, cause: Cause | None, findings: FindingFactory) -> Iterator[Finding]:
     if not measured.takes_mu:
-        yield points.not_applicable("zero", "it takes no mu, so its zero point can't be told from the loss around it")
+        yield findings.not_applicable("zero", "it takes no mu, so its zero point can't be told from the loss around it")
         return
-    start = Place(distance=0.0)
-    here, without = term.at(start), term.at(replace(start, mu=0.0))
+    start = EvalPoint(distance=0.0)
+    here, without = term.evaluate(start), term.evaluate(replace(start, mu=0.0))
     value = 0.0 if here.value is None or without.value is None else here.value - without.value
     slope = max(float(np.abs(here.gradient[name] - without.gradient[name]).max()) for name in here.gradient)
     evidence = (
         Evidence(name="term at w = w_round", value=_finite(value)),
         Evidence(name="largest gradient there", value=_finite(slope)),
     )
-    if abs(value) <= measured.moment.floor and slope <= measured.moment.floor:
-        yield points.passed("zero", "term and gradient are 0 at w = w_round", evidence)
+    if abs(value) <= measured.sample.floor and slope <= measured.sample.floor:
+        yield findings.passed("zero", "term and gradient are 0 at w = w_round", evidence)
     else:
         message = f"at w = w_round the term is {value:.3g} and its gradient reaches {slope:.3g}; both must be 0"
         yield _broken(
-            points, "zero", message, cause, "it measures something else than the distance from w_round", evidence
+            findings, "zero", message, cause, "it measures something else than the distance from w_round", evidence
         )
 
 
-def _mu(measured: Measured, cause: Cause | None, points: Points) -> Iterator[Finding]:
+def _mu(measured: TermMeasurement, cause: Cause | None, findings: FindingFactory) -> Iterator[Finding]:
     if not measured.takes_mu:
         if cause is None:
-            half = np.isclose(measured.moment.mu, 1.0)
+            half = np.isclose(measured.sample.mu, 1.0)
             form = "1/2 * ||w - w_round||^2: multiply it by mu" if half else "||w - w_round||^2: multiply it by mu/2"
-            yield points.not_available("mu", f"it takes no mu and returns {form}; probe the code that does")
+            yield findings.not_available("mu", f"it takes no mu and returns {form}; probe the code that does")
         else:
-            yield points.not_available("mu", "it takes no mu")
+            yield findings.not_available("mu", "it takes no mu")
         return
-    ratio = float(norm_of(measured.stronger) / norm_of(measured.moment)) if not measured.moment.is_zero() else 0.0
+    ratio = float(norm_of(measured.stronger) / norm_of(measured.sample)) if not measured.sample.is_zero() else 0.0
     evidence = (Evidence(name="gradient at 2 mu beside that at mu", value=ratio), Evidence(name="expected", value=2.0))
-    if np.isclose(ratio, 2.0, rtol=10 * measured.moment.noise):
-        yield points.passed("mu", "the term is proportional to mu", evidence)
+    if np.isclose(ratio, 2.0, rtol=10 * measured.sample.noise):
+        yield findings.passed("mu", "the term is proportional to mu", evidence)
     else:
         message = f"twice the mu gives {ratio:.3g} times the gradient"
-        yield _broken(points, "mu", message, cause, "mu enters otherwise than as a factor", evidence)
+        yield _broken(findings, "mu", message, cause, "mu enters otherwise than as a factor", evidence)
 
 
-def _repeatable(term: Term, points: Points) -> Iterator[Finding]:
+def _repeatable(term: Term, findings: FindingFactory) -> Iterator[Finding]:
     try:
-        first, second = term.again(Place(), 2)
+        first, second = term.repeat(EvalPoint(), 2)
     except Exception as error:  # noqa: BLE001  foreign code may raise anything
-        yield points.failed(
+        yield findings.failed(
             "repeatable",
             f"the second call at the same weights raises {type(error).__name__}: {' '.join(str(error).split())[:120]}",
             Fault.proximal_repeated,
@@ -140,9 +138,9 @@ def _repeatable(term: Term, points: Points) -> Iterator[Finding]:
     evidence = (Evidence(name="first call", value=first.value), Evidence(name="second call", value=second.value))
     # The loss around the term may itself change from call to call, as batch norm's statistics do; the term must not.
     if gap <= SAME and np.isclose(*values, rtol=SAME, atol=1e-12):
-        yield points.passed("repeatable", "called twice at the same weights it gives the same", evidence)
+        yield findings.passed("repeatable", "called twice at the same weights it gives the same", evidence)
     else:
-        yield points.failed(
+        yield findings.failed(
             "repeatable",
             f"called twice at the same weights it gives {values[0]:.6g} and {values[1]:.6g}",
             Fault.proximal_repeated,
@@ -152,9 +150,9 @@ def _repeatable(term: Term, points: Points) -> Iterator[Finding]:
         )
 
 
-def _frozen(term: Term, measured: Measured, points: Points) -> Iterator[Finding]:
+def _frozen(term: Term, measured: TermMeasurement, findings: FindingFactory) -> Iterator[Finding]:
     if measured.answer.frozen:
-        yield points.failed(
+        yield findings.failed(
             "frozen",
             f"frozen tensors are given a gradient, e.g. {measured.answer.frozen[0]}",
             Fault.proximal_frozen,
@@ -162,16 +160,18 @@ def _frozen(term: Term, measured: Measured, points: Points) -> Iterator[Finding]
             "pass over parameters with requires_grad=False",
         )
         return
-    _, plain = term.apart(Place())
-    counted = [(what, value) for what in ("buffers", "frozen") if (value := term.apart(Place(moved=what))[1]) != plain]
+    _, plain = term.isolate(EvalPoint())
+    counted = [
+        (what, value) for what in ("buffers", "frozen") if (value := term.isolate(EvalPoint(moved=what))[1]) != plain
+    ]
     found = [(what, value) for what, value in counted if not np.isclose(value or 0.0, plain or 0.0, rtol=1e-9)]
     if not found:
-        yield points.passed("frozen", "frozen tensors and buffers are not in it")
+        yield findings.passed("frozen", "frozen tensors and buffers are not in it")
         return
     what, value = found[0]
     evidence = (Evidence(name=f"term where only {what} differ more", value=value), Evidence(name="term", value=plain))
     if what == "buffers":
-        yield points.failed(
+        yield findings.failed(
             "frozen",
             "buffers are in the term: its value grows while batch norm's statistics move, and no gradient pulls them",
             Fault.proximal_frozen,
@@ -180,7 +180,7 @@ def _frozen(term: Term, measured: Measured, points: Points) -> Iterator[Finding]
             evidence,
         )
     else:
-        yield points.warned(
+        yield findings.warned(
             "frozen",
             "frozen tensors are in the term: they cost time, and count where they differ from the reference",
             Fault.proximal_frozen,
@@ -190,18 +190,18 @@ def _frozen(term: Term, measured: Measured, points: Points) -> Iterator[Finding]
         )
 
 
-def _pairing(term: Term, points: Points) -> Iterator[Finding]:
+def _pairing(term: Term, findings: FindingFactory) -> Iterator[Finding]:
     if not term.callee.takes("reference"):
-        yield points.not_applicable("pairing", "it makes its own reference")
+        yield findings.not_applicable("pairing", "it makes its own reference")
         return
     try:
-        term.at(Place(short=True))
+        term.evaluate(EvalPoint(short=True))
     except NotImplementedError:
-        yield points.not_available("pairing", "its reference is a whole module; none of its tensors can be left out")
+        yield findings.not_available("pairing", "its reference is a whole module; none of its tensors can be left out")
     except Exception as error:  # noqa: BLE001  whatever it raises, it noticed
-        yield points.passed("pairing", f"a reference without its last tensor is refused ({type(error).__name__})")
+        yield findings.passed("pairing", f"a reference without its last tensor is refused ({type(error).__name__})")
     else:
-        yield points.warned(
+        yield findings.warned(
             "pairing",
             "a reference without its last tensor is taken silently",
             Fault.proximal_pairing,
@@ -211,11 +211,16 @@ def _pairing(term: Term, points: Points) -> Iterator[Finding]:
 
 
 def _broken(
-    points: Points, point: str, message: str, cause: Cause | None, otherwise: str, evidence: tuple[Evidence, ...]
+    findings: FindingFactory,
+    point: str,
+    message: str,
+    cause: Cause | None,
+    otherwise: str,
+    evidence: tuple[Evidence, ...],
 ) -> Finding:
     """Return that the formula is not FedProx's: for the cause that its gradient showed, else for another one."""
     fault, why = (cause.fault, cause.cause) if cause else (Fault.proximal_formula, otherwise)
-    return points.failed(point, message, fault, why, FORMULA, evidence)
+    return findings.failed(point, message, fault, why, FORMULA, evidence)
 
 
 def _finite(value: float) -> float | None:

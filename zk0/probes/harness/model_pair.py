@@ -1,5 +1,7 @@
-"""Find what gets and what sets a model's parameters, and call both on a model of ours."""
+"""Find the functions that get and set a model's parameters, and call both on two models of ours."""
 
+import copy
+import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,12 +13,12 @@ import torch
 from torch import nn
 
 from zk0.core.errors import ProbeError
-from zk0.probes.inside.arguments import PROXIMAL
-from zk0.probes.inside.arguments import give as give_scene
-from zk0.probes.inside.bench import Scene
-from zk0.probes.inside.binding import Vocabulary, call_with, roles_of, signature_text, variants
-from zk0.probes.inside.callees import quietly
-from zk0.probes.inside.targets import Target, describe, find_target, location
+from zk0.core.verdicts import Evidence
+from zk0.probes.harness.arguments import PROXIMAL
+from zk0.probes.harness.arguments import give as arguments_from_bench
+from zk0.probes.harness.bench import Bench
+from zk0.probes.harness.binding import Vocabulary, call_quietly, call_with, roles_of, signature_text, variants
+from zk0.probes.harness.targets import Target, describe, find_target, location
 
 GETTERS = (
     *("get_parameters", "get_weights", "get_model_parameters", "get_params", "get_model_params", "get_model_weights"),
@@ -54,27 +56,27 @@ EXCHANGE = Vocabulary(
     EXAMPLE,
 )
 
-type Parcel = list[Any] | dict[str, Any]
+type Payload = list[Any] | dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Side:
+class Peer:
     """A model with its get and its set."""
 
     model: Callable[[], nn.Module]
-    get: Callable[[], Parcel]
-    set: Callable[[Parcel], None]
+    get: Callable[[], Payload]
+    set: Callable[[Payload], None]
 
 
 @dataclass(frozen=True)
-class Pair:
+class Accessors:
     """A way to make a side around a model; `at` is where the set stands, which most faults are in."""
 
-    side: Callable[[Scene], Side]
+    peer: Callable[[Bench], Peer]
     at: str
 
 
-def find_pair(text: str, root: Any) -> Pair:
+def find_accessors(text: str, root: Any) -> Accessors:
     """Return the pair that a target names: a class, two functions, or a module or file with both.
 
     Raises:
@@ -100,7 +102,7 @@ def find_pair(text: str, root: Any) -> Pair:
     )
 
 
-def _of_functions(getter: Target, setter: Target) -> Pair:
+def _of_functions(getter: Target, setter: Target) -> Accessors:
     roles = {
         each.text: roles_of(each.value, EXCHANGE, what=each.text.rpartition(":")[2], at=each.at)
         for each in (getter, setter)
@@ -108,29 +110,29 @@ def _of_functions(getter: Target, setter: Target) -> Pair:
     if "parameters" not in roles[setter.text].values():
         raise ProbeError(f"{setter.text}{signature_text(setter.value)} takes no parameters to set", remedy=EXAMPLE)
 
-    def side(scene: Scene) -> Side:
-        holder: list[nn.Module] = [scene.model]
+    def peer(bench: Bench) -> Peer:
+        holder: list[nn.Module] = [bench.model]
 
-        def give(role: str, parcel: Parcel | None) -> Any:
-            plain = {"model": holder[0], "parameters": parcel, "config": {}, "device": torch.device("cpu")}
+        def give(role: str, payload: Payload | None) -> Any:
+            plain = {"model": holder[0], "parameters": payload, "config": {}, "device": torch.device("cpu")}
             return plain[role]
 
-        def get() -> Parcel:
-            given = {name: give(role, None) for name, role in roles[getter.text].items()}
-            return parcel_of(quietly(getter.value, given))
+        def get() -> Payload:
+            arguments = {name: give(role, None) for name, role in roles[getter.text].items()}
+            return payload_of(call_quietly(getter.value, arguments))
 
-        def put(parcel: Parcel) -> None:
-            given = {name: give(role, parcel) for name, role in roles[setter.text].items()}
-            changed = quietly(setter.value, given)
+        def put(payload: Payload) -> None:
+            arguments = {name: give(role, payload) for name, role in roles[setter.text].items()}
+            changed = call_quietly(setter.value, arguments)
             if isinstance(changed, nn.Module):
                 holder[0] = changed
 
-        return Side(lambda: holder[0], get, put)
+        return Peer(lambda: holder[0], get, put)
 
-    return Pair(side, setter.at)
+    return Accessors(peer, setter.at)
 
 
-def _of_class(target: Target) -> Pair:
+def _of_class(target: Target) -> Accessors:
     owner = target.value
     getter, setter = (next((name for name in each if hasattr(owner, name)), None) for each in (GETTERS, SETTERS))
     if getter is None or setter is None:
@@ -139,7 +141,7 @@ def _of_class(target: Target) -> Pair:
     errors: list[Exception] = []
     for make in makers:
         try:
-            make(Scene(0.0, dtype=torch.float32))
+            make(Bench(0.0, dtype=torch.float32))
         except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first is told below
             errors.append(error)
             continue
@@ -147,38 +149,38 @@ def _of_class(target: Target) -> Pair:
     else:
         raise ProbeError(f"{target.text} can't be made: {describe(errors[0], target.root)}", remedy=EXAMPLE)
 
-    def side(scene: Scene) -> Side:
-        instance = make(scene)
+    def peer(bench: Bench) -> Peer:
+        instance = make(bench)
 
         def model() -> nn.Module:
             mine = [value for value in vars(instance).values() if isinstance(value, nn.Module)]
-            return next((value for value in mine if value is scene.model), mine[0] if mine else scene.model)
+            return next((value for value in mine if value is bench.model), mine[0] if mine else bench.model)
 
-        def get() -> Parcel:
-            return parcel_of(_called(getattr(instance, getter), scene, None))
+        def get() -> Payload:
+            return payload_of(_called(getattr(instance, getter), bench, None))
 
-        def put(parcel: Parcel) -> None:
-            _called(getattr(instance, setter), scene, parcel)
+        def put(payload: Payload) -> None:
+            _called(getattr(instance, setter), bench, payload)
 
-        return Side(model, get, put)
+        return Peer(model, get, put)
 
     function = getattr(owner, setter)
-    return Pair(side, location(function, target.root) or target.at)
+    return Accessors(peer, location(function, target.root) or target.at)
 
 
-def _called(function: Callable[..., Any], scene: Scene, parcel: Parcel | None) -> Any:
-    plain = {"model": scene.model, "parameters": parcel, "config": {}, "device": torch.device("cpu")}
+def _called(function: Callable[..., Any], bench: Bench, payload: Payload | None) -> Any:
+    plain = {"model": bench.model, "parameters": payload, "config": {}, "device": torch.device("cpu")}
     roles = roles_of(function, EXCHANGE, what=function.__name__, at=function.__name__)
-    return quietly(function, {name: plain[role] for name, role in roles.items()})
+    return call_quietly(function, {name: plain[role] for name, role in roles.items()})
 
 
-def _makers(target: Target) -> Iterator[Callable[[Scene], Any]]:
+def _makers(target: Target) -> Iterator[Callable[[Bench], Any]]:
     if not inspect.isclass(target.value):
         yield lambda _: target.value
         return
     roles = roles_of(target.value, PROXIMAL, what=target.value.__name__, at=target.at)
     for variant in variants(roles, PROXIMAL):
-        yield lambda scene, variant=variant: call_with(target.value, give_scene(scene, variant))  # type: ignore[misc]
+        yield lambda bench, variant=variant: call_with(target.value, arguments_from_bench(bench, variant))  # type: ignore[misc]
 
 
 def _no_pair(target: Target) -> ProbeError:
@@ -188,7 +190,7 @@ def _no_pair(target: Target) -> ProbeError:
     )
 
 
-def parcel_of(value: Any) -> Parcel:
+def payload_of(value: Any) -> Payload:
     """Return what a get returned as a list or a dict.
 
     Raises:
@@ -207,9 +209,11 @@ def parcel_of(value: Any) -> Parcel:
     raise TypeError(f"the get returned {type(value).__name__}, neither a list nor a dict")
 
 
-def items(parcel: Parcel) -> list[tuple[str, Any]]:
+def items(payload: Payload) -> list[tuple[str, Any]]:
     """Return the tensors with their names, or their positions."""
-    return [(str(name), value) for name, value in (parcel.items() if isinstance(parcel, dict) else enumerate(parcel))]
+    return [
+        (str(name), value) for name, value in (payload.items() if isinstance(payload, dict) else enumerate(payload))
+    ]
 
 
 def array(value: Any) -> np.ndarray[Any, np.dtype[Any]]:
@@ -218,3 +222,66 @@ def array(value: Any) -> np.ndarray[Any, np.dtype[Any]]:
         plain = value.detach().cpu()
         return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
     return np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+
+
+DIGITS = 16  # of a digest, to tell and to read
+
+
+@dataclass(frozen=True)
+class ModelPair:
+    """Two models of the same shape and other values, with the code around each, and what left the first."""
+
+    sender: Peer
+    receiver: Peer
+    sent: Payload
+
+
+def digest(payload: Payload) -> str:
+    """Return a digest over names, dtypes, shapes and values."""
+    found = hashlib.sha256()
+    for name, value in items(payload):
+        values = array(value)
+        found.update(f"{name} {dtype_of(value)} {values.shape} ".encode() + np.ascontiguousarray(values).tobytes())
+    return found.hexdigest()[:DIGITS]
+
+
+def exchange_once(accessors: Accessors) -> ModelPair:
+    """Send from one model to the other."""
+    sender, receiver = make_peer(accessors, 0), make_peer(accessors, 1)
+    sent = copy.deepcopy(sender.get())
+    receiver.set(copy.deepcopy(sent))
+    return ModelPair(sender, receiver, sent)
+
+
+def make_peer(accessors: Accessors, number: int, change: Callable[[nn.Module], Any] = lambda _: None) -> Peer:
+    """Return a side whose model has values of its own, batch norm's counter too."""
+    bench = Bench(0.0, distance=0.3 * (number + 1), dtype=torch.float32, moved="buffers")
+    bench.depart()
+    change(bench.model)
+    return accessors.peer(bench)
+
+
+def state_of(model: nn.Module) -> dict[str, Any]:
+    """Return a model's tensors, as they are now."""
+    return {name: array(value).copy() for name, value in model.state_dict().items()}
+
+
+def dtype_of(value: Any) -> str:
+    """Return a tensor's or array's dtype as text."""
+    return str(value.dtype).removeprefix("torch.") if hasattr(value, "dtype") else type(value).__name__
+
+
+def difference(name: str, one: Any, other: Any) -> tuple[Evidence, Evidence]:
+    """Return the two numbers that differ most, or the shapes."""
+    values, others = array(one), None if other is None else array(other)
+    if others is None or values.shape != others.shape:
+        return (
+            Evidence(name=f"{name} sent", value=str(values.shape)),
+            Evidence(name="arrived", value=str(None if others is None else others.shape)),
+        )
+    place = np.unravel_index(int(np.argmax(np.abs(values.astype(float) - others))), values.shape)
+    where = f"{name}[{', '.join(str(int(index)) for index in place)}]"
+    return (
+        Evidence(name=f"{where} sent", value=float(values[place])),
+        Evidence(name="arrived", value=float(others[place])),
+    )
