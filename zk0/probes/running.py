@@ -1,7 +1,7 @@
 """Run a probe in a process of its own, bounded in time and memory, and read what it found.
 
 The code under test is executed as it is: it can read and write what the user can. The process keeps it from hanging
-zk0, from filling the memory, from changing zk0's own modules and from writing into the answer; it is no sandbox.
+zk0, from filling the memory, from changing zk0's own modules and from writing into the answer; it is not a sandbox.
 """
 
 import json
@@ -85,7 +85,7 @@ def _refuse_missing_file(target: str, root: Path) -> None:
     """Refuse at once what needs no process to see."""
     file = target.partition(":")[0].partition(",")[0]
     if file.endswith(".py") and not (root / file).is_file():
-        raise ProbeError(f"{target}: there is no file {root / file}", remedy="zk0 probe KIND path/to/file.py:name")
+        raise ProbeError(f"{target}: no file {root / file}", remedy="zk0 probe KIND path/to/file.py:name")
 
 
 def _run(

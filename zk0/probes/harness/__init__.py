@@ -1,1 +1,1 @@
-"""What runs inside the probing process: find the code, call it with small real tensors, judge what it does."""
+"""The code of the probing process: find the target, call it with small real tensors, check the results."""

@@ -48,7 +48,7 @@ def _limit_resources(seconds: float) -> None:
     What counts is the time it computes, so that a machine that does other work meanwhile gives the same answer; code
     that waits is given some times as long.
     """
-    gc.freeze()  # what PyTorch brings is no garbage; code that calls gc.collect() would wait for it
+    gc.freeze()  # what PyTorch brings is not garbage; code that calls gc.collect() would wait for it
     if sys.platform == "linux":
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         limit: Any = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY

@@ -9,10 +9,10 @@ import numpy as np
 
 from zk0.core.errors import ProbeError
 from zk0.core.faults import Fault
-from zk0.core.verdicts import Evidence, Finding
+from zk0.core.verdicts import Finding
 from zk0.probes.harness import robustness
 from zk0.probes.harness.binding import parameters_of, roles_of, signature_text, uncallable
-from zk0.probes.harness.findings import FindingFactory
+from zk0.probes.harness.findings import FindingFactory, evidence_of
 from zk0.probes.harness.replies import AGGREGATION, function_variants
 from zk0.probes.harness.rounds import Aggregate, Aggregator, Round, make_round
 from zk0.probes.harness.strategies import is_strategy, other_meaning, strategy_variants
@@ -23,11 +23,7 @@ WORKFLOW = "aggregation-fix"
 
 
 def probe_aggregation(text: str, root: Path) -> Iterator[Finding]:
-    """Yield the findings about a strategy or an aggregating function.
-
-    Raises:
-        ProbeError: the target can't be found, or not be called.
-    """
+    """Yield the findings about a strategy or an aggregating function."""
     target = find_target(text, root)
     findings = FindingFactory("probe.aggregation", target.at, WORKFLOW)
     aggregator, result = _first_working_variant(target)
@@ -59,7 +55,7 @@ def _first_working_variant(target: Target) -> tuple[Aggregator, Aggregate]:
             result = aggregator.once(round_)
         except ProbeError:
             raise
-        except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first is told below
+        except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first error is reported below
             first = first or error
             continue
         if is_mean(result, round_):
@@ -70,7 +66,7 @@ def _first_working_variant(target: Target) -> tuple[Aggregator, Aggregate]:
         return fallback
     name = target.text.rpartition(":")[2]
     signature = signature_text(target.value) if callable(target.value) else ""
-    shown = describe(first, target.root) if first else "there is no way to give it its arguments"
+    shown = describe(first, target.root) if first else "no arguments fit"
     raise uncallable(f"{name}{signature} at {target.at} can't be called: {shown}", AGGREGATION)
 
 
@@ -91,7 +87,7 @@ def _variants(target: Target) -> Iterator[Aggregator]:
 
 def _nothing_returned(aggregator: Aggregator, result: Aggregate, findings: FindingFactory) -> Finding:
     if aggregator.kind == "strategy" and result.paired:
-        what = "Flower then keeps the old parameters without a word"
+        what = "Flower then keeps the old parameters silently"
     elif aggregator.kind == "strategy":
         what = "Flower's server can't unpack it (TypeError: cannot unpack non-iterable NoneType object)"
     else:
@@ -102,7 +98,7 @@ def _nothing_returned(aggregator: Aggregator, result: Aggregate, findings: Findi
         Fault.aggregate_not_returned,
         "a path of the function ends without returning the aggregate",
         "return the aggregated parameters and the metrics",
-        (Evidence(name="returned", value=_shown(result.raw)), Evidence(name="expected", value="(parameters, metrics)")),
+        evidence_of({"returned": _shown(result.raw), "expected": "(parameters, metrics)"}),
     )
 
 
@@ -130,14 +126,13 @@ def _kept(aggregator: Aggregator, result: Aggregate, round_: Round, findings: Fi
             Fault.exchange_incomplete,
             "some tensors are skipped, or the last of a zip",
             "go over the names of the global parameters",
-            (Evidence(name="tensors in", value=len(round_.current)), Evidence(name="out", value=len(result.arrays))),
+            evidence_of({"tensors in": len(round_.current), "out": len(result.arrays)}),
         )
         return
     for name, origin in round_.current.items():
         got = result.arrays[name]
-        evidence = (
-            Evidence(name=f"{name} returned", value=f"{got.shape} {got.dtype}"),
-            Evidence(name="sent", value=f"{origin.shape} {origin.dtype}"),
+        evidence = evidence_of(
+            {f"{name} returned": f"{got.shape} {got.dtype}", "sent": f"{origin.shape} {origin.dtype}"}
         )
         cause = "an operation broadcasts or casts"
         if got.shape != origin.shape or (got.dtype != origin.dtype and got.dtype.itemsize < origin.dtype.itemsize):
@@ -186,7 +181,7 @@ def _order_of_clients(
         _root(result, round_, Fault.aggregate_weights),
         "the place in the list decides: weights by index, the first reply, a sorted list beside an unsorted one",
         "keep each reply's tensors and its weight together",
-        (Evidence(name="largest difference", value=gap), Evidence(name="expected", value=0.0)),
+        evidence_of({"largest difference": gap, "expected": 0.0}),
     )
 
 
@@ -197,7 +192,7 @@ def _one_client(
         yield findings.not_applicable("one-client", meaning)
         return
     alone = round_.changed(updates=round_.updates[:1])
-    got, error = _attempt(aggregator, alone)
+    got, error = aggregator.attempt(alone)
     if error is not None or got is None or got.arrays is None:
         reason = "nothing comes back" if error is None else f"{type(error).__name__}: {error}"
         yield findings.not_available("one-client", f"one reply alone is not aggregated ({reason})")
@@ -229,7 +224,7 @@ def _next_round(
             f"the second round raises {type(error).__name__}: {error}",
             Fault.aggregate_not_returned,
             "something of the first round is left behind",
-            "begin each round anew",
+            "start each round from zero",
         )
         return
     if (meaning := _meaning(aggregator)) is not None:
@@ -243,7 +238,7 @@ def _next_round(
             "a second round does not give the second round's mean",
             _root(result, round_, fault),
             "something of the first round is kept: a sum, a cache, a momentum",
-            "begin each round anew",
+            "start each round from zero",
             numbers(got, second),
         )
 
@@ -268,10 +263,7 @@ def _untouched(aggregator: Aggregator, result: Aggregate, round_: Round, finding
                     Fault.aggregate_in_place,
                     "the sum is built in a client's own tensor (+=, add_, out=, a shallow copy of its dict)",
                     "begin with zeros_like, or a deep copy",
-                    (
-                        Evidence(name="before", value=float(before[update.client][name][place])),
-                        Evidence(name="after", value=float(value[place])),
-                    ),
+                    evidence_of({"before": float(before[update.client][name][place]), "after": float(value[place])}),
                 )
                 return
     yield findings.passed("untouched", "the clients' tensors are left as they are")
@@ -284,7 +276,7 @@ def _named(aggregator: Aggregator, result: Aggregate, round_: Round, findings: F
         return
     mixed = replace(round_.updates[1], arrays=dict(reversed(round_.updates[1].arrays.items())))
     reordered = round_.changed(updates=(round_.updates[0], mixed, round_.updates[2]))
-    got, error = _attempt(aggregator, reordered)
+    got, error = aggregator.attempt(reordered)
     if error is not None or (got is not None and is_mean(got, round_)):
         yield findings.passed(
             "names",
@@ -312,13 +304,6 @@ def _root(result: Aggregate, round_: Round, otherwise: Fault) -> Fault:
 
 def _meaning(aggregator: Aggregator) -> str | None:
     return other_meaning(aggregator.value) if aggregator.kind == "strategy" else None
-
-
-def _attempt(aggregator: Aggregator, round_: Round) -> tuple[Aggregate | None, Exception | None]:
-    try:
-        return aggregator.once(round_), None
-    except Exception as error:  # noqa: BLE001  foreign code may raise anything; to refuse is an answer
-        return None, error
 
 
 def _shown(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What the proximal probe gives to a parameter, by its name: the vocabulary, and the objects out of a scene."""
+"""The arguments of the proximal probe: names of parameters, and objects from the bench for them."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.nn import functional
 
 from zk0.probes.harness.bench import BATCH, RATE, Accelerator, Bench, TinyPolicy
-from zk0.probes.harness.binding import Variant, Vocabulary
+from zk0.probes.harness.binding import Variant, Vocabulary, split_names
 
 EXAMPLE = """\
     from mypackage.losses import penalty          # your code
@@ -22,74 +22,56 @@ EXAMPLE = """\
 DATA = ("classes", "values", "image", "robot", "pixels")
 REFERENCE = ("list", "trained", "dict", "trained-dict", "state", "module", "arrays", "trained-arrays")
 
-NAMES: dict[str, Sequence[str]] = {
-    "model": ("model", "net", "module", "policy", "network", "localmodel", "clientmodel", "localnet"),
-    "parameters": (
-        *("params", "parameters", "weights", "localparams", "localweights", "localparameters", "modelparams"),
-        *("trainableparams", "namedparams", "namedparameters", "currentparams", "theta", "w", "values", "params0"),
-    ),
-    "reference": (
-        *("globalparams", "globalweights", "globalparameters", "globalmodel", "globalnet", "globalstate"),
-        *("globalstatedict", "globalmodelparams", "globaltensors", "reference", "referenceparams", "referencemodel"),
-        *("ref", "refparams", "initialparams", "initialparameters", "initialweights", "initparams", "initweights"),
-        *(
-            "serverparams",
-            "serverweights",
-            "servermodel",
-            "serverparameters",
-            "w0",
-            "wt",
-            "wglobal",
-            "wround",
-            "theta0",
+NAMES = split_names(
+    {
+        "model": "model net module policy network localmodel clientmodel localnet",
+        "parameters": (
+            "params parameters weights localparams localweights localparameters modelparams trainableparams "
+            "namedparams namedparameters currentparams theta w values params0"
         ),
-        *("anchor", "anchors", "origin", "origins", "start", "roundparams", "oldparams", "referencestate", "globalp"),
-        *(
-            "initialstate",
-            "server",
-            "globaldict",
-            "globalw",
-            "gparams",
-            "gweights",
-            "startparams",
-            "references",
-            "roundweights",
+        "reference": (
+            "globalparams globalweights globalparameters globalmodel globalnet globalstate globalstatedict "
+            "globalmodelparams globaltensors reference referenceparams referencemodel ref refparams initialparams "
+            "initialparameters initialweights initparams initweights serverparams serverweights servermodel "
+            "serverparameters w0 wt wglobal wround theta0 anchor anchors origin origins start roundparams "
+            "oldparams referencestate globalp initialstate server globaldict globalw gparams gweights startparams "
+            "references roundweights"
         ),
-    ),
-    "mu": (
-        *("mu", "proximalmu", "proxmu", "fedproxmu", "muprox", "lam", "lmbda", "lambdaprox", "proxlambda"),
-        *("proximalcoefficient", "proxcoef", "proxcoeff", "strength", "proximalweight", "proxweight", "rho"),
-    ),
-    "loss": ("loss", "baseloss", "taskloss", "celoss", "policyloss", "mainloss", "localloss", "originalloss", "total"),
-    "outputs": ("outputs", "output", "logits", "preds", "pred", "ypred", "predictions", "yhat"),
-    "labels": ("labels", "label", "targets", "target", "y", "ytrue", "groundtruth"),
-    "inputs": ("inputs", "input", "x", "images", "image", "features", "img"),
-    "batch": ("batch", "minibatch", "databatch", "batchdata"),
-    "loader": (
-        *("trainloader", "dataloader", "loader", "traindataloader", "trainiter", "trainset", "traindata", "batches"),
-        *("dataiter", "dataset", "traindl", "dl"),
-    ),
-    "data": ("data",),
-    "validation": ("valloader", "validationloader", "testloader", "evalloader", "valdataloader", "testset", "valset"),
-    "criterion": ("criterion", "lossfn", "lossfunc", "lossfunction", "criterionfn"),
-    "optimizer": ("optimizer", "optim", "opt"),
-    "scheduler": ("scheduler", "lrscheduler", "sched"),
-    "scaler": ("scaler", "gradscaler"),
-    "device": ("device", "dev"),
-    "epochs": ("epochs", "localepochs", "numepochs", "nepochs"),
-    "steps": ("steps", "localsteps", "numsteps", "maxsteps", "nsteps", "iterations"),
-    "rate": ("lr", "learningrate"),
-    "size": ("batchsize", "numexamples", "numsamples", "numtrain"),
-    "zero": ("momentum", "weightdecay", "wd"),
-    "limit": ("clipnorm", "gradclip", "maxgradnorm", "gradclipnorm", "maxnorm", "clip"),
-    "config": ("config", "cfg", "args", "settings", "hparams", "runconfig", "fitconfig", "trainconfig", "hyperparams"),
-    "counter": ("step", "stepidx", "iteration", "epoch", "round", "serverround", "currentround", "rnd", "i", "seed"),
-    "identity": ("cid", "clientid", "partitionid", "partition", "nodeid"),
-    "quiet": ("verbose", "useamp", "amp", "debug"),
-    "logger": ("logger", "log"),
-    "tracker": ("trainmetrics", "traintracker", "metrics", "tracker"),
-    "accelerator": ("accelerator",),
-}
+        "mu": (
+            "mu proximalmu proxmu fedproxmu muprox lam lmbda lambdaprox proxlambda proximalcoefficient proxcoef "
+            "proxcoeff strength proximalweight proxweight rho"
+        ),
+        "loss": "loss baseloss taskloss celoss policyloss mainloss localloss originalloss total",
+        "outputs": "outputs output logits preds pred ypred predictions yhat",
+        "labels": "labels label targets target y ytrue groundtruth",
+        "inputs": "inputs input x images image features img",
+        "batch": "batch minibatch databatch batchdata",
+        "loader": (
+            "trainloader dataloader loader traindataloader trainiter trainset traindata batches dataiter dataset "
+            "traindl dl"
+        ),
+        "data": "data",
+        "validation": "valloader validationloader testloader evalloader valdataloader testset valset",
+        "criterion": "criterion lossfn lossfunc lossfunction criterionfn",
+        "optimizer": "optimizer optim opt",
+        "scheduler": "scheduler lrscheduler sched",
+        "scaler": "scaler gradscaler",
+        "device": "device dev",
+        "epochs": "epochs localepochs numepochs nepochs",
+        "steps": "steps localsteps numsteps maxsteps nsteps iterations",
+        "rate": "lr learningrate",
+        "size": "batchsize numexamples numsamples numtrain",
+        "zero": "momentum weightdecay wd",
+        "limit": "clipnorm gradclip maxgradnorm gradclipnorm maxnorm clip",
+        "config": "config cfg args settings hparams runconfig fitconfig trainconfig hyperparams",
+        "counter": "step stepidx iteration epoch round serverround currentround rnd i seed",
+        "identity": "cid clientid partitionid partition nodeid",
+        "quiet": "verbose useamp amp debug",
+        "logger": "logger log",
+        "tracker": "trainmetrics traintracker metrics tracker",
+        "accelerator": "accelerator",
+    }
+)
 
 ANNOTATIONS = {
     "DataLoader": "loader",
@@ -186,7 +168,7 @@ class Loader(list[Any]):
 
     @property
     def dataset(self) -> range:
-        """As many examples as there are."""
+        """A range as long as the data set."""
         return range(len(self) * BATCH)
 
 

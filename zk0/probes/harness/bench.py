@@ -1,4 +1,4 @@
-"""The stage of the proximal probe: a small model that has moved away from its reference, data, and an optimizer.
+"""The test bench of the proximal probe: a small model that has moved away from its reference, data, and an optimizer.
 
 All tensors are of two shapes only, (4, 4) and (4,), so that pairing a weight with another tensor's reference raises
 no error by itself: exactly the mistake that must be seen. The first layer is frozen.
@@ -73,7 +73,7 @@ class MuSettings(dict[str, Any]):
 
 
 class Accelerator:
-    """What LeRobot's `update_policy` asks of accelerate, on one CPU."""
+    """The part of accelerate that LeRobot's `update_policy` uses, on one CPU."""
 
     device = torch.device("cpu")
     sync_gradients = True

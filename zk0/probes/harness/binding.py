@@ -57,6 +57,11 @@ class Vocabulary:
         return next((role for part, role in self.annotations.items() if part in text), None)
 
 
+def split_names(table: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the names of each role, given as words in one text."""
+    return {role: names.split() for role, names in table.items()}
+
+
 def roles_of(function: Callable[..., Any], vocabulary: Vocabulary, *, what: str, at: str) -> dict[str, str]:
     """Return the role of each parameter that gets one.
 
@@ -106,11 +111,7 @@ def variants(roles: Mapping[str, str], vocabulary: Vocabulary) -> Iterator[Varia
 
 
 def parameters_of(function: Callable[..., Any], *, what: str) -> list[inspect.Parameter]:
-    """Return what a callable takes, `self` excluded.
-
-    Raises:
-        ProbeError: it has no signature, as some built-in functions.
-    """
+    """Return what a callable takes, `self` excluded."""
     try:
         return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError) as error:
@@ -143,7 +144,7 @@ METHODS = (
 
 @dataclass(frozen=True)
 class TargetCallable:
-    """What to call and with which roles; `constructor` is None for a plain function.
+    """The function to call and the roles of its parameters; `constructor` is None for a plain function.
 
     Parameters are keyed `made:name` for the constructor and `called:name` for the function.
     """
@@ -159,7 +160,7 @@ class TargetCallable:
         return variants(self.roles, vocabulary)
 
     def takes(self, *roles: str) -> bool:
-        """Tell whether one of the roles is asked for."""
+        """Return whether one of the roles is asked for."""
         return any(role in self.roles.values() for role in roles)
 
     def make(self, arguments: Mapping[str, Any]) -> Any:
@@ -185,11 +186,7 @@ class TargetCallable:
 
 
 def find_callable(target: Target, vocabulary: Vocabulary) -> TargetCallable:
-    """Return how a function, a class, an instance or `Class.method` is called.
-
-    Raises:
-        ProbeError: it is nothing to call, or a parameter asks for something zk0 does not have.
-    """
+    """Return how a function, a class, an instance or `Class.method` is called."""
     value = target.value
     if target.owner is not None and inspect.isroutine(value) and not _is_static(target):
         return _method(target.owner, value.__name__, vocabulary, target)
@@ -208,7 +205,7 @@ def find_callable(target: Target, vocabulary: Vocabulary) -> TargetCallable:
 
 
 def is_optimizer(value: Any) -> bool:
-    """Tell whether this is a class of optimizers, which may have the term in its step."""
+    """Return whether this is a class of optimizers, which may have the term in its step."""
     return inspect.isclass(value) and issubclass(value, torch.optim.Optimizer)
 
 

@@ -26,7 +26,7 @@ MAKERS = {"context", "identity", "ctx"}
 
 
 def is_client(target: Target) -> bool:
-    """Tell whether the target is a client, a class of them, a function that makes one, or a ClientApp."""
+    """Return whether the target is a client, a class of them, a function that makes one, or a ClientApp."""
     value = target.value
     if target.owner is not None:
         return bool(value.__name__ == "fit")
@@ -36,7 +36,7 @@ def is_client(target: Target) -> bool:
 
 
 def is_app(value: Any) -> bool:
-    """Tell whether this is Flower's ClientApp, without importing Flower."""
+    """Return whether this is Flower's ClientApp, without importing Flower."""
     return type(value).__name__ == "ClientApp" and type(value).__module__.startswith("flwr.")
 
 
@@ -65,7 +65,7 @@ def client_runners(target: Target, dtype: torch.dtype) -> Iterator[Runner]:
 
 
 def takes_mu(target: Target) -> bool:
-    """Tell whether the client is made with a mu."""
+    """Return whether the client is made with a mu."""
     maker = target.owner or target.value
     if not callable(maker) or is_app(maker) or _makes_client(maker):
         return False
@@ -134,7 +134,7 @@ def _fit(client: Any, sent: list[NDArray[Any]], settings: Mapping[str, Any]) -> 
 
 
 def _named(model: nn.Module, sent: list[NDArray[Any]]) -> Named:
-    """Return what was sent by tensor, where the model tells the names: all, its parameters, or the trained ones."""
+    """Return what was sent by tensor, where the model has the names: all, its parameters, or the trained ones."""
     state = list(model.state_dict())
     parameters = [name for name, _ in model.named_parameters()]
     trained = [name for name, value in model.named_parameters() if value.requires_grad]

@@ -13,7 +13,7 @@ from zk0.core.errors import ProbeError
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding
 from zk0.probes.harness.bench import WIDTH
-from zk0.probes.harness.findings import FindingFactory
+from zk0.probes.harness.findings import FindingFactory, evidence_of
 from zk0.probes.harness.model_pair import (
     EXAMPLE,
     Accessors,
@@ -34,11 +34,7 @@ WORKFLOW = "aggregation-fix"
 
 
 def probe_exchange(text: str, root: Path) -> Iterator[Finding]:
-    """Yield the findings about a pair of get and set.
-
-    Raises:
-        ProbeError: the pair can't be found, or not be called.
-    """
+    """Yield the findings about a pair of get and set."""
     accessors = find_accessors(text, root)
     findings = FindingFactory("probe.exchange", accessors.at, WORKFLOW)
     try:
@@ -56,7 +52,7 @@ def probe_exchange(text: str, root: Path) -> Iterator[Finding]:
             Fault.exchange_incomplete,
             "get and set do not agree on order, names, shapes or types",
             "go over state_dict() in both, in its own order",
-            (Evidence(name="digest sent", value=digest(payload)), Evidence(name="arrived", value=None)),
+            evidence_of({"digest sent": digest(payload), "arrived": None}),
         )
         return
     for check in (_round_trip, _types, _complete, _used, _order, *CHECKS):
@@ -66,10 +62,7 @@ def probe_exchange(text: str, root: Path) -> Iterator[Finding]:
 def _round_trip(accessors: Accessors, findings: FindingFactory) -> Iterator[Finding]:
     models = exchange_once(accessors)
     before, after = digest(models.sent), digest(models.receiver.get())
-    evidence: tuple[Evidence, ...] = (
-        Evidence(name="digest sent", value=before),
-        Evidence(name="digest got back", value=after),
-    )
+    evidence: tuple[Evidence, ...] = evidence_of({"digest sent": before, "digest got back": after})
     if before == after:
         yield findings.passed("round-trip", f"{len(items(models.sent))} tensors arrive bit for bit", evidence)
         return
@@ -139,7 +132,7 @@ def _used(accessors: Accessors, findings: FindingFactory) -> Iterator[Finding]:
         yield findings.not_available("used", reason)
         return
     gap = float(np.abs(outputs[0] - outputs[1]).max())
-    evidence = (Evidence(name="largest difference of outputs", value=gap), Evidence(name="expected", value=0.0))
+    evidence = evidence_of({"largest difference of outputs": gap, "expected": 0.0})
     if np.array_equal(outputs[1], without):
         yield findings.failed(
             "used",
@@ -165,7 +158,7 @@ def _types(accessors: Accessors, findings: FindingFactory) -> Iterator[Finding]:
     named = isinstance(models.sent, dict)
     names = None if named else next((each for each in candidates if len(each) == len(payload)), None)
     if not named and names is None:
-        yield findings.not_available("types", "which tensor is which can't be told")
+        yield findings.not_available("types", "its tensors have no names and match no list of the model's")
         return
     for (key, value), name in zip(payload, names or [key for key, _ in payload], strict=True):
         if name not in state:
@@ -178,9 +171,11 @@ def _types(accessors: Accessors, findings: FindingFactory) -> Iterator[Finding]:
                 Fault.exchange_incomplete,
                 "get casts or reshapes",
                 "send each tensor as it is",
-                (
-                    Evidence(name=f"{key} sent", value=f"{array(value).shape} {dtype_of(value)}"),
-                    Evidence(name=f"{name} in the model", value=f"{tuple(live.shape)} {dtype_of(live)}"),
+                evidence_of(
+                    {
+                        f"{key} sent": f"{array(value).shape} {dtype_of(value)}",
+                        f"{name} in the model": f"{tuple(live.shape)} {dtype_of(live)}",
+                    }
                 ),
             )
             return
@@ -201,10 +196,7 @@ def _order(accessors: Accessors, findings: FindingFactory) -> Iterator[Finding]:
             Fault.exchange_incomplete,
             "tensors are kept in a set, or sorted by something that changes",
             "keep the state_dict's order",
-            (
-                Evidence(name="first", value=digest(models.sent)),
-                Evidence(name="then", value=digest(models.sender.get())),
-            ),
+            evidence_of({"first": digest(models.sent), "then": digest(models.sender.get())}),
         )
 
 
@@ -231,17 +223,17 @@ def _strict(accessors: Accessors, findings: FindingFactory) -> Iterator[Finding]
         return
     label, grave = accepted[0]
     arguments = (
-        f"set takes {' and '.join(each for each, _ in accepted)} without a word",
+        f"set takes {' and '.join(each for each, _ in accepted)} silently",
         Fault.exchange_incomplete,
         "zip ends with the shorter list, strict=False, or a copy that broadcasts",
         "zip(..., strict=True) and load_state_dict(..., strict=True)",
-        (Evidence(name="tensors expected", value=len(items(whole))), Evidence(name="taken", value=label)),
+        evidence_of({"tensors expected": len(items(whole)), "taken": label}),
     )
     yield findings.failed("strict", *arguments) if grave else findings.warned("strict", *arguments)
 
 
 def _refuses(accessors: Accessors, payload: Any) -> bool:
-    """Tell whether set raises an error, of whatever kind."""
+    """Return whether set raises any error."""
     try:
         make_peer(accessors, 1).set(payload)
     except Exception:  # noqa: BLE001  to refuse is what is wanted, however
@@ -250,7 +242,7 @@ def _refuses(accessors: Accessors, payload: Any) -> bool:
 
 
 def _aliases(accessors: Accessors, findings: FindingFactory) -> Iterator[Finding]:
-    """What get returns must not move with the model."""
+    """The arrays that get returns must not change with the model."""
     peer = make_peer(accessors, 0)
     taken = peer.get()
     before = digest(taken)
@@ -275,7 +267,7 @@ def _aliases(accessors: Accessors, findings: FindingFactory) -> Iterator[Finding
         Fault.exchange_aliased,
         ".cpu().numpy() of a CPU tensor, or from_numpy, makes a view",
         "value.detach().cpu().numpy().copy(), and torch.tensor(array)",
-        (Evidence(name="digest taken", value=before), Evidence(name="after a step", value=digest(taken))),
+        evidence_of({"digest taken": before, "after a step": digest(taken)}),
     )
 
 
@@ -294,10 +286,7 @@ def _frozen(accessors: Accessors, findings: FindingFactory) -> Iterator[Finding]
             Fault.frozen_moved,
             "set puts new parameters in place of the old ones",
             "copy values into the parameters that are there",
-            (
-                Evidence(name="requires_grad after", value=str(not flags[changed[0]])),
-                Evidence(name="before", value=str(flags[changed[0]])),
-            ),
+            evidence_of({"requires_grad after": str(not flags[changed[0]]), "before": str(flags[changed[0]])}),
         )
         return
     replaced = [name for name, value in receiver.model().named_parameters() if id(value) != objects.get(name)]

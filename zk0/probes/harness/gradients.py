@@ -1,6 +1,6 @@
-"""What is wrong with a gradient that should be mu * (w - w_round): pure numbers in, one cause out.
+"""Explain why a gradient is not mu * (w - w_round): pure numbers in, one cause out.
 
-Each tensor's found gradient is compared with the expected one. A wrong one still tells how it came about: a constant
+Each tensor's found gradient is compared with the expected one. A wrong one still shows its origin: a constant
 factor, a length that does not depend on the distance, another tensor's reference, tensors that have none.
 """
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence
-from zk0.probes.harness.findings import Cause
+from zk0.probes.harness.findings import Cause, largest_gap
 
 type Named = Mapping[str, NDArray[np.float64]]
 
@@ -43,37 +43,32 @@ class GradientSample:
         return {name: self.mu * (value - self.references[name]) for name, value in self.weights.items()}
 
     def conforms(self) -> bool:
-        """Tell whether found and expected are equal up to rounding."""
+        """Return whether found and expected are equal up to rounding."""
         return all(self.near(self.found[name], value) for name, value in self.expected.items())
 
     def near(self, found: NDArray[np.float64], wanted: NDArray[np.float64]) -> bool:
-        """Tell whether two tensors are equal up to rounding."""
+        """Return whether two tensors are equal up to rounding."""
         limit = self.noise * float(np.linalg.norm(wanted)) + self.floor
         return bool(np.isfinite(found).all()) and float(np.linalg.norm(found - wanted)) <= limit
 
     def is_zero(self) -> bool:
-        """Tell whether there is no gradient at all."""
+        """Return whether there is no gradient at all."""
         return all(float(np.abs(value).max()) <= self.floor for value in self.found.values())
 
-    def worst(self, unit: str = "") -> tuple[Evidence, Evidence]:
+    def worst(self) -> tuple[Evidence, ...]:
         """Return the two numbers that differ most."""
         expected = self.expected
         name = max(expected, key=lambda name: _gap(self.found[name], expected[name]))
-        gaps = np.abs(np.nan_to_num(self.found[name], nan=np.inf) - expected[name])
-        place = np.unravel_index(int(np.argmax(gaps)), gaps.shape)
-        where = f"{name}[{', '.join(str(int(index)) for index in place)}]"
-        return (
-            Evidence(name=f"gradient of the term at {where}", value=_plain(self.found[name][place]), unit=unit),
-            Evidence(name=f"mu * (w - w_round) at {where}", value=_plain(expected[name][place]), unit=unit),
-        )
+        labels = ("gradient of the term at {}", "mu * (w - w_round) at {}")
+        return largest_gap(name, self.found[name], expected[name], labels=labels)
 
 
 def explain(sample: GradientSample, twice: GradientSample | None = None) -> Cause | None:
     """Return why a gradient that is not all zero is not what it should be; None where it is.
 
     Args:
-        moment: the gradient at w.
-        twice: the same farther from w_round; tells a norm from a squared norm.
+        sample: the gradient at w.
+        twice: the same farther from w_round; distinguishes a norm from a squared norm.
     """
     if sample.conforms():
         return None
@@ -133,7 +128,7 @@ def _factor(sample: GradientSample, twice: GradientSample | None, evidence: tupl
         Fault.proximal_formula,
         f"the term's gradient is {factor:.3g} times mu * (w - w_round)"
         + (": it acts, twice as strong as mu says" if double else ""),
-        "mu stands where mu/2 should, or the term is added twice" if double else "the factor before the sum is wrong",
+        "mu is used instead of mu/2, or the term is added twice" if double else "the factor before the sum is wrong",
         "mu / 2 * sum(((w - w_round) ** 2).sum() for each trained tensor), added once",
         evidence,
     )
@@ -149,21 +144,21 @@ def _lengths(sample: GradientSample, _: GradientSample | None, evidence: tuple[E
         return Cause(
             Fault.proximal_formula,
             "the term's gradient is divided by each tensor's size",
-            "a mean stands where a sum should (mse_loss, .mean())",
+            "a mean is used instead of a sum (mse_loss, .mean())",
             "((w - w_round) ** 2).sum(), or mse_loss(..., reduction='sum')",
             evidence,
         )
     return Cause(
         Fault.proximal_formula,
         "the term's gradient points the right way and has the wrong length, as that of a norm that is not squared",
-        "||w - w_round|| stands where ||w - w_round||^2 should: it pulls with the same force from any distance",
+        "||w - w_round|| is used instead of ||w - w_round||^2: it pulls with the same force from any distance",
         "square it: ((w - w_round) ** 2).sum()",
         evidence,
     )
 
 
 def _pairs(sample: GradientSample, _: GradientSample | None, evidence: tuple[Evidence, ...]) -> Cause | None:
-    """Tell whether a gradient is that of another tensor's distance, or w - gradient / mu another's reference."""
+    """Return whether a gradient is that of another tensor's distance, or w - gradient / mu another's reference."""
     expected = sample.expected
     for name, value in sample.found.items():
         if sample.near(value, expected[name]):
@@ -211,7 +206,3 @@ def _flat(tensors: Named) -> NDArray[np.float64]:
 
 def _gap(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
     return float(np.linalg.norm(np.nan_to_num(found, nan=1e30) - wanted))
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

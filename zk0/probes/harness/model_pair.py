@@ -18,6 +18,7 @@ from zk0.probes.harness.arguments import PROXIMAL
 from zk0.probes.harness.arguments import give as arguments_from_bench
 from zk0.probes.harness.bench import Bench
 from zk0.probes.harness.binding import Vocabulary, call_quietly, call_with, roles_of, signature_text, variants
+from zk0.probes.harness.findings import evidence_of, largest_gap
 from zk0.probes.harness.targets import Target, describe, find_target, location
 
 GETTERS = (
@@ -70,18 +71,14 @@ class Peer:
 
 @dataclass(frozen=True)
 class Accessors:
-    """A way to make a side around a model; `at` is where the set stands, which most faults are in."""
+    """How to make a peer around a model; `at` is the place of the set function, where most faults are."""
 
     peer: Callable[[Bench], Peer]
     at: str
 
 
 def find_accessors(text: str, root: Any) -> Accessors:
-    """Return the pair that a target names: a class, two functions, or a module or file with both.
-
-    Raises:
-        ProbeError: there is no such pair, or it can't be called.
-    """
+    """Return the pair that a target names: a class, two functions, or a module or file with both."""
     first, comma, second = text.partition(",")
     target = find_target(first, root)
     if comma:
@@ -91,7 +88,7 @@ def find_accessors(text: str, root: Any) -> Accessors:
     if isinstance(target.value, ModuleType):
         names = [next((name for name in each if hasattr(target.value, name)), None) for each in (GETTERS, SETTERS)]
         if None in names:
-            raise _no_pair(target)
+            raise _no_accessors(target)
         found = [Target(f"{text}:{name}", getattr(target.value, str(name)), target.module, root) for name in names]
         return _of_functions(*found)
     if inspect.isclass(target.value) or not inspect.isroutine(target.value):
@@ -113,17 +110,11 @@ def _of_functions(getter: Target, setter: Target) -> Accessors:
     def peer(bench: Bench) -> Peer:
         holder: list[nn.Module] = [bench.model]
 
-        def give(role: str, payload: Payload | None) -> Any:
-            plain = {"model": holder[0], "parameters": payload, "config": {}, "device": torch.device("cpu")}
-            return plain[role]
-
         def get() -> Payload:
-            arguments = {name: give(role, None) for name, role in roles[getter.text].items()}
-            return payload_of(call_quietly(getter.value, arguments))
+            return payload_of(_call_accessor(getter.value, roles[getter.text], holder[0], None))
 
         def put(payload: Payload) -> None:
-            arguments = {name: give(role, payload) for name, role in roles[setter.text].items()}
-            changed = call_quietly(setter.value, arguments)
+            changed = _call_accessor(setter.value, roles[setter.text], holder[0], payload)
             if isinstance(changed, nn.Module):
                 holder[0] = changed
 
@@ -136,18 +127,8 @@ def _of_class(target: Target) -> Accessors:
     owner = target.value
     getter, setter = (next((name for name in each if hasattr(owner, name)), None) for each in (GETTERS, SETTERS))
     if getter is None or setter is None:
-        raise _no_pair(target)
-    makers = list(_makers(target))
-    errors: list[Exception] = []
-    for make in makers:
-        try:
-            make(Bench(0.0, dtype=torch.float32))
-        except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first is told below
-            errors.append(error)
-            continue
-        break
-    else:
-        raise ProbeError(f"{target.text} can't be made: {describe(errors[0], target.root)}", remedy=EXAMPLE)
+        raise _no_accessors(target)
+    make = _first_working_maker(target)
 
     def peer(bench: Bench) -> Peer:
         instance = make(bench)
@@ -156,11 +137,16 @@ def _of_class(target: Target) -> Accessors:
             mine = [value for value in vars(instance).values() if isinstance(value, nn.Module)]
             return next((value for value in mine if value is bench.model), mine[0] if mine else bench.model)
 
+        def call(name: str, payload: Payload | None) -> Any:
+            function = getattr(instance, name)
+            roles = roles_of(function, EXCHANGE, what=function.__name__, at=function.__name__)
+            return _call_accessor(function, roles, bench.model, payload)
+
         def get() -> Payload:
-            return payload_of(_called(getattr(instance, getter), bench, None))
+            return payload_of(call(getter, None))
 
         def put(payload: Payload) -> None:
-            _called(getattr(instance, setter), bench, payload)
+            call(setter, payload)
 
         return Peer(model, get, put)
 
@@ -168,10 +154,23 @@ def _of_class(target: Target) -> Accessors:
     return Accessors(peer, location(function, target.root) or target.at)
 
 
-def _called(function: Callable[..., Any], bench: Bench, payload: Payload | None) -> Any:
-    plain = {"model": bench.model, "parameters": payload, "config": {}, "device": torch.device("cpu")}
-    roles = roles_of(function, EXCHANGE, what=function.__name__, at=function.__name__)
-    return call_quietly(function, {name: plain[role] for name, role in roles.items()})
+def _call_accessor(
+    function: Callable[..., Any], roles: Mapping[str, str], model: nn.Module, payload: Payload | None
+) -> Any:
+    values = {"model": model, "parameters": payload, "config": {}, "device": torch.device("cpu")}
+    return call_quietly(function, {name: values[role] for name, role in roles.items()})
+
+
+def _first_working_maker(target: Target) -> Callable[[Bench], Any]:
+    errors: list[Exception] = []
+    for make in _makers(target):
+        try:
+            make(Bench(0.0, dtype=torch.float32))
+        except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first is reported
+            errors.append(error)
+        else:
+            return make
+    raise ProbeError(f"{target.text} can't be made: {describe(errors[0], target.root)}", remedy=EXAMPLE)
 
 
 def _makers(target: Target) -> Iterator[Callable[[Bench], Any]]:
@@ -183,7 +182,7 @@ def _makers(target: Target) -> Iterator[Callable[[Bench], Any]]:
         yield lambda bench, variant=variant: call_with(target.value, arguments_from_bench(bench, variant))  # type: ignore[misc]
 
 
-def _no_pair(target: Target) -> ProbeError:
+def _no_accessors(target: Target) -> ProbeError:
     return ProbeError(
         f"{target.text} has no pair zk0 knows: one of {', '.join(GETTERS)}, and one of {', '.join(SETTERS)}",
         remedy="name two functions, as file.py:get_it,set_it, or write\n\n" + EXAMPLE,
@@ -191,11 +190,7 @@ def _no_pair(target: Target) -> ProbeError:
 
 
 def payload_of(value: Any) -> Payload:
-    """Return what a get returned as a list or a dict.
-
-    Raises:
-        TypeError: it is neither.
-    """
+    """Return what a get returned as a list or a dict."""
     if hasattr(value, "parameters") and hasattr(value.parameters, "tensors"):  # Flower's GetParametersRes
         value = value.parameters
     if hasattr(value, "tensors") and hasattr(value, "tensor_type"):
@@ -224,7 +219,7 @@ def array(value: Any) -> np.ndarray[Any, np.dtype[Any]]:
     return np.asarray(value.numpy() if hasattr(value, "numpy") else value)
 
 
-DIGITS = 16  # of a digest, to tell and to read
+DIGITS = 16  # of a digest: unique and short enough to read
 
 
 @dataclass(frozen=True)
@@ -275,13 +270,7 @@ def difference(name: str, one: Any, other: Any) -> tuple[Evidence, Evidence]:
     """Return the two numbers that differ most, or the shapes."""
     values, others = array(one), None if other is None else array(other)
     if others is None or values.shape != others.shape:
-        return (
-            Evidence(name=f"{name} sent", value=str(values.shape)),
-            Evidence(name="arrived", value=str(None if others is None else others.shape)),
+        return evidence_of(
+            {f"{name} sent": str(values.shape), "arrived": str(None if others is None else others.shape)}
         )
-    place = np.unravel_index(int(np.argmax(np.abs(values.astype(float) - others))), values.shape)
-    where = f"{name}[{', '.join(str(int(index)) for index in place)}]"
-    return (
-        Evidence(name=f"{where} sent", value=float(values[place])),
-        Evidence(name="arrived", value=float(others[place])),
-    )
+    return largest_gap(name, values, others, labels=("{} sent", "arrived"))

@@ -56,11 +56,7 @@ class WorkingTerm:
 
 
 def probe_proximal(text: str, root: Path) -> Iterator[Finding]:
-    """Yield the findings about a term, a training step, a loop or a client.
-
-    Raises:
-        ProbeError: the target can't be found, or not be called.
-    """
+    """Yield the findings about a term, a training step, a loop or a client."""
     target = find_target(text, root)
     _refuse_strategy(target)
     if _may_train(target):
@@ -101,7 +97,7 @@ def _first_working_variant(callee: TargetCallable, target: Target) -> WorkingTra
     """Return the first way to call that conforms, else the first that runs at all.
 
     A list of trained tensors where all are expected would make the pairing look wrong: such a fault is the code's
-    only where no way to give the reference conforms. Every other fault is told from the first way that runs.
+    only where no variant of the reference conforms. Every other fault is reported from the first variant that runs.
     """
     kept: tuple[Variant, WorkingTraining | WorkingTerm] | None = None
     errors: list[Exception] = []
@@ -111,7 +107,7 @@ def _first_working_variant(callee: TargetCallable, target: Target) -> WorkingTra
                 continue
             try:
                 found, cause = _try(callee, variant, dtype)
-            except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first is told below
+            except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first error is reported below
                 errors.append(error)
                 continue
             if cause is None or cause.fault not in REFERENCE_FAULTS:
@@ -152,21 +148,21 @@ def _first_working_training(target: Target) -> WorkingTraining:
                 return WorkingTraining(run, compare(run, dtype), dtype)
             except ProbeError:
                 raise
-            except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first is told below
+            except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first error is reported below
                 first = first or error
     assert first is not None
     raise uncallable(f"{target.text} at {target.at} can't be run: {describe(first, target.root)}", PROXIMAL) from first
 
 
 def _no_variant(target: Target, errors: list[Exception]) -> ProbeError:
-    shown = describe(errors[0], target.root) if errors else "there is no way to give it its arguments"
+    shown = describe(errors[0], target.root) if errors else "no arguments fit"
     signature = signature_text(target.value) if callable(target.value) else ""
     name = target.text.rpartition(":")[2]
     return uncallable(f"{name}{signature} at {target.at} can't be called: {shown}", PROXIMAL)
 
 
 def _uses_mu(callee: TargetCallable) -> bool:
-    """Tell whether the mu that is given is read; True where zk0 can't look inside."""
+    """Return whether the mu that is given is read; True where zk0 can't look inside."""
     names = [key.partition(":")[2] for key, role in callee.roles.items() if role == "mu"]
     if not names:
         return callee.takes("config")
@@ -189,7 +185,7 @@ def _refuse_strategy(target: Target) -> None:
 
 
 class _Parameters(list[nn.Parameter]):
-    """A list that can be asked for its next item, as the generator it stands for."""
+    """A list that can be asked for its next item, like the generator it replaces."""
 
     def __next__(self) -> nn.Parameter:
         return self[0]

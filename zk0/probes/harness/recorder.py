@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-WANTED_STEPS = 3  # at the first the term is zero; two more tell how it goes on
+WANTED_STEPS = 3  # at the first the term is zero; two more show how it continues
 MOST_STEPS = 50  # of a training on data of its own, which zk0 can't make shorter
 OWN_FOLDERS = (str(Path(__file__).parent), str(Path(torch.__file__).parent), str(Path(contextlib.__file__).parent))
 GENERATORS = ("parameters", "named_parameters", "<genexpr>")  # of tensors, by the name of their code
@@ -50,12 +50,11 @@ class Step:
 
 @dataclass
 class OptimizerRecorder:
-    """What was seen of one training.
+    """Record the optimizer steps of one training.
 
     Args:
         model: the model if it is known; else it is taken from the first frame that has one.
         lead: the steps of an earlier run whose weights this one is to follow.
-        received: what the server sent, to tell a reference by its values.
     """
 
     model: nn.Module | None = None
@@ -78,7 +77,7 @@ class OptimizerRecorder:
         handles = [register_optimizer_step_pre_hook(self._before), register_optimizer_step_post_hook(self._after)]
         Tensor.backward = noting  # type: ignore[method-assign, assignment]
         scale = clip_grad._clip_grads_with_norm_
-        # Clipped, the term would be scaled with the rest and could not be told from it.
+        # Clipped, the term would be scaled with the rest and could not be separated.
         clip_grad._clip_grads_with_norm_ = lambda *_, **__: None
         try:
             yield
@@ -192,7 +191,7 @@ class OptimizerRecorder:
         return self._age_of([_array(each) for each in tensors if each.is_floating_point()])
 
     def _age_of(self, found: list[NDArray[np.float64]]) -> str | None:
-        """Tell whether kept tensors have the values of the first step, or of this or the one before."""
+        """Return whether kept tensors have the values of the first step, or of this or the one before."""
         now = {name: _array(value) for name, value in self.parameters().items()}
         for kind, weights in (
             ("healthy", self.steps[0].weights),
@@ -260,7 +259,7 @@ def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
 
 
 def uses(code: Any, name: str) -> bool:
-    """Tell whether a function reads one of its parameters, itself or in a function inside it."""
+    """Return whether a function reads one of its parameters, itself or in a function inside it."""
     import dis
 
     for instruction in dis.get_instructions(code):

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from zk0.probes.harness.binding import Variant, Vocabulary, call_with, variants
+from zk0.probes.harness.binding import Variant, Vocabulary, call_with, split_names, variants
 from zk0.probes.harness.rounds import Aggregate, Aggregator, Array, Round, read
 
 EXAMPLE = """\
@@ -15,37 +15,39 @@ EXAMPLE = """\
         return combine([{"w": w, "n": n} for w, n in zip(weights_list, num_examples)])"""
 
 
-NAMES: dict[str, Sequence[str]] = {
-    "results": ("results", "fitresults", "clientresults", "replies", "clientupdatesandweights", "res"),
-    "updates": (
-        *("weightslist", "updates", "clientweights", "clientupdates", "clientparams", "clientparameters", "params"),
-        *("statedicts", "clientstatedicts", "localweights", "localparams", "localstates", "models", "clientmodels"),
-        *("weights", "parameters", "parameterslist", "arrayslist", "arrays", "tensors", "clientarrays", "localmodels"),
-        *("w", "states", "clientstates", "statedictlist", "modelslist", "deltas", "clientdeltas", "ndarrays", "dicts"),
-        *("modelupdates", "paramslist", "listofweights", "clientdicts"),
-    ),
-    "counts": (
-        *("numexamples", "examples", "numsamples", "samples", "counts", "sizes", "ns", "n", "nk", "datasetsizes"),
-        *("clientsizes", "numdata", "samplecounts", "clientnums", "lens", "lengths", "samplenum", "clientcounts"),
-        *("examplecounts", "clientsamples", "numexampleslist", "datasizes"),
-    ),
-    "weights": ("aggregationweights", "weight", "clientimportance", "mixing"),
-    "fractions": ("coefficients", "fractions", "alphas", "ratios", "clientfractions", "factors", "importance"),
-    "current": (
-        *("globalmodel", "globalweights", "globalparams", "globalparameters", "globalstate", "globalstatedict"),
-        *("servermodel", "serverstate", "currentweights", "currentparameters", "oldparams", "previous", "current"),
-        *("oldweights", "globaldict", "globalarrays"),
-    ),
-    "round": ("serverround", "round", "rnd", "currentround", "roundnum"),
-    "failures": ("failures",),
-    "total": ("total", "totalexamples", "totalsamples", "ntotal"),
-    "number": ("numclients", "nclients", "k", "clients"),
-    "rate": ("serverlr", "lr", "serverlearningrate", "eta"),
-    "initial": ("initialparameters",),
-    "mu": ("proximalmu", "mu"),
-    "context": ("context",),
-    "name": ("weightedbykey", "key", "weightingmetricname"),
-}
+NAMES = split_names(
+    {
+        "results": "results fitresults clientresults replies clientupdatesandweights res",
+        "updates": (
+            "weightslist updates clientweights clientupdates clientparams clientparameters params statedicts "
+            "clientstatedicts localweights localparams localstates models clientmodels weights parameters "
+            "parameterslist arrayslist arrays tensors clientarrays localmodels w states clientstates "
+            "statedictlist modelslist deltas clientdeltas ndarrays dicts modelupdates paramslist listofweights "
+            "clientdicts"
+        ),
+        "counts": (
+            "numexamples examples numsamples samples counts sizes ns n nk datasetsizes clientsizes numdata "
+            "samplecounts clientnums lens lengths samplenum clientcounts examplecounts clientsamples "
+            "numexampleslist datasizes"
+        ),
+        "weights": "aggregationweights weight clientimportance mixing",
+        "fractions": "coefficients fractions alphas ratios clientfractions factors importance",
+        "current": (
+            "globalmodel globalweights globalparams globalparameters globalstate globalstatedict servermodel "
+            "serverstate currentweights currentparameters oldparams previous current oldweights globaldict "
+            "globalarrays"
+        ),
+        "round": "serverround round rnd currentround roundnum",
+        "failures": "failures",
+        "total": "total totalexamples totalsamples ntotal",
+        "number": "numclients nclients k clients",
+        "rate": "serverlr lr serverlearningrate eta",
+        "initial": "initialparameters",
+        "mu": "proximalmu mu",
+        "context": "context",
+        "name": "weightedbykey key weightingmetricname",
+    }
+)
 
 
 # `weights` are the clients' tensors, or how much they count where the tensors have a name of their own.
@@ -183,24 +185,17 @@ def fit_results(round_: Round) -> list[tuple[Any, Any]]:
 
 
 def client_proxy(name: str) -> Any:
+    """Return a ClientProxy that only has a name."""
     from flwr.server.client_proxy import ClientProxy
 
-    class Client(ClientProxy):
-        """A client that is only known by its name."""
+    return stub(ClientProxy)(name)
 
-        def get_properties(self, *_: Any, **__: Any) -> Any:
-            raise NotImplementedError
 
-        def get_parameters(self, *_: Any, **__: Any) -> Any:
-            raise NotImplementedError
+def stub(interface: type, **methods: Callable[..., Any]) -> Any:
+    """Return a class of an interface whose other abstract methods raise NotImplementedError."""
 
-        def fit(self, *_: Any, **__: Any) -> Any:
-            raise NotImplementedError
+    def missing(*_: Any, **__: Any) -> Any:
+        raise NotImplementedError
 
-        def evaluate(self, *_: Any, **__: Any) -> Any:
-            raise NotImplementedError
-
-        def reconnect(self, *_: Any, **__: Any) -> Any:
-            raise NotImplementedError
-
-    return Client(name)
+    abstract: Any = getattr(interface, "__abstractmethods__", ())
+    return type(f"Stub{interface.__name__}", (interface,), dict.fromkeys(abstract, missing) | methods)

@@ -1,4 +1,4 @@
-"""What aggregation makes of replies it should refuse: not finite, without weight, of other shapes, failed, none.
+"""Send an aggregation replies it should refuse: not finite, without weight, of other shapes, failed, none.
 
 These are warnings: most code that averages, Flower's own included, lets such replies through. One of them is enough
 to spoil a model for good, so `--strict` makes failures of them.
@@ -11,7 +11,7 @@ import numpy as np
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding
-from zk0.probes.harness.findings import FindingFactory
+from zk0.probes.harness.findings import FindingFactory, evidence_of
 from zk0.probes.harness.rounds import COUNTER, Aggregate, Aggregator, Round, make_round
 from zk0.probes.harness.weight_solver import is_mean
 
@@ -23,7 +23,7 @@ def finite(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> I
     bad = round_.updates[0]
     spoilt = {name: value.copy() for name, value in bad.arrays.items()}
     spoilt["first.weight"][0, 0] = np.nan
-    got, error = _attempt(aggregator, round_.changed(updates=(replace(bad, arrays=spoilt), *round_.updates[1:])))
+    got, error = aggregator.attempt(round_.changed(updates=(replace(bad, arrays=spoilt), *round_.updates[1:])))
     if (refusal := _refusal(got, error)) is not None:
         yield findings.passed("finite", f"a reply with NaN is refused ({refusal})")
         return
@@ -49,7 +49,7 @@ def weights(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> 
         updates = tuple(
             replace(update, examples=number) for update, number in zip(round_.updates, examples, strict=True)
         )
-        got, error = _attempt(aggregator, round_.changed(updates=updates))
+        got, error = aggregator.attempt(round_.changed(updates=updates))
         if _refusal(got, error) is not None:
             continue
         assert got is not None
@@ -62,9 +62,11 @@ def weights(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> 
             Fault.aggregate_weights,
             "the number of examples is taken as it comes",
             REFUSE,
-            (
-                Evidence(name="aggregate at first.weight[0, 0]", value=value if np.isfinite(value) else str(value)),
-                Evidence(name="weights", value=str(examples)),
+            evidence_of(
+                {
+                    "aggregate at first.weight[0, 0]": value if np.isfinite(value) else str(value),
+                    "weights": str(examples),
+                }
             ),
         )
         return
@@ -75,8 +77,8 @@ def shapes(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> I
     """One client sends a tensor of another shape that broadcasts."""
     bad = round_.updates[1]
     arrays = dict(bad.arrays) | {"first.bias": bad.arrays["first.bias"][:1].copy()}
-    got, error = _attempt(
-        aggregator, round_.changed(updates=(round_.updates[0], replace(bad, arrays=arrays), round_.updates[2]))
+    got, error = aggregator.attempt(
+        round_.changed(updates=(round_.updates[0], replace(bad, arrays=arrays), round_.updates[2]))
     )
     others = round_.changed(updates=(round_.updates[0], round_.updates[2]))
     if (refusal := _refusal(got, error)) is not None:
@@ -90,14 +92,14 @@ def shapes(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> I
             Fault.aggregate_type,
             "NumPy and PyTorch broadcast",
             "compare shapes before averaging",
-            (Evidence(name="shape sent", value="(1,)"), Evidence(name="shape expected", value="(4,)")),
+            evidence_of({"shape sent": "(1,)", "shape expected": "(4,)"}),
         )
 
 
 def integers(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> Iterator[Finding]:
     """Batch norm's counter is an integer."""
     whole = make_round(counter=True)
-    got, error = _attempt(aggregator, whole)
+    got, error = aggregator.attempt(whole)
     if error is not None:
         own = not type(error).__module__.startswith(("builtins", "numpy", "torch"))
         what = f"{type(error).__name__}: {error}"
@@ -137,7 +139,7 @@ def failures(aggregator: Aggregator, round_: Round, findings: FindingFactory) ->
         yield findings.not_applicable("failures", "a function is given replies only")
         return
     two = round_.changed(updates=round_.updates[:2], failures=1)
-    got, error = _attempt(aggregator, two)
+    got, error = aggregator.attempt(two)
     if error is not None:
         yield findings.warned(
             "failures",
@@ -154,7 +156,7 @@ def failures(aggregator: Aggregator, round_: Round, findings: FindingFactory) ->
 
 def empty(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> Iterator[Finding]:
     """No client answers."""
-    got, error = _attempt(aggregator, round_.changed(updates=(), failures=3 if aggregator.kind == "strategy" else 0))
+    got, error = aggregator.attempt(round_.changed(updates=(), failures=3 if aggregator.kind == "strategy" else 0))
     if isinstance(error, ZeroDivisionError | IndexError | TypeError | UnboundLocalError | KeyError):
         yield findings.warned(
             "empty",
@@ -182,14 +184,6 @@ def _refusal(got: Aggregate | None, error: Exception | None) -> str | None:
     if error is not None:
         return type(error).__name__
     return "nothing is returned" if got is None or got.arrays is None else None
-
-
-def _attempt(aggregator: Aggregator, round_: Round) -> tuple[Aggregate | None, Exception | None]:
-    try:
-        with np.errstate(all="ignore"):
-            return aggregator.once(round_), None
-    except (Exception, SystemExit) as error:  # noqa: BLE001  foreign code may raise anything; to refuse is an answer
-        return None, error if isinstance(error, Exception) else RuntimeError(f"exit {error.code}")
 
 
 def _mean_at(round_: Round) -> Evidence:

@@ -23,7 +23,7 @@ COUNTER = "norm.num_batches_tracked"  # PyTorch's name for batch norm's integer 
 
 @dataclass(frozen=True)
 class Update:
-    """What one client sends."""
+    """One client's reply."""
 
     client: str
     arrays: Arrays
@@ -32,7 +32,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Round:
-    """What the server has, and what it is sent."""
+    """The server's weights and the replies of one round."""
 
     updates: tuple[Update, ...]
     current: Arrays
@@ -76,7 +76,7 @@ def make_round(seed: int = 0, *, examples: Sequence[float] = EXAMPLES, counter: 
 
 @dataclass(frozen=True)
 class Aggregate:
-    """What came back: tensors by name or None, whether it was a pair with metrics, and the raw answer."""
+    """A result: tensors by name or None, whether it was a pair with metrics, and the raw answer."""
 
     arrays: Arrays | None
     paired: bool
@@ -100,6 +100,14 @@ class Aggregator:
     def once(self, round_: Round) -> Aggregate:
         """Aggregate one round from a fresh start, on a copy: foreign code may write to what it is given."""
         return self.fresh()(copy.deepcopy(round_))
+
+    def attempt(self, round_: Round) -> tuple[Aggregate | None, Exception | None]:
+        """Aggregate one round, or return the error: refusing a reply is a valid answer."""
+        try:
+            with np.errstate(all="ignore"):
+                return self.once(round_), None
+        except (Exception, SystemExit) as error:  # noqa: BLE001  foreign code may raise anything
+            return None, error if isinstance(error, Exception) else RuntimeError(f"exit {error.code}")
 
 
 def read(answer: Any, names: Sequence[str]) -> Aggregate:
@@ -129,7 +137,7 @@ def read(answer: Any, names: Sequence[str]) -> Aggregate:
             answer,
             None if len(listed) == len(names) else tuple(names[: len(listed)]),
         )
-    raise TypeError(f"it returned {type(content).__name__}, no tensors")
+    raise TypeError(f"it returned {type(content).__name__}, not tensors")
 
 
 def _numpy(value: Any) -> Array:

@@ -3,7 +3,7 @@
 import copy
 import inspect
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from zk0.core.errors import ProbeError
 from zk0.probes.harness.binding import call_with, roles_of
-from zk0.probes.harness.replies import AGGREGATION, client_proxy, fit_results
+from zk0.probes.harness.replies import AGGREGATION, client_proxy, fit_results, stub
 from zk0.probes.harness.rounds import Aggregate, Aggregator, Array, Round, make_round, read
 from zk0.probes.harness.targets import Target
 
@@ -30,16 +30,12 @@ NOT_THE_MEAN = {
 
 
 def is_strategy(value: Any) -> bool:
-    """Tell whether this is a strategy, or a class of them."""
+    """Return whether this is a strategy, or a class of them."""
     return any(callable(getattr(value, name, None)) for name in ("aggregate_fit", "aggregate_train"))
 
 
 def strategy_variants(target: Target) -> Iterator[Aggregator]:
-    """Yield the one or two ways to call a strategy class, an instance, or a function that makes one.
-
-    Raises:
-        ProbeError: it can't be made with what zk0 has to give.
-    """
+    """Yield the one or two ways to call a strategy class, an instance, or a function that makes one."""
     make = _maker(target)
     strategy = make()
     if callable(getattr(strategy, "aggregate_train", None)):
@@ -153,31 +149,7 @@ def _prepare(configure: Callable[[], Any]) -> None:
 
 
 def _grid(count: int) -> Any:
+    """Return a grid of so many nodes, with nothing behind them."""
     from flwr.serverapp import Grid
 
-    class Nodes(Grid):
-        """So many nodes, and nothing behind them."""
-
-        def set_run(self, run: Any) -> None:
-            """Take no note."""
-
-        @property
-        def run(self) -> Any:
-            return None
-
-        def create_message(self, *_: Any, **__: Any) -> Any:
-            raise NotImplementedError
-
-        def get_node_ids(self) -> Iterable[int]:
-            return range(2, 2 + count)
-
-        def push_messages(self, messages: Any) -> Any:
-            raise NotImplementedError
-
-        def pull_messages(self, message_ids: Any) -> Any:
-            raise NotImplementedError
-
-        def send_and_receive(self, messages: Any, *, timeout: float | None = None) -> Any:
-            raise NotImplementedError
-
-    return Nodes()
+    return stub(Grid, get_node_ids=lambda _: range(2, 2 + count))()

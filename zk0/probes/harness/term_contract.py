@@ -11,7 +11,7 @@ import numpy as np
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding
-from zk0.probes.harness.findings import Cause, FindingFactory
+from zk0.probes.harness.findings import Cause, FindingFactory, evidence_of, finite_or_none
 from zk0.probes.harness.terms import EvalPoint, Term, TermMeasurement, detached, norm_of, root_cause, slopes
 
 SAME = 1e-9  # of two calls with the same numbers
@@ -42,10 +42,7 @@ def _value(measured: TermMeasurement, cause: Cause | None, findings: FindingFact
         return
     wanted = measured.sample.mu / 2 * measured.squared
     tolerance = 10 * measured.sample.noise
-    evidence = (
-        Evidence(name="value of the term", value=_finite(measured.value)),
-        Evidence(name="mu/2 * ||w - w_round||^2", value=wanted),
-    )
+    evidence = evidence_of({"value of the term": finite_or_none(measured.value), "mu/2 * ||w - w_round||^2": wanted})
     if np.isclose(measured.value, wanted, rtol=tolerance):
         yield findings.passed("value", "the value is mu/2 * ||w - w_round||^2", evidence)
     else:
@@ -74,7 +71,7 @@ def _scaling(measured: TermMeasurement, cause: Cause | None, findings: FindingFa
     if near is None or far is None:
         near, far = (float(norm_of(sample)) for sample in (measured.sample, measured.far))
         power, what = 2.0, "gradient"
-    evidence = (Evidence(name=f"{what} at w", value=_finite(near)), Evidence(name="twice as far", value=_finite(far)))
+    evidence = evidence_of({f"{what} at w": finite_or_none(near), "twice as far": finite_or_none(far)})
     if near and np.isclose(far / near, power, rtol=10 * measured.sample.noise):
         yield findings.passed("scaling", f"twice the distance, {power:g} times the {what}", evidence)
     else:
@@ -84,15 +81,16 @@ def _scaling(measured: TermMeasurement, cause: Cause | None, findings: FindingFa
 
 def _zero(term: Term, measured: TermMeasurement, cause: Cause | None, findings: FindingFactory) -> Iterator[Finding]:
     if not measured.takes_mu:
-        yield findings.not_applicable("zero", "it takes no mu, so its zero point can't be told from the loss around it")
+        yield findings.not_applicable(
+            "zero", "it takes no mu, so its zero point can't be separated from the loss around it"
+        )
         return
     start = EvalPoint(distance=0.0)
     here, without = term.evaluate(start), term.evaluate(replace(start, mu=0.0))
     value = 0.0 if here.value is None or without.value is None else here.value - without.value
     slope = max(float(np.abs(here.gradient[name] - without.gradient[name]).max()) for name in here.gradient)
-    evidence = (
-        Evidence(name="term at w = w_round", value=_finite(value)),
-        Evidence(name="largest gradient there", value=_finite(slope)),
+    evidence = evidence_of(
+        {"term at w = w_round": finite_or_none(value), "largest gradient there": finite_or_none(slope)}
     )
     if abs(value) <= measured.sample.floor and slope <= measured.sample.floor:
         yield findings.passed("zero", "term and gradient are 0 at w = w_round", evidence)
@@ -113,7 +111,7 @@ def _mu(measured: TermMeasurement, cause: Cause | None, findings: FindingFactory
             yield findings.not_available("mu", "it takes no mu")
         return
     ratio = float(norm_of(measured.stronger) / norm_of(measured.sample)) if not measured.sample.is_zero() else 0.0
-    evidence = (Evidence(name="gradient at 2 mu beside that at mu", value=ratio), Evidence(name="expected", value=2.0))
+    evidence = evidence_of({"gradient at 2 mu beside that at mu": ratio, "expected": 2.0})
     if np.isclose(ratio, 2.0, rtol=10 * measured.sample.noise):
         yield findings.passed("mu", "the term is proportional to mu", evidence)
     else:
@@ -135,7 +133,7 @@ def _repeatable(term: Term, findings: FindingFactory) -> Iterator[Finding]:
         return
     gap = max(float(np.abs(first.gradient[name] - second.gradient[name]).max()) for name in first.gradient)
     values = (first.value or 0.0, second.value or 0.0)
-    evidence = (Evidence(name="first call", value=first.value), Evidence(name="second call", value=second.value))
+    evidence = evidence_of({"first call": first.value, "second call": second.value})
     # The loss around the term may itself change from call to call, as batch norm's statistics do; the term must not.
     if gap <= SAME and np.isclose(*values, rtol=SAME, atol=1e-12):
         yield findings.passed("repeatable", "called twice at the same weights it gives the same", evidence)
@@ -169,7 +167,7 @@ def _frozen(term: Term, measured: TermMeasurement, findings: FindingFactory) -> 
         yield findings.passed("frozen", "frozen tensors and buffers are not in it")
         return
     what, value = found[0]
-    evidence = (Evidence(name=f"term where only {what} differ more", value=value), Evidence(name="term", value=plain))
+    evidence = evidence_of({f"term where only {what} differ more": value, "term": plain})
     if what == "buffers":
         yield findings.failed(
             "frozen",
@@ -221,7 +219,3 @@ def _broken(
     """Return that the formula is not FedProx's: for the cause that its gradient showed, else for another one."""
     fault, why = (cause.fault, cause.cause) if cause else (Fault.proximal_formula, otherwise)
     return findings.failed(point, message, fault, why, FORMULA, evidence)
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

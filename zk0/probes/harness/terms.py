@@ -18,19 +18,19 @@ from zk0.core.verdicts import Evidence
 from zk0.probes.harness.arguments import give, scalar_of
 from zk0.probes.harness.bench import Bench
 from zk0.probes.harness.binding import TargetCallable, Variant
-from zk0.probes.harness.findings import Cause
+from zk0.probes.harness.findings import Cause, evidence_of
 from zk0.probes.harness.gradients import GradientSample, explain
 
-PRESET = 0.01  # of every gradient before the call, so that adding to it and replacing it can be told apart
+PRESET = 0.01  # of every gradient before the call, to distinguish adding to it from replacing it
 
 
 class TrainsError(Exception):
-    """The code changed the weights: it is no term but a training step."""
+    """The code changed the weights: it is a training step, not a term."""
 
 
 @dataclass(frozen=True)
 class EvalPoint:
-    """Where the term is evaluated: see `Bench`; `displaced` False puts the reference at w itself."""
+    """A point to evaluate the term at: see `Bench`; `displaced` False puts the reference at w itself."""
 
     mu: float = 0.3
     distance: float = 0.1
@@ -42,7 +42,7 @@ class EvalPoint:
 
 @dataclass(frozen=True)
 class TermResult:
-    """What a call gave: a value or None, gradients by trained tensor, frozen tensors that got one."""
+    """The result of one call: a value or None, gradients by trained tensor, frozen tensors that got one."""
 
     value: float | None
     gradient: dict[str, NDArray[np.float64]]
@@ -223,12 +223,9 @@ def detached(what: str, by_values: float, by_autograd: float) -> Cause:
     return Cause(
         Fault.proximal_detached,
         f"the term does not act: {what}" if by_autograd == 0 else f"the term's gradient is wrong: {what}",
-        ".item(), float(), .detach(), .data or no_grad stands between the weights and the loss",
+        ".item(), float(), .detach(), .data or no_grad is between the weights and the loss",
         "compute it from the parameters themselves, with gradients on",
-        (
-            Evidence(name="slope of the term by central differences", value=by_values),
-            Evidence(name="slope by autograd", value=by_autograd),
-        ),
+        evidence_of({"slope of the term by central differences": by_values, "slope by autograd": by_autograd}),
     )
 
 

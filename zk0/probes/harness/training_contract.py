@@ -10,8 +10,8 @@ import numpy as np
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding
-from zk0.probes.harness.findings import Cause, FindingFactory
-from zk0.probes.harness.gradients import explain
+from zk0.probes.harness.findings import Cause, FindingFactory, evidence_of
+from zk0.probes.harness.gradients import GradientSample, explain
 from zk0.probes.harness.trainings import MU, Comparison
 
 SNAPSHOT = "snapshot it once a round: [p.detach().clone() for p in model.parameters()]"
@@ -23,7 +23,7 @@ def judge(
     """Yield the findings, the root cause first.
 
     Args:
-        seen: the training with and without mu.
+        comparison: the training with and without mu.
         findings: how findings are made.
         uses_mu: whether the code reads the mu it is given at all.
         made_with_mu: whether a client is given mu when it is made.
@@ -69,13 +69,10 @@ def root_cause(comparison: Comparison, *, uses_mu: bool) -> Cause | None:
         )
     if _follows(comparison):
         return _moving(comparison, "the reference is the weights of the step before")
-    return next((cause for sample in samples if (cause := _explained(comparison, sample))), None)
+    return next((cause for sample in samples if (cause := _explain(comparison, sample))), None)
 
 
-def _explained(comparison: Comparison, sample: object) -> Cause | None:
-    from zk0.probes.harness.gradients import GradientSample
-
-    assert isinstance(sample, GradientSample)
+def _explain(comparison: Comparison, sample: GradientSample) -> Cause | None:
     later = comparison.sample(len(comparison.steps) - 1)
     return explain(sample, later if later is not sample else None)
 
@@ -105,14 +102,11 @@ def _inert(comparison: Comparison) -> Cause:
             evidence,
         )
     if with_term.loss is not None and without.loss is not None and not _close(with_term.loss, without.loss, comparison):
-        losses = (
-            Evidence(name="back-propagated loss with mu", value=with_term.loss),
-            Evidence(name="and without", value=without.loss),
-        )
+        losses = evidence_of({"back-propagated loss with mu": with_term.loss, "and without": without.loss})
         return Cause(
             Fault.proximal_detached,
             f"{acting}; the loss holds it and no gradient flows from it",
-            ".item(), float(), .detach(), .data or no_grad stands between the weights and the loss",
+            ".item(), float(), .detach(), .data or no_grad is between the weights and the loss",
             "compute it from the parameters themselves, with gradients on",
             (*evidence, *losses),
         )
@@ -131,7 +125,7 @@ def _unreached(comparison: Comparison, acting: str, evidence: tuple[Evidence, ..
             evidence,
         )
     if kind := next((kind for kind in ("alias", "refreshed") if kind in kept), None):
-        how = "shares its storage with the weights" if kind == "alias" else "is taken anew at each step"
+        how = "shares its storage with the weights" if kind == "alias" else "is taken again at each step"
         return _moving(comparison, f"{acting}; the reference {how} ({kept[kind]})")
     if "healthy" not in kept and "parameters" in kept:
         return _moving(comparison, f"{acting}; what is kept are the weights themselves ({kept['parameters']})")
@@ -165,7 +159,7 @@ def _elsewhere(comparison: Comparison) -> Cause:
 
 
 def _adds_up(comparison: Comparison) -> bool:
-    """Tell whether a step's gradient is the sum of those expected up to it."""
+    """Return whether a step's gradient is the sum of those expected up to it."""
     number = len(comparison.steps) - 1
     if number < 2:  # noqa: PLR2004  at the second step there is nothing to add up yet
         return False
@@ -176,7 +170,7 @@ def _adds_up(comparison: Comparison) -> bool:
 
 
 def _follows(comparison: Comparison) -> bool:
-    """Tell whether the term's gradient is mu * (w - w of the step before)."""
+    """Return whether the term's gradient is mu * (w - w of the step before)."""
     number = len(comparison.steps) - 1
     last = comparison.sample(number)
     before = comparison.steps[number - 1][0].weights
@@ -201,7 +195,7 @@ def _acts(comparison: Comparison, cause: Cause | None, findings: FindingFactory)
     gap = max(
         float(np.abs(value - comparison.free.final[name]).max()) for name, value in comparison.proximal.final.items()
     )
-    evidence = [Evidence(name="largest difference of a weight to the run with mu = 0", value=gap)]
+    evidence = evidence_of({"largest difference of a weight to the run with mu = 0": gap})
     if comparison.acts():
         yield findings.passed(
             "acts", f"after {len(comparison.steps)} steps the weights are not those of mu = 0", evidence
@@ -211,13 +205,13 @@ def _acts(comparison: Comparison, cause: Cause | None, findings: FindingFactory)
             "acts", "the weights are those of mu = 0 to the last bit", cause.fault, cause.cause, cause.remedy, evidence
         )
     else:
-        yield findings.not_available("acts", "the weights are those of mu = 0; the steps are too small to tell")
+        yield findings.not_available("acts", "the weights are those of mu = 0; the steps are too small for a verdict")
 
 
 def _zero(comparison: Comparison, findings: FindingFactory) -> Iterator[Finding]:
     sample = comparison.sample(0)
     largest = max(float(np.abs(value).max()) for value in sample.found.values())
-    evidence = [Evidence(name="largest gradient of the term at the first step", value=largest)]
+    evidence = evidence_of({"largest gradient of the term at the first step": largest})
     if not np.isfinite(largest):
         yield findings.failed(
             "zero",
@@ -252,7 +246,7 @@ def _mu(comparison: Comparison, findings: FindingFactory, *, uses_mu: bool, made
 
 
 def _received(comparison: Comparison) -> Cause | None:
-    """Tell a client that does not begin with what it was sent."""
+    """Return the cause where a client does not begin with the weights it was sent."""
     recorder, sent = comparison.proximal.recorder, comparison.proximal.sent
     for name, value in recorder.steps[0].weights.items():
         if name in sent and not np.allclose(value, sent[name], rtol=1e-5, atol=1e-7):
@@ -262,9 +256,8 @@ def _received(comparison: Comparison) -> Cause | None:
                 f"the training does not begin with what the server sent: {name} differs",
                 "the received parameters are not set, or into another model",
                 "set them before training: model.load_state_dict(..., strict=True)",
-                (
-                    Evidence(name=f"{name} at the first step", value=float(value[place])),
-                    Evidence(name="as it was sent", value=float(sent[name][place])),
+                evidence_of(
+                    {f"{name} at the first step": float(value[place]), "as it was sent": float(sent[name][place])}
                 ),
             )
     return None
@@ -279,7 +272,7 @@ def _reference(comparison: Comparison, cause: Cause | None, findings: FindingFac
         name = kept.get("healthy")
         yield findings.passed("reference", f"w_round stays as it was sent{f' ({name})' if name else ''}")
     else:
-        yield findings.not_available("reference", "can't be told from a gradient that is wrong for another reason")
+        yield findings.not_available("reference", "unknown: the gradient is wrong for another reason")
 
 
 def _frozen(comparison: Comparison, findings: FindingFactory) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from zk0.probes.harness.gradients import GradientSample
 from zk0.probes.harness.recorder import WANTED_STEPS, Named, OptimizerRecorder, Step
 
 SHIFT = 0.05  # standard deviation of what the server's weights differ by from a client's own
-MU = 0.3  # far from 1, where mu and its square can't be told apart
+MU = 0.3  # far from 1, where mu equals its square
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class TrainingRun:
     recorder: OptimizerRecorder
     final: Named
     returned: tuple[float, ...]
-    read_mu: bool | None  # None where mu is no setting that is read
+    read_mu: bool | None  # None where mu is not read from the settings
     sent: Named  # what the client was to begin with
 
 
@@ -57,7 +57,7 @@ class Comparison:
 
     @property
     def tolerance(self) -> float:
-        """How far a gradient may be from the expected one, relative."""
+        """The allowed relative distance of a gradient from the expected one."""
         return 1e-2 if self.noise > 1e-10 else 1e-6  # noqa: PLR2004  single or double precision
 
     @property
@@ -74,7 +74,7 @@ class Comparison:
     def _gradient_from_step(self, sample: GradientSample, number: int) -> GradientSample:
         """Look into the step itself: an optimizer of its own may add the term there.
 
-        Where the step without mu is w - rate * gradient, the gradient behind the other step can be told.
+        Where the step without mu is w - rate * gradient, the gradient behind the other step is known.
         """
         with_term, without = self.steps[number]
         plain = all(
@@ -87,7 +87,7 @@ class Comparison:
         return replace(sample, found=found, floor=sample.floor / with_term.rate)
 
     def is_repeatable(self) -> bool:
-        """Tell whether the same training without mu begins with the same gradients."""
+        """Return whether the same training without mu begins with the same gradients."""
         one, other = self.plain.recorder.steps, self.free.recorder.steps
         return bool(one and other) and all(
             np.allclose(value, other[0].gradients[name], rtol=1e-4, atol=1e-7)
@@ -95,14 +95,14 @@ class Comparison:
         )
 
     def is_measurable(self) -> bool:
-        """Tell whether the weights move far enough for the term to be seen above rounding."""
+        """Return whether the weights move far enough for the term to be seen above rounding."""
         samples = [self.sample(number) for number in range(1, len(self.steps))]
         return any(
             float(np.abs(value).max()) > 10 * sample.floor for sample in samples for value in sample.expected.values()
         )
 
     def acts(self) -> bool:
-        """Tell whether the weights end elsewhere than with mu = 0."""
+        """Return whether the weights end elsewhere than with mu = 0."""
         return any(not np.array_equal(value, self.free.final[name]) for name, value in self.proximal.final.items())
 
 

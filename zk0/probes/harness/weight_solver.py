@@ -1,4 +1,4 @@
-"""What an aggregate that is not the weighted mean is instead: solve for the weights that explain it.
+"""Explain an aggregate that is not the weighted mean: solve for the weights behind it.
 
 An aggregate that is any fixed mixture of the clients' tensors and the old global ones gives away its weights by least
 squares. The weights then say what happened: all equal, a single one, the old parameters, a sum that is not 1.
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence
-from zk0.probes.harness.findings import Cause
+from zk0.probes.harness.findings import Cause, evidence_of
 from zk0.probes.harness.rounds import Aggregate, Round
 
 ROUNDING = 1e-5  # relative: float32 sums of a few numbers
@@ -30,12 +30,12 @@ class Mixture:
 
 
 def is_mean(result: Aggregate, round_: Round) -> bool:
-    """Tell whether an aggregate is the weighted mean up to float32 rounding."""
+    """Return whether an aggregate is the weighted mean up to float32 rounding."""
     return relative_error(result, round_) <= ROUNDING
 
 
 def comparable(result: Aggregate, round_: Round) -> bool:
-    """Tell whether an aggregate has all tensors in their shapes."""
+    """Return whether an aggregate has all tensors in their shapes."""
     arrays = result.arrays or {}
     return all(name in arrays and arrays[name].shape == value.shape for name, value in round_.current.items())
 
@@ -51,7 +51,7 @@ def relative_error(result: Aggregate, round_: Round) -> float:
 
 
 def keeps_earlier_round(result: Aggregate, first: Round, second: Round) -> bool:
-    """Tell whether a second round's aggregate is that round's mean and a part of the first's."""
+    """Return whether a second round's aggregate is that round's mean and a part of the first's."""
     names = list(second.current)
     sources = [Aggregate(each.mean(), paired=False, raw=None).flat(names) for each in (first, second)]
     matrix, wanted = np.stack(sources, axis=1), result.flat(names)
@@ -75,9 +75,11 @@ def numbers(result: Aggregate, round_: Round) -> tuple[Evidence, ...]:
     where, got_there, wanted = best
     if not where:
         return ()
-    return (
-        Evidence(name=f"aggregate at {where}", value=got_there if np.isfinite(got_there) else str(got_there)),
-        Evidence(name=f"float64 mean by examples at {where}", value=wanted),
+    return evidence_of(
+        {
+            f"aggregate at {where}": got_there if np.isfinite(got_there) else str(got_there),
+            f"float64 mean by examples at {where}": wanted,
+        }
     )
 
 
@@ -178,13 +180,13 @@ def _diagnose_mixture(result: Aggregate, round_: Round, evidence: tuple[Evidence
         return Cause(
             Fault.aggregate_outside,
             f"{outside} of {got.size} values lie outside the range of all clients",
-            "it is no mean of the clients",
+            "it is not a mean of the clients",
             REMEDY,
             evidence,
         )
     return Cause(
         Fault.aggregate_weights,
-        "the aggregate is no mixture of the clients with one weight each",
+        "the aggregate is not a mixture of the clients with one weight each",
         "clients weigh differently from tensor to tensor",
         REMEDY,
         evidence,
