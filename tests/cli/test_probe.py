@@ -112,4 +112,4 @@ def test_a_file_that_is_not_there_is_told_at_once(program):
 
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["code"] == "ZK215"
-    assert "there is no file" in json.loads(done.stdout)["error"]["message"]
+    assert "no file" in json.loads(done.stdout)["error"]["message"]
