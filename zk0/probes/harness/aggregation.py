@@ -41,8 +41,8 @@ def probe_aggregation(text: str, root: Path) -> Iterator[Finding]:
         return
     for check in (_mean, _order_of_clients, _one_client, _next_round, _untouched, _named):
         yield from check(aggregator, result, round_, findings)
-    for check in robustness.CHECKS:
-        yield from check(aggregator, round_, findings)
+    for refusal_check in robustness.CHECKS:
+        yield from refusal_check(aggregator, round_, findings)
 
 
 def _first_working_variant(target: Target) -> tuple[Aggregator, Aggregate]:

@@ -266,7 +266,7 @@ def dtype_of(value: Any) -> str:
     return str(value.dtype).removeprefix("torch.") if hasattr(value, "dtype") else type(value).__name__
 
 
-def difference(name: str, one: Any, other: Any) -> tuple[Evidence, Evidence]:
+def difference(name: str, one: Any, other: Any) -> tuple[Evidence, ...]:
     """Return the two numbers that differ most, or the shapes."""
     values, others = array(one), None if other is None else array(other)
     if others is None or values.shape != others.shape:
