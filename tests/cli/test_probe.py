@@ -76,7 +76,7 @@ def test_the_recipe_in_flower_s_own_docstring_never_acts(program):
 def test_so_does_the_recipe_for_flower_s_messages(tmp_path):
     from flwr.serverapp.strategy import FedProx
 
-    from zk0.probes.inside.contracts import CONTRACTS
+    from zk0.probes.harness.contracts import CONTRACTS
 
     (tmp_path / "app.py").write_text(
         APP + recipe(FedProx.__doc__).partition("\n\n\n")[2].replace("config)", "config, msg)")
@@ -112,4 +112,4 @@ def test_a_file_that_is_not_there_is_told_at_once(program):
 
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["code"] == "ZK215"
-    assert "there is no file" in json.loads(done.stdout)["error"]["message"]
+    assert "no file" in json.loads(done.stdout)["error"]["message"]

@@ -4,10 +4,10 @@ import pytest
 
 from zk0.core.errors import ProbeError
 from zk0.core.verdicts import Verdict
-from zk0.probes.inside.arguments import PROXIMAL
-from zk0.probes.inside.binding import roles_of
-from zk0.probes.inside.contracts import CONTRACTS
-from zk0.probes.inside.rounds import AGGREGATION
+from zk0.probes.harness.arguments import PROXIMAL
+from zk0.probes.harness.binding import roles_of
+from zk0.probes.harness.contracts import CONTRACTS
+from zk0.probes.harness.replies import AGGREGATION
 
 
 def roles(function, vocabulary=PROXIMAL):

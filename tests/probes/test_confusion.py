@@ -32,7 +32,7 @@ RIGHT += [("exchange", f"exchange_right.py:{pair}") for pair in pairs_of("exchan
 
 
 def found(kind: str, target: str, *, strict: bool, root: Path = SAMPLES) -> list[Finding]:
-    from zk0.probes.inside.contracts import CONTRACTS
+    from zk0.probes.harness.contracts import CONTRACTS
 
     gc.freeze()  # Flower's QFedAvg collects garbage at each client
     logging.getLogger("flwr").setLevel(logging.ERROR)

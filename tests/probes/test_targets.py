@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from zk0.core.errors import DependencyMissingError, ProbeError
-from zk0.probes.inside.targets import find_target
+from zk0.probes.harness.targets import find_target
 
 
 @pytest.fixture
@@ -40,9 +40,9 @@ def test_code_is_found_by_file_or_by_module_and_told_by_line(project, text, at):
     ("text", "said", "remedy"),
     [
         ("src/arms/client.py:trian", "client has no 'trian'", "did you mean train?"),
-        ("src/arms/nothing.py:train", "there is no file", "file.py:name"),
-        ("nowhere.at.all", "there is no module 'nowhere'", "package.module:name"),
-        ("legs.client:train", "there is no module 'legs'", "package.module:name"),
+        ("src/arms/nothing.py:train", "no file", "file.py:name"),
+        ("nowhere.at.all", "no module 'nowhere'", "package.module:name"),
+        ("legs.client:train", "no module 'legs'", "package.module:name"),
         ("broken.py:x", r"ZeroDivisionError: division by zero \(broken.py:2\)", "mend the import"),
     ],
 )

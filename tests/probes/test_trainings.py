@@ -1,7 +1,7 @@
 """Of a training that can't be compared with itself, nothing is said."""
 
 from zk0.core.verdicts import Verdict
-from zk0.probes.inside.contracts import CONTRACTS
+from zk0.probes.harness.contracts import CONTRACTS
 
 STEP = """\
 import os

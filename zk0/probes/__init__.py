@@ -2,7 +2,7 @@
 
     findings = probe_proximal("client.py:train", Project.find())
 
-The code is executed, in a process of its own (`zk0.probes.running`); what works in there is `zk0.probes.inside`, the
+The code is executed, in a process of its own (`zk0.probes.running`); what works in there is `zk0.probes.harness`, the
 only part that imports PyTorch and Flower.
 """
 

@@ -1,7 +1,7 @@
 """Run a probe in a process of its own, bounded in time and memory, and read what it found.
 
 The code under test is executed as it is: it can read and write what the user can. The process keeps it from hanging
-zk0, from filling the memory, from changing zk0's own modules and from writing into the answer; it is no sandbox.
+zk0, from filling the memory, from changing zk0's own modules and from writing into the answer; it is not a sandbox.
 """
 
 import json
@@ -20,7 +20,7 @@ from zk0.core.project import Project
 from zk0.core.verdicts import Finding, Verdict
 
 CODE_SECONDS = 12.0  # of computing, for the code itself; with PyTorch's import a probe stays below 20 s
-PATIENCE = 5  # times as long it may take by the clock, where it waits or the machine is busy
+WALL_CLOCK_FACTOR = 5  # times as long it may take by the clock, where it waits or the machine is busy
 START_SECONDS = 120.0  # for the import of PyTorch from a cold disk
 SHOWN_LINES = 5  # of what the code printed, where it ended the process
 
@@ -75,9 +75,9 @@ def probe(
     findings = [Finding.model_validate(record["finding"]) for record in records if "finding" in record]
     for record in records:
         if "error" in record:
-            raise _rebuilt(record["error"])
+            raise _rebuild_error(record["error"])
     if not any("done" in record for record in records):
-        findings.append(_unfinished(kind, target, status, tail, seconds))
+        findings.append(_unfinished_finding(kind, target, status, tail, seconds))
     return findings
 
 
@@ -85,14 +85,14 @@ def _refuse_missing_file(target: str, root: Path) -> None:
     """Refuse at once what needs no process to see."""
     file = target.partition(":")[0].partition(",")[0]
     if file.endswith(".py") and not (root / file).is_file():
-        raise ProbeError(f"{target}: there is no file {root / file}", remedy="zk0 probe KIND path/to/file.py:name")
+        raise ProbeError(f"{target}: no file {root / file}", remedy="zk0 probe KIND path/to/file.py:name")
 
 
 def _run(
     kind: Probe, target: str, project: Project, answer: Path, printed: Path, *, strict: bool, seconds: float
 ) -> int:
     # -P and the absolute path keep a project's own `zk0` or `json.py` from standing in for ours.
-    command = [sys.executable, "-P", "-m", "zk0.probes.inside", kind, target, str(answer), str(seconds)]
+    command = [sys.executable, "-P", "-m", "zk0.probes.harness", kind, target, str(answer), str(seconds)]
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(
@@ -107,22 +107,22 @@ def _run(
     with printed.open("wb") as stream:
         process = start([*command, *(["strict"] if strict else [])], cwd=project.root, env=environment, stdout=stream)
         try:
-            return process.wait(timeout=START_SECONDS + PATIENCE * seconds)
+            return process.wait(timeout=START_SECONDS + WALL_CLOCK_FACTOR * seconds)
         except subprocess.TimeoutExpired:
             return -signal.SIGALRM
         finally:
             end_tree(process, grace=0)
 
 
-def _rebuilt(record: dict[str, str | None]) -> Zk0Error:
+def _rebuild_error(record: dict[str, str | None]) -> Zk0Error:
     kind: type[Zk0Error] = getattr(errors, str(record["kind"]), ProbeError)
     return kind(str(record["message"]), remedy=record["remedy"])
 
 
-def _unfinished(kind: Probe, target: str, status: int, tail: list[str], seconds: float) -> Finding:
+def _unfinished_finding(kind: Probe, target: str, status: int, tail: list[str], seconds: float) -> Finding:
     if status in (-signal.SIGALRM, -signal.SIGPROF):
         waited = status == -signal.SIGALRM
-        limit = f"{PATIENCE * seconds:g} s" if waited else f"{seconds:g} s of computing"
+        limit = f"{WALL_CLOCK_FACTOR * seconds:g} s" if waited else f"{seconds:g} s of computing"
         message = f"{target} did not end within {limit}"
         remedy = "probe a smaller part of it: the term or the step, not the whole training"
     else:

@@ -8,74 +8,73 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zk0.probes.inside.arguments import give
-from zk0.probes.inside.bench import Scene
-from zk0.probes.inside.binding import Variant
-from zk0.probes.inside.callees import Callee
-from zk0.probes.inside.causes import Moment
-from zk0.probes.inside.recorder import WANTED_STEPS, Named, Step, Watch
+from zk0.probes.harness.arguments import give
+from zk0.probes.harness.bench import Bench
+from zk0.probes.harness.binding import TargetCallable, Variant
+from zk0.probes.harness.gradients import GradientSample
+from zk0.probes.harness.recorder import WANTED_STEPS, Named, OptimizerRecorder, Step
 
 SHIFT = 0.05  # standard deviation of what the server's weights differ by from a client's own
-MU = 0.3  # far from 1, where mu and its square can't be told apart
+MU = 0.3  # far from 1, where mu equals its square
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """One training: what was watched, the weights at its end, the numbers it returned, whether it read mu."""
 
-    watch: Watch
+    recorder: OptimizerRecorder
     final: Named
     returned: tuple[float, ...]
-    read_mu: bool | None  # None where mu is no setting that is read
+    read_mu: bool | None  # None where mu is not read from the settings
     sent: Named  # what the client was to begin with
 
 
-type Runner = Callable[[float, Watch], Run]
+type Runner = Callable[[float, OptimizerRecorder], TrainingRun]
 
 
 @dataclass(frozen=True)
 class Comparison:
     """A training with mu, and one without that was led along its weights."""
 
-    proximal: Run
-    plain: Run
+    proximal: TrainingRun
+    plain: TrainingRun
     noise: float
-    free: Run  # without mu, and on its own
+    free: TrainingRun  # without mu, and on its own
 
     @property
     def steps(self) -> list[tuple[Step, Step]]:
         """The steps that both have done."""
-        return list(zip(self.proximal.watch.steps, self.plain.watch.steps, strict=False))
+        return list(zip(self.proximal.recorder.steps, self.plain.recorder.steps, strict=False))
 
-    def moment(self, number: int) -> Moment:
+    def sample(self, number: int) -> GradientSample:
         """Return the term's gradient at a step, with what it should be."""
         with_term, without = self.steps[number]
         found = {name: value - without.gradients[name] for name, value in with_term.gradients.items()}
         size = max(float(np.abs(value).max()) for value in without.gradients.values())
         floor = 10 * self.noise * max(size, 1e-3)
-        moment = Moment(found, with_term.weights, self.references, MU, noise=self.tolerance, floor=floor)
-        return self._inside_optimizer(moment, number) if moment.is_zero() else moment
+        sample = GradientSample(found, with_term.weights, self.references, MU, noise=self.tolerance, floor=floor)
+        return self._gradient_from_step(sample, number) if sample.is_zero() else sample
 
     @property
     def tolerance(self) -> float:
-        """How far a gradient may be from the expected one, relative."""
+        """The allowed relative distance of a gradient from the expected one."""
         return 1e-2 if self.noise > 1e-10 else 1e-6  # noqa: PLR2004  single or double precision
 
     @property
     def references(self) -> Named:
         """w_round of every tensor: what was sent, or where the training began."""
-        watch, sent = self.proximal.watch, self.proximal.sent
+        recorder, sent = self.proximal.recorder, self.proximal.sent
         applied = all(
             np.allclose(value, sent[name], rtol=1e-5, atol=1e-7)
-            for name, value in watch.steps[0].weights.items()
+            for name, value in recorder.steps[0].weights.items()
             if name in sent
         )
-        return {**watch.start, **(sent if applied else {})}
+        return {**recorder.start, **(sent if applied else {})}
 
-    def _inside_optimizer(self, moment: Moment, number: int) -> Moment:
+    def _gradient_from_step(self, sample: GradientSample, number: int) -> GradientSample:
         """Look into the step itself: an optimizer of its own may add the term there.
 
-        Where the step without mu is w - rate * gradient, the gradient behind the other step can be told.
+        Where the step without mu is w - rate * gradient, the gradient behind the other step is known.
         """
         with_term, without = self.steps[number]
         plain = all(
@@ -83,55 +82,55 @@ class Comparison:
             for name, value in without.weights.items()
         )
         if not plain or not without.rate:
-            return moment
-        found = {name: (without.after[name] - with_term.after[name]) / with_term.rate for name in moment.found}
-        return replace(moment, found=found, floor=moment.floor / with_term.rate)
+            return sample
+        found = {name: (without.after[name] - with_term.after[name]) / with_term.rate for name in sample.found}
+        return replace(sample, found=found, floor=sample.floor / with_term.rate)
 
-    def repeats(self) -> bool:
-        """Tell whether the same training without mu begins with the same gradients."""
-        one, other = self.plain.watch.steps, self.free.watch.steps
+    def is_repeatable(self) -> bool:
+        """Return whether the same training without mu begins with the same gradients."""
+        one, other = self.plain.recorder.steps, self.free.recorder.steps
         return bool(one and other) and all(
             np.allclose(value, other[0].gradients[name], rtol=1e-4, atol=1e-7)
             for name, value in one[0].gradients.items()
         )
 
-    def tells(self) -> bool:
-        """Tell whether the weights move far enough for the term to be seen above rounding."""
-        moments = [self.moment(number) for number in range(1, len(self.steps))]
+    def is_measurable(self) -> bool:
+        """Return whether the weights move far enough for the term to be seen above rounding."""
+        samples = [self.sample(number) for number in range(1, len(self.steps))]
         return any(
-            float(np.abs(value).max()) > 10 * moment.floor for moment in moments for value in moment.expected.values()
+            float(np.abs(value).max()) > 10 * sample.floor for sample in samples for value in sample.expected.values()
         )
 
     def acts(self) -> bool:
-        """Tell whether the weights end elsewhere than with mu = 0."""
+        """Return whether the weights end elsewhere than with mu = 0."""
         return any(not np.array_equal(value, self.free.final[name]) for name, value in self.proximal.final.items())
 
 
-def runner_of(callee: Callee, variant: Variant, dtype: torch.dtype) -> Runner:
+def runner_of(callee: TargetCallable, variant: Variant, dtype: torch.dtype) -> Runner:
     """Return a function that runs a training function, or a step three times, in a fresh scene."""
 
-    def run(mu: float, watch: Watch) -> Run:
-        scene = Scene(mu, dtype=dtype)
-        watch.model = scene.model
+    def run(mu: float, recorder: OptimizerRecorder) -> TrainingRun:
+        bench = Bench(mu, dtype=dtype)
+        recorder.model = bench.model
         made = {name: choice for name, choice in variant.items() if name.startswith("made:")}
         called = {name: choice for name, choice in variant.items() if name.startswith("called:")}
         results: list[Any] = []
-        with watch.on():
-            instance = callee.make(give(scene, made))
-            arguments = give(scene, called)  # once: the reference is the round's
+        with recorder.on():
+            instance = callee.make(give(bench, made))
+            arguments = give(bench, called)  # once: the reference is the round's
             for _ in range(WANTED_STEPS):
-                before = len(watch.steps)
+                before = len(recorder.steps)
                 results.append(callee.call(instance, arguments))
-                if len(watch.steps) >= WANTED_STEPS or len(watch.steps) == before:
+                if len(recorder.steps) >= WANTED_STEPS or len(recorder.steps) == before:
                     break
-                arguments |= give(scene, {name: choice for name, choice in called.items() if choice[0] in RENEWED})
-        sent = {name: value.double().numpy() for name, value in scene.origin.items()}
+                arguments |= give(bench, {name: choice for name, choice in called.items() if choice[0] in RENEWED})
+        sent = {name: value.double().numpy() for name, value in bench.origin.items()}
         config = callee.takes("config") and not callee.takes("mu")
-        return Run(
-            watch=watch,
-            final={name: value.detach().double().numpy().copy() for name, value in scene.trained().items()},
+        return TrainingRun(
+            recorder=recorder,
+            final={name: value.detach().double().numpy().copy() for name, value in bench.trained().items()},
             returned=numbers_in(results),
-            read_mu=scene.settings.read_mu if config else None,
+            read_mu=bench.settings.read_mu if config else None,
             sent=sent,
         )
 
@@ -146,9 +145,9 @@ def compare(run: Runner, dtype: torch.dtype) -> Comparison:
     default = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
-        proximal = run(MU, Watch())
-        plain = run(0.0, Watch(lead=proximal.watch.steps))
-        free = run(0.0, Watch())
+        proximal = run(MU, OptimizerRecorder())
+        plain = run(0.0, OptimizerRecorder(lead=proximal.recorder.steps))
+        free = run(0.0, OptimizerRecorder())
     finally:
         torch.set_default_dtype(default)
     return Comparison(proximal, plain, torch.finfo(dtype).eps, free)
@@ -169,7 +168,7 @@ def numbers_in(value: Any) -> tuple[float, ...]:
     return ()
 
 
-def shifted(arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
+def shift(arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
     """Return weights that a server could send: near these, and not these."""
     generator = np.random.default_rng(5)
     return [

@@ -13,74 +13,77 @@ from torch import nn
 from zk0.core.errors import ProbeError
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding
-from zk0.probes.inside import term_contract, training_contract
-from zk0.probes.inside.arguments import PROXIMAL
-from zk0.probes.inside.binding import Variant, signature_text, uncallable
-from zk0.probes.inside.callees import Callee, callee_of, is_optimizer, optimizer_callee
-from zk0.probes.inside.causes import Cause
-from zk0.probes.inside.clients import client_runners, is_client, takes_mu
-from zk0.probes.inside.points import Points
-from zk0.probes.inside.recorder import expect_steps, uses
-from zk0.probes.inside.targets import Target, describe, find_target
-from zk0.probes.inside.term_causes import Measured, measure
-from zk0.probes.inside.term_causes import root_cause as term_root_cause
-from zk0.probes.inside.terms import Term, TrainsError
-from zk0.probes.inside.trainings import Comparison, Runner, compare, runner_of
+from zk0.probes.harness import term_contract, training_contract
+from zk0.probes.harness.arguments import PROXIMAL
+from zk0.probes.harness.binding import (
+    TargetCallable,
+    Variant,
+    find_callable,
+    is_optimizer,
+    optimizer_callable,
+    signature_text,
+    uncallable,
+)
+from zk0.probes.harness.clients import client_runners, is_client, takes_mu
+from zk0.probes.harness.findings import Cause, FindingFactory
+from zk0.probes.harness.recorder import expect_steps, uses
+from zk0.probes.harness.targets import Target, describe, find_target
+from zk0.probes.harness.terms import Term, TermMeasurement, TrainsError, measure
+from zk0.probes.harness.terms import root_cause as term_root_cause
+from zk0.probes.harness.trainings import Comparison, Runner, compare, runner_of
 
 WORKFLOW = "fedprox-debug"
 PRECISIONS = (torch.float64, torch.float32)  # code that casts to float() takes only the second
 
-OF_THE_REFERENCE = (Fault.proximal_pairing, Fault.proximal_incomplete, Fault.proximal_formula)
+REFERENCE_FAULTS = (Fault.proximal_pairing, Fault.proximal_incomplete, Fault.proximal_formula)
 
 
 @dataclass(frozen=True)
-class Trained:
+class WorkingTraining:
     """A way to run a training, and what was seen."""
 
     run: Runner
-    seen: Comparison
+    comparison: Comparison
     dtype: torch.dtype
 
 
 @dataclass(frozen=True)
-class Tested:
+class WorkingTerm:
     """A way to call a term, and what was measured."""
 
     term: Term
-    measured: Measured
+    measured: TermMeasurement
 
 
 def probe_proximal(text: str, root: Path) -> Iterator[Finding]:
-    """Yield the findings about a term, a training step, a loop or a client.
-
-    Raises:
-        ProbeError: the target can't be found, or not be called.
-    """
+    """Yield the findings about a term, a training step, a loop or a client."""
     target = find_target(text, root)
     _refuse_strategy(target)
-    if _may_step(target):
+    if _may_train(target):
         expect_steps()
-    points = Points("probe.proximal", target.at, WORKFLOW)
+    findings = FindingFactory("probe.proximal", target.at, WORKFLOW)
     if is_client(target):
-        yield from _training(_first_that_trains(target), points, uses_mu=True, made_with_mu=takes_mu(target))
+        yield from _training(_first_working_training(target), findings, uses_mu=True, made_with_mu=takes_mu(target))
         return
-    callee = optimizer_callee(target) if is_optimizer(target.value) else callee_of(target, PROXIMAL)
-    found = _first_that_works(callee, target)
-    if isinstance(found, Trained):
-        yield from _training(found, points, uses_mu=_uses_mu(callee))
+    callee = optimizer_callable(target, PROXIMAL) if is_optimizer(target.value) else find_callable(target, PROXIMAL)
+    found = _first_working_variant(callee, target)
+    if isinstance(found, WorkingTraining):
+        yield from _training(found, findings, uses_mu=_uses_mu(callee))
     else:
-        yield from term_contract.judge(found.term, found.measured, points)
+        yield from term_contract.judge(found.term, found.measured, findings)
 
 
-def _training(trained: Trained, points: Points, *, uses_mu: bool, made_with_mu: bool = False) -> Iterator[Finding]:
-    yield from training_contract.judge(trained.seen, points, uses_mu=uses_mu, made_with_mu=made_with_mu)
-    if "exhausted" not in trained.seen.proximal.watch.kept:
+def _training(
+    trained: WorkingTraining, findings: FindingFactory, *, uses_mu: bool, made_with_mu: bool = False
+) -> Iterator[Finding]:
+    yield from training_contract.judge(trained.comparison, findings, uses_mu=uses_mu, made_with_mu=made_with_mu)
+    if "exhausted" not in trained.comparison.proximal.recorder.kept:
         return
     with _reusable_parameters():
         mended = compare(trained.run, trained.dtype)
     cause = training_contract.root_cause(mended, uses_mu=uses_mu)
     if cause is not None:
-        yield points.failed(
+        yield findings.failed(
             "formula",
             f"and with a list for the iterator: {cause.message}",
             cause.fault,
@@ -90,13 +93,13 @@ def _training(trained: Trained, points: Points, *, uses_mu: bool, made_with_mu: 
         )
 
 
-def _first_that_works(callee: Callee, target: Target) -> Trained | Tested:
+def _first_working_variant(callee: TargetCallable, target: Target) -> WorkingTraining | WorkingTerm:
     """Return the first way to call that conforms, else the first that runs at all.
 
     A list of trained tensors where all are expected would make the pairing look wrong: such a fault is the code's
-    only where no way to give the reference conforms. Every other fault is told from the first way that runs.
+    only where no variant of the reference conforms. Every other fault is reported from the first variant that runs.
     """
-    kept: tuple[Variant, Trained | Tested] | None = None
+    kept: tuple[Variant, WorkingTraining | WorkingTerm] | None = None
     errors: list[Exception] = []
     for dtype in PRECISIONS:
         for variant in callee.variants(PROXIMAL):
@@ -104,65 +107,69 @@ def _first_that_works(callee: Callee, target: Target) -> Trained | Tested:
                 continue
             try:
                 found, cause = _try(callee, variant, dtype)
-            except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first is told below
+            except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first error is reported below
                 errors.append(error)
                 continue
-            if cause is None or cause.fault not in OF_THE_REFERENCE:
+            if cause is None or cause.fault not in REFERENCE_FAULTS:
                 return kept[1] if kept and cause is not None else found
             kept = kept or (variant, found)
         if kept is not None:
             return kept[1]
-    raise _no_way(target, errors)
+    raise _no_variant(target, errors)
 
 
 def _same_but_for_references(one: Variant, other: Variant) -> bool:
     return all(one[name] == choice for name, choice in other.items() if choice[0] not in ("reference", "parameters"))
 
 
-def _try(callee: Callee, variant: Variant, dtype: torch.dtype) -> tuple[Trained | Tested, Cause | None]:
+def _try(
+    callee: TargetCallable, variant: Variant, dtype: torch.dtype
+) -> tuple[WorkingTraining | WorkingTerm, Cause | None]:
     term = Term(callee, variant, dtype)
     try:
         measured = measure(term)
     except TrainsError:
         run = runner_of(callee, variant, dtype)
-        seen = compare(run, dtype)
-        return Trained(run, seen, dtype), training_contract.root_cause(seen, uses_mu=_uses_mu(callee))
+        comparison = compare(run, dtype)
+        return WorkingTraining(run, comparison, dtype), training_contract.root_cause(
+            comparison, uses_mu=_uses_mu(callee)
+        )
     about_it = callee.constructor is not None or callee.takes("reference", "mu", "config")
-    if measured.value is None and measured.moment.is_zero() and not about_it:
+    if measured.value is None and measured.sample.is_zero() and not about_it:
         raise ValueError("it returned no loss and changed neither gradients nor weights")
-    return Tested(term, measured), term_root_cause(term, measured)
+    return WorkingTerm(term, measured), term_root_cause(term, measured)
 
 
-def _first_that_trains(target: Target) -> Trained:
+def _first_working_training(target: Target) -> WorkingTraining:
     first: Exception | None = None
     for dtype in PRECISIONS:
         for run in client_runners(target, dtype):
             try:
-                return Trained(run, compare(run, dtype), dtype)
+                return WorkingTraining(run, compare(run, dtype), dtype)
             except ProbeError:
                 raise
-            except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first is told below
+            except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first error is reported below
                 first = first or error
     assert first is not None
     raise uncallable(f"{target.text} at {target.at} can't be run: {describe(first, target.root)}", PROXIMAL) from first
 
 
-def _no_way(target: Target, errors: list[Exception]) -> ProbeError:
-    shown = describe(errors[0], target.root) if errors else "there is no way to give it its arguments"
+def _no_variant(target: Target, errors: list[Exception]) -> ProbeError:
+    shown = describe(errors[0], target.root) if errors else "no arguments fit"
     signature = signature_text(target.value) if callable(target.value) else ""
     name = target.text.rpartition(":")[2]
     return uncallable(f"{name}{signature} at {target.at} can't be called: {shown}", PROXIMAL)
 
 
-def _uses_mu(callee: Callee) -> bool:
-    """Tell whether the mu that is given is read; True where zk0 can't look inside."""
+def _uses_mu(callee: TargetCallable) -> bool:
+    """Return whether the mu that is given is read; True where zk0 can't look inside."""
     names = [key.partition(":")[2] for key, role in callee.roles.items() if role == "mu"]
     if not names:
         return callee.takes("config")
     return callee.opaque or not callee.codes or any(uses(code, name) for code in callee.codes for name in names)
 
 
-def _may_step(target: Target) -> bool:
+def _may_train(target: Target) -> bool:
     try:
         return "step(" in inspect.getsource(target.module)
     except (OSError, TypeError):
@@ -178,7 +185,7 @@ def _refuse_strategy(target: Target) -> None:
 
 
 class _Parameters(list[nn.Parameter]):
-    """A list that can be asked for its next item, as the generator it stands for."""
+    """A list that can be asked for its next item, like the generator it replaces."""
 
     def __next__(self) -> nn.Parameter:
         return self[0]

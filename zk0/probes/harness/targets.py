@@ -31,7 +31,7 @@ class Target:
 
     @property
     def at(self) -> str:
-        """Where it stands: `file:line`, the file relative to the project where it is inside."""
+        """`file:line`, with the file relative to the project where it is inside."""
         return location(self.value, self.root) or self.text
 
 
@@ -74,7 +74,7 @@ def find_target(text: str, root: Path) -> Target:
 
 def _module_of_file(text: str, file: Path) -> ModuleType:
     if not file.is_file():
-        raise ProbeError(f"{text}: there is no file {file}", remedy="zk0 probe KIND path/to/file.py:name")
+        raise ProbeError(f"{text}: no file {file}", remedy="zk0 probe KIND path/to/file.py:name")
     folder, parts = file.parent, [file.stem]
     while (folder / "__init__.py").is_file():
         parts.insert(0, folder.name)
@@ -98,7 +98,7 @@ def _longest_module(text: str, root: Path) -> tuple[ModuleType, str]:
         if _exists(name):
             return _import(text, root, lambda name=name: importlib.import_module(name)), ".".join(parts[count:])  # type: ignore[misc]
     raise ProbeError(
-        f"{text}: there is no module {parts[0]!r} in {root} or among the installed packages",
+        f"{text}: no module {parts[0]!r} in {root} or among the installed packages",
         remedy="name it as package.module:name or path/to/file.py:name",
     )
 
@@ -106,7 +106,7 @@ def _longest_module(text: str, root: Path) -> tuple[ModuleType, str]:
 def _exists(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError, AttributeError):  # a parent is no package, or fails when it is imported
+    except (ImportError, ValueError, AttributeError):  # a parent is not a package, or fails when it is imported
         return False
 
 
@@ -119,7 +119,7 @@ def _import(text: str, root: Path, load: Callable[[], ModuleType]) -> ModuleType
         missing = (error.name or "").partition(".")[0]
         if missing == text.partition(":")[0].partition(".")[0]:
             raise ProbeError(
-                f"{text}: there is no module {error.name!r} in {root} or among the installed packages",
+                f"{text}: no module {error.name!r} in {root} or among the installed packages",
                 remedy="name it as package.module:name or path/to/file.py:name",
             ) from error
         raise DependencyMissingError(

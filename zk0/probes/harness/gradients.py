@@ -1,6 +1,6 @@
-"""What is wrong with a gradient that should be mu * (w - w_round): pure numbers in, one cause out.
+"""Explain why a gradient is not mu * (w - w_round): pure numbers in, one cause out.
 
-Each tensor's found gradient is compared with the expected one. A wrong one still tells how it came about: a constant
+Each tensor's found gradient is compared with the expected one. A wrong one still shows its origin: a constant
 factor, a length that does not depend on the distance, another tensor's reference, tensors that have none.
 """
 
@@ -12,23 +12,13 @@ from numpy.typing import NDArray
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence
+from zk0.probes.harness.findings import Cause, largest_gap
 
 type Named = Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class Cause:
-    """One cause with the sentence that says what was seen."""
-
-    fault: Fault
-    message: str
-    cause: str
-    remedy: str
-    evidence: tuple[Evidence, ...] = ()
-
-
-@dataclass(frozen=True)
-class Moment:
+class GradientSample:
     """The gradient of the term at one place.
 
     Args:
@@ -53,42 +43,37 @@ class Moment:
         return {name: self.mu * (value - self.references[name]) for name, value in self.weights.items()}
 
     def conforms(self) -> bool:
-        """Tell whether found and expected are equal up to rounding."""
+        """Return whether found and expected are equal up to rounding."""
         return all(self.near(self.found[name], value) for name, value in self.expected.items())
 
     def near(self, found: NDArray[np.float64], wanted: NDArray[np.float64]) -> bool:
-        """Tell whether two tensors are equal up to rounding."""
+        """Return whether two tensors are equal up to rounding."""
         limit = self.noise * float(np.linalg.norm(wanted)) + self.floor
         return bool(np.isfinite(found).all()) and float(np.linalg.norm(found - wanted)) <= limit
 
     def is_zero(self) -> bool:
-        """Tell whether there is no gradient at all."""
+        """Return whether there is no gradient at all."""
         return all(float(np.abs(value).max()) <= self.floor for value in self.found.values())
 
-    def worst(self, unit: str = "") -> tuple[Evidence, Evidence]:
+    def worst(self) -> tuple[Evidence, ...]:
         """Return the two numbers that differ most."""
         expected = self.expected
         name = max(expected, key=lambda name: _gap(self.found[name], expected[name]))
-        gaps = np.abs(np.nan_to_num(self.found[name], nan=np.inf) - expected[name])
-        place = np.unravel_index(int(np.argmax(gaps)), gaps.shape)
-        where = f"{name}[{', '.join(str(int(index)) for index in place)}]"
-        return (
-            Evidence(name=f"gradient of the term at {where}", value=_plain(self.found[name][place]), unit=unit),
-            Evidence(name=f"mu * (w - w_round) at {where}", value=_plain(expected[name][place]), unit=unit),
-        )
+        labels = ("gradient of the term at {}", "mu * (w - w_round) at {}")
+        return largest_gap(name, self.found[name], expected[name], labels=labels)
 
 
-def explain(moment: Moment, twice: Moment | None = None) -> Cause | None:
+def explain(sample: GradientSample, twice: GradientSample | None = None) -> Cause | None:
     """Return why a gradient that is not all zero is not what it should be; None where it is.
 
     Args:
-        moment: the gradient at w.
-        twice: the same farther from w_round; tells a norm from a squared norm.
+        sample: the gradient at w.
+        twice: the same farther from w_round; distinguishes a norm from a squared norm.
     """
-    if moment.conforms():
+    if sample.conforms():
         return None
-    evidence = moment.worst()
-    if not all(np.isfinite(value).all() for value in moment.found.values()):
+    evidence = sample.worst()
+    if not all(np.isfinite(value).all() for value in sample.found.values()):
         return Cause(
             Fault.proximal_formula,
             "the term's gradient is not finite",
@@ -97,9 +82,9 @@ def explain(moment: Moment, twice: Moment | None = None) -> Cause | None:
             evidence,
         )
     for judge in (_missing, _factor, _lengths, _pairs):
-        if cause := judge(moment, twice, evidence):
+        if cause := judge(sample, twice, evidence):
             return cause
-    found, wanted = _flat(moment.found), _flat(moment.expected)
+    found, wanted = _flat(sample.found), _flat(sample.expected)
     angle = float(found @ wanted / (np.linalg.norm(found) * np.linalg.norm(wanted)))
     return Cause(
         Fault.proximal_formula,
@@ -110,22 +95,22 @@ def explain(moment: Moment, twice: Moment | None = None) -> Cause | None:
     )
 
 
-def _missing(moment: Moment, _: Moment | None, evidence: tuple[Evidence, ...]) -> Cause | None:
-    none = [name for name, value in moment.found.items() if float(np.abs(value).max()) <= moment.floor]
-    rest = [name for name in moment.found if name not in none]
-    if not none or not rest or not all(_parallel(moment, name) for name in rest):
+def _missing(sample: GradientSample, _: GradientSample | None, evidence: tuple[Evidence, ...]) -> Cause | None:
+    none = [name for name, value in sample.found.items() if float(np.abs(value).max()) <= sample.floor]
+    rest = [name for name in sample.found if name not in none]
+    if not none or not rest or not all(_parallel(sample, name) for name in rest):
         return None
     return Cause(
         Fault.proximal_incomplete,
-        f"{len(none)} of {len(moment.found)} trained tensors are not in the term, e.g. {none[0]}",
+        f"{len(none)} of {len(sample.found)} trained tensors are not in the term, e.g. {none[0]}",
         "only some layers are compared, or a zip ended early",
         "pair all trained tensors by name, or zip(..., strict=True)",
         evidence,
     )
 
 
-def _factor(moment: Moment, twice: Moment | None, evidence: tuple[Evidence, ...]) -> Cause | None:
-    factor = _factor_of(moment)
+def _factor(sample: GradientSample, twice: GradientSample | None, evidence: tuple[Evidence, ...]) -> Cause | None:
+    factor = _factor_of(sample)
     if factor is None:
         return None
     if twice is not None and (other := _factor_of(twice)) is not None and not np.isclose(other, factor, rtol=0.05):
@@ -143,46 +128,46 @@ def _factor(moment: Moment, twice: Moment | None, evidence: tuple[Evidence, ...]
         Fault.proximal_formula,
         f"the term's gradient is {factor:.3g} times mu * (w - w_round)"
         + (": it acts, twice as strong as mu says" if double else ""),
-        "mu stands where mu/2 should, or the term is added twice" if double else "the factor before the sum is wrong",
+        "mu is used instead of mu/2, or the term is added twice" if double else "the factor before the sum is wrong",
         "mu / 2 * sum(((w - w_round) ** 2).sum() for each trained tensor), added once",
         evidence,
     )
 
 
-def _lengths(moment: Moment, _: Moment | None, evidence: tuple[Evidence, ...]) -> Cause | None:
+def _lengths(sample: GradientSample, _: GradientSample | None, evidence: tuple[Evidence, ...]) -> Cause | None:
     """Tell factors that differ from tensor to tensor, or from distance to distance."""
-    if not all(_parallel(moment, name) for name in moment.found):
+    if not all(_parallel(sample, name) for name in sample.found):
         return None
-    factors = {name: _ratio(moment.found[name], moment.expected[name]) for name in moment.found}
-    averaged = [factor * moment.weights[name].size for name, factor in factors.items()]
+    factors = {name: _ratio(sample.found[name], sample.expected[name]) for name in sample.found}
+    averaged = [factor * sample.weights[name].size for name, factor in factors.items()]
     if _all_equal(averaged):
         return Cause(
             Fault.proximal_formula,
             "the term's gradient is divided by each tensor's size",
-            "a mean stands where a sum should (mse_loss, .mean())",
+            "a mean is used instead of a sum (mse_loss, .mean())",
             "((w - w_round) ** 2).sum(), or mse_loss(..., reduction='sum')",
             evidence,
         )
     return Cause(
         Fault.proximal_formula,
         "the term's gradient points the right way and has the wrong length, as that of a norm that is not squared",
-        "||w - w_round|| stands where ||w - w_round||^2 should: it pulls with the same force from any distance",
+        "||w - w_round|| is used instead of ||w - w_round||^2: it pulls with the same force from any distance",
         "square it: ((w - w_round) ** 2).sum()",
         evidence,
     )
 
 
-def _pairs(moment: Moment, _: Moment | None, evidence: tuple[Evidence, ...]) -> Cause | None:
-    """Tell whether a gradient is that of another tensor's distance, or w - gradient / mu another's reference."""
-    expected = moment.expected
-    for name, value in moment.found.items():
-        if moment.near(value, expected[name]):
+def _pairs(sample: GradientSample, _: GradientSample | None, evidence: tuple[Evidence, ...]) -> Cause | None:
+    """Return whether a gradient is that of another tensor's distance, or w - gradient / mu another's reference."""
+    expected = sample.expected
+    for name, value in sample.found.items():
+        if sample.near(value, expected[name]):
             continue
-        met = moment.weights[name] - value / moment.mu
-        for other, reference in moment.references.items():
+        met = sample.weights[name] - value / sample.mu
+        for other, reference in sample.references.items():
             if other == name or reference.shape != met.shape:
                 continue
-            if moment.near(met, reference) or (other in expected and moment.near(value, expected[other])):
+            if sample.near(met, reference) or (other in expected and sample.near(value, expected[other])):
                 return Cause(
                     Fault.proximal_pairing,
                     f"{name} is compared with the reference of {other}",
@@ -193,18 +178,18 @@ def _pairs(moment: Moment, _: Moment | None, evidence: tuple[Evidence, ...]) -> 
     return None
 
 
-def _factor_of(moment: Moment) -> float | None:
-    found, wanted = _flat(moment.found), _flat(moment.expected)
+def _factor_of(sample: GradientSample) -> float | None:
+    found, wanted = _flat(sample.found), _flat(sample.expected)
     factor = float(found @ wanted / (wanted @ wanted))
     rest = float(np.linalg.norm(found - factor * wanted))
-    return factor if rest <= 10 * moment.noise * float(np.linalg.norm(found)) + moment.floor else None
+    return factor if rest <= 10 * sample.noise * float(np.linalg.norm(found)) + sample.floor else None
 
 
-def _parallel(moment: Moment, name: str) -> bool:
-    found, wanted = moment.found[name].ravel(), moment.expected[name].ravel()
+def _parallel(sample: GradientSample, name: str) -> bool:
+    found, wanted = sample.found[name].ravel(), sample.expected[name].ravel()
     ratio = _ratio(found, wanted)
     rest = float(np.linalg.norm(found - ratio * wanted))
-    return rest <= 10 * moment.noise * float(np.linalg.norm(found)) + moment.floor
+    return rest <= 10 * sample.noise * float(np.linalg.norm(found)) + sample.floor
 
 
 def _ratio(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
@@ -221,7 +206,3 @@ def _flat(tensors: Named) -> NDArray[np.float64]:
 
 def _gap(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
     return float(np.linalg.norm(np.nan_to_num(found, nan=1e30) - wanted))
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""The program of the probing process: `python -m zk0.probes.inside KIND TARGET ANSWER SECONDS [strict]`."""
+"""The program of the probing process: `python -m zk0.probes.harness KIND TARGET ANSWER SECONDS [strict]`."""
 
 import gc
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 from zk0.core.errors import Zk0Error
 from zk0.core.verdicts import Finding
-from zk0.probes.running import PATIENCE
+from zk0.probes.running import WALL_CLOCK_FACTOR
 
 MEMORY = 4 * 1024**3  # bytes the code may take beyond what PyTorch takes
 
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> None:
 
         try:
             contract = _contract(kind)
-            _bound(float(seconds))
+            _limit_resources(float(seconds))
             for finding in contract(target, Path.cwd(), strict="strict" in flags):
                 write(finding=finding.model_dump(mode="json"))
             write(done=True)
@@ -37,18 +37,18 @@ def main(arguments: list[str]) -> None:
 
 
 def _contract(kind: str) -> Callable[..., Iterator[Finding]]:
-    from zk0.probes.inside.contracts import CONTRACTS
+    from zk0.probes.harness.contracts import CONTRACTS
 
     return CONTRACTS[kind]
 
 
-def _bound(seconds: float) -> None:
+def _limit_resources(seconds: float) -> None:
     """Limit memory and time, now that PyTorch is imported; what the timers do by default is to end the process.
 
     What counts is the time it computes, so that a machine that does other work meanwhile gives the same answer; code
     that waits is given some times as long.
     """
-    gc.freeze()  # what PyTorch brings is no garbage; code that calls gc.collect() would wait for it
+    gc.freeze()  # what PyTorch brings is not garbage; code that calls gc.collect() would wait for it
     if sys.platform == "linux":
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         limit: Any = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
@@ -56,7 +56,7 @@ def _bound(seconds: float) -> None:
     for number in (signal.SIGALRM, signal.SIGPROF):
         signal.signal(number, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_PROF, seconds)
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds)
+    signal.setitimer(signal.ITIMER_REAL, WALL_CLOCK_FACTOR * seconds)
 
 
 if __name__ == "__main__":

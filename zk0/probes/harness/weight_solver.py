@@ -1,4 +1,4 @@
-"""What an aggregate that is not the weighted mean is instead: solve for the weights that explain it.
+"""Explain an aggregate that is not the weighted mean: solve for the weights behind it.
 
 An aggregate that is any fixed mixture of the clients' tensors and the old global ones gives away its weights by least
 squares. The weights then say what happened: all equal, a single one, the old parameters, a sum that is not 1.
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence
-from zk0.probes.inside.causes import Cause
-from zk0.probes.inside.rounds import Aggregate, Round
+from zk0.probes.harness.findings import Cause, evidence_of
+from zk0.probes.harness.rounds import Aggregate, Round
 
 ROUNDING = 1e-5  # relative: float32 sums of a few numbers
 HALF_ROUNDING = 5e-3  # relative: sums in float16 or bfloat16
@@ -29,43 +29,43 @@ class Mixture:
     rest: float
 
 
-def is_mean(found: Aggregate, given: Round) -> bool:
-    """Tell whether an aggregate is the weighted mean up to float32 rounding."""
-    return relative_error(found, given) <= ROUNDING
+def is_mean(result: Aggregate, round_: Round) -> bool:
+    """Return whether an aggregate is the weighted mean up to float32 rounding."""
+    return relative_error(result, round_) <= ROUNDING
 
 
-def comparable(found: Aggregate, given: Round) -> bool:
-    """Tell whether an aggregate has all tensors in their shapes."""
-    arrays = found.arrays or {}
-    return all(name in arrays and arrays[name].shape == value.shape for name, value in given.current.items())
+def comparable(result: Aggregate, round_: Round) -> bool:
+    """Return whether an aggregate has all tensors in their shapes."""
+    arrays = result.arrays or {}
+    return all(name in arrays and arrays[name].shape == value.shape for name, value in round_.current.items())
 
 
-def relative_error(found: Aggregate, given: Round) -> float:
+def relative_error(result: Aggregate, round_: Round) -> float:
     """Return ||aggregate - mean|| / ||mean||; infinite where it can't be compared."""
-    if not comparable(found, given):
+    if not comparable(result, round_):
         return float("inf")
-    names = list(given.current)
-    mean = Aggregate(given.mean(), paired=False, raw=None).flat(names)
-    got = found.flat(names)
+    names = list(round_.current)
+    mean = Aggregate(round_.mean(), paired=False, raw=None).flat(names)
+    got = result.flat(names)
     return float(np.linalg.norm(got - mean) / np.linalg.norm(mean)) if np.isfinite(got).all() else float("inf")
 
 
-def kept_of(found: Aggregate, first: Round, second: Round) -> bool:
-    """Tell whether a second round's aggregate is that round's mean and a part of the first's."""
+def keeps_earlier_round(result: Aggregate, first: Round, second: Round) -> bool:
+    """Return whether a second round's aggregate is that round's mean and a part of the first's."""
     names = list(second.current)
     sources = [Aggregate(each.mean(), paired=False, raw=None).flat(names) for each in (first, second)]
-    matrix, wanted = np.stack(sources, axis=1), found.flat(names)
+    matrix, wanted = np.stack(sources, axis=1), result.flat(names)
     weights, *_ = np.linalg.lstsq(matrix, np.nan_to_num(wanted), rcond=None)
     return bool(np.linalg.norm(matrix @ weights - wanted) <= ROUNDING * np.linalg.norm(wanted))
 
 
-def numbers(found: Aggregate, given: Round) -> tuple[Evidence, ...]:
+def numbers(result: Aggregate, round_: Round) -> tuple[Evidence, ...]:
     """Return the two numbers that differ most, aggregate and mean."""
-    if found.arrays is None:
+    if result.arrays is None:
         return ()
-    mean, best = given.mean(), ("", 0.0, 0.0)
+    mean, best = round_.mean(), ("", 0.0, 0.0)
     for name, value in mean.items():
-        got = found.arrays.get(name)
+        got = result.arrays.get(name)
         if got is None or got.shape != value.shape:
             continue
         gaps = np.abs(np.nan_to_num(np.asarray(got, dtype=np.float64), nan=1e30) - value)
@@ -75,17 +75,19 @@ def numbers(found: Aggregate, given: Round) -> tuple[Evidence, ...]:
     where, got_there, wanted = best
     if not where:
         return ()
-    return (
-        Evidence(name=f"aggregate at {where}", value=got_there if np.isfinite(got_there) else str(got_there)),
-        Evidence(name=f"float64 mean by examples at {where}", value=wanted),
+    return evidence_of(
+        {
+            f"aggregate at {where}": got_there if np.isfinite(got_there) else str(got_there),
+            f"float64 mean by examples at {where}": wanted,
+        }
     )
 
 
-def explain(found: Aggregate, given: Round) -> Cause:
+def explain(result: Aggregate, round_: Round) -> Cause:
     """Return why an aggregate is not the weighted mean."""
-    evidence = numbers(found, given)
-    if relative_error(found, given) <= HALF_ROUNDING:
-        error = relative_error(found, given)
+    evidence = numbers(result, round_)
+    if relative_error(result, round_) <= HALF_ROUNDING:
+        error = relative_error(result, round_)
         return Cause(
             Fault.aggregate_type,
             f"the mean is off by {error:.1e} of its size: it is computed in half precision",
@@ -93,17 +95,17 @@ def explain(found: Aggregate, given: Round) -> Cause:
             "sum in float32 or float64, and cast the result",
             evidence,
         )
-    mixture = solve(found, given, list(given.current))
+    mixture = solve(result, round_, list(round_.current))
     if mixture.rest > ROUNDING:
-        return _mixed(found, given, evidence)
-    return _weights(mixture, given, evidence)
+        return _diagnose_mixture(result, round_, evidence)
+    return _weights(mixture, round_, evidence)
 
 
-def solve(found: Aggregate, given: Round, names: list[str]) -> Mixture:
+def solve(result: Aggregate, round_: Round, names: list[str]) -> Mixture:
     """Return the mixture that is nearest to an aggregate."""
-    sources = [Aggregate(update.arrays, paired=False, raw=None).flat(names) for update in given.updates]
-    sources.append(Aggregate(given.current, paired=False, raw=None).flat(names))
-    wanted = found.flat(names)
+    sources = [Aggregate(update.arrays, paired=False, raw=None).flat(names) for update in round_.updates]
+    sources.append(Aggregate(round_.current, paired=False, raw=None).flat(names))
+    wanted = result.flat(names)
     matrix = np.stack(sources, axis=1)
     weights, *_ = np.linalg.lstsq(matrix, np.nan_to_num(wanted), rcond=None)
     rest = float(np.linalg.norm(matrix @ weights - wanted) / max(float(np.linalg.norm(wanted)), 1e-12))
@@ -112,19 +114,19 @@ def solve(found: Aggregate, given: Round, names: list[str]) -> Mixture:
     )
 
 
-def _weights(mixture: Mixture, given: Round, evidence: tuple[Evidence, ...]) -> Cause:
-    declared = np.asarray([update.examples for update in given.updates], dtype=np.float64)
+def _weights(mixture: Mixture, round_: Round, evidence: tuple[Evidence, ...]) -> Cause:
+    declared = np.asarray([update.examples for update in round_.updates], dtype=np.float64)
     share = declared / declared.sum()
-    fault, message, why = _told(mixture, share, [update.client for update in given.updates])
+    fault, message, why = _diagnose_weights(mixture, share, [update.client for update in round_.updates])
     shown = (
         *evidence,
-        Evidence(name="weights used", value=_listed(mixture.clients)),
-        Evidence(name="weights declared", value=_listed(share)),
+        Evidence(name="weights used", value=_list(mixture.clients)),
+        Evidence(name="weights declared", value=_list(share)),
     )
     return Cause(fault, message, why, REMEDY, shown)
 
 
-def _told(mixture: Mixture, share: NDArray[np.float64], clients: list[str]) -> tuple[Fault, str, str]:
+def _diagnose_weights(mixture: Mixture, share: NDArray[np.float64], clients: list[str]) -> tuple[Fault, str, str]:
     """Return fault, message and cause of weights that are not the declared shares."""
     used, old = mixture.clients, mixture.old
     if np.isclose(old, 1, atol=SLACK) and np.allclose(used, 0, atol=SLACK):
@@ -149,16 +151,16 @@ def _told(mixture: Mixture, share: NDArray[np.float64], clients: list[str]) -> t
     return fault, message, "the weights are not those of the clients they are given to"
 
 
-def _mixed(found: Aggregate, given: Round, evidence: tuple[Evidence, ...]) -> Cause:
+def _diagnose_mixture(result: Aggregate, round_: Round, evidence: tuple[Evidence, ...]) -> Cause:
     """Tell tensors that hold another tensor's values from a formula that is none of a mean."""
-    assert found.arrays is not None
-    mean = given.mean()
+    assert result.arrays is not None
+    mean = round_.mean()
     for name, value in mean.items():
         other = next(
             (
                 each
                 for each, wanted in mean.items()
-                if each != name and wanted.shape == value.shape and np.allclose(found.arrays[name], wanted, rtol=1e-4)
+                if each != name and wanted.shape == value.shape and np.allclose(result.arrays[name], wanted, rtol=1e-4)
             ),
             None,
         )
@@ -170,26 +172,26 @@ def _mixed(found: Aggregate, given: Round, evidence: tuple[Evidence, ...]) -> Ca
                 "pair tensors by name",
                 evidence,
             )
-    low = np.minimum.reduce([Aggregate(u.arrays, paired=False, raw=None).flat(list(mean)) for u in given.updates])
-    high = np.maximum.reduce([Aggregate(u.arrays, paired=False, raw=None).flat(list(mean)) for u in given.updates])
-    got = found.flat(list(mean))
+    low = np.minimum.reduce([Aggregate(u.arrays, paired=False, raw=None).flat(list(mean)) for u in round_.updates])
+    high = np.maximum.reduce([Aggregate(u.arrays, paired=False, raw=None).flat(list(mean)) for u in round_.updates])
+    got = result.flat(list(mean))
     outside = int(((got < low - ROUNDING) | (got > high + ROUNDING)).sum())
     if outside:
         return Cause(
             Fault.aggregate_outside,
             f"{outside} of {got.size} values lie outside the range of all clients",
-            "it is no mean of the clients",
+            "it is not a mean of the clients",
             REMEDY,
             evidence,
         )
     return Cause(
         Fault.aggregate_weights,
-        "the aggregate is no mixture of the clients with one weight each",
+        "the aggregate is not a mixture of the clients with one weight each",
         "clients weigh differently from tensor to tensor",
         REMEDY,
         evidence,
     )
 
 
-def _listed(weights: NDArray[np.float64]) -> str:
+def _list(weights: NDArray[np.float64]) -> str:
     return ", ".join(f"{weight:.4g}" for weight in weights)

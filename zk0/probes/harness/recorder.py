@@ -1,8 +1,8 @@
-"""Watch foreign training from outside: weights and gradients at each optimizer step, and what is kept as reference.
+"""Record foreign training from outside: weights and gradients at each optimizer step, and the kept reference.
 
 PyTorch calls global hooks around every optimizer's `step`, so nothing in the foreign code is replaced. A second run
-with mu = 0 is led along the weights of the first (`Watch.lead`): after each of its steps the weights are set to those
-the first run had. Then both runs differ at each step in the proximal term's gradient and in nothing else, for any
+with mu = 0 follows the weights of the first (`OptimizerRecorder.lead`): after each of its steps the weights are set to
+those of the first run. Then both runs differ at each step in the proximal term's gradient and in nothing else, for any
 model, loss and optimizer.
 """
 
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-WANTED_STEPS = 3  # at the first the term is zero; two more tell how it goes on
+WANTED_STEPS = 3  # at the first the term is zero; two more show how it continues
 MOST_STEPS = 50  # of a training on data of its own, which zk0 can't make shorter
 OWN_FOLDERS = (str(Path(__file__).parent), str(Path(torch.__file__).parent), str(Path(contextlib.__file__).parent))
 GENERATORS = ("parameters", "named_parameters", "<genexpr>")  # of tensors, by the name of their code
@@ -49,13 +49,12 @@ class Step:
 
 
 @dataclass
-class Watch:
-    """What was seen of one training.
+class OptimizerRecorder:
+    """Record the optimizer steps of one training.
 
     Args:
         model: the model if it is known; else it is taken from the first frame that has one.
         lead: the steps of an earlier run whose weights this one is to follow.
-        received: what the server sent, to tell a reference by its values.
     """
 
     model: nn.Module | None = None
@@ -67,18 +66,18 @@ class Watch:
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """Watch what happens inside the block."""
+        """OptimizerRecorder what happens inside the block."""
         backward: Any = Tensor.backward
-        watch = self
+        recorder = self
 
         def noting(loss: Tensor, *arguments: Any, **named: Any) -> Any:
-            watch._loss = float(loss.detach()) if loss.numel() == 1 else None
+            recorder._loss = float(loss.detach()) if loss.numel() == 1 else None
             return backward(loss, *arguments, **named)
 
         handles = [register_optimizer_step_pre_hook(self._before), register_optimizer_step_post_hook(self._after)]
         Tensor.backward = noting  # type: ignore[method-assign, assignment]
         scale = clip_grad._clip_grads_with_norm_
-        # Clipped, the term would be scaled with the rest and could not be told from it.
+        # Clipped, the term would be scaled with the rest and could not be separated.
         clip_grad._clip_grads_with_norm_ = lambda *_, **__: None
         try:
             yield
@@ -97,7 +96,7 @@ class Watch:
 
     def _before(self, optimizer: torch.optim.Optimizer, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Note the state before a step; a closure, which computes the gradients inside the step, is listened to."""
-        frames = list(foreign_frames(inspect.currentframe()))
+        frames = list(target_frames(inspect.currentframe()))
         self.model = self.model or _model_of(optimizer, frames)
         if self.model is None or not self._is_ours(optimizer):
             return None
@@ -192,7 +191,7 @@ class Watch:
         return self._age_of([_array(each) for each in tensors if each.is_floating_point()])
 
     def _age_of(self, found: list[NDArray[np.float64]]) -> str | None:
-        """Tell whether kept tensors have the values of the first step, or of this or the one before."""
+        """Return whether kept tensors have the values of the first step, or of this or the one before."""
         now = {name: _array(value) for name, value in self.parameters().items()}
         for kind, weights in (
             ("healthy", self.steps[0].weights),
@@ -213,12 +212,12 @@ def expect_steps() -> None:
         signal.setitimer(signal.ITIMER_REAL, left)
 
 
-def foreign_frames(frame: FrameType | None) -> Iterator[FrameType]:
+def target_frames(frame: FrameType | None) -> Iterator[FrameType]:
     """Yield the frames of foreign code, the innermost first."""
     while frame is not None:
         if not frame.f_code.co_filename.startswith((*OWN_FOLDERS, "<frozen")):
             yield frame
-        elif frame.f_code.co_filename.endswith("inside/trainings.py"):
+        elif frame.f_code.co_filename.endswith("harness/trainings.py"):
             return
         frame = frame.f_back
 
@@ -260,7 +259,7 @@ def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
 
 
 def uses(code: Any, name: str) -> bool:
-    """Tell whether a function reads one of its parameters, itself or in a function inside it."""
+    """Return whether a function reads one of its parameters, itself or in a function inside it."""
     import dis
 
     for instruction in dis.get_instructions(code):

@@ -1,4 +1,4 @@
-"""The stage of the proximal probe: a small model that has moved away from its reference, data, and an optimizer.
+"""The test bench of the proximal probe: a small model that has moved away from its reference, data, and an optimizer.
 
 All tensors are of two shapes only, (4, 4) and (4,), so that pairing a weight with another tensor's reference raises
 no error by itself: exactly the mistake that must be seen. The first layer is frozen.
@@ -48,7 +48,7 @@ class TinyPolicy(nn.Module):
         return self.head(torch.tanh(self.mixing(self.norm(hidden))))  # type: ignore[no-any-return]
 
 
-class Settings(dict[str, Any]):
+class MuSettings(dict[str, Any]):
     """A configuration that can be read by key and by attribute, and remembers whether mu was read."""
 
     read_mu = False
@@ -73,7 +73,7 @@ class Settings(dict[str, Any]):
 
 
 class Accelerator:
-    """What LeRobot's `update_policy` asks of accelerate, on one CPU."""
+    """The part of accelerate that LeRobot's `update_policy` uses, on one CPU."""
 
     device = torch.device("cpu")
     sync_gradients = True
@@ -102,7 +102,7 @@ def seed_everything() -> None:
     random.seed(0)
 
 
-class Scene:
+class Bench:
     """Fresh objects for one call of foreign code.
 
     Args:
@@ -130,7 +130,7 @@ class Scene:
         self.origin = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.moved = moved
         self.distance = distance
-        self.settings = Settings(
+        self.settings = MuSettings(
             dict.fromkeys(MU_NAMES, mu)
             | {"lr": RATE, "learning_rate": RATE, "learning-rate": RATE, "local_epochs": 1, "local-epochs": 1}
             | {"epochs": 1, "batch_size": BATCH, "batch-size": BATCH, "server_round": 2, "server-round": 2}

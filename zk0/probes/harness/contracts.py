@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from zk0.core.verdicts import Finding, Verdict
-from zk0.probes.inside.aggregation import probe_aggregation
-from zk0.probes.inside.exchange import probe_exchange
-from zk0.probes.inside.proximal import probe_proximal
+from zk0.probes.harness.aggregation import probe_aggregation
+from zk0.probes.harness.exchange import probe_exchange
+from zk0.probes.harness.proximal import probe_proximal
 
 
-def _strictly(contract: Callable[[str, Path], Iterator[Finding]]) -> Callable[..., Iterator[Finding]]:
+def _with_strict(contract: Callable[[str, Path], Iterator[Finding]]) -> Callable[..., Iterator[Finding]]:
     def probe(text: str, root: Path, *, strict: bool = False) -> Iterator[Finding]:
         for finding in contract(text, root):
             if strict and finding.verdict is Verdict.warned:
@@ -21,7 +21,7 @@ def _strictly(contract: Callable[[str, Path], Iterator[Finding]]) -> Callable[..
 
 
 CONTRACTS = {
-    "proximal": _strictly(probe_proximal),
-    "aggregation": _strictly(probe_aggregation),
-    "exchange": _strictly(probe_exchange),
+    "proximal": _with_strict(probe_proximal),
+    "aggregation": _with_strict(probe_aggregation),
+    "exchange": _with_strict(probe_exchange),
 }

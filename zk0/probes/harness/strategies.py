@@ -3,16 +3,17 @@
 import copy
 import inspect
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from zk0.core.errors import ProbeError
-from zk0.probes.inside.binding import call_with, roles_of
-from zk0.probes.inside.rounds import AGGREGATION, Aggregate, Aggregator, Array, Round, make_round, read
-from zk0.probes.inside.targets import Target
+from zk0.probes.harness.binding import call_with, roles_of
+from zk0.probes.harness.replies import AGGREGATION, client_proxy, fit_results, stub
+from zk0.probes.harness.rounds import Aggregate, Aggregator, Array, Round, make_round, read
+from zk0.probes.harness.targets import Target
 
 # Of flwr's classes, those whose result is not the mean by intention, and what it is.
 NOT_THE_MEAN = {
@@ -28,24 +29,13 @@ NOT_THE_MEAN = {
 }
 
 
-class Metrics(dict[str, Any]):
-    """A client's metrics: whatever else a strategy looks for is 0."""
-
-    def __missing__(self, key: str) -> float:
-        return 0.0
-
-
 def is_strategy(value: Any) -> bool:
-    """Tell whether this is a strategy, or a class of them."""
+    """Return whether this is a strategy, or a class of them."""
     return any(callable(getattr(value, name, None)) for name in ("aggregate_fit", "aggregate_train"))
 
 
-def strategy_ways(target: Target) -> Iterator[Aggregator]:
-    """Yield the one or two ways to call a strategy class, an instance, or a function that makes one.
-
-    Raises:
-        ProbeError: it can't be made with what zk0 has to give.
-    """
+def strategy_variants(target: Target) -> Iterator[Aggregator]:
+    """Yield the one or two ways to call a strategy class, an instance, or a function that makes one."""
     make = _maker(target)
     strategy = make()
     if callable(getattr(strategy, "aggregate_train", None)):
@@ -64,24 +54,6 @@ def other_meaning(strategy: Any) -> str | None:
     return None
 
 
-def fit_results(given: Round) -> list[tuple[Any, Any]]:
-    """Return the round as the old interface's (ClientProxy, FitRes) pairs."""
-    from flwr.common import Code, FitRes, Status, ndarrays_to_parameters
-
-    return [
-        (
-            _proxy(update.client),
-            FitRes(
-                status=Status(Code.OK, ""),
-                parameters=ndarrays_to_parameters(list(update.arrays.values())),
-                num_examples=update.examples,  # type: ignore[arg-type]
-                metrics=Metrics(loss=1.0, train_loss=1.0, num_examples=update.examples),
-            ),
-        )
-        for update in given.updates
-    ]
-
-
 def _maker(target: Target) -> Callable[[], Any]:
     value = target.value
     if not callable(value) or (is_strategy(value) and not inspect.isclass(value)):
@@ -89,7 +61,7 @@ def _maker(target: Target) -> Callable[[], Any]:
     roles = roles_of(value, AGGREGATION, what=target.text.rpartition(":")[2], at=target.at)
 
     def make() -> Any:
-        made = call_with(value, {name: _given(role) for name, role in roles.items()})
+        made = call_with(value, {name: _constructor_argument(role) for name, role in roles.items()})
         found = getattr(made, "strategy", made) if not is_strategy(made) else made
         if not is_strategy(found):
             raise ProbeError(
@@ -101,7 +73,7 @@ def _maker(target: Target) -> Callable[[], Any]:
     return make
 
 
-def _given(role: str) -> Any:
+def _constructor_argument(role: str) -> Any:
     from flwr.app import Context, RecordDict
     from flwr.common import ndarrays_to_parameters
 
@@ -126,13 +98,13 @@ def _by_results(strategy: Any) -> Callable[[Round], Aggregate]:
 
     clients = SimpleClientManager()
     for index in range(max(3, getattr(strategy, "min_available_clients", 3))):
-        clients.register(_proxy(f"client-{index}"))
+        clients.register(client_proxy(f"client-{index}"))
 
-    def aggregate(given: Round) -> Aggregate:
-        current = ndarrays_to_parameters(list(given.current.values()))
-        _prepare(lambda: strategy.configure_fit(given.number, current, clients))
-        failures = [TimeoutError("the client did not answer")] * given.failures
-        return read(strategy.aggregate_fit(given.number, fit_results(given), failures), list(given.current))
+    def aggregate(round_: Round) -> Aggregate:
+        current = ndarrays_to_parameters(list(round_.current.values()))
+        _prepare(lambda: strategy.configure_fit(round_.number, current, clients))
+        failures = [TimeoutError("the client did not answer")] * round_.failures
+        return read(strategy.aggregate_fit(round_.number, fit_results(round_), failures), list(round_.current))
 
     return aggregate
 
@@ -156,16 +128,16 @@ def _by_messages(strategy: Any) -> Callable[[Round], Aggregate]:
         asked.metadata.__dict__["_message_id"] = f"{node}-{time.time_ns()}"  # only a real connection gives one
         return Message(content, reply_to=asked)
 
-    def aggregate(given: Round) -> Aggregate:
-        grid = _grid(max(len(given.updates), 3, getattr(strategy, "min_available_nodes", 3)))
-        _prepare(lambda: list(strategy.configure_train(given.number, record(given.current), ConfigRecord(), grid)))
+    def aggregate(round_: Round) -> Aggregate:
+        grid = _grid(max(len(round_.updates), 3, getattr(strategy, "min_available_nodes", 3)))
+        _prepare(lambda: list(strategy.configure_train(round_.number, record(round_.current), ConfigRecord(), grid)))
         replies = []
-        for node, update in enumerate(given.updates, 2):
+        for node, update in enumerate(round_.updates, 2):
             metrics = MetricRecord({weight_key: update.examples, "train_loss": 1.0})
             content = RecordDict({arrays_key: record(update.arrays), "metrics": metrics})
             replies.append(reply(node, content))
-        replies += [reply(90 + each, Error(code=2, reason="the client failed")) for each in range(given.failures)]
-        return read(strategy.aggregate_train(given.number, replies), list(given.current))
+        replies += [reply(90 + each, Error(code=2, reason="the client failed")) for each in range(round_.failures)]
+        return read(strategy.aggregate_train(round_.number, replies), list(round_.current))
 
     return aggregate
 
@@ -177,55 +149,7 @@ def _prepare(configure: Callable[[], Any]) -> None:
 
 
 def _grid(count: int) -> Any:
+    """Return a grid of so many nodes, with nothing behind them."""
     from flwr.serverapp import Grid
 
-    class Nodes(Grid):
-        """So many nodes, and nothing behind them."""
-
-        def set_run(self, run: Any) -> None:
-            """Take no note."""
-
-        @property
-        def run(self) -> Any:
-            return None
-
-        def create_message(self, *_: Any, **__: Any) -> Any:
-            raise NotImplementedError
-
-        def get_node_ids(self) -> Iterable[int]:
-            return range(2, 2 + count)
-
-        def push_messages(self, messages: Any) -> Any:
-            raise NotImplementedError
-
-        def pull_messages(self, message_ids: Any) -> Any:
-            raise NotImplementedError
-
-        def send_and_receive(self, messages: Any, *, timeout: float | None = None) -> Any:
-            raise NotImplementedError
-
-    return Nodes()
-
-
-def _proxy(name: str) -> Any:
-    from flwr.server.client_proxy import ClientProxy
-
-    class Client(ClientProxy):
-        """A client that is only known by its name."""
-
-        def get_properties(self, *_: Any, **__: Any) -> Any:
-            raise NotImplementedError
-
-        def get_parameters(self, *_: Any, **__: Any) -> Any:
-            raise NotImplementedError
-
-        def fit(self, *_: Any, **__: Any) -> Any:
-            raise NotImplementedError
-
-        def evaluate(self, *_: Any, **__: Any) -> Any:
-            raise NotImplementedError
-
-        def reconnect(self, *_: Any, **__: Any) -> Any:
-            raise NotImplementedError
-
-    return Client(name)
+    return stub(Grid, get_node_ids=lambda _: range(2, 2 + count))()

@@ -1,0 +1,201 @@
+"""Give one round's replies to foreign aggregation in the form its parameters ask for."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from zk0.probes.harness.binding import Variant, Vocabulary, call_with, split_names, variants
+from zk0.probes.harness.rounds import Aggregate, Aggregator, Array, Round, read
+
+EXAMPLE = """\
+    from mypackage.server import combine                     # your code
+
+    def aggregate(weights_list, num_examples):               # zk0 gives a list of lists of arrays, and a list of int
+        return combine([{"w": w, "n": n} for w, n in zip(weights_list, num_examples)])"""
+
+
+NAMES = split_names(
+    {
+        "results": "results fitresults clientresults replies clientupdatesandweights res",
+        "updates": (
+            "weightslist updates clientweights clientupdates clientparams clientparameters params statedicts "
+            "clientstatedicts localweights localparams localstates models clientmodels weights parameters "
+            "parameterslist arrayslist arrays tensors clientarrays localmodels w states clientstates "
+            "statedictlist modelslist deltas clientdeltas ndarrays dicts modelupdates paramslist listofweights "
+            "clientdicts"
+        ),
+        "counts": (
+            "numexamples examples numsamples samples counts sizes ns n nk datasetsizes clientsizes numdata "
+            "samplecounts clientnums lens lengths samplenum clientcounts examplecounts clientsamples "
+            "numexampleslist datasizes"
+        ),
+        "weights": "aggregationweights weight clientimportance mixing",
+        "fractions": "coefficients fractions alphas ratios clientfractions factors importance",
+        "current": (
+            "globalmodel globalweights globalparams globalparameters globalstate globalstatedict servermodel "
+            "serverstate currentweights currentparameters oldparams previous current oldweights globaldict "
+            "globalarrays"
+        ),
+        "round": "serverround round rnd currentround roundnum",
+        "failures": "failures",
+        "total": "total totalexamples totalsamples ntotal",
+        "number": "numclients nclients k clients",
+        "rate": "serverlr lr serverlearningrate eta",
+        "initial": "initialparameters",
+        "mu": "proximalmu mu",
+        "context": "context",
+        "name": "weightedbykey key weightingmetricname",
+    }
+)
+
+
+# `weights` are the clients' tensors, or how much they count where the tensors have a name of their own.
+YIELDING = {"weights": "weights", "clientweights": "weights", "w": "weights"}
+
+
+def preferred(role: str, name: str) -> Sequence[str]:
+    """Return the styles of a role, those first that a parameter's name hints at."""
+    lower = name.lower().replace("_", "")
+    styles: tuple[str, ...] = {
+        "results": ("pairs", "fitres", "torch-pairs", "reversed", "mapping"),
+        "updates": ("arrays", "torch-dicts", "numpy-dicts", "torch-lists", "mapping", "modules"),
+        "counts": ("list", "mapping"),
+        "weights": ("counts", "fractions", "mapping"),
+        "current": ("arrays", "torch-dict", "numpy-dict", "torch-list", "module"),
+    }.get(role, ("",))
+    if "dict" in lower or "state" in lower:
+        styles = (*(style for style in styles if "dict" in style), *(style for style in styles if "dict" not in style))
+    if "model" in lower and "dict" not in lower:
+        styles = (
+            *(style for style in styles if "module" in style),
+            *(style for style in styles if "module" not in style),
+        )
+    if role == "updates" and ("delta" in lower or lower.endswith("updates")):
+        return (*styles, *(f"delta-{style}" for style in styles if style != "modules"))
+    return styles
+
+
+AGGREGATION = Vocabulary(NAMES, {"FitRes": "results"}, {}, preferred, EXAMPLE, YIELDING)
+
+
+def give(round_: Round, variant: Variant) -> dict[str, Any]:
+    """Return the arguments of a call."""
+    return {name: _object(round_, role, style) for name, (role, style) in variant.items()}
+
+
+def _object(round_: Round, role: str, style: str) -> Any:
+    match role:
+        case "results":
+            return _results(round_, style)
+        case "updates":
+            return _updates(round_, style)
+        case "counts" | "weights" | "fractions":
+            return _weights(round_, "fractions" if role == "fractions" else style)
+        case "current":
+            return _tensors(round_.current, style)
+    total, number = sum(update.examples for update in round_.updates), len(round_.updates)
+    plain = {"round": round_.number, "failures": [], "rate": 1.0, "mu": 0.1, "total": total, "number": number}
+    return plain[role]
+
+
+def _weights(round_: Round, style: str) -> Any:
+    examples = {update.client: update.examples for update in round_.updates}
+    if style == "fractions":
+        return [number / sum(examples.values()) for number in examples.values()]
+    return examples if style == "mapping" else list(examples.values())
+
+
+def _results(round_: Round, style: str) -> Any:
+    match style:
+        case "pairs":
+            return [(list(update.arrays.values()), update.examples) for update in round_.updates]
+        case "torch-pairs":
+            return [(_tensors(update.arrays, "torch-dict"), update.examples) for update in round_.updates]
+        case "reversed":
+            return [(update.examples, list(update.arrays.values())) for update in round_.updates]
+        case "mapping":
+            return {update.client: (list(update.arrays.values()), update.examples) for update in round_.updates}
+    return fit_results(round_)
+
+
+def _updates(round_: Round, style: str) -> Any:
+    sent = [update.arrays for update in round_.updates]
+    if style.startswith("delta-"):
+        sent = [{name: value - round_.current[name] for name, value in arrays.items()} for arrays in sent]
+        style = style.removeprefix("delta-")
+    if style == "mapping":
+        return {
+            update.client: _tensors(arrays, "torch-dict") for update, arrays in zip(round_.updates, sent, strict=True)
+        }
+    return [_tensors(arrays, style) for arrays in sent]
+
+
+def _tensors(arrays: Mapping[str, Array], style: str) -> Any:
+    style = style.removesuffix("s")
+    if style == "array":
+        return list(arrays.values())
+    if style == "numpy-dict":
+        return dict(arrays)
+    named = {name: torch.from_numpy(value) for name, value in arrays.items()}  # shares memory: changes are seen
+    if style == "torch-list":
+        return list(named.values())
+    return _module(named) if style == "module" else named
+
+
+def _module(named: Mapping[str, torch.Tensor]) -> torch.nn.Module:
+    module = torch.nn.ModuleDict({name: torch.nn.Linear(4, 4) for name in ("first", "second")})
+    module.load_state_dict(dict(named))
+    return module
+
+
+def function_variants(function: Callable[..., Any], roles: Mapping[str, str]) -> Iterator[Aggregator]:
+    """Yield the ways to call a plain function."""
+    for variant in variants(roles, AGGREGATION):
+
+        def fresh(variant: Variant = variant) -> Callable[[Round], Aggregate]:
+            return lambda round_: read(call_with(function, give(round_, variant)), list(round_.current))
+
+        yield Aggregator(fresh, "function", function)
+
+
+class Metrics(dict[str, Any]):
+    """A client's metrics: whatever else a strategy looks for is 0."""
+
+    def __missing__(self, key: str) -> float:
+        return 0.0
+
+
+def fit_results(round_: Round) -> list[tuple[Any, Any]]:
+    """Return the round as the old interface's (ClientProxy, FitRes) pairs."""
+    from flwr.common import Code, FitRes, Status, ndarrays_to_parameters
+
+    return [
+        (
+            client_proxy(update.client),
+            FitRes(
+                status=Status(Code.OK, ""),
+                parameters=ndarrays_to_parameters(list(update.arrays.values())),
+                num_examples=update.examples,  # type: ignore[arg-type]
+                metrics=Metrics(loss=1.0, train_loss=1.0, num_examples=update.examples),
+            ),
+        )
+        for update in round_.updates
+    ]
+
+
+def client_proxy(name: str) -> Any:
+    """Return a ClientProxy that only has a name."""
+    from flwr.server.client_proxy import ClientProxy
+
+    return stub(ClientProxy)(name)
+
+
+def stub(interface: type, **methods: Callable[..., Any]) -> Any:
+    """Return a class of an interface whose other abstract methods raise NotImplementedError."""
+
+    def missing(*_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
+    abstract: Any = getattr(interface, "__abstractmethods__", ())
+    return type(f"Stub{interface.__name__}", (interface,), dict.fromkeys(abstract, missing) | methods)

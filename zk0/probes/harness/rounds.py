@@ -1,0 +1,152 @@
+"""One round's replies, and foreign aggregation as something to call on them.
+
+Three clients of 10, 30 and 60 examples send two layers of equal shapes, so that swapped tensors raise no error by
+themselves. The exact mean is computed in float64.
+"""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+type Array = NDArray[Any]
+type Arrays = dict[str, Array]
+
+EXAMPLES = (10, 30, 60)  # sum 100; no two clients weigh the same, none half of all
+PAIR = 2  # tensors and metrics
+COUNTER = "norm.num_batches_tracked"  # PyTorch's name for batch norm's integer buffer
+
+
+@dataclass(frozen=True)
+class Update:
+    """One client's reply."""
+
+    client: str
+    arrays: Arrays
+    examples: float
+
+
+@dataclass(frozen=True)
+class Round:
+    """The server's weights and the replies of one round."""
+
+    updates: tuple[Update, ...]
+    current: Arrays
+    number: int = 1
+    failures: int = 0
+
+    def mean(self) -> Arrays:
+        """Return the mean by number of examples, in float64."""
+        total = sum(update.examples for update in self.updates)
+        return {
+            name: np.asarray(
+                sum(update.arrays[name].astype(np.float64) * (update.examples / total) for update in self.updates)
+            )
+            for name in self.current
+        }
+
+    def changed(self, **changes: Any) -> "Round":
+        """Return the round with other updates or failures."""
+        return replace(self, **changes)
+
+
+def make_round(seed: int = 0, *, examples: Sequence[float] = EXAMPLES, counter: bool = False) -> Round:
+    """Return a round of made-up float32 tensors."""
+    generator = np.random.default_rng(seed)
+    shapes = {"first.weight": (4, 4), "first.bias": (4,), "second.weight": (4, 4), "second.bias": (4,)}
+    current: Arrays = {name: generator.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+    if counter:
+        current[COUNTER] = np.asarray(7, dtype=np.int64)
+    updates = []
+    for index, number in enumerate(examples):
+        arrays = {
+            name: value + generator.standard_normal(value.shape).astype(value.dtype)
+            for name, value in current.items()
+            if name != COUNTER
+        }
+        if counter:
+            arrays[COUNTER] = np.asarray(10 * (index + 1), dtype=np.int64)
+        updates.append(Update(f"client-{index}", arrays, number))
+    return Round(tuple(updates), current, number=seed + 1)
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """A result: tensors by name or None, whether it was a pair with metrics, and the raw answer."""
+
+    arrays: Arrays | None
+    paired: bool
+    raw: Any
+    names: tuple[str, ...] | None = None  # where it names its tensors
+
+    def flat(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """Return all values in a row."""
+        assert self.arrays is not None
+        return np.concatenate([np.asarray(self.arrays[name], dtype=np.float64).ravel() for name in names])
+
+
+@dataclass(frozen=True)
+class Aggregator:
+    """A way to call foreign aggregation; `fresh` makes the callable of one run, that keeps its state over rounds."""
+
+    fresh: Callable[[], Callable[[Round], Aggregate]]
+    kind: str  # "strategy" or "function"
+    value: Any  # the strategy or function itself
+
+    def once(self, round_: Round) -> Aggregate:
+        """Aggregate one round from a fresh start, on a copy: foreign code may write to what it is given."""
+        return self.fresh()(copy.deepcopy(round_))
+
+    def attempt(self, round_: Round) -> tuple[Aggregate | None, Exception | None]:
+        """Aggregate one round, or return the error: refusing a reply is a valid answer."""
+        try:
+            with np.errstate(all="ignore"):
+                return self.once(round_), None
+        except (Exception, SystemExit) as error:  # noqa: BLE001  foreign code may raise anything
+            return None, error if isinstance(error, Exception) else RuntimeError(f"exit {error.code}")
+
+
+def read(answer: Any, names: Sequence[str]) -> Aggregate:
+    """Return the tensors in what a function or strategy returned."""
+    paired = (
+        isinstance(answer, tuple)
+        and len(answer) == PAIR
+        and (answer[1] is None or not isinstance(answer[1], np.ndarray | torch.Tensor))
+    )
+    content = answer[0] if paired else answer
+    if content is None:
+        return Aggregate(None, paired, answer)
+    if hasattr(content, "tensors") and hasattr(content, "tensor_type"):  # Flower's Parameters
+        from flwr.common import parameters_to_ndarrays
+
+        content = parameters_to_ndarrays(content)
+    if isinstance(content, torch.nn.Module):
+        content = content.state_dict()
+    if isinstance(content, Mapping):
+        arrays = {str(name): _numpy(value) for name, value in content.items()}
+        return Aggregate(arrays, paired, answer, tuple(arrays))
+    if isinstance(content, list | tuple):
+        listed = [_numpy(value) for value in content]
+        return Aggregate(
+            dict(zip(names, listed, strict=False)),
+            paired,
+            answer,
+            None if len(listed) == len(names) else tuple(names[: len(listed)]),
+        )
+    raise TypeError(f"it returned {type(content).__name__}, not tensors")
+
+
+def _numpy(value: Any) -> Array:
+    if hasattr(value, "numpy") and not isinstance(value, torch.Tensor):
+        return np.asarray(value.numpy())
+    if isinstance(value, torch.Tensor):
+        detached = value.detach()
+        return np.asarray((detached.float() if detached.dtype == torch.bfloat16 else detached).numpy())
+    array = np.asarray(value)
+    if array.dtype == object:
+        raise TypeError(f"it returned {type(value).__name__} among its tensors")
+    return array

@@ -1,0 +1,261 @@
+"""Evaluate a proximal term: its value, its gradient, and why the gradient is not mu * (w - w_round).
+
+The term is separated from the loss around it by calling the code twice at the same weights w: once with the reference
+w_round and once with w itself as the reference, where the term and its gradient are zero. The difference is the
+term's, whether the code returns the bare term or the total loss, and whether it returns a loss or writes gradients.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence
+from zk0.probes.harness.arguments import give, scalar_of
+from zk0.probes.harness.bench import Bench
+from zk0.probes.harness.binding import TargetCallable, Variant
+from zk0.probes.harness.findings import Cause, evidence_of
+from zk0.probes.harness.gradients import GradientSample, explain
+
+PRESET = 0.01  # of every gradient before the call, to distinguish adding to it from replacing it
+
+
+class TrainsError(Exception):
+    """The code changed the weights: it is a training step, not a term."""
+
+
+@dataclass(frozen=True)
+class EvalPoint:
+    """A point to evaluate the term at: see `Bench`; `displaced` False puts the reference at w itself."""
+
+    mu: float = 0.3
+    distance: float = 0.1
+    displaced: bool = True
+    moved: str = ""
+    short: bool = False
+    nudge: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TermResult:
+    """The result of one call: a value or None, gradients by trained tensor, frozen tensors that got one."""
+
+    value: float | None
+    gradient: dict[str, NDArray[np.float64]]
+    writes: bool  # it wrote gradients itself
+    frozen: tuple[str, ...]
+    weights: dict[str, NDArray[np.float64]]
+    references: dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Term:
+    """A callee with one way to give it its arguments."""
+
+    callee: TargetCallable
+    variant: Variant
+    dtype: torch.dtype = torch.float64
+
+    def evaluate(self, point: EvalPoint) -> TermResult:
+        """Evaluate it once."""
+        return self.repeat(point, 1)[0]
+
+    def repeat(self, point: EvalPoint, times: int) -> list[TermResult]:
+        """Evaluate it several times at the same weights, on the same objects."""
+        bench = Bench(point.mu, distance=point.distance, dtype=self.dtype, moved=point.moved, short=point.short)
+        if not point.displaced:
+            bench.depart()
+            bench.origin = {name: value.detach().clone() for name, value in bench.model.state_dict().items()}
+        instance = self.callee.make(give(bench, self._made))
+        if point.displaced:
+            bench.depart()
+        _nudge(bench, point.nudge)
+        return [self._call(bench, instance) for _ in range(times)]
+
+    def isolate(self, point: EvalPoint) -> tuple[GradientSample, float | None]:
+        """Return the gradient and the value of the term alone."""
+        there, here = self.evaluate(point), self.evaluate(replace(point, displaced=False))
+        value = None if there.value is None or here.value is None else there.value - here.value
+        found = {name: there.gradient[name] - here.gradient[name] for name in there.gradient}
+        return self.sample(found, there, point.mu), value
+
+    def sample(self, found: dict[str, NDArray[np.float64]], answer: TermResult, mu: float) -> GradientSample:
+        """Return a gradient with what it is to be compared with."""
+        noise, floor = (1e-6, 1e-12) if self.dtype == torch.float64 else (1e-3, 1e-7)
+        return GradientSample(found, answer.weights, answer.references, mu, noise=noise, floor=floor)
+
+    @property
+    def _made(self) -> Variant:
+        return {name: choice for name, choice in self.variant.items() if name.startswith("made:")}
+
+    def _call(self, bench: Bench, instance: Any) -> TermResult:
+        trained = bench.trained()
+        for value in trained.values():
+            value.grad = torch.full_like(value, PRESET)
+        before = {name: value.detach().clone() for name, value in trained.items()}
+        called = {name: choice for name, choice in self.variant.items() if name.startswith("called:")}
+        result = self.callee.call(instance, give(bench, called))
+        if any(not torch.equal(value, before[name]) for name, value in trained.items()):
+            raise TrainsError
+        loss = scalar_of(result)
+        writes = any(value.grad is None or bool((value.grad != PRESET).any()) for value in trained.values())
+        names = [name for name, value in bench.model.named_parameters() if not value.requires_grad]
+        frozen = tuple(name for name in names if bench.model.get_parameter(name).grad is not None)
+        if writes or not (isinstance(loss, torch.Tensor) and loss.requires_grad):
+            gradients: Any = [value.grad for value in trained.values()]
+            writes = writes or loss is None
+        else:
+            gradients = torch.autograd.grad(loss, list(trained.values()), allow_unused=True)
+        return TermResult(
+            value=float(loss.detach()) if isinstance(loss, torch.Tensor) else loss,
+            gradient={
+                name: np.zeros(value.shape) if found is None else found.detach().double().numpy().copy()
+                for (name, value), found in zip(trained.items(), gradients, strict=True)
+            },
+            writes=writes,
+            frozen=frozen,
+            weights={name: value.detach().double().numpy().copy() for name, value in trained.items()},
+            references={name: value.double().numpy().copy() for name, value in bench.origin.items()},
+        )
+
+
+def _nudge(bench: Bench, nudge: Mapping[str, NDArray[np.float64]]) -> None:
+    with torch.no_grad():
+        for name, step in nudge.items():
+            parameter = bench.trained()[name]
+            parameter.add_(torch.from_numpy(step).to(parameter.dtype))
+
+
+STEP = 1e-5  # of central differences in float64: error of the order 1e-10
+
+
+@dataclass(frozen=True)
+class TermMeasurement:
+    """The term at w, twice as far away, and with twice the mu."""
+
+    sample: GradientSample
+    value: float | None
+    far: GradientSample
+    far_value: float | None
+    stronger: GradientSample
+    answer: TermResult
+    takes_mu: bool
+
+    @property
+    def squared(self) -> float:
+        """||w - w_round||^2 over the trained tensors."""
+        return _squared(self.sample)
+
+
+def measure(term: Term) -> TermMeasurement:
+    """Evaluate a term where its contract asks for."""
+    point = EvalPoint()
+    sample, value = term.isolate(point)
+    far, far_value = term.isolate(replace(point, distance=2 * point.distance))
+    stronger, _ = term.isolate(replace(point, mu=2 * point.mu))
+    takes = term.callee.takes("mu", "config")
+    if not takes and (strength := _fixed(sample)) is not None:
+        # It returns 1/2 ||d||^2 or ||d||^2, for its caller to multiply.
+        sample, far, stronger = (replace(each, mu=strength) for each in (sample, far, stronger))
+    return TermMeasurement(sample, value, far, far_value, stronger, term.evaluate(point), takes)
+
+
+def root_cause(term: Term, measured: TermMeasurement) -> Cause | None:
+    """Return why the gradient is not what it should be; None where it is."""
+    sample = measured.sample
+    evidence = sample.worst()
+    if not all(np.isfinite(value).all() for value in sample.found.values()):
+        return explain(sample)
+    if sample.is_zero():
+        return _silent(term, measured, evidence)
+    same = all(
+        np.allclose(measured.stronger.found[name], value, rtol=sample.noise) for name, value in sample.found.items()
+    )
+    if same and (measured.takes_mu or not sample.conforms()):
+        return Cause(
+            Fault.setting_not_delivered,
+            "mu has no influence: the term is the same for mu and for 2 mu",
+            "the strength is written in the code",
+            "take mu from the server's configuration and multiply the term by it",
+            evidence,
+        )
+    if (found := measured.value) is not None and not sample.conforms():
+        wanted = sample.mu / 2 * measured.squared
+        if np.isclose(found, wanted, rtol=10 * sample.noise) and measured.answer.writes:
+            return Cause(
+                Fault.proximal_repeated,
+                "the loss holds the term once, and its gradient is not that of the term added once",
+                "it is added to the loss and to the gradients too",
+                "keep one of the two",
+                evidence,
+            )
+    if not measured.answer.writes and (numeric := slopes(term, measured)) is not None:
+        by_values, by_autograd = numeric
+        if not np.isclose(by_values, by_autograd, rtol=1e-3, atol=1e-9):
+            return detached("part of its gradient is cut off", by_values, by_autograd)
+    return explain(sample, measured.far)
+
+
+def _silent(term: Term, measured: TermMeasurement, evidence: tuple[Evidence, ...]) -> Cause:
+    if measured.value:
+        wanted = slopes(term, measured)
+        return detached("it has a value and no gradient", *(wanted or (measured.value, 0.0)))
+    if term.callee.constructor is not None:
+        message = "the term is zero wherever the weights are: its reference moves with them"
+        reason = "the reference shares storage with the weights (.data, .detach() or state_dict() without a copy)"
+    else:
+        message, reason = "the term is zero wherever the weights are", "nothing is compared with the reference"
+    return Cause(
+        Fault.proximal_reference,
+        message,
+        reason,
+        "snapshot it once a round: [p.detach().clone() for p in model.parameters()]",
+        evidence,
+    )
+
+
+def detached(what: str, by_values: float, by_autograd: float) -> Cause:
+    """Return the cause that autograd sees less of the term than there is."""
+    return Cause(
+        Fault.proximal_detached,
+        f"the term does not act: {what}" if by_autograd == 0 else f"the term's gradient is wrong: {what}",
+        ".item(), float(), .detach(), .data or no_grad is between the weights and the loss",
+        "compute it from the parameters themselves, with gradients on",
+        evidence_of({"slope of the term by central differences": by_values, "slope by autograd": by_autograd}),
+    )
+
+
+def slopes(term: Term, measured: TermMeasurement) -> tuple[float, float] | None:
+    """Return the term's slope along one direction by central differences of the value, and by autograd."""
+    if term.dtype != torch.float64:
+        return None  # differences of single-precision values are rounding
+    generator = np.random.default_rng(3)
+    direction = {name: generator.standard_normal(value.shape) for name, value in measured.sample.weights.items()}
+    values = [
+        term.evaluate(EvalPoint(nudge={name: sign * STEP * each for name, each in direction.items()})).value
+        for sign in (1, -1)
+    ]
+    if values[0] is None or values[1] is None:
+        return None
+    total = sum(float((measured.answer.gradient[name] * each).sum()) for name, each in direction.items())
+    own = sum(float((measured.sample.found[name] * each).sum()) for name, each in direction.items())
+    # The slope of the loss around the term is the rest of the total, and is taken off both.
+    return (values[0] - values[1]) / (2 * STEP) - (total - own), own
+
+
+def _fixed(sample: GradientSample) -> float | None:
+    """Return 1 or 2 where the gradient is that times the distance."""
+    return next((factor for factor in (1.0, 2.0) if replace(sample, mu=factor).conforms()), None)
+
+
+def _squared(sample: GradientSample) -> float:
+    return sum(float(((value - sample.references[name]) ** 2).sum()) for name, value in sample.weights.items())
+
+
+def norm_of(sample: GradientSample) -> float:
+    """Return the length of the term's gradient over all tensors."""
+    return float(np.sqrt(sum((value**2).sum() for value in sample.found.values())))
