@@ -22,7 +22,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.others import compare
-from zk0.cli.wiring import ReceiptRecorder
 from zk0.core.project import Project
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 from zk0.workflow.effects import LiveEffects
@@ -32,6 +31,7 @@ from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.journal import EVENT, read_events
 from zk0.workflow.loading import parse_workflow
 from zk0.workflow.plan import plan
+from zk0.workflow.recording import ReceiptRecorder
 from zk0.workflow.state import fold
 
 STEPS, ITEMS, EVENTS, STARTS = 200, 1_000, 100_000, 7

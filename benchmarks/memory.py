@@ -16,7 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.engine import HEAD
-from zk0.cli.wiring import ReceiptRecorder
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict
@@ -32,6 +31,7 @@ from zk0.workflow.events import Event, StepFinished
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.loading import parse_workflow
 from zk0.workflow.plan import plan
+from zk0.workflow.recording import ReceiptRecorder
 
 STEPS, ENTRIES, STARTS = 200, 1_000, 7
 BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
