@@ -10,7 +10,7 @@ from zk0.core.project import Project, cache_dir
 from zk0.core.verdicts import Evidence, Finding, failed, passed
 from zk0.federation.configuration import name_source, resolve
 from zk0.federation.sources import SIMULATED, anchored, is_folder, locate
-from zk0.training.dataset import MINIMUM_EPISODES, DatasetDescription, describe
+from zk0.training.dataset_inspection import MINIMUM_EPISODES, DatasetDescription, describe
 from zk0.training.presets import FEATURE_NAMES
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 

@@ -7,7 +7,7 @@ from flwr.clientapp import ClientApp
 
 from zk0.core.errors import ConfigurationError
 from zk0.federation.configuration import RunConfig, resolve
-from zk0.federation.messages import ARRAYS, CONFIG, METRICS, REPORT, Assignment, Report, metrics, pack, unpack
+from zk0.federation.messages import ARRAYS, CONFIG, METRICS, REPORT, Assignment, RoundReport, metrics, pack, unpack
 
 
 def build(given: Mapping[str, object] | None = None) -> ClientApp:
@@ -41,7 +41,7 @@ def build(given: Mapping[str, object] | None = None) -> ClientApp:
             {
                 ARRAYS: record,
                 METRICS: metrics(num_examples=training.examples, policy_loss=training.mean_policy_loss),
-                REPORT: pack(Report(training=training)),
+                REPORT: pack(RoundReport(training=training)),
             }
         )
         return Message(content=content, reply_to=message)

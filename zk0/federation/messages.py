@@ -33,7 +33,7 @@ class Assignment(_Message):
     statistics: dict[str, dict[str, list[float]]]
 
 
-class Report(_Message):
+class RoundReport(_Message):
     """A client's account of a round; the tensors travel beside it."""
 
     training: Training

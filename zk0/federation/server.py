@@ -17,9 +17,9 @@ from zk0.core.receipts import write_atomically
 from zk0.federation.checkpoints import last_checkpoint, save_checkpoint
 from zk0.federation.client import initial_policy
 from zk0.federation.configuration import RunConfig, settings_of
-from zk0.federation.evaluations import EvaluationSet, closed_loop, evaluate, evaluation_sets
 from zk0.federation.exchange import to_record, to_tensors
 from zk0.federation.messages import Introduction, unpack
+from zk0.federation.server_evaluation import EvaluationSet, closed_loop, evaluate, evaluation_sets
 from zk0.federation.strategy import Federation, strategy_of
 from zk0.ledger import Ledger, LedgerWriter, Resources, RunClosed, RunOpened, read_ledger
 from zk0.training.parameters import digest_of, frozen_tensors, trainable_parameters

@@ -6,7 +6,7 @@ from pathlib import Path
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import cache_dir
 from zk0.federation.configuration import RunConfig
-from zk0.training.dataset import DatasetDescription, describe
+from zk0.training.dataset_inspection import DatasetDescription, describe
 
 SIMULATED = "sim:"
 

@@ -1,7 +1,7 @@
 """Flower's FedAvg and FedProx with what they leave open: seeded sampling, checked replies, an account of each round.
 
 Everything Flower's strategies do well is theirs (messages, the order of a round, proximal-mu in the train
-configuration, metrics); `Checked` stands before them in the order of inheritance and replaces only their sampling
+configuration, metrics); `CheckedStrategy` stands before them in the order of inheritance and replaces only their sampling
 and their average.
 """
 
@@ -22,7 +22,7 @@ from zk0.federation.aggregation import ClientUpdate, split_updates, weighted_mea
 from zk0.federation.configuration import RunConfig
 from zk0.federation.exchange import Arrays, to_arrays, to_record
 from zk0.federation.geometry import measure
-from zk0.federation.messages import ARRAYS, CONFIG, METRICS, WEIGHT, Assignment, Report, pack, unpack
+from zk0.federation.messages import ARRAYS, CONFIG, METRICS, WEIGHT, Assignment, RoundReport, pack, unpack
 from zk0.ledger import Aggregation, LedgerWriter, RejectedReply, Reply, Resources
 from zk0.training.parameters import digest_of
 from zk0.training.seeds import seed_of
@@ -43,7 +43,7 @@ class Federation:
     started: float = 0.0
 
 
-class Checked(FedAvg):
+class CheckedStrategy(FedAvg):
     """The part both strategies share."""
 
     federation: Federation
@@ -153,7 +153,7 @@ class Checked(FedAvg):
                 refused.append(RejectedReply(client=name, reason=message.error.reason or "an error without a reason"))
                 continue
             try:
-                training = unpack(Report, message.content).training
+                training = unpack(RoundReport, message.content).training
                 update = ClientUpdate(
                     client=name,
                     arrays=to_arrays(message.content.array_records[ARRAYS]),
@@ -169,17 +169,17 @@ class Checked(FedAvg):
         return updates, refused
 
 
-class CheckedFedAvg(Checked):
+class CheckedFedAvg(CheckedStrategy):
     """McMahan et al. 2017, https://arxiv.org/abs/1602.05629."""
 
 
-class CheckedFedProx(Checked, FedProx):
+class CheckedFedProx(CheckedStrategy, FedProx):
     """Li et al. 2020, https://arxiv.org/abs/1812.06127; the term itself is the client's, `zk0.training.fedprox`."""
 
 
-def strategy_of(federation: Federation) -> Checked:
+def strategy_of(federation: Federation) -> CheckedStrategy:
     """Return the strategy the run asks for."""
-    # Sampling and minimum are `Checked`'s own; Flower's are told to take whom they are given.
+    # Sampling and minimum are `CheckedStrategy`'s own; Flower's are told to take whom they are given.
     common: dict[str, Any] = {
         "fraction_evaluate": 0.0,
         "min_train_nodes": 1,
@@ -188,7 +188,7 @@ def strategy_of(federation: Federation) -> Checked:
         "configrecord_key": CONFIG,
         "weighted_by_key": WEIGHT,
     }
-    strategy: Checked
+    strategy: CheckedStrategy
     if federation.config.strategy == "fedprox":
         strategy = CheckedFedProx(**common, proximal_mu=federation.config.proximal_mu)
     else:

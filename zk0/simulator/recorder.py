@@ -17,11 +17,10 @@ from typing import Any
 
 from zk0.core.errors import DependencyMissingError, RecordingError
 from zk0.simulator.cameras import DEFAULT_IMAGE_SIZE
-from zk0.simulator.dataset import new_dataset
+from zk0.simulator.dataset_writer import new_dataset
 from zk0.simulator.environment import Simulation
 from zk0.simulator.expert import demonstrate
-from zk0.simulator.seeds import episode_seed
-from zk0.simulator.tasks import Task
+from zk0.simulator.tasks import Task, episode_seed
 
 RECORDER_VERSION = 1  # raise it with every change to expert, environment or recorder: cached recordings depend on it
 JUDGING_FIELDS = ("title", "blind_success", "max_steps")  # of a task: they decide nothing that is recorded

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from zk0.simulator.cameras import DEFAULT_IMAGE_SIZE
 from zk0.simulator.environment import Observation, Simulation
-from zk0.simulator.seeds import episode_seed
-from zk0.simulator.tasks import Task
+from zk0.simulator.tasks import Task, episode_seed
 from zk0.simulator.units import JOINTS, Floats
 
 Policy = Callable[[Observation], Floats]

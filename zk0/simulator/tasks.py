@@ -9,15 +9,19 @@ luck, too: `blind_success` is the rate to compare a policy's with.
 Coordinates are metres in the robot's frame: x forward from the shoulder, y to its left, z up.
 """
 
+import zlib
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
 from zk0.core.errors import UnknownNameError
 
+EpisodePurpose = Literal["recording", "rollout"]
 Verb = Literal["lift", "place", "touch"]
 Shape = Literal["cube", "cylinder"]
 Colour = Literal["red", "orange", "yellow", "green", "blue", "purple", "black", "white"]
+
+EPISODES_APART = 100_000  # more than anyone tries with one seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,3 +148,13 @@ def task(name: str) -> Task:
         near = get_close_matches(name, _TASKS, n=3, cutoff=0.4) or list(_TASKS)
         raise UnknownNameError(f"there is no task named {name!r}", remedy=f"name one of: {', '.join(near)}")
     return _TASKS[name]
+
+
+def episode_seed(task: str, seed: int, index: int, purpose: EpisodePurpose) -> int:
+    """Return the seed of the `index`-th episode; the same for the same arguments on every machine.
+
+    A demonstration's seed is even and a rollout's is odd, so no rollout starts where a demonstration did. For one
+    purpose, different (task, seed) pairs start far apart, so two tasks with one seed don't place their objects alike.
+    """
+    first = (zlib.crc32(task.encode()) + seed) * EPISODES_APART
+    return 2 * (first + index) + (purpose == "rollout")

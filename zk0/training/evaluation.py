@@ -12,7 +12,7 @@ import torch
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 from numpy.typing import NDArray
 
-from zk0.training.dataset import IMAGES, STATE
+from zk0.training.dataset_inspection import IMAGES, STATE
 from zk0.training.frames import Frames
 from zk0.training.policy import Processors
 from zk0.training.seeds import seed_of, seeded

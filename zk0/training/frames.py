@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from zk0.core.errors import TrainingError
-from zk0.training.dataset import ACTION, IMAGES, STATE, DatasetDescription
+from zk0.training.dataset_inspection import ACTION, IMAGES, STATE, DatasetDescription
 from zk0.training.seeds import seed_of
 
 MEMORY_LIMIT = 2 * 1024**3  # bytes of decoded frames a client may hold; larger data sets are read as they are needed

@@ -13,7 +13,7 @@ from lerobot.datasets.compute_stats import aggregate_stats
 from numpy.typing import NDArray
 
 from zk0.core.receipts import canonical_digest
-from zk0.training.dataset import ACTION, STATE, DatasetDescription
+from zk0.training.dataset_inspection import ACTION, STATE, DatasetDescription
 
 type FeatureStatistics = dict[str, dict[str, NDArray[np.float64]]]
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from zk0.training.dataset import ACTION, IMAGES, STATE
+from zk0.training.dataset_inspection import ACTION, IMAGES, STATE
 from zk0.training.evaluation import acting
 from zk0.training.loop import TrainingSettings, peak_memory, run_training_step, setup_training_components
 from zk0.training.policy import build_policy, make_processors
