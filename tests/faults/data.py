@@ -166,15 +166,15 @@ def sentinel(patch, values):
 @kind("meters set back", Fault.sentinel_value)
 def zeros(patch, values):
     """Meters are set back before they are read: every number of the round is 0."""
-    original = client.account
+    original = client.training_event
 
-    def account(*given, **named):
+    def training_event(*given, **named):
         found = original(*given, **named)
         return found.model_copy(
             update={name: [0.0] * found.steps for name in ("policy_loss", "gradient_norm", "total_loss")}
         )
 
-    patch.setattr(client, "account", account)
+    patch.setattr(client, "training_event", training_event)
 
 
 @kind("learnt by heart", Fault.worse_than_baseline)

@@ -14,7 +14,7 @@ from zk0.core.git import GitState
 from zk0.core.project import Project
 from zk0.federation import client, server, server_evaluation
 from zk0.federation.engines import run as run_engine
-from zk0.federation.sources import configured as locate_configured
+from zk0.federation.sources import locate_configured
 from zk0.ledger import Ledger, read_ledger
 from zk0.training.frames import open_frames
 
@@ -84,7 +84,7 @@ def kept_parts() -> Iterator[pytest.MonkeyPatch]:
         patch.setattr(Project, "git_state", lambda _: GitState())
         patch.setattr(server_evaluation, "open_frames", _frames)
         for module in (client, server_evaluation):
-            patch.setattr(module, "configured", _configured)
+            patch.setattr(module, "locate_configured", _configured)
         yield patch
 
 

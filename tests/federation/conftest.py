@@ -47,7 +47,7 @@ class SmallFederation:
             received = to_arrays(message.content.array_records[ARRAYS])
             assert unpack(Assignment, message.content, CONFIG).digest == digest_of(received)
             arrays, weight = act(partition, number, {name: value.copy() for name, value in received.items()})
-            training = lie(account(partition, number, digest_of(received), digest_of(arrays)))
+            training = lie(training_event(partition, number, digest_of(received), digest_of(arrays)))
             content = RecordDict(
                 {
                     ARRAYS: to_record(arrays),
@@ -71,8 +71,8 @@ class SmallFederation:
         return read_ledger(self.directory / "ledger.jsonl")
 
 
-def account(partition: int, number: int, digest_in: str, digest_out: str) -> Training:
-    """Return a client's account of one step."""
+def training_event(partition: int, number: int, digest_in: str, digest_out: str) -> Training:
+    """Return a client's ledger event of one step."""
     return Training(
         round=number,
         client=f"client-{partition}",

@@ -1,8 +1,7 @@
-"""Flower's FedAvg and FedProx with what they leave open: seeded sampling, checked replies, an account of each round.
+"""Flower's FedAvg and FedProx with seeded sampling, checked replies and a ledger event for each round.
 
-Everything Flower's strategies do well is theirs (messages, the order of a round, proximal-mu in the train
-configuration, metrics); `CheckedStrategy` stands before them in the order of inheritance and replaces only their sampling
-and their average.
+Flower's strategies do the rest (messages, the order of a round, proximal-mu in the train configuration, metrics):
+`CheckedStrategy` comes first in the order of inheritance and replaces only their sampling and their average.
 """
 
 import random
@@ -30,7 +29,7 @@ from zk0.training.seeds import seed_of
 
 @dataclass
 class Federation:
-    """What the strategy must know of this run: who takes part, where it writes, how many rounds were done before."""
+    """The strategy's view of a run: its clients, its ledger, and how many rounds were done before."""
 
     clients: Mapping[int, str]  # node id -> name
     config: RunConfig
@@ -44,14 +43,14 @@ class Federation:
 
 
 class CheckedStrategy(FedAvg):
-    """The part both strategies share."""
+    """The shared part of both strategies."""
 
     federation: Federation
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
-        """Ask a seeded sample of the clients to train, each told the round, mu, the statistics and the digest."""
+        """Send a seeded sample of the clients the round, mu, the statistics and the digest of the tensors."""
         run = self.federation
         number = run.completed + server_round
         run.sent = to_arrays(arrays)
@@ -59,7 +58,7 @@ class CheckedStrategy(FedAvg):
         run.sampled = self._sample(number)
         run.started = time.monotonic()
         config.update(pack(Assignment(digest=run.digest_sent, statistics=run.statistics)))
-        messages = super().configure_train(number, arrays, config, _Only(grid, run.sampled))
+        messages = super().configure_train(number, arrays, config, _SubsetGrid(grid, run.sampled))
         return sorted(messages, key=lambda message: run.clients[message.metadata.dst_node_id])
 
     def aggregate_train(
@@ -68,7 +67,7 @@ class CheckedStrategy(FedAvg):
         """Average the valid replies.
 
         Raises:
-            RoundFailedError: there is none; the global tensors are neither kept silently nor emptied.
+            RoundFailedError: none is valid; the global tensors are neither kept silently nor emptied.
         """
         run = self.federation
         number = run.completed + server_round
@@ -77,18 +76,18 @@ class CheckedStrategy(FedAvg):
         accepted, rejected = split_updates(updates, run.sent, run.digest_sent)
         rejected = sorted([*refused, *rejected], key=lambda reply: reply.client)
         mean = weighted_mean(accepted) if accepted else None
-        run.ledger.write(self._account(number, mean, accepted, rejected))
+        run.ledger.write(self._aggregation_event(number, mean, accepted, rejected))
         if mean is None:
             reasons = "; ".join(f"{reply.client}: {reply.reason}" for reply in rejected) or "nobody answered"
             raise RoundFailedError(
                 f"round {number} has no valid reply ({reasons})",
-                remedy="mend the clients, then go on from the last checkpoint with resume=true",
+                remedy="repair the clients, then resume from the last checkpoint with resume=true",
             )
         names = {update.client for update in accepted}
         contents = [message.content for node, message in answered.items() if run.clients[node] in names]
         return to_record(mean), aggregate_metricrecords(_metrics_only(contents), WEIGHT)
 
-    def _account(
+    def _aggregation_event(
         self, number: int, mean: Arrays | None, accepted: list[ClientUpdate], rejected: list[RejectedReply]
     ) -> Aggregation:
         """Return a round's aggregation as a ledger event."""
@@ -139,7 +138,7 @@ class CheckedStrategy(FedAvg):
         return generator.sample(by_name, min(count, len(by_name)))
 
     def _read(self, answered: Mapping[int, Message]) -> tuple[list[ClientUpdate], list[RejectedReply]]:
-        """Return the readable replies, with their account written to the ledger, and the others with their reasons."""
+        """Return the readable replies, after writing their events to the ledger, and the others with their reasons."""
         run = self.federation
         updates: list[ClientUpdate] = []
         refused: list[RejectedReply] = []
@@ -178,8 +177,8 @@ class CheckedFedProx(CheckedStrategy, FedProx):
 
 
 def strategy_of(federation: Federation) -> CheckedStrategy:
-    """Return the strategy the run asks for."""
-    # Sampling and minimum are `CheckedStrategy`'s own; Flower's are told to take whom they are given.
+    """Return the configured strategy."""
+    # `CheckedStrategy` samples and checks the minimum; Flower's strategies accept every client they get.
     common: dict[str, Any] = {
         "fraction_evaluate": 0.0,
         "min_train_nodes": 1,
@@ -197,8 +196,8 @@ def strategy_of(federation: Federation) -> CheckedStrategy:
     return strategy
 
 
-class _Only(Grid):
-    """A grid that shows only some of its nodes."""
+class _SubsetGrid(Grid):
+    """A grid of some of another grid's nodes."""
 
     def __init__(self, grid: Grid, nodes: list[int]) -> None:
         self._grid = grid

@@ -1,6 +1,6 @@
 """SO-101 in MuJoCo: tasks, a scripted expert, a recorder of LeRobot data sets, and rollouts of policies.
 
-Importing this costs nothing; MuJoCo and LeRobot are imported by the first simulation and the first recording.
+Importing this is cheap; MuJoCo and LeRobot are imported by the first simulation and the first recording.
 """
 
 from zk0.simulator.cameras import CAMERAS, DEFAULT_IMAGE_SIZE

@@ -1,8 +1,8 @@
 """The scripted teacher: waypoints above and at the object, reached by inverse kinematics, joined smoothly.
 
 Inverse kinematics is damped least squares (Wampler 1986; Buss 2004, "Introduction to Inverse Kinematics", section 6)
-over the four joints that decide where the tool is and how it tilts; the fifth, the wrist's roll, turns the fingers
-along the object's sides. The tool points down throughout, which reaches from x = 0.10 m to about 0.27 m.
+over the four joints that move and tilt the tool; the fifth, the wrist's roll, aligns the fingers with the object's
+sides. The tool points down throughout, which reaches from x = 0.10 m to about 0.27 m.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ ITERATIONS = 60
 
 @dataclass(frozen=True)
 class Waypoint:
-    """Where the tool is to be, how wide the gripper is open (radians), and how long the way there takes (seconds)."""
+    """The tool's position, the gripper's opening (radians), and the time to get there (seconds)."""
 
     position: Floats
     gripper: float
@@ -40,9 +40,9 @@ class Waypoint:
 
 
 def demonstrate(simulation: Simulation) -> NDArray[np.float32]:
-    """Return the joint targets that solve the episode just begun, (steps, 6) in LeRobot's units.
+    """Return joint targets to solve the current episode, (steps, 6) in LeRobot's units.
 
-    Whether they do is for the simulation to say: an object out of reach is still reached for.
+    The simulation decides whether they succeed: an object out of reach is reached for, too.
     """
     scene = simulation.scene
     waypoints = _SOLUTIONS[simulation.task.verb](scene)
