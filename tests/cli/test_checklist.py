@@ -181,11 +181,11 @@ def test_a_waiver_leaves_the_box_open_and_troubles_nobody(small):
 @pytest.mark.parametrize(
     ("arguments", "more", "words"),
     [
-        (["sign", "reviewed", "--note", "x"], {}, "nobody sits at this terminal"),
-        (["sign", "reviewed", "--note", "x"], {"CLAUDECODE": "1"}, "CLAUDECODE says that an agent runs this"),
+        (["sign", "reviewed", "--note", "x"], {}, "there is no terminal"),
+        (["sign", "reviewed", "--note", "x"], {"CLAUDECODE": "1"}, "CLAUDECODE is set"),
         (["sign", "looked", "--note", "x"], {}, "is decided by the verdict of step look, not by a signature"),
         (["sign", "reviewd", "--note", "x"], {}, "did you mean reviewed"),
-        (["sign", "reviewed", "--note", " "], {}, "without a note"),
+        (["sign", "reviewed", "--note", " "], {}, "needs a note"),
         (["waive", "looked", "--reason", "x", "--expires", "2020-01-01"], {}, "2020-01-01 has passed"),
         (["waive", "looked", "--reason", "x", "--expires", "soon"], {}, "--expires"),
         (["verify", "min"], {}, "did you mean mine?"),

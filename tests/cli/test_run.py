@@ -191,7 +191,7 @@ def test_a_dry_run_starts_no_process_and_writes_no_file(program, write, command,
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""
     assert "nothing is done" in ended.stdout
-    assert "if it fails: run mend, then once more" in ended.stdout
+    assert "if it fails: run mend, then retry once" in ended.stdout
     assert sorted(program.root.rglob("*")) == before
 
 

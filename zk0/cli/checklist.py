@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from zk0.cli import output
-from zk0.cli.output import JsonOption, columns, print_envelope, verdict_text
+from zk0.cli.output import JsonOption, columns, print_envelope, print_result, table_of, verdict_text
 from zk0.core.errors import ExitStatus
 from zk0.core.project import Project
 from zk0.core.receipts import write_atomically
@@ -58,10 +58,10 @@ def list_checklists(*, as_json: JsonOption = False) -> None:
     if as_json:
         print_envelope(data=rows)
         return
-    table = columns(0, 0, 0)
-    for row in rows:
-        table.add_row(str(row["name"]), f"{row['items']} items, {row['machine']} by a machine", str(row["title"]))
-    output.show(table)
+    cells = (
+        (str(row["name"]), f"{row['items']} items, {row['machine']} by a machine", str(row["title"])) for row in rows
+    )
+    output.show(table_of(cells, 3))
 
 
 @app.command()
@@ -138,11 +138,7 @@ def lint(*, as_json: JsonOption = False) -> None:
     from zk0.checklists.linting import lint as linted
 
     problems = list(linted(Project.find()))
-    if as_json:
-        print_envelope(data={"problems": problems})
-    else:
-        for problem in problems:
-            typer.echo(problem)
+    print_result({"problems": problems}, "\n".join(map(str, problems)), as_json=as_json)
     raise typer.Exit(ExitStatus.wrong_request if problems else ExitStatus.done)
 
 

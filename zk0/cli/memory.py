@@ -145,11 +145,8 @@ def render(
     pages = outdated_pages(project, now)
     if not check:
         write_pages(project, now)
-    if as_json:
-        print_envelope(data={"outdated" if check else "rendered": pages})
-    else:
-        for page in pages:
-            typer.echo(f"{page} {'is outdated: zk0 memory render' if check else 'rendered'}")
+    text = "\n".join(f"{page} {'is outdated: zk0 memory render' if check else 'rendered'}" for page in pages)
+    print_result({"outdated" if check else "rendered": pages}, text, as_json=as_json)
     raise typer.Exit(ExitStatus.failed if check and pages else ExitStatus.done)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
@@ -28,7 +29,7 @@ def print_result(data: object, text: str, *, as_json: bool) -> None:
     """Print a command's result: its data as JSON, else its text."""
     if as_json:
         print_envelope(data=data)
-    else:
+    elif text:
         typer.echo(text)
 
 
@@ -45,6 +46,14 @@ def columns(*widths: int) -> Table:
     table = Table.grid(padding=(0, 2))
     for width in widths:
         table.add_column(min_width=width or None, overflow="fold")
+    return table
+
+
+def table_of(rows: Iterable[Sequence[RenderableType]], width: int) -> Table:
+    """Return a table of these rows, with `width` columns."""
+    table = columns(*[0] * width)
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

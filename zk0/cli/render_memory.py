@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from zk0.cli.output import columns, print_envelope, show
+from zk0.cli.output import columns, print_envelope, show, table_of
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind, Source
@@ -29,10 +29,8 @@ def show_entries(project: Project, kind: Kind | None, *, everything: bool, as_js
         entries = [_as_json(entry) | {"in_force": entry.id in in_force} for entry in chosen]
         print_envelope(data={"revision": reading.revision, "entries": entries})
         return
-    table = columns(0, 0, 0)
-    for entry in chosen:
-        table.add_row(entry.id, entry.kind.value, Text(entry.title, "" if entry.id in in_force else "dim"))
-    show(table, Text(f"revision {reading.revision}", "dim"))
+    rows = ((entry.id, entry.kind.value, Text(entry.title, "" if entry.id in in_force else "dim")) for entry in chosen)
+    show(table_of(rows, 3), Text(f"revision {reading.revision}", "dim"))
 
 
 def show_entry(project: Project, name: str, now: datetime, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from zk0.cli import output
 from zk0.cli.options import RunArgument
-from zk0.cli.output import JsonOption, columns, print_envelope, verdict_text
+from zk0.cli.output import JsonOption, columns, print_envelope, print_result, verdict_text
 from zk0.cli.render_run import print_state, state_as_json
 from zk0.core.errors import JournalError, RequestError
 from zk0.core.project import Project
@@ -78,10 +78,7 @@ def why(
     """Explain in one sentence why a step ran, was reused or was skipped."""
     state = find_run(Project.find(), run).state()
     sentence = explanation(state.step(step))
-    if as_json:
-        print_envelope(data={"run": state.run, "step": step, "why": sentence})
-    else:
-        typer.echo(sentence)
+    print_result({"run": state.run, "step": step, "why": sentence}, sentence, as_json=as_json)
 
 
 def logs(

@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from zk0.cli.options import ByOption, resolve_author
-from zk0.cli.output import JsonOption, columns, print_envelope, print_result, show, verdict_text
+from zk0.cli.output import JsonOption, columns, print_envelope, print_result, show, table_of, verdict_text
 from zk0.core.errors import ExitStatus
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding
@@ -134,10 +134,7 @@ def show_task(
     if as_json:
         print_envelope(data=_as_json(reading, entry) | {"findings": [one.model_dump(mode="json") for one in findings]})
     elif check:
-        table = columns(0, 0, 0)
-        for finding in findings:
-            table.add_row(verdict_text(finding.verdict), finding.at, finding.message)
-        show(table)
+        show(table_of(((verdict_text(finding.verdict), finding.at, finding.message) for finding in findings), 3))
     else:
         typer.echo(page_of(reading, entry), nl=False)
     wrong = any(finding.verdict.stops for finding in findings)

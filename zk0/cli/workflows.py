@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from zk0.cli import output
-from zk0.cli.output import JsonOption, columns, print_envelope
+from zk0.cli.output import JsonOption, columns, print_envelope, print_result, table_of
 from zk0.core.checks import CHECKS
 from zk0.core.errors import ExitStatus
 from zk0.core.project import Project
@@ -49,10 +49,7 @@ def list_workflows(*, as_json: JsonOption = False) -> None:
     if as_json:
         print_envelope(data=rows)
         return
-    table = columns(0, 0)
-    for row in rows:
-        table.add_row(str(row["name"]), str(row["title"]))
-    output.show(table)
+    output.show(table_of(((str(row["name"]), str(row["title"])) for row in rows), 2))
 
 
 @app.command()
@@ -71,11 +68,8 @@ def lint_workflows(
 ) -> None:
     """Print every error and likely mistake in workflow files, with its place and rule."""
     problems = list(lint(Project.find(), paths or ()))
-    if as_json:
-        print_envelope(data={"problems": [problem.as_json() for problem in problems]})
-    else:
-        for problem in problems:
-            typer.echo(f"{problem} [{problem.rule}]")
+    text = "\n".join(f"{problem} [{problem.rule}]" for problem in problems)
+    print_result({"problems": [problem.as_json() for problem in problems]}, text, as_json=as_json)
     raise typer.Exit(ExitStatus.wrong_request if problems else ExitStatus.done)
 
 
@@ -113,7 +107,7 @@ def actions(*, as_json: JsonOption = False) -> None:
             ]
         )
         return
-    _print_list([(action.name, action.summary) for action in listed])
+    output.show(table_of(((action.name, action.summary) for action in listed), 2))
 
 
 def checks(*, as_json: JsonOption = False) -> None:
@@ -125,14 +119,7 @@ def checks(*, as_json: JsonOption = False) -> None:
         ]
         print_envelope(data=data)
         return
-    _print_list([(check.id, check.summary) for check in listed])
-
-
-def _print_list(rows: list[tuple[str, str]]) -> None:
-    table = columns(0, 0)
-    for name, summary in rows:
-        table.add_row(name, summary)
-    output.show(table)
+    output.show(table_of(((check.id, check.summary) for check in listed), 2))
 
 
 def _print_spec(spec: WorkflowSpec) -> None:
