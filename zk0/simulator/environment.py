@@ -49,7 +49,7 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class Scene:
+class SceneState:
     """The places of things: known to the expert, unknown to a policy.
 
     Args:
@@ -78,7 +78,7 @@ class Simulation:
     """
 
     success: bool
-    scene: Scene
+    scene: SceneState
 
     def __init__(self, task: Task, *, image_size: int | None = DEFAULT_IMAGE_SIZE) -> None:
         if find_spec("so101_nexus") is None:
@@ -134,7 +134,7 @@ class Simulation:
             known, images = observation, {}
         joints, pose, target = np.split(known.astype(np.float64), (6, 13))
         self.success = self._judge.decide(information)
-        self.scene = Scene(position=pose[:3], yaw=_yaw(pose[3:]), target=target if target.size else None)
+        self.scene = SceneState(position=pose[:3], yaw=_yaw(pose[3:]), target=target if target.size else None)
         return Observation(self.units.from_radians(joints), images, self.task.sentence)
 
 

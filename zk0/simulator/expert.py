@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zk0.simulator.environment import Scene, Simulation
+from zk0.simulator.environment import SceneState, Simulation
 from zk0.simulator.tasks import Verb
 from zk0.simulator.units import JOINTS, Floats
 
@@ -57,7 +57,7 @@ def demonstrate(simulation: Simulation) -> NDArray[np.float32]:
     return simulation.units.from_radians(np.concatenate(ways))
 
 
-def _lift(scene: Scene) -> list[Waypoint]:
+def _lift(scene: SceneState) -> list[Waypoint]:
     above, at = _over(scene.position, HOVER), _over(scene.position, GRASP)
     return [
         Waypoint(above, OPEN, 1.0),
@@ -68,7 +68,7 @@ def _lift(scene: Scene) -> list[Waypoint]:
     ]
 
 
-def _place(scene: Scene) -> list[Waypoint]:
+def _place(scene: SceneState) -> list[Waypoint]:
     assert scene.target is not None, "a task that places has a disc"
     rest = np.array([scene.target[0], scene.target[1], scene.position[2]])
     above, at = _over(rest, HOVER), _over(rest, RELEASE)
@@ -82,7 +82,7 @@ def _place(scene: Scene) -> list[Waypoint]:
     ]
 
 
-def _touch(scene: Scene) -> list[Waypoint]:
+def _touch(scene: SceneState) -> list[Waypoint]:
     above, at = _over(scene.position, HOVER), _over(scene.position, TOUCH)
     return [Waypoint(above, CLOSED, 1.0), Waypoint(at, CLOSED, 0.4), Waypoint(at, CLOSED, 0.6)]
 
@@ -91,7 +91,7 @@ def _over(point: Floats, height: float) -> Floats:
     return np.add(point, (0.0, 0.0, height))
 
 
-_SOLUTIONS: dict[Verb, Callable[[Scene], list[Waypoint]]] = {"lift": _lift, "place": _place, "touch": _touch}
+_SOLUTIONS: dict[Verb, Callable[[SceneState], list[Waypoint]]] = {"lift": _lift, "place": _place, "touch": _touch}
 
 
 class Kinematics:
@@ -125,7 +125,7 @@ class Kinematics:
             joints[:4] = np.clip(joints[:4] + np.clip(step, -LARGEST_STEP, LARGEST_STEP), self._low, self._high)
         return joints
 
-    def roll_along(self, scene: Scene) -> float:
+    def roll_along(self, scene: SceneState) -> float:
         """Return the least wrist roll (radians) that lines the fingers up with two sides of a cube."""
         _, axes, jacobian = self._look(self.solve(scene.position, 0.0))
         missing = scene.yaw - np.arctan2(axes[1, 0], axes[0, 0])
