@@ -235,11 +235,12 @@ def test_a_key_signs_where_the_project_names_its_signers(small, tmp_path, monkey
 
 OWN = """\
 from zk0.core.checks import Part, check
+from zk0.core.project import Project
 from zk0.core.verdicts import failed, passed
 
 
 @check("readme.short", reads=(Part.documents,))
-def short(project, *, lines: int = 200):
+def short(project: Project, *, lines: int = 200):
     '''The README is short enough to be read.'''
     count = len((project.root / "README.md").read_text().splitlines())
     yield passed(f"{count} lines") if count <= lines else failed(f"{count} lines, at most {lines} are wanted")
