@@ -1,4 +1,4 @@
-"""Measurements of what is promised about speed; numbers of a shared machine are ranges, ratios hold."""
+"""Measure the promised speeds; on a shared machine, absolute numbers vary and ratios hold."""
 
 import time
 from collections.abc import Callable

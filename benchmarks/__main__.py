@@ -18,13 +18,13 @@ LONG = ("diagnosis", "logs")
 
 
 def main() -> int:
-    """Run those named, or all that are short."""
+    """Run the named benchmarks, or all short ones."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", allow_abbrev=False)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*NAMES, *LONG)))
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the results there, as JSON")
     given, options = parser.parse_known_args()
     if unknown := [name for name in given.names if name not in (*NAMES, *LONG)]:
-        print(f"there is no benchmark {', '.join(unknown)}; there are {', '.join((*NAMES, *LONG))}", file=sys.stderr)
+        print(f"unknown benchmark: {', '.join(unknown)}; choose from {', '.join((*NAMES, *LONG))}", file=sys.stderr)
         return 2
     if options and given.names != ["diagnosis"]:
         print("options are those of diagnosis: --seeds=tune|report --quick --policy=smolvla", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What checking and averaging replies costs, beside Flower's unchecked average."""
+"""The cost of checking and averaging replies, compared with Flower's unchecked average."""
 
 from collections.abc import Iterator
 

@@ -1,9 +1,9 @@
-"""How well diagnosis finds what is wrong: healthy and faulty runs of the real federation, over several seeds.
+"""The accuracy of diagnosis on healthy and faulty runs of the real federation, over several seeds.
 
 Each fault is put into a part of the product (term, loop, exchange, strategy, evaluation) while a small federation runs;
 what the ledger shows is diagnosed with default options. Thresholds were tuned on one set of seeds, and are reported on
 another: `--seeds=tune` or `--seeds=report` (the default). `--quick` runs one seed. `--policy=smolvla` puts the smallest
-real SmolVLA in the small policy's place; it takes ten times as long.
+real SmolVLA in the small policy's place; it needs ten times as long.
 """
 
 import logging
@@ -27,7 +27,7 @@ FAULTY, HEALTHY = 4, 30  # seeds of each fault, and of healthy runs
 
 @dataclass
 class Score:
-    """What one kind of fault was taken for, seed by seed."""
+    """The diagnoses of one kind of fault, by seed."""
 
     kind: Kind
     roots: Counter[str] = field(default_factory=Counter)
@@ -35,12 +35,12 @@ class Score:
 
     @property
     def runs(self) -> int:
-        """How often it was run."""
+        """The number of runs."""
         return self.roots.total()
 
     @property
     def first(self) -> int:
-        """How often it was the root."""
+        """The number of runs in which it was the root."""
         return self.roots[self.kind.fault]
 
     def add(self, found: Diagnosis) -> None:
@@ -50,7 +50,7 @@ class Score:
 
 
 def measure(*options: str) -> Iterator[tuple[str, str]]:
-    """Yield a line a fault, the lines of the confusion matrix that are off its diagonal, and the rates."""
+    """Yield a line per fault, the confusions, and the rates."""
     given = dict(option.removeprefix("--").partition("=")[::2] for option in options)
     begin = SEEDS[given.get("seeds", "report")]
     faulty, healthy = (1, 4) if "quick" in given else (FAULTY, HEALTHY)

@@ -1,4 +1,4 @@
-"""What the engine itself costs: per step, per item, to read a journal back, and to begin.
+"""The cost of the engine: per step, per item, to read a journal, and to start.
 
 Targets: a step that does nothing, its receipt and journal included, at most 10 ms (median); 1,000 items at most 15 s; a
 journal of 100,000 events folds in at most 1 s; `zk0 run` reaches its first step within 0.6 s.
@@ -6,7 +6,7 @@ journal of 100,000 events folds in at most 1 s; `zk0 run` reaches its first step
 A step waits for the disk three times: the journal before and after it, and its receipt. On one machine an fsync was
 seen to take 0.15 ms and, minutes before, 3 ms; so its cost is printed beside the step's, which says little without it.
 
-Beside it stand doit and Snakemake with the same chain: see `benchmarks.others`.
+For doit and Snakemake with the same chain see `benchmarks.others`.
 """
 
 import json
@@ -22,7 +22,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.others import compare
-from zk0.cli.wiring import ReceiptRecorder
 from zk0.core.project import Project
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 from zk0.workflow.effects import LiveEffects
@@ -32,6 +31,7 @@ from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.journal import EVENT, read_events
 from zk0.workflow.loading import parse_workflow
 from zk0.workflow.plan import plan
+from zk0.workflow.recording import ReceiptRecorder
 from zk0.workflow.state import fold
 
 STEPS, ITEMS, EVENTS, STARTS = 200, 1_000, 100_000, 7
@@ -53,7 +53,7 @@ def nothing(inputs: Nothing, context: Context) -> Empty:  # noqa: ARG001  the re
 
 
 def measure() -> Iterator[tuple[str, str]]:
-    """Yield what was measured, with its unit."""
+    """Yield the measurements, with units."""
     chain = "".join(f"  - {{id: s{number}, title: A, uses: benchmark.nothing}}\n" for number in range(STEPS))
     times = list(_times(chain))
     yield f"median cost of a no-op step of {STEPS}", f"{statistics.median(times) * 1000:.2f} ms (target 10 ms)"
@@ -73,7 +73,7 @@ def measure() -> Iterator[tuple[str, str]]:
 
 
 def _fsyncs() -> Iterator[float]:
-    """Yield the seconds that the disk takes to keep a line."""
+    """Yield the seconds that the disk needs to store a line."""
     with TemporaryDirectory() as directory, (Path(directory) / "lines").open("ab", buffering=0) as stream:
         for _ in range(STEPS):
             stream.write(b"x" * 200)
@@ -105,7 +105,7 @@ def _times(steps: str) -> Iterator[float]:
 
 
 def _journal() -> tuple[float, float]:
-    """Return the seconds it takes to read a long journal, and to fold it."""
+    """Return the seconds to read a long journal, and to fold it."""
     events = _run("  - {id: a, title: A, uses: benchmark.nothing}\n")
     started = StepStarted(events.directory.id, "a", "A", 1, datetime.now(UTC))
     with TemporaryDirectory() as directory:
@@ -123,9 +123,9 @@ def _journal() -> tuple[float, float]:
         )
         path.write_bytes(first.encode() + b"\n" + line * (EVENTS - 1))
         before = time.perf_counter()
-        told = read_events(path)
+        events = read_events(path)
         between = time.perf_counter()
-        fold(told)
+        fold(events)
         return between - before, time.perf_counter() - between
 
 

@@ -1,7 +1,7 @@
-"""Reading the logs of other programs: lines a second, and memory, on a log of 1 GB.
+"""Read the logs of other programs: lines per second, and memory, on a log of 1 GB.
 
 Targets: at least 200,000 lines a second, at most 300 MB resident. The log is like those of the original zk0: five
-lines a step, three of which tell something, among Ray's, Flower's and other people's.
+lines per step, three of them relevant, among Ray's, Flower's and other people's.
 """
 
 import os
@@ -30,7 +30,7 @@ print(found.understood, found.noise, found.unknown, len(found.ledger.trainings))
 
 
 def measure() -> Iterator[tuple[str, str]]:
-    """Yield what was measured, with its unit."""
+    """Yield the measurements, with units."""
     with TemporaryDirectory() as directory:
         path = Path(directory) / "server.log"
         lines = _write(path)

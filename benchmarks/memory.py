@@ -1,4 +1,4 @@
-"""What the memory costs: each step of a run that is remembered, and the questions asked of a bank of 1,000 entries.
+"""The cost of the memory: per step of a recorded run, and of queries to a bank of 1,000 entries.
 
 Targets: recording adds little to a step (the engine's own target is 10 ms with its receipt; here both are measured);
 `zk0 memory verify` of 1,000 entries within 5 s; `zk0 prime` within 0.5 s, as a whole process.
@@ -16,7 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.engine import HEAD
-from zk0.cli.wiring import ReceiptRecorder
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict
@@ -32,13 +31,14 @@ from zk0.workflow.events import Event, StepFinished
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.loading import parse_workflow
 from zk0.workflow.plan import plan
+from zk0.workflow.recording import ReceiptRecorder
 
 STEPS, ENTRIES, STARTS = 200, 1_000, 7
 BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def measure() -> Iterator[tuple[str, str]]:
-    """Yield what was measured, with its unit."""
+    """Yield the measurements, with units."""
     with TemporaryDirectory() as directory:
         project = _project(Path(directory))
         plain, remembered = (statistics.median(_steps(project, remember=remember)) * 1000 for remember in (False, True))

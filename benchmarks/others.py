@@ -25,13 +25,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 CHAIN, ROUNDS = 50, 5
-SHORT_CHAIN = 3  # of what takes more than a second a step
+SHORT_CHAIN = 3  # for programs that need more than a second per step
 ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way to have a chain of steps done: how it is written, and the command that does it."""
+    """A program that runs a chain of steps: its file, and its command."""
 
     name: str
     written: Callable[[int], dict[str, str]]
@@ -40,7 +40,7 @@ class Way:
 
     @property
     def installed(self) -> bool:
-        """Whether its program is there."""
+        """Whether its program is installed."""
         return shutil.which(self.command[0]) is not None
 
 
@@ -86,7 +86,7 @@ WAYS = (
 
 
 def compare() -> Iterator[tuple[str, str]]:
-    """Yield, for each way, the time of a chain of one and the cost of each further step, and both beside zk0's."""
+    """Yield each program's time for a chain of one and for each further step, and both compared with zk0's."""
     for way in WAYS:
         if not way.installed:
             yield way.name, f"not installed: {way.command[0]} (uv pip install --group bench)"
@@ -114,7 +114,7 @@ def compare() -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on the clock, and seconds of computing, which say more on a machine that others use too."""
+    """Wall-clock seconds, and CPU seconds, which say more on a shared machine."""
 
     wall: float
     cpu: float
@@ -125,7 +125,7 @@ def _median(costs: list[Cost]) -> Cost:
 
 
 def _further(one: Cost, chain: Cost, way: Way) -> Cost:
-    """Return what each step of a chain costs behind the first."""
+    """Return the cost of each step of a chain after the first."""
     steps = way.chain - 1
     return Cost((chain.wall - one.wall) / steps, (chain.cpu - one.cpu) / steps)
 
@@ -135,7 +135,7 @@ def _ratio(cost: Cost, own: Cost) -> str:
 
 
 def _cost(way: Way, count: int) -> Cost:
-    """Return what a chain costs, as a whole process with all that it starts."""
+    """Return the cost of a chain, as a process with its children."""
     with TemporaryDirectory() as directory:
         for name, text in way.written(count).items():
             path = Path(directory) / name
@@ -148,7 +148,7 @@ def _cost(way: Way, count: int) -> Cost:
 
 
 def _used() -> float:
-    """Return how long the processes that this one started have computed, of those that ended, in seconds."""
+    """Return the CPU seconds of this process's finished children."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 

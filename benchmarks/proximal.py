@@ -1,4 +1,4 @@
-"""What the proximal term costs: closed form with foreach, beside autograd through the squared distance."""
+"""The cost of the proximal term: closed form with foreach, compared with autograd through the squared distance."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""How long a command takes to answer, as a whole process."""
+"""The time of a command, as a whole process."""
 
 import subprocess
 import sys

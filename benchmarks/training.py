@@ -1,4 +1,4 @@
-"""How long a training step and an action of the tiny policy take on this machine."""
+"""The time of a training step and an action of the tiny policy on this machine."""
 
 from collections.abc import Iterator
 

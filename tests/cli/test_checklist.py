@@ -181,11 +181,11 @@ def test_a_waiver_leaves_the_box_open_and_troubles_nobody(small):
 @pytest.mark.parametrize(
     ("arguments", "more", "words"),
     [
-        (["sign", "reviewed", "--note", "x"], {}, "nobody sits at this terminal"),
-        (["sign", "reviewed", "--note", "x"], {"CLAUDECODE": "1"}, "CLAUDECODE says that an agent runs this"),
+        (["sign", "reviewed", "--note", "x"], {}, "there is no terminal"),
+        (["sign", "reviewed", "--note", "x"], {"CLAUDECODE": "1"}, "CLAUDECODE is set"),
         (["sign", "looked", "--note", "x"], {}, "is decided by the verdict of step look, not by a signature"),
         (["sign", "reviewd", "--note", "x"], {}, "did you mean reviewed"),
-        (["sign", "reviewed", "--note", " "], {}, "without a note"),
+        (["sign", "reviewed", "--note", " "], {}, "needs a note"),
         (["waive", "looked", "--reason", "x", "--expires", "2020-01-01"], {}, "2020-01-01 has passed"),
         (["waive", "looked", "--reason", "x", "--expires", "soon"], {}, "--expires"),
         (["verify", "min"], {}, "did you mean mine?"),
@@ -235,11 +235,12 @@ def test_a_key_signs_where_the_project_names_its_signers(small, tmp_path, monkey
 
 OWN = """\
 from zk0.core.checks import Part, check
+from zk0.core.project import Project
 from zk0.core.verdicts import failed, passed
 
 
 @check("readme.short", reads=(Part.documents,))
-def short(project, *, lines: int = 200):
+def short(project: Project, *, lines: int = 200):
     '''The README is short enough to be read.'''
     count = len((project.root / "README.md").read_text().splitlines())
     yield passed(f"{count} lines") if count <= lines else failed(f"{count} lines, at most {lines} are wanted")

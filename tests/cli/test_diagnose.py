@@ -81,7 +81,7 @@ def test_files_that_tell_of_no_run_are_named_and_not_called_well(command, tmp_pa
     status, data, _ = command("diagnose", str(tmp_path), "--json")
 
     assert out.splitlines()[-2:] == [
-        "nothing in these tells of a run:",
+        "no run found in:",
         "  poem.txt: text, 1 lines not understood",
     ]
     assert status == 0
@@ -190,7 +190,7 @@ def test_a_file_of_which_nothing_is_understood_is_no_clean_bill(command, tmp_pat
     status, out, err = command("diagnose", str(tmp_path / "poem.txt"))
 
     assert (status, out) == (2, "")
-    assert "nothing in it tells of a run" in err
+    assert "no run found" in err
     assert "Roses are red" in err
 
 
@@ -204,6 +204,6 @@ def test_the_example_in_the_documentation_is_what_is_printed(command, monkeypatc
 
     _, out, _ = command("diagnose", "tests/resources/logs/A1-inert.log")
 
-    finding = out.partition("\n\nwell:")[0]
+    finding = out.partition("\n\npassed:")[0]
     example = f"$ zk0 diagnose tests/resources/logs/A1-inert.log\n{finding}\n```"
     assert example in (root / "docs" / "diagnosis.md").read_text()

@@ -112,8 +112,8 @@ def test_a_write_that_rests_on_a_stale_reading_is_refused(command, repository):
     [
         (("fact", "the token is hf_" + "a1B2c3D4e5" * 4), "ZK222"),
         (("fact", "x", "-s", "0.5"), "names no source"),
-        (("fact", "x", "--stale-after", "soon"), "is no time"),
-        (("fact", "x", "--by", "somebody"), "is no author"),
+        (("fact", "x", "--stale-after", "soon"), "is not a time"),
+        (("fact", "x", "--by", "somebody"), "is not an author"),
         (("result", "x"), "zk0 run records results"),
         (("task", "x"), "zk0 task new"),
         (("rumour", "x"), "rumour"),
@@ -132,7 +132,7 @@ def test_rendering_can_be_checked_and_heals_a_conflict(command, repository):
     page = repository / "memory-bank" / "context.md"
     page.write_text(f"<<<<<<< HEAD\n{page.read_text()}=======\n# Context\n>>>>>>> left\n")
 
-    assert command("memory", "render", "--check")[:2] == (1, "context.md is not up to date: zk0 memory render\n")
+    assert command("memory", "render", "--check")[:2] == (1, "context.md is outdated: zk0 memory render\n")
     assert "a merge left it in conflict" in command("memory", "verify")[1]
     assert command("memory", "render")[:2] == (0, "context.md rendered\n")
     assert command("memory", "render", "--check", "--json")[0] == 0
@@ -170,7 +170,7 @@ def test_an_agent_is_known_by_its_environment_and_is_no_person(command, reposito
 
     assert added["generated"]["by"] == "agent:claudecode"
     assert status == 2
-    assert "not a person's word" in err
+    assert "--by agent:NAME" in err
 
 
 def test_the_bank_of_a_clone_can_be_verified_without_its_runs(command, repository):

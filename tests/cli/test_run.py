@@ -91,7 +91,7 @@ def test_what_is_missing_ends_with_4_and_a_bug_of_an_action_with_5(command, writ
 
 def test_a_bug_of_ours_ends_with_5_and_a_log(command, program, write, monkeypatch):
     write("note", NOTE, HEAD)
-    monkeypatch.setattr("zk0.cli.run.perform", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("zk0.cli.wiring.perform", lambda *_, **__: 1 / 0)
     (program.root / ".zk0").mkdir()
 
     status, _, err = command("run", "note")
@@ -191,7 +191,7 @@ def test_a_dry_run_starts_no_process_and_writes_no_file(program, write, command,
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""
     assert "nothing is done" in ended.stdout
-    assert "if it fails: run mend, then once more" in ended.stdout
+    assert "if it fails: run mend, then retry once" in ended.stdout
     assert sorted(program.root.rglob("*")) == before
 
 
@@ -248,7 +248,7 @@ def test_a_part_of_a_workflow_is_told_and_then_done(command, write, program):
     done = command("run", "part", "--from", "show", "--json", "--quiet")
 
     assert status == 0
-    assert f"not done: was left out, and what it gave is taken from run {whole.name}" in out
+    assert f"not run: was left out, and what it gave is taken from run {whole.name}" in out
     assert f"run: cat {whole}/steps/note/note.txt" in out
     assert done[0] == 0
     data = json.loads(done[1])["data"]

@@ -4,9 +4,9 @@ import math
 from dataclasses import replace
 
 from zk0.core.faults import Fault
-from zk0.federation import client, evaluations, server
+from zk0.federation import client, server, server_evaluation
 from zk0.federation.configuration import resolve
-from zk0.training.dataset import ACTION
+from zk0.training.dataset_inspection import ACTION
 from zk0.training.frames import FramesInMemory
 
 from .kinds import first_client, kind
@@ -56,7 +56,7 @@ def duplicated(patch, values):
 @kind("task not evaluated", Fault.data_uncovered)
 def uncovered(patch, values):
     """No evaluation knows the first client's task."""
-    original = evaluations.evaluation_sets
+    original = server_evaluation.evaluation_sets
     first = first_client(values)
     patch.setattr(server, "evaluation_sets", lambda *given: [one for one in original(*given) if one.name != first])
 
@@ -132,7 +132,7 @@ def unwired(patch, values):
 @kind("evaluation data changed", Fault.evaluation_incomparable)
 def swapped(patch, values):
     """Half-way through, the evaluation goes on with other frames."""
-    original = evaluations.evaluate_loss
+    original = server_evaluation.evaluate_loss
 
     def evaluate(policy, processors, frames, *, seed, name, limit):
         return original(policy, processors, frames, seed=seed, name=name, limit=limit if rounds() < 3 else limit // 4)
@@ -148,33 +148,33 @@ def swapped(patch, values):
         return counted[-1]
 
     patch.setattr(server, "evaluate", counting)
-    patch.setattr(evaluations, "evaluate_loss", evaluate)
+    patch.setattr(server_evaluation, "evaluate_loss", evaluate)
 
 
 @kind("evaluation that failed, told as 1.0", Fault.sentinel_value)
 def sentinel(patch, values):
     """An evaluation that fails answers 1.0, which looks like a loss."""
-    original = evaluations.evaluate_loss
+    original = server_evaluation.evaluate_loss
 
     def evaluate(*given, **named):
         loss, frames = original(*given, **named)
         return (loss, frames) if named["name"] != first_client(values) else (1.0, 0)
 
-    patch.setattr(evaluations, "evaluate_loss", evaluate)
+    patch.setattr(server_evaluation, "evaluate_loss", evaluate)
 
 
 @kind("meters set back", Fault.sentinel_value)
 def zeros(patch, values):
     """Meters are set back before they are read: every number of the round is 0."""
-    original = client.account
+    original = client.training_event
 
-    def account(*given, **named):
+    def training_event(*given, **named):
         found = original(*given, **named)
         return found.model_copy(
             update={name: [0.0] * found.steps for name in ("policy_loss", "gradient_norm", "total_loss")}
         )
 
-    patch.setattr(client, "account", account)
+    patch.setattr(client, "training_event", training_event)
 
 
 @kind("learnt by heart", Fault.worse_than_baseline)

@@ -16,7 +16,7 @@ from .kinds import first_client, kind
 
 def _reply(patch, change):
     """Let `change(arrays, client, round)` stand for what the server reads from a reply."""
-    original = strategy.Checked._read
+    original = strategy.CheckedStrategy._read
 
     def read(self, answered):
         updates, refused = original(self, answered)
@@ -24,7 +24,7 @@ def _reply(patch, change):
             change(update.arrays, update.client)
         return updates, refused
 
-    patch.setattr(strategy.Checked, "_read", read)
+    patch.setattr(strategy.CheckedStrategy, "_read", read)
 
 
 def _mean(patch, change):
@@ -91,27 +91,27 @@ def frozen_moved(patch, values):
 @kind("aggregate not returned", Fault.aggregate_not_returned)
 def not_returned(patch, values):
     """The strategy forgets to return what it has averaged, and Flower goes on with the old parameters."""
-    original = strategy.Checked.aggregate_train
+    original = strategy.CheckedStrategy.aggregate_train
 
     def aggregate(self, server_round, replies):
         _, metrics = original(self, server_round, replies)
         return to_record(self.federation.sent), metrics
 
-    patch.setattr(strategy.Checked, "aggregate_train", aggregate)
+    patch.setattr(strategy.CheckedStrategy, "aggregate_train", aggregate)
 
 
 @kind("aggregate not taken", Fault.aggregate_not_returned)
 def not_taken(patch, values):
     """The strategy averages into a copy and goes on with what it had."""
     kept = {}
-    original = strategy.Checked.configure_train
+    original = strategy.CheckedStrategy.configure_train
 
     def configure(self, *given):
         messages = original(self, *given)
         kept.update(self.federation.sent)
         return messages
 
-    patch.setattr(strategy.Checked, "configure_train", configure)
+    patch.setattr(strategy.CheckedStrategy, "configure_train", configure)
     _mean(patch, lambda mean, _: {name: kept[name].copy() for name in mean})
 
 
@@ -142,25 +142,25 @@ def unweighted(patch, values):
 @kind("weights of another kind", Fault.aggregate_weights)
 def other_weights(patch, values):
     """Clients state weights of their own, and the server believes them."""
-    original = strategy.Checked._read
+    original = strategy.CheckedStrategy._read
 
     def read(self, answered):
         updates, refused = original(self, answered)
         return [replace(one, weight=float(1 + 4 * number)) for number, one in enumerate(updates)], refused
 
-    patch.setattr(strategy.Checked, "_read", read)
+    patch.setattr(strategy.CheckedStrategy, "_read", read)
 
 
 @kind("a client without weight", Fault.aggregate_weights)
 def weightless(patch, values):
     """One client says that it has no examples."""
-    original = strategy.Checked._read
+    original = strategy.CheckedStrategy._read
 
     def read(self, answered):
         updates, refused = original(self, answered)
         return [replace(updates[0], weight=0.0), *updates[1:]], refused
 
-    patch.setattr(strategy.Checked, "_read", read)
+    patch.setattr(strategy.CheckedStrategy, "_read", read)
 
 
 @kind("aggregate not finite", Fault.aggregate_not_finite)
@@ -184,14 +184,14 @@ def summed(patch, values):
 def overshooting(patch, values):
     """The server's step is three times the clients'."""
     sent = {}
-    original = strategy.Checked.configure_train
+    original = strategy.CheckedStrategy.configure_train
 
     def configure(self, server_round, arrays, config, grid):
         messages = original(self, server_round, arrays, config, grid)
         sent.update(self.federation.sent)
         return messages
 
-    patch.setattr(strategy.Checked, "configure_train", configure)
+    patch.setattr(strategy.CheckedStrategy, "configure_train", configure)
     _mean(patch, lambda mean, _: {name: sent[name] + 3 * (array - sent[name]) for name, array in mean.items()})
 
 
@@ -228,4 +228,4 @@ def failing(patch, values):
 def starved(patch, values):
     """The sampling takes the first two of three, round after round."""
     values |= {"fraction-train": 0.67, "rounds": 10}
-    patch.setattr(strategy.Checked, "_sample", lambda self, _: sorted(self.federation.clients)[:2])
+    patch.setattr(strategy.CheckedStrategy, "_sample", lambda self, _: sorted(self.federation.clients)[:2])

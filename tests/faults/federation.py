@@ -12,9 +12,9 @@ import pytest
 from zk0.core.errors import Zk0Error
 from zk0.core.git import GitState
 from zk0.core.project import Project
-from zk0.federation import client, evaluations, server
+from zk0.federation import client, server, server_evaluation
 from zk0.federation.engines import run as run_engine
-from zk0.federation.sources import configured as locate_configured
+from zk0.federation.sources import locate_configured
 from zk0.ledger import Ledger, read_ledger
 from zk0.training.frames import open_frames
 
@@ -82,9 +82,9 @@ def kept_parts() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(server, "save_checkpoint", lambda *_: None)
         patch.setattr(Project, "git_state", lambda _: GitState())
-        patch.setattr(evaluations, "open_frames", _frames)
-        for module in (client, evaluations):
-            patch.setattr(module, "configured", _configured)
+        patch.setattr(server_evaluation, "open_frames", _frames)
+        for module in (client, server_evaluation):
+            patch.setattr(module, "locate_configured", _configured)
         yield patch
 
 

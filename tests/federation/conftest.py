@@ -14,7 +14,7 @@ from flwr.supercore.task_identity import TaskIdentity
 from zk0.federation.configuration import RunConfig, resolve
 from zk0.federation.engines.inline import InlineGrid
 from zk0.federation.exchange import Arrays, to_arrays, to_record
-from zk0.federation.messages import ARRAYS, CONFIG, METRICS, REPORT, Assignment, Report, metrics, pack, unpack
+from zk0.federation.messages import ARRAYS, CONFIG, METRICS, REPORT, Assignment, RoundReport, metrics, pack, unpack
 from zk0.federation.strategy import Federation, strategy_of
 from zk0.ledger import Ledger, LedgerWriter, Training, read_ledger
 from zk0.training.parameters import digest_of
@@ -31,7 +31,7 @@ class SmallFederation:
     directory: Path
     config: RunConfig
     asked: list[tuple[int, int]] = field(default_factory=list)
-    told_mu: list[float] = field(default_factory=list)
+    received_mu: list[float] = field(default_factory=list)
 
     def run(self, act: Act, *, lie: Callable[[Training], Training] = lambda training: training) -> Arrays:
         """Run all rounds and return the last aggregate."""
@@ -40,19 +40,19 @@ class SmallFederation:
         @app.train()
         def train(message: Message, context: Context) -> Message:
             partition = int(context.node_config["partition-id"])  # type: ignore[arg-type]
-            told = message.content.config_records[CONFIG]
-            number = int(told["server-round"])  # type: ignore[arg-type]
+            config = message.content.config_records[CONFIG]
+            number = int(config["server-round"])  # type: ignore[arg-type]
             self.asked.append((number, partition))
-            self.told_mu.append(float(told.get("proximal-mu", 0.0)))  # type: ignore[arg-type]
+            self.received_mu.append(float(config.get("proximal-mu", 0.0)))  # type: ignore[arg-type]
             received = to_arrays(message.content.array_records[ARRAYS])
             assert unpack(Assignment, message.content, CONFIG).digest == digest_of(received)
             arrays, weight = act(partition, number, {name: value.copy() for name, value in received.items()})
-            training = lie(account(partition, number, digest_of(received), digest_of(arrays)))
+            training = lie(training_event(partition, number, digest_of(received), digest_of(arrays)))
             content = RecordDict(
                 {
                     ARRAYS: to_record(arrays),
                     METRICS: metrics(num_examples=weight, policy_loss=1.0),
-                    REPORT: pack(Report(training=training)),
+                    REPORT: pack(RoundReport(training=training)),
                 }
             )
             return Message(content=content, reply_to=message)
@@ -71,8 +71,8 @@ class SmallFederation:
         return read_ledger(self.directory / "ledger.jsonl")
 
 
-def account(partition: int, number: int, digest_in: str, digest_out: str) -> Training:
-    """Return a client's account of one step."""
+def training_event(partition: int, number: int, digest_in: str, digest_out: str) -> Training:
+    """Return a client's ledger event of one step."""
     return Training(
         round=number,
         client=f"client-{partition}",

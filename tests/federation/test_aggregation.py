@@ -1,11 +1,15 @@
-"""The weighted mean as mathematics."""
+"""The weighted mean as mathematics, and which replies are left out of it."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as array_strategy
 
-from zk0.federation.aggregation import ClientUpdate, weighted_mean
+from zk0.core.errors import RoundFailedError
+from zk0.federation.aggregation import ClientUpdate, aggregate, weighted_mean
+
+SENT = {"a": np.zeros(2, dtype=np.float32)}
 
 values = st.floats(-1e3, 1e3, width=32)
 tensors = array_strategy(np.float32, (3, 2), elements=values)
@@ -43,3 +47,20 @@ def test_every_value_lies_between_those_of_the_clients(parts):
 @given(tensors, st.floats(0.1, 1e4))
 def test_one_client_alone_is_the_mean_to_the_last_bit(array, weight):
     np.testing.assert_array_equal(weighted_mean(made([(array, weight)]))["w"], array)
+
+
+def update(*values):
+    return {"a": np.array(values, dtype=np.float32)}
+
+
+def test_valid_updates_are_averaged_and_the_others_left_out():
+    mean = aggregate([update(1, 2), update(4, 5), update(np.nan, 0), update(9, 9, 9)], [1, 2, 3, 4], SENT)
+
+    np.testing.assert_array_equal(mean["a"], np.array([3, 4], dtype=np.float32))
+
+
+def test_a_round_without_a_valid_update_is_no_aggregate():
+    with pytest.raises(RoundFailedError, match=r"client-0: weight -1\.0 is not a positive number"):
+        aggregate([update(1, 2)], [-1], SENT)
+    with pytest.raises(RoundFailedError, match="nobody answered"):
+        aggregate([], [], SENT)

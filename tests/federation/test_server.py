@@ -1,6 +1,5 @@
 """Whole federations of the real SmolVLA at tiny size, on the inline engine."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -12,9 +11,13 @@ from zk0.core.errors import ConfigurationError, RoundFailedError
 from zk0.federation import client as client_module
 from zk0.federation import engines
 from zk0.federation.checkpoints import checkpoint_path, last_checkpoint
+from zk0.federation.configuration import resolve
+from zk0.federation.exchange import to_record
+from zk0.federation.messages import Assignment
 from zk0.ledger import read_ledger
 from zk0.training.parameters import digest_of, trainable_parameters
 from zk0.training.policy import load_policy
+from zk0.training.statistics import merged_statistics, to_plain
 
 
 def quiet(done, total, note):
@@ -41,7 +44,7 @@ def done(federate):
     return federate()
 
 
-def test_the_ledger_tells_the_whole_run(done):
+def test_the_ledger_records_the_whole_run(done):
     _, ledger = done
 
     assert ledger.closed.outcome == "done"
@@ -78,13 +81,26 @@ def test_each_round_starts_from_what_the_round_before_aggregated(done):
     assert {one.digest for one in ledger.evaluations if one.round == 2} == {second.digest_out}
 
 
-def test_all_clients_normalise_with_the_statistics_of_all(done, federate, recordings):
+def test_all_clients_normalise_with_the_statistics_of_all(done, run_config):
+    """Training a client's first round again gives the same weights with the joint statistics, others with its own."""
     output, ledger = done
-    one = read_ledger(federate(data=str(recordings["lift-left"]), rounds=1)[0] / "ledger.jsonl")
+    config = resolve(run_config(output=str(output)))
+    clients = [client_module.Client(number, *named) for number, named in enumerate(config.clients)]
+    own = [client_module.introduce(client, config).statistics for client in clients]
+    joint = to_plain(merged_statistics(own))
+    start = to_record(trainable_parameters(load_policy(checkpoint_path(output, 0))))
 
-    assert one.opened.statistics_digest != ledger.opened.statistics_digest
-    saved = json.loads((checkpoint_path(output, 2) / "policy_preprocessor.json").read_text())
-    assert any(step["registry_name"] == "normalizer_processor" for step in saved["steps"])
+    def digest_after_round_one(client, statistics):
+        assignment = Assignment(digest=ledger.aggregations[0].digest_in, statistics=statistics)
+        _, training = client_module.train(
+            client, config, start, assignment=assignment, number=1, mu=config.effective_mu
+        )
+        return training.digest_out
+
+    for client, statistics in zip(clients, own, strict=True):
+        [trained] = [one.digest_out for one in ledger.trainings if (one.client, one.round) == (client.name, 1)]
+        assert digest_after_round_one(client, joint) == trained
+        assert digest_after_round_one(client, statistics) != trained
 
 
 def test_the_ledger_and_the_checkpoints_name_no_path_of_this_machine(done, cache, tmp_path_factory):

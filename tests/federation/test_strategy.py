@@ -1,6 +1,7 @@
 """The strategies on Flower's own loop: what is averaged, what is refused, what is written down."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -38,16 +39,16 @@ def test_the_aggregate_is_the_weighted_mean_and_the_next_round_starts_from_it(fe
 
 
 @pytest.mark.parametrize(("strategy", "mu"), [("fedprox", 0.25), ("fedavg", 0.0)])
-def test_flowers_strategy_tells_the_clients_mu(federation, strategy, mu):
+def test_flowers_strategy_sends_mu_to_the_clients(federation, strategy, mu):
     small = federation(strategy=strategy, proximal_mu=0.25)
 
     small.run(step)
 
-    assert set(small.told_mu) == {mu}
+    assert set(small.received_mu) == {mu}
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "reason"),
     [
         (lambda arrays, weight: (arrays | {"a": arrays["a"] * np.float32(math.nan)}, weight), "6 values .* not finite"),
         (lambda arrays, weight: (arrays | {"b": arrays["b"] + np.float32(math.inf)}, weight), "4 values .* not finite"),
@@ -59,7 +60,7 @@ def test_flowers_strategy_tells_the_clients_mu(federation, strategy, mu):
         (lambda arrays, weight: (arrays, math.nan), "weight nan is not a positive"),
     ],
 )
-def test_a_reply_that_would_spoil_the_average_is_refused_by_name(federation, fault, said):
+def test_a_reply_that_would_spoil_the_average_is_refused_by_name(federation, fault, reason):
     small = federation(clients=3, rounds=1)
 
     arrays = small.run(faulty(1, fault))
@@ -67,7 +68,7 @@ def test_a_reply_that_would_spoil_the_average_is_refused_by_name(federation, fau
     [aggregation] = small.ledger.aggregations
     [rejected] = aggregation.rejected
     assert rejected.client == "client-1"
-    assert __import__("re").search(said, rejected.reason)
+    assert re.search(reason, rejected.reason)
     assert [reply.client for reply in aggregation.accepted] == ["client-0", "client-2"]
     np.testing.assert_allclose(arrays["a"], (1 * 1 + 3 * 3) / 4, rtol=1e-6)
 
@@ -90,7 +91,10 @@ def test_a_client_that_raises_is_left_out_with_its_reason(federation):
 def test_a_client_that_lies_about_its_tensors_is_left_out(federation):
     small = federation(clients=2, rounds=1)
 
-    small.run(step, lie=lambda told: told.model_copy(update={"digest_out": "0" * 32}) if told.partition else told)
+    small.run(
+        step,
+        lie=lambda training: training.model_copy(update={"digest_out": "0" * 32}) if training.partition else training,
+    )
 
     [aggregation] = small.ledger.aggregations
     assert "states digest 00000000" in aggregation.rejected[0].reason
@@ -99,7 +103,10 @@ def test_a_client_that_lies_about_its_tensors_is_left_out(federation):
 def test_a_client_that_did_not_start_from_what_was_sent_is_left_out(federation):
     small = federation(clients=2, rounds=1)
 
-    small.run(step, lie=lambda told: told.model_copy(update={"digest_in": "f" * 32}) if told.partition else told)
+    small.run(
+        step,
+        lie=lambda training: training.model_copy(update={"digest_in": "f" * 32}) if training.partition else training,
+    )
 
     [aggregation] = small.ledger.aggregations
     assert aggregation.rejected[0].reason.startswith("it trained from ffffffff")

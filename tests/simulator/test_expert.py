@@ -3,7 +3,7 @@ import pytest
 
 from zk0.simulator import CLIENT_TASKS, UNSEEN_TASK, Simulation, demonstrate
 from zk0.simulator.expert import Kinematics
-from zk0.simulator.seeds import episode_seed
+from zk0.simulator.tasks import episode_seed
 
 EPISODES = 20  # 200 each were measured once: 99, 99.5, 99.5, 100 and 98.5 %
 

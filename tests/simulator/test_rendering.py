@@ -63,7 +63,7 @@ except RenderingError as error:
 def test_another_error_is_not_blamed_on_rendering() -> None:
     rendering.prepare()
 
-    rendering.raise_if_to_blame(ValueError("something else"))
+    rendering.raise_if_not_rendering(ValueError("something else"))
 
 
 def test_mujoco_imported_too_early_is_told() -> None:

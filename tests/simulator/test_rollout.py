@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from zk0.simulator import Observation, Rollouts, Simulation, Task, demonstrate, rollout
-from zk0.simulator.seeds import episode_seed
+from zk0.simulator.tasks import episode_seed
 
 Actions = NDArray[np.floating[Any]]
 

@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from zk0.simulator import Simulation, demonstrate, task
-from zk0.simulator.seeds import episode_seed
 from zk0.simulator.success import Judge
+from zk0.simulator.tasks import episode_seed
 
 
 def told(*, success: bool, grasped: bool = False, lifted: float = 0.0) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from zk0.training.dataset import DatasetDescription, describe
+from zk0.training.dataset_inspection import DatasetDescription, describe
 from zk0.training.frames import Frames, open_frames
 from zk0.training.loop import TrainingSettings
 from zk0.training.policy import Processors, build_policy, make_processors

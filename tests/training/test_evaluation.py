@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from zk0.training.evaluation import acting, evaluate_loss
+from zk0.training.evaluation import evaluate_loss, make_actor
 from zk0.training.frames import Batch
 from zk0.training.parameters import trainable_parameters
 
@@ -61,14 +61,14 @@ def seen():
 
 
 def test_the_policy_answers_an_observation_with_a_chunk_in_the_robots_units(policy, processors, seen):
-    chunk = acting(policy, processors, seed=0)(seen)
+    chunk = make_actor(policy, processors, seed=0)(seen)
 
     assert chunk.shape == (policy.config.chunk_size, 6)
     assert np.isfinite(chunk).all()
 
 
 def test_acting_is_reproducible(policy, processors, seen):
-    first, second = acting(policy, processors, seed=0), acting(policy, processors, seed=0)
+    first, second = make_actor(policy, processors, seed=0), make_actor(policy, processors, seed=0)
 
     assert np.array_equal(first(seen), second(seen))
-    assert not np.array_equal(first(seen), acting(policy, processors, seed=0)(seen))
+    assert not np.array_equal(first(seen), make_actor(policy, processors, seed=0)(seen))

@@ -10,7 +10,7 @@ from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
 from zk0.core.errors import TrainingError
 from zk0.training import frames as module
-from zk0.training.dataset import describe
+from zk0.training.dataset_inspection import describe
 from zk0.training.frames import open_frames, plan_batches
 from zk0.training.presets import TINY
 

@@ -9,8 +9,8 @@ from zk0.core.checks import check
 from zk0.core.project import Project, cache_dir
 from zk0.core.verdicts import Evidence, Finding, failed, passed
 from zk0.federation.configuration import name_source, resolve
-from zk0.federation.sources import SIMULATED, anchored, is_folder, locate
-from zk0.training.dataset import MINIMUM_EPISODES, DatasetDescription, describe
+from zk0.federation.sources import SIMULATED, absolute_source, is_folder, locate
+from zk0.training.dataset_inspection import MINIMUM_EPISODES, DatasetDescription, describe
 from zk0.training.presets import FEATURE_NAMES
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
@@ -133,7 +133,7 @@ def _sources(inputs: PrepareInputs, project: Project) -> list[tuple[str, str]]:
     """Return (name, source) of all data sets, the unseen one last; the run configuration's rules hold."""
     config = resolve({"data": inputs.data, "unseen": inputs.unseen})
     named = [*config.clients, *([config.unseen_set] if config.unseen_set else [])]
-    return [(name, anchored(source, project.root)) for name, source in named]
+    return [(name, absolute_source(source, project.root)) for name, source in named]
 
 
 def _prepared(dataset: DatasetDescription, source: str, role: str, inputs: PrepareInputs) -> PreparedSet:

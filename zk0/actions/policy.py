@@ -9,7 +9,7 @@ from pydantic import Field
 from zk0.core.checks import check
 from zk0.core.project import Project, cache_dir
 from zk0.core.verdicts import Evidence, Finding, failed, passed
-from zk0.federation.sources import anchored
+from zk0.federation.sources import absolute_source
 from zk0.training.presets import PRESETS, preset
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
@@ -119,4 +119,4 @@ def loads_back(outputs: BuildOutputs) -> Iterator[Finding]:
 
 def _anchored(given: str, project: Project) -> str:
     """Return a folder as an absolute path below the project where it is relative; a hub id and nothing as they are."""
-    return anchored(given, project.root) if given else given
+    return absolute_source(given, project.root) if given else given

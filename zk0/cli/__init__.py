@@ -1,25 +1,11 @@
 """The command line. `main` is the program; `app` is its Typer application, for completion and documentation.
 
-Nothing is imported here that `zk0 --version` does not need: it answers in the time Python takes to start.
+Nothing is imported here that `zk0 --version` does not need: it answers in the time Python needs to start.
 """
 
-import sys
-from collections.abc import Sequence
-
-from zk0 import __version__
+from zk0.cli.main import main
 
 __all__ = ["app", "main"]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line and return the exit status of the process."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given == ["--version"]:
-        sys.stdout.write(f"zk0 {__version__}\n")
-        return 0
-    from zk0.cli.main import ended
-
-    return ended(given)
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""The Typer application: every command, each from its own module, which is imported when the command is asked for."""
+"""The Typer application: a table of commands, each imported when it is used."""
 
 from importlib import import_module
 from typing import Annotated, override
@@ -9,20 +9,20 @@ from typer.core import TyperGroup
 
 from zk0 import __version__
 
-# A command is a function, a group of commands a Typer application. The modules import what their work needs: an agent
-# that asks for `zk0 prime` does not wait for the engine.
+# A command is a function, a group of commands a Typer application. Each module imports what it needs, so `zk0 prime`
+# does not wait for the engine.
 COMMANDS = {
     "run": "zk0.cli.run:run",
-    "resume": "zk0.cli.resume:resume",
-    "cancel": "zk0.cli.resume:cancel",
+    "resume": "zk0.cli.run:resume",
+    "cancel": "zk0.cli.run:cancel",
     "runs": "zk0.cli.runs:runs",
     "show": "zk0.cli.runs:show",
     "why": "zk0.cli.runs:why",
-    "logs": "zk0.cli.logs:logs",
+    "logs": "zk0.cli.runs:logs",
     "diagnose": "zk0.cli.diagnose:diagnose",
     "probe": "zk0.cli.probe:app",
-    "actions": "zk0.cli.catalogue:actions",
-    "checks": "zk0.cli.catalogue:checks",
+    "actions": "zk0.cli.workflows:actions",
+    "checks": "zk0.cli.workflows:checks",
     "workflows": "zk0.cli.workflows:app",
     "checklist": "zk0.cli.checklist:app",
     "memory": "zk0.cli.memory:app",
@@ -32,7 +32,7 @@ COMMANDS = {
 
 
 class LazyGroup(TyperGroup):
-    """Knows its commands by name, and imports the one that is asked for."""
+    """A group that knows its commands by name and imports only the one used."""
 
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -43,11 +43,11 @@ class LazyGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        found = getattr(import_module(module), name)
-        if not isinstance(found, typer.Typer):
-            function, found = found, typer.Typer(add_completion=False)
-            found.command(name=cmd_name)(function)
-        command = typer.main.get_command(found)
+        group = getattr(import_module(module), name)
+        if not isinstance(group, typer.Typer):
+            function, group = group, typer.Typer(add_completion=False)
+            group.command(name=cmd_name)(function)
+        command = typer.main.get_command(group)
         command.name = cmd_name
         return command
 
@@ -55,8 +55,8 @@ class LazyGroup(TyperGroup):
 app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
-def _version(asked: object) -> None:
-    if asked:
+def _print_version(requested: object) -> None:
+    if requested:
         typer.echo(f"zk0 {__version__}")
         raise typer.Exit
 
@@ -64,11 +64,11 @@ def _version(asked: object) -> None:
 @app.callback()
 def root(
     *,
-    version: Annotated[  # noqa: ARG001  its callback answers
-        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    version: Annotated[  # noqa: ARG001  its callback prints it
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Run federated robot learning as workflows that judge themselves and remember."""
+    """Run federated robot learning as workflows with checks, diagnostics and a memory."""
     from zk0.core.project import Project
     from zk0.core.registry import extend
     from zk0.workflow.plugins import OwnModules

@@ -1,4 +1,4 @@
-"""`zk0 checklist`: what is left open, what a machine can say of it, and what a person signs."""
+"""`zk0 checklist`: show which items hold, ask their checks, export the result, and sign or waive items."""
 
 import os
 from collections.abc import Iterator
@@ -11,18 +11,19 @@ import typer
 from rich.text import Text
 
 from zk0.cli import output
-from zk0.cli.output import JsonOption, columns, print_envelope, verdict_text
+from zk0.cli.output import JsonOption, columns, print_envelope, print_result, table_of, verdict_text
 from zk0.core.errors import ExitStatus
 from zk0.core.project import Project
 from zk0.core.receipts import write_atomically
 
-if TYPE_CHECKING:  # every command imports this module, and few ask for a checklist
+if TYPE_CHECKING:  # few commands need a checklist
     from zk0.checklists.evaluation import Evaluated, EvaluatedItem
     from zk0.checklists.judging import Progress
+    from zk0.checklists.signatures import Decision
 
 
-class Format(StrEnum):
-    """What a checklist can be exported as."""
+class ExportFormat(StrEnum):
+    """A format to export a checklist to."""
 
     in_toto = "in-toto"
     junit = "junit"
@@ -30,12 +31,12 @@ class Format(StrEnum):
 
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Decide, verify and export checklists; sign or waive an item."
+    add_completion=False, no_args_is_help=True, help="Verify and export checklists; sign or waive an item."
 )
 
 NameArgument = Annotated[str, typer.Argument(help="A checklist, or `comprehensive` for all phases.")]
 OutOption = Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")]
-NoteOption = Annotated[str, typer.Option(help="What was looked at, and how.")]
+NoteOption = Annotated[str, typer.Option(help="What you looked at, and how.")]
 ReasonOption = Annotated[str, typer.Option(help="Why the box may stay open.")]
 ExpiresOption = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="The last day on which this counts.")]
 KeyOption = Annotated[Path | None, typer.Option(help="SSH key to sign with; needed where there are allowed_signers.")]
@@ -44,7 +45,7 @@ ItemArgument = Annotated[str, typer.Argument(help="The item's id.")]
 
 @app.command(name="list")
 def list_checklists(*, as_json: JsonOption = False) -> None:
-    """List the checklists with the number of their items, and how many a machine decides."""
+    """List the checklists with the number of their items, and of those that checks decide."""
     from zk0.checklists.loading import checklist_names, load_checklist
 
     project = Project.find()
@@ -57,15 +58,15 @@ def list_checklists(*, as_json: JsonOption = False) -> None:
     if as_json:
         print_envelope(data=rows)
         return
-    table = columns(0, 0, 0)
-    for row in rows:
-        table.add_row(str(row["name"]), f"{row['items']} items, {row['machine']} by a machine", str(row["title"]))
-    output.show(table)
+    cells = (
+        (str(row["name"]), f"{row['items']} items, {row['machine']} by a machine", str(row["title"])) for row in rows
+    )
+    output.show(table_of(cells, 3))
 
 
 @app.command()
 def render(name: NameArgument, *, out: OutOption = None) -> None:
-    """Print a checklist as Markdown, decided from the receipts there are."""
+    """Print a checklist as Markdown, decided from the existing receipts."""
     from zk0.checklists.verifying import page
 
     project, evaluated = _decided(name)
@@ -74,7 +75,7 @@ def render(name: NameArgument, *, out: OutOption = None) -> None:
 
 @app.command()
 def show(name: NameArgument, *, as_json: JsonOption = False) -> None:
-    """Show each item with its box, decided from the receipts there are."""
+    """Show each item with its box, decided from the existing receipts."""
     _print(_decided(name)[1], as_json=as_json)
 
 
@@ -82,13 +83,13 @@ def show(name: NameArgument, *, as_json: JsonOption = False) -> None:
 def verify(
     name: NameArgument,
     *,
-    anew: Annotated[bool, typer.Option("--anew", help="Ask also where an answer holds.")] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="Ask every check again.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask every check whose answer is missing or stale, and show each item with its box.
+    """Ask every check whose result is missing or stale, and show each item with its box.
 
-    Ends with 0 when nothing stays open but warnings and what was waived, with 1 when something is known to be wrong,
-    with 4 when evidence is missing, and with 3 when only people have to sign.
+    Exits with 0 if only warnings and waived items are open, with 1 if an item failed, with 4 if evidence is missing,
+    and with 3 if only signatures are missing.
     """
     from zk0.checklists.loading import load_checklist
     from zk0.checklists.verifying import exit_status
@@ -105,10 +106,10 @@ def verify(
 def export(
     name: NameArgument,
     *,
-    format_: Annotated[Format, typer.Option("--format", help="What to write.")],
+    format_: Annotated[ExportFormat, typer.Option("--format", help="The format.")],
     out: OutOption = None,
 ) -> None:
-    """Write a checklist as an in-toto statement, as JUnit XML or as SARIF."""
+    """Export a checklist as an in-toto statement, JUnit XML or SARIF."""
     from zk0.checklists.exporting import EXPORTS
 
     project, evaluated = _decided(name)
@@ -117,41 +118,36 @@ def export(
 
 @app.command()
 def sign(item: ItemArgument, *, note: NoteOption, expires: ExpiresOption = None, key: KeyOption = None) -> None:
-    """Say, as a person, that an item holds which no machine decides."""
+    """Sign, as a person, that an item without a check holds."""
     from zk0.checklists.signatures import Decision
 
-    _state(item, Decision.signed, note, expires, key)
+    _sign(item, Decision.signed, note, expires, key)
 
 
 @app.command()
 def waive(item: ItemArgument, *, reason: ReasonOption, expires: ExpiresOption = None, key: KeyOption = None) -> None:
-    """Say, as a person, that an item's box may stay open for a while; it is not ticked by this."""
+    """Allow, as a person, that an item stays open for a while; this does not tick it."""
     from zk0.checklists.signatures import Decision
 
-    _state(item, Decision.waived, reason, expires, key)
+    _sign(item, Decision.waived, reason, expires, key)
 
 
 @app.command()
 def lint(*, as_json: JsonOption = False) -> None:
-    """Print what is wrong with the checklists, their templates and signatures."""
+    """Print the problems of the checklists, their templates and signatures."""
     from zk0.checklists.linting import lint as linted
 
     problems = list(linted(Project.find()))
-    if as_json:
-        print_envelope(data={"problems": problems})
-    else:
-        for problem in problems:
-            typer.echo(problem)
+    print_result({"problems": problems}, "\n".join(map(str, problems)), as_json=as_json)
     raise typer.Exit(ExitStatus.wrong_request if problems else ExitStatus.done)
 
 
-def _state(item: str, decision: str, note: str, expires: str | None, key: Path | None) -> None:
-    from zk0.checklists.signatures import Decision
+def _sign(item: str, decision: "Decision", note: str, expires: str | None, key: Path | None) -> None:
     from zk0.checklists.verifying import find_item
-    from zk0.cli.signing import signed
+    from zk0.cli.signing import sign_item
 
     project = Project.find()
-    path = signed(project, find_item(project, item), Decision(decision), note, expires, key)
+    path = sign_item(project, find_item(project, item), decision, note, expires, key)
     typer.echo(f"{item} {decision}; commit {project.shown(path)}")
 
 
@@ -179,7 +175,7 @@ def _print(evaluated: "Evaluated", *, as_json: bool) -> None:
         table.add_row("", "")
         table.add_row("", Text(f"{section.part}: {section.title}", "bold"))
         for item in section.items:
-            table.add_row(_word(item), item.item.id, _told(item))
+            table.add_row(_word(item), item.item.id, _message(item))
     output.show(table, "", _summary(evaluated))
 
 
@@ -189,7 +185,7 @@ def _word(item: "EvaluatedItem") -> Text:
     return verdict_text(item.verdict)
 
 
-def _told(item: "EvaluatedItem") -> Text:
+def _message(item: "EvaluatedItem") -> Text:
     text = Text(f"{item.waived} ({item.message})" if item.waived else item.message)
     if not item.ticked and item.remedy and not item.stale:
         text.append(f"\n→ {item.remedy}")
@@ -234,12 +230,12 @@ def _as_json(evaluated: "Evaluated") -> dict[str, object]:
 
 @contextmanager
 def _progress() -> "Iterator[Progress]":
-    """Show on a terminal which check has answered and how many are left."""
+    """Show on a terminal which check has finished and how many are left."""
     from rich.console import Console
 
     console = Console(stderr=True)
     if not console.is_terminal or os.environ.get("TERM") == "dumb":
         yield lambda _name, _done, _all: None
         return
-    with console.status("asking") as status:
-        yield lambda name, done, total: status.update(f"{done} of {total} answered, {name}")
+    with console.status("running checks") as status:
+        yield lambda name, done, total: status.update(f"{done} of {total} done, {name}")

@@ -1,7 +1,8 @@
-"""What commands print: stdout is data, as text for people or as one JSON object for programs."""
+"""Print to stdout: text for people, or one JSON object for programs."""
 
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
@@ -13,31 +14,46 @@ from zk0.core.verdicts import Verdict
 from zk0.reports.progress import STYLES
 
 SCHEMA_VERSION = 1
-PIPE_WIDTH = 200  # columns where there is no terminal to ask
+PIPE_WIDTH = 200  # columns, when stdout is not a terminal
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def print_envelope(**content: object) -> None:
-    """Print the one JSON object of a command: `data=` or `error=`."""
+    """Print a command's JSON object: `data=` or `error=`."""
     sys.stdout.write(json.dumps({"schema_version": SCHEMA_VERSION, **content}, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
+def print_result(data: object, text: str, *, as_json: bool) -> None:
+    """Print a command's result: its data as JSON, else its text."""
+    if as_json:
+        print_envelope(data=data)
+    elif text:
+        typer.echo(text)
+
+
 def show(*parts: RenderableType) -> None:
-    """Print text for people, one part below the other."""
+    """Print text for people, one part below the other, without trailing blanks."""
     screen = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, markup=False)
     with screen.capture() as captured:
         screen.print(*parts, sep="\n")
-    # Tables fill their columns with blanks up to the end of each line.
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def columns(*widths: int) -> Table:
-    """Return an empty table without lines; a width of 0 lets a column take what it needs."""
+    """Return an empty table without lines; a column of width 0 is as wide as its content."""
     table = Table.grid(padding=(0, 2))
     for width in widths:
         table.add_column(min_width=width or None, overflow="fold")
+    return table
+
+
+def table_of(rows: Iterable[Sequence[RenderableType]], width: int) -> Table:
+    """Return a table of these rows, with `width` columns."""
+    table = columns(*[0] * width)
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

@@ -1,4 +1,4 @@
-"""`zk0 prime`: what an agent should know before it begins."""
+"""`zk0 prime`: the brief that an agent reads before it starts."""
 
 import json
 import sys
@@ -9,17 +9,17 @@ import typer
 
 from zk0.core.project import Project
 
-BudgetOption = Annotated[int, typer.Option(min=200, help="The most tokens, at three bytes each.")]
+BudgetOption = Annotated[int, typer.Option(min=200, help="The most tokens, three bytes each.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def prime(*, budget: BudgetOption = 2000, as_json: JsonOption = False) -> None:
-    """Print the brief to start from: what waits, what is known, what is wrong, what is next; within a token budget."""
+    """Print a brief to start from, within a token budget: waiting steps, known facts, failures and next tasks."""
     from zk0.memory.prime import prime as brief_of
 
     brief = brief_of(Project.find(), datetime.now(UTC), budget=budget)
     if as_json:
-        # Not `zk0.cli.output`: it brings Rich, and this command promises half a second.
+        # Not `zk0.cli.output`: it imports Rich, and this command has half a second.
         data = {"brief": brief.text, "tokens": brief.tokens, "revision": brief.revision, "entries": brief.counts}
         sys.stdout.write(json.dumps({"schema_version": 1, "data": data}, ensure_ascii=False) + "\n")
     else:

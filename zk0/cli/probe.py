@@ -1,4 +1,4 @@
-"""`zk0 probe`: run somebody's code against a contract, on the CPU, in seconds."""
+"""`zk0 probe`: run code against a contract, on the CPU, in seconds."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ TargetArgument = Annotated[
 StrictOption = Annotated[bool, typer.Option("--strict", help="Count warnings as failures.")]
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Run code against a contract. The code is executed, as you."
+    add_completion=False, no_args_is_help=True, help="Run code against a contract. The code runs with your permissions."
 )
 
 
@@ -35,7 +35,7 @@ def aggregation(target: TargetArgument, *, strict: StrictOption = False, as_json
 
 @app.command()
 def exchange(target: TargetArgument, *, strict: StrictOption = False, as_json: JsonOption = False) -> None:
-    """Test what gets and sets a model's parameters: does what leaves one model arrive in another?
+    """Test functions that get and set a model's parameters: does another model receive what one sends?
 
     TARGET is a class with both, a module or file with both, or two functions: file.py:get_it,set_it.
     """
@@ -46,8 +46,8 @@ def _probe(kind: Probe, target: str, *, strict: bool, as_json: bool) -> None:
     findings = probe(kind, target, Project.find(), strict=strict)
     verdict = worst(finding.verdict for finding in findings)
     if as_json:
-        shown = [finding.model_dump(mode="json") for finding in findings]
-        print_envelope(data={"probe": kind, "target": target, "verdict": verdict, "findings": shown})
+        plain = [finding.model_dump(mode="json") for finding in findings]
+        print_envelope(data={"probe": kind, "target": target, "verdict": verdict, "findings": plain})
     else:
         _print(findings, target, verdict)
     raise typer.Exit(ExitStatus.failed if verdict.stops else ExitStatus.done)
@@ -55,7 +55,7 @@ def _probe(kind: Probe, target: str, *, strict: bool, as_json: bool) -> None:
 
 def _print(findings: list[Finding], target: str, verdict: Verdict) -> None:
     table = columns(0, 0, 0)
-    said: set[str] = set()  # one cause breaks several points; it is told once
+    printed: set[str] = set()  # one cause may break several points; print it once
     for finding in findings:
         table.add_row(verdict_text(finding.verdict), finding.check.rpartition(".")[2], finding.message)
         if finding.verdict in (Verdict.passed, Verdict.not_applicable, Verdict.not_available):
@@ -63,11 +63,11 @@ def _print(findings: list[Finding], target: str, verdict: Verdict) -> None:
         for evidence in finding.evidence:
             table.add_row("", "", Text(f"  {evidence.name} = {evidence.amount}"))
         for arrow, line in (("because", finding.cause), ("→", finding.remedy)):
-            if line and line not in said:
-                said.add(line)
+            if line and line not in printed:
+                printed.add(line)
                 table.add_row("", "", Text(f"  {arrow} {line}"))
-    where = next((finding.at for finding in findings if finding.at), target)
-    show(Text(f"{target} ({where})"), table, Text("verdict: ").append(verdict_text(verdict)))
+    place = next((finding.at for finding in findings if finding.at), target)
+    show(Text(f"{target} ({place})"), table, Text("verdict: ").append(verdict_text(verdict)))
     repairs = dict.fromkeys(finding.workflow for finding in findings if finding.workflow and finding.verdict.stops)
     for workflow in repairs:
         show(f"next: zk0 run {workflow}")

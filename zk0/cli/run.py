@@ -1,31 +1,46 @@
-"""`zk0 run`: run a workflow, or tell what it would do."""
+"""`zk0 run`, `zk0 resume` and `zk0 cancel`: perform a workflow, continue a run, or end it."""
 
+import getpass
+import os
+import shlex
 import signal
+import sys
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from zk0.cli.completion import WorkflowArgument
-from zk0.cli.output import JsonOption, print_envelope
-from zk0.cli.rehearsal import print_rehearsal
-from zk0.cli.states import print_outcome, state_as_json
-from zk0.cli.wiring import perform, rehearse, select
-from zk0.core.errors import InputError
+from zk0.cli import wiring
+from zk0.cli.options import RunArgument, WorkflowArgument
+from zk0.cli.output import JsonOption, columns, print_envelope, show
+from zk0.cli.render_run import print_outcome, state_as_json
+from zk0.core.errors import ExitStatus, InputError
 from zk0.core.project import Project
+from zk0.workflow.approval import Answer, agent_mark
+from zk0.workflow.engine import Outcome
+from zk0.workflow.events import StepFinished, StepPlanned, StepSkipped
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.loading import load
 from zk0.workflow.plan import plan
+from zk0.workflow.planned import Plan
+from zk0.workflow.run import find_run
+from zk0.workflow.state import RunState, StepStatus
 
 MOST_JOBS = 1000  # each is a thread and a process; more is a typing error
-HOW_MANY = "How many steps and items to do at the same time, where they do not need each other."
+JOBS_HELP = "The most steps and items to run at the same time, where they do not depend on each other."
+NOT_RUN = {"skip": "skipped", "take": "not run", "fail": "fails"}
 
-InputOption = Annotated[list[str] | None, typer.Option("--input", "-i", metavar="NAME=VALUE", help="Give an input.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="What all randomness of the run derives from.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")]
-JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, max=MOST_JOBS, help=HOW_MANY)]
-OnlyOption = Annotated[list[str] | None, typer.Option("--only", metavar="STEP", help="Do only this step; repeatable.")]
-FromOption = Annotated[str | None, typer.Option("--from", metavar="STEP", help="Do only this step and those after it.")]
+InputOption = Annotated[list[str] | None, typer.Option("--input", "-i", metavar="NAME=VALUE", help="Set an input.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="The seed of all the run's random numbers.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")]
+JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, max=MOST_JOBS, help=JOBS_HELP)]
+OnlyOption = Annotated[list[str] | None, typer.Option("--only", metavar="STEP", help="Run only this step; repeatable.")]
+FromOption = Annotated[
+    str | None, typer.Option("--from", metavar="STEP", help="Run only this step and those after it.")
+]
+AgainOption = Annotated[
+    str | None, typer.Option("--from", metavar="STEP", help="Run this step and those after it again.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
@@ -44,28 +59,51 @@ def run(  # noqa: PLR0913  each is an option of the command
     """Run a workflow of this project, by its name or the path of its file."""
     project = Project.find()
     loaded = load(project, workflow)
-    planned = plan(loaded.spec, resolve_inputs(loaded.spec, assignments(inputs or ())), loaded.library)
-    selection = select(project, planned, only or (), since, seed=seed)
+    planned = plan(loaded.spec, resolve_inputs(loaded.spec, parse_inputs(inputs or ())), loaded.library)
+    selection = wiring.select(project, planned, only or (), since, seed=seed)
     if dry_run:
-        print_rehearsal(planned, rehearse(project, planned, selection), as_json=as_json)
+        print_dry_run(planned, wiring.dry_run(project, planned, selection), as_json=as_json)
         return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us politely gets a finished journal
-    outcome = perform(project, loaded, planned, seed=seed, selection=selection, jobs=jobs, quiet=quiet)
-    if as_json:
-        print_envelope(data=state_as_json(outcome.state, outcome.directory, complaints=outcome.complaints))
-    else:
-        print_outcome(outcome)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite end leaves a finished journal
+    outcome = wiring.perform(project, loaded, planned, seed=seed, selection=selection, jobs=jobs, quiet=quiet)
+    _print(outcome, as_json=as_json)
     raise typer.Exit(outcome.exit_status)
 
 
-def assignments(given: Iterable[str]) -> dict[str, str]:
+def resume(
+    run: RunArgument,
+    *,
+    since: AgainOption = None,
+    jobs: JobsOption = 1,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Continue a run that waits, failed, or was killed or interrupted; finished steps are not run again."""
+    project = Project.find()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    directory = find_run(project, run)
+    answers = {} if as_json or since else ask_in_terminal(directory.state())
+    outcome = wiring.resume(project, directory, since=since, jobs=jobs, quiet=quiet, answers=answers)
+    _print(outcome, as_json=as_json)
+    raise typer.Exit(outcome.exit_status)
+
+
+def cancel(run: RunArgument, *, as_json: JsonOption = False) -> None:
+    """Cancel a run; if it is in progress, end it and every process it started."""
+    project = Project.find()
+    outcome = wiring.cancel(project, find_run(project, run))
+    _print(outcome, as_json=as_json)
+    raise typer.Exit(ExitStatus.failed if outcome.complaints else ExitStatus.done)
+
+
+def parse_inputs(options: Iterable[str]) -> dict[str, str]:
     """Return the inputs of `-i name=value` options.
 
     Raises:
-        InputError: one is not of this form, or a name is given twice.
+        InputError: one is not of this form, or a name is repeated.
     """
     values: dict[str, str] = {}
-    for text in given:
+    for text in options:
         name, equals, value = text.partition("=")
         if not (name and equals):
             raise InputError(f"an input is given as name=value, not as {text!r}", remedy="-i name=value")
@@ -73,3 +111,82 @@ def assignments(given: Iterable[str]) -> dict[str, str]:
             raise InputError(f"{name} is given twice: {values[name]!r} and {value!r}")
         values[name] = value
     return values
+
+
+def ask_in_terminal(state: RunState) -> dict[str, Answer]:
+    """Ask the person in this terminal about each step that waits for one; return nothing if there is no person."""
+    waiting = [step for step in state.steps if step.status is StepStatus.waiting and step.ask == "person"]
+    if not waiting or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return {}
+    if mark := agent_mark(os.environ):
+        typer.echo(f"{mark} is set, so this terminal is an agent's: a person must answer in their own", err=True)
+        return {}
+    answers = {}
+    for step in waiting:
+        typer.echo(f"{state.run} waits at {step.id}: {step.title}\n  {step.handover}", err=True)
+        text = typer.prompt(
+            "approve? yes, no and a reason, or Enter for later", default="", show_default=False, err=True
+        )
+        if answer := _parse_answer(text.strip()):
+            answers[step.id] = answer
+    return answers
+
+
+def _parse_answer(text: str) -> Answer | None:
+    word, _, reason = text.partition(" ")
+    if word.lower() == "yes":
+        return Answer(approved=True, by=getpass.getuser(), how="terminal")
+    if word.lower().rstrip(",:;") == "no" and reason.strip():
+        return Answer(approved=False, by=getpass.getuser(), how="terminal", reason=reason.strip())
+    return None
+
+
+def _print(outcome: Outcome, *, as_json: bool) -> None:
+    if as_json:
+        print_envelope(data=state_as_json(outcome.state, outcome.directory, complaints=outcome.complaints))
+    else:
+        print_outcome(outcome)
+
+
+def print_dry_run(planned: Plan, events: list[wiring.DryRunEvent], *, as_json: bool) -> None:
+    """Print each step with what it would do, or why it would not run."""
+    steps = [_step_as_json(event) for event in events]
+    if as_json:
+        data = {"dry_run": True, "workflow": planned.spec.name, "inputs": planned.inputs_as_json(), "steps": steps}
+        print_envelope(data=data)
+        return
+    table = columns(0, 0, 0)
+    for number, step in enumerate(steps, 1):
+        table.add_row(str(number), step["id"], step["title"])
+        for name, value in _facts(step):
+            table.add_row("", "", f"  {name}: {value}")
+    show(f"{planned.spec.name}: {len(steps)} steps; nothing is done", table)
+
+
+def _step_as_json(event: wiring.DryRunEvent) -> dict[str, Any]:
+    match event:
+        case StepPlanned():
+            return {"would": "run", **event.plan}
+        case StepFinished(receipt=receipt) if receipt.failure:
+            return {"would": "fail", "id": receipt.step, "title": receipt.title, "reason": receipt.failure.message}
+        case StepFinished(receipt=receipt):
+            return {"would": "take", "id": receipt.step, "title": receipt.title, "reason": event.reason}
+        case StepSkipped():
+            return {"would": "skip", "id": event.step, "title": event.title, "reason": event.reason}
+
+
+def _facts(step: dict[str, Any]) -> list[tuple[str, str]]:
+    if step["would"] != "run":
+        return [(NOT_RUN[step["would"]], step["reason"])]
+    arguments = [f"{name}={value}" for name, value in step["with"].items() if value not in (None, {}, ".")]
+    if step["uses"] == "run":
+        arguments[0] = shlex.join(map(str, step["with"]["argv"]))
+    facts = [
+        ("only if", "" if step["when"] is True else str(step["when"])),
+        (step["uses"], ", ".join(arguments) or "no arguments"),
+        ("changes", ", ".join(step["changes"])),
+        ("checks", ", ".join(check["id"] for check in step["checks"])),
+        ("timeout", f"{step['timeout']:g} s" if "timeout" in step else ""),
+        ("if it fails", f"run {step['on_fail']['run']}, then retry once" if "on_fail" in step else ""),
+    ]
+    return [(name, value) for name, value in facts if value]

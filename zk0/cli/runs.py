@@ -1,27 +1,34 @@
-"""`zk0 runs` and `zk0 show`: what was run, and how it went."""
+"""`zk0 runs`, `zk0 show`, `zk0 why` and `zk0 logs`: list the runs of a project and inspect one."""
 
-from collections.abc import Mapping
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from zk0.cli import output
-from zk0.cli.completion import RunArgument
-from zk0.cli.output import JsonOption, columns, print_envelope, verdict_text
-from zk0.cli.states import print_state, state_as_json
-from zk0.core.errors import JournalError
+from zk0.cli.options import RunArgument
+from zk0.cli.output import JsonOption, columns, print_envelope, print_result, verdict_text
+from zk0.cli.render_run import print_state, state_as_json
+from zk0.core.errors import JournalError, RequestError
 from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
 from zk0.reports.progress import duration
+from zk0.workflow.lock import holder
 from zk0.workflow.reuse import explanation
 from zk0.workflow.run import RunDirectory, find_run, run_directories
 from zk0.workflow.state import RunState, RunStatus
 
+POLL = 0.2  # seconds
+
 WorkflowOption = Annotated[str | None, typer.Option(help="Only runs of this workflow.")]
-StatusOption = Annotated[RunStatus | None, typer.Option(help="Only runs that stand like this.")]
+StatusOption = Annotated[RunStatus | None, typer.Option(help="Only runs with this status.")]
 VerdictOption = Annotated[Verdict | None, typer.Option(help="Only runs with this verdict.")]
-LimitOption = Annotated[int, typer.Option(min=1, help="How many, newest first.")]
+LimitOption = Annotated[int, typer.Option(min=1, help="The most runs to list.")]
+FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Keep printing until the run ends.")]
 
 
 def runs(
@@ -33,13 +40,13 @@ def runs(
     limit: LimitOption = 20,
 ) -> None:
     """List the runs of this project, newest first."""
-    wanted = {"workflow": workflow, "status": status, "verdict": verdict}
-    found = _listed(run_directories(Project.find()), {name: asked for name, asked in wanted.items() if asked}, limit)
+    filters = {"workflow": workflow, "status": status, "verdict": verdict}
+    chosen = _filter(run_directories(Project.find()), {name: value for name, value in filters.items() if value}, limit)
     if as_json:
-        print_envelope(data=[_brief(directory, state) for directory, state in found])
+        print_envelope(data=[_brief(directory, state) for directory, state in chosen])
         return
     table = columns(0, 0, 0, 0)
-    for directory, state in found:
+    for directory, state in chosen:
         if isinstance(state, str):
             table.add_row(directory.id, Text("unreadable", "red"), "", state)
         else:
@@ -50,11 +57,11 @@ def runs(
 
 def show(
     run: RunArgument,
-    step: Annotated[str | None, typer.Argument(help="One step of it.")] = None,
+    step: Annotated[str | None, typer.Argument(help="Only this step.")] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a run's steps with their verdicts, and what was found."""
+    """Show a run's steps with their verdicts and findings."""
     directory = find_run(Project.find(), run)
     state = directory.state()
     if not as_json:
@@ -66,33 +73,59 @@ def show(
 
 
 def why(
-    run: RunArgument, step: Annotated[str, typer.Argument(help="One step of it.")], *, as_json: JsonOption = False
+    run: RunArgument, step: Annotated[str, typer.Argument(help="A step of the run.")], *, as_json: JsonOption = False
 ) -> None:
-    """Say in one sentence why a step ran, was reused or was skipped."""
+    """Explain in one sentence why a step ran, was reused or was skipped."""
     state = find_run(Project.find(), run).state()
     sentence = explanation(state.step(step))
+    print_result({"run": state.run, "step": step, "why": sentence}, sentence, as_json=as_json)
+
+
+def logs(
+    run: RunArgument,
+    step: Annotated[str | None, typer.Argument(help="Only this step and the steps within it.")] = None,
+    *,
+    follow: FollowOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the output of a run's steps."""
+    directory = find_run(Project.find(), run)
+    if step:
+        directory.state().step(step)  # refuses a wrong name, which would be waited for
     if as_json:
-        print_envelope(data={"run": state.run, "step": step, "why": sentence})
-    else:
-        typer.echo(sentence)
+        if follow:
+            raise RequestError("--json prints one object, and --follow never ends it", remedy="omit one of them")
+        print_envelope(data=[{"log": name, "text": text} for name, text in _read_new(directory, step, {})])
+        return
+    offsets: dict[Path, int] = {}
+    last = ""
+    while True:
+        is_running = follow and holder(directory) is not None  # asked before reading, so that the last lines are read
+        for name, text in _read_new(directory, step, offsets):
+            sys.stdout.write(text if name == last else f"==> {name} <==\n{text}")
+            last = name
+        sys.stdout.flush()
+        if not is_running:
+            return
+        time.sleep(POLL)
 
 
-def _listed(
-    directories: list[RunDirectory], wanted: Mapping[str, str], limit: int
+def _filter(
+    directories: list[RunDirectory], filters: Mapping[str, str], limit: int
 ) -> list[tuple[RunDirectory, RunState | str]]:
-    """Return runs with their states; for a run that can't be read, why: it must not hide the others."""
-    found: list[tuple[RunDirectory, RunState | str]] = []
+    """Return runs with their states; an unreadable run, with the reason instead, must not hide the others."""
+    chosen: list[tuple[RunDirectory, RunState | str]] = []
     for directory in directories:
-        if len(found) == limit:
+        if len(chosen) == limit:
             break
         try:
             state: RunState | str = directory.state()
         except JournalError as error:
             state = error.message
-        fits = isinstance(state, RunState) and all(getattr(state, name) == asked for name, asked in wanted.items())
-        if fits or not wanted:
-            found.append((directory, state))
-    return found
+        fits = isinstance(state, RunState) and all(getattr(state, name) == value for name, value in filters.items())
+        if fits or not filters:
+            chosen.append((directory, state))
+    return chosen
 
 
 def _brief(directory: RunDirectory, state: RunState | str) -> dict[str, object]:
@@ -100,3 +133,18 @@ def _brief(directory: RunDirectory, state: RunState | str) -> dict[str, object]:
         return {"run": directory.id, "status": "unreadable", "reason": state}
     brief = state.model_dump(mode="json", exclude={"steps", "inputs"})
     return {**brief, "directory": str(directory.path)}
+
+
+def _read_new(run: RunDirectory, step: str | None, offsets: dict[Path, int]) -> Iterator[tuple[str, str]]:
+    """Yield the new text of each log with the log's name; `offsets` holds the bytes read of each."""
+    root = run.path / "logs"
+    for path in sorted(root.rglob("*.log"), key=lambda path: (path.stat().st_mtime, str(path))):
+        name = path.relative_to(root).with_suffix("").as_posix()
+        if step and not name.startswith((f"{step}.", f"{step}/")) and name != step:
+            continue
+        with path.open("rb") as stream:
+            stream.seek(offsets.get(path, 0))
+            text = stream.read()
+        if text:
+            offsets[path] = offsets.get(path, 0) + len(text)
+            yield name, text.decode(errors="replace")

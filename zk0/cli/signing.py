@@ -1,4 +1,4 @@
-"""Take a person's word on a checklist item: at their terminal, or by their SSH key."""
+"""Sign or waive a checklist item: in a person's terminal, or with their SSH key."""
 
 import getpass
 import os
@@ -17,47 +17,45 @@ from zk0.core.errors import ConfigurationError, InputError, RequestError
 from zk0.core.project import Project
 from zk0.workflow.approval import NAMESPACE, agent_mark, signer_of
 
-DAYS = {Decision.signed: 90, Decision.waived: 30}  # a quarter; a month, for a waiver is meant to end
+DAYS = {Decision.signed: 90, Decision.waived: 30}  # a quarter; a month, because a waiver is meant to end
 
 
-def signed(project: Project, item: Item, decision: Decision, note: str, expires: str | None, key: Path | None) -> Path:
-    """Take a signature or a waiver and return the file it is kept in.
+def sign_item(
+    project: Project, item: Item, decision: Decision, note: str, expires: str | None, key: Path | None
+) -> Path:
+    """Sign or waive an item and return the path of the saved signature.
 
     Raises:
-        RequestError: a machine decides the item, so nobody signs it; or nobody sits here to sign.
-        InputError: the note is empty, or the last day is no day or has passed.
-        ConfigurationError: the signature would not count.
+        RequestError: checks decide the item, an agent asks, or there is no terminal to ask in.
+        InputError: the note is empty, or the last day is invalid or has passed.
+        ConfigurationError: the signature would not count, or the key cannot sign.
     """
     if decision is Decision.signed and item.check is not None:
         proofs = ", ".join(map(str, item.check))
         raise RequestError(
             f"{item.id} is decided by {proofs}, not by a signature", remedy=f"zk0 checklist waive {item.id} --reason …"
         )
-    _require_person()
-    word = _word(project, item, decision, note, expires)
+    if mark := agent_mark(os.environ):
+        raise RequestError(f"only a person signs, and {mark} is set: an agent runs this", remedy="ask a person")
+    signature = _unsigned(project, item, decision, note, expires)
     if key:
-        return save_signature(project, _with_key(project, word, key))
+        return save_signature(project, _sign_with_key(project, signature, key))
     if names_signers(project):
         raise ConfigurationError(
             "the project has allowed_signers, so only an SSH signature counts", remedy="give your key with --key"
         )
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise RequestError("only a person signs, and nobody sits at this terminal", remedy="run it in a terminal")
-    typer.echo(word.statement, err=True)
-    if not typer.confirm(f"Is this {decision} by you, {word.by}?", err=True):
+        raise RequestError("only a person signs, and there is no terminal to ask in", remedy="run it in a terminal")
+    typer.echo(signature.statement, err=True)
+    if not typer.confirm(f"Is this {decision} by you, {signature.by}?", err=True):
         raise typer.Abort
-    return save_signature(project, word)
+    return save_signature(project, signature)
 
 
-def _require_person() -> None:
-    if mark := agent_mark(os.environ):
-        raise RequestError(f"only a person signs, and {mark} says that an agent runs this", remedy="ask a person")
-
-
-def _word(project: Project, item: Item, decision: Decision, note: str, expires: str | None) -> Signature:
+def _unsigned(project: Project, item: Item, decision: Decision, note: str, expires: str | None) -> Signature:
     now = datetime.now(UTC).replace(microsecond=0)
     if not note.strip():
-        raise InputError("a signature without a note says nothing", remedy="say what was looked at, and how")
+        raise InputError("a signature needs a note", remedy="say what you looked at, and how")
     try:
         end = until(expires, DAYS[decision], now)
     except ValueError as error:
@@ -75,18 +73,19 @@ def _word(project: Project, item: Item, decision: Decision, note: str, expires: 
     )
 
 
-def _with_key(project: Project, word: Signature, key: Path) -> Signature:
+def _sign_with_key(project: Project, signature: Signature, key: Path) -> Signature:
     with TemporaryDirectory() as folder:
         statement = Path(folder) / "statement.txt"
-        statement.write_text(word.statement, encoding="utf-8")
+        statement.write_text(signature.statement, encoding="utf-8")
         command = ["ssh-keygen", "-Y", "sign", "-n", NAMESPACE, "-f", str(key.expanduser()), str(statement)]
         try:
-            ended = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+            # Not `run_program`: in a session of its own, ssh-keygen has no terminal to ask for the key's passphrase.
+            done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
         except FileNotFoundError as error:
-            raise ConfigurationError("there is no ssh-keygen to sign with", remedy="install OpenSSH") from error
+            raise ConfigurationError("ssh-keygen is not installed", remedy="install OpenSSH") from error
         armored = statement.with_name(f"{statement.name}.sig")
-        if ended.returncode or not armored.exists():
-            reason = ended.stderr.strip().partition("\n")[0]
-            raise ConfigurationError(f"{key} did not sign: {reason}", remedy="give your private key with --key")
+        if done.returncode or not armored.exists():
+            reason = done.stderr.strip().partition("\n")[0]
+            raise ConfigurationError(f"cannot sign with {key}: {reason}", remedy="give your private key with --key")
         name = signer_of(project, project.git_state().commit, statement, armored)
-        return word.model_copy(update={"by": name, "how": "signature", "signature": armored.read_text("utf-8")})
+        return signature.model_copy(update={"by": name, "how": "signature", "signature": armored.read_text("utf-8")})

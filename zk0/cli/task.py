@@ -1,4 +1,4 @@
-"""`zk0 task`: what a task is and what must not get lost of it, from one agent or person to the next."""
+"""`zk0 task`: keep a task and its critical facts from one agent or person to the next."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from zk0.cli.authors import ByOption, author
-from zk0.cli.output import JsonOption, columns, print_envelope, show, verdict_text
+from zk0.cli.options import ByOption, resolve_author
+from zk0.cli.output import JsonOption, columns, print_envelope, print_result, show, table_of, verdict_text
 from zk0.core.errors import ExitStatus
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding
@@ -35,12 +35,12 @@ from zk0.workflow.loading import workflow_files
 from zk0.workflow.task_context import TaskContext
 
 Lines = list[str] | None
-ScopeOption = Annotated[str, typer.Option(help="What is included, and what is not.")]
+ScopeOption = Annotated[str, typer.Option(help="What is in scope, and what is not.")]
 CriterionOption = Annotated[Lines, typer.Option("--criterion", help="A measurable outcome that defines success.")]
-ConstraintOption = Annotated[Lines, typer.Option("--constraint", help="What must be respected.")]
+ConstraintOption = Annotated[Lines, typer.Option("--constraint", help="A constraint to respect.")]
 CriticalOption = Annotated[Lines, typer.Option("--critical", help="What must not get lost.")]
-NoteOption = Annotated[Lines, typer.Option("--note", help="A note for whoever goes on, in whatever mode.")]
-TestsOption = Annotated[str, typer.Option(help="The command that tests it.")]
+NoteOption = Annotated[Lines, typer.Option("--note", help="A note for the next agent or person.")]
+TestsOption = Annotated[str, typer.Option(help="The command that runs its tests.")]
 SourceOption = Annotated[Lines, typer.Option("--source", "-s", help="A validation point: file:…, commit:…, config:….")]
 ModeOption = Annotated[str, typer.Option(help="Who works on it, and how: agent, person, debug, …")]
 FileOption = Annotated[Path | None, typer.Option("--from", help="A YAML file with any of the template's fields.")]
@@ -64,19 +64,19 @@ def new(  # noqa: PLR0913  each is an option of the command
     source: SourceOption = None,
     mode: ModeOption = "",
     file: FileOption = None,
-    parent: Annotated[str | None, typer.Option(help="The task it is part of; what is critical is inherited.")] = None,
+    parent: Annotated[str | None, typer.Option(help="The parent task; its critical facts are inherited.")] = None,
     by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Begin a task; the state of git, runs, decisions and findings is filled in."""
-    given = {"scope": scope, "criteria": criterion, "constraints": constraint, "critical": critical, "notes": note}
-    context = _context(file, given | {"tests": tests, "mode": mode})
+    """Create a task; git state, runs, decisions and findings are filled in."""
+    fields = {"scope": scope, "criteria": criterion, "constraints": constraint, "critical": critical, "notes": note}
+    context = _context(file, fields | {"tests": tests, "mode": mode})
     project, now = Project.find(), datetime.now(UTC)
     evidence, reading = Witness(project), Bank.of(project).read()
     entry = composed(
         title,
         filled(context, reading, evidence, open_runs(project)),
-        by=author(by),
+        by=resolve_author(by),
         at=now,
         evidence=evidence,
         sources=[cited(one, evidence) for one in source or ()],
@@ -101,16 +101,16 @@ def update(  # noqa: PLR0913  each is an option of the command
     by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a task's next version: lines are added to its own, single values replaced."""
-    given = {"scope": scope, "criteria": criterion, "constraints": constraint, "critical": critical, "notes": note}
-    more = _context(file, given | {"tests": tests, "mode": mode})
+    """Write a new version of a task: lists are extended, single values replaced."""
+    fields = {"scope": scope, "criteria": criterion, "constraints": constraint, "critical": critical, "notes": note}
+    more = _context(file, fields | {"tests": tests, "mode": mode})
     project, now = Project.find(), datetime.now(UTC)
     evidence, reading = Witness(project), Bank.of(project).read()
     before = task_of(reading, task)
     entry = composed(
         before.title,
         added_to(before.task or TaskContext(), more),
-        by=author(by),
+        by=resolve_author(by),
         at=now,
         evidence=evidence,
         sources=[*before.sources, *(cited(one, evidence) for one in source or ())],
@@ -123,10 +123,10 @@ def update(  # noqa: PLR0913  each is an option of the command
 def show_task(
     task: TaskArgument,
     *,
-    check: Annotated[bool, typer.Option("--check", help="Say whether it can be handed over; fail if not.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Check that it can be handed over; fail if not.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a task in the template's nine blocks; with --check, whether what is critical survives a handover."""
+    """Show a task as a page; with --check, check that its critical facts survive a handover."""
     project = Project.find()
     reading = Bank.of(project).read()
     entry = task_of(reading, task)
@@ -134,10 +134,7 @@ def show_task(
     if as_json:
         print_envelope(data=_as_json(reading, entry) | {"findings": [one.model_dump(mode="json") for one in findings]})
     elif check:
-        table = columns(0, 0, 0)
-        for finding in findings:
-            table.add_row(verdict_text(finding.verdict), finding.at, finding.message)
-        show(table)
+        show(table_of(((verdict_text(finding.verdict), finding.at, finding.message) for finding in findings), 3))
     else:
         typer.echo(page_of(reading, entry), nl=False)
     wrong = any(finding.verdict.stops for finding in findings)
@@ -146,7 +143,7 @@ def show_task(
 
 @app.command(name="list")
 def list_tasks(*, as_json: JsonOption = False) -> None:
-    """List the open tasks, subtasks below theirs."""
+    """List the open tasks, each above its subtasks."""
     reading = Bank.of(Project.find()).read()
     tasks = open_tasks(reading)
     if as_json:
@@ -167,24 +164,24 @@ def list_tasks(*, as_json: JsonOption = False) -> None:
 def close(
     task: TaskArgument,
     *,
-    outcome: Annotated[str, typer.Option(help="What came out.")] = "",
+    outcome: Annotated[str, typer.Option(help="The outcome.")] = "",
     by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Close a task that lost nothing on its way and has no open subtask."""
+    """Close a task that lost no critical fact and has no open subtask."""
     project, now = Project.find(), datetime.now(UTC)
     reading = Bank.of(project).read()
     entry = task_of(reading, task)
     findings = _findings(project, reading, entry)
-    closed = closing(entry, by=author(by), at=now, outcome=outcome, findings=findings, reading=reading)
+    closed = closing(entry, by=resolve_author(by), at=now, outcome=outcome, findings=findings, reading=reading)
     _print_id(keep(project, closed, Witness(project), now=now), as_json=as_json)
 
 
-def _context(file: Path | None, given: dict[str, Any]) -> TaskContext:
+def _context(file: Path | None, fields: dict[str, Any]) -> TaskContext:
     from zk0.memory.taskfiles import read_context
 
-    said = {name: value for name, value in given.items() if value}
-    return added_to(read_context(file), TaskContext.model_validate(said)) if file else TaskContext.model_validate(said)
+    context = TaskContext.model_validate({name: value for name, value in fields.items() if value})
+    return added_to(read_context(file), context) if file else context
 
 
 def _findings(project: Project, reading: Reading, task: Entry) -> list[Finding]:
@@ -210,7 +207,4 @@ def _as_json(reading: Reading, task: Entry) -> dict[str, Any]:
 
 
 def _print_id(entry: Entry, *, as_json: bool) -> None:
-    if as_json:
-        print_envelope(data={"id": entry.id})
-    else:
-        typer.echo(entry.id)
+    print_result({"id": entry.id}, entry.id, as_json=as_json)

@@ -1,10 +1,9 @@
-"""Who listens to a run: the one place where the engine meets its subscribers."""
+"""Connect the engine with its subscribers: recorders of receipts, checklists and memory, and the progress display."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from zk0.core.project import Project
-from zk0.core.receipts import ReceiptStore
 from zk0.reports.progress import progress_report
 from zk0.workflow.approval import Answer
 from zk0.workflow.effects import DryEffects, LiveEffects
@@ -15,31 +14,20 @@ from zk0.workflow.loading import Loaded, load_performed
 from zk0.workflow.lock import end_engine
 from zk0.workflow.plan import plan
 from zk0.workflow.planned import Plan
+from zk0.workflow.recording import ReceiptRecorder
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.selection import selected
 from zk0.workflow.spec import WorkflowSpec
 from zk0.workflow.state import RunState
 
-type Rehearsed = StepPlanned | StepSkipped | StepFinished
-
-
-class ReceiptRecorder:
-    """Keeps the receipt of every step."""
-
-    def __init__(self, project: Project) -> None:
-        self.store = ReceiptStore(project.runs_dir)
-
-    def __call__(self, event: Event) -> None:
-        """Save a finished step's receipt."""
-        if isinstance(event, StepFinished):
-            self.store.save(event.receipt)
+type DryRunEvent = StepPlanned | StepSkipped | StepFinished
 
 
 def recorders(project: Project, spec: WorkflowSpec) -> list[Subscriber]:
-    """Return what writes a run down, receipts first: the others may look them up.
+    """Return the recorders of a run, receipts first: the others may read them.
 
     Raises:
-        RequestError: one of them can't follow this workflow, such as for a checklist that does not exist.
+        RequestError: one cannot record this workflow, for example because its checklist does not exist.
     """
     from zk0.checklists.recording import ChecklistRecorder
     from zk0.memory.recording import MemoryRecorder
@@ -58,14 +46,14 @@ def perform(
     quiet: bool = False,
     subscribers: Iterable[Subscriber] | None = None,
 ) -> Outcome:
-    """Run a plan, with everyone listening; `subscribers` replace the recorders.
+    """Run a plan with all subscribers; `subscribers` replace the recorders.
 
     Raises:
-        Zk0Error: what `Engine.run` raises.
+        Zk0Error: as `Engine.run`.
     """
-    listening = recorders(project, loaded.spec) if subscribers is None else list(subscribers)
-    with _watching(quiet=quiet) as spectators:
-        engine = Engine(project, LiveEffects(project), listening, spectators, jobs)
+    subscribed = recorders(project, loaded.spec) if subscribers is None else list(subscribers)
+    with _progress(quiet=quiet) as spectators:
+        engine = Engine(project, LiveEffects(project), subscribed, spectators, jobs)
         return engine.run(planned, source=loaded.text, nested=loaded.sources, seed=seed, selection=selection)
 
 
@@ -78,10 +66,10 @@ def resume(
     quiet: bool = False,
     answers: Mapping[str, Answer] | None = None,
 ) -> Outcome:
-    """Go on with a run, with everyone listening; `answers` are what a person said in this terminal, by step.
+    """Resume a run with all subscribers; `answers` maps steps to a person's answers in this terminal.
 
     Raises:
-        Zk0Error: what `Engine.resume` raises.
+        Zk0Error: as `Engine.resume`.
     """
     loaded = load_performed(run)
     spec = loaded.spec
@@ -90,23 +78,23 @@ def resume(
         given = {name: value for name, value in state.inputs.items() if value is not None}
         return plan(spec, resolve_inputs(spec, given), loaded.library)
 
-    with _watching(quiet=quiet) as spectators:
+    with _progress(quiet=quiet) as spectators:
         engine = Engine(project, LiveEffects(project, answers), recorders(project, spec), spectators, jobs)
         return engine.resume(run, replan, since=since)
 
 
 def cancel(project: Project, run: RunDirectory) -> Outcome:
-    """Give a run up: end the engine that performs it, and all that it started.
+    """Cancel a run: end its engine and every process the engine started.
 
     Raises:
-        Zk0Error: what `Engine.cancel` raises.
+        Zk0Error: as `Engine.cancel`.
     """
     end_engine(run)
     return Engine(project, LiveEffects(project), recorders(project, load_performed(run).spec)).cancel(run)
 
 
 @contextmanager
-def _watching(*, quiet: bool) -> Iterator[list[Subscriber]]:
+def _progress(*, quiet: bool) -> Iterator[list[Subscriber]]:
     if quiet:
         yield []
         return
@@ -117,18 +105,18 @@ def _watching(*, quiet: bool) -> Iterator[list[Subscriber]]:
 def select(
     project: Project, planned: Plan, only: Sequence[str] = (), since: str | None = None, *, seed: int = 0
 ) -> Selection | None:
-    """Return the part of a plan to perform, with what earlier runs gave for the rest; reads only. None for all of it.
+    """Return the steps to run and the earlier outcomes of the rest, or None to run the whole plan; reads only.
 
     Raises:
         UnknownNameError: the workflow has no such step.
-        RequestError: what a step reads is not to be had.
+        RequestError: a step needs an outcome that no earlier run has.
     """
     effects = LiveEffects(project)
     return selected(planned, only, since, seed, effects.outcomes(planned.spec.name), effects.is_intact)
 
 
-def rehearse(project: Project, planned: Plan, selection: Selection | None = None) -> list[Rehearsed]:
-    """Return what a run of a plan would do, step by step, without doing any of it."""
-    told: list[Event] = []
-    Engine(project, DryEffects(project), [told.append]).run(planned, selection=selection)
-    return [event for event in told if isinstance(event, StepPlanned | StepSkipped | StepFinished)]
+def dry_run(project: Project, planned: Plan, selection: Selection | None = None) -> list[DryRunEvent]:
+    """Return what each step of a plan would do, without doing it."""
+    events: list[Event] = []
+    Engine(project, DryEffects(project), [events.append]).run(planned, selection=selection)
+    return [event for event in events if isinstance(event, StepPlanned | StepSkipped | StepFinished)]

@@ -1,4 +1,4 @@
-"""`zk0 workflows`: which there are, what one says, and whether they are valid."""
+"""`zk0 workflows`, `zk0 actions` and `zk0 checks`: list, show and lint workflows and what they are made of."""
 
 import os
 import shlex
@@ -10,18 +10,21 @@ import typer
 from rich.text import Text
 
 from zk0.cli import output
-from zk0.cli.output import JsonOption, columns, print_envelope
+from zk0.cli.output import JsonOption, columns, print_envelope, print_result, table_of
+from zk0.core.checks import CHECKS
 from zk0.core.errors import ExitStatus
 from zk0.core.project import Project
+from zk0.workflow.actions import ACTIONS
 from zk0.workflow.expressions import as_text
+from zk0.workflow.fitting import field_names
 from zk0.workflow.graph import dot, mermaid
 from zk0.workflow.loading import Library, examine, lint, load, workflow_files
 from zk0.workflow.schema import schema_text
 from zk0.workflow.spec import AnyStep, AskStep, InputSpec, RunStep, UsesStep, WorkflowSpec, WorkflowStep
 
 
-class Language(StrEnum):
-    """How a graph is written."""
+class GraphFormat(StrEnum):
+    """A language for graphs."""
 
     mermaid = "mermaid"
     dot = "dot"
@@ -30,13 +33,13 @@ class Language(StrEnum):
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="List, show and check the workflows.",
+    help="List, show and lint workflows.",
 )
 
 
 @app.command(name="list")
 def list_workflows(*, as_json: JsonOption = False) -> None:
-    """List the workflows of this project and those that come with zk0."""
+    """List the workflows of this project and those that ship with zk0."""
     rows = []
     files = workflow_files(Project.find())
     for name, path in files.items():
@@ -46,15 +49,12 @@ def list_workflows(*, as_json: JsonOption = False) -> None:
     if as_json:
         print_envelope(data=rows)
         return
-    table = columns(0, 0)
-    for row in rows:
-        table.add_row(str(row["name"]), str(row["title"]))
-    output.show(table)
+    output.show(table_of(((str(row["name"]), str(row["title"])) for row in rows), 2))
 
 
 @app.command()
 def show(name: str, *, as_json: JsonOption = False) -> None:
-    """Show what a workflow takes and does."""
+    """Show a workflow's inputs and steps."""
     loaded = load(Project.find(), name)
     if as_json:
         print_envelope(data={**loaded.spec.model_dump(mode="json", by_alias=True), "path": str(loaded.path)})
@@ -66,29 +66,60 @@ def show(name: str, *, as_json: JsonOption = False) -> None:
 def lint_workflows(
     paths: Annotated[list[Path] | None, typer.Argument()] = None, *, as_json: JsonOption = False
 ) -> None:
-    """Print every problem of workflow files with its place and rule: what is invalid, and what can't be meant."""
+    """Print every error and likely mistake in workflow files, with its place and rule."""
     problems = list(lint(Project.find(), paths or ()))
-    if as_json:
-        print_envelope(data={"problems": [problem.as_json() for problem in problems]})
-    else:
-        for problem in problems:
-            typer.echo(f"{problem} [{problem.rule}]")
+    text = "\n".join(f"{problem} [{problem.rule}]" for problem in problems)
+    print_result({"problems": [problem.as_json() for problem in problems]}, text, as_json=as_json)
     raise typer.Exit(ExitStatus.wrong_request if problems else ExitStatus.done)
 
 
 @app.command()
 def graph(
-    name: str, *, language: Annotated[Language, typer.Option("--as", help="What to print.")] = Language.mermaid
+    name: str,
+    *,
+    language: Annotated[GraphFormat, typer.Option("--as", help="The language of the graph.")] = GraphFormat.mermaid,
 ) -> None:
     """Print a workflow as a Mermaid flowchart or a Graphviz graph."""
     spec = load(Project.find(), name).spec
-    typer.echo(mermaid(spec) if language is Language.mermaid else dot(spec), nl=False)
+    typer.echo(mermaid(spec) if language is GraphFormat.mermaid else dot(spec), nl=False)
 
 
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a workflow file, for editors."""
     typer.echo(schema_text(), nl=False)
+
+
+def actions(*, as_json: JsonOption = False) -> None:
+    """List the actions a step may use."""
+    listed = [ACTIONS.get(name) for name in ACTIONS.names()]
+    if as_json:
+        print_envelope(
+            data=[
+                {
+                    "name": action.name,
+                    "summary": action.summary,
+                    "changes": list(action.changes),
+                    "inputs": action.inputs.model_json_schema(),
+                    "outputs": sorted(field_names(action.outputs)),
+                }
+                for action in listed
+            ]
+        )
+        return
+    output.show(table_of(((action.name, action.summary) for action in listed), 2))
+
+
+def checks(*, as_json: JsonOption = False) -> None:
+    """List the checks that a step may use."""
+    listed = [CHECKS.get(name) for name in CHECKS.names()]
+    if as_json:
+        data = [
+            {"id": check.id, "summary": check.summary, "options": check.options.model_json_schema()} for check in listed
+        ]
+        print_envelope(data=data)
+        return
+    output.show(table_of(((check.id, check.summary) for check in listed), 2))
 
 
 def _print_spec(spec: WorkflowSpec) -> None:
@@ -98,8 +129,7 @@ def _print_spec(spec: WorkflowSpec) -> None:
         inputs.add_row(f"  -i {name}=", _bounds(declared), declared.help)
     steps = columns(0, 0, 0)
     for step in spec.steps:
-        what = _deed(step)
-        steps.add_row(f"  {step.id}", step.title, what)
+        steps.add_row(f"  {step.id}", step.title, _work(step))
         for use in step.checks:
             steps.add_row("", "", f"  {use.id}")
     if spec.inputs:
@@ -107,8 +137,8 @@ def _print_spec(spec: WorkflowSpec) -> None:
     if spec.secrets:
         secrets = columns(0, 0, 0)
         for name, secret in spec.secrets.items():
-            stands = "is set" if os.environ.get(name) else "is not set"
-            secrets.add_row(f"  {name}", f"{'required' if secret.required else 'optional'}, {stands}", secret.help)
+            presence = "is set" if os.environ.get(name) else "is not set"
+            secrets.add_row(f"  {name}", f"{'required' if secret.required else 'optional'}, {presence}", secret.help)
         output.show("", "secrets, from the environment:", secrets)
     output.show("", "steps:", steps)
     for note in spec.notes:
@@ -117,7 +147,7 @@ def _print_spec(spec: WorkflowSpec) -> None:
         output.show("", f"if {issue.sign}: {issue.remedy}")
 
 
-def _deed(step: AnyStep) -> str:
+def _work(step: AnyStep) -> str:
     match step:
         case UsesStep():
             return step.uses

@@ -2,7 +2,7 @@
 
 import os
 
-# Flower reads these when it is imported. A robot project's runs are nobody else's business, and where there is no
-# network Flower would wait for its servers at every start. Who wants them sets them before.
+# Flower reads these when it is imported: no telemetry, and no wait for Flower's servers at every start without a
+# network. To enable them, set the variables first.
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")

@@ -1,9 +1,9 @@
-"""Average the clients' tensors, and refuse what would spoil the average.
+"""Average the clients' tensors, and reject replies that would spoil the average.
 
 Flower's own aggregation checks names only: a NaN passes, a negative weight passes, shapes broadcast. Here a reply is
-averaged only if it is complete, finite, of the right shapes and dtypes and of positive weight; every other is named
-with its reason. The mean is computed in float64 in the order of the clients' names, so it does not depend on who
-answered first.
+averaged only if it is complete, finite, of the right shapes and dtypes and of positive weight; every other reply is
+rejected with a reason. The mean is computed in float64 in the order of the clients' names, so it does not depend on
+which client answered first.
 """
 
 import math
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zk0.core.errors import RoundFailedError
 from zk0.federation.exchange import Array32, Arrays
 from zk0.ledger import RejectedReply, short
 from zk0.training.parameters import digest_of
@@ -19,7 +20,7 @@ from zk0.training.parameters import digest_of
 
 @dataclass(frozen=True)
 class ClientUpdate:
-    """What a client sent back: its tensors, its weight (training frames) and the digests it states."""
+    """A client's reply: its tensors, its weight (training frames) and the digests it states."""
 
     client: str
     arrays: Arrays
@@ -28,19 +29,19 @@ class ClientUpdate:
     digest_out: str | None
 
 
-def fault_of(update: ClientUpdate, reference: Mapping[str, Array32], digest_sent: str) -> str | None:
+def rejection_reason(update: ClientUpdate, reference: Mapping[str, Array32], digest_sent: str) -> str | None:
     """Return why an update must not be averaged, or None.
 
     Args:
         update: the reply.
         reference: the global tensors of this round, for names, shapes and dtypes.
-        digest_sent: the digest of what was sent to the client.
+        digest_sent: the digest of the tensors sent to the client.
     """
-    return next(_faults(update, reference, digest_sent), None)
+    return next(_problems(update, reference, digest_sent), None)
 
 
-def _faults(update: ClientUpdate, reference: Mapping[str, Array32], digest_sent: str) -> Iterator[str]:
-    """Yield faults, the plainest first; a later one may rest on there being no earlier one."""
+def _problems(update: ClientUpdate, reference: Mapping[str, Array32], digest_sent: str) -> Iterator[str]:
+    """Yield problems, the simplest first; a later test may assume that the earlier ones passed."""
     if not (math.isfinite(update.weight) and update.weight > 0):
         yield f"weight {update.weight} is not a positive number"
     if missing := sorted(reference.keys() - update.arrays.keys()):
@@ -55,8 +56,8 @@ def _faults(update: ClientUpdate, reference: Mapping[str, Array32], digest_sent:
             yield f"tensor {name} has {int((~np.isfinite(array)).sum())} values that are not finite"
     if update.digest_in != digest_sent:
         yield f"it trained from {short(update.digest_in)}, and {digest_sent[:8]} was sent"
-    if (found := digest_of(update.arrays)) != update.digest_out:
-        yield f"it states digest {short(update.digest_out)} and its tensors have {found[:8]}"
+    if (digest := digest_of(update.arrays)) != update.digest_out:
+        yield f"it states digest {short(update.digest_out)} and its tensors have {digest[:8]}"
 
 
 def split_updates(
@@ -66,11 +67,11 @@ def split_updates(
     accepted: list[ClientUpdate] = []
     rejected: list[RejectedReply] = []
     for update in sorted(updates, key=lambda update: update.client):
-        fault = fault_of(update, reference, digest_sent)
-        if fault is None:
+        reason = rejection_reason(update, reference, digest_sent)
+        if reason is None:
             accepted.append(update)
         else:
-            rejected.append(RejectedReply(client=update.client, reason=fault))
+            rejected.append(RejectedReply(client=update.client, reason=reason))
     return accepted, rejected
 
 
@@ -84,3 +85,27 @@ def weighted_mean(updates: Sequence[ClientUpdate]) -> Arrays:
             summed += update.arrays[name].astype(np.float64) * (update.weight / total)
         mean[name] = summed.astype(updates[0].arrays[name].dtype)
     return mean
+
+
+def aggregate(
+    state_dicts: Sequence[Mapping[str, Array32]], num_examples: Sequence[float], global_state: Mapping[str, Array32]
+) -> Arrays:
+    """Average a round's replies as the strategy does; for `zk0 probe`, which has no federation to run one in.
+
+    Args:
+        state_dicts: the float32 arrays of each client's reply, by name.
+        num_examples: the number of examples of each client.
+        global_state: the arrays that were sent to the clients.
+
+    Raises:
+        RoundFailedError: no update is valid.
+    """
+    sent = digest_of(global_state)
+    updates = [
+        ClientUpdate(f"client-{number}", dict(arrays), float(weight), sent, digest_of(arrays))
+        for number, (arrays, weight) in enumerate(zip(state_dicts, num_examples, strict=True))
+    ]
+    accepted, rejected = split_updates(updates, global_state, sent)
+    if not accepted:
+        raise RoundFailedError("; ".join(f"{reply.client}: {reply.reason}" for reply in rejected) or "nobody answered")
+    return weighted_mean(accepted)

@@ -1,4 +1,4 @@
-"""A client's work: introduce its data, and train a round from the tensors it is sent."""
+"""The client: describe its data, and train a round from the server's tensors."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +11,7 @@ from zk0.core.project import cache_dir
 from zk0.federation.configuration import RunConfig
 from zk0.federation.exchange import to_record, to_tensors
 from zk0.federation.messages import Assignment, Introduction
-from zk0.federation.sources import configured, locate
+from zk0.federation.sources import locate, locate_configured
 from zk0.ledger import ClientData, Training
 from zk0.training.frames import Frames, open_frames, plan_batches
 from zk0.training.loop import LocalTraining, TrainingSettings, run_training_loop, setup_training_components
@@ -23,7 +23,7 @@ from zk0.training.statistics import to_plain, training_statistics
 
 @dataclass(frozen=True)
 class Client:
-    """Who this client is: its partition, its name and where its data set comes from."""
+    """A client: its partition, its name and the source of its data set."""
 
     partition: int
     name: str
@@ -33,7 +33,7 @@ class Client:
 def start_policy(
     name: str, checkpoint: str, backbone: str, cameras: tuple[str, ...], seed: int, device: str
 ) -> SmolVLAPolicy:
-    """Build the policy every side starts from: the same on all of them, whatever the machine."""
+    """Build the start policy: the same on server and clients, on every machine."""
     if checkpoint:
         return load_policy(checkpoint, device=device)
     return build_policy(
@@ -42,15 +42,15 @@ def start_policy(
 
 
 def initial_policy(config: RunConfig) -> SmolVLAPolicy:
-    """Build the start policy anew, for a side that keeps its own."""
+    """Build a start policy of its own for the caller."""
     return start_policy(
         config.preset, config.policy, config.backbone, config.camera_names, config.seed, config.resolved_device()
     )
 
 
 def introduce(client: Client, config: RunConfig) -> Introduction:
-    """Say what data the client has; no frame leaves it."""
-    dataset = configured(client.name, client.source, config)
+    """Describe the client's data; no frame leaves the client."""
+    dataset = locate_configured(client.name, client.source, config)
     episodes = dataset.training_episodes(config.held_out)
     statistics = to_plain(training_statistics(dataset, episodes))
     data = ClientData(
@@ -80,23 +80,23 @@ def train(
     mu: float,
     steps: int | None = None,
 ) -> tuple[ArrayRecord, Training]:
-    """Train one round from the tensors in the record; return the trained ones and the account of it.
+    """Train one round from the tensors in the record; return the trained tensors and the round's ledger event.
 
     Args:
-        client: who trains.
+        client: the client that trains.
         config: the run configuration.
         record: the global trainable tensors.
         assignment: their digest and the statistics to normalise with.
-        number: of the round, from 1.
+        number: the round, from 1.
         mu: the proximal term's strength.
-        steps: stop after so many steps of the round; all of them when None.
+        steps: the number of steps to train; None for the whole round.
 
     Raises:
-        PolicyError: the tensors are not those the server says it sent, or not this policy's.
+        PolicyError: the tensors differ from those the server reports, or do not fit this policy.
     """
     policy = policy_of(config)
     set_trainable(policy, to_tensors(record))
-    digest_in = digest_of(trainable_parameters(policy))  # what it trains from, not what it was given
+    digest_in = digest_of(trainable_parameters(policy))  # of the policy, not of the record
     if digest_in != assignment.digest:
         raise PolicyError(f"the policy starts from {digest_in[:8]}, and the server sent {assignment.digest[:8]}")
     frames = frames_of(client, config, policy.config.chunk_size)
@@ -110,7 +110,7 @@ def train(
         purpose=(client.name, number),
     )
     trained = trainable_parameters(policy)
-    training = account(
+    training = training_event(
         client,
         config,
         settings,
@@ -123,7 +123,7 @@ def train(
 
 
 def training_settings(config: RunConfig, *, number: int, mu: float) -> TrainingSettings:
-    """Return what a round is trained with; the learning rate goes on where the round before left it."""
+    """Return a round's settings; the learning rate continues where the previous round ended."""
     return TrainingSettings(
         learning_rate=config.learning_rate,
         final_learning_rate=config.final_learning_rate,
@@ -139,7 +139,7 @@ def training_settings(config: RunConfig, *, number: int, mu: float) -> TrainingS
 
 
 def batch_plan(client: Client, config: RunConfig, *, number: int, frames: int) -> list[list[int]]:
-    """Return the frames of each step of a round."""
+    """Return the frame indices of each step of a round."""
     return plan_batches(
         frames,
         batch_size=config.batch_size,
@@ -149,7 +149,7 @@ def batch_plan(client: Client, config: RunConfig, *, number: int, frames: int) -
     )
 
 
-def account(
+def training_event(
     client: Client,
     config: RunConfig,
     settings: TrainingSettings,
@@ -159,7 +159,7 @@ def account(
     frames: int,
     digests: tuple[str, str, str],
 ) -> Training:
-    """Return a round's work as a ledger event; `digests`: of the tensors before and after, of those not trained."""
+    """Return a round's ledger event; `digests` are those of the tensors before and after, and of the frozen ones."""
     steps = result.steps
     accelerated = any(step.memory_allocated is not None for step in steps)
     missing = {}
@@ -206,10 +206,10 @@ def account(
     )
 
 
-# A ClientApp is called anew for each message and keeps nothing. What is costly to make and always the same is kept for
-# the process: the policy (its trainable tensors are overwritten each round) and the decoded frames.
+# A ClientApp keeps nothing between messages. The process caches what is costly and never changes: the policy (whose
+# trainable tensors each round overwrites) and the decoded frames.
 def policy_of(config: RunConfig) -> SmolVLAPolicy:
-    """Return this process's policy for clients."""
+    """Return the policy that the clients of this process share."""
     return _policy(
         config.preset, config.policy, config.backbone, config.camera_names, config.seed, config.resolved_device()
     )

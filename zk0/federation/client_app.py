@@ -1,4 +1,4 @@
-"""Flower's ClientApp: translates messages to `zk0.federation.client` and back."""
+"""Flower's ClientApp: translate messages for `zk0.federation.client` and back."""
 
 from collections.abc import Mapping
 
@@ -7,18 +7,18 @@ from flwr.clientapp import ClientApp
 
 from zk0.core.errors import ConfigurationError
 from zk0.federation.configuration import RunConfig, resolve
-from zk0.federation.messages import ARRAYS, CONFIG, METRICS, REPORT, Assignment, Report, metrics, pack, unpack
+from zk0.federation.messages import ARRAYS, CONFIG, METRICS, REPORT, Assignment, RoundReport, metrics, pack, unpack
 
 
-def build(given: Mapping[str, object] | None = None) -> ClientApp:
-    """Return the app; `given` is a run configuration for engines that carry none themselves."""
+def build(run_config: Mapping[str, object] | None = None) -> ClientApp:
+    """Return the app; `run_config` is for engines that do not pass one."""
     client_app = ClientApp()
 
     @client_app.query()
     def query(message: Message, context: Context) -> Message:
         from zk0.federation.client import Client, introduce  # LeRobot: 13 s, in the process that trains only
 
-        config = resolve({**context.run_config, **(given or {})})
+        config = resolve({**context.run_config, **(run_config or {})})
         introduction = introduce(Client(*_identity(context, config)), config)
         return Message(content=RecordDict({REPORT: pack(introduction)}), reply_to=message)
 
@@ -27,21 +27,21 @@ def build(given: Mapping[str, object] | None = None) -> ClientApp:
         from zk0.federation.client import Client
         from zk0.federation.client import train as train_round
 
-        config = resolve({**context.run_config, **(given or {})})
-        told = message.content.config_records[CONFIG]
+        config = resolve({**context.run_config, **(run_config or {})})
+        config_record = message.content.config_records[CONFIG]
         record, training = train_round(
             Client(*_identity(context, config)),
             config,
             message.content.array_records[ARRAYS],
             assignment=unpack(Assignment, message.content, CONFIG),
-            number=int(told["server-round"]),  # type: ignore[arg-type]  # Flower's own, an int
-            mu=float(told.get("proximal-mu", 0.0)),  # type: ignore[arg-type]  # FedAvg sends none
+            number=int(config_record["server-round"]),  # type: ignore[arg-type]  # Flower's own, an int
+            mu=float(config_record.get("proximal-mu", 0.0)),  # type: ignore[arg-type]  # FedAvg sends none
         )
         content = RecordDict(
             {
                 ARRAYS: record,
                 METRICS: metrics(num_examples=training.examples, policy_loss=training.mean_policy_loss),
-                REPORT: pack(Report(training=training)),
+                REPORT: pack(RoundReport(training=training)),
             }
         )
         return Message(content=content, reply_to=message)
@@ -53,7 +53,7 @@ def _identity(context: Context, config: RunConfig) -> tuple[int, str, str]:
     """Return (partition, name, source): the node's own configuration first, the run's list second.
 
     Raises:
-        ConfigurationError: there are more nodes than data sets; two owners must never share one unawares.
+        ConfigurationError: there are more nodes than data sets; two clients must never share one by accident.
     """
     partition = int(context.node_config.get("partition-id", 0))
     if "dataset" in context.node_config:

@@ -1,8 +1,8 @@
-"""The run configuration: one model, every key read by somebody, the source of each value known.
+"""The run configuration: one model of all keys, and the source of each value.
 
-The same keys stand in `[tool.flwr.app.config]` (a test keeps both equal), on the command line of Flower
-(`flwr run . --run-config 'rounds=5'`), and behind the inputs of the `train` workflow. Flower hands both sides of the
-federation the same values; what each side used is written to the ledger.
+The same keys are in `[tool.flwr.app.config]` (a test keeps both equal), on Flower's command line
+(`flwr run . --run-config 'rounds=5'`), and behind the inputs of the `train` workflow. Flower passes the same values to
+server and clients; the ledger records the values that each used.
 """
 
 import tomllib
@@ -19,7 +19,7 @@ from zk0.ledger import Setting
 
 type Value = bool | int | float | str
 
-OF_THIS_PROCESS = ("output", "resume")  # where and how, not what: they decide no number
+OF_THIS_PROCESS = ("output", "resume")  # they change no result
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -29,7 +29,7 @@ def _kebab(name: str) -> str:
 
 
 class RunConfig(BaseModel):
-    """What decides a federated run. Keys are written with hyphens where Python has underscores."""
+    """The configuration of a federated run. Keys have hyphens where Python has underscores."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, alias_generator=_kebab, populate_by_name=True
@@ -68,12 +68,12 @@ class RunConfig(BaseModel):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:0, mps")
     seed: int = Field(0, ge=0)
     output: str = Field("", description="folder for ledger and checkpoints; a new one in the cache when empty")
-    resume: bool = Field(default=False, description="go on from the last checkpoint in `output`")
+    resume: bool = Field(default=False, description="resume from the last checkpoint in `output`")
 
     @model_validator(mode="after")
     def _complete(self) -> "RunConfig":
         if self.resume and not self.output:
-            raise ValueError("resume needs output, the folder of the run to go on with")
+            raise ValueError("resume needs output, the folder of the run to resume")
         if self.final_learning_rate > self.learning_rate:
             raise ValueError("final-learning-rate is larger than learning-rate")
         if not self.camera_names:
@@ -114,17 +114,17 @@ class RunConfig(BaseModel):
 
     @property
     def clients_wanted(self) -> int:
-        """How many clients must be there before the first round, and are asked at least."""
+        """The least number of clients: to start the first round, and to sample in each."""
         return self.min_clients or len(self.clients)
 
     @property
     def effective_mu(self) -> float:
-        """The strength clients train with."""
+        """The proximal mu that clients train with."""
         return self.proximal_mu if self.strategy == "fedprox" else 0.0
 
     @property
     def effective_warmup(self) -> int:
-        """Steps of warm-up: a short run must not spend itself on it, as rounds of a few steps once did for weeks."""
+        """Steps of warm-up: a short run must not consist of it, as rounds of a few steps once did for weeks."""
         return min(self.warmup_steps, self.total_steps // 10)
 
     @property
@@ -174,9 +174,9 @@ def resolve(given: Mapping[str, object]) -> RunConfig:
 def settings_of(config: RunConfig) -> dict[str, Setting]:
     """Return each value with its source.
 
-    Flower merges pyproject.toml and `--run-config` before anybody sees them, so the source is found by comparing: a
-    value equal to the model's default is `default`, else one equal to the pyproject.toml beside this package is that
-    file's, else it was given for this run.
+    Flower merges pyproject.toml and `--run-config` before zk0 sees them, so the source is found by comparing: a value
+    equal to the model's default is `default`, else one equal to the pyproject.toml beside this package is that file's,
+    else it was given for this run.
     """
     written = _pyproject_values()
     defaults = RunConfig().plain()
@@ -217,7 +217,7 @@ def _without_folders(item: str) -> str:
 
 
 def name_source(name: str, source: str) -> str:
-    """Return an item of `data`; the name is left out where the source has it anyway."""
+    """Return an item of `data`, without the name if the source implies it."""
     return source if _named(source)[0] == name else f"{name}={source}"
 
 

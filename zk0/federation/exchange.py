@@ -1,4 +1,4 @@
-"""Between a policy's tensors and Flower's records: trainable tensors only, keyed by name, strict both ways."""
+"""Convert a policy's trainable tensors to Flower's records and back, by name."""
 
 from collections.abc import Mapping
 

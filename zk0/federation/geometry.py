@@ -1,7 +1,7 @@
-"""How a round's updates lie to each other: numbers by which an average can be judged without its tensors.
+"""Compare a round's updates: numbers that allow to check an average without its tensors.
 
-They are measured from the replies and from what was averaged, not by the code that averages, so that a ledger shows
-when that code is wrong. One tensor after the other, in float64 where sums are taken.
+They are measured from the replies and the aggregate, not by the code that averages, so that a ledger shows when that
+code is wrong. One tensor after the other, with sums in float64.
 """
 
 import math
@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from zk0.federation.aggregation import ClientUpdate
 from zk0.federation.exchange import Array32
 
-PART = 2**15  # values at a time: what is computed of them stays in the cache of a core, 5 times as fast
+PART = 2**15  # values at a time: they stay in a core's cache, which is 5 times as fast
 MANTISSA = 23  # bits of a float32's fraction that are stored
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """What `measure` finds; norms are L2 over all tensors that the aggregate and what was sent have in common.
+    """Measurements of a round; norms are L2 over the tensors that the aggregate and the sent tensors share.
 
-    `update_norms` and `cosines` stand in the order of the updates; a cosine is that of a client's update with the
-    aggregate's and None where either has not moved. `deviation` is the distance of the aggregate from the mean by the
-    declared weights, over the aggregate's own way. `outside` is the share of values beyond every client's. `bits` are
-    the bits of float32's fraction that the aggregate uses: 23, or 7 where it went through bfloat16.
+    `update_norms` and `cosines` are in the order of the updates; a cosine is between a client's update and the
+    aggregate's, and None if either is zero. `deviation` is the distance between the aggregate and the mean by the
+    declared weights, over the aggregate's update norm. `outside` is the share of values outside the clients' range.
+    `bits` is how many bits of float32's fraction the aggregate uses: 23, or 7 if it went through bfloat16.
     """
 
     update_norm: float
@@ -39,7 +39,7 @@ class Geometry:
 
 
 def measure(aggregate: Mapping[str, Array32], updates: Sequence[ClientUpdate], sent: Mapping[str, Array32]) -> Geometry:
-    """Measure an aggregate beside the updates it was made of and the tensors that were sent."""
+    """Compare an aggregate with its updates and the tensors that were sent."""
     total = sum(update.weight for update in updates)
     shares = [update.weight / total for update in updates]
     squares, dots = np.zeros(len(updates)), np.zeros(len(updates))
@@ -95,7 +95,7 @@ def _cosine(dot: float, left: float, right: float) -> float | None:
 
 
 def _fraction(array: Array32) -> np.uint32:
-    """Return the fraction bits that any value uses, as one word; all of them where the array is not float32."""
+    """Return the fraction bits that any value uses, as one word; all of them if the array is not float32."""
     everything = np.uint32(2**MANTISSA - 1)
     if array.dtype != np.float32 or not array.size:
         return everything if array.size else np.uint32(0)

@@ -1,4 +1,4 @@
-"""What travels between server and client beside tensors: JSON in Flower's ConfigRecord, validated on both sides."""
+"""Messages between server and client beside the tensors: JSON in a ConfigRecord, validated on both sides."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class _Message(BaseModel):
 
 
 class Introduction(_Message):
-    """A client's answer before the first round: its data, its statistics and the digest of what stays frozen."""
+    """A client's answer before the first round: its data, its statistics and the digest of its frozen tensors."""
 
     data: ClientData
     statistics: dict[str, dict[str, list[float]]]
@@ -27,14 +27,14 @@ class Introduction(_Message):
 
 
 class Assignment(_Message):
-    """What the server adds to Flower's own train configuration (server-round, proximal-mu)."""
+    """The server's additions to Flower's train configuration (server-round, proximal-mu)."""
 
     digest: str
     statistics: dict[str, dict[str, list[float]]]
 
 
-class Report(_Message):
-    """A client's account of a round; the tensors travel beside it."""
+class RoundReport(_Message):
+    """A client's report of a round; the tensors travel beside it."""
 
     training: Training
 

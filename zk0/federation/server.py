@@ -1,7 +1,6 @@
-"""A federated run seen from the server: meet the clients, run the rounds, evaluate, keep a ledger and checkpoints."""
+"""The server: wait for the clients, run the rounds, evaluate, and write the ledger and checkpoints."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,16 +16,15 @@ from zk0.core.receipts import write_atomically
 from zk0.federation.checkpoints import last_checkpoint, save_checkpoint
 from zk0.federation.client import initial_policy
 from zk0.federation.configuration import RunConfig, settings_of
-from zk0.federation.evaluations import EvaluationSet, closed_loop, evaluate, evaluation_sets
+from zk0.federation.engines import Observe
 from zk0.federation.exchange import to_record, to_tensors
 from zk0.federation.messages import Introduction, unpack
+from zk0.federation.server_evaluation import EvaluationSet, evaluate, evaluation_sets, run_rollouts
 from zk0.federation.strategy import Federation, strategy_of
 from zk0.ledger import Ledger, LedgerWriter, Resources, RunClosed, RunOpened, read_ledger
 from zk0.training.parameters import digest_of, frozen_tensors, trainable_parameters
 from zk0.training.policy import Processors, load_policy, make_processors, set_trainable
 from zk0.training.statistics import FeatureStatistics, merged_statistics, statistics_digest, to_plain
-
-type Observe = Callable[[int, int, str], None]
 
 LEDGER = "ledger.jsonl"
 POLL_SECONDS = 1.0
@@ -34,7 +32,7 @@ POLL_SECONDS = 1.0
 
 @dataclass
 class Server:
-    """What the server holds during a run."""
+    """The server's state during a run."""
 
     config: RunConfig
     directory: Path
@@ -46,7 +44,7 @@ class Server:
     completed: int = 0
 
     def after_round(self, server_round: int, record: ArrayRecord) -> MetricRecord | None:
-        """Evaluate the aggregate and keep a checkpoint; called for round 0 too, with the start weights."""
+        """Evaluate the aggregate and save a checkpoint; called for round 0 too, with the start weights."""
         number = self.completed + server_round
         if server_round == 0 and self.completed:
             return None  # evaluated before the run was interrupted
@@ -72,18 +70,18 @@ def serve(grid: Grid, config: RunConfig, *, directory: Path, observe: Observe) -
     Args:
         grid: Flower's connection to the clients.
         config: the resolved run configuration.
-        directory: where ledger and checkpoints go.
+        directory: the folder for ledger and checkpoints.
         observe: called with (rounds done, rounds wanted, a note).
 
     Returns:
         The ledger's path.
 
     Raises:
-        RoundFailedError: too few clients came, or a round had no valid reply.
-        ConfigurationError: the clients do not fit together, or there is nothing to resume.
+        RoundFailedError: too few clients connected, or a round had no valid reply.
+        ConfigurationError: the clients do not match, or there is nothing to resume.
     """
     started = time.monotonic()
-    met = _meet(grid, config)
+    met = _meet_clients(grid, config)
     statistics = merged_statistics([one.statistics for one in met.values()])
     server = _prepare(config, directory, met, statistics, observe)
     federation = Federation(
@@ -103,7 +101,7 @@ def serve(grid: Grid, config: RunConfig, *, directory: Path, observe: Observe) -
         )
         if config.rollouts:
             digest = digest_of(trainable_parameters(server.policy))
-            for result in closed_loop(server.policy, server.processors, config, number=config.rounds, digest=digest):
+            for result in run_rollouts(server.policy, server.processors, config, number=config.rounds, digest=digest):
                 server.ledger.write(result)
                 observe(config.rounds, config.rounds, f"{result.task}: {result.successes} of {result.episodes}")
     except Zk0Error as error:
@@ -116,8 +114,8 @@ def serve(grid: Grid, config: RunConfig, *, directory: Path, observe: Observe) -
     return server.ledger.path
 
 
-def _meet(grid: Grid, config: RunConfig) -> dict[int, Introduction]:
-    """Wait for the clients and ask each for its data; return what they said by node id."""
+def _meet_clients(grid: Grid, config: RunConfig) -> dict[int, Introduction]:
+    """Wait for the clients, ask each for its data, and return their introductions by node id."""
     deadline = time.monotonic() + config.wait_seconds
     while len(nodes := sorted(grid.get_node_ids())) < config.clients_wanted:
         if time.monotonic() > deadline:
@@ -135,7 +133,7 @@ def _meet(grid: Grid, config: RunConfig) -> dict[int, Introduction]:
         try:
             met[node] = unpack(Introduction, answer.content)
         except (KeyError, ValidationError) as error:
-            raise RoundFailedError(f"client at node {node} introduces itself in a way unknown here: {error}") from error
+            raise RoundFailedError(f"client at node {node} sent an invalid introduction: {error}") from error
     names = [one.data.client for one in met.values()]
     if len(set(names)) < len(names):
         raise ConfigurationError(f"two clients have one name: {', '.join(sorted(names))}", remedy="name them apart")
@@ -160,7 +158,7 @@ def _prepare(
             raise ConfigurationError(
                 f"{directory} already holds a run", remedy="give another output, or go on with resume=true"
             )
-        ledger.write(_opened(config, met, policy, frozen, statistics))
+        ledger.write(_run_opened(config, met, policy, frozen, statistics))
     return Server(
         config=config,
         directory=directory,
@@ -174,7 +172,7 @@ def _prepare(
 
 
 def _resume(config: RunConfig, directory: Path, policy: SmolVLAPolicy) -> int:
-    """Put the last checkpoint's weights into the policy, cut the ledger after its round and return the round."""
+    """Load the last checkpoint into the policy, cut the ledger after its round and return the round."""
     found = last_checkpoint(directory)
     if found is None:
         raise ConfigurationError(f"{directory} has no checkpoint to resume from", remedy="run without resume")
@@ -186,13 +184,13 @@ def _resume(config: RunConfig, directory: Path, policy: SmolVLAPolicy) -> int:
     set_trainable(policy, trainable_parameters(load_policy(path, device=config.resolved_device())))
     old = read_ledger(directory / LEDGER)
     _refuse_other_schedule(old, config)
-    # What came after the checkpoint was not finished and is done again.
+    # The round after the checkpoint was not finished; it is run again.
     write_atomically(directory / LEDGER, "".join(event.model_dump_json() + "\n" for event in old.until(number)))
     return number
 
 
 def _refuse_other_schedule(old: Ledger, config: RunConfig) -> None:
-    """Refuse to go on with another configuration: the run's first event would no longer tell the truth."""
+    """Refuse to resume with another configuration: the run's first event would no longer be true."""
     if old.opened is None:
         raise ConfigurationError(f"{old.source} does not begin with a run", remedy="run without resume")
     before = old.opened.configuration
@@ -203,7 +201,7 @@ def _refuse_other_schedule(old: Ledger, config: RunConfig) -> None:
         )
 
 
-def _opened(
+def _run_opened(
     config: RunConfig,
     met: dict[int, Introduction],
     policy: SmolVLAPolicy,

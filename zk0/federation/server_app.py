@@ -1,7 +1,7 @@
-"""Flower's ServerApp: reads the run configuration and hands the grid to `zk0.federation.server`."""
+"""Flower's ServerApp: read the run configuration and pass the grid to `zk0.federation.server`."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,18 +10,17 @@ from flwr.serverapp import Grid, ServerApp
 
 from zk0.core.project import cache_dir
 from zk0.federation.configuration import RunConfig, resolve
+from zk0.federation.engines import Observe
 
 log = logging.getLogger("flwr")  # the log that `flwr run --stream` and `flwr log` show
 
 
-def build(
-    given: Mapping[str, object] | None = None, *, observe: Callable[[int, int, str], None] | None = None
-) -> ServerApp:
+def build(run_config: Mapping[str, object] | None = None, *, observe: Observe | None = None) -> ServerApp:
     """Return the app.
 
     Args:
-        given: a run configuration for engines that carry none themselves.
-        observe: called with (rounds done, rounds wanted, a note); the log is told otherwise.
+        run_config: a run configuration, for engines that do not pass one.
+        observe: called with (rounds done, rounds wanted, a note); logs by default.
     """
     server_app = ServerApp()
 
@@ -29,22 +28,22 @@ def build(
     def main(grid: Grid, context: Context) -> None:
         from zk0.federation.server import serve
 
-        config = resolve({**context.run_config, **(given or {})})
+        config = resolve({**context.run_config, **(run_config or {})})
         directory = output_directory(config, context.run_id)
         log.info("zk0: ledger and checkpoints go to %s", directory)
-        serve(grid, config, directory=directory, observe=observe or _tell)
+        serve(grid, config, directory=directory, observe=observe or _log_progress)
 
     return server_app
 
 
 def output_directory(config: RunConfig, run: int) -> Path:
-    """Return where the run writes: its `output`, else a new folder in the cache."""
+    """Return the run's folder: its `output`, else a new folder in the cache."""
     if config.output:
         return Path(config.output).expanduser()
     return cache_dir() / "federated" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{run % 16**8:08x}"
 
 
-def _tell(done: int, total: int, note: str) -> None:
+def _log_progress(done: int, total: int, note: str) -> None:
     log.info("zk0: %s (%d of %d)", note, done, total)
 
 

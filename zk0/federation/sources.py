@@ -6,18 +6,18 @@ from pathlib import Path
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import cache_dir
 from zk0.federation.configuration import RunConfig
-from zk0.training.dataset import DatasetDescription, describe
+from zk0.training.dataset_inspection import DatasetDescription, describe
 
 SIMULATED = "sim:"
 
 
 def is_folder(source: str, root: Path = Path()) -> bool:
-    """Whether a source means a folder on this machine, relative to `root`, there or not; else it is a hub id."""
+    """Return whether a source is a folder on this machine (relative to `root`, existing or not) and not a hub id."""
     return source.startswith((".", "~", "/")) or source.count("/") != 1 or (root / source).exists()
 
 
-def anchored(source: str, root: Path) -> str:
-    """Return a source that means the same from every working directory: a folder becomes absolute."""
+def absolute_source(source: str, root: Path) -> str:
+    """Return a source that is valid in every working directory: a folder becomes absolute."""
     if source.startswith(SIMULATED) or not is_folder(source, root):
         return source
     return str((root / Path(source).expanduser()).resolve())
@@ -33,20 +33,20 @@ def locate(
     cameras: tuple[str, ...],
     progress: Callable[[int, int], None] | None = None,
 ) -> DatasetDescription:
-    """Return a checked data set, recording or fetching it first where that is needed.
+    """Return a checked data set; record or fetch it first if needed.
 
     Args:
         source: `sim:TASK`, a folder, or a hub id `owner/name`.
         name: what to call it.
         episodes: how many demonstrations a `sim:` source has.
         seed: of the recording.
-        cache: where recordings are kept.
+        cache: the folder for recordings.
         cameras: the cameras the policy needs.
         progress: called with (episodes recorded, episodes wanted).
 
     Raises:
-        DatasetError: it can't be trained on.
-        AssetMissingError: there is no such folder, and the hub can't be reached.
+        DatasetError: it cannot be trained on.
+        AssetMissingError: there is no such folder, and the hub cannot be reached.
         UnknownNameError: there is no such task.
     """
     if source.startswith(SIMULATED):
@@ -62,8 +62,8 @@ def locate(
     return describe(root, name=name, cameras=cameras)
 
 
-def configured(name: str, source: str, config: RunConfig) -> DatasetDescription:
-    """Return the data set of a run's configuration that has this name and source; errors are those of `locate`."""
+def locate_configured(name: str, source: str, config: RunConfig) -> DatasetDescription:
+    """Locate a data set with a run's configuration; raises what `locate` raises."""
     return locate(
         source,
         name=name,
@@ -83,6 +83,6 @@ def _fetch(repository: str) -> Path:
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         reason = (str(error) or type(error).__name__).partition("\n")[0]
         raise AssetMissingError(
-            f"{repository} is neither a folder here nor a data set to be fetched: {reason}",
-            remedy=f"give a local folder, or fetch it with a network: hf download --repo-type dataset {repository}",
+            f"{repository} is neither a local folder nor a data set of the hub: {reason}",
+            remedy=f"give a local folder, or fetch it online: hf download --repo-type dataset {repository}",
         ) from error

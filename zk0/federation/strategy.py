@@ -1,8 +1,7 @@
-"""Flower's FedAvg and FedProx with what they leave open: seeded sampling, checked replies, an account of each round.
+"""Flower's FedAvg and FedProx with seeded sampling, checked replies and a ledger event for each round.
 
-Everything Flower's strategies do well is theirs (messages, the order of a round, proximal-mu in the train
-configuration, metrics); `Checked` stands before them in the order of inheritance and replaces only their sampling
-and their average.
+Flower's strategies do the rest (messages, the order of a round, proximal-mu in the train configuration, metrics):
+`CheckedStrategy` comes first in the order of inheritance and replaces only their sampling and their average.
 """
 
 import random
@@ -22,7 +21,7 @@ from zk0.federation.aggregation import ClientUpdate, split_updates, weighted_mea
 from zk0.federation.configuration import RunConfig
 from zk0.federation.exchange import Arrays, to_arrays, to_record
 from zk0.federation.geometry import measure
-from zk0.federation.messages import ARRAYS, CONFIG, METRICS, WEIGHT, Assignment, Report, pack, unpack
+from zk0.federation.messages import ARRAYS, CONFIG, METRICS, WEIGHT, Assignment, RoundReport, pack, unpack
 from zk0.ledger import Aggregation, LedgerWriter, RejectedReply, Reply, Resources
 from zk0.training.parameters import digest_of
 from zk0.training.seeds import seed_of
@@ -30,7 +29,7 @@ from zk0.training.seeds import seed_of
 
 @dataclass
 class Federation:
-    """What the strategy must know of this run: who takes part, where it writes, how many rounds were done before."""
+    """The strategy's view of a run: its clients, its ledger, and how many rounds were done before."""
 
     clients: Mapping[int, str]  # node id -> name
     config: RunConfig
@@ -43,15 +42,15 @@ class Federation:
     started: float = 0.0
 
 
-class Checked(FedAvg):
-    """The part both strategies share."""
+class CheckedStrategy(FedAvg):
+    """The shared part of both strategies."""
 
     federation: Federation
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
-        """Ask a seeded sample of the clients to train, each told the round, mu, the statistics and the digest."""
+        """Send a seeded sample of the clients the round, mu, the statistics and the digest of the tensors."""
         run = self.federation
         number = run.completed + server_round
         run.sent = to_arrays(arrays)
@@ -59,7 +58,7 @@ class Checked(FedAvg):
         run.sampled = self._sample(number)
         run.started = time.monotonic()
         config.update(pack(Assignment(digest=run.digest_sent, statistics=run.statistics)))
-        messages = super().configure_train(number, arrays, config, _Only(grid, run.sampled))
+        messages = super().configure_train(number, arrays, config, _SubsetGrid(grid, run.sampled))
         return sorted(messages, key=lambda message: run.clients[message.metadata.dst_node_id])
 
     def aggregate_train(
@@ -68,7 +67,7 @@ class Checked(FedAvg):
         """Average the valid replies.
 
         Raises:
-            RoundFailedError: there is none; the global tensors are neither kept silently nor emptied.
+            RoundFailedError: none is valid; the global tensors are neither kept silently nor emptied.
         """
         run = self.federation
         number = run.completed + server_round
@@ -77,18 +76,18 @@ class Checked(FedAvg):
         accepted, rejected = split_updates(updates, run.sent, run.digest_sent)
         rejected = sorted([*refused, *rejected], key=lambda reply: reply.client)
         mean = weighted_mean(accepted) if accepted else None
-        run.ledger.write(self._account(number, mean, accepted, rejected))
+        run.ledger.write(self._aggregation_event(number, mean, accepted, rejected))
         if mean is None:
             reasons = "; ".join(f"{reply.client}: {reply.reason}" for reply in rejected) or "nobody answered"
             raise RoundFailedError(
                 f"round {number} has no valid reply ({reasons})",
-                remedy="mend the clients, then go on from the last checkpoint with resume=true",
+                remedy="repair the clients, then resume from the last checkpoint with resume=true",
             )
         names = {update.client for update in accepted}
         contents = [message.content for node, message in answered.items() if run.clients[node] in names]
         return to_record(mean), aggregate_metricrecords(_metrics_only(contents), WEIGHT)
 
-    def _account(
+    def _aggregation_event(
         self, number: int, mean: Arrays | None, accepted: list[ClientUpdate], rejected: list[RejectedReply]
     ) -> Aggregation:
         """Return a round's aggregation as a ledger event."""
@@ -139,7 +138,7 @@ class Checked(FedAvg):
         return generator.sample(by_name, min(count, len(by_name)))
 
     def _read(self, answered: Mapping[int, Message]) -> tuple[list[ClientUpdate], list[RejectedReply]]:
-        """Return the readable replies, with their account written to the ledger, and the others with their reasons."""
+        """Return the readable replies, after writing their events to the ledger, and the others with their reasons."""
         run = self.federation
         updates: list[ClientUpdate] = []
         refused: list[RejectedReply] = []
@@ -153,7 +152,7 @@ class Checked(FedAvg):
                 refused.append(RejectedReply(client=name, reason=message.error.reason or "an error without a reason"))
                 continue
             try:
-                training = unpack(Report, message.content).training
+                training = unpack(RoundReport, message.content).training
                 update = ClientUpdate(
                     client=name,
                     arrays=to_arrays(message.content.array_records[ARRAYS]),
@@ -169,17 +168,17 @@ class Checked(FedAvg):
         return updates, refused
 
 
-class CheckedFedAvg(Checked):
+class CheckedFedAvg(CheckedStrategy):
     """McMahan et al. 2017, https://arxiv.org/abs/1602.05629."""
 
 
-class CheckedFedProx(Checked, FedProx):
+class CheckedFedProx(CheckedStrategy, FedProx):
     """Li et al. 2020, https://arxiv.org/abs/1812.06127; the term itself is the client's, `zk0.training.fedprox`."""
 
 
-def strategy_of(federation: Federation) -> Checked:
-    """Return the strategy the run asks for."""
-    # Sampling and minimum are `Checked`'s own; Flower's are told to take whom they are given.
+def strategy_of(federation: Federation) -> CheckedStrategy:
+    """Return the configured strategy."""
+    # `CheckedStrategy` samples and checks the minimum; Flower's strategies accept every client they get.
     common: dict[str, Any] = {
         "fraction_evaluate": 0.0,
         "min_train_nodes": 1,
@@ -188,7 +187,7 @@ def strategy_of(federation: Federation) -> Checked:
         "configrecord_key": CONFIG,
         "weighted_by_key": WEIGHT,
     }
-    strategy: Checked
+    strategy: CheckedStrategy
     if federation.config.strategy == "fedprox":
         strategy = CheckedFedProx(**common, proximal_mu=federation.config.proximal_mu)
     else:
@@ -197,8 +196,8 @@ def strategy_of(federation: Federation) -> Checked:
     return strategy
 
 
-class _Only(Grid):
-    """A grid that shows only some of its nodes."""
+class _SubsetGrid(Grid):
+    """A grid of some of another grid's nodes."""
 
     def __init__(self, grid: Grid, nodes: list[int]) -> None:
         self._grid = grid

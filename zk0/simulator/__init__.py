@@ -1,10 +1,10 @@
 """SO-101 in MuJoCo: tasks, a scripted expert, a recorder of LeRobot data sets, and rollouts of policies.
 
-Importing this costs nothing; MuJoCo and LeRobot are imported by the first simulation and the first recording.
+Importing this is cheap; MuJoCo and LeRobot are imported by the first simulation and the first recording.
 """
 
 from zk0.simulator.cameras import CAMERAS, DEFAULT_IMAGE_SIZE
-from zk0.simulator.environment import Observation, Scene, Simulation
+from zk0.simulator.environment import Observation, SceneState, Simulation
 from zk0.simulator.expert import demonstrate
 from zk0.simulator.recorder import cached_recording, record
 from zk0.simulator.rollout import Policy, Rollouts, rollout
@@ -22,7 +22,7 @@ __all__ = [
     "Observation",
     "Policy",
     "Rollouts",
-    "Scene",
+    "SceneState",
     "Simulation",
     "Task",
     "cached_recording",

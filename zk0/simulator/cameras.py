@@ -1,7 +1,7 @@
 """The two cameras of every client: one at the wrist, one above the table, fast to render on a CPU.
 
-Both stand where they stand for all tasks and episodes, as if the same frame had been bolted to every table: clients
-differ in what they do, not in how they see.
+Both have the same place in all tasks and episodes, as if bolted to every table: clients differ in their tasks, not in
+their cameras.
 """
 
 from typing import TYPE_CHECKING
@@ -52,7 +52,7 @@ def camera_observations(size: int) -> "list[CameraObservation]":
 def fast_rendering() -> "RenderConfig":
     """Return a render configuration without shadows and smooth edges.
 
-    They take several times as long as the rest of a frame on a CPU, and 96 pixels don't show them.
+    On a CPU they need several times as long as the rest of a frame, and 96 pixels don't show them.
     """
     from so101_nexus.config import RenderConfig
     from so101_nexus.rendering import RenderingQuality
@@ -63,7 +63,7 @@ def fast_rendering() -> "RenderConfig":
 def show_collision_shapes(model: "mujoco.MjModel") -> None:
     """Draw the robot's collision shapes instead of its meshes.
 
-    The meshes have 348,000 faces and take 40 ms an image on a CPU, the shapes 3 ms; at 96 pixels both show a robot.
+    The meshes have 348,000 faces and need 40 ms per image on a CPU, the shapes 3 ms; at 96 pixels both show a robot.
     """
     meshes, shapes = model.geom_group == VISUAL_GROUP, model.geom_group == COLLISION_GROUP
     model.geom_group[meshes] = HIDDEN_GROUP
@@ -72,8 +72,8 @@ def show_collision_shapes(model: "mujoco.MjModel") -> None:
 
 
 def aim_overhead_camera(robot: "SO101NexusMuJoCoBaseEnv") -> None:
-    """Put the overhead camera of a so101-nexus environment where it is for all tasks."""
+    """Move the overhead camera of a so101-nexus environment to its place for all tasks."""
     camera = robot._overhead_obs_cam  # noqa: SLF001  so101-nexus has no public way to place it
     camera.lookat[:] = OVERHEAD_LOOKAT
     camera.azimuth, camera.elevation, camera.distance = OVERHEAD_AZIMUTH, OVERHEAD_ELEVATION, OVERHEAD_DISTANCE
-    robot.model.vis.global_.fovy = OVERHEAD_FIELD  # what a free camera's field of view is taken from
+    robot.model.vis.global_.fovy = OVERHEAD_FIELD  # MuJoCo reads a free camera's field of view here

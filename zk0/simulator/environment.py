@@ -1,4 +1,4 @@
-"""One task's robot and table in MuJoCo, spoken to in LeRobot's units.
+"""The robot and table of one task in MuJoCo, in LeRobot's units.
 
 The model, the tasks and their conditions of success are so101-nexus's (Apache-2.0; the robot is MuJoCo Menagerie's
 `robotstudio_so101`). Added here: cameras and units.
@@ -35,12 +35,12 @@ TOUCH_MARGIN = 0.02  # metres; a fingertip is 2 cm ahead of the tool point, so t
 
 @dataclass(frozen=True)
 class Observation:
-    """What a policy sees.
+    """A policy's observation.
 
     Args:
         state: joint positions in LeRobot's units, (6,).
         images: 8-bit RGB of each camera, (height, width, 3).
-        sentence: what is to be done.
+        sentence: the task in words.
     """
 
     state: NDArray[np.float32]
@@ -49,13 +49,13 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """Where things are, which the expert is told and a policy is not.
+class SceneState:
+    """The places of things: known to the expert, unknown to a policy.
 
     Args:
         position: of the object's centre, (3,) metres.
         yaw: of the object, radians.
-        target: centre of the disc, (3,) metres; None where the task has none.
+        target: centre of the disc, (3,) metres; None if the task has none.
     """
 
     position: Floats
@@ -66,10 +66,10 @@ class Scene:
 class Simulation:
     """An environment of one task; close it, or use it as a context manager.
 
-    `success` and `scene` tell of the moment after the last reset or step; `model` and `data` are MuJoCo's.
+    `success` and `scene` describe the state after the last reset or step; `model` and `data` are MuJoCo's.
 
     Args:
-        task: what to simulate.
+        task: the task to simulate.
         image_size: width and height of both cameras in pixels; None for no cameras, about ten times as fast.
 
     Raises:
@@ -78,7 +78,7 @@ class Simulation:
     """
 
     success: bool
-    scene: Scene
+    scene: SceneState
 
     def __init__(self, task: Task, *, image_size: int | None = DEFAULT_IMAGE_SIZE) -> None:
         if find_spec("so101_nexus") is None:
@@ -90,7 +90,7 @@ class Simulation:
         try:
             self._environment = _make(task, image_size)
         except Exception as error:  # MuJoCo, PyOpenGL and ctypes each have their own
-            rendering.raise_if_to_blame(error)
+            rendering.raise_if_not_rendering(error)
             raise
         robot = self._environment.unwrapped
         self.model: mujoco.MjModel = robot.model
@@ -104,7 +104,7 @@ class Simulation:
             aim_overhead_camera(robot)
 
     def reset(self, seed: int) -> Observation:
-        """Begin the episode that this seed decides: where things lie, and how the arm rests."""
+        """Start an episode; the seed decides the places of things and the pose of the arm."""
         observation, information = self._environment.reset(seed=seed)
         self._judge = Judge(self.task)
         return self._observe(observation, information)
@@ -116,7 +116,7 @@ class Simulation:
         return self._observe(observation, information)
 
     def close(self) -> None:
-        """Give the rendering contexts back: those still open at exit make EGL print tracebacks."""
+        """Free the rendering contexts: those still open at exit make EGL print tracebacks."""
         self._environment.close()
 
     def __enter__(self) -> Self:
@@ -134,7 +134,7 @@ class Simulation:
             known, images = observation, {}
         joints, pose, target = np.split(known.astype(np.float64), (6, 13))
         self.success = self._judge.decide(information)
-        self.scene = Scene(position=pose[:3], yaw=_yaw(pose[3:]), target=target if target.size else None)
+        self.scene = SceneState(position=pose[:3], yaw=_yaw(pose[3:]), target=target if target.size else None)
         return Observation(self.units.from_radians(joints), images, self.task.sentence)
 
 

@@ -1,8 +1,8 @@
 """The scripted teacher: waypoints above and at the object, reached by inverse kinematics, joined smoothly.
 
 Inverse kinematics is damped least squares (Wampler 1986; Buss 2004, "Introduction to Inverse Kinematics", section 6)
-over the four joints that decide where the tool is and how it tilts; the fifth, the wrist's roll, turns the fingers
-along the object's sides. The tool points down throughout, which reaches from x = 0.10 m to about 0.27 m.
+over the four joints that move and tilt the tool; the fifth, the wrist's roll, aligns the fingers with the object's
+sides. The tool points down throughout, which reaches from x = 0.10 m to about 0.27 m.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zk0.simulator.environment import Scene, Simulation
+from zk0.simulator.environment import SceneState, Simulation
 from zk0.simulator.tasks import Verb
 from zk0.simulator.units import JOINTS, Floats
 
@@ -32,7 +32,7 @@ ITERATIONS = 60
 
 @dataclass(frozen=True)
 class Waypoint:
-    """Where the tool is to be, how wide the gripper is open (radians), and how long the way there takes (seconds)."""
+    """The tool's position, the gripper's opening (radians), and the time to get there (seconds)."""
 
     position: Floats
     gripper: float
@@ -40,9 +40,9 @@ class Waypoint:
 
 
 def demonstrate(simulation: Simulation) -> NDArray[np.float32]:
-    """Return the joint targets that solve the episode just begun, (steps, 6) in LeRobot's units.
+    """Return joint targets to solve the current episode, (steps, 6) in LeRobot's units.
 
-    Whether they do is for the simulation to say: an object out of reach is still reached for.
+    The simulation decides whether they succeed: an object out of reach is reached for, too.
     """
     scene = simulation.scene
     waypoints = _SOLUTIONS[simulation.task.verb](scene)
@@ -57,7 +57,7 @@ def demonstrate(simulation: Simulation) -> NDArray[np.float32]:
     return simulation.units.from_radians(np.concatenate(ways))
 
 
-def _lift(scene: Scene) -> list[Waypoint]:
+def _lift(scene: SceneState) -> list[Waypoint]:
     above, at = _over(scene.position, HOVER), _over(scene.position, GRASP)
     return [
         Waypoint(above, OPEN, 1.0),
@@ -68,7 +68,7 @@ def _lift(scene: Scene) -> list[Waypoint]:
     ]
 
 
-def _place(scene: Scene) -> list[Waypoint]:
+def _place(scene: SceneState) -> list[Waypoint]:
     assert scene.target is not None, "a task that places has a disc"
     rest = np.array([scene.target[0], scene.target[1], scene.position[2]])
     above, at = _over(rest, HOVER), _over(rest, RELEASE)
@@ -82,7 +82,7 @@ def _place(scene: Scene) -> list[Waypoint]:
     ]
 
 
-def _touch(scene: Scene) -> list[Waypoint]:
+def _touch(scene: SceneState) -> list[Waypoint]:
     above, at = _over(scene.position, HOVER), _over(scene.position, TOUCH)
     return [Waypoint(above, CLOSED, 1.0), Waypoint(at, CLOSED, 0.4), Waypoint(at, CLOSED, 0.6)]
 
@@ -91,7 +91,7 @@ def _over(point: Floats, height: float) -> Floats:
     return np.add(point, (0.0, 0.0, height))
 
 
-_SOLUTIONS: dict[Verb, Callable[[Scene], list[Waypoint]]] = {"lift": _lift, "place": _place, "touch": _touch}
+_SOLUTIONS: dict[Verb, Callable[[SceneState], list[Waypoint]]] = {"lift": _lift, "place": _place, "touch": _touch}
 
 
 class Kinematics:
@@ -125,7 +125,7 @@ class Kinematics:
             joints[:4] = np.clip(joints[:4] + np.clip(step, -LARGEST_STEP, LARGEST_STEP), self._low, self._high)
         return joints
 
-    def roll_along(self, scene: Scene) -> float:
+    def roll_along(self, scene: SceneState) -> float:
         """Return the least wrist roll (radians) that lines the fingers up with two sides of a cube."""
         _, axes, jacobian = self._look(self.solve(scene.position, 0.0))
         missing = scene.yaw - np.arctan2(axes[1, 0], axes[0, 0])

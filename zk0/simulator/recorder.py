@@ -1,9 +1,9 @@
-"""Record demonstrations of the expert as one LeRobot v3.0 data set a task.
+"""Record demonstrations of the expert as one LeRobot v3.0 data set per task.
 
 Frames come at the control rate (10 Hz), states and actions in LeRobot's SO-101 units, both cameras as h264 video.
-Only episodes that succeeded are kept. `recording.json` in the data set's folder tells what it was made from; LeRobot
-ignores it. Same arguments, same states, same actions, same decoded pixels, in any process; where a GPU renders instead
-of the CPU, expect other pixels.
+Only successful episodes are kept. `recording.json` in the data set's folder records how it was made; LeRobot ignores
+it. The same arguments give the same states, actions and decoded pixels in any process; a GPU renders other pixels than
+a CPU.
 """
 
 import hashlib
@@ -17,18 +17,17 @@ from typing import Any
 
 from zk0.core.errors import DependencyMissingError, RecordingError
 from zk0.simulator.cameras import DEFAULT_IMAGE_SIZE
-from zk0.simulator.dataset import new_dataset
+from zk0.simulator.dataset_writer import new_dataset
 from zk0.simulator.environment import Simulation
 from zk0.simulator.expert import demonstrate
-from zk0.simulator.seeds import episode_seed
-from zk0.simulator.tasks import Task
+from zk0.simulator.tasks import Task, episode_seed
 
 RECORDER_VERSION = 1  # raise it with every change to expert, environment or recorder: cached recordings depend on it
-JUDGING_FIELDS = ("title", "blind_success", "max_steps")  # of a task: they decide nothing that is recorded
+JUDGING_FIELDS = ("title", "blind_success", "max_steps")  # of a task: they do not change the recording
 DECIDING_PACKAGES = ("so101-nexus", "mujoco", "lerobot")
 
 Progress = Callable[[int, int], None]
-"""Called after each kept episode with how many are done and how many there will be."""
+"""Called after each kept episode with (episodes done, episodes wanted)."""
 
 
 def record(
@@ -43,11 +42,11 @@ def record(
     """Record a data set into `root`, which must not exist, and return it.
 
     Args:
-        task: what is demonstrated.
-        episodes: how many successful episodes to keep, at least 1.
-        seed: decides where things lie in each of them, at least 0.
-        root: the data set's folder; after an error it is gone.
-        image_size: width and height of both cameras in pixels; even, as h264 asks.
+        task: the task to demonstrate.
+        episodes: the number of successful episodes to keep, at least 1.
+        seed: decides the places of things in each episode, at least 0.
+        root: the data set's folder; removed after an error.
+        image_size: width and height of both cameras in pixels; even, for h264.
         progress: called after each kept episode.
 
     Raises:
@@ -82,8 +81,8 @@ def cached_recording(
 ) -> Path:
     """Return the folder in `cache` that holds this recording; record it first if it is not there yet.
 
-    Killing it at any instant leaves nothing that is later used, and several processes may ask at once: the first one
-    records, the others wait for it. Arguments and errors are those of `record`; `progress` is not called on reuse.
+    A recording killed at any moment is never used, and several processes may call this at once: the first one records,
+    the others wait. Arguments and errors are those of `record`; `progress` is not called on reuse.
     """
     from filelock import FileLock
 
@@ -92,7 +91,7 @@ def cached_recording(
     name = f"{task.name}-{episodes}x{image_size}px-seed{seed}-{digest}"
     finished, partial = cache / name, cache / f".{name}.partial"
     cache.mkdir(parents=True, exist_ok=True)
-    # The system drops the lock of a killed process, so whoever holds it knows that a partial folder is a dead one.
+    # The system drops the lock of a killed process, so a partial folder under a held lock is a dead one.
     with FileLock(cache / f".{name}.lock"):
         if not finished.exists():
             shutil.rmtree(partial, ignore_errors=True)
@@ -102,10 +101,10 @@ def cached_recording(
 
 
 def recording_recipe(task: Task, *, episodes: int, seed: int, image_size: int) -> dict[str, Any]:
-    """Return everything that decides a recording's content, as JSON can hold it.
+    """Return everything that decides a recording's content, as JSON values.
 
     Raises:
-        DependencyMissingError: a package that decides it is not installed.
+        DependencyMissingError: one of these packages is not installed.
     """
     return {
         "task": {key: value for key, value in asdict(task).items() if key not in JUDGING_FIELDS},
@@ -129,7 +128,7 @@ def _version(package: str) -> str:
 def _successes(simulation: Simulation, episodes: int, seed: int) -> Iterator[list[dict[str, Any]]]:
     """Yield the frames of `episodes` successful demonstrations.
 
-    The expert succeeds in more than 95 % of its tries; if twice as many tries and two more don't do, it can't.
+    The expert succeeds in more than 95 % of its tries; if twice as many and two more are not enough, it cannot do it.
     """
     tries, kept, task = 2 * episodes + 2, 0, simulation.task
     for attempt in range(tries):
@@ -146,12 +145,12 @@ def _successes(simulation: Simulation, episodes: int, seed: int) -> Iterator[lis
 
 
 def _demonstration(simulation: Simulation, seed: int) -> list[dict[str, Any]]:
-    """Play one demonstration; each frame pairs what was seen with the action that was then commanded."""
+    """Play one demonstration; each frame pairs an observation with the action that followed."""
     observation = simulation.reset(seed)
     frames = []
     for action in demonstrate(simulation):
         images = {f"observation.images.{camera}": image for camera, image in observation.images.items()}
-        seen = {"observation.state": observation.state, "task": observation.sentence, **images}
-        frames.append({**seen, "action": action})
+        observed = {"observation.state": observation.state, "task": observation.sentence, **images}
+        frames.append({**observed, "action": action})
         observation = simulation.step(action)
     return frames

@@ -1,9 +1,9 @@
 """Find a way to render without a screen, before MuJoCo is imported.
 
-MuJoCo reads MUJOCO_GL once, when it is first imported, and a failed attempt leaves the process unable to try another
-way (PyOpenGL keeps the platform it was loaded with). So each way is tried in a process of its own, which renders one
-real frame: half a second, once a process tree, since children inherit the variable that is then set. EGL comes first:
-it uses a GPU where there is one, and Mesa draws the same pixels through EGL and OSMesa where there is none.
+MuJoCo reads MUJOCO_GL once, when it is first imported, and after a failed attempt the process cannot try another
+backend (PyOpenGL keeps the platform it was loaded with). So each backend is tried in a process of its own, which
+renders one real frame: half a second, once per process tree, since children inherit the variable. EGL comes first: it
+uses a GPU if there is one; without one, Mesa draws the same pixels through EGL and OSMesa.
 """
 
 import os
@@ -33,13 +33,13 @@ renderer.close()
 
 
 def prepare() -> str:
-    """Set MUJOCO_GL to a way that works, unless it is set already; return its value.
+    """Set MUJOCO_GL to a working backend, unless it is set already; return its value.
 
     Raises:
         RenderingError: neither EGL nor OSMesa renders a frame; or MuJoCo was imported before, without MUJOCO_GL.
     """
     if chosen := os.environ.get(VARIABLE):
-        return chosen  # the user's choice is not tried here, but explained where it fails: see `raise_if_to_blame`
+        return chosen  # not tried here; if it fails, `raise_if_not_rendering` explains it
     if "mujoco" in sys.modules:
         raise RenderingError(
             f"mujoco was imported before zk0 could choose how to render, and {VARIABLE} was not set",
@@ -49,11 +49,11 @@ def prepare() -> str:
     return os.environ[VARIABLE]
 
 
-def raise_if_to_blame(error: Exception) -> None:
-    """Find out whether an error met while building an environment comes from the chosen way of rendering.
+def raise_if_not_rendering(error: Exception) -> None:
+    """Test the backend after an error in building an environment, and blame it if it does not work.
 
     Raises:
-        RenderingError: it does: that way renders nothing here.
+        RenderingError: the backend does not render on this machine.
     """
     backend = os.environ.get(VARIABLE, "")
     if failure := _failure(backend):
@@ -75,9 +75,9 @@ def _working_backend() -> str:
 
 
 def _failure(backend: str) -> str | None:
-    """Say in one line why a frame can't be rendered this way, None if it can."""
+    """Return in one line why this backend cannot render a frame, None if it can."""
     environment: dict[str, Any] = {**os.environ, VARIABLE: backend}
-    environment.pop("PYOPENGL_PLATFORM", None)  # set by an earlier import of MuJoCo, it would rule the others out
+    environment.pop("PYOPENGL_PLATFORM", None)  # an import of MuJoCo sets it, which excludes other backends
     try:
         trial = subprocess.run(  # noqa: S603  our own program
             [sys.executable, "-c", TRIAL],

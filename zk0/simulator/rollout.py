@@ -1,4 +1,4 @@
-"""Let a policy drive the simulated robot and count how often it succeeds.
+"""Run a policy on the simulated robot and count its successes.
 
 The interval is Wilson's (1927), which stays within 0 and 1 and is honest for few episodes, unlike mean ± 2 sigma.
 """
@@ -11,19 +11,18 @@ from numpy.typing import NDArray
 
 from zk0.simulator.cameras import DEFAULT_IMAGE_SIZE
 from zk0.simulator.environment import Observation, Simulation
-from zk0.simulator.seeds import episode_seed
-from zk0.simulator.tasks import Task
+from zk0.simulator.tasks import Task, episode_seed
 from zk0.simulator.units import JOINTS, Floats
 
 Policy = Callable[[Observation], Floats]
-"""Given what it sees, returns the next actions, (horizon, 6) in LeRobot's units."""
+"""Returns the next actions for an observation, (horizon, 6) in LeRobot's units."""
 
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Rollouts:
-    """How a policy did on one task.
+    """The results of a policy on one task.
 
     Args:
         task: the task's name.
@@ -39,7 +38,7 @@ class Rollouts:
 
     @property
     def n(self) -> int:
-        """How many episodes were run."""
+        """The number of episodes."""
         return len(self.steps)
 
     @property
@@ -61,19 +60,19 @@ def rollout(
     execute: int = 5,
     progress: Callable[[int, int], None] | None = None,
 ) -> Rollouts:
-    """Run a policy in closed loop; none of the episodes begins like a recorded one.
+    """Run a policy in closed loop; no episode starts like a recorded one.
 
     Args:
-        task: what is to be done.
-        policy: asked for a chunk of actions again and again.
-        episodes: how many to run, at least 1.
-        seed: decides where things lie in each of them.
+        task: the task to solve.
+        policy: called for one chunk of actions after the other.
+        episodes: the number of episodes, at least 1.
+        seed: decides the places of things in each episode.
         image_size: width and height of both cameras in pixels, as in training.
-        execute: how many actions of a chunk are done before the policy is asked again; all of a shorter chunk.
-        progress: called after each episode with how many are done and how many there will be.
+        execute: how many actions of a chunk are executed before the next call; all of a shorter chunk.
+        progress: called after each episode with (episodes done, episodes wanted).
 
     Raises:
-        ValueError: the policy's answer is not (horizon, 6) with a horizon of at least 1.
+        ValueError: the policy does not return (horizon, 6) actions with a horizon of at least 1.
         DependencyMissingError: so101-nexus is not installed.
         RenderingError: MuJoCo can't render on this machine.
     """

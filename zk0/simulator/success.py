@@ -1,4 +1,4 @@
-"""When a task counts as done: so101-nexus's conditions, and what they leave to chance.
+"""Decide whether a task is solved: so101-nexus's conditions, without lucky successes.
 
 An untrained arm sweeping over the table passes over an object, or pushes it onto a disc that lies beside it: of eight
 untrained rollouts, six "touched" or "placed" so. Hence a touch must last, and what is placed must have been lifted.
@@ -13,7 +13,7 @@ LIFTED = 0.02  # metres; a cube that topples over another edge rises by 5 mm
 
 
 class Judge:
-    """Follows one episode.
+    """Judges one episode.
 
     Args:
         task: decides the condition.
@@ -26,7 +26,7 @@ class Judge:
         self._lifted = False
 
     def decide(self, information: dict[str, Any]) -> bool:
-        """Say whether the task is done, given what so101-nexus tells after a control step."""
+        """Return whether the task is solved, from so101-nexus's information after a control step."""
         met = bool(information["success"])
         match self._task.verb:
             case "lift":  # between both fingers and 5 cm above where it lay

@@ -1,23 +1,27 @@
-"""What the robots are asked to do: one task a client, deliberately unlike each other, and one that no client has.
+"""The robots' tasks: one for each client, deliberately different, and one that no client has.
 
 The clients are non-IID on purpose. They differ in the verb (lift, place, touch), in where on the table the object
 lies, and in its shape and colour; only robot, cameras and control rate are the same for all. The spawn regions are
 small (half rings 3 or 4 cm wide), so that a policy of a few hundred thousand parameters learns something from a few
-demonstrations: a success here says nothing of the rest of the table. So small that an arm which does not look has
-luck, too: `blind_success` is the rate to compare a policy's with.
+demonstrations: a success here says nothing about the rest of the table. In such small regions even an arm that does
+not look has luck: compare a policy's rate with `blind_success`.
 
 Coordinates are metres in the robot's frame: x forward from the shoulder, y to its left, z up.
 """
 
+import zlib
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
 from zk0.core.errors import UnknownNameError
 
+EpisodePurpose = Literal["recording", "rollout"]
 Verb = Literal["lift", "place", "touch"]
 Shape = Literal["cube", "cylinder"]
 Colour = Literal["red", "orange", "yellow", "green", "blue", "purple", "black", "white"]
+
+EPISODES_APART = 100_000  # more than anyone tries with one seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +31,14 @@ class Task:
     Args:
         name: kebab-case.
         title: for people.
-        sentence: what the policy is told.
+        sentence: the instruction for the policy.
         verb: decides the environment, what counts as success and how the expert solves it.
         shape: of the object, 25 mm in every direction.
         colour: of the object.
-        target: colour of the disc the object is placed on (10 cm across); None where there is none.
+        target: colour of the disc the object is placed on (10 cm across); None if there is none.
         spawn_centre: (x, y) in metres; objects and discs appear on its far side (x greater than the centre's).
         spawn_radii: nearest and farthest distance from that centre, in metres.
-        blind_success: share of episodes that the average of 16 demonstrations solves when it is played without looking;
+        blind_success: share of episodes that the average of 16 demonstrations solves without looking;
             measured over 200 rollouts.
         max_steps: control steps after which a rollout has failed, about twice what the expert needs.
         control_period: seconds between two actions.
@@ -128,7 +132,7 @@ _TASKS = {
 }
 
 CLIENT_TASKS: tuple[str, ...] = ("lift-left", "lift-right", "place-middle", "touch-far")
-"""The tasks that clients hold data of, in the order in which clients get them."""
+"""The clients' tasks, in the order of the clients."""
 
 UNSEEN_TASK: str = "place-far"
 """A known verb with another object in another place: for evaluation, never for training."""
@@ -138,9 +142,19 @@ def task(name: str) -> Task:
     """Return the task of this name.
 
     Raises:
-        UnknownNameError: there is none; the remedy lists the nearest names.
+        UnknownNameError: there is no such task; the remedy lists the nearest names.
     """
     if name not in _TASKS:
         near = get_close_matches(name, _TASKS, n=3, cutoff=0.4) or list(_TASKS)
         raise UnknownNameError(f"there is no task named {name!r}", remedy=f"name one of: {', '.join(near)}")
     return _TASKS[name]
+
+
+def episode_seed(task: str, seed: int, index: int, purpose: EpisodePurpose) -> int:
+    """Return the seed of the `index`-th episode; the same for the same arguments on every machine.
+
+    A demonstration's seed is even and a rollout's is odd, so no rollout starts where a demonstration did. For one
+    purpose, different (task, seed) pairs start far apart, so two tasks with one seed don't place their objects alike.
+    """
+    first = (zlib.crc32(task.encode()) + seed) * EPISODES_APART
+    return 2 * (first + index) + (purpose == "rollout")

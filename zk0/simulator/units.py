@@ -1,4 +1,4 @@
-"""Between the simulator's radians and LeRobot's units of an SO-101.
+"""Convert between the simulator's radians and LeRobot's units of an SO-101.
 
 LeRobot (since 0.4.4) states the five arm joints in degrees and the gripper in percent of its travel, 0 closed and
 100 open. Data sets name the six numbers `shoulder_pan.pos` to `gripper.pos`, in this order.
@@ -35,7 +35,7 @@ class JointUnits:
         return units.astype(np.float32)
 
     def to_radians(self, units: Floats) -> NDArray[np.float64]:
-        """Convert (..., 6) degrees and gripper percent to radians, clipped to what the joints can reach."""
+        """Convert (..., 6) degrees and gripper percent to radians, clipped to the joints' limits."""
         radians = np.radians(units, dtype=np.float64)
         radians[..., -1] = self.low[-1] + units[..., -1] / 100 * (self.high[-1] - self.low[-1])
         return np.clip(radians, self.low, self.high)

@@ -1,4 +1,4 @@
-"""SmolVLA on one client: its policy, its data, the proximal term, the loop and the evaluation.
+"""SmolVLA on one client: policy, data, proximal term, training loop and evaluation.
 
 Nothing is imported here: LeRobot's SmolVLA costs about 13 seconds, so each module is imported where it is needed.
 """

@@ -1,8 +1,8 @@
-"""Build a SmolVLM folder without a network: configuration, tokenizer and processor, and weights where they are given.
+"""Build a SmolVLM folder offline: configuration, tokenizer and processor, and weights if a source has them.
 
 LeRobot's SmolVLA always loads an `AutoConfig` and an `AutoProcessor` from the folder or hub name in its
 configuration. A folder made here satisfies both. Without a source the vision and language parts get random weights;
-from a local SmolLM2 (or any Llama) folder the language trunk and the tokenizer are taken and the image tokens added.
+from a local SmolLM2 (or any Llama) folder come the language trunk and the tokenizer, with the image tokens added.
 """
 
 import json
@@ -19,7 +19,7 @@ from transformers.models.smolvlm.modeling_smolvlm import SmolVLMForConditionalGe
 from zk0.core.errors import PolicyError
 from zk0.training.presets import Backbone
 
-VERSION = 2  # raise it when what is built changes: it is part of the cached folder's name
+VERSION = 2  # raise it with every change to the built folder: it is part of the cached folder's name
 
 IMAGE_TOKENS = {
     "fake_image_token": "<fake_token_around_image>",
@@ -96,7 +96,7 @@ def _write_composed(source: Path, shape: Backbone, folder: Path) -> None:
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=own.backend_tokenizer,
         pad_token=own.pad_token or own.eos_token,
-        extra_special_tokens=IMAGE_TOKENS,  # what a SmolVLM processor asks its tokenizer for, by attribute
+        extra_special_tokens=IMAGE_TOKENS,  # attributes that a SmolVLM processor reads from its tokenizer
         **bounds,
     )
     trunk = AutoModelForCausalLM.from_pretrained(source, dtype="float32")
@@ -182,7 +182,7 @@ def _identity(source: Path) -> str:
 
 
 def _build_beside(folder: Path, write: Any) -> None:
-    """Build in a temporary sibling and rename, so that a killed build is never taken for a finished one."""
+    """Build in a temporary sibling and rename it, so that a killed build never looks finished."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
@@ -190,7 +190,7 @@ def _build_beside(folder: Path, write: Any) -> None:
         try:
             beside.rename(folder)
         except OSError:
-            # Another process was first; what it built is the same.
+            # Another process was first; its result is the same.
             if not folder.is_dir():
                 raise
     finally:

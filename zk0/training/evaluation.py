@@ -1,7 +1,7 @@
-"""How good is a policy: its loss on frames nobody trained on, and its actions in closed loop.
+"""Evaluate a policy: its loss on held-out frames, and its actions in closed loop.
 
-SmolVLA's flow-matching loss draws noise and a time for each frame. Both are drawn here once a frame from a seed that
-depends on the data set alone, so two evaluations of the same frames differ by the weights and by nothing else.
+SmolVLA's flow-matching loss draws noise and a time for each frame. Both are drawn once per frame from a seed that
+depends on the data set alone, so two evaluations of the same frames differ only by the weights.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import torch
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 from numpy.typing import NDArray
 
-from zk0.training.dataset import IMAGES, STATE
+from zk0.training.dataset_inspection import IMAGES, STATE
 from zk0.training.frames import Frames
 from zk0.training.policy import Processors
 from zk0.training.seeds import seed_of, seeded
@@ -27,12 +27,12 @@ def evaluate_loss(
     """Return the mean policy loss (dimensionless, over normalised actions) and the number of frames behind it.
 
     Args:
-        policy: with the weights to judge.
+        policy: the policy to evaluate.
         processors: with the federated statistics.
         frames: held-out frames.
-        seed: of the run.
-        name: of the data set; part of what the noise is drawn from.
-        limit: at most so many frames, evenly spaced; 0 takes all.
+        seed: the run's seed.
+        name: the data set's name; the noise's seed depends on it.
+        limit: the most frames, evenly spaced; 0 for all.
     """
     count = min(limit, len(frames)) if limit else len(frames)
     indices = [int(index) for index in np.linspace(0, len(frames) - 1, count).round()]
@@ -40,10 +40,10 @@ def evaluate_loss(
     config = policy.config
     with seeded(seed, "evaluation", name):
         noise = torch.randn(count, config.chunk_size, config.max_action_dim)
-        # Any spread over (0, 1] is comparable; training's beta distribution is only about where learning pays.
+        # Any spread over (0, 1] is comparable; training's beta distribution only says where learning pays.
         times = torch.rand(count) * 0.999 + 0.001
     policy.eval()
-    total, judged = 0.0, 0
+    total, evaluated = 0.0, 0
     for at, batch in enumerate(frames.batches(plan)):
         size = len(batch.data.get("task", ()))
         if not size:
@@ -56,11 +56,11 @@ def evaluate_loss(
             reduction="none",
         )
         total += float(losses.double().sum())
-        judged += size
-    return (total / judged if judged else None), judged
+        evaluated += size
+    return (total / evaluated if evaluated else None), evaluated
 
 
-def acting(policy: SmolVLAPolicy, processors: Processors, *, seed: int) -> Callable[[Any], NDArray[np.float32]]:
+def make_actor(policy: SmolVLAPolicy, processors: Processors, *, seed: int) -> Callable[[Any], NDArray[np.float32]]:
     """Return the policy as a function from an observation to an action chunk (horizon, 6) in the data set's units.
 
     The observation has `state` (6,), `images` {camera: (height, width, 3) 8-bit} and `sentence`, the task in words.

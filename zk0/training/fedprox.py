@@ -3,7 +3,7 @@
 Li et al., "Federated Optimization in Heterogeneous Networks" (2020), equation 2: a client minimises
 F(w) + mu/2 * ||w - w_round||^2 over the tensors it trains. The gradient of the second part is mu * (w - w_round). It
 is added in closed form after the backward pass and before clipping and the optimizer step. A term computed after the
-step changes nothing but the logged loss; `docs/fedprox.md` tells how that was once taken for an explosion.
+step changes nothing but the logged loss; `docs/fedprox.md` shows how that was once mistaken for an explosion.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
 """The frames of some episodes of a data set, as batches for SmolVLA.
 
-Small data sets are decoded once into memory, an episode at a time, because the same frames are wanted every round;
-large ones are read through LeRobot's data set and PyTorch's loader. Both follow a finite plan of indices made before
-the round, so no iterator can die in the middle and none can run for ever. Frames that can't be decoded are left out
-of their batch and counted; too many of them end the training.
+Small data sets are decoded once into memory, an episode at a time, because every round needs the same frames; large
+ones are read through LeRobot's data set and PyTorch's loader. Both follow a finite plan of indices made before the
+round, so no iterator can end early or run for ever. Frames that can't be decoded are left out of their batch and
+counted; too many of them end the training.
 """
 
 import logging
@@ -21,12 +21,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from zk0.core.errors import TrainingError
-from zk0.training.dataset import ACTION, IMAGES, STATE, DatasetDescription
+from zk0.training.dataset_inspection import ACTION, IMAGES, STATE, DatasetDescription
 from zk0.training.seeds import seed_of
 
-MEMORY_LIMIT = 2 * 1024**3  # bytes of decoded frames a client may hold; larger data sets are read as they are needed
+MEMORY_LIMIT = 2 * 1024**3  # bytes of decoded frames a client may hold; larger data sets are read on demand
 TOLERATED_SHARE = 0.05  # more undecodable frames than this are a broken data set, not a few broken frames
-ENOUGH_TO_TELL = 100  # frames; a share of fewer says little
+ENOUGH_FRAMES = 100  # a share of fewer says little
 DECODE_ERRORS = (RuntimeError, ValueError, OSError)  # what PyAV and LeRobot raise for a frame that can't be decoded
 VIDEO_BACKEND = "pyav"  # torchcodec needs a system FFmpeg; PyAV brings its own
 
@@ -35,10 +35,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Batch:
-    """Frames ready for LeRobot's preprocessor, and how many of those asked for could not be decoded.
+    """Frames ready for LeRobot's preprocessor, and the number of requested ones that could not be decoded.
 
     `data` holds observation.state (batch, 6), action (batch, horizon, 6), action_is_pad (batch, horizon), each
-    observation.images.* (batch, 3, height, width) in 0..1, and task, a list of sentences. Empty where all failed.
+    observation.images.* (batch, 3, height, width) in 0..1, and task, a list of sentences. Empty if all failed.
     """
 
     data: dict[str, Any]
@@ -58,7 +58,7 @@ class Frames(Protocol):
 def open_frames(
     dataset: DatasetDescription, *, episodes: Sequence[int], horizon: int, cameras: Sequence[str], workers: int = 0
 ) -> Frames:
-    """Return the frames of these episodes, in memory where they fit.
+    """Return the frames of these episodes, in memory if they fit.
 
     Raises:
         TrainingError: too many frames can't be decoded.
@@ -69,7 +69,7 @@ def open_frames(
         f"local/{dataset.name}",
         root=dataset.root,
         video_backend=VIDEO_BACKEND,
-        # Half a frame: farther away, the frame shown would be another one.
+        # Half a frame: beyond it, LeRobot would return another frame.
         tolerance_s=0.5 / dataset.fps,
         delta_timestamps={ACTION: [step / dataset.fps for step in range(horizon)]},
     )
@@ -157,7 +157,7 @@ class FramesInMemory:
 
 @dataclass
 class FramesOnDisk:
-    """Frames read through LeRobot's data set when a batch asks for them."""
+    """Frames read through LeRobot's data set, batch by batch."""
 
     source: LeRobotDataset
     episodes: Sequence[int]
@@ -174,7 +174,7 @@ class FramesOnDisk:
         return len(self._indices)
 
     def batches(self, plan: Sequence[Sequence[int]]) -> Iterator[Batch]:
-        """Yield one batch for each list of frame indices; a worker that dies ends the training."""
+        """Yield one batch for each list of frame indices; a dead worker ends the training."""
         loader = DataLoader(
             _Guarded(self.source, self._indices),
             batch_sampler=[list(indices) for indices in plan],
@@ -187,7 +187,7 @@ class FramesOnDisk:
             for batch in loader:
                 asked += len(batch.data.get("task", ())) + batch.undecodable
                 failed += batch.undecodable
-                if asked >= ENOUGH_TO_TELL:
+                if asked >= ENOUGH_FRAMES:
                     _refuse_too_many(failed, asked, Path(self.source.root))
                 yield batch
         except RuntimeError as error:
@@ -209,7 +209,7 @@ class FramesOnDisk:
 
 @dataclass
 class _Guarded(Dataset[dict[str, Any] | None]):
-    """Answers None for a frame that can't be decoded, so that it can be counted where the batch is made."""
+    """Returns None for a frame that can't be decoded, so that the collate function can count it."""
 
     source: LeRobotDataset
     indices: list[int]
@@ -224,7 +224,7 @@ class _Guarded(Dataset[dict[str, Any] | None]):
 
 
 def _decode(path: Path, times: list[float], tolerance: float) -> tuple[Tensor, Tensor]:
-    """Return 8-bit images (frames, 3, height, width) and which of them are real; one by one where all at once fails."""
+    """Return 8-bit images (frames, 3, height, width) and which of them are real; one by one if all at once fails."""
     try:
         return decode_video_frames(path, times, tolerance, VIDEO_BACKEND, return_uint8=True), torch.ones(len(times)) > 0
     except DECODE_ERRORS as error:

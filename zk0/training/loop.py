@@ -1,6 +1,6 @@
 """Local training: one client, one round, LeRobot's update with FedProx's gradient in it.
 
-The order of a step is that of LeRobot's own loop (forward, backward, clip, step, zero the gradients) with the
+A step has the order of LeRobot's own loop (forward, backward, clip, step, zero the gradients) with the
 proximal gradient added between backward and clipping. The learning rate follows LeRobot's cosine schedule over all
 rounds together: a schedule restarted each round would never leave its warm-up.
 """
@@ -25,15 +25,15 @@ from zk0.training.parameters import norms_by_module, trainable_parameters
 from zk0.training.policy import Processors
 from zk0.training.seeds import seeded
 
-TOLERATED_FAULTS = 0.1  # share of a round's steps that may give no update before the round is given up
+TOLERATED_FAULTS = 0.1  # the share of a round's steps without an update that ends the round
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What one client's round is trained with.
+    """The settings of one client's round.
 
-    `first_step` and `total_steps` place the round in the schedule that spans all rounds; `measure_every` is how often
-    drift and proximal term are measured, the first and the last step always being among them.
+    `first_step` and `total_steps` place the round in the schedule that spans all rounds; `measure_every` is the
+    number of steps between measurements of drift and proximal term; the first and the last step are always measured.
     """
 
     learning_rate: float
@@ -50,7 +50,7 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class TrainingComponents:
-    """What a step needs: the policy and its pipelines, the optimizer, the schedule and the proximal term."""
+    """The parts of a step: the policy and its pipelines, the optimizer, the schedule and the proximal term."""
 
     policy: SmolVLAPolicy
     processors: Processors
@@ -65,7 +65,7 @@ class TrainingComponents:
 class StepMeasurement:
     """The numbers of one step; None where not measured, or not finite (then the weights stay as they were).
 
-    Memory is that of the accelerator before the step, in bytes; a CPU has none of its own.
+    Memory is the accelerator's before the step, in bytes; a CPU has none of its own.
     """
 
     learning_rate: float
@@ -87,7 +87,7 @@ class StepMeasurement:
 
 @dataclass
 class LocalTraining:
-    """A round's steps in order, what went wrong, how far each module moved, and what it cost."""
+    """The result of a round: its steps in order, faults, the update norm of each module, and resources."""
 
     steps: list[StepMeasurement] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
@@ -102,7 +102,7 @@ def setup_training_components(
     parameters = trainable_parameters(policy)
     preset = policy.config.get_optimizer_preset()
     preset.lr, preset.weight_decay = settings.learning_rate, settings.weight_decay
-    # All parameters, in the policy's own order, as LeRobot does: frozen ones have no gradient and are passed over.
+    # All parameters, in the policy's own order, as LeRobot does: frozen ones have no gradient and are skipped.
     optimizer = preset.build(policy.get_optim_params())
     schedule = CosineDecayWithWarmupSchedulerConfig(
         num_warmup_steps=settings.warmup_steps,
@@ -132,7 +132,7 @@ def run_training_step(
         components: from `setup_training_components`.
         batch: frames as `Frames.batches` gives them.
         step: the step's number among those of all rounds.
-        measure: whether to measure drift and proximal term.
+        measure: measure drift and proximal term too.
     """
     rate = components.learning_rate(step)
     memory = accelerator_memory(next(iter(components.parameters.values())).device)
@@ -166,7 +166,7 @@ def run_training_loop(
     Args:
         components: from `setup_training_components`.
         batches: one for each step.
-        steps: how many there are.
+        steps: the number of batches.
         purpose: with the settings' seed, decides the noise and the times of the flow-matching loss.
         progress: called with the number of steps done.
 

@@ -21,7 +21,7 @@ def trainable_parameters(policy: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def frozen_tensors(policy: nn.Module) -> dict[str, Tensor]:
-    """Return all parameters and buffers that training does not touch."""
+    """Return all parameters and buffers that training does not change."""
     trained = trainable_parameters(policy)
     return {name: value for name, value in sorted(policy.state_dict().items()) if name not in trained}
 

@@ -1,8 +1,8 @@
-"""SmolVLA as LeRobot has it: built from a preset, loaded from a checkpoint, saved so that it moves between machines.
+"""LeRobot's SmolVLA: build it from a preset, load it from a checkpoint, save it for other machines.
 
 LeRobot writes the path of the backbone into `config.json` and into the preprocessor. zk0 copies the backbone's
 configuration and tokenizer (never its weights, which are in the checkpoint) beside them as `backbone/` and names it
-by that relative name, so no path of this machine is inside and the folder can be moved as a whole.
+by that relative name, so the folder contains no path of this machine and can be moved.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ type Statistics = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Processors:
-    """LeRobot's pipelines around the policy: what goes in is normalised, what comes out is not."""
+    """LeRobot's pipelines around the policy: `before` normalises its input, `after` unnormalises its output."""
 
     before: Any
     after: Any
@@ -57,19 +57,19 @@ def build_policy(
     backbone: str | None = None,
     device: str = "cpu",
 ) -> SmolVLAPolicy:
-    """Build a policy of this preset, from its pretrained weights where it has some.
+    """Build a policy of this preset, from its pretrained weights if it has any.
 
     Args:
         preset: the size.
         cameras: names of the cameras, e.g. `("wrist", "overhead")`.
         camera_shape: (channels, height, width) recorded in the configuration; any size is resized.
         seed: decides the random weights.
-        cache: where built backbones are kept.
+        cache: the folder for built backbones.
         backbone: a local SmolVLM or SmolLM2 folder, or a hub name, in place of the preset's own.
-        device: where the policy lives.
+        device: the policy's device.
 
     Raises:
-        AssetMissingError: weights are neither here nor to be fetched.
+        AssetMissingError: the weights are neither local nor on the hub.
     """
     if preset.pretrained is not None:
         policy = load_policy(preset.pretrained, device=device)
@@ -95,15 +95,15 @@ def build_policy(
     )
     with quiet(), seeded(seed, "policy", preset.name):
         policy = SmolVLAPolicy(config)
-    return _finished(policy, device)
+    return _in_fp32(policy, device)
 
 
 def load_policy(source: str | Path, *, device: str = "cpu") -> SmolVLAPolicy:
-    """Load a checkpoint folder, or a policy of the hub.
+    """Load a policy from a checkpoint folder or the hub.
 
     Raises:
         AssetMissingError: the hub can't be reached and holds no local copy.
-        PolicyError: the folder is no SmolVLA checkpoint.
+        PolicyError: the folder is not a SmolVLA checkpoint.
     """
     folder = Path(source)
     if folder.exists() and not (folder / "config.json").is_file():
@@ -115,21 +115,21 @@ def load_policy(source: str | Path, *, device: str = "cpu") -> SmolVLAPolicy:
         beside = folder / config.vlm_model_name
         if beside.is_dir():
             config.vlm_model_name = str(beside)
-        # The weights of the backbone are in the checkpoint: reading them a second time from the hub is of no use.
+        # The weights of the backbone are in the checkpoint: do not read them from the hub again.
         config.load_vlm_weights = False
         config.device = device
         with quiet():
             policy = SmolVLAPolicy.from_pretrained(source, config=config, strict=True)
     except RuntimeError as error:
-        # safetensors lists the tensors that are missing or too many: a policy half of whose weights are random
-        # would train and say nothing.
+        # safetensors lists the missing and unexpected tensors: a policy with half of its weights random would train
+        # silently.
         raise PolicyError(f"{source} does not hold this policy: {str(error).splitlines()[0]}") from error
     except OSError as error:
         raise AssetMissingError(
             f"{source} can't be loaded: {str(error).splitlines()[0]}",
             remedy=f"give a local folder, or fetch it once with a network: hf download {source}",
         ) from error
-    return _finished(policy, device)
+    return _in_fp32(policy, device)
 
 
 def make_processors(policy: SmolVLAPolicy, statistics: Statistics) -> Processors:
@@ -152,7 +152,7 @@ def make_processors(policy: SmolVLAPolicy, statistics: Statistics) -> Processors
 
 
 def save_policy(policy: SmolVLAPolicy, folder: Path, *, processors: Processors | None = None) -> Path:
-    """Write a checkpoint in LeRobot's format, complete and without a path of this machine.
+    """Write a checkpoint in LeRobot's format, complete and without paths of this machine.
 
     `SmolVLAPolicy.from_pretrained(".")` loads it from inside the folder, `load_policy` from anywhere.
     """
@@ -177,7 +177,7 @@ def set_trainable(policy: SmolVLAPolicy, tensors: Mapping[str, Tensor]) -> None:
     """Copy tensors into the policy's trainable parameters, by name.
 
     Raises:
-        PolicyError: a name, a shape or a dtype is not the policy's; nothing is copied then.
+        PolicyError: a name, shape or dtype differs from the policy's; then nothing is copied.
     """
     own = trainable_parameters(policy)
     problems = [f"missing {name}" for name in own.keys() - tensors.keys()]
@@ -196,16 +196,16 @@ def set_trainable(policy: SmolVLAPolicy, tensors: Mapping[str, Tensor]) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep LeRobot's and transformers' prints off stdout, which belongs to data; they go to the debug log."""
-    heard = io.StringIO()
-    with contextlib.redirect_stdout(heard):
+    """Send the prints of LeRobot and transformers to the debug log: stdout is for data."""
+    prints = io.StringIO()
+    with contextlib.redirect_stdout(prints):
         yield
-    for line in heard.getvalue().splitlines():
+    for line in prints.getvalue().splitlines():
         logging.getLogger(__name__).debug("%s", line)
 
 
 def _backbone_source(preset: Preset, given: str | None, cache: Path) -> tuple[str, bool]:
-    """Return the name or folder of the backbone and whether its weights are to be loaded."""
+    """Return the name or folder of the backbone, and whether to load its weights."""
     if isinstance(preset.backbone, str):
         return given or preset.backbone, True
     if not given:
@@ -215,7 +215,7 @@ def _backbone_source(preset: Preset, given: str | None, cache: Path) -> tuple[st
     return str(composed_backbone(Path(given), preset.backbone, cache)), True
 
 
-def _finished(policy: SmolVLAPolicy, device: str) -> SmolVLAPolicy:
+def _in_fp32(policy: SmolVLAPolicy, device: str) -> SmolVLAPolicy:
     # Pretrained backbones load as bfloat16, where a learning rate of 1e-5 changes 16 % of the weights only and the
     # proximal pull is rounded away: everything that is trained or averaged is fp32.
     return policy.float().to(device)

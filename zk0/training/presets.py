@@ -51,7 +51,7 @@ class Preset:
     """A policy size.
 
     `backbone` is a shape to build offline or the name of a SmolVLM; `pretrained` names a policy to start from.
-    `trains` says which parts learn: a random backbone must learn with the expert, a pretrained one stays frozen.
+    `trains` names the trained parts: a random backbone must learn with the expert, a pretrained one stays frozen.
     """
 
     name: str
@@ -79,7 +79,7 @@ TINY = Preset(
 )
 SMALL = Preset(
     name="small",
-    summary="tens of millions of parameters; a SmolVLM or SmolLM2 from a local folder where `backbone` names one",
+    summary="tens of millions of parameters; a SmolVLM or SmolLM2 from a local folder if `backbone` names one",
     backbone=Backbone(Vision(192, 2, 3, 128), Language(576, 1536, 4, 9, 3), scale=4),
     image_size=128,
     language_layers=4,
@@ -102,7 +102,7 @@ BASE = Preset(
 )
 BASE_SHAPE = Preset(
     name="base-shape",
-    summary="the architecture of `base` with random weights, for measuring time and memory: it has learnt nothing",
+    summary="the architecture of `base` with random weights, for measuring time and memory: it is untrained",
     backbone=Backbone(Vision(768, 12, 12, 512), Language(960, 2560, 16, 15, 5), scale=4),
     image_size=512,
     language_layers=16,
@@ -118,7 +118,7 @@ def preset(name: str) -> Preset:
     """Return the preset of this name.
 
     Raises:
-        UnknownNameError: there is none.
+        UnknownNameError: there is no such preset.
     """
     if name not in PRESETS:
         near = get_close_matches(name, PRESETS, n=1)

@@ -1,4 +1,4 @@
-"""Random numbers that depend on the run's seed and on what they are for, and on nothing else."""
+"""Random numbers that depend only on the run's seed and their purpose."""
 
 import hashlib
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ def seed_of(seed: int, *purpose: object) -> int:
 
 @contextmanager
 def seeded(seed: int, *purpose: object) -> Iterator[None]:
-    """Seed PyTorch's global generators inside the block and give them back as they were."""
+    """Seed PyTorch's global generators inside the block, and restore them afterwards."""
     with torch.random.fork_rng():
         torch.manual_seed(seed_of(seed, *purpose))
         yield

@@ -1,8 +1,8 @@
-"""Normalisation statistics: of one client's training episodes, and of all clients together.
+"""Normalisation statistics of one client's training episodes, and of all clients together.
 
-Each client's own mean and standard deviation would put the same joint angle at different places for different
-clients, and averaging their weights would average apples and pears. So the server merges the clients' statistics
-before the first round and all use the result. Held-out episodes are left out: an evaluation must not know them.
+With its own mean and standard deviation, each client would map the same joint angle to another value, and averaging
+their weights would mix unlike things. So the server merges the clients' statistics before the first round and all
+clients use the result. Held-out episodes are left out: training must not see them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from lerobot.datasets.compute_stats import aggregate_stats
 from numpy.typing import NDArray
 
 from zk0.core.receipts import canonical_digest
-from zk0.training.dataset import ACTION, STATE, DatasetDescription
+from zk0.training.dataset_inspection import ACTION, STATE, DatasetDescription
 
 type FeatureStatistics = dict[str, dict[str, NDArray[np.float64]]]
 
@@ -42,5 +42,5 @@ def to_plain(statistics: FeatureStatistics) -> dict[str, dict[str, list[float]]]
 
 
 def statistics_digest(statistics: FeatureStatistics) -> str:
-    """Return a digest by which two sides can tell that they normalise alike."""
+    """Return a digest by which two sides can compare their normalisation."""
     return canonical_digest(to_plain(statistics))[:32]

@@ -1,4 +1,4 @@
-"""How long a training step and an action take, and how much memory they need, on this machine."""
+"""Measure the time and memory of a training step and an action on this machine."""
 
 import platform
 import time
@@ -11,13 +11,12 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from zk0.training.dataset import ACTION, IMAGES, STATE
-from zk0.training.evaluation import acting
+from zk0.training.dataset_inspection import ACTION, IMAGES, STATE
+from zk0.training.evaluation import make_actor
 from zk0.training.loop import TrainingSettings, peak_memory, run_training_step, setup_training_components
 from zk0.training.policy import build_policy, make_processors
-from zk0.training.presets import PRESETS
+from zk0.training.presets import JOINTS, PRESETS
 
-JOINTS = 6
 SENTENCE = "Pick up the red cylinder."
 WARM = 2  # runs before the clock counts: caches fill, memory is claimed
 
@@ -35,14 +34,14 @@ class Timing:
 def measure(preset: str, *, cameras: tuple[str, ...], batch_size: int, runs: int, seed: int, cache: Path) -> Timing:
     """Time training steps with FedProx's term, and action chunks, of a preset on random frames."""
     policy = build_policy(PRESETS[preset], cameras=cameras, seed=seed, cache=cache)
-    plain = {"mean": np.zeros(JOINTS), "std": np.ones(JOINTS)}
+    plain = {"mean": np.zeros(len(JOINTS)), "std": np.ones(len(JOINTS))}
     processors = make_processors(policy, {STATE: plain, ACTION: plain})
     side = policy.config.resize_imgs_with_padding[0]
     chunk = policy.config.chunk_size
     generator = torch.Generator().manual_seed(seed)
     batch = {
-        STATE: torch.randn(batch_size, JOINTS, generator=generator),
-        ACTION: torch.randn(batch_size, chunk, JOINTS, generator=generator),
+        STATE: torch.randn(batch_size, len(JOINTS), generator=generator),
+        ACTION: torch.randn(batch_size, chunk, len(JOINTS), generator=generator),
         "action_is_pad": torch.zeros(batch_size, chunk, dtype=torch.bool),
         "task": [SENTENCE] * batch_size,
         **{f"{IMAGES}{name}": torch.rand(batch_size, 3, side, side, generator=generator) for name in cameras},
@@ -54,12 +53,12 @@ def measure(preset: str, *, cameras: tuple[str, ...], batch_size: int, runs: int
         state=np.zeros(JOINTS, dtype=np.float32), images=dict.fromkeys(cameras, image), sentence=SENTENCE
     )
     step = _median(lambda: run_training_step(components, dict(batch), step=0, measure=False), runs)
-    act = acting(policy, processors, seed=seed)
+    act = make_actor(policy, processors, seed=seed)
     return Timing(step, _median(lambda: act(seen), runs), runs, peak_memory())
 
 
 def machine() -> str:
-    """Return what decides speed here: the processor and the threads torch uses, or the accelerator."""
+    """Return the accelerator, else the processor and the number of torch's threads."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name(0)
     info = Path("/proc/cpuinfo")

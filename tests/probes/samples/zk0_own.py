@@ -44,7 +44,7 @@ def _strategy(name):
 
     from zk0.federation.configuration import resolve
     from zk0.federation.engines.inline import InlineGrid
-    from zk0.federation.messages import ARRAYS, METRICS, REPORT, Report, metrics, pack
+    from zk0.federation.messages import ARRAYS, METRICS, REPORT, RoundReport, metrics, pack
     from zk0.federation.strategy import Federation, strategy_of
     from zk0.ledger import LedgerWriter, Training
     from zk0.training.parameters import digest_of
@@ -68,7 +68,7 @@ def _strategy(name):
                 {
                     ARRAYS: to_record(arrays),
                     METRICS: metrics(num_examples=float(num_examples[partition]), policy_loss=1.0),
-                    REPORT: pack(Report(training=training)),
+                    REPORT: pack(RoundReport(training=training)),
                 }
             )
             return Message(content=content, reply_to=message)

@@ -14,16 +14,16 @@ ENGINES = ("inline", "simulation")
 FLOWER_LOG = "flower.log"
 
 
-def run(engine: str, given: Mapping[str, Value], observe: Observe) -> None:
-    """Run a federation with this configuration on this engine; Flower's log goes into its `output`."""
+def run(engine: str, run_config: Mapping[str, Value], observe: Observe) -> None:
+    """Run a federation on an engine; Flower's log is written into its `output`."""
     module = import_module(f"zk0.federation.engines.{engine}")
-    with _flower_log(Path(str(given["output"])) / FLOWER_LOG):
-        module.run(given, observe)
+    with _flower_log(Path(str(run_config["output"])) / FLOWER_LOG):
+        module.run(run_config, observe)
 
 
 @contextmanager
 def _flower_log(path: Path) -> Iterator[None]:
-    """Send what Flower logs to a file: on a terminal it would bury the progress."""
+    """Send Flower's log to a file: on a terminal it would hide the progress."""
     path.parent.mkdir(parents=True, exist_ok=True)
     flower = logging.getLogger("flwr")
     before, propagated, level = flower.handlers[:], flower.propagate, flower.level

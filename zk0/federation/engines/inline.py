@@ -1,8 +1,8 @@
 """A federation in this process: the default on one machine and in tests.
 
-Flower's strategies talk to a `Grid`. This one calls the ClientApp itself, client after client: no Ray, no start-up
-cost, the same order every time. Flower's message needs to know who it is from; in its own runtimes each process is
-one node, here the identity is set around each call.
+Flower's strategies use a `Grid`. This one calls the ClientApp itself, one client after the other: no Ray, no start-up
+cost, always the same order. A message takes its sender from the process's identity; in Flower's own runtimes each
+process is one node, here the identity is set around each call.
 """
 
 import logging
@@ -31,7 +31,7 @@ class InlineGrid(Grid):
 
     Args:
         client_app: Flower's ClientApp.
-        nodes: how many nodes there are; node i has partition-id i.
+        nodes: the number of nodes; node i has partition-id i.
     """
 
     def __init__(self, client_app: ClientApp, nodes: int) -> None:
@@ -53,7 +53,7 @@ class InlineGrid(Grid):
         return list(self._contexts)
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:  # noqa: ARG002
-        """Call the ClientApp for each message and return the replies; nothing here can be late."""
+        """Call the ClientApp for each message and return the replies; no reply can be late."""
         return [self._call(message) for message in messages]
 
     def _call(self, message: Message) -> Message:
@@ -80,23 +80,23 @@ class InlineGrid(Grid):
         return None
 
     def create_message(self, *args: Any, **kwargs: Any) -> Message:
-        """Not offered: Flower's strategies make messages themselves."""
+        """Not supported: Flower's strategies create messages themselves."""
         raise NotImplementedError
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
-        """Not offered: a call is answered at once."""
+        """Not supported: `send_and_receive` answers at once."""
         raise NotImplementedError
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
-        """Not offered: a call is answered at once."""
+        """Not supported: `send_and_receive` answers at once."""
         raise NotImplementedError
 
 
-def run(given: Mapping[str, Value], observe: Observe) -> None:
-    """Run a federation with this configuration here."""
-    nodes = len(resolve(given).clients)
+def run(run_config: Mapping[str, Value], observe: Observe) -> None:
+    """Run a federation in this process."""
+    nodes = len(resolve(run_config).clients)
     TaskIdentity.run_id = TaskIdentity.task_id = 1
     TaskIdentity.node_id = SERVER_NODE
-    context = Context(run_id=1, node_id=SERVER_NODE, node_config={}, state=RecordDict(), run_config=dict(given))
-    grid = InlineGrid(client_app.build(given), nodes)
-    server_app.build(given, observe=observe)(grid, context)
+    context = Context(run_id=1, node_id=SERVER_NODE, node_config={}, state=RecordDict(), run_config=dict(run_config))
+    grid = InlineGrid(client_app.build(run_config), nodes)
+    server_app.build(run_config, observe=observe)(grid, context)

@@ -8,7 +8,7 @@ import pytest
 
 from zk0.core.errors import DependencyMissingError
 from zk0.simulator import CAMERAS, FEATURE_NAMES, Task
-from zk0.simulator.dataset import new_dataset
+from zk0.simulator.dataset_writer import new_dataset
 
 Load = Callable[[Path], Any]
 

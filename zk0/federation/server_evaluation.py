@@ -1,4 +1,4 @@
-"""The server's evaluations: the same frames, noise and times every round, so that only the weights differ."""
+"""Evaluate on the server: the same frames, noise and times every round, so that only the weights differ."""
 
 import time
 from collections.abc import Iterator
@@ -8,16 +8,16 @@ from typing import Literal
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
 from zk0.federation.configuration import RunConfig
-from zk0.federation.sources import SIMULATED, configured
+from zk0.federation.sources import SIMULATED, locate_configured
 from zk0.ledger import Evaluation, Resources, RolloutResult
-from zk0.training.evaluation import acting, evaluate_loss
+from zk0.training.evaluation import evaluate_loss, make_actor
 from zk0.training.frames import Frames, open_frames
 from zk0.training.policy import Processors
 
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Frames to judge on: a client's held-out episodes, or all of the data set no client has."""
+    """Frames to evaluate on: a client's held-out episodes, or the whole data set that no client has."""
 
     name: str
     role: Literal["held-out", "unseen"]
@@ -25,7 +25,7 @@ class EvaluationSet:
 
 
 def evaluation_sets(config: RunConfig, horizon: int) -> list[EvaluationSet]:
-    """Open the held-out episodes of every data set the server can reach, and the unseen one."""
+    """Open the held-out episodes of every client's data set, and the unseen data set."""
     wanted: list[tuple[str, str, Literal["held-out", "unseen"]]] = [
         (name, source, "held-out") for name, source in config.clients
     ]
@@ -61,10 +61,10 @@ def evaluate(
         )
 
 
-def closed_loop(
+def run_rollouts(
     policy: SmolVLAPolicy, processors: Processors, config: RunConfig, *, number: int, digest: str
 ) -> Iterator[RolloutResult]:
-    """Yield the success rate of each simulated task, the unseen one included."""
+    """Yield the success rate of each simulated task, including the unseen one."""
     from zk0.simulator.rollout import rollout
     from zk0.simulator.tasks import task
 
@@ -75,11 +75,11 @@ def closed_loop(
         found = task(source.removeprefix(SIMULATED))
         result = rollout(
             found,
-            acting(policy, processors, seed=config.seed),
+            make_actor(policy, processors, seed=config.seed),
             episodes=config.rollouts,
             seed=config.seed,
-            # The whole chunk, as LeRobot's own select_action does. Asked again in its middle, a policy that draws
-            # other noise changes its mind: measured, 0 of 20 lifts with 3 of 10 actions done, 5 of 20 with all.
+            # The whole chunk, as LeRobot's own select_action does. Asked again halfway, a policy draws other noise and
+            # changes its mind: measured, 0 of 20 lifts with 3 of 10 actions executed, 5 of 20 with all.
             execute=policy.config.n_action_steps,
         )
         yield RolloutResult(
@@ -98,7 +98,7 @@ def closed_loop(
 def _open(
     name: str, source: str, role: Literal["held-out", "unseen"], config: RunConfig, horizon: int
 ) -> EvaluationSet:
-    dataset = configured(name, source, config)
+    dataset = locate_configured(name, source, config)
     episodes = dataset.held_out_episodes(config.held_out) if role == "held-out" else list(range(dataset.episodes))
     frames = open_frames(
         dataset, episodes=episodes, horizon=horizon, cameras=config.camera_names, workers=config.loader_workers

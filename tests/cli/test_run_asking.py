@@ -56,7 +56,7 @@ def test_an_agent_is_not_asked_in_the_terminal_it_made_itself(program, write):
     ended, said = in_terminal(program, "resume", "latest", asked="approve?", answer="yes", CLAUDECODE="1")
 
     assert ended == 3
-    assert "this terminal is not a person's" in said
+    assert "CLAUDECODE is set" in said
     assert "approve?" not in said
 
 

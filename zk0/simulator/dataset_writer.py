@@ -1,4 +1,4 @@
-"""Write frames as a LeRobot v3.0 data set with h264 video, whole or not at all, and quietly."""
+"""Write frames as a LeRobot v3.0 data set with h264 video, atomically and quietly."""
 
 import shutil
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ QUEUE_PER_STEP = 10  # frames of room for each of a task's steps: a full queue d
 
 @contextmanager
 def new_dataset(task: Task, root: Path, image_size: int) -> Iterator[Any]:
-    """Give a `LeRobotDataset` to add frames and episodes to; finish it at the end.
+    """Yield a `LeRobotDataset` to add frames and episodes to, and finalize it at the end.
 
-    After an error or an interrupt `root` is gone.
+    After an error or an interrupt `root` is removed.
 
     Raises:
         DependencyMissingError: LeRobot is not installed.
@@ -61,7 +61,7 @@ def new_dataset(task: Task, root: Path, image_size: int) -> Iterator[Any]:
 
 
 def features(image_size: int) -> dict[str, dict[str, Any]]:
-    """Return LeRobot's description of a frame: state and action (6,), one square video a camera."""
+    """Return LeRobot's description of a frame: state and action (6,), one square video per camera."""
     joints = {"dtype": "float32", "shape": (len(FEATURE_NAMES),), "names": list(FEATURE_NAMES)}
     video = {"dtype": "video", "shape": (image_size, image_size, 3), "names": ["height", "width", "channels"]}
     cameras = {f"observation.images.{camera}": dict(video) for camera in CAMERAS}
@@ -80,6 +80,6 @@ def _quiet() -> Iterator[None]:
     try:
         yield
     finally:
-        av.logging.set_libav_level(av.logging.INFO)  # FFmpeg's own default; PyAV can't tell what it was
+        av.logging.set_libav_level(av.logging.INFO)  # FFmpeg's own default; PyAV cannot read the level
         if had_bars:
             datasets.enable_progress_bars()

@@ -1,4 +1,4 @@
-"""Look at a LeRobot data set before anything is trained on it: its format, features, episodes and files.
+"""Inspect a LeRobot data set before training: its format, features, episodes and files.
 
 Nothing here imports LeRobot or torch, so a bad data set is refused within a second. The format is LeRobot's v3.0:
 `meta/info.json`, `meta/episodes/*/*.parquet`, `data/*/*.parquet`, `videos/<camera>/*/*.mp4`.
@@ -19,7 +19,7 @@ from zk0.training.presets import FEATURE_NAMES
 
 MINIMUM_EPISODES = 2  # one to train on, one held out
 STATE, ACTION, IMAGES = "observation.state", "action", "observation.images."
-VIDEOS = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"  # where v3.0 keeps them
+VIDEOS = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"  # v3.0's layout
 CONVERTER = "python -m lerobot.scripts.convert_dataset_v21_to_v30"
 
 
@@ -34,7 +34,7 @@ class _Feature(BaseModel):
 
 
 class _Info(BaseModel):
-    """`meta/info.json`, as far as it is read."""
+    """The part of `meta/info.json` that zk0 reads."""
 
     fps: float = Field(gt=0)
     robot_type: str | None = None
@@ -45,7 +45,7 @@ class _Info(BaseModel):
 
 
 class _Range(BaseModel):
-    """What `meta/stats.json` says of the states; a joint that is not finite was never measured."""
+    """The states' range in `meta/stats.json`; a joint that is not finite was never measured."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
@@ -59,9 +59,9 @@ class _Statistics(BaseModel):
 
 @dataclass(frozen=True)
 class DatasetDescription:
-    """What a data set holds.
+    """The description of a data set.
 
-    `cameras` maps a camera's name to (height, width) in pixels; `state_range` is (minimum, maximum) a joint in the
+    `cameras` maps a camera's name to (height, width) in pixels; `state_range` is (minimum, maximum) per joint in the
     data set's own units; `digest` covers metadata, states, actions and the sizes of the videos.
     """
 
@@ -85,7 +85,7 @@ class DatasetDescription:
         return list(range(self.episodes - self._held_out(held_out), self.episodes))
 
     def episode_statistics(self, features: Sequence[str], keys: Sequence[str]) -> list[dict[str, dict[str, Any]]]:
-        """Return the statistics recorded with each episode: one {feature: {key: list of floats}} an episode."""
+        """Return the statistics recorded with each episode: one {feature: {key: list of floats}} per episode."""
         columns = {f"stats/{feature}/{key}": (feature, key) for feature in features for key in keys}
         found = []
         for row in _read_tables(self.root, "meta/episodes", columns=list(columns)):
@@ -106,7 +106,7 @@ def describe(root: Path, *, name: str | None = None, cameras: Sequence[str] | No
     Args:
         root: its folder.
         name: what to call it; the folder's name otherwise.
-        cameras: the cameras the policy needs; None takes whatever is there.
+        cameras: the cameras the policy needs; None for all.
 
     Raises:
         DatasetError: it is not a complete LeRobot v3.0 data set of an SO-100/SO-101 arm with these cameras.
@@ -178,7 +178,7 @@ def _check_counts(root: Path, info: _Info, episodes: list[dict[str, Any]], *, fr
         if counted != listed:
             raise DatasetError(
                 f"{root}: meta/info.json counts {counted} {what} and {where} has {listed}",
-                remedy="fetch the whole data set; a recording that was cut off wants dataset.finalize()",
+                remedy="fetch the whole data set; an interrupted recording needs dataset.finalize()",
             )
 
 
@@ -202,7 +202,7 @@ def _check_videos(root: Path, info: _Info, episodes: list[dict[str, Any]], keys:
 
 
 def _read_tables(root: Path, below: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
-    """Read all Parquet files below a folder; a file whose recorder was killed has no footer."""
+    """Read all Parquet files below a folder; if the recorder was killed, a file has no footer."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -226,7 +226,7 @@ def _read_tables(root: Path, below: str, columns: list[str] | None = None) -> li
 def _read_json[M: BaseModel](path: Path, model: type[M]) -> M:
     remedy = "fetch the data set again, or record again"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))  # not pydantic's: LeRobot writes NaN, which is no JSON
+        content = json.loads(path.read_text(encoding="utf-8"))  # not pydantic's: LeRobot writes NaN, which is not JSON
         return model.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
@@ -240,7 +240,7 @@ def _digest(root: Path) -> str:
     total = hashlib.sha256()
     for path in sorted(root.rglob("*")):
         inside = path.relative_to(root)
-        # Hidden folders are git's or the hub's own accounts of a copy, and differ between copies of one data set.
+        # Hidden folders are git's or the hub's metadata, and differ between copies of one data set.
         if not path.is_file() or any(part.startswith(".") for part in inside.parts):
             continue
         total.update(inside.as_posix().encode())

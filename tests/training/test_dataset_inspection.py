@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from training.folders import STATE, info, write_dataset, write_json, write_table
 from zk0.core.errors import DatasetError
-from zk0.training.dataset import DatasetDescription, describe
+from zk0.training.dataset_inspection import DatasetDescription, describe
 
 
 @pytest.fixture

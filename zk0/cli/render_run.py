@@ -1,4 +1,4 @@
-"""A run's state for people and for programs: its steps with verdicts and times, and what was found."""
+"""Render a run as text or JSON: its steps with verdicts, times and findings."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,12 +19,12 @@ QUIET_VERDICTS = (Verdict.passed, Verdict.not_applicable)
 
 
 def state_as_json(state: RunState, directory: RunDirectory, *, complaints: Sequence[str] = ()) -> dict[str, Any]:
-    """Return a run's state as plain data."""
+    """Return plain data."""
     return {**state.model_dump(mode="json"), "directory": str(directory.path), "complaints": list(complaints)}
 
 
 def print_outcome(outcome: Outcome) -> None:
-    """Print how a run ended: its steps, what is not well, the tables its steps made, and what to do next."""
+    """Print the end of a run: its steps, the findings that did not pass, the steps' tables and the next command."""
     show(steps_table(outcome.state, every_finding=False))
     for step in outcome.state.steps:
         if table := _results(step):
@@ -35,7 +35,7 @@ def print_outcome(outcome: Outcome) -> None:
 
 
 def print_state(state: RunState, *, step: str | None = None) -> None:
-    """Print a run, or one step of it, with every finding.
+    """Print a run, or one of its steps, with every finding.
 
     Raises:
         UnknownNameError: the run has no such step.
@@ -48,7 +48,7 @@ def print_state(state: RunState, *, step: str | None = None) -> None:
 
 
 def steps_table(state: RunState, *, every_finding: bool) -> Table:
-    """Return one line a step, and under each what was found: everything, or only what is not well."""
+    """Return a row per step, followed by its findings: all of them, or those that did not pass."""
     table = columns(0, 0, 0, 0)
     for step in state.steps:
         seconds = "" if step.seconds is None else duration(step.seconds)
@@ -65,12 +65,12 @@ def _remarks(step: StepState, *, every_finding: bool) -> Iterator[Text]:
     for finding in step.missing:
         yield from _finding(finding)
     if step.status is StepStatus.waiting:
-        tries = f", judged {step.attempt} times" if step.attempt else ""
+        tries = f", checked {step.attempt} times" if step.attempt else ""
         yield Text(f"  waits for {step.ask}{tries}: {step.handover}")
     if step.receipt is None:
         return
     if step.failed:
-        yield Text(f"  before it was repaired by {step.id}/{ON_FAIL}: {trouble(step.failed.receipt)}", "dim")
+        yield Text(f"  before the repair by {step.id}/{ON_FAIL}: {trouble(step.failed.receipt)}", "dim")
     if failure := step.receipt.failure:
         yield Text(f"  {failure.code}: {failure.message}")
         yield from _advice(failure.remedy)
@@ -103,7 +103,7 @@ def _summary(state: RunState) -> Text:
 
 
 def _results(step: StepState) -> Table | None:
-    """Return the table that a step's outputs hold, its first row the heads."""
+    """Return the table in a step's outputs; its first row is the header."""
     rows = step.receipt.outputs.get("table") if step.receipt else None
     if not (isinstance(rows, list) and rows and all(isinstance(row, list) for row in rows)):
         return None

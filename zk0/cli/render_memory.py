@@ -1,11 +1,11 @@
-"""Entries of the memory bank as a terminal shows them."""
+"""Render the memory bank as text or JSON: its entries, their freshness and its statistics."""
 
 from datetime import datetime
 from typing import Any
 
 from rich.text import Text
 
-from zk0.cli.output import columns, print_envelope, show
+from zk0.cli.output import columns, print_envelope, show, table_of
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind, Source
@@ -17,26 +17,24 @@ STYLES = {Truth.fresh: "green", Truth.unverifiable: "dim", Truth.stale: "yellow"
 
 
 def show_entries(project: Project, kind: Kind | None, *, everything: bool, as_json: bool) -> None:
-    """Print the entries of a kind, or all, one a line."""
+    """Print the entries of a kind, or all, one per line."""
     reading = Bank.of(project).read()
-    counting = {entry.id for entry in reading.in_force}
+    in_force = {entry.id for entry in reading.in_force}
     chosen = [
         entry
         for entry in sorted(reading.entries, key=lambda entry: (entry.generated.at, entry.id))
-        if (everything or entry.id in counting) and kind in (None, entry.kind)
+        if (everything or entry.id in in_force) and kind in (None, entry.kind)
     ]
     if as_json:
-        entries = [_as_json(entry) | {"in_force": entry.id in counting} for entry in chosen]
+        entries = [_as_json(entry) | {"in_force": entry.id in in_force} for entry in chosen]
         print_envelope(data={"revision": reading.revision, "entries": entries})
         return
-    table = columns(0, 0, 0)
-    for entry in chosen:
-        table.add_row(entry.id, entry.kind.value, Text(entry.title, "" if entry.id in counting else "dim"))
-    show(table, Text(f"revision {reading.revision}", "dim"))
+    rows = ((entry.id, entry.kind.value, Text(entry.title, "" if entry.id in in_force else "dim")) for entry in chosen)
+    show(table_of(rows, 3), Text(f"revision {reading.revision}", "dim"))
 
 
 def show_entry(project: Project, name: str, now: datetime, *, as_json: bool) -> None:
-    """Print one entry, also an archived one, with what its evidence says now."""
+    """Print an entry, archived ones included, with its freshness."""
     bank = Bank.of(project)
     reading = bank.read()
     if not any(name in entry.id for entry in reading.entries):
@@ -45,13 +43,13 @@ def show_entry(project: Project, name: str, now: datetime, *, as_json: bool) -> 
     judgement = judged(entry, Witness(project), now)
     newer = [other.id for other in reading.entries if entry.id in other.supersedes]
     if as_json:
-        told = {"truth": judgement.truth.value, "reasons": list(judgement.reasons), "superseded_by": newer}
-        print_envelope(data=_as_json(entry) | told)
+        freshness = {"truth": judgement.truth.value, "reasons": list(judgement.reasons), "superseded_by": newer}
+        print_envelope(data=_as_json(entry) | freshness)
         return
-    said = entry.generated
+    origin = entry.generated
     lines = [
         Text(entry.title, "bold"),
-        Text(f"{entry.id}, {entry.kind}, {entry.status}, by {said.by} at {said.at:%Y-%m-%d %H:%M} UTC", "dim"),
+        Text(f"{entry.id}, {entry.kind}, {entry.status}, by {origin.by} at {origin.at:%Y-%m-%d %H:%M} UTC", "dim"),
     ]
     lines += [Text(f"checked by {mark.by} at {mark.at:%Y-%m-%d %H:%M} UTC", "dim") for mark in entry.verified]
     lines += [Text(f"superseded by {', '.join(newer)}", "yellow")] if newer else []
@@ -60,7 +58,7 @@ def show_entry(project: Project, name: str, now: datetime, *, as_json: bool) -> 
 
 
 def print_report(report: Report) -> None:
-    """Print what verifying found: what is not fresh, and the counts."""
+    """Print the entries that are not fresh, and the counts."""
     for judgement in sorted(report.judgements, key=lambda one: (list(Truth).index(one.truth), one.entry.id)):
         if judgement.truth is not Truth.fresh:
             show(_truth(judgement, judgement.entry))
@@ -72,14 +70,13 @@ def print_report(report: Report) -> None:
     show(f"{counts}; {report.superseded} superseded, {len(report.problems)} to repair")
 
 
-def print_stats(counted: dict[str, Any]) -> None:
-    """Print the counts and sizes of a bank."""
+def print_stats(stats: dict[str, Any]) -> None:
+    """Print a bank's counts and sizes."""
     table = columns(0, 0)
-    for name, value in counted.items():
-        told = (
-            ", ".join(f"{key} {count}" for key, count in value.items() if count) if isinstance(value, dict) else value
-        )
-        table.add_row(name.replace("_", " "), str(told))
+    for name, value in stats.items():
+        counts = value.items() if isinstance(value, dict) else ()
+        text = ", ".join(f"{key} {count}" for key, count in counts if count)
+        table.add_row(name.replace("_", " "), text if isinstance(value, dict) else str(value))
     show(table)
 
 

@@ -1,0 +1,83 @@
+"""Arguments and options that several commands share: runs, workflows, authors and times."""
+
+import getpass
+import os
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from zk0.core.errors import InputError, Zk0Error
+from zk0.core.project import Project
+from zk0.workflow.approval import agent_mark
+
+SPAN = re.compile(r"(\d{1,4})([hdw])", re.ASCII)
+HOURS = {"h": 1, "d": 24, "w": 7 * 24}
+AUTHOR_KINDS = ("agent", "person", "process")
+
+
+def workflow_names(incomplete: str) -> list[str]:
+    """Complete a workflow's name; nothing if the project cannot be read."""
+    from zk0.workflow.loading import workflow_files
+
+    try:
+        return [name for name in workflow_files(Project.find()) if name.startswith(incomplete)]
+    except Zk0Error:
+        return []
+
+
+def run_names(incomplete: str) -> list[str]:
+    """Complete a run's id, newest first; nothing if the project cannot be read."""
+    from zk0.workflow.run import run_directories
+
+    try:
+        names = ["latest", *(run.id for run in run_directories(Project.find()))]
+    except Zk0Error:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+WorkflowArgument = Annotated[
+    str, typer.Argument(help="A workflow's name, or the path of its file.", autocompletion=workflow_names)
+]
+RunArgument = Annotated[
+    str, typer.Argument(help="A run's id, the beginning of one, or latest.", autocompletion=run_names)
+]
+ByOption = Annotated[
+    str | None, typer.Option("--by", help="The author: agent:NAME or person:NAME; detected by default.")
+]
+
+
+def resolve_author(by: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the author of an entry: `--by`, else the agent the environment names, else the person logged in.
+
+    Raises:
+        InputError: `by` is not an author, or an agent claims to be a person.
+    """
+    mark = agent_mark(environment)
+    if by is None:
+        return f"agent:{mark.lower()}" if mark else f"person:{getpass.getuser()}"
+    kind, _, name = by.partition(":")
+    if kind not in AUTHOR_KINDS or not name.strip():
+        raise InputError(f"{by!r} is not an author", remedy="--by agent:NAME or --by person:NAME")
+    if kind == "person" and mark:
+        raise InputError(f"{mark} is set, so an agent writes this, not a person", remedy="--by agent:NAME")
+    return by
+
+
+def parse_time(text: str, now: datetime, *, past: bool = False) -> datetime:
+    """Return the time of a date, or of a span such as `30d`, `12h` or `2w` from now, in UTC; with `past`, before now.
+
+    Raises:
+        InputError: the text is neither.
+    """
+    if match := SPAN.fullmatch(text):
+        span = timedelta(hours=int(match[1]) * HOURS[match[2]])
+        return now - span if past else now + span
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"{text!r} is not a time", remedy="30d, 12h, 2w, or a date such as 2027-01-31") from error
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
