@@ -16,9 +16,8 @@ from zk0.core.receipts import Failure, Receipt, ReceiptStore
 from zk0.core.verdicts import Evidence, Verdict, failed, passed
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
-from zk0.memory.evidence import Witness
+from zk0.memory.evidence import Witness, value_at
 from zk0.memory.freshness import judged
-from zk0.memory.receipt_values import value_at
 from zk0.memory.recording import MemoryRecorder, write_pages
 from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from zk0.core.errors import SpecError
+from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
 from zk0.memory.bank import Problem, Reading
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import Entry, Kind, StepRecord, identified
-from zk0.memory.rendering import render_context, render_tasks
+from zk0.memory.rendering import WorkflowPage, render_context, render_tasks, workflow_pages
 from zk0.memory.texts import LONGEST_TEXT, cell
 from zk0.memory.unfinished_runs import RunningRun
-from zk0.memory.workflows import WorkflowPage
 from zk0.workflow.spec import WorkflowSpec
 
 type MakeEntry = Callable[..., Entry]
@@ -248,3 +248,31 @@ def test_notes_kept_with_a_workflow_survive_even_when_it_is_gone() -> None:
     assert "<!-- keep:train -->\nUse the tiny preset first.\n<!-- /keep -->" in text
     assert "<!-- keep:gone -->\nOld lore.\n<!-- /keep -->" in text
     assert render_tasks(Reading(()), [WorkflowPage("train", TRAIN)], old=text) == text
+
+
+HEAD = "name: {name}\ntitle: T\npurpose: P\nsteps:\n  - {{id: data, title: Prepare, uses: no.such-action}}\n"
+
+
+def write(project: Project, name: str, text: str) -> None:
+    path = project.root / "workflows" / f"{name}.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+
+def test_a_workflow_is_explained_whether_or_not_its_actions_exist(project: Project) -> None:
+    write(project, "mine", HEAD.format(name="mine"))
+
+    [page] = [page for page in workflow_pages(project) if page.name == "mine"]
+
+    assert page.spec
+    assert page.spec.steps[0].title == "Prepare"
+
+
+def test_a_broken_file_is_a_page_that_says_where(project: Project) -> None:
+    write(project, "torn", "name: [\n")
+    write(project, "wrong", HEAD.format(name="wrong") + "colour: red\n")
+
+    problems = {page.name: page.problem for page in workflow_pages(project) if page.spec is None}
+
+    assert problems["torn"].startswith("line ")
+    assert problems["wrong"].startswith("line 6: colour: ")

@@ -11,7 +11,7 @@ from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_available, passed, warned, worst
 from zk0.memory.bank import Reading
 from zk0.memory.entries import Entry, Kind, Source, Status, identified
-from zk0.memory.receipt_values import value_at
+from zk0.memory.evidence import value_at
 from zk0.memory.results import EndedRun, entries_of, step_records
 
 type MakeReceipt = Callable[..., Receipt]

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from zk0.core.errors import RequestError, UnknownNameError
+from zk0.core.errors import InputError, RequestError, SpecError, UnknownNameError
 from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
+from zk0.memory.adding import cited
 from zk0.memory.bank import Bank
-from zk0.memory.citing import cited
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.evidence import Witness
 from zk0.memory.references import Known
@@ -21,6 +22,7 @@ from zk0.memory.tasks import (
     filled,
     open_tasks,
     page_of,
+    read_context,
     subtasks,
     task_of,
     versions,
@@ -217,3 +219,29 @@ def test_a_task_is_closed_when_nothing_is_lost_and_no_subtask_is_open(bank: Bank
     assert subtasks(bank.read(), parent) == []
     with pytest.raises(RequestError, match="closed already"):
         close(closed, 4)
+
+
+def test_a_file_says_any_of_the_fields_and_one_line_needs_no_list(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text("objective: Repair it.\ncriteria: the loss falls\nconstraints: [change no test, be quick]\n")
+
+    context = read_context(path)
+
+    assert (context.objective, context.criteria) == ("Repair it.", ("the loss falls",))
+    assert context.constraints == ("change no test", "be quick")
+
+
+def test_every_problem_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text("objective: Repair it.\nobjectives: x\npriority: soon\n")
+
+    with pytest.raises(SpecError) as caught:
+        read_context(path)
+
+    assert f"{path}:2: objectives" in caught.value.message
+    assert f"{path}:3: priority" in caught.value.message
+    path.write_text("a: [")
+    with pytest.raises(SpecError, match=r"task\.yaml:1: not YAML"):
+        read_context(path)
+    with pytest.raises(InputError, match="can't be read"):
+        read_context(tmp_path / "none.yaml")

@@ -24,11 +24,10 @@ from zk0.memory.bank import Bank
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import Kind
 from zk0.memory.evidence import Witness
-from zk0.memory.installing import install
-from zk0.memory.merging import is_conflicted
+from zk0.memory.preserved_blocks import is_conflicted
 from zk0.memory.prime import prime
 from zk0.memory.pruning import archive, proposals
-from zk0.memory.recording import MemoryRecorder, write_pages
+from zk0.memory.recording import MemoryRecorder, install, write_pages
 from zk0.memory.rendering import number
 from zk0.memory.verification import verify
 from zk0.workflow.events import RunFinished, RunStarted, StepFinished

@@ -14,8 +14,7 @@ from itertools import groupby
 
 from zk0.checklists.items import ANY, Checklist, ChecklistFile, FindingOf, Item, Judged, Proof, VerdictOf
 from zk0.checklists.signatures import Decision, Signatures
-from zk0.checklists.snapshot import Present
-from zk0.checklists.staleness import change
+from zk0.checklists.snapshot import Present, change
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import SEVERITY, Verdict, worst
 

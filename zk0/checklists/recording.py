@@ -8,8 +8,7 @@ from zk0.checklists.judging import answers_for
 from zk0.checklists.loading import load_checklist
 from zk0.checklists.rendering import render
 from zk0.checklists.signatures import read_signatures
-from zk0.checklists.snapshot import look
-from zk0.checklists.staleness import parts_of
+from zk0.checklists.snapshot import look, parts_of
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore, write_atomically
 from zk0.workflow.events import Event, RunFinished, StepFinished

@@ -134,7 +134,7 @@ def waive(item: ItemArgument, *, reason: ReasonOption, expires: ExpiresOption = 
 @app.command()
 def lint(*, as_json: JsonOption = False) -> None:
     """Print what is wrong with the checklists, their templates and signatures."""
-    from zk0.checklists.linting import lint as linted
+    from zk0.checklists.loading import lint as linted
 
     problems = list(linted(Project.find()))
     if as_json:

@@ -208,7 +208,7 @@ def archive(entries: list[str], *, as_json: JsonOption = False) -> None:
 def stats(*, as_json: JsonOption = False) -> None:
     """Count the entries by kind, and measure the pages."""
     from zk0.cli.entries import print_stats
-    from zk0.memory.statistics import stats_of
+    from zk0.memory.pruning import stats_of
 
     counted = stats_of(Project.find(), datetime.now(UTC))
     if as_json:
@@ -220,7 +220,7 @@ def stats(*, as_json: JsonOption = False) -> None:
 @app.command(name="init")
 def initialise(*, as_json: JsonOption = False) -> None:
     """Set up the bank and git's merge driver for its rendered pages; each clone does this once."""
-    from zk0.memory.installing import install
+    from zk0.memory.recording import install
 
     done = list(install(Project.find(), datetime.now(UTC)))
     if as_json:
@@ -233,7 +233,7 @@ def initialise(*, as_json: JsonOption = False) -> None:
 def merge_driver(base: Path, ours: Path, theirs: Path) -> None:
     """Merge two versions of a rendered page; git calls this."""
     from zk0.memory.bank import read_page
-    from zk0.memory.merging import Sides, merged
+    from zk0.memory.preserved_blocks import Sides, merged
 
     texts = [read_page(path) for path in (ours, theirs, base)]
     ours.write_text(merged(Sides(*texts)), encoding="utf-8")

@@ -14,7 +14,7 @@ from zk0.core.project import Project
 from zk0.core.verdicts import Finding
 from zk0.memory.adding import keep
 from zk0.memory.bank import Bank, Reading
-from zk0.memory.citing import cited
+from zk0.memory.adding import cited
 from zk0.memory.entries import Entry
 from zk0.memory.evidence import Witness
 from zk0.memory.references import Known
@@ -181,7 +181,7 @@ def close(
 
 
 def _context(file: Path | None, given: dict[str, Any]) -> TaskContext:
-    from zk0.memory.taskfiles import read_context
+    from zk0.memory.tasks import read_context
 
     said = {name: value for name, value in given.items() if value}
     return added_to(read_context(file), TaskContext.model_validate(said)) if file else TaskContext.model_validate(said)

@@ -1,17 +1,18 @@
 """Add an entry for a person or an agent: sources are read, what is superseded is in force, a secret is refused."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePosixPath
 
 from pydantic import ValidationError
 
-from zk0.core.errors import InputError
+from zk0.core.errors import InputError, UnknownNameError
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
-from zk0.memory.citing import cited
-from zk0.memory.entries import Entry, Kind, Mark, Source, Status
-from zk0.memory.evidence import Witness, carry
+from zk0.memory.entries import PYPROJECT, Entry, Kind, Mark, Source, Status
+from zk0.memory.evidence import ChangedReceiptError, Witness, carry, hash_of, value_at
 from zk0.memory.recording import write_pages
 
 
@@ -97,3 +98,74 @@ def confirmed(project: Project, name: str, by: str, now: datetime) -> Entry:
     entry = Bank.of(project).read().entry(name)
     update = {"id": "", "verified": (*entry.verified, Mark(by=by, at=now)), "supersedes": (entry.id,)}
     return keep(project, entry.model_copy(update=update), Witness(project), now=now)
+
+
+KINDS = ("receipt", "config", "file", "commit", "link")
+CITATION = re.compile(rf"(?:(?P<name>[^=]+)=)?(?P<kind>{'|'.join(KINDS)}):(?P<what>.+)")
+FILE = re.compile(r"(?P<file>.+?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?")
+
+
+def cited(text: str, evidence: Witness) -> Source:
+    """Return the source that a text names, with what it says now.
+
+    Raises:
+        InputError: it names none, or one that can't be read.
+    """
+    found = CITATION.fullmatch(text)
+    if found is None:
+        raise InputError(f"{text!r} names no source", remedy="--source receipt:…, config:…, file:…, commit:… or link:…")
+    name, what = (found["name"] or "").strip(), found["what"]
+    match found["kind"]:
+        case "receipt":
+            return _receipt(name, what, evidence)
+        case "config":
+            return _setting(name, what, evidence)
+        case "file":
+            return _file(name, what, evidence)
+        case "commit":
+            commit = evidence.resolved(what)
+            if commit is None:
+                raise InputError(f"there is no commit {what!r} here", remedy="git log")
+            return Source(name=name, commit=commit)
+    return Source(name=name, link=what)
+
+
+def _receipt(name: str, what: str, evidence: Witness) -> Source:
+    digest, _, metric = what.partition(":")
+    try:
+        receipt = evidence.receipt(digest)
+        if receipt is None:
+            raise InputError(f"there is no receipt {digest} here", remedy="zk0 show RUN STEP --json")
+        value = value_at(receipt, metric) if metric else None
+    except (ChangedReceiptError, UnknownNameError) as error:
+        raise InputError(str(error), remedy="zk0 show RUN STEP --json") from error
+    return Source(name=name, receipt=digest, metric=metric or None, value=_plain(value, what))
+
+
+def _setting(name: str, what: str, evidence: Witness) -> Source:
+    file, _, key = what.rpartition("#")
+    try:
+        value = evidence.setting(file or PYPROJECT, key)
+    except KeyError as error:
+        raise InputError(str(error.args[0]), remedy="config:tool.name.key, or config:FILE#KEY") from error
+    return Source(name=name, config=key, file=file or None, value=_plain(value, what))
+
+
+def _file(name: str, what: str, evidence: Witness) -> Source:
+    found = FILE.fullmatch(what)
+    file = PurePosixPath(found["file"]) if found else PurePosixPath(what)
+    lines = evidence.lines(file.as_posix())
+    if found is None or lines is None or file.is_absolute() or ".." in file.parts:
+        raise InputError(f"there is no text {file} in the project", remedy="name a file below the project's root")
+    if found["first"] is None:
+        return Source(name=name, file=file.as_posix(), sha256=hash_of(lines))
+    first, last = int(found["first"]), int(found["last"] or found["first"])
+    if not 1 <= first <= last <= len(lines):
+        raise InputError(f"{file} has lines 1 to {len(lines)}, not {first} to {last}")
+    return Source(name=name, file=file.as_posix(), lines=(first, last), sha256=hash_of(lines[first - 1 : last]))
+
+
+def _plain(value: object, what: str) -> bool | int | float | str | None:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise InputError(f"{what} is no single value; name a part of it")

@@ -7,21 +7,21 @@ no lock: every file appears whole.
 """
 
 import fcntl
+import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
-from zk0.core.errors import SecretError, SpecError, UnknownNameError
+from zk0.core.errors import InputError, SecretError, SpecError, StaleReadError, UnknownNameError
 from zk0.core.project import Project
 from zk0.core.receipts import write_atomically
 from zk0.core.secrets import find_secrets
 from zk0.memory.entries import Entry, Kind, content_id, identified, in_force
 from zk0.memory.frontmatter import UnreadableEntryError, read_entry, write_entry
-from zk0.memory.revisions import refuse_stale_supersession, refuse_unless_current, revision_of
 
 ENTRIES, ARCHIVE = "entries", "archive"
 ID = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{8}(?:-2)*")
@@ -264,3 +264,55 @@ def _refuse_secrets(entry: Entry, text: str) -> None:
             f"the {entry.kind} to be kept holds a secret ({found.kind}, line {found.line}); nothing was written",
             remedy="leave it out, and revoke it where others have seen it",
         )
+
+
+REVISION = re.compile(r"([0-9a-f]{8})-([0-9a-f]+)")
+NAMED = 5  # entries named in one message
+
+
+def revision_of(arrived: Mapping[str, int]) -> str:
+    """Return the revision of the entries that arrived at these times, in nanoseconds."""
+    names = hashlib.sha256("\n".join(sorted(arrived)).encode()).hexdigest()
+    return f"{names[:8]}-{max(arrived.values(), default=0):x}"
+
+
+def refuse_unless_current(revision: str | None, entries: Iterable[Entry], arrived: Mapping[str, int]) -> None:
+    """Let a write pass whose writer had read this state of the bank, or claims nothing.
+
+    Raises:
+        InputError: it is no revision.
+        StaleReadError: the bank has changed since.
+    """
+    if revision is None:
+        return
+    found = REVISION.fullmatch(revision)
+    if found is None:
+        raise InputError(f"{revision!r} is no revision of the memory bank", remedy="zk0 memory show --json")
+    if found[1] == revision_of(arrived)[:8]:
+        return
+    new = [entry for entry in entries if arrived.get(entry.id, 0) > int(found[2], 16)]
+    what = _told(new) if new else "entries were archived or removed"
+    raise StaleReadError(f"the memory bank has changed since {revision}: {what}", remedy="zk0 memory show; then again")
+
+
+def refuse_stale_supersession(entry: Entry, entries: Iterable[Entry]) -> None:
+    """Let an entry pass if all that it supersedes is in force.
+
+    Raises:
+        StaleReadError: something was superseded by another entry meanwhile.
+        UnknownNameError: something is not there.
+    """
+    known = list(entries)
+    ids = {other.id for other in known}
+    for name in entry.supersedes:
+        if name not in ids:
+            raise UnknownNameError(f"it supersedes {name}, which is no entry", remedy="zk0 memory show")
+        if newer := [other for other in known if name in other.supersedes and other.id != entry.id]:
+            raise StaleReadError(
+                f"{name} was superseded meanwhile: {_told(newer)}", remedy=f"zk0 memory show {newer[0].id}; then again"
+            )
+
+
+def _told(entries: list[Entry]) -> str:
+    more = f" and {len(entries) - NAMED} more" if len(entries) > NAMED else ""
+    return "; ".join(f"{entry.id} ({entry.kind}) {entry.title}" for entry in entries[:NAMED]) + more

@@ -16,8 +16,7 @@ from enum import StrEnum
 
 from zk0.core.errors import UnknownNameError
 from zk0.memory.entries import PYPROJECT, Entry, Kind, Source
-from zk0.memory.evidence import ChangedReceiptError, Witness, hash_of
-from zk0.memory.receipt_values import value_at
+from zk0.memory.evidence import ChangedReceiptError, Witness, hash_of, value_at
 
 FILES_NAMED = 3  # changed files named in one reason
 SHORT_COMMIT = 8  # digits

@@ -6,6 +6,7 @@ does not know comes at the end, by `{{ keep.rest() }}`.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from zk0.core.errors import SpecError
 
@@ -66,3 +67,88 @@ class Keep:
     def rest(self) -> str:
         """Return all paragraphs that were not placed yet."""
         return "\n\n".join(self(name) for name in self._paragraphs if name not in self._placed)
+
+
+OURS, BASE, THEIRS, END = "<<<<<<<", "|||||||", "=======", ">>>>>>>"
+CONFLICT = re.compile(rf"^{OURS}.*?^{THEIRS}.*?^{END}", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The versions of a page in conflict; `base` is their common ancestor, None where it is not told."""
+
+    ours: str
+    theirs: str
+    base: str | None
+
+
+def is_conflicted(text: str) -> bool:
+    """Tell whether a merge left conflict markers in a text."""
+    return CONFLICT.search(text) is not None
+
+
+def sides_of(text: str) -> Sides:
+    """Return the versions that a text with conflict markers was merged from."""
+    ours: list[str] = []
+    theirs: list[str] = []
+    base: list[str] = []
+    side = ""
+    with_base = False
+    for line in text.splitlines(keepends=True):
+        mark = line[:7]
+        if mark == OURS or (side and mark in (BASE, THEIRS, END)):
+            with_base = with_base or mark == BASE
+            side = "" if mark == END else mark
+        else:
+            for lines, own in ((ours, OURS), (base, BASE), (theirs, THEIRS)):
+                if side in ("", own):
+                    lines.append(line)
+    return Sides("".join(ours), "".join(theirs), "".join(base) if with_base else None)
+
+
+def healed(text: str) -> str:
+    """Return our side of a page in conflict with the kept paragraphs of both; another text stays as it is."""
+    if not is_conflicted(text):
+        return text
+    return merged(sides_of(text))
+
+
+def merged(sides: Sides) -> str:
+    """Return our side of a page with what people wrote on both.
+
+    Raises:
+        SpecError: a kept paragraph of one side is not closed.
+    """
+    ours, theirs = (kept_paragraphs(text, "a side of the merge") for text in (sides.ours, sides.theirs))
+    base = None if sides.base is None else kept_paragraphs(sides.base, "the base of the merge")
+    names = dict.fromkeys((*ours, *theirs))
+    keep = Keep({name: _merged(name, ours, theirs, base) for name in names})
+    text = _replaced(sides.ours, keep)
+    rest = keep.rest()
+    return f"{text.rstrip()}\n\n{rest}\n" if rest else text
+
+
+def _merged(name: str, ours: Mapping[str, str], theirs: Mapping[str, str], base: Mapping[str, str] | None) -> str:
+    mine, other = ours.get(name, ""), theirs.get(name, "")
+    if base is not None:
+        before = base.get(name, "")
+        if mine == before:
+            return other
+        if other == before:
+            return mine
+    # Both wrote: both stay. Deleting one of two paragraphs is easy, and finding a lost one is not.
+    return "\n\n".join(dict.fromkeys(paragraph for paragraph in (mine, other) if paragraph))
+
+
+def _replaced(text: str, keep: Keep) -> str:
+    """Return a page with its kept paragraphs exchanged for others."""
+    parts: list[str] = []
+    end = 0
+    opened: re.Match[str] | None = None
+    for marker in MARKER.finditer(text):
+        if opened is None:
+            parts += [text[end : marker.start()], keep(marker["name"])]
+            opened = marker
+        else:
+            opened, end = None, marker.end()
+    return "".join([*parts, text[end:]])

@@ -17,8 +17,7 @@ from zk0.memory.bank import Bank, Reading
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.evidence import Witness
 from zk0.memory.freshness import SHORT_COMMIT, Judgement, Truth, judged
-from zk0.memory.merging import healed
-from zk0.memory.preserved_blocks import kept_paragraphs
+from zk0.memory.preserved_blocks import healed, kept_paragraphs
 from zk0.memory.texts import cell
 from zk0.memory.unfinished_runs import OpenRun, open_runs
 

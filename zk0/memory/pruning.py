@@ -4,14 +4,17 @@ What is superseded was kept for a while, so that a branch which still builds on 
 that it supersedes with it: left behind, that would be in force again.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from zk0.core.project import Project
 from zk0.memory.bank import Bank, Reading
-from zk0.memory.entries import Entry, Status
+from zk0.memory.context import BUDGET
+from zk0.memory.entries import Entry, Kind, Status
 from zk0.memory.evidence import EVIDENCE
 
 KEPT = timedelta(days=14)  # a branch that lives longer is rare, and finds what it needs in the archive
@@ -76,3 +79,23 @@ def archive(project: Project, names: Iterable[str]) -> list[Path]:
         if path.stem not in cited and moved:
             moved.append(path.rename(bank.archive_dir / path.name))
     return moved
+
+
+def stats_of(project: Project, now: datetime) -> dict[str, Any]:
+    """Return the counts of entries and the sizes of pages (bytes) of a project's bank."""
+    bank = Bank.of(project)
+    reading = bank.read()
+    kinds = Counter(entry.kind for entry in reading.in_force)
+    pages = {path.name: path.stat().st_size for path in sorted(bank.directory.glob("*.md"))}
+    return {
+        "entries": len(reading.entries),
+        "in_force": {kind.value: kinds[kind] for kind in Kind},
+        "broken": len(reading.problems),
+        "archived": sum(1 for _ in bank.archive_dir.glob("*.md")),
+        "may_be_archived": len(proposals(reading, now)),
+        "receipts": sum(1 for _ in (bank.directory / EVIDENCE).glob("*.json")),
+        "bytes": sum(path.stat().st_size for path in bank.directory.rglob("*") if path.is_file()),
+        "pages": pages,
+        "context_budget": BUDGET,
+        "revision": reading.revision,
+    }

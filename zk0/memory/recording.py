@@ -10,22 +10,24 @@ result says of no code that it holds for it.
 """
 
 import json
+import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 import zk0
+from zk0.core.git import read_git
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore, write_atomically
-from zk0.memory.bank import Bank, read_page
+from zk0.memory.bank import ENTRIES, Bank, read_page
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import StepRecord
 from zk0.memory.evidence import CODE_LENGTH, carry
-from zk0.memory.rendering import CONTEXT, TASKS, render_context, render_tasks
+from zk0.memory.rendering import CONTEXT, TASKS, render_context, render_tasks, workflow_pages
 from zk0.memory.results import EndedRun, entries_of, step_records
 from zk0.memory.texts import one_line
 from zk0.memory.unfinished_runs import RunningRun, Waiting, running_runs, waiting_of, with_region
-from zk0.memory.workflows import workflow_pages
 from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
 
 ACTOR = f"process:zk0 {zk0.__version__}"
@@ -163,3 +165,40 @@ class MemoryRecorder:
 
     def _receipts(self, run: str) -> list[Receipt]:
         return [found for found in ReceiptStore(self.project.runs_dir).of_run(run) if "/" not in found.step]
+
+
+DRIVER = "zk0-memory"
+ATTRIBUTES = ".gitattributes"
+
+
+def install(project: Project, now: datetime) -> Iterator[str]:
+    """Set up what is not there yet, and yield a sentence for each thing that was done.
+
+    The driver is named in `.gitattributes`, which is committed, and defined in this clone's git config, which is not:
+    every clone installs it once. Without it a page that two branches rendered is in conflict until it is rendered.
+    """
+    if not (project.memory_dir / ENTRIES).is_dir():
+        (project.memory_dir / ENTRIES).mkdir(parents=True)
+        yield f"made {project.settings.memory}/"
+    write_pages(project, now)
+    yield f"rendered {CONTEXT} and {TASKS}"
+    attributes = project.root / ATTRIBUTES
+    known = attributes.read_text(encoding="utf-8") if attributes.is_file() else ""
+    wanted = [f"{project.settings.memory}/{page} merge={DRIVER}" for page in (CONTEXT, TASKS)]
+    if missing := [line for line in wanted if line not in known.splitlines()]:
+        joint = "" if not known or known.endswith("\n") else "\n"
+        attributes.write_text(f"{known}{joint}{'\n'.join(missing)}\n", encoding="utf-8")
+        yield f"named the merge driver in {ATTRIBUTES}"
+    command = f'"{sys.executable}" -m zk0 memory merge-driver %O %A %B'
+    if _is_repository(project.root) and _config(project.root, f"merge.{DRIVER}.driver") != command:
+        read_git(project.root, "config", f"merge.{DRIVER}.name", "keeps what people wrote in zk0's rendered pages")
+        read_git(project.root, "config", f"merge.{DRIVER}.driver", command)
+        yield "defined the merge driver in this clone's git config"
+
+
+def _is_repository(root: Path) -> bool:
+    return read_git(root, "rev-parse", "--git-dir") is not None
+
+
+def _config(root: Path, key: str) -> str:
+    return (read_git(root, "config", "--get", key) or "").strip()

@@ -1,17 +1,71 @@
 """What a run adds to the memory: its result, what it found wrong, and what it found right again; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from zk0.core.errors import ExitStatus
 from zk0.core.receipts import Receipt
-from zk0.core.verdicts import Verdict
+from zk0.core.verdicts import Finding, Verdict
 from zk0.memory.bank import Reading
 from zk0.memory.entries import Entry, FaultRecord, Kind, Mark, RunRecord, Source, Status, StepRecord
-from zk0.memory.faults import Fault, faults_of, is_repaired
-from zk0.memory.receipt_values import numbers_of
+from zk0.memory.evidence import evidence_of, numbers_of
 from zk0.memory.texts import one_line
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something found wrong in one receipt: by a finding, or by the failure that ended the step."""
+
+    receipt: Receipt
+    record: FaultRecord
+    message: str
+    sources: tuple[Source, ...]
+
+
+def faults_of(receipt: Receipt) -> Iterator[Fault]:
+    """Yield each failed finding of a receipt, and the error that ended its step."""
+    for number, finding in enumerate(receipt.findings):
+        if finding.verdict.stops:
+            record = FaultRecord(
+                workflow=receipt.workflow,
+                step=receipt.step,
+                check=finding.check,
+                at=finding.at,
+                verdict=finding.verdict,
+                cause=finding.cause,
+                remedy=finding.remedy,
+                repaired_by=finding.workflow,
+            )
+            yield Fault(receipt, record, finding.message, _sources(receipt, number, finding))
+    if failure := receipt.failure:
+        record = FaultRecord(
+            workflow=receipt.workflow,
+            step=receipt.step,
+            code=failure.code,
+            verdict=Verdict.error,
+            remedy=failure.remedy,
+        )
+        source = Source(receipt=receipt.digest, metric="failure.code", value=failure.code)
+        yield Fault(receipt, record, failure.message, (source,))
+
+
+def _sources(receipt: Receipt, number: int, finding: Finding) -> tuple[Source, ...]:
+    verdict = Source(receipt=receipt.digest, metric=f"findings.{number}.verdict", value=str(finding.verdict))
+    own = (source for source in evidence_of(receipt) if (source.metric or "").startswith(f"findings.{number}."))
+    return (verdict, *own)
+
+
+def is_repaired(fault: FaultRecord, receipt: Receipt) -> bool:
+    """Whether a later receipt of the same step shows that the fault is gone; not finding it is not enough."""
+    if receipt.failure:
+        return False
+    if fault.code:
+        return True
+    judged = [finding for finding in receipt.findings if finding.check == fault.check]
+    same_place = [finding for finding in judged if finding.at == fault.at] or judged
+    verdicts = {finding.verdict for finding in same_place}
+    return Verdict.passed in verdicts and not any(verdict.stops for verdict in verdicts)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from zk0.core.errors import InputError, RequestError, UnknownNameError
+from pydantic import ValidationError
+
+from zk0.core.errors import InputError, RequestError, SpecError, UnknownNameError
 from zk0.core.project import package_versions
 from zk0.core.verdicts import Finding, Verdict, failed, not_available, passed
 from zk0.memory.bank import Problem, Reading
@@ -20,6 +22,7 @@ from zk0.memory.evidence import Witness
 from zk0.memory.freshness import SHORT_COMMIT, Truth, judged
 from zk0.memory.references import Known, dead_references
 from zk0.memory.unfinished_runs import OpenRun
+from zk0.workflow.document import read_document
 from zk0.workflow.task_context import INHERITED, TaskContext
 from zk0.workflow.task_page import render_task
 
@@ -252,3 +255,27 @@ def closing(
             "body": f"{outcome.strip()}\n" if outcome.strip() else "",
         }
     )
+
+
+def read_context(path: Path) -> TaskContext:
+    """Return what a file says of a task.
+
+    Raises:
+        InputError: there is no such file.
+        SpecError: it is no YAML, or says what no task has; the message lists every problem with its line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} can't be read: {error}") from error
+    document = read_document(text)
+    problems = [f"{path}:{place.line}: {message}" for place, _, message in document.problems]
+    if not problems:
+        try:
+            return TaskContext.model_validate(document.data)
+        except ValidationError as error:
+            for problem in error.errors():
+                line = document.position(tuple(problem["loc"]), key=problem["type"] == "extra_forbidden").line
+                problems.append(f"{path}:{line}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}")
+    fields = ", ".join(TaskContext.model_fields)
+    raise SpecError("\n".join(problems), remedy=f"the fields are {fields}")
