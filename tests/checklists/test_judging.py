@@ -9,8 +9,8 @@ import pytest
 
 from zk0.checklists.evaluation import evaluate
 from zk0.checklists.items import Checklist, ChecklistFile, Item
-from zk0.checklists.judging import AT_ONCE, Question, answers, judge, kept_answers
-from zk0.checklists.snapshot import look
+from zk0.checklists.judging import AT_ONCE, CheckRequest, answers, judge, kept_answers
+from zk0.checklists.snapshot import take_snapshot
 from zk0.core.checks import CHECKS
 from zk0.core.errors import UnknownNameError
 from zk0.core.project import Project
@@ -97,7 +97,7 @@ def checklist(*proofs: dict) -> Checklist:
 
 def asked(project: Project, *proofs: dict, **how) -> dict[str, Receipt]:
     project.state_dir.mkdir(exist_ok=True)
-    judge(project, checklist(*proofs), look(project), **how)
+    judge(project, checklist(*proofs), take_snapshot(project), **how)
     return {receipt.step: receipt for receipt in kept_answers(project)}
 
 
@@ -117,7 +117,7 @@ def test_an_answer_is_asked_for_once_and_again_when_the_code_changed(project: Pr
     asked(project, {"project": "odd.counts"})
     assert counted() == 2
 
-    asked(project, {"project": "odd.counts"}, anew=True)
+    asked(project, {"project": "odd.counts"}, force=True)
     assert counted() == 3
 
 
@@ -178,16 +178,16 @@ def test_the_answer_decides_the_box_and_is_told_of_as_it_comes(project: Project)
     told: list[tuple[str, int, int]] = []
     what = checklist({"project": "odd.counts"})
     project.state_dir.mkdir()
-    judge(project, what, look(project), progress=lambda *done: told.append(done))
+    judge(project, what, take_snapshot(project), progress=lambda *done: told.append(done))
 
-    [item] = evaluate(what, kept_answers(project), look(project)).items
+    [item] = evaluate(what, kept_answers(project), take_snapshot(project)).items
 
     assert told == [("odd.counts", 1, 1)]
     assert (item.ticked, item.message) == (True, "asked 1 times")
 
 
-def questions(count: int) -> list[Question]:
-    return [Question(f"q{number}", CHECKS.get("machine.disk"), {"gib": number * 10**6}) for number in range(count)]
+def questions(count: int) -> list[CheckRequest]:
+    return [CheckRequest(f"q{number}", CHECKS.get("machine.disk"), {"gib": number * 10**6}) for number in range(count)]
 
 
 def workers() -> list[psutil.Process]:

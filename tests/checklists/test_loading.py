@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zk0.checklists.items import FindingOf
+from zk0.checklists.items import CheckRef
 from zk0.checklists.loading import checklist_names, lint, load_checklist, read_checklist
 from zk0.checklists.signatures import Signature, save_signature
 from zk0.core.checks import CHECKS
@@ -67,7 +67,7 @@ def test_every_item_of_the_training_checklist_is_decided_by_a_check(ours: Projec
 def test_every_check_that_an_item_names_exists(ours: Project) -> None:
     checklists = [load_checklist(ours, name) for name in checklist_names(ours)]
     proofs = [proof for checklist in checklists for _, item in checklist.items() for proof in item.check or ()]
-    named = {proof.check for proof in proofs if isinstance(proof, FindingOf)}
+    named = {proof.check for proof in proofs if isinstance(proof, CheckRef)}
 
     assert named <= set(CHECKS.names())
 
@@ -78,7 +78,7 @@ def test_one_piece_of_evidence_needs_no_list(tmp_path: Path) -> None:
 
     [read] = read_checklist(path).items or ()
 
-    assert read.check == (FindingOf(check="data.units", step="data"),)
+    assert read.check == (CheckRef(check="data.units", step="data"),)
 
 
 @pytest.mark.parametrize(
@@ -154,13 +154,13 @@ def test_a_project_replaces_a_checklist_of_ours_by_its_own(tmp_path: Path) -> No
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HEAD = "name: mine\ntitle: Mine\nphase: all\nitems:\n"
-ITEM = "  - {{id: a{number}, section: S, sentence: It holds., check: {proof}}}\n"
+LINT_ITEM = "  - {{id: a{number}, section: S, sentence: It holds., check: {proof}}}\n"
 
 
-def write(project: Project, *proofs: str) -> None:
+def write_items(project: Project, *proofs: str) -> None:
     folder = project.root / "checklists"
     folder.mkdir(exist_ok=True)
-    items = "".join(ITEM.format(number=number, proof=proof) for number, proof in enumerate(proofs))
+    items = "".join(LINT_ITEM.format(number=number, proof=proof) for number, proof in enumerate(proofs))
     (folder / "mine.yaml").write_text(HEAD + items)
 
 
@@ -169,7 +169,7 @@ def test_the_checklists_that_come_with_zk0_are_sound(project: Project) -> None:
 
 
 def test_checks_that_can_decide_nothing_are_found(project: Project) -> None:
-    write(
+    write_items(
         project,
         "{project: style.lnt}",
         "{project: data.format}",
@@ -199,7 +199,7 @@ def test_a_tick_that_is_typed_is_found_in_templates_and_pages(project: Project) 
 
 
 def test_a_checklist_without_items_or_with_a_broken_file_is_found(project: Project) -> None:
-    write(project)
+    write_items(project)
     (project.root / "checklists" / "mine.yaml").write_text(HEAD + "  []\n")
 
     [problem] = lint(project)

@@ -12,7 +12,7 @@ import pytest
 from zk0.checklists.evaluation import Evaluated, EvaluatedItem
 from zk0.checklists.items import Checklist, ChecklistFile, Item
 from zk0.checklists.loading import load_checklist
-from zk0.checklists.snapshot import Present
+from zk0.checklists.snapshot import ProjectSnapshot
 from zk0.checklists.verifying import decide, exit_status, find_item, page, until
 from zk0.core.errors import ExitStatus, UnknownNameError
 from zk0.core.git import GitState
@@ -37,7 +37,7 @@ def evaluated(*outcomes: str) -> Evaluated:
         items.append(EvaluatedItem(item, "Mine", verdict, verdict is Verdict.passed, "", waived=waived))
     part = ChecklistFile(name="mine", title="Mine", phase="all", items=tuple(one.item for one in items))
     checklist = Checklist(name="mine", title="Mine", phase="all", parts=(part,))
-    return Evaluated(checklist, tuple(items), Present(GitState(), NOON))
+    return Evaluated(checklist, tuple(items), ProjectSnapshot(GitState(), NOON))
 
 
 @pytest.mark.parametrize(

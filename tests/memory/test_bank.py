@@ -182,8 +182,8 @@ def test_a_glance_reads_only_what_is_not_superseded(bank: Bank, make_entry: Make
     by_hand += "generated:\n  by: person:ada\n  at: 2026-04-01\n---\n"
     (bank.entries_dir / "2026-04-01-00000000.md").write_text(by_hand)
 
-    assert [entry.title for entry in bank.glance().entries] == ["mu is 1"]
-    assert bank.glance().revision == bank.read().revision
+    assert [entry.title for entry in bank.read_current().entries] == ["mu is 1"]
+    assert bank.read_current().revision == bank.read().revision
 
 
 def test_a_write_that_rests_on_a_stale_reading_is_refused_with_what_changed(bank: Bank, make_entry: MakeEntry) -> None:

@@ -11,7 +11,7 @@ from zk0.core.errors import UnknownNameError
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.core.verdicts import Evidence, Verdict, passed
-from zk0.memory.evidence import ChangedReceiptError, Witness, carry, evidence_of, numbers_of, value_at
+from zk0.memory.evidence import ChangedReceiptError, EvidenceReader, copy_receipt, evidence_of, numbers_of, value_at
 
 type MakeReceipt = Callable[..., Receipt]
 
@@ -21,11 +21,11 @@ def test_a_receipt_is_found_in_the_runs_and_in_a_clone_that_has_only_the_bank(
 ) -> None:
     receipt = make_receipt(outputs={"results": [{"name": "loss", "value": 0.5}]})
     ReceiptStore(project.runs_dir).save(receipt)
-    found = Witness(project).receipt(receipt.digest)
-    carry(project, receipt.digest, receipt.model_dump_json(indent=2) + "\n")
+    found = EvidenceReader(project).receipt(receipt.digest)
+    copy_receipt(project, receipt.digest, receipt.model_dump_json(indent=2) + "\n")
     (project.root / "memory-bank").rename(tmp_path / "memory-bank")
 
-    carried = Witness(Project(tmp_path)).receipt(receipt.digest)
+    carried = EvidenceReader(Project(tmp_path)).receipt(receipt.digest)
 
     assert carried == found
     assert carried
@@ -33,29 +33,29 @@ def test_a_receipt_is_found_in_the_runs_and_in_a_clone_that_has_only_the_bank(
 
 
 def test_a_receipt_that_is_nowhere_is_not_there(project: Project) -> None:
-    assert Witness(project).receipt("0" * 16) is None
+    assert EvidenceReader(project).receipt("0" * 16) is None
 
 
 def test_a_changed_receipt_is_refused(project: Project, make_receipt: MakeReceipt) -> None:
     receipt = make_receipt(outputs={"loss": 0.5})
-    carry(project, receipt.digest, receipt.model_dump_json())
+    copy_receipt(project, receipt.digest, receipt.model_dump_json())
     path = project.memory_dir / "evidence" / f"{receipt.digest}.json"
     path.write_text(path.read_text().replace("0.5", "0.1"))
 
     with pytest.raises(ChangedReceiptError, match="was changed"):
-        Witness(project).receipt(receipt.digest)
+        EvidenceReader(project).receipt(receipt.digest)
 
     path.write_text("no JSON")
     with pytest.raises(ChangedReceiptError, match="no receipt any more"):
-        Witness(project).receipt(receipt.digest)
+        EvidenceReader(project).receipt(receipt.digest)
 
 
 def test_a_receipt_with_a_secret_does_not_travel(project: Project, make_receipt: MakeReceipt) -> None:
     receipt = make_receipt(outputs={"said": f"hf_{'a1B2c3D4e5' * 4}"})
 
-    carry(project, receipt.digest, receipt.model_dump_json())
+    copy_receipt(project, receipt.digest, receipt.model_dump_json())
 
-    assert Witness(project).receipt(receipt.digest) is None
+    assert EvidenceReader(project).receipt(receipt.digest) is None
 
 
 def test_settings_are_read_by_their_key_from_toml_yaml_and_json(project: Project) -> None:
@@ -63,7 +63,7 @@ def test_settings_are_read_by_their_key_from_toml_yaml_and_json(project: Project
     (project.root / "w.yaml").write_text("inputs:\n  - {default: 3}\n")
     (project.root / "c.json").write_text(json.dumps({"a": {"b": True}}))
     (project.root / "broken.toml").write_text("=")
-    evidence = Witness(project)
+    evidence = EvidenceReader(project)
 
     assert evidence.setting("pyproject.toml", "tool.a.mu-x") == 0.01
     assert evidence.setting("w.yaml", "inputs.0.default") == 3
@@ -82,7 +82,7 @@ def test_commits_are_told_apart_by_whether_head_contains_them(project: Project) 
         repository.git.add("train.py")
         other = repository.index.commit("Side", author=author, committer=author).hexsha
         repository.git.checkout("main")
-    evidence = Witness(project)
+    evidence = EvidenceReader(project)
 
     assert (evidence.branch, evidence.head) == ("main", first)
     assert (evidence.contains(first), evidence.contains(first[:8])) == (True, True)
@@ -94,24 +94,24 @@ def test_commits_are_told_apart_by_whether_head_contains_them(project: Project) 
 
 
 def test_outside_of_a_repository_nothing_is_told_of_commits(tmp_path: Path) -> None:
-    evidence = Witness(Project(tmp_path))
+    evidence = EvidenceReader(Project(tmp_path))
 
     assert (evidence.head, evidence.branch, evidence.contains("f" * 40)) == (None, None, None)
     assert evidence.changed_since("HEAD") == []
 
 
 def test_the_code_has_a_digest_that_notes_do_not_change(project: Project) -> None:
-    before = Witness(project).tree
+    before = EvidenceReader(project).tree
     (project.root / "notes.md").write_text("A note.")
-    assert Witness(project).tree == before
+    assert EvidenceReader(project).tree == before
 
     (project.root / "train.py").write_text("mu = 0.1\n")
-    assert Witness(project).tree != before
+    assert EvidenceReader(project).tree != before
 
 
 def test_an_entry_can_not_have_files_read_that_are_not_the_project_s(project: Project) -> None:
     (project.root.parent / "outside.toml").write_text("mu = 0.01\n")
-    witness = Witness(project)
+    witness = EvidenceReader(project)
 
     assert witness.lines("../outside.toml") is None
     with pytest.raises(KeyError, match="not a file of this project"):

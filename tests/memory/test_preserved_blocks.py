@@ -10,23 +10,31 @@ import pytest
 
 from zk0.core.errors import SpecError
 from zk0.core.project import Project
-from zk0.memory.adding import Draft, added
+from zk0.memory.adding import EntryDraft, add_entry
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
-from zk0.memory.preserved_blocks import Keep, Sides, healed, is_conflicted, kept_paragraphs, merged, sides_of
+from zk0.memory.preserved_blocks import (
+    ConflictSides,
+    Keep,
+    is_conflicted,
+    merge_pages,
+    read_preserved_blocks,
+    resolve_conflict,
+    split_conflict,
+)
 from zk0.memory.recording import install, outdated_pages, write_pages
 
 
 def test_a_paragraph_is_found_by_its_name() -> None:
     text = "# Page\n<!-- keep:notes -->\nMind the\ncamera.\n<!-- /keep -->\n<!--keep:a-b--><!--/keep-->\n"
 
-    assert kept_paragraphs(text, "page.md") == {"notes": "Mind the\ncamera.", "a-b": ""}
+    assert read_preserved_blocks(text, "page.md") == {"notes": "Mind the\ncamera.", "a-b": ""}
 
 
 def test_two_paragraphs_of_one_name_are_joined_and_equal_ones_said_once() -> None:
     text = "".join(f"<!-- keep:notes -->{words}<!-- /keep -->\n" for words in ("one", "two", "one"))
 
-    assert kept_paragraphs(text, "page.md") == {"notes": "one\n\ntwo"}
+    assert read_preserved_blocks(text, "page.md") == {"notes": "one\n\ntwo"}
 
 
 @pytest.mark.parametrize(
@@ -39,7 +47,7 @@ def test_two_paragraphs_of_one_name_are_joined_and_equal_ones_said_once() -> Non
 )
 def test_a_paragraph_whose_end_would_be_a_guess_is_refused(text: str, line: int, said: str) -> None:
     with pytest.raises(SpecError) as refused:
-        kept_paragraphs(text, "page.md")
+        read_preserved_blocks(text, "page.md")
 
     assert refused.value.message.startswith(f"page.md:{line}: ")
     assert said in refused.value.message
@@ -83,7 +91,7 @@ def branches(project: Project, run_git: Git) -> None:
     for hour, branch in enumerate(("left", "right")):
         run_git("checkout", "-B", branch, "main")
         at = NOON + timedelta(hours=hour)
-        added(project, Draft(Kind.decision, f"go {branch}", "person:ada", sources=["file:train.py"]), at)
+        add_entry(project, EntryDraft(Kind.decision, f"go {branch}", "person:ada", sources=["file:train.py"]), at)
         context = project.memory_dir / "context.md"
         text = context.read_text().replace("<!-- keep:notes -->", f"<!-- keep:notes -->\nMind the {branch}.\n")
         context.write_text(text)
@@ -163,7 +171,7 @@ def test_installing_keeps_what_stands_in_gitattributes(project: Project) -> None
 def test_of_what_people_wrote_nothing_is_lost_and_what_one_side_deleted_is_gone(
     ours: str, theirs: str, base: str | None, kept: str
 ) -> None:
-    text = merged(Sides(page(ours), page(theirs), None if base is None else page(base)))
+    text = merge_pages(ConflictSides(page(ours), page(theirs), None if base is None else page(base)))
 
     assert text == page(f"\n{kept}\n" if kept else "")
 
@@ -171,7 +179,7 @@ def test_of_what_people_wrote_nothing_is_lost_and_what_one_side_deleted_is_gone(
 def test_a_paragraph_that_only_they_have_comes_at_the_end() -> None:
     theirs = page() + "<!-- keep:mine -->Theirs.<!-- /keep -->\n"
 
-    text = merged(Sides(page(), theirs, page()))
+    text = merge_pages(ConflictSides(page(), theirs, page()))
 
     assert text.endswith("<!-- keep:mine -->\nTheirs.\n<!-- /keep -->\n")
 
@@ -180,7 +188,7 @@ def test_a_paragraph_that_only_they_have_comes_at_the_end() -> None:
 def test_the_sides_of_a_conflict_are_told_apart(base: str) -> None:
     text = f"before\n<<<<<<< HEAD\nours\n{base}=======\ntheirs\n>>>>>>> left\nafter\n"
 
-    sides = sides_of(text)
+    sides = split_conflict(text)
 
     assert (sides.ours, sides.theirs) == ("before\nours\nafter\n", "before\ntheirs\nafter\n")
     assert sides.base == ("before\nbase\nafter\n" if base else None)
@@ -189,4 +197,4 @@ def test_the_sides_of_a_conflict_are_told_apart(base: str) -> None:
 def test_a_page_without_a_conflict_stays_as_it_is() -> None:
     text = page("=======\na heading\n=======")
 
-    assert healed(text) == text
+    assert resolve_conflict(text) == text

@@ -7,7 +7,7 @@ from zk0.core.project import Project
 from zk0.core.receipts import Receipt
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.evidence import carry
+from zk0.memory.evidence import copy_receipt
 from zk0.memory.pruning import archive, proposals, stats_of
 from zk0.memory.recording import write_pages
 
@@ -63,7 +63,7 @@ def test_archiving_moves_an_entry_with_all_it_superseded_and_the_receipts_only_i
 ) -> None:
     receipts = [make_receipt(run=f"run-{number}") for number in range(2)]
     for receipt in receipts:
-        carry(project, receipt.digest, receipt.model_dump_json())
+        copy_receipt(project, receipt.digest, receipt.model_dump_json())
     first, second = chain(bank, make_entry, 0, 1)
     cites = [
         make_entry(f"cites {number}", sources=[{"receipt": receipt.digest}], after=2 * DAY)
@@ -80,9 +80,6 @@ def test_archiving_moves_an_entry_with_all_it_superseded_and_the_receipts_only_i
     assert bank.read().entries == (stays,)
     assert {entry.id for entry in bank.archived().entries} == {first.id, second.id, gone.id}
     assert (project.memory_dir / "evidence" / f"{receipts[1].digest}.json").is_file()
-
-
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def test_entries_are_counted_by_kind_and_pages_measured(

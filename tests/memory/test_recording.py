@@ -16,8 +16,8 @@ from zk0.core.receipts import Failure, Receipt, ReceiptStore
 from zk0.core.verdicts import Evidence, Verdict, failed, passed
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
-from zk0.memory.evidence import Witness, value_at
-from zk0.memory.freshness import judged
+from zk0.memory.evidence import EvidenceReader, value_at
+from zk0.memory.freshness import assess
 from zk0.memory.recording import MemoryRecorder, write_pages
 from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
 
@@ -236,7 +236,7 @@ def test_what_changed_while_a_run_asked_for_it_is_named_and_vouched_for(
     [entry] = Bank.of(project).read().entries
     assert entry.run
     assert entry.run.files == ("train.py",)
-    assert entry.tree == Witness(project).tree
+    assert entry.tree == EvidenceReader(project).tree
 
 
 def test_a_result_does_not_vouch_for_code_that_somebody_changed_while_it_ran(
@@ -251,7 +251,7 @@ def test_a_result_does_not_vouch_for_code_that_somebody_changed_while_it_ran(
 
     [entry] = Bank.of(project).read().entries
     assert entry.tree is None
-    assert "the code changed while it ran: train.py" in judged(entry, Witness(project), NOON).reasons
+    assert "the code changed while it ran: train.py" in assess(entry, EvidenceReader(project), NOON).reasons
 
 
 def test_a_secret_in_a_message_is_left_out_and_the_result_is_kept(project: Project, make_receipt: MakeReceipt) -> None:

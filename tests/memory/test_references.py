@@ -4,20 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from zk0.memory.references import Known, dead_references
+from zk0.memory.references import KnownNames, dead_references
 
 ID = "2026-03-01-0123abcd"
 
 
 @pytest.fixture
-def known(tmp_path: Path) -> Known:
+def known(tmp_path: Path) -> KnownNames:
     (tmp_path / "zk0").mkdir()
     (tmp_path / "memory-bank").mkdir()
     (tmp_path / "zk0" / "loop.py").write_text("one\ntwo\n")
-    return Known(tmp_path, ".zk0", {ID}, {"train"}, {"run", "memory"})
+    return KnownNames(tmp_path, ".zk0", {ID}, {"train"}, {"run", "memory"})
 
 
-def dead(text: str, known: Known) -> list[str]:
+def dead(text: str, known: KnownNames) -> list[str]:
     return [str(problem) for problem in dead_references(Path("tech.md"), text, known, at=known.root / "memory-bank")]
 
 
@@ -34,7 +34,7 @@ def dead(text: str, known: Known) -> list[str]:
         ("Do `zk0 run fedprox-debug -i a=1`.", "it names the workflow fedprox-debug, which there is not"),
     ],
 )
-def test_what_is_not_there_is_named_with_its_line(text: str, wrong: str, known: Known) -> None:
+def test_what_is_not_there_is_named_with_its_line(text: str, wrong: str, known: KnownNames) -> None:
     assert dead(f"# Title\n\n{text}\n", known) == [f"tech.md:3: {wrong}"]
 
 
@@ -50,5 +50,5 @@ def test_what_is_not_there_is_named_with_its_line(text: str, wrong: str, known: 
         "zk0/gone.py is only mentioned",
     ],
 )
-def test_what_is_there_or_names_no_one_thing_is_left_alone(text: str, known: Known) -> None:
+def test_what_is_there_or_names_no_one_thing_is_left_alone(text: str, known: KnownNames) -> None:
     assert dead(text, known) == []

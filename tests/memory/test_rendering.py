@@ -13,7 +13,7 @@ import pytest
 from zk0.core.errors import SpecError
 from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
-from zk0.memory.bank import Problem, Reading
+from zk0.memory.bank import BankSnapshot, Problem
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import Entry, Kind, StepRecord, identified
 from zk0.memory.rendering import WorkflowPage, render_context, render_tasks, workflow_pages
@@ -28,8 +28,8 @@ HOUR = timedelta(hours=1)
 DIGEST = "0123456789abcdef"
 
 
-def reading(*entries: Entry, problems: tuple[Problem, ...] = ()) -> Reading:
-    return Reading(tuple(identified(entry) for entry in entries), problems)
+def reading(*entries: Entry, problems: tuple[Problem, ...] = ()) -> BankSnapshot:
+    return BankSnapshot(tuple(identified(entry) for entry in entries), problems)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def fault(make_entry: MakeEntry) -> Entry:
 
 
 def test_an_empty_bank_says_what_to_do_first() -> None:
-    text = render_context(Reading(()), old="", now=NOON)
+    text = render_context(BankSnapshot(()), old="", now=NOON)
 
     assert "No workflow has run yet: `zk0 run train`." in text
     assert "## Open findings\n\nNone." in text
@@ -117,7 +117,7 @@ def test_focus_decisions_and_next_steps_are_told_and_facts_are_counted(make_entr
 def test_a_run_in_progress_is_shown() -> None:
     step = StepRecord(id="data", title="Prepare", verdict=Verdict.warned, receipt=DIGEST, note="few episodes")
 
-    text = render_context(Reading(()), old="", now=NOON, running=[RunningRun("run-2", "train", 9, [step])])
+    text = render_context(BankSnapshot(()), old="", now=NOON, running=[RunningRun("run-2", "train", 9, [step])])
 
     assert "Run `run-2` of `train`: 1 of 9 steps ended." in text
     assert f"- Prepare: warn, few episodes (receipt `{DIGEST}`)" in text
@@ -126,7 +126,7 @@ def test_a_run_in_progress_is_shown() -> None:
 def test_an_entry_that_can_not_be_read_is_named() -> None:
     problem = Problem(Path("entries/broken.md"), 3, "it is not YAML")
 
-    text = render_context(Reading((), (problem,)), old="", now=NOON)
+    text = render_context(BankSnapshot((), (problem,)), old="", now=NOON)
 
     assert "## Entries to repair\n\n- entries/broken.md:3: it is not YAML" in text
 
@@ -234,7 +234,7 @@ def test_the_tasks_page_explains_each_workflow_and_when_it_was_last_performed(re
 def test_a_workflow_never_performed_says_so_and_one_that_is_broken_says_where() -> None:
     pages = [WorkflowPage("train", TRAIN), WorkflowPage("deploy", None, "line 3: not YAML")]
 
-    text = render_tasks(Reading(()), pages, old="")
+    text = render_tasks(BankSnapshot(()), pages, old="")
 
     assert "**Last performed:** never" in text
     assert "## deploy\n\nIts file can't be read: line 3: not YAML" in text
@@ -243,11 +243,11 @@ def test_a_workflow_never_performed_says_so_and_one_that_is_broken_says_where() 
 def test_notes_kept_with_a_workflow_survive_even_when_it_is_gone() -> None:
     old = "<!-- keep:train -->Use the tiny preset first.<!-- /keep --><!-- keep:gone -->Old lore.<!-- /keep -->"
 
-    text = render_tasks(Reading(()), [WorkflowPage("train", TRAIN)], old=old)
+    text = render_tasks(BankSnapshot(()), [WorkflowPage("train", TRAIN)], old=old)
 
     assert "<!-- keep:train -->\nUse the tiny preset first.\n<!-- /keep -->" in text
     assert "<!-- keep:gone -->\nOld lore.\n<!-- /keep -->" in text
-    assert render_tasks(Reading(()), [WorkflowPage("train", TRAIN)], old=text) == text
+    assert render_tasks(BankSnapshot(()), [WorkflowPage("train", TRAIN)], old=text) == text
 
 
 HEAD = "name: {name}\ntitle: T\npurpose: P\nsteps:\n  - {{id: data, title: Prepare, uses: no.such-action}}\n"

@@ -9,20 +9,20 @@ import pytest
 from zk0.core.errors import InputError, RequestError, SpecError, UnknownNameError
 from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
-from zk0.memory.adding import cited
+from zk0.memory.adding import cite
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.evidence import Witness
-from zk0.memory.references import Known
+from zk0.memory.evidence import EvidenceReader
+from zk0.memory.references import KnownNames
 from zk0.memory.tasks import (
-    added_to,
-    checked,
-    closing,
-    composed,
-    filled,
+    check_task,
+    closing_entry,
+    compose_task,
+    extend_context,
+    fill_context,
     open_tasks,
-    page_of,
     read_context,
+    render_task_page,
     subtasks,
     task_of,
     versions,
@@ -50,9 +50,11 @@ def begin(project: Project, bank: Bank) -> Begin:
     (project.root / "pyproject.toml").write_text("[tool.x]\nmu = 0.01\n")
 
     def write(title: str = "Repair it", context: TaskContext = WHOLE, hour: int = 0, **more: object) -> Entry:
-        witness = Witness(project)
-        sources = [cited("file:train.py:1", witness)] if "before" not in more else []
-        entry = composed(title, context, by="agent:a", at=NOON + hour * HOUR, evidence=witness, sources=sources, **more)  # type: ignore[arg-type]
+        witness = EvidenceReader(project)
+        sources = [cite("file:train.py:1", witness)] if "before" not in more else []
+        entry = compose_task(
+            title, context, by="agent:a", at=NOON + hour * HOUR, evidence=witness, sources=sources, **more
+        )  # type: ignore[arg-type]
         [kept] = bank.put(entry)
         return kept
 
@@ -61,8 +63,8 @@ def begin(project: Project, bank: Bank) -> Begin:
 
 def check(project: Project, bank: Bank, task: Entry) -> dict[str, tuple[Verdict, str]]:
     reading = bank.read()
-    known = Known(project.root, ".zk0", [entry.id for entry in reading.entries], ["train"], ["run"])
-    findings = checked(reading, task_of(reading, task.id), Witness(project), known, NOON)
+    known = KnownNames(project.root, ".zk0", [entry.id for entry in reading.entries], ["train"], ["run"])
+    findings = check_task(reading, task_of(reading, task.id), EvidenceReader(project), known, NOON)
     return {finding.at: (finding.verdict, finding.message) for finding in findings}
 
 
@@ -73,7 +75,7 @@ def test_a_task_has_its_commit_as_a_validation_point_and_survives_a_handover(
 
     found = check(project, bank, task)
 
-    assert [source.where for source in task.sources] == ["train.py:1", f"commit {Witness(project).head}"]
+    assert [source.where for source in task.sources] == ["train.py:1", f"commit {EvidenceReader(project).head}"]
     assert {verdict for verdict, _ in found.values()} == {Verdict.passed}
     assert found["tests"] == (Verdict.passed, "`A=1 python -m pytest`: python is here")
 
@@ -121,7 +123,7 @@ def test_a_subtask_inherits_what_is_critical_and_losing_it_later_is_found(
     assert child.task.constraints == WHOLE.constraints
     assert "inheritance" not in {at for at, (verdict, _) in check(project, bank, child).items() if verdict.stops}
 
-    more = added_to(WHOLE, TaskContext(critical="and never touch client 3"))
+    more = extend_context(WHOLE, TaskContext(critical="and never touch client 3"))
     newer = begin(context=more, hour=2, before=parent)
 
     verdict, message = check(project, bank, child)["inheritance"]
@@ -141,7 +143,7 @@ def test_a_version_that_drops_what_was_critical_fails_the_check(project: Project
 
 def test_any_id_of_a_task_names_its_newest_version(bank: Bank, begin: Begin, make_entry: MakeEntry) -> None:
     first = begin()
-    second = begin(context=added_to(WHOLE, TaskContext(notes="now review", mode="review")), hour=1, before=first)
+    second = begin(context=extend_context(WHOLE, TaskContext(notes="now review", mode="review")), hour=1, before=first)
     [fact] = bank.add(lambda _: [make_entry("a fact")])
     reading = bank.read()
 
@@ -157,7 +159,7 @@ def test_the_page_has_the_nine_blocks_and_says_what_is_not_known(bank: Bank, beg
     child = begin("Find the cause", TaskContext(notes="debug next", mode="debug"), 1, parent=parent)
     reading = bank.read()
 
-    text = page_of(reading, parent)
+    text = render_task_page(reading, parent)
 
     for heading in (
         "Task information",
@@ -176,8 +178,8 @@ def test_the_page_has_the_nine_blocks_and_says_what_is_not_known(bank: Bank, beg
     assert f"- {child.id}: Find the cause" in text
     assert "**Risks**: none" in text
     assert "- before: nothing is missing" in text
-    assert "- before: not said: success criteria" in page_of(reading, child)
-    assert "- debug next" in page_of(reading, child)
+    assert "- before: not said: success criteria" in render_task_page(reading, child)
+    assert "- debug next" in render_task_page(reading, child)
     assert "[x]" not in text
 
 
@@ -192,7 +194,7 @@ def test_a_task_is_filled_from_git_and_from_what_is_known(project: Project, bank
     )
     (project.root / "train.py").write_text("mu = 0.1\n")
 
-    context = filled(TaskContext(), bank.read(), Witness(project), [])
+    context = fill_context(TaskContext(), bank.read(), EvidenceReader(project), [])
 
     assert context.state[0].endswith("on main, 1 files changed")
     assert context.state[1].startswith("train: fail (2026-03-01-")
@@ -205,7 +207,9 @@ def test_a_task_is_closed_when_nothing_is_lost_and_no_subtask_is_open(bank: Bank
     child = begin("Find the cause", TaskContext(), 1, parent=parent)
 
     def close(task: Entry, hour: int) -> Entry:
-        closed = closing(task, by="agent:a", at=NOON + hour * HOUR, outcome="Done.", findings=[], reading=bank.read())
+        closed = closing_entry(
+            task, by="agent:a", at=NOON + hour * HOUR, outcome="Done.", findings=[], reading=bank.read()
+        )
         [kept] = bank.put(closed)
         return kept
 

@@ -12,9 +12,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
-from zk0.checklists.items import ANY, Checklist, ChecklistFile, FindingOf, Item, Judged, Proof, VerdictOf
-from zk0.checklists.signatures import Decision, Signatures
-from zk0.checklists.snapshot import Present, change
+from zk0.checklists.items import (
+    ANY,
+    Checklist,
+    ChecklistFile,
+    CheckRef,
+    EvidenceRef,
+    Item,
+    ProjectCheckRef,
+    StepVerdictRef,
+)
+from zk0.checklists.signatures import SignatureDecision, Signatures
+from zk0.checklists.snapshot import ProjectSnapshot, why_stale
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import SEVERITY, Verdict, worst
 
@@ -66,11 +75,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A checklist with every box decided, for one present."""
+    """A checklist with every box decided, for one snapshot."""
 
     checklist: Checklist
     items: tuple[EvaluatedItem, ...]
-    present: Present
+    snapshot: ProjectSnapshot
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
@@ -101,49 +110,49 @@ class Evaluated:
 
 
 def evaluate(
-    checklist: Checklist, receipts: Sequence[Receipt], present: Present, signatures: Signatures | None = None
+    checklist: Checklist, receipts: Sequence[Receipt], snapshot: ProjectSnapshot, signatures: Signatures | None = None
 ) -> Evaluated:
     """Decide every box of a checklist.
 
     Args:
         checklist: what is to be decided; it has at least one item.
         receipts: the evidence, of one run or of many.
-        present: what the boxes are to vouch for.
+        snapshot: what the boxes are to vouch for.
         signatures: what people signed and waived.
     """
     answers = signatures or Signatures()
-    items = [_decided(item, part, receipts, present, answers, checklist.name) for part, item in checklist.items()]
-    return Evaluated(checklist, tuple(items), present)
+    items = [_decided(item, part, receipts, snapshot, answers, checklist.name) for part, item in checklist.items()]
+    return Evaluated(checklist, tuple(items), snapshot)
 
 
 def _decided(
     item: Item,
     part: ChecklistFile,
     receipts: Sequence[Receipt],
-    present: Present,
+    snapshot: ProjectSnapshot,
     signatures: Signatures,
     checklist: str,
 ) -> EvaluatedItem:
-    found = _signed(item, part, present, signatures) if item.check is None else None
-    found = found or _judged(item, part, receipts, present, checklist)
-    waiver = signatures.of(item, Decision.waived)
-    if waiver and not found.ticked and not waiver.complaint(item, present.at, present.code.tree):
+    found = _signed(item, part, snapshot, signatures) if item.check is None else None
+    found = found or _judged(item, part, receipts, snapshot, checklist)
+    waiver = signatures.of(item, SignatureDecision.waived)
+    if waiver and not found.ticked and not waiver.complaint(item, snapshot.at, snapshot.code.tree):
         return replace(found, waived=waiver.told)
     return found
 
 
-def _signed(item: Item, part: ChecklistFile, present: Present, signatures: Signatures) -> EvaluatedItem:
-    signed = signatures.of(item, Decision.signed)
+def _signed(item: Item, part: ChecklistFile, snapshot: ProjectSnapshot, signatures: Signatures) -> EvaluatedItem:
+    signed = signatures.of(item, SignatureDecision.signed)
     if signed is None:
         message = signatures.problems.get(item.id) or "not signed by a person"
         return EvaluatedItem(item, part.title, Verdict.not_available, ticked=False, message=message)
-    if complaint := signed.complaint(item, present.at, present.code.tree):
+    if complaint := signed.complaint(item, snapshot.at, snapshot.code.tree):
         return EvaluatedItem(item, part.title, Verdict.not_available, ticked=False, message=complaint, stale=True)
     return EvaluatedItem(item, part.title, Verdict.passed, ticked=True, message=signed.told)
 
 
 def _judged(
-    item: Item, part: ChecklistFile, receipts: Sequence[Receipt], present: Present, checklist: str
+    item: Item, part: ChecklistFile, receipts: Sequence[Receipt], snapshot: ProjectSnapshot, checklist: str
 ) -> EvaluatedItem:
     evidence: list[EvidenceLine] = []
     outcomes: list[tuple[Verdict, str]] = []
@@ -156,7 +165,7 @@ def _judged(
         for receipt in found:
             lines = list(lines_of(proof, receipt))
             evidence += lines
-            if changed := change(receipt, present):
+            if changed := why_stale(receipt, snapshot):
                 # What was found of other code says nothing of this code, neither good nor bad.
                 stale = True
                 outcomes.append((Verdict.not_available, f"{changed} since{remedy}"))
@@ -167,12 +176,12 @@ def _judged(
     return EvaluatedItem(item, part.title, verdict, verdict is Verdict.passed, message, tuple(evidence), stale=stale)
 
 
-def _what(proof: Proof) -> str:
-    return f"answer of {proof}" if isinstance(proof, Judged) else f"run of {proof}"
+def _what(proof: EvidenceRef) -> str:
+    return f"answer of {proof}" if isinstance(proof, ProjectCheckRef) else f"run of {proof}"
 
 
-def _remedy(proof: Proof, part: ChecklistFile, checklist: str) -> str:
-    if isinstance(proof, Judged):
+def _remedy(proof: EvidenceRef, part: ChecklistFile, checklist: str) -> str:
+    if isinstance(proof, ProjectCheckRef):
         return f": zk0 checklist verify {checklist}"
     workflow = part.renewed_by if proof.workflow == ANY else proof.workflow
     return f": zk0 run {workflow}" if workflow else ""
@@ -185,15 +194,15 @@ def _latest_run(receipts: Sequence[Receipt]) -> list[Receipt]:
     return [receipt for receipt in receipts if receipt.run == run]
 
 
-def lines_of(proof: Proof, receipt: Receipt) -> Iterator[EvidenceLine]:
+def lines_of(proof: EvidenceRef, receipt: Receipt) -> Iterator[EvidenceLine]:
     """Yield what a receipt says of a piece of evidence; nothing where it says nothing of it."""
     match proof:
-        case Judged():
+        case ProjectCheckRef():
             if receipt.workflow == PROJECT and receipt.step == proof.key:
                 yield from _findings(receipt, proof.project)
-        case FindingOf() if proof.workflow in (ANY, receipt.workflow) and proof.step in (ANY, receipt.step):
+        case CheckRef() if proof.workflow in (ANY, receipt.workflow) and proof.step in (ANY, receipt.step):
             yield from _findings(receipt, proof.check)
-        case VerdictOf() if proof.workflow in (ANY, receipt.workflow) and proof.verdict_of == receipt.step:
+        case StepVerdictRef() if proof.workflow in (ANY, receipt.workflow) and proof.verdict_of == receipt.step:
             ended = receipt.failure.message if receipt.failure else f"{receipt.title}: {receipt.verdict}"
             yield _line(receipt, f"step {receipt.step}", receipt.verdict, ended)
 

@@ -37,8 +37,8 @@ KINDS = {
 
 def statement(evaluated: Evaluated, project: str) -> dict[str, Any]:
     """Return an in-toto statement over the code; items that could not be told make the whole `WARNED` at best."""
-    code = evaluated.present.code
-    digest = {"sha256": evaluated.present.parts[Part.code]} if Part.code in evaluated.present.parts else {}
+    code = evaluated.snapshot.code
+    digest = {"sha256": evaluated.snapshot.parts[Part.code]} if Part.code in evaluated.snapshot.parts else {}
     if code.commit and not code.dirty:
         digest["gitCommit"] = code.commit
     by_verdict: dict[str, list[str]] = {"passed": [], "warned": [], "failed": [], "untold": [], "waived": []}
@@ -77,7 +77,7 @@ def junit(evaluated: Evaluated) -> str:
     top = ET.Element("testsuites", name=evaluated.checklist.name)
     for number, section in enumerate(evaluated.sections):
         suite = ET.SubElement(top, "testsuite", name=f"{section.part}: {section.title}", id=str(number))
-        suite.set("timestamp", evaluated.present.at.isoformat(timespec="seconds"))
+        suite.set("timestamp", evaluated.snapshot.at.isoformat(timespec="seconds"))
         counted = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
         for item in section.items:
             counted["tests"] += 1

@@ -54,7 +54,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class FindingOf(Model):
+class CheckRef(Model):
     """The findings of one check, in one step or in any."""
 
     check: CheckName
@@ -66,7 +66,7 @@ class FindingOf(Model):
         return self.check if self.step == ANY else f"{self.check} of step {self.step}"
 
 
-class VerdictOf(Model):
+class StepVerdictRef(Model):
     """The verdict of one step."""
 
     verdict_of: str
@@ -77,7 +77,7 @@ class VerdictOf(Model):
         return f"the verdict of step {self.verdict_of}"
 
 
-class Judged(Model):
+class ProjectCheckRef(Model):
     """The findings of a check that looks at the project as it is, rather than at what a step put out."""
 
     project: CheckName
@@ -95,14 +95,16 @@ class Judged(Model):
 
 
 def _proof_kind(written: object) -> str:
-    for key, kind in (("verdict_of", VerdictOf), ("project", Judged)):
+    for key, kind in (("verdict_of", StepVerdictRef), ("project", ProjectCheckRef)):
         if key in written if isinstance(written, dict) else isinstance(written, kind):
             return key
     return "check"
 
 
-type Proof = Annotated[
-    Annotated[FindingOf, Tag("check")] | Annotated[VerdictOf, Tag("verdict_of")] | Annotated[Judged, Tag("project")],
+type EvidenceRef = Annotated[
+    Annotated[CheckRef, Tag("check")]
+    | Annotated[StepVerdictRef, Tag("verdict_of")]
+    | Annotated[ProjectCheckRef, Tag("project")],
     Discriminator(_proof_kind),
 ]
 
@@ -117,7 +119,7 @@ class Item(Model):
     id: Name
     section: Text
     sentence: Text
-    check: Annotated[tuple[Proof, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
+    check: Annotated[tuple[EvidenceRef, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
     manual: Literal[True] | None = None
     for_code: bool = False
 

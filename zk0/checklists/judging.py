@@ -16,8 +16,8 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 
 from zk0.checklists.evaluation import PROJECT
-from zk0.checklists.items import Checklist, Judged
-from zk0.checklists.snapshot import BASIS, Present, change
+from zk0.checklists.items import Checklist, ProjectCheckRef
+from zk0.checklists.snapshot import BASIS, ProjectSnapshot, why_stale
 from zk0.core.checks import CHECKS, Check, CheckContext, Part
 from zk0.core.errors import CommandError, MissingError, Zk0Error
 from zk0.core.project import Project
@@ -32,7 +32,7 @@ GRACE = 1.0  # seconds from the end of the questions to the end of a process
 
 
 @dataclass(frozen=True)
-class Question:
+class CheckRequest:
     """A check with its options, under the name that its answer is kept by."""
 
     key: str
@@ -41,10 +41,10 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CheckResult:
     """What a check found, and when it was asked and answered."""
 
-    question: Question
+    question: CheckRequest
     findings: list[Finding]
     started: datetime
     finished: datetime
@@ -54,7 +54,7 @@ class Worker:
     """A process that answers questions about a project."""
 
     def __init__(self, context: BaseContext, root: Path) -> None:
-        self.question: Question | None = None
+        self.question: CheckRequest | None = None
         self.deadline = float("inf")
         self.usable = True  # for another question
         self.connection, theirs = context.Pipe()
@@ -63,18 +63,18 @@ class Worker:
         self._process.start()
         theirs.close()
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: CheckRequest) -> None:
         """Ask a question; the answer comes over `connection`, or never."""
         self.question, self.started = question, datetime.now(UTC)
         self.deadline = time.monotonic() + question.check.timeout
         with suppress(BrokenPipeError):  # its process has ended, as `answer` will find
             self.connection.send((question.check.id, dict(question.options)))
 
-    def answer(self) -> Answer | None:
+    def answer(self) -> CheckResult | None:
         """Return the answer to the last question, or that there is none in time; None while there is time."""
         if self.question is None or not (self.connection.poll() or time.monotonic() >= self.deadline):
             return None
-        answer = Answer(self.question, self._findings(self.question.check), self.started, datetime.now(UTC))
+        answer = CheckResult(self.question, self._findings(self.question.check), self.started, datetime.now(UTC))
         self.question, self.deadline = None, float("inf")
         return answer
 
@@ -103,7 +103,7 @@ class Worker:
         self._process.join()
 
 
-def answers(root: Path, questions: Iterable[Question]) -> Iterator[Answer]:
+def answers(root: Path, questions: Iterable[CheckRequest]) -> Iterator[CheckResult]:
     """Yield the answers as they come; what may take the longest is asked first."""
     waiting = sorted(questions, key=lambda question: question.check.timeout)
     context = _context()
@@ -137,7 +137,7 @@ def _context() -> BaseContext:
 
 
 def _answering(theirs: Connection, root: Path, cwd: Path) -> None:
-    """Answer question after question: the whole of a process's life."""
+    """CheckResult question after question: the whole of a process's life."""
     os.setsid()  # so that what it starts can be ended with it
     project = Project(root)
     extend(OwnModules(project))
@@ -176,16 +176,18 @@ def kept_answers(project: Project) -> list[Receipt]:
 
 def answers_for(project: Project, checklist: Checklist) -> list[Receipt]:
     """Return the answers kept so far of the checks that a checklist names."""
-    keys = {proof.key for _, item in checklist.items() for proof in item.check or () if isinstance(proof, Judged)}
+    keys = {
+        proof.key for _, item in checklist.items() for proof in item.check or () if isinstance(proof, ProjectCheckRef)
+    }
     return [receipt for receipt in kept_answers(project) if receipt.step in keys] if keys else []
 
 
 def judge(
     project: Project,
     checklist: Checklist,
-    present: Present,
+    snapshot: ProjectSnapshot,
     *,
-    anew: bool = False,
+    force: bool = False,
     progress: Progress = lambda _name, _done, _all: None,
 ) -> None:
     """Ask every check that a checklist names and that has no answer for the project as it is.
@@ -193,8 +195,8 @@ def judge(
     Args:
         project: what is judged.
         checklist: whose checks are asked.
-        present: the project as it is.
-        anew: ask all of them, whatever answers are kept.
+        snapshot: the project as it is.
+        force: ask all of them, whatever answers are kept.
         progress: told of each answer: the check, how many are done, how many are asked.
 
     Raises:
@@ -202,18 +204,18 @@ def judge(
     """
     kept = {receipt.step: receipt for receipt in kept_answers(project)}
     everything = (proof for _, item in checklist.items() for proof in item.check or ())
-    proofs = {proof.key: proof for proof in everything if isinstance(proof, Judged)}
-    wanted = [proof for key, proof in proofs.items() if anew or key not in kept or change(kept[key], present)]
-    questions = [Question(proof.key, CHECKS.get(proof.project), proof.options) for proof in wanted]
+    proofs = {proof.key: proof for proof in everything if isinstance(proof, ProjectCheckRef)}
+    wanted = [proof for key, proof in proofs.items() if force or key not in kept or why_stale(kept[key], snapshot)]
+    questions = [CheckRequest(proof.key, CHECKS.get(proof.project), proof.options) for proof in wanted]
     store = store_of(project)
     for done, answer in enumerate(answers(project.root, questions), start=1):
-        store.save(_receipt(answer, present))
+        store.save(_receipt(answer, snapshot))
         progress(answer.question.check.id, done, len(questions))
 
 
-def _receipt(answer: Answer, present: Present) -> Receipt:
+def _receipt(answer: CheckResult, snapshot: ProjectSnapshot) -> Receipt:
     check = answer.question.check
-    basis = {part: None if part is Part.machine else present.parts.get(part) for part in check.reads}
+    basis = {part: None if part is Part.machine else snapshot.parts.get(part) for part in check.reads}
     return Receipt(
         run=PROJECT,
         workflow=PROJECT,
@@ -221,8 +223,8 @@ def _receipt(answer: Answer, present: Present) -> Receipt:
         title=check.summary,
         uses=check.id,
         inputs=dict(answer.question.options),
-        code=present.code,
-        environment=dict(present.environment),
+        code=snapshot.code,
+        environment=dict(snapshot.environment),
         started=answer.started,
         finished=answer.finished,
         outputs={BASIS: basis},

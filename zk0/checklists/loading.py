@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from zk0.checklists.items import Checklist, ChecklistFile, FindingOf, Item, Judged, Proof, VerdictOf
+from zk0.checklists.items import Checklist, ChecklistFile, CheckRef, EvidenceRef, Item, ProjectCheckRef, StepVerdictRef
 from zk0.checklists.rendering import refuse_ticks
 from zk0.checklists.signatures import read_signatures
 from zk0.core.checks import CHECKS
@@ -18,7 +18,7 @@ from zk0.core.errors import SpecError, UnknownNameError, Zk0Error
 from zk0.core.project import Project
 from zk0.workflow.document import Position, read_document
 
-MODELS = (ChecklistFile, Item, FindingOf, VerdictOf, Judged)
+MODELS = (ChecklistFile, Item, CheckRef, StepVerdictRef, ProjectCheckRef)
 KNOWN_KEYS = sorted({field.alias or name for model in MODELS for name, field in model.model_fields.items()})
 
 
@@ -139,19 +139,19 @@ def _of_checks(checklist: Checklist) -> Iterator[str]:
                     yield f"{checklist.name}: {item.id}: {problem}"
 
 
-def _of_proof(proof: Proof) -> str | None:
-    if isinstance(proof, VerdictOf):
+def _of_proof(proof: EvidenceRef) -> str | None:
+    if isinstance(proof, StepVerdictRef):
         return None
-    name = proof.project if isinstance(proof, Judged) else proof.check
+    name = proof.project if isinstance(proof, ProjectCheckRef) else proof.check
     try:
         check = CHECKS.get(name)
-        if isinstance(proof, Judged):
+        if isinstance(proof, ProjectCheckRef):
             check.options.model_validate(proof.options)
     except UnknownNameError as error:
         return f"{error.message}; {error.remedy}"
     except ValidationError as error:
         return "; ".join(f"{name}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-    if isinstance(proof, Judged) and not check.reads:
+    if isinstance(proof, ProjectCheckRef) and not check.reads:
         return f"{name} judges what a step puts out: write `check: {name}`"
     return None
 

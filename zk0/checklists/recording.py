@@ -8,7 +8,7 @@ from zk0.checklists.judging import answers_for
 from zk0.checklists.loading import load_checklist
 from zk0.checklists.rendering import render
 from zk0.checklists.signatures import read_signatures
-from zk0.checklists.snapshot import look, parts_of
+from zk0.checklists.snapshot import parts_of, take_snapshot
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore, write_atomically
 from zk0.workflow.events import Event, RunFinished, StepFinished
@@ -61,7 +61,7 @@ class ChecklistRecorder:
             return
         template = self.project.resource("checklists", TEMPLATE)
         kept = answers_for(self.project, self.checklist)
-        present = look(self.project, now=now, parts=parts_of(kept))
-        evaluated = evaluate(self.checklist, [*receipts, *kept], present, read_signatures(self.project))
+        snapshot = take_snapshot(self.project, now=now, parts=parts_of(kept))
+        evaluated = evaluate(self.checklist, [*receipts, *kept], snapshot, read_signatures(self.project))
         text = render(evaluated, template.read_text(encoding="utf-8"), name=str(template))
         write_atomically(self.project.runs_dir / run / FILE_NAME, text)

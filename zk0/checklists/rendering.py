@@ -54,8 +54,8 @@ def render(evaluated: Evaluated, template: str, *, name: str = "the template") -
             manual=evaluated.manual,
             waived=evaluated.waived,
             verdicts=evaluated.verdicts,
-            code=evaluated.present.code,
-            at=evaluated.present.at,
+            code=evaluated.snapshot.code,
+            at=evaluated.snapshot.at,
         )
     except TemplateError as error:
         line = getattr(error, "lineno", None)

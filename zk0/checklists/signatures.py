@@ -22,7 +22,7 @@ from zk0.core.receipts import write_atomically
 from zk0.workflow.approval import allowed_signers, signer_of
 
 
-class Decision(StrEnum):
+class SignatureDecision(StrEnum):
     """What a person says of an item: that it holds, or that its open box need trouble nobody."""
 
     signed = "signed"
@@ -34,7 +34,7 @@ class Signature(Model):
 
     item: Name
     sentence: Text
-    decision: Decision
+    decision: SignatureDecision
     note: Text
     by: Text
     how: Literal["terminal", "signature"]
@@ -77,10 +77,10 @@ class Signature(Model):
 class Signatures:
     """All that people said, by item; `problems` tells of each file that does not count, and why."""
 
-    words: Mapping[tuple[str, Decision], Signature] = field(default_factory=dict)
+    words: Mapping[tuple[str, SignatureDecision], Signature] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
 
-    def of(self, item: Item, decision: Decision) -> Signature | None:
+    def of(self, item: Item, decision: SignatureDecision) -> Signature | None:
         """Return what a person said of an item."""
         return self.words.get((item.id, decision))
 

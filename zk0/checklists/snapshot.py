@@ -21,7 +21,7 @@ IN_STATE = (
 
 
 @dataclass(frozen=True)
-class Present:
+class ProjectSnapshot:
     """One moment of a project.
 
     `parts` are the digests of what checks of the project rest on, `environment` the versions of the packages that
@@ -36,14 +36,16 @@ class Present:
     gone: frozenset[str] = frozenset()
 
 
-def look(project: Project, *, now: datetime | None = None, parts: Collection[Part] = tuple(Part)) -> Present:
-    """Return a project's present, as of a time or of now; only these parts of it are looked at.
+def take_snapshot(
+    project: Project, *, now: datetime | None = None, parts: Collection[Part] = tuple(Part)
+) -> ProjectSnapshot:
+    """Return a project's snapshot, as of a time or of now; only these parts of it are looked at.
 
     Raises:
         ConfigurationError: git refuses to read the repository.
     """
     code = project.git_state()
-    return Present(
+    return ProjectSnapshot(
         code=code,
         at=now or datetime.now(UTC),
         environment=package_versions(),
@@ -88,14 +90,14 @@ BASIS = "basis"  # the output of a check of the project that holds the digest of
 MACHINE_HOLDS = timedelta(hours=1)  # what was measured of disk, memory and network is taken for true
 
 
-def change(receipt: Receipt, present: Present) -> str | None:
+def why_stale(receipt: Receipt, snapshot: ProjectSnapshot) -> str | None:
     """Say what a receipt rested on and is no longer so; None where nothing is known to have changed."""
-    if receipt.digest in present.gone:
+    if receipt.digest in snapshot.gone:
         return "what it made is gone or was changed"
     basis = receipt.outputs.get(BASIS)
     if isinstance(basis, dict):
-        return _parts_change(receipt, basis, present)
-    return _code_change(receipt.code, present.code) or _environment_change(receipt, present)
+        return _parts_change(receipt, basis, snapshot)
+    return _code_change(receipt.code, snapshot.code) or _environment_change(receipt, snapshot)
 
 
 def parts_of(receipts: Iterable[Receipt]) -> set[Part]:
@@ -105,11 +107,11 @@ def parts_of(receipts: Iterable[Receipt]) -> set[Part]:
     return {part for part in Part if part in names}
 
 
-def _parts_change(receipt: Receipt, basis: dict[str, str | None], present: Present) -> str | None:
-    known = {str(part): digest for part, digest in present.parts.items()}
+def _parts_change(receipt: Receipt, basis: dict[str, str | None], snapshot: ProjectSnapshot) -> str | None:
+    known = {str(part): digest for part, digest in snapshot.parts.items()}
     for part, digest in basis.items():
         if digest is None:  # the machine: no digest tells of it
-            if present.at - receipt.finished > MACHINE_HOLDS:
+            if snapshot.at - receipt.finished > MACHINE_HOLDS:
                 return f"more than {MACHINE_HOLDS.seconds // 60} minutes have passed"
         elif known.get(part, digest) != digest:
             return f"the {part} changed"
@@ -127,10 +129,10 @@ def _code_change(then: GitState, now: GitState) -> str | None:
     return "the uncommitted changes are others"
 
 
-def _environment_change(receipt: Receipt, present: Present) -> str | None:
+def _environment_change(receipt: Receipt, snapshot: ProjectSnapshot) -> str | None:
     for name, version in receipt.environment.items():
-        if present.environment.get(name, version) != version:
-            return f"{name} was {version} and is {present.environment[name]}"
+        if snapshot.environment.get(name, version) != version:
+            return f"{name} was {version} and is {snapshot.environment[name]}"
     return None
 
 

@@ -96,7 +96,7 @@ def verify(
 
     project = Project.find()
     with _progress() as progress:
-        evaluated = verified(project, load_checklist(project, name), anew=anew, progress=progress)
+        evaluated = verified(project, load_checklist(project, name), force=anew, progress=progress)
     _print(evaluated, as_json=as_json)
     raise typer.Exit(exit_status(evaluated))
 
@@ -118,17 +118,17 @@ def export(
 @app.command()
 def sign(item: ItemArgument, *, note: NoteOption, expires: ExpiresOption = None, key: KeyOption = None) -> None:
     """Say, as a person, that an item holds which no machine decides."""
-    from zk0.checklists.signatures import Decision
+    from zk0.checklists.signatures import SignatureDecision
 
-    _state(item, Decision.signed, note, expires, key)
+    _state(item, SignatureDecision.signed, note, expires, key)
 
 
 @app.command()
 def waive(item: ItemArgument, *, reason: ReasonOption, expires: ExpiresOption = None, key: KeyOption = None) -> None:
     """Say, as a person, that an item's box may stay open for a while; it is not ticked by this."""
-    from zk0.checklists.signatures import Decision
+    from zk0.checklists.signatures import SignatureDecision
 
-    _state(item, Decision.waived, reason, expires, key)
+    _state(item, SignatureDecision.waived, reason, expires, key)
 
 
 @app.command()
@@ -146,12 +146,12 @@ def lint(*, as_json: JsonOption = False) -> None:
 
 
 def _state(item: str, decision: str, note: str, expires: str | None, key: Path | None) -> None:
-    from zk0.checklists.signatures import Decision
+    from zk0.checklists.signatures import SignatureDecision
     from zk0.checklists.verifying import find_item
     from zk0.cli.signing import signed
 
     project = Project.find()
-    path = signed(project, find_item(project, item), Decision(decision), note, expires, key)
+    path = signed(project, find_item(project, item), SignatureDecision(decision), note, expires, key)
     typer.echo(f"{item} {decision}; commit {project.shown(path)}")
 
 
@@ -223,8 +223,8 @@ def _as_json(evaluated: "Evaluated") -> dict[str, object]:
     ]
     return {
         "checklist": evaluated.checklist.name,
-        "at": evaluated.present.at.isoformat(),
-        "code": evaluated.present.code.model_dump(mode="json"),
+        "at": evaluated.snapshot.at.isoformat(),
+        "code": evaluated.snapshot.code.model_dump(mode="json"),
         "ticked": evaluated.ticked,
         "waived": evaluated.waived,
         "verdicts": {str(verdict): count for verdict, count in evaluated.verdicts.items()},

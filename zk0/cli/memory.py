@@ -47,13 +47,13 @@ def add(  # noqa: PLR0913  each is an option of the command
     as_json: JsonOption = False,
 ) -> None:
     """Add an entry; the values and hashes of its sources are read, not typed."""
-    from zk0.memory.adding import Draft, added
+    from zk0.memory.adding import EntryDraft, add_entry
 
     if kind in (Kind.result, Kind.task):
         other = "zk0 run records results" if kind is Kind.result else "zk0 task new"
         raise InputError(f"an entry of kind {kind} is not added by hand", remedy=other)
     now = datetime.now(UTC)
-    draft = Draft(
+    draft = EntryDraft(
         kind=kind,
         title=title,
         by=author(by),
@@ -64,7 +64,7 @@ def add(  # noqa: PLR0913  each is an option of the command
         stale_after=instant(stale_after, now) if stale_after else None,
         based_on=based_on,
     )
-    entry = added(Project.find(), draft, now)
+    entry = add_entry(Project.find(), draft, now)
     if as_json:
         print_envelope(data={"id": entry.id, **entry.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)})
     else:
@@ -74,9 +74,9 @@ def add(  # noqa: PLR0913  each is an option of the command
 @app.command()
 def confirm(entry: str, *, by: ByOption = None, as_json: JsonOption = False) -> None:
     """Say that you checked an entry yourself; an agent's word is kept as an agent's."""
-    from zk0.memory.adding import confirmed
+    from zk0.memory.adding import confirm_entry
 
-    said = confirmed(Project.find(), entry, author(by), datetime.now(UTC))
+    said = confirm_entry(Project.find(), entry, author(by), datetime.now(UTC))
     if as_json:
         print_envelope(data={"id": said.id})
     else:
@@ -233,7 +233,7 @@ def initialise(*, as_json: JsonOption = False) -> None:
 def merge_driver(base: Path, ours: Path, theirs: Path) -> None:
     """Merge two versions of a rendered page; git calls this."""
     from zk0.memory.bank import read_page
-    from zk0.memory.preserved_blocks import Sides, merged
+    from zk0.memory.preserved_blocks import ConflictSides, merge_pages
 
     texts = [read_page(path) for path in (ours, theirs, base)]
-    ours.write_text(merged(Sides(*texts)), encoding="utf-8")
+    ours.write_text(merge_pages(ConflictSides(*texts)), encoding="utf-8")

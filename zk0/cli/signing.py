@@ -11,16 +11,18 @@ from tempfile import TemporaryDirectory
 import typer
 
 from zk0.checklists.items import Item
-from zk0.checklists.signatures import Decision, Signature, names_signers, save_signature
+from zk0.checklists.signatures import Signature, SignatureDecision, names_signers, save_signature
 from zk0.checklists.verifying import until
 from zk0.core.errors import ConfigurationError, InputError, RequestError
 from zk0.core.project import Project
 from zk0.workflow.approval import NAMESPACE, agent_mark, signer_of
 
-DAYS = {Decision.signed: 90, Decision.waived: 30}  # a quarter; a month, for a waiver is meant to end
+DAYS = {SignatureDecision.signed: 90, SignatureDecision.waived: 30}  # a quarter; a month, for a waiver is meant to end
 
 
-def signed(project: Project, item: Item, decision: Decision, note: str, expires: str | None, key: Path | None) -> Path:
+def signed(
+    project: Project, item: Item, decision: SignatureDecision, note: str, expires: str | None, key: Path | None
+) -> Path:
     """Take a signature or a waiver and return the file it is kept in.
 
     Raises:
@@ -28,7 +30,7 @@ def signed(project: Project, item: Item, decision: Decision, note: str, expires:
         InputError: the note is empty, or the last day is no day or has passed.
         ConfigurationError: the signature would not count.
     """
-    if decision is Decision.signed and item.check is not None:
+    if decision is SignatureDecision.signed and item.check is not None:
         proofs = ", ".join(map(str, item.check))
         raise RequestError(
             f"{item.id} is decided by {proofs}, not by a signature", remedy=f"zk0 checklist waive {item.id} --reason …"
@@ -54,7 +56,7 @@ def _require_person() -> None:
         raise RequestError(f"only a person signs, and {mark} says that an agent runs this", remedy="ask a person")
 
 
-def _word(project: Project, item: Item, decision: Decision, note: str, expires: str | None) -> Signature:
+def _word(project: Project, item: Item, decision: SignatureDecision, note: str, expires: str | None) -> Signature:
     now = datetime.now(UTC).replace(microsecond=0)
     if not note.strip():
         raise InputError("a signature without a note says nothing", remedy="say what was looked at, and how")

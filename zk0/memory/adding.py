@@ -12,12 +12,12 @@ from zk0.core.errors import InputError, UnknownNameError
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.entries import PYPROJECT, Entry, Kind, Mark, Source, Status
-from zk0.memory.evidence import ChangedReceiptError, Witness, carry, hash_of, value_at
+from zk0.memory.evidence import ChangedReceiptError, EvidenceReader, copy_receipt, lines_digest, value_at
 from zk0.memory.recording import write_pages
 
 
 @dataclass(frozen=True)
-class Draft:
+class EntryDraft:
     """What somebody wants to add.
 
     `by` is who says so; `sources` are citations, as `zk0.memory.citing` reads them; one that `closes` says that what it
@@ -35,7 +35,7 @@ class Draft:
     based_on: str | None = None
 
 
-def added(project: Project, draft: Draft, now: datetime) -> Entry:
+def add_entry(project: Project, draft: EntryDraft, now: datetime) -> Entry:
     """Add one entry, render the pages, and return it.
 
     Raises:
@@ -44,9 +44,9 @@ def added(project: Project, draft: Draft, now: datetime) -> Entry:
         UnknownNameError: what it supersedes is not there.
         SecretError: it holds a secret.
     """
-    evidence = Witness(project)
+    evidence = EvidenceReader(project)
     reading = Bank.of(project).read()
-    sources = tuple(cited(source, evidence) for source in draft.sources)
+    sources = tuple(cite(source, evidence) for source in draft.sources)
     if draft.closes and not draft.supersedes:
         raise InputError("it closes nothing", remedy="--supersedes ID")
     try:
@@ -65,10 +65,12 @@ def added(project: Project, draft: Draft, now: datetime) -> Entry:
     except ValidationError as error:
         problem = error.errors()[0]
         raise InputError(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
-    return keep(project, entry, evidence, based_on=draft.based_on, now=now)
+    return save_entry(project, entry, evidence, based_on=draft.based_on, now=now)
 
 
-def keep(project: Project, entry: Entry, evidence: Witness, *, now: datetime, based_on: str | None = None) -> Entry:
+def save_entry(
+    project: Project, entry: Entry, evidence: EvidenceReader, *, now: datetime, based_on: str | None = None
+) -> Entry:
     """Write an entry and the receipts it cites, and render the pages.
 
     Raises:
@@ -76,19 +78,19 @@ def keep(project: Project, entry: Entry, evidence: Witness, *, now: datetime, ba
         SecretError: it holds a secret.
     """
     [written] = Bank.of(project).put(entry, based_on=based_on)
-    carry_cited(project, entry.sources, evidence)
+    copy_cited_receipts(project, entry.sources, evidence)
     write_pages(project, now)
     return written
 
 
-def carry_cited(project: Project, sources: Sequence[Source], evidence: Witness) -> None:
+def copy_cited_receipts(project: Project, sources: Sequence[Source], evidence: EvidenceReader) -> None:
     """Copy the receipts that sources name from this machine's runs into the bank."""
     for digest in {source.receipt for source in sources if source.receipt}:
         if path := evidence.file(digest):
-            carry(project, digest, path.read_text(encoding="utf-8"))
+            copy_receipt(project, digest, path.read_text(encoding="utf-8"))
 
 
-def confirmed(project: Project, name: str, by: str, now: datetime) -> Entry:
+def confirm_entry(project: Project, name: str, by: str, now: datetime) -> Entry:
     """Return an entry's next version, which says that somebody checked it.
 
     Raises:
@@ -97,7 +99,7 @@ def confirmed(project: Project, name: str, by: str, now: datetime) -> Entry:
     """
     entry = Bank.of(project).read().entry(name)
     update = {"id": "", "verified": (*entry.verified, Mark(by=by, at=now)), "supersedes": (entry.id,)}
-    return keep(project, entry.model_copy(update=update), Witness(project), now=now)
+    return save_entry(project, entry.model_copy(update=update), EvidenceReader(project), now=now)
 
 
 KINDS = ("receipt", "config", "file", "commit", "link")
@@ -105,7 +107,7 @@ CITATION = re.compile(rf"(?:(?P<name>[^=]+)=)?(?P<kind>{'|'.join(KINDS)}):(?P<wh
 FILE = re.compile(r"(?P<file>.+?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?")
 
 
-def cited(text: str, evidence: Witness) -> Source:
+def cite(text: str, evidence: EvidenceReader) -> Source:
     """Return the source that a text names, with what it says now.
 
     Raises:
@@ -130,7 +132,7 @@ def cited(text: str, evidence: Witness) -> Source:
     return Source(name=name, link=what)
 
 
-def _receipt(name: str, what: str, evidence: Witness) -> Source:
+def _receipt(name: str, what: str, evidence: EvidenceReader) -> Source:
     digest, _, metric = what.partition(":")
     try:
         receipt = evidence.receipt(digest)
@@ -142,7 +144,7 @@ def _receipt(name: str, what: str, evidence: Witness) -> Source:
     return Source(name=name, receipt=digest, metric=metric or None, value=_plain(value, what))
 
 
-def _setting(name: str, what: str, evidence: Witness) -> Source:
+def _setting(name: str, what: str, evidence: EvidenceReader) -> Source:
     file, _, key = what.rpartition("#")
     try:
         value = evidence.setting(file or PYPROJECT, key)
@@ -151,18 +153,18 @@ def _setting(name: str, what: str, evidence: Witness) -> Source:
     return Source(name=name, config=key, file=file or None, value=_plain(value, what))
 
 
-def _file(name: str, what: str, evidence: Witness) -> Source:
+def _file(name: str, what: str, evidence: EvidenceReader) -> Source:
     found = FILE.fullmatch(what)
     file = PurePosixPath(found["file"]) if found else PurePosixPath(what)
     lines = evidence.lines(file.as_posix())
     if found is None or lines is None or file.is_absolute() or ".." in file.parts:
         raise InputError(f"there is no text {file} in the project", remedy="name a file below the project's root")
     if found["first"] is None:
-        return Source(name=name, file=file.as_posix(), sha256=hash_of(lines))
+        return Source(name=name, file=file.as_posix(), sha256=lines_digest(lines))
     first, last = int(found["first"]), int(found["last"] or found["first"])
     if not 1 <= first <= last <= len(lines):
         raise InputError(f"{file} has lines 1 to {len(lines)}, not {first} to {last}")
-    return Source(name=name, file=file.as_posix(), lines=(first, last), sha256=hash_of(lines[first - 1 : last]))
+    return Source(name=name, file=file.as_posix(), lines=(first, last), sha256=lines_digest(lines[first - 1 : last]))
 
 
 def _plain(value: object, what: str) -> bool | int | float | str | None:

@@ -46,7 +46,7 @@ type Parsed = tuple[Entry | None, Problem | None]
 
 
 @dataclass(frozen=True)
-class Reading:
+class BankSnapshot:
     """What the bank holds at one moment; `problems` are to be shown, for a broken entry is still a fact.
 
     `arrived` says when each entry file came to this machine, in nanoseconds since the epoch.
@@ -107,13 +107,13 @@ class Bank:
         """Return the bank of a project; the same one each time, so that what it has parsed is parsed once a process."""
         return _bank(project.memory_dir, project.state_dir / "memory.lock")
 
-    def read(self) -> Reading:
+    def read(self) -> BankSnapshot:
         """Read the entries, oldest name first."""
         stats = {path: path.stat() for path in sorted(self.entries_dir.glob("*.md"))}
         found = [self._known(path, stat) for path, stat in stats.items()]
         return _reading(found, {path.stem: stat.st_mtime_ns for path, stat in stats.items()})
 
-    def glance(self) -> Reading:
+    def read_current(self) -> BankSnapshot:
         """Read the entries that no other supersedes, and not whether one was edited: a fraction of the time."""
         files = {path: path.read_bytes() for path in sorted(self.entries_dir.glob("*.md"))}
         superseded = set[str]()
@@ -124,12 +124,12 @@ class Bank:
         found = [self._parse(path, content) for path, content in files.items() if path.stem not in superseded]
         return _reading(found, {path.stem: path.stat().st_mtime_ns for path in files})
 
-    def archived(self) -> Reading:
+    def archived(self) -> BankSnapshot:
         """Read the entries that were archived."""
         files = sorted(self.archive_dir.glob("*.md"))
         return _reading([self._unedited(path, self._parse(path, path.read_bytes())) for path in files], {})
 
-    def add(self, compose: Callable[[Reading], Iterable[Entry]]) -> tuple[Entry, ...]:
+    def add(self, compose: Callable[[BankSnapshot], Iterable[Entry]]) -> tuple[Entry, ...]:
         """Add the entries that `compose` makes of what the bank holds, and return them with their ids.
 
         An entry that is there already, word for word, is not written twice.
@@ -157,7 +157,7 @@ class Bank:
             SecretError: an entry holds a secret.
         """
 
-        def compose(now: Reading) -> Iterable[Entry]:
+        def compose(now: BankSnapshot) -> Iterable[Entry]:
             refuse_unless_current(based_on, now.entries, now.arrived)
             for entry in entries:
                 refuse_stale_supersession(identified(entry), now.entries)
@@ -165,7 +165,7 @@ class Bank:
 
         return self.add(compose)
 
-    def rewrite(self, name: str, render: Callable[[Reading, str], str]) -> Path:
+    def rewrite(self, name: str, render: Callable[[BankSnapshot, str], str]) -> Path:
         """Write the page that `render` makes of what the bank holds and of the page's text so far."""
         return self.edit(name, lambda old: render(self.read(), old), durable=False)  # it can be rendered again
 
@@ -183,7 +183,7 @@ class Bank:
                 write_atomically(path, new, durable=durable)
         return path
 
-    def archive(self, choose: Callable[[Reading], Iterable[str]]) -> list[Path]:
+    def archive(self, choose: Callable[[BankSnapshot], Iterable[str]]) -> list[Path]:
         """Move the entries that `choose` names of what the bank holds to the archive, and return where they are."""
         with self._alone():
             moved = []
@@ -252,10 +252,10 @@ def _bank(directory: Path, lock: Path) -> Bank:
     return Bank(directory, lock)
 
 
-def _reading(found: Iterable[Parsed], arrived: dict[str, int]) -> Reading:
+def _reading(found: Iterable[Parsed], arrived: dict[str, int]) -> BankSnapshot:
     known = list(found)
     entries = tuple(entry for entry, _ in known if entry)
-    return Reading(entries, tuple(problem for _, problem in known if problem), arrived)
+    return BankSnapshot(entries, tuple(problem for _, problem in known if problem), arrived)
 
 
 def _refuse_secrets(entry: Entry, text: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from zk0.core.errors import SpecError
-from zk0.memory.bank import Problem, Reading
+from zk0.memory.bank import BankSnapshot, Problem
 from zk0.memory.entries import Entry, Kind, Source
 
 BUDGET = 8192  # bytes
@@ -20,7 +20,7 @@ LEFT_OUT = {"next_steps": "next steps", "steps": "lists of steps", "problems": "
 NAMED = 5  # ids named in one sentence about what is left out
 
 # What is shortened first, and to how many; then what is next. The newest of each list stays longest.
-SACRIFICES = (
+TRIM_ORDER = (
     ("focus", 3),
     ("numbers", 12),
     ("decisions", 8),
@@ -54,7 +54,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Material:
+class ContextContent:
     """All that could be told, the most useful of each list first; `steps` are results whose steps are listed."""
 
     focus: Sequence[Entry]
@@ -69,7 +69,7 @@ class Material:
     others: dict[str, int] = field(default_factory=dict)
 
 
-def material_of(bank: Reading) -> Material:
+def context_content(bank: BankSnapshot) -> ContextContent:
     """Return what the bank has to tell: of results, each workflow's last."""
 
     def newest_first(kind: Kind) -> list[Entry]:
@@ -83,7 +83,7 @@ def material_of(bank: Reading) -> Material:
     turns = zip_longest(*([Number(entry.id, source) for source in entry.sources] for entry in results))
     numbers = [number for turn in turns for number in turn if number]
     others = Counter(entry.kind.value for kind in (Kind.fact, Kind.procedure) for entry in bank.counting(kind))
-    return Material(
+    return ContextContent(
         focus=newest_first(Kind.focus),
         results=results,
         steps=results,
@@ -97,11 +97,13 @@ def material_of(bank: Reading) -> Material:
     )
 
 
-def fitting(material: Material, render: Callable[[Material, list[str]], str], *, budget: int = BUDGET) -> str:
-    """Return the page with as much of the material as its budget allows.
+def fit_context(
+    content: ContextContent, render: Callable[[ContextContent, list[str]], str], *, budget: int = BUDGET
+) -> str:
+    """Return the page with as much of the content as its budget allows.
 
     Args:
-        material: all that could be told.
+        content: all that could be told.
         render: makes the page of some of it, and of the sentences that name what is left out.
         budget: the most bytes the page may have.
 
@@ -109,12 +111,12 @@ def fitting(material: Material, render: Callable[[Material, list[str]], str], *,
         SpecError: what people wrote between keep markers takes the budget alone.
     """
 
-    def page(chosen: Material) -> str:
-        return render(chosen, left_out(material, chosen))
+    def page(chosen: ContextContent) -> str:
+        return render(chosen, left_out(content, chosen))
 
-    chosen = replace(material, **{name: getattr(material, name)[:MOST] for name in dict(SACRIFICES)})
+    chosen = replace(content, **{name: getattr(content, name)[:MOST] for name in dict(TRIM_ORDER)})
     text = page(chosen)
-    for name, fewest in SACRIFICES:
+    for name, fewest in TRIM_ORDER:
         if _size(text) <= budget:
             return text
         members = getattr(chosen, name)
@@ -135,11 +137,11 @@ def fitting(material: Material, render: Callable[[Material, list[str]], str], *,
     return text
 
 
-def left_out(material: Material, chosen: Material) -> list[str]:
+def left_out(content: ContextContent, chosen: ContextContent) -> list[str]:
     """Return a sentence for each list that was shortened: how many, and where they are."""
     sentences = []
-    for name in dict.fromkeys(name for name, _ in SACRIFICES):
-        everything, told = getattr(material, name), getattr(chosen, name)
+    for name in dict.fromkeys(name for name, _ in TRIM_ORDER):
+        everything, told = getattr(content, name), getattr(chosen, name)
         missing = everything[len(told) :]
         if not missing:
             continue

@@ -36,7 +36,7 @@ class ChangedReceiptError(ValueError):
     """A receipt does not have the digest it states: it was changed after it was written."""
 
 
-class Witness:
+class EvidenceReader:
     """Reads in one project what entries rest on, everything once."""
 
     def __init__(self, project: Project) -> None:
@@ -160,14 +160,14 @@ class Witness:
         return found
 
 
-def carry(project: Project, digest: str, text: str) -> None:
+def copy_receipt(project: Project, digest: str, text: str) -> None:
     """Copy a receipt's text into the bank; one with a secret in it stays where it is."""
     path = project.memory_dir / EVIDENCE / f"{digest}.json"
     if not path.exists() and not find_secrets(text):
         write_atomically(path, text)
 
 
-def hash_of(lines: Iterable[str]) -> str:
+def lines_digest(lines: Iterable[str]) -> str:
     """Return the SHA-256 of lines, whatever ends them."""
     return hashlib.sha256("\n".join(line.rstrip("\r\n") for line in lines).encode()).hexdigest()
 

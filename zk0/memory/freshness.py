@@ -16,13 +16,13 @@ from enum import StrEnum
 
 from zk0.core.errors import UnknownNameError
 from zk0.memory.entries import PYPROJECT, Entry, Kind, Source
-from zk0.memory.evidence import ChangedReceiptError, Witness, hash_of, value_at
+from zk0.memory.evidence import ChangedReceiptError, EvidenceReader, lines_digest, value_at
 
 FILES_NAMED = 3  # changed files named in one reason
 SHORT_COMMIT = 8  # digits
 
 
-class Truth(StrEnum):
+class Freshness(StrEnum):
     """What reading the evidence again says of an entry."""
 
     fresh = "fresh"
@@ -31,51 +31,57 @@ class Truth(StrEnum):
     contradicted = "contradicted"
 
 
-WORST = tuple(Truth)  # the members from best to worst
+WORST = tuple(Freshness)  # the members from best to worst
 
 
 @dataclass(frozen=True)
 class Found:
     """What one source says now."""
 
-    truth: Truth
+    freshness: Freshness
     reason: str = ""
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Assessment:
     """What all sources of an entry say now; `reasons` tell why it is not fresh."""
 
     entry: Entry
-    truth: Truth
+    freshness: Freshness
     reasons: tuple[str, ...]
 
 
-FRESH = Found(Truth.fresh)
+FRESH = Found(Freshness.fresh)
 
 
-def judged(entry: Entry, evidence: Witness, now: datetime) -> Judgement:
+def assess(entry: Entry, evidence: EvidenceReader, now: datetime) -> Assessment:
     """Read an entry's evidence again."""
-    found = list(_all(entry, evidence, now)) or [Found(Truth.unverifiable, "it names no source that can be read again")]
-    truth = max((one.truth for one in found), key=WORST.index)
-    return Judgement(entry, truth, tuple(dict.fromkeys(one.reason for one in found if one.truth is not Truth.fresh)))
+    found = list(_all(entry, evidence, now)) or [
+        Found(Freshness.unverifiable, "it names no source that can be read again")
+    ]
+    truth = max((one.freshness for one in found), key=WORST.index)
+    return Assessment(
+        entry, truth, tuple(dict.fromkeys(one.reason for one in found if one.freshness is not Freshness.fresh))
+    )
 
 
-def _all(entry: Entry, evidence: Witness, now: datetime) -> Iterator[Found]:
+def _all(entry: Entry, evidence: EvidenceReader, now: datetime) -> Iterator[Found]:
     read = [found for source in entry.sources if (found := _source(source, evidence))]
     yield from read
     if entry.is_stale(now):
-        yield Found(Truth.stale, f"it was said to hold until {entry.stale_after:%Y-%m-%d}")
+        yield Found(Freshness.stale, f"it was said to hold until {entry.stale_after:%Y-%m-%d}")
     if entry.kind is Kind.result and entry.run:
         yield from _code(entry, evidence)
         if not read:
             yield from _steps(entry, evidence)
     elif entry.commit and evidence.contains(entry.commit) is False:
         branch = f" of branch {entry.branch}" if entry.branch else ""
-        yield Found(Truth.stale, f"it is about commit {entry.commit[:SHORT_COMMIT]}{branch}, which is not part of HEAD")
+        yield Found(
+            Freshness.stale, f"it is about commit {entry.commit[:SHORT_COMMIT]}{branch}, which is not part of HEAD"
+        )
 
 
-def _source(source: Source, evidence: Witness) -> Found | None:
+def _source(source: Source, evidence: EvidenceReader) -> Found | None:
     if source.receipt:
         return _receipt(source, evidence)
     if source.config:
@@ -87,79 +93,79 @@ def _source(source: Source, evidence: Witness) -> Found | None:
     return None
 
 
-def _receipt(source: Source, evidence: Witness) -> Found:
+def _receipt(source: Source, evidence: EvidenceReader) -> Found:
     digest = source.receipt or ""
     try:
         receipt = evidence.receipt(digest)
         if receipt is None:
-            return Found(Truth.unverifiable, f"receipt {digest} is not here")
+            return Found(Freshness.unverifiable, f"receipt {digest} is not here")
         if source.metric is None:
             return FRESH
         value = value_at(receipt, source.metric)
     except (ChangedReceiptError, UnknownNameError) as error:
-        return Found(Truth.contradicted, str(error))
+        return Found(Freshness.contradicted, str(error))
     if _equal(value, source.value):
         return FRESH
-    return Found(Truth.contradicted, f"{source.metric} of receipt {digest} is {value!r}, not {source.value!r}")
+    return Found(Freshness.contradicted, f"{source.metric} of receipt {digest} is {value!r}, not {source.value!r}")
 
 
-def _setting(source: Source, evidence: Witness) -> Found:
+def _setting(source: Source, evidence: EvidenceReader) -> Found:
     file, key = source.file or PYPROJECT, source.config or ""
     try:
         value = evidence.setting(file, key)
     except KeyError as error:
-        return Found(Truth.stale, str(error.args[0]))
+        return Found(Freshness.stale, str(error.args[0]))
     if _equal(value, source.value):
         return FRESH
-    return Found(Truth.contradicted, f"{key} in {file} is {value!r}, not {source.value!r}")
+    return Found(Freshness.contradicted, f"{key} in {file} is {value!r}, not {source.value!r}")
 
 
-def _file(source: Source, evidence: Witness) -> Found:
+def _file(source: Source, evidence: EvidenceReader) -> Found:
     lines = evidence.lines(source.file or "")
     if lines is None:
-        return Found(Truth.stale, f"{source.file} is not there any more")
+        return Found(Freshness.stale, f"{source.file} is not there any more")
     if source.sha256 is None:
         return FRESH if source.lines is None or source.lines[1] <= len(lines) else _changed(source)
     first, last = source.lines or (1, len(lines))
-    if hash_of(lines[first - 1 : last]) == source.sha256:
+    if lines_digest(lines[first - 1 : last]) == source.sha256:
         return FRESH
     # Lines that only moved, since something was written above them, still say what they said.
     length = last - first + 1
     moved = range(len(lines) - length + 1) if source.lines else ()
-    return FRESH if any(hash_of(lines[at : at + length]) == source.sha256 for at in moved) else _changed(source)
+    return FRESH if any(lines_digest(lines[at : at + length]) == source.sha256 for at in moved) else _changed(source)
 
 
 def _changed(source: Source) -> Found:
-    return Found(Truth.stale, f"{source.where} has changed since it was cited")
+    return Found(Freshness.stale, f"{source.where} has changed since it was cited")
 
 
-def _commit(commit: str, evidence: Witness) -> Found:
+def _commit(commit: str, evidence: EvidenceReader) -> Found:
     short = commit[:SHORT_COMMIT]
     match evidence.contains(commit):
         case True:
             return FRESH
         case False:
-            return Found(Truth.stale, f"commit {short} is not part of HEAD")
+            return Found(Freshness.stale, f"commit {short} is not part of HEAD")
         case None:
-            return Found(Truth.unverifiable, f"commit {short} is not in this repository")
+            return Found(Freshness.unverifiable, f"commit {short} is not in this repository")
 
 
-def _code(entry: Entry, evidence: Witness) -> Iterator[Found]:
+def _code(entry: Entry, evidence: EvidenceReader) -> Iterator[Found]:
     """Tell whether a result is about the code as it is now."""
     if entry.tree and entry.tree == evidence.tree:
         yield FRESH
     elif entry.tree is None and entry.code:
-        yield Found(Truth.unverifiable, "its digest of the code is of an older kind; run the workflow again")
+        yield Found(Freshness.unverifiable, "its digest of the code is of an older kind; run the workflow again")
     elif entry.tree is None and entry.run and entry.run.files:
-        yield Found(Truth.stale, f"the code changed while it ran: {_named(entry.run.files)}")
+        yield Found(Freshness.stale, f"the code changed while it ran: {_named(entry.run.files)}")
     elif entry.tree is None and (entry.commit is None or evidence.resolved(entry.commit) is None):
-        yield Found(Truth.unverifiable, "it does not say of which code it is")
+        yield Found(Freshness.unverifiable, "it does not say of which code it is")
     else:
         files = evidence.changed_since(entry.commit) if entry.commit else []
         if entry.tree is None and not files:
             yield FRESH
         else:
-            yield Found(Truth.stale, f"the code has changed since{f': {_named(files)}' if files else ''}")
+            yield Found(Freshness.stale, f"the code has changed since{f': {_named(files)}' if files else ''}")
 
 
 def _named(files: Sequence[str]) -> str:
@@ -167,7 +173,7 @@ def _named(files: Sequence[str]) -> str:
     return ", ".join(files[:FILES_NAMED]) + more
 
 
-def _steps(entry: Entry, evidence: Witness) -> Iterator[Found]:
+def _steps(entry: Entry, evidence: EvidenceReader) -> Iterator[Found]:
     """Read the verdicts of a result that has no numbers: those of its steps."""
     for step in entry.run.steps if entry.run else ():
         if step.receipt:

@@ -13,7 +13,7 @@ from zk0.core.errors import SpecError
 MARKER = re.compile(r"<!--\s*(?:keep:(?P<name>[\w-]+)|(?P<end>/keep))\s*-->")
 
 
-def kept_paragraphs(text: str, name: str) -> dict[str, str]:
+def read_preserved_blocks(text: str, name: str) -> dict[str, str]:
     """Return the kept paragraphs of a page by their names; two of one name are joined.
 
     Args:
@@ -74,7 +74,7 @@ CONFLICT = re.compile(rf"^{OURS}.*?^{THEIRS}.*?^{END}", re.MULTILINE | re.DOTALL
 
 
 @dataclass(frozen=True)
-class Sides:
+class ConflictSides:
     """The versions of a page in conflict; `base` is their common ancestor, None where it is not told."""
 
     ours: str
@@ -87,7 +87,7 @@ def is_conflicted(text: str) -> bool:
     return CONFLICT.search(text) is not None
 
 
-def sides_of(text: str) -> Sides:
+def split_conflict(text: str) -> ConflictSides:
     """Return the versions that a text with conflict markers was merged from."""
     ours: list[str] = []
     theirs: list[str] = []
@@ -103,24 +103,24 @@ def sides_of(text: str) -> Sides:
             for lines, own in ((ours, OURS), (base, BASE), (theirs, THEIRS)):
                 if side in ("", own):
                     lines.append(line)
-    return Sides("".join(ours), "".join(theirs), "".join(base) if with_base else None)
+    return ConflictSides("".join(ours), "".join(theirs), "".join(base) if with_base else None)
 
 
-def healed(text: str) -> str:
+def resolve_conflict(text: str) -> str:
     """Return our side of a page in conflict with the kept paragraphs of both; another text stays as it is."""
     if not is_conflicted(text):
         return text
-    return merged(sides_of(text))
+    return merge_pages(split_conflict(text))
 
 
-def merged(sides: Sides) -> str:
+def merge_pages(sides: ConflictSides) -> str:
     """Return our side of a page with what people wrote on both.
 
     Raises:
         SpecError: a kept paragraph of one side is not closed.
     """
-    ours, theirs = (kept_paragraphs(text, "a side of the merge") for text in (sides.ours, sides.theirs))
-    base = None if sides.base is None else kept_paragraphs(sides.base, "the base of the merge")
+    ours, theirs = (read_preserved_blocks(text, "a side of the merge") for text in (sides.ours, sides.theirs))
+    base = None if sides.base is None else read_preserved_blocks(sides.base, "the base of the merge")
     names = dict.fromkeys((*ours, *theirs))
     keep = Keep({name: _merged(name, ours, theirs, base) for name in names})
     text = _replaced(sides.ours, keep)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from zk0.core.errors import SpecError
 from zk0.core.project import Project
-from zk0.memory.bank import Bank, Reading
+from zk0.memory.bank import Bank, BankSnapshot
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.evidence import Witness
-from zk0.memory.freshness import SHORT_COMMIT, Judgement, Truth, judged
-from zk0.memory.preserved_blocks import healed, kept_paragraphs
+from zk0.memory.evidence import EvidenceReader
+from zk0.memory.freshness import SHORT_COMMIT, Assessment, Freshness, assess
+from zk0.memory.preserved_blocks import read_preserved_blocks, resolve_conflict
 from zk0.memory.texts import cell
 from zk0.memory.unfinished_runs import OpenRun, open_runs
 
@@ -55,16 +55,16 @@ class Brief:
 
 def prime(project: Project, now: datetime, *, budget: int = BUDGET) -> Brief:
     """Return the brief of a project as it is now."""
-    reading = Bank.of(project).glance()
-    evidence = Witness(project)
-    judgements = [judged(entry, evidence, now) for entry in reading.in_force[-JUDGED:]]
-    counts = {truth.value: sum(one.truth is truth for one in judgements) for truth in Truth}
-    sections = list(_sections(project, reading, judgements, evidence, list(open_runs(project))))
-    text = fitted(sections, budget * BYTES_A_TOKEN)
+    reading = Bank.of(project).read_current()
+    evidence = EvidenceReader(project)
+    assessments = [assess(entry, evidence, now) for entry in reading.in_force[-JUDGED:]]
+    counts = {truth.value: sum(one.freshness is truth for one in assessments) for truth in Freshness}
+    sections = list(_sections(project, reading, assessments, evidence, list(open_runs(project))))
+    text = fit_sections(sections, budget * BYTES_A_TOKEN)
     return Brief(text, math.ceil(len(text.encode()) / BYTES_A_TOKEN), reading.revision, counts)
 
 
-def fitted(sections: Sequence[Section], most: int) -> str:
+def fit_sections(sections: Sequence[Section], most: int) -> str:
     """Return sections as text of so many bytes at most; the last ones lose their last lines first. Pure."""
     shown = [len(section.lines) for section in sections]
     text = _text(sections, shown)
@@ -95,9 +95,13 @@ def _text(sections: Sequence[Section], shown: Sequence[int]) -> str:
 
 
 def _sections(
-    project: Project, reading: Reading, judgements: Sequence[Judgement], evidence: Witness, runs: Sequence[OpenRun]
+    project: Project,
+    reading: BankSnapshot,
+    assessments: Sequence[Assessment],
+    evidence: EvidenceReader,
+    runs: Sequence[OpenRun],
 ) -> Iterator[Section]:
-    truths = {judgement.entry.id: judgement for judgement in judgements}
+    truths = {assessment.entry.id: assessment for assessment in assessments}
 
     def newest(kind: Kind) -> list[Entry]:
         return reading.counting(kind)[::-1]
@@ -105,7 +109,7 @@ def _sections(
     def listed(kind: Kind) -> list[str]:
         return [f"- {cell(entry.title)} (`{entry.id}`{_doubt(truths.get(entry.id))})" for entry in newest(kind)]
 
-    yield Section(f"# {_name(project)}: where the work stands", [_place(evidence), _verification(judgements, reading)])
+    yield Section(f"# {_name(project)}: where the work stands", [_place(evidence), _verification(assessments, reading)])
     yield Section("## Waits for you", [_run(run) for run in runs], "zk0 runs")
     yield Section("## Last results", list(_results(newest(Kind.result), truths)), "zk0 runs")
     yield Section("## Focus", [*listed(Kind.focus), *_kept(project, "focus")])
@@ -115,7 +119,7 @@ def _sections(
     yield Section("## Open tasks", listed(Kind.task), "zk0 task list")
     yield Section("## Decisions in force", listed(Kind.decision))
     yield Section("## The project", _brief(project.memory_dir / "brief.md"), "cat memory-bank/brief.md")
-    yield Section("## Known", listed(Kind.procedure) + listed(Kind.fact), "zk0 memory search WORDS")
+    yield Section("## KnownNames", listed(Kind.procedure) + listed(Kind.fact), "zk0 memory search WORDS")
 
 
 def _name(project: Project) -> str:
@@ -123,18 +127,18 @@ def _name(project: Project) -> str:
     return str(table.get("name", project.root.name)) if isinstance(table, dict) else project.root.name
 
 
-def _place(evidence: Witness) -> str:
+def _place(evidence: EvidenceReader) -> str:
     if evidence.head is None:
         return "- not in a git repository"
     branch = f"branch `{evidence.branch}`" if evidence.branch else "a detached HEAD"
     return f"- {branch}, commit `{evidence.head[:SHORT_COMMIT]}`"
 
 
-def _verification(judgements: Sequence[Judgement], reading: Reading) -> str:
+def _verification(assessments: Sequence[Assessment], reading: BankSnapshot) -> str:
     counts = ", ".join(
-        f"{count} {truth}" for truth in Truth if (count := sum(one.truth is truth for one in judgements))
+        f"{count} {truth}" for truth in Freshness if (count := sum(one.freshness is truth for one in assessments))
     )
-    others = len(reading.in_force) - len(judgements)
+    others = len(reading.in_force) - len(assessments)
     broken = f", {others} older ones not looked at (`zk0 memory verify`)" if others else ""
     broken += f", {len(reading.problems)} to repair (`zk0 memory verify`)" if reading.problems else ""
     return f"- memory, read again just now: {counts or 'nothing yet'}{broken}; revision `{reading.revision}`"
@@ -157,7 +161,7 @@ def _finding(entry: Entry) -> str:
     return f"- {fault.workflow}/{fault.step} `{fault.check or fault.code}`: {title}.{repair}{remedy} (`{entry.id}`)"
 
 
-def _results(results: Sequence[Entry], truths: dict[str, Judgement]) -> Iterator[str]:
+def _results(results: Sequence[Entry], truths: dict[str, Assessment]) -> Iterator[str]:
     told: set[str] = set()
     for entry in results:
         workflow = entry.run.workflow if entry.run else entry.id
@@ -173,10 +177,10 @@ def _proposed(results: Sequence[Entry]) -> list[str]:
     return [f"- `zk0 run {name}`, proposed by run `{run.id}`" for run in runs for name in run.proposals]
 
 
-def _doubt(judgement: Judgement | None) -> str:
-    if judgement is None or judgement.truth is Truth.fresh or not judgement.entry.sources:
+def _doubt(assessment: Assessment | None) -> str:
+    if assessment is None or assessment.freshness is Freshness.fresh or not assessment.entry.sources:
         return ""
-    return f", {judgement.truth}: {cell(judgement.reasons[0])}"
+    return f", {assessment.freshness}: {cell(assessment.reasons[0])}"
 
 
 def _kept(project: Project, name: str) -> list[str]:
@@ -185,7 +189,7 @@ def _kept(project: Project, name: str) -> list[str]:
     if not page.is_file():
         return []
     try:
-        kept = kept_paragraphs(healed(page.read_text(encoding="utf-8", errors="replace")), page.name)
+        kept = read_preserved_blocks(resolve_conflict(page.read_text(encoding="utf-8", errors="replace")), page.name)
     except SpecError as error:  # whoever begins has to know, and the rest of the brief
         return [f"- {error.message}"]
     return [_cut(kept[name], KEPT_NOTES)] if kept.get(name) else []

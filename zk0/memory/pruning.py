@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zk0.core.project import Project
-from zk0.memory.bank import Bank, Reading
+from zk0.memory.bank import Bank, BankSnapshot
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import Entry, Kind, Status
 from zk0.memory.evidence import EVIDENCE
@@ -28,7 +28,7 @@ class Proposal:
     reason: str
 
 
-def proposals(reading: Reading, now: datetime, *, kept: timedelta = KEPT) -> list[Proposal]:
+def proposals(reading: BankSnapshot, now: datetime, *, kept: timedelta = KEPT) -> list[Proposal]:
     """Return what may be archived: superseded, settled, or over its time, each for longer than `kept`; pure."""
     newer: dict[str, Entry] = {}
     for entry in sorted(reading.entries, key=lambda entry: entry.generated.at):
@@ -56,7 +56,7 @@ def _reason(entry: Entry, newer: Entry | None, now: datetime, kept: timedelta) -
     return None
 
 
-def with_superseded(reading: Reading, names: Iterable[str]) -> list[str]:
+def with_superseded(reading: BankSnapshot, names: Iterable[str]) -> list[str]:
     """Return entries with all that they supersede, directly or not; pure."""
     by_id = {entry.id: entry for entry in reading.entries}
     found: dict[str, None] = {}

@@ -23,7 +23,7 @@ from zk0.core.receipts import Receipt, ReceiptStore, write_atomically
 from zk0.memory.bank import ENTRIES, Bank, read_page
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import StepRecord
-from zk0.memory.evidence import CODE_LENGTH, carry
+from zk0.memory.evidence import CODE_LENGTH, copy_receipt
 from zk0.memory.rendering import CONTEXT, TASKS, render_context, render_tasks, workflow_pages
 from zk0.memory.results import EndedRun, entries_of, step_records
 from zk0.memory.texts import one_line
@@ -125,7 +125,7 @@ class MemoryRecorder:
             if page := with_region(old, own, BUDGET):
                 return page
             others = [other for other in running_runs(self.project) if other.run != run]
-            return render_context(self.bank.glance(), old=old, now=now, running=[own, *others])
+            return render_context(self.bank.read_current(), old=old, now=now, running=[own, *others])
 
         self.bank.edit(CONTEXT, change, durable=False)
 
@@ -151,7 +151,7 @@ class MemoryRecorder:
         cited = {source.receipt for entry in added for source in entry.sources} or {one.receipt for one in ended.steps}
         for receipt in receipts:
             if receipt.digest in cited:
-                carry(self.project, receipt.digest, receipt.model_dump_json(indent=2) + "\n")
+                copy_receipt(self.project, receipt.digest, receipt.model_dump_json(indent=2) + "\n")
         _write_pages(self.bank, self.project, event.at)
 
     def _code(self, directory: Path) -> tuple[str | None, list[str]]:

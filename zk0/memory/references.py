@@ -24,7 +24,7 @@ WORKFLOW_COMMANDS = ("run",)
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownNames:
     """What a reference may lead to."""
 
     root: Path
@@ -34,7 +34,7 @@ class Known:
     commands: Collection[str]
 
 
-def dead_references(page: Path, text: str, known: Known, *, at: Path | None = None) -> Iterator[Problem]:
+def dead_references(page: Path, text: str, known: KnownNames, *, at: Path | None = None) -> Iterator[Problem]:
     """Yield what a page names and what is not there.
 
     Args:
@@ -55,7 +55,7 @@ def dead_references(page: Path, text: str, known: Known, *, at: Path | None = No
                 yield Problem(page, number, wrong)
 
 
-def _wrong(words: str, known: Known, at: Path | None) -> str | None:
+def _wrong(words: str, known: KnownNames, at: Path | None) -> str | None:
     if ID.fullmatch(words):
         return None if words in known.entries else f"it names the entry {words}, which is not there"
     if command := COMMAND.match(words):
@@ -71,7 +71,7 @@ def _wrong(words: str, known: Known, at: Path | None) -> str | None:
     return None
 
 
-def _wrong_command(command: re.Match[str], known: Known) -> str | None:
+def _wrong_command(command: re.Match[str], known: KnownNames) -> str | None:
     name, what = command["name"], command["what"]
     if known.commands and name not in known.commands:
         return f"it names the command zk0 {name}, which there is not"
@@ -80,7 +80,7 @@ def _wrong_command(command: re.Match[str], known: Known) -> str | None:
     return None
 
 
-def _looks_like_path(path: str, known: Known) -> bool:
+def _looks_like_path(path: str, known: KnownNames) -> bool:
     parts = PurePosixPath(path).parts
     if "/" not in path or not parts or parts[0] == known.private:
         return False

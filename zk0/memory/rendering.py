@@ -14,11 +14,11 @@ from pydantic import ValidationError
 
 from zk0.core.pages import markdown
 from zk0.core.project import Project
-from zk0.memory.bank import Reading
-from zk0.memory.context import BUDGET, Material, fitting, material_of
+from zk0.memory.bank import BankSnapshot
+from zk0.memory.context import BUDGET, ContextContent, context_content, fit_context
 from zk0.memory.details import detailed
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.preserved_blocks import Keep, healed, kept_paragraphs
+from zk0.memory.preserved_blocks import Keep, read_preserved_blocks, resolve_conflict
 from zk0.memory.texts import cell
 from zk0.memory.unfinished_runs import RESERVE, RunningRun, region, step_line
 from zk0.workflow.document import read_document
@@ -64,7 +64,7 @@ RUNS_TOLD = 3  # unfinished runs that have a region; the rest is counted
 
 
 def render_context(
-    bank: Reading, *, old: str, now: datetime, running: Sequence[RunningRun] = (), budget: int = BUDGET
+    bank: BankSnapshot, *, old: str, now: datetime, running: Sequence[RunningRun] = (), budget: int = BUDGET
 ) -> str:
     """Return the page an agent or a person reads first.
 
@@ -78,12 +78,12 @@ def render_context(
     Raises:
         SpecError: a kept paragraph of the old page is not closed, or all of them take the budget alone.
     """
-    kept = kept_paragraphs(healed(old), CONTEXT)
+    kept = read_preserved_blocks(resolve_conflict(old), CONTEXT)
     template = _environment().get_template(f"{CONTEXT}.j2")
     regions = [region(run, RESERVE) for run in running[:RUNS_TOLD]]
     reserved = sum(RESERVE - len(text.encode()) for text in regions)
 
-    def page(chosen: Material, left_out: list[str]) -> str:
+    def page(chosen: ContextContent, left_out: list[str]) -> str:
         told = vars(chosen) | {
             "running": regions,
             "unfinished": len(running) - len(regions),
@@ -93,10 +93,10 @@ def render_context(
         }
         return template.render(told, keep=Keep(kept))
 
-    return fitting(material_of(bank), page, budget=budget - reserved)
+    return fit_context(context_content(bank), page, budget=budget - reserved)
 
 
-def render_tasks(bank: Reading, workflows: Sequence[WorkflowPage], *, old: str, budget: int = BUDGET) -> str:
+def render_tasks(bank: BankSnapshot, workflows: Sequence[WorkflowPage], *, old: str, budget: int = BUDGET) -> str:
     """Return the page that explains each workflow and says when it was last performed, and how it ended.
 
     Args:
@@ -109,7 +109,7 @@ def render_tasks(bank: Reading, workflows: Sequence[WorkflowPage], *, old: str, 
         SpecError: a kept paragraph of the old page is not closed.
     """
     last = {entry.run.workflow: entry for entry in bank.counting(Kind.result) if entry.run}
-    kept = kept_paragraphs(healed(old), TASKS)
+    kept = read_preserved_blocks(resolve_conflict(old), TASKS)
     template = _environment().get_template(f"{TASKS}.j2")
     names = [page.name for page in workflows]
     order = sorted(names, key=lambda name: (last[name].generated.at.timestamp() if name in last else 0.0, name))

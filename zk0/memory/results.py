@@ -7,7 +7,7 @@ from datetime import datetime
 from zk0.core.errors import ExitStatus
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Finding, Verdict
-from zk0.memory.bank import Reading
+from zk0.memory.bank import BankSnapshot
 from zk0.memory.entries import Entry, FaultRecord, Kind, Mark, RunRecord, Source, Status, StepRecord
 from zk0.memory.evidence import evidence_of, numbers_of
 from zk0.memory.texts import one_line
@@ -62,8 +62,8 @@ def is_repaired(fault: FaultRecord, receipt: Receipt) -> bool:
         return False
     if fault.code:
         return True
-    judged = [finding for finding in receipt.findings if finding.check == fault.check]
-    same_place = [finding for finding in judged if finding.at == fault.at] or judged
+    same_check = [finding for finding in receipt.findings if finding.check == fault.check]
+    same_place = [finding for finding in same_check if finding.at == fault.at] or same_check
     verdicts = {finding.verdict for finding in same_place}
     return Verdict.passed in verdicts and not any(verdict.stops for verdict in verdicts)
 
@@ -99,7 +99,7 @@ class EndedRun:
         return str(self.verdict) if complete else f"{self.exit_status.name.replace('_', ' ')} ({self.verdict})"
 
 
-def entries_of(ended: EndedRun, bank: Reading) -> list[Entry]:
+def entries_of(ended: EndedRun, bank: BankSnapshot) -> list[Entry]:
     """Return one result, one fault for each new failed finding, and one closing entry for each fault repaired.
 
     The result supersedes the workflow's earlier ones. A fault that is open already is not written again.
@@ -147,7 +147,7 @@ def _note(receipt: Receipt) -> str:
     return "" if receipt.verdict is Verdict.passed else next(telling, "")
 
 
-def _result(ended: EndedRun, bank: Reading) -> Entry:
+def _result(ended: EndedRun, bank: BankSnapshot) -> Entry:
     record = RunRecord(
         id=ended.run,
         workflow=ended.workflow,

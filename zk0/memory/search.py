@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zk0.core.errors import DependencyMissingError, InputError
-from zk0.memory.bank import Bank, Reading
+from zk0.memory.bank import Bank, BankSnapshot
 from zk0.memory.entries import Entry
 
 TITLE_WEIGHT = 4.0  # a word in a title says what the text is about
@@ -90,7 +90,7 @@ def _index(texts: Iterable[_Text]) -> sqlite3.Connection:
     return index
 
 
-def _entries(reading: Reading) -> Iterator[_Text]:
+def _entries(reading: BankSnapshot) -> Iterator[_Text]:
     counting = {entry.id for entry in reading.in_force}
     for entry in reading.entries:
         yield _text(entry, in_force=entry.id in counting)

@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from zk0.core.errors import InputError, RequestError, SpecError, UnknownNameError
 from zk0.core.project import package_versions
 from zk0.core.verdicts import Finding, Verdict, failed, not_available, passed
-from zk0.memory.bank import Problem, Reading
+from zk0.memory.bank import BankSnapshot, Problem
 from zk0.memory.entries import Entry, Kind, Mark, Source, Status
-from zk0.memory.evidence import Witness
-from zk0.memory.freshness import SHORT_COMMIT, Truth, judged
-from zk0.memory.references import Known, dead_references
+from zk0.memory.evidence import EvidenceReader
+from zk0.memory.freshness import SHORT_COMMIT, Freshness, assess
+from zk0.memory.references import KnownNames, dead_references
 from zk0.memory.unfinished_runs import OpenRun
 from zk0.workflow.document import read_document
 from zk0.workflow.task_context import INHERITED, TaskContext
@@ -28,18 +28,18 @@ from zk0.workflow.task_page import render_task
 
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*")  # before a command's program
 VERDICTS = {
-    Truth.contradicted: Verdict.failed,
-    Truth.stale: Verdict.warned,
-    Truth.unverifiable: Verdict.not_available,
+    Freshness.contradicted: Verdict.failed,
+    Freshness.stale: Verdict.warned,
+    Freshness.unverifiable: Verdict.not_available,
 }
 
 
-def open_tasks(reading: Reading) -> list[Entry]:
+def open_tasks(reading: BankSnapshot) -> list[Entry]:
     """Return the newest version of each task that is not closed, oldest first."""
     return [entry for entry in reading.counting(Kind.task) if entry.task]
 
 
-def task_of(reading: Reading, name: str) -> Entry:
+def task_of(reading: BankSnapshot, name: str) -> Entry:
     """Return the newest version of the task that one of its ids names, open or closed.
 
     Raises:
@@ -53,7 +53,7 @@ def task_of(reading: Reading, name: str) -> Entry:
     return entry
 
 
-def versions(reading: Reading, task: Entry) -> list[Entry]:
+def versions(reading: BankSnapshot, task: Entry) -> list[Entry]:
     """Return a task's versions, oldest first; the first one's id is the task's."""
     by_id = {entry.id: entry for entry in reading.entries}
     chain = [task]
@@ -62,19 +62,19 @@ def versions(reading: Reading, task: Entry) -> list[Entry]:
     return chain
 
 
-def subtasks(reading: Reading, task: Entry) -> list[Entry]:
+def subtasks(reading: BankSnapshot, task: Entry) -> list[Entry]:
     """Return the open tasks that name any version of this one as their parent."""
     ids = {version.id for version in versions(reading, task)}
     return [entry for entry in open_tasks(reading) if entry.task and entry.task.parent in ids]
 
 
-def composed(
+def compose_task(
     title: str,
     context: TaskContext,
     *,
     by: str,
     at: datetime,
-    evidence: Witness,
+    evidence: EvidenceReader,
     sources: Iterable[Source],
     parent: Entry | None = None,
     before: Entry | None = None,
@@ -109,7 +109,9 @@ def composed(
     )
 
 
-def filled(context: TaskContext, reading: Reading, evidence: Witness, waiting: Iterable[OpenRun]) -> TaskContext:
+def fill_context(
+    context: TaskContext, reading: BankSnapshot, evidence: EvidenceReader, waiting: Iterable[OpenRun]
+) -> TaskContext:
     """Return a context with what git, the runs and this machine tell: state, dependencies, decisions, findings."""
     head = (evidence.head or "")[:SHORT_COMMIT]
     where = f"commit {head}{f' on {evidence.branch}' if evidence.branch else ''}" if head else "no git repository"
@@ -129,7 +131,7 @@ def filled(context: TaskContext, reading: Reading, evidence: Witness, waiting: I
     )
 
 
-def _last_results(reading: Reading) -> Iterable[Entry]:
+def _last_results(reading: BankSnapshot) -> Iterable[Entry]:
     return {entry.run.workflow: entry for entry in reading.counting(Kind.result) if entry.run}.values()
 
 
@@ -137,7 +139,7 @@ def _waits(run: OpenRun) -> str:
     return f": it waits for {run.waiting.who}, {run.waiting.handover}" if run.waiting else ""
 
 
-def added_to(context: TaskContext, more: TaskContext) -> TaskContext:
+def extend_context(context: TaskContext, more: TaskContext) -> TaskContext:
     """Return a context with another's lines behind its own; of single values, the other's where it says one."""
     update: dict[str, object] = {}
     for name in more.model_fields_set:
@@ -146,7 +148,7 @@ def added_to(context: TaskContext, more: TaskContext) -> TaskContext:
     return context.model_copy(update=update)
 
 
-def page_of(reading: Reading, task: Entry) -> str:
+def render_task_page(reading: BankSnapshot, task: Entry) -> str:
     """Return a task as Markdown, in the template's nine blocks."""
     if task.task is None:
         raise RequestError(f"{task.id} is no task", remedy="zk0 task list")
@@ -168,7 +170,9 @@ def _with_sources(task: Entry, context: TaskContext) -> TaskContext:
     return context.model_copy(update={"validation": (*context.validation, *points)})
 
 
-def checked(reading: Reading, task: Entry, evidence: Witness, known: Known, now: datetime) -> Iterator[Finding]:
+def check_task(
+    reading: BankSnapshot, task: Entry, evidence: EvidenceReader, known: KnownNames, now: datetime
+) -> Iterator[Finding]:
     """Yield whether what the task must not lose is still there: the check of a handover.
 
     Its sources are read again, files that its lines name must exist, its tests must name a program that is here, and
@@ -176,11 +180,11 @@ def checked(reading: Reading, task: Entry, evidence: Witness, known: Known, now:
     """
     if task.task is None:
         raise InputError(f"{task.id} is no task", remedy="zk0 task list")
-    judgement = judged(task, evidence, now)
-    if judgement.truth is Truth.fresh:
+    assessment = assess(task, evidence, now)
+    if assessment.freshness is Freshness.fresh:
         yield passed(f"{len(task.sources)} sources say what they said", at="sources")
     else:
-        yield Finding(verdict=VERDICTS[judgement.truth], message="; ".join(judgement.reasons), at="sources")
+        yield Finding(verdict=VERDICTS[assessment.freshness], message="; ".join(assessment.reasons), at="sources")
     yield from _named_files(task, known)
     yield _tests(task.task, known.root)
     yield from _lost(reading, task)
@@ -188,7 +192,7 @@ def checked(reading: Reading, task: Entry, evidence: Witness, known: Known, now:
         yield Finding(verdict=Verdict.warned, message=f"not said: {', '.join(gaps)}", at="template")
 
 
-def _named_files(task: Entry, known: Known) -> Iterator[Finding]:
+def _named_files(task: Entry, known: KnownNames) -> Iterator[Finding]:
     lines = [line for value in task.task for line in _lines(value[1])] if task.task else []
     dead: list[Problem] = list(dead_references(Path(task.id), "\n".join(lines), known))
     for problem in dead:
@@ -214,7 +218,7 @@ def _tests(context: TaskContext, root: Path) -> Finding:
     return failed(f"`{context.tests}`: there is no program {program!r} here", at="tests")
 
 
-def _lost(reading: Reading, task: Entry) -> Iterator[Finding]:
+def _lost(reading: BankSnapshot, task: Entry) -> Iterator[Finding]:
     earlier = versions(reading, task)[:-1]
     parent = task.task.parent if task.task else ""
     if parent and any(entry.id == parent for entry in reading.entries):
@@ -231,8 +235,8 @@ def _lost(reading: Reading, task: Entry) -> Iterator[Finding]:
         yield passed(f"all that {len(earlier)} earlier versions or parents hold critical is here", at="inheritance")
 
 
-def closing(
-    task: Entry, *, by: str, at: datetime, outcome: str, findings: Iterable[Finding], reading: Reading
+def closing_entry(
+    task: Entry, *, by: str, at: datetime, outcome: str, findings: Iterable[Finding], reading: BankSnapshot
 ) -> Entry:
     """Return the entry that closes a task.
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from zk0.core.project import Project
-from zk0.memory.bank import Bank, Problem, Reading
+from zk0.memory.bank import Bank, BankSnapshot, Problem
 from zk0.memory.entries import PYPROJECT, Entry, Kind, Source
-from zk0.memory.evidence import Witness
-from zk0.memory.freshness import Judgement, Truth, judged
+from zk0.memory.evidence import EvidenceReader
+from zk0.memory.freshness import Assessment, Freshness, assess
 from zk0.memory.preserved_blocks import is_conflicted
-from zk0.memory.references import Known, dead_references
+from zk0.memory.references import KnownNames, dead_references
 from zk0.workflow.loading import workflow_files
 
 MEASURED = (Kind.result, Kind.fault)  # what runs found, each at its time
@@ -66,7 +66,7 @@ def _same_branch(one: Entry, other: Entry) -> bool:
 class Report:
     """What verifying found."""
 
-    judgements: tuple[Judgement, ...]
+    assessments: tuple[Assessment, ...]
     contradictions: tuple[Contradiction, ...]
     problems: tuple[Problem, ...]
     superseded: int
@@ -74,18 +74,18 @@ class Report:
     @property
     def counts(self) -> dict[str, int]:
         """How many entries are fresh, unverifiable, stale and contradicted, all four named."""
-        counted = Counter(judgement.truth for judgement in self.judgements)
-        return {truth.value: counted[truth] for truth in Truth}
+        counted = Counter(assessment.freshness for assessment in self.assessments)
+        return {truth.value: counted[truth] for truth in Freshness}
 
     @property
     def is_wrong(self) -> bool:
         """Whether something in the bank is known to be wrong."""
-        return bool(self.contradictions or self.problems or self.counts[Truth.contradicted])
+        return bool(self.contradictions or self.problems or self.counts[Freshness.contradicted])
 
     @property
     def is_in_doubt(self) -> bool:
         """Whether something in the bank is not known to be right."""
-        return self.is_wrong or any(judgement.truth is not Truth.fresh for judgement in self.judgements)
+        return self.is_wrong or any(assessment.freshness is not Freshness.fresh for assessment in self.assessments)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -97,10 +97,10 @@ class Report:
                     "id": one.entry.id,
                     "kind": one.entry.kind.value,
                     "title": one.entry.title,
-                    "truth": one.truth.value,
+                    "truth": one.freshness.value,
                     "reasons": list(one.reasons),
                 }
-                for one in self.judgements
+                for one in self.assessments
             ],
             "contradictions": [
                 {"about": one.about, "entries": [one.one.id, one.other.id], "said": list(one.said)}
@@ -123,19 +123,19 @@ def verify(project: Project, now: datetime, *, commands: Collection[str] = ()) -
     """
     bank = Bank.of(project)
     reading = bank.read()
-    evidence = Witness(project)
+    evidence = EvidenceReader(project)
     counting = reading.in_force
     return Report(
-        judgements=tuple(judged(entry, evidence, now) for entry in counting),
+        assessments=tuple(assess(entry, evidence, now) for entry in counting),
         contradictions=tuple(contradictions(counting)),
         problems=(*reading.problems, *_pages(project, bank, reading, commands)),
         superseded=len(reading.entries) - len(counting),
     )
 
 
-def _pages(project: Project, bank: Bank, reading: Reading, commands: Collection[str]) -> Iterator[Problem]:
+def _pages(project: Project, bank: Bank, reading: BankSnapshot, commands: Collection[str]) -> Iterator[Problem]:
     ids = {entry.id for entry in reading.entries} | {path.stem for path in bank.archive_dir.glob("*.md")}
-    known = Known(project.root, project.settings.state, ids, workflow_files(project), commands)
+    known = KnownNames(project.root, project.settings.state, ids, workflow_files(project), commands)
     for path in sorted(bank.directory.glob("*.md")):
         text = path.read_text(encoding="utf-8", errors="replace")
         page = path.relative_to(bank.directory)
