@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from time import perf_counter
 
 import git
 import pytest
@@ -163,19 +162,22 @@ def test_two_branches_that_add_entries_merge_without_a_conflict(bank: Bank, make
     assert {entry.title for entry in bank.read().entries} == {"learned on the left", "learned on the right"}
 
 
-def test_a_thousand_entries_are_read_in_seconds(bank: Bank, make_entry: MakeEntry) -> None:
+def test_a_thousand_entries_of_our_own_are_read_without_a_yaml_parser(
+    bank: Bank, make_entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sources = [{"receipt": "0" * 16, "metric": f"findings.{n}.evidence.0.value", "value": n / 7} for n in range(40)]
     bank.entries_dir.mkdir(parents=True)
     for number in range(1000):
         entry = identified(make_entry(f"result {number}", Kind.result, sources=sources))
         (bank.entries_dir / f"{entry.id}.md").write_text(write_entry(entry))
+    parsed: list[str] = []  # a YAML parser is 50 times slower
+    monkeypatch.setattr("zk0.memory.frontmatter._read_yaml", parsed.append)
 
-    begun = perf_counter()
     assert len(bank.read().entries) == 1000
-    assert perf_counter() - begun < 5  # a YAML parser alone takes 15 s
+    assert parsed == []
 
 
-def test_a_glance_reads_only_what_is_not_superseded(bank: Bank, make_entry: MakeEntry) -> None:
+def test_reading_the_current_entries_leaves_out_what_is_superseded(bank: Bank, make_entry: MakeEntry) -> None:
     [first] = bank.add(lambda _: [make_entry("mu is 0.01")])
     [second] = bank.add(lambda _: [make_entry("mu is 0.1", supersedes=(first.id,), after=HOUR)])
     by_hand = f"---\nkind: fact\ntitle: mu is 1\nsupersedes:\n  - {second.id}\n"

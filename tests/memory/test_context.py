@@ -1,14 +1,14 @@
 """The page keeps its budget, gives up the least useful first, and names what it left out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from zk0.core.errors import SpecError
-from zk0.memory.bank import BankSnapshot, Problem
-from zk0.memory.context import BUDGET, ContextContent, context_content, fit_context, left_out
+from zk0.memory.bank import BankProblem, BankSnapshot
+from zk0.memory.context import BUDGET, ContextContent, context_content, fit_context, fit_workflows, left_out
 from zk0.memory.entries import Entry, Kind, identified
 
 type MakeEntry = Callable[..., Entry]
@@ -121,7 +121,7 @@ def test_kept_paragraphs_over_the_budget_are_an_error_and_not_cut() -> None:
 
 
 def test_problems_are_told_before_numbers(many: BankSnapshot) -> None:
-    problem = Problem(Path("entries/broken.md"), 3, "it is not YAML")
+    problem = BankProblem(Path("entries/broken.md"), 3, "it is not YAML")
     seen: list[ContextContent] = []
 
     def watched(chosen: ContextContent, missing: list[str]) -> str:
@@ -131,3 +131,31 @@ def test_problems_are_told_before_numbers(many: BankSnapshot) -> None:
     fit_context(context_content(BankSnapshot(many.entries, (problem,))), watched, budget=1200)
 
     assert seen[-1].problems == (problem,)
+
+
+def render_levels(levels: Mapping[str, int], left_out: list[str]) -> str:
+    return "".join("x" * (4 - level) for level in levels.values()) + "|" + "; ".join(left_out)
+
+
+def sizes(budget: int) -> str:
+    return fit_workflows(["old", "new"], lambda levels, left_out: render_levels(levels, []), budget).partition("|")[0]
+
+
+def test_all_is_told_where_there_is_room() -> None:
+    assert fit_workflows(["old", "new"], render_levels, 100) == "xxxxxxxx|"
+
+
+def test_the_workflow_used_longest_ago_is_shortened_first_and_each_part_of_all_before_the_next() -> None:
+    assert [len(sizes(budget)) for budget in (8, 7, 6, 5)] == [7, 6, 5, 4]
+
+
+def test_what_is_left_out_is_named() -> None:
+    told: list[list[str]] = []
+
+    def page(levels: Mapping[str, int], left_out: list[str]) -> str:
+        told.append(left_out)
+        return "x" * (20 - sum(levels.values()))
+
+    fit_workflows(["old", "new"], page, 17)
+
+    assert told[-1] == ["inputs of all workflows", "notes and issues of `old`"]

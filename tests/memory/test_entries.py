@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from zk0.memory.entries import Entry, Kind, content_id, identified, in_force
+from zk0.memory.entries import MASK, Entry, Kind, content_id, identified, in_force, one_line
 
 type MakeEntry = Callable[..., Entry]
 
@@ -82,3 +82,13 @@ def test_entries_that_count_come_oldest_first(make_entry: MakeEntry) -> None:
     entries = [identified(make_entry(f"fact {hour}", after=hour * HOUR)) for hour in (2, 0, 1)]
 
     assert [entry.title for entry in in_force(entries)] == ["fact 0", "fact 1", "fact 2"]
+
+
+def test_a_text_becomes_one_line() -> None:
+    assert one_line("  a\n b\t c ") == "a b c"
+
+
+def test_each_secret_is_left_out_and_the_words_around_it_stay() -> None:
+    token = f"hf_{'a1B2c3D4e5' * 4}"
+
+    assert one_line(f"with {token} and\n{token} it fails") == f"with {MASK} and {MASK} it fails"

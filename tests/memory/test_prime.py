@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.prime import BYTES_A_TOKEN, JUDGED, Section, fit_sections, prime
+from zk0.memory.prime import BYTES_A_TOKEN, JUDGED, BriefSection, fit_sections, prime
 
 type MakeEntry = Callable[..., Entry]
 
@@ -82,7 +82,7 @@ def test_a_large_bank_fits_and_the_brief_says_what_it_left_out(project: Project,
 
 
 def test_the_last_section_loses_its_last_lines_first() -> None:
-    sections = [Section("## One", ["- a", "- b"]), Section("## Two", ["- c" * 20, "- d" * 20], "zk0 runs")]
+    sections = [BriefSection("## One", ["- a", "- b"]), BriefSection("## Two", ["- c" * 20, "- d" * 20], "zk0 runs")]
 
     assert fit_sections(sections, 1000) == f"## One\n- a\n- b\n\n## Two\n{'- c' * 20}\n{'- d' * 20}\n"
     assert fit_sections(sections, 50) == "## One\n- a\n- b\n\n## Two\n- 2 more: `zk0 runs`\n"

@@ -146,8 +146,6 @@ def test_a_paragraph_left_open_is_told_when_a_run_begins(project: Project) -> No
 def test_a_paragraph_left_open_costs_no_entry(project: Project, make_receipt: MakeReceipt) -> None:
     project.memory_dir.mkdir()
     (project.memory_dir / "context.md").write_text("<!-- keep:notes -->\nopen")
-    ReceiptStore(project.runs_dir).save(make_receipt(FALLS))
-
     directory = project.runs_dir / "run-1"
     with pytest.raises(SpecError, match=r"context\.md:1"):
         MemoryRecorder(project, Spec())(

@@ -13,11 +13,11 @@ import pytest
 from zk0.core.errors import SpecError
 from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
-from zk0.memory.bank import BankSnapshot, Problem
+from zk0.memory.bank import BankProblem, BankSnapshot
+from zk0.memory.budget import LONGEST_TEXT, cell
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import Entry, Kind, StepRecord, identified
 from zk0.memory.rendering import WorkflowPage, render_context, render_tasks, workflow_pages
-from zk0.memory.texts import LONGEST_TEXT, cell
 from zk0.memory.unfinished_runs import RunningRun
 from zk0.workflow.spec import WorkflowSpec
 
@@ -28,7 +28,7 @@ HOUR = timedelta(hours=1)
 DIGEST = "0123456789abcdef"
 
 
-def reading(*entries: Entry, problems: tuple[Problem, ...] = ()) -> BankSnapshot:
+def reading(*entries: Entry, problems: tuple[BankProblem, ...] = ()) -> BankSnapshot:
     return BankSnapshot(tuple(identified(entry) for entry in entries), problems)
 
 
@@ -124,7 +124,7 @@ def test_a_run_in_progress_is_shown() -> None:
 
 
 def test_an_entry_that_can_not_be_read_is_named() -> None:
-    problem = Problem(Path("entries/broken.md"), 3, "it is not YAML")
+    problem = BankProblem(Path("entries/broken.md"), 3, "it is not YAML")
 
     text = render_context(BankSnapshot((), (problem,)), old="", now=NOON)
 

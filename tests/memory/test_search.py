@@ -14,7 +14,7 @@ type MakeEntry = Callable[..., Entry]
 
 
 @pytest.fixture
-def fill_context(bank: Bank, make_entry: MakeEntry) -> Bank:
+def filled(bank: Bank, make_entry: MakeEntry) -> Bank:
     [old] = bank.add(lambda _: [make_entry("the proximal term is too strong", body="Its mu was 0.1.")])
     bank.add(
         lambda _: [
@@ -28,7 +28,7 @@ def fill_context(bank: Bank, make_entry: MakeEntry) -> Bank:
 
 
 def test_a_title_counts_more_and_what_is_superseded_less(filled: Bank) -> None:
-    hits = search(fill_context, "proximal term")
+    hits = search(filled, "proximal term")
 
     assert [hit.title for hit in hits] == [
         "the proximal term is inert",
@@ -39,29 +39,29 @@ def test_a_title_counts_more_and_what_is_superseded_less(filled: Bank) -> None:
 
 
 def test_words_are_found_in_their_other_forms_and_by_their_beginning(filled: Bank) -> None:
-    assert [hit.title for hit in search(fill_context, "camera matters")] == ["cameras matter"]
-    assert [hit.title for hit in search(fill_context, "lift-l")] == ["losses fall"]
+    assert [hit.title for hit in search(filled, "camera matters")] == ["cameras matter"]
+    assert [hit.title for hit in search(filled, "lift-l")] == ["losses fall"]
 
 
 def test_sources_and_pages_are_searched_too(filled: Bank) -> None:
-    assert [hit.title for hit in search(fill_context, "tool.x.mu")] == ["losses fall"]
-    [hit] = search(fill_context, "libegl1")
+    assert [hit.title for hit in search(filled, "tool.x.mu")] == ["losses fall"]
+    [hit] = search(filled, "libegl1")
     assert (hit.id, hit.kind, hit.title) == ("tech.md", "page", "Rendering")
     assert "libegl1" in hit.snippet
 
 
 def test_where_nothing_has_all_words_some_are_enough(filled: Bank) -> None:
-    assert [hit.title for hit in search(fill_context, "cameras xylophone")] == ["cameras matter"]
+    assert [hit.title for hit in search(filled, "cameras xylophone")] == ["cameras matter"]
 
 
 def test_the_archive_is_searched_where_it_is_asked_for(filled: Bank) -> None:
     filled.archive(lambda reading: [entry.id for entry in reading.entries if "strong" in entry.title])
 
-    assert not search(fill_context, "strong")
-    assert [hit.title for hit in search(fill_context, "strong", archived=True)] == ["the proximal term is too strong"]
+    assert not search(filled, "strong")
+    assert [hit.title for hit in search(filled, "strong", archived=True)] == ["the proximal term is too strong"]
 
 
 def test_no_word_is_refused_and_query_syntax_is_only_text(filled: Bank) -> None:
     with pytest.raises(InputError, match="no word"):
-        search(fill_context, "-- ?")
-    assert not search(fill_context, 'xylophone" NOT * (')
+        search(filled, "-- ?")
+    assert not search(filled, 'xylophone" NOT * (')

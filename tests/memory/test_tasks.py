@@ -8,12 +8,12 @@ import pytest
 
 from zk0.core.errors import InputError, RequestError, SpecError, UnknownNameError
 from zk0.core.project import Project
+from zk0.core.references import KnownNames
 from zk0.core.verdicts import Verdict
 from zk0.memory.adding import cite
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.evidence import EvidenceReader
-from zk0.memory.references import KnownNames
 from zk0.memory.tasks import (
     check_task,
     closing_entry,
@@ -88,7 +88,7 @@ def test_a_task_has_its_commit_as_a_validation_point_and_survives_a_handover(
             "references",
             "zk0/gone.py, which is not there",
         ),
-        (WHOLE.model_copy(update={"scope": "`zk0 run nope`"}), "references", "the workflow nope, which there is not"),
+        (WHOLE.model_copy(update={"scope": "`zk0 run nope`"}), "references", "unknown workflow: nope"),
         (WHOLE.model_copy(update={"tests": "no-such-program"}), "tests", "there is no program 'no-such-program' here"),
         (WHOLE.model_copy(update={"tests": "python 'x"}), "tests", "is no command"),
     ],

@@ -44,10 +44,10 @@ def test_a_broken_entry_and_dead_references_of_pages_and_entries_are_named(
     told = [str(problem) for problem in verify(project, NOON, commands=["run"]).problems]
 
     assert told[0] == "entries/2026-01-01-00000000.md:1: an entry begins with a line ---"
-    assert told[1] == "tech.md:3: it links to gone.md, which is not there"
+    assert told[1] == "tech.md:3: gone.md leads nowhere"
     assert [message.partition(": ")[2] for message in told[2:]] == [
-        "it names src/task.py, which is not there",
-        "it names the command zk0 nope, which there is not",
+        "names src/task.py, which is not there",
+        "names an unknown command: zk0 nope",
     ]
 
 

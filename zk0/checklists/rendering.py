@@ -13,8 +13,10 @@ from zk0.checklists.evaluation import Evaluated, EvaluatedItem
 from zk0.core import pages
 from zk0.core.errors import SpecError
 
+TEMPLATE = "templates/checklist.md.j2"
 TICK = re.compile(r"\[\s*[xX✓✔]\s*\]")
-LOOKS_LIKE_A_TICK = re.compile(rf"{TICK.pattern}|[☑✅✔✓]|<input\b")
+LOOKS_LIKE_A_TEMPLATE = "templates/checklist.md.j2"
+TICK = re.compile(rf"{TICK.pattern}|[☑✅✔✓]|<input\b")
 TICKED, OPEN = "[x]", "[ ]"
 
 

@@ -9,7 +9,7 @@ from zk0.checklists.evaluation import Evaluated, EvaluatedItem, evaluate, lines_
 from zk0.checklists.items import Checklist, CheckRef, Item, ProjectCheckRef
 from zk0.checklists.judging import Progress, answers_for, judge
 from zk0.checklists.loading import checklist_names, load_checklist
-from zk0.checklists.rendering import render
+from zk0.checklists.rendering import TEMPLATE, render
 from zk0.checklists.signatures import read_signatures
 from zk0.checklists.snapshot import take_snapshot
 from zk0.core.errors import ExitStatus, UnknownNameError
@@ -17,8 +17,6 @@ from zk0.core.project import Project
 from zk0.core.receipts import Receipt, read_receipt
 from zk0.core.verdicts import Verdict
 from zk0.workflow.artifacts import is_intact
-
-TEMPLATE = "templates/checklist.md.j2"
 
 
 def decide(project: Project, checklist: Checklist) -> Evaluated:

@@ -11,7 +11,7 @@ from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind, Source
 from zk0.memory.evidence import EvidenceReader
 from zk0.memory.freshness import Assessment, Freshness, assess
-from zk0.memory.verification import Report
+from zk0.memory.verification import VerificationReport
 
 STYLES = {
     Freshness.fresh: "green",
@@ -66,7 +66,7 @@ def show_entry(project: Project, name: str, now: datetime, *, as_json: bool) -> 
     )
 
 
-def print_report(report: Report) -> None:
+def print_report(report: VerificationReport) -> None:
     """Print what verifying found: what is not fresh, and the counts."""
     for assessment in sorted(report.assessments, key=lambda one: (list(Freshness).index(one.freshness), one.entry.id)):
         if assessment.freshness is not Freshness.fresh:

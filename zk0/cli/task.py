@@ -11,12 +11,12 @@ from zk0.cli.authors import ByOption, author
 from zk0.cli.output import JsonOption, columns, print_envelope, show, verdict_text
 from zk0.core.errors import ExitStatus
 from zk0.core.project import Project
+from zk0.core.references import KnownNames
 from zk0.core.verdicts import Finding
 from zk0.memory.adding import cite, save_entry
 from zk0.memory.bank import Bank, BankSnapshot
 from zk0.memory.entries import Entry
 from zk0.memory.evidence import EvidenceReader
-from zk0.memory.references import KnownNames
 from zk0.memory.tasks import (
     check_task,
     closing_entry,

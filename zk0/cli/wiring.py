@@ -36,7 +36,7 @@ class ReceiptRecorder:
 
 
 def recorders(project: Project, spec: WorkflowSpec) -> list[Subscriber]:
-    """Return what writes a run down, receipts first: the others may look them up.
+    """Return the subscribers that record a run; each works from the events alone, so their order does not matter.
 
     Raises:
         RequestError: one of them can't follow this workflow, such as for a checklist that does not exist.

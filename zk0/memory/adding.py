@@ -12,7 +12,7 @@ from zk0.core.errors import InputError, UnknownNameError
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.entries import PYPROJECT, Entry, Kind, Mark, Source, Status
-from zk0.memory.evidence import ChangedReceiptError, EvidenceReader, copy_receipt, lines_digest, value_at
+from zk0.memory.evidence import EvidenceReader, copy_receipt, lines_digest, value_at
 from zk0.memory.recording import write_pages
 
 
@@ -139,7 +139,7 @@ def _receipt(name: str, what: str, evidence: EvidenceReader) -> Source:
         if receipt is None:
             raise InputError(f"there is no receipt {digest} here", remedy="zk0 show RUN STEP --json")
         value = value_at(receipt, metric) if metric else None
-    except (ChangedReceiptError, UnknownNameError) as error:
+    except UnknownNameError as error:
         raise InputError(str(error), remedy="zk0 show RUN STEP --json") from error
     return Source(name=name, receipt=digest, metric=metric or None, value=_plain(value, what))
 

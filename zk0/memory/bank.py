@@ -19,18 +19,18 @@ from pathlib import Path
 from zk0.core.errors import InputError, SecretError, SpecError, StaleReadError, UnknownNameError
 from zk0.core.project import Project
 from zk0.core.receipts import write_atomically
+from zk0.core.references import ENTRY_ID
 from zk0.core.secrets import find_secrets
 from zk0.memory.entries import Entry, Kind, content_id, identified, in_force
 from zk0.memory.frontmatter import UnreadableEntryError, read_entry, write_entry
 
 ENTRIES, ARCHIVE = "entries", "archive"
-ID = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{8}(?:-2)*")
-ID_BYTES = re.compile(ID.pattern.encode())
+ID_BYTES = re.compile(ENTRY_ID.pattern.encode())
 SUPERSEDES = re.compile(rb"^supersedes:(.*(?:\n[- ].*)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Problem:
+class BankProblem:
     """Something in the bank that is to be repaired: where, and what is wrong."""
 
     path: Path
@@ -42,7 +42,7 @@ class Problem:
         return f"{self.path}:{self.line}: {self.message}"
 
 
-type Parsed = tuple[Entry | None, Problem | None]
+type Parsed = tuple[Entry | None, BankProblem | None]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class BankSnapshot:
     """
 
     entries: tuple[Entry, ...]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[BankProblem, ...] = ()
     arrived: dict[str, int] = field(default_factory=dict)
 
     @cached_property
@@ -205,16 +205,16 @@ class Bank:
         try:
             return read_entry(content.decode(), path.stem), None
         except UnreadableEntryError as error:
-            return None, Problem(shown, error.line, error.message)
+            return None, BankProblem(shown, error.line, error.message)
         except UnicodeDecodeError as error:
-            return None, Problem(shown, 1, f"it is not UTF-8: {error.reason} at byte {error.start}")
+            return None, BankProblem(shown, 1, f"it is not UTF-8: {error.reason} at byte {error.start}")
 
     def _unedited(self, path: Path, parsed: Parsed) -> Parsed:
         entry, problem = parsed
         # The name may be longer than the id: `add` lengthens the second of two equal ones.
         if entry and entry.generated.by.startswith("process:") and not entry.id.startswith(content_id(entry)):
             shown = path.relative_to(self.directory)
-            return entry, Problem(shown, 1, f"it was changed after {entry.generated.by} wrote it")
+            return entry, BankProblem(shown, 1, f"it was changed after {entry.generated.by} wrote it")
         return entry, problem
 
     def _write(self, entry: Entry, text: str) -> Entry:

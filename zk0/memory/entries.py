@@ -14,10 +14,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from zk0.core.errors import ExitStatus
 from zk0.core.receipts import canonical_digest
+from zk0.core.secrets import without_secrets
 from zk0.core.verdicts import Verdict
 from zk0.workflow.task_context import TaskContext
 
 PYPROJECT = "pyproject.toml"
+MASK = "[secret left out]"
 HASH_LENGTH = 8  # 32 bits a day: among 100 entries of one day a collision has a chance of 1e-6, and `Bank` notices
 
 
@@ -182,6 +184,11 @@ class Entry(Record):
     def is_stale(self, now: datetime) -> bool:
         """Whether the time is over for which the fact was said to hold."""
         return self.stale_after is not None and self.stale_after < now
+
+
+def one_line(text: str) -> str:
+    """Return a text as a title or a note holds it: in one line, and without the words that are secrets."""
+    return without_secrets(" ".join(text.split()), lambda _: MASK)
 
 
 def identified(entry: Entry) -> Entry:

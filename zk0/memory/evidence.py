@@ -21,7 +21,7 @@ from zk0.core.errors import UnknownNameError
 from zk0.core.fingerprints import is_prose
 from zk0.core.git import read_git
 from zk0.core.project import Project
-from zk0.core.receipts import DIGEST_LENGTH, Receipt, canonical_digest, write_atomically
+from zk0.core.receipts import Receipt, ReceiptStore, read_content, write_atomically
 from zk0.core.secrets import find_secrets
 from zk0.core.verdicts import Finding, Verdict
 from zk0.memory.entries import Source
@@ -30,10 +30,6 @@ EVIDENCE = "evidence"
 CODE_LENGTH = 16  # digits of the code's digest that an entry keeps
 RECENT = 2000  # commits that are asked for at once; of an older one git is asked alone
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
-
-
-class ChangedReceiptError(ValueError):
-    """A receipt does not have the digest it states: it was changed after it was written."""
 
 
 class EvidenceReader:
@@ -50,11 +46,14 @@ class EvidenceReader:
         """Return the receipt of this digest; None where neither the bank nor this machine's runs have it.
 
         Raises:
-            ChangedReceiptError: there is one that was changed.
+            UnknownNameError: there is one that was changed.
         """
         if digest not in self._receipts:
             found = self.file(digest)
-            self._receipts[digest] = _checked(found, digest) if found else None
+            content = read_content(found) if found else None
+            if content and content["digest"] != digest:
+                raise UnknownNameError(f"receipt {digest} was changed: its content has another digest")
+            self._receipts[digest] = content
         return self._receipts[digest]
 
     def file(self, digest: str) -> Path | None:
@@ -150,14 +149,7 @@ class EvidenceReader:
 
     @cached_property
     def _of_runs(self) -> dict[str, Path]:
-        """Where this machine's runs keep their receipts, by digest."""
-        found = {}
-        for path in sorted(self.project.runs_dir.glob("*/receipts/**/*.json")):
-            try:
-                found[str(json.loads(path.read_text(encoding="utf-8")).get("digest"))] = path
-            except (OSError, ValueError, AttributeError):  # no receipt: whoever cites it is told that it is not there
-                continue
-        return found
+        return ReceiptStore(self.project.runs_dir).paths()
 
 
 def copy_receipt(project: Project, digest: str, text: str) -> None:
@@ -170,18 +162,6 @@ def copy_receipt(project: Project, digest: str, text: str) -> None:
 def lines_digest(lines: Iterable[str]) -> str:
     """Return the SHA-256 of lines, whatever ends them."""
     return hashlib.sha256("\n".join(line.rstrip("\r\n") for line in lines).encode()).hexdigest()
-
-
-def _checked(path: Path, digest: str) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        stated = content.pop("digest")
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
-        raise ChangedReceiptError(f"{path} is no receipt any more: {error}") from error
-    # Of the text as it is: a field that receipts get later changes no digest of those there are.
-    if stated != digest or canonical_digest(content)[:DIGEST_LENGTH] != digest:
-        raise ChangedReceiptError(f"receipt {digest} was changed: its content has another digest")
-    return {**content, "digest": stated}
 
 
 def _parsed(path: Path) -> object:

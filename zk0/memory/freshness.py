@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from zk0.core.errors import UnknownNameError
 from zk0.memory.entries import PYPROJECT, Entry, Kind, Source
-from zk0.memory.evidence import ChangedReceiptError, EvidenceReader, lines_digest, value_at
+from zk0.memory.evidence import EvidenceReader, lines_digest, value_at
 
 FILES_NAMED = 3  # changed files named in one reason
 SHORT_COMMIT = 8  # digits
@@ -35,7 +35,7 @@ WORST = tuple(Freshness)  # the members from best to worst
 
 
 @dataclass(frozen=True)
-class Found:
+class SourceCheck:
     """What one source says now."""
 
     freshness: Freshness
@@ -51,13 +51,13 @@ class Assessment:
     reasons: tuple[str, ...]
 
 
-FRESH = Found(Freshness.fresh)
+FRESH = SourceCheck(Freshness.fresh)
 
 
 def assess(entry: Entry, evidence: EvidenceReader, now: datetime) -> Assessment:
     """Read an entry's evidence again."""
     found = list(_all(entry, evidence, now)) or [
-        Found(Freshness.unverifiable, "it names no source that can be read again")
+        SourceCheck(Freshness.unverifiable, "it names no source that can be read again")
     ]
     truth = max((one.freshness for one in found), key=WORST.index)
     return Assessment(
@@ -65,23 +65,23 @@ def assess(entry: Entry, evidence: EvidenceReader, now: datetime) -> Assessment:
     )
 
 
-def _all(entry: Entry, evidence: EvidenceReader, now: datetime) -> Iterator[Found]:
+def _all(entry: Entry, evidence: EvidenceReader, now: datetime) -> Iterator[SourceCheck]:
     read = [found for source in entry.sources if (found := _source(source, evidence))]
     yield from read
     if entry.is_stale(now):
-        yield Found(Freshness.stale, f"it was said to hold until {entry.stale_after:%Y-%m-%d}")
+        yield SourceCheck(Freshness.stale, f"it was said to hold until {entry.stale_after:%Y-%m-%d}")
     if entry.kind is Kind.result and entry.run:
         yield from _code(entry, evidence)
         if not read:
             yield from _steps(entry, evidence)
     elif entry.commit and evidence.contains(entry.commit) is False:
         branch = f" of branch {entry.branch}" if entry.branch else ""
-        yield Found(
+        yield SourceCheck(
             Freshness.stale, f"it is about commit {entry.commit[:SHORT_COMMIT]}{branch}, which is not part of HEAD"
         )
 
 
-def _source(source: Source, evidence: EvidenceReader) -> Found | None:
+def _source(source: Source, evidence: EvidenceReader) -> SourceCheck | None:
     if source.receipt:
         return _receipt(source, evidence)
     if source.config:
@@ -93,37 +93,39 @@ def _source(source: Source, evidence: EvidenceReader) -> Found | None:
     return None
 
 
-def _receipt(source: Source, evidence: EvidenceReader) -> Found:
+def _receipt(source: Source, evidence: EvidenceReader) -> SourceCheck:
     digest = source.receipt or ""
     try:
         receipt = evidence.receipt(digest)
         if receipt is None:
-            return Found(Freshness.unverifiable, f"receipt {digest} is not here")
+            return SourceCheck(Freshness.unverifiable, f"receipt {digest} is not here")
         if source.metric is None:
             return FRESH
         value = value_at(receipt, source.metric)
-    except (ChangedReceiptError, UnknownNameError) as error:
-        return Found(Freshness.contradicted, str(error))
+    except UnknownNameError as error:
+        return SourceCheck(Freshness.contradicted, str(error))
     if _equal(value, source.value):
         return FRESH
-    return Found(Freshness.contradicted, f"{source.metric} of receipt {digest} is {value!r}, not {source.value!r}")
+    return SourceCheck(
+        Freshness.contradicted, f"{source.metric} of receipt {digest} is {value!r}, not {source.value!r}"
+    )
 
 
-def _setting(source: Source, evidence: EvidenceReader) -> Found:
+def _setting(source: Source, evidence: EvidenceReader) -> SourceCheck:
     file, key = source.file or PYPROJECT, source.config or ""
     try:
         value = evidence.setting(file, key)
     except KeyError as error:
-        return Found(Freshness.stale, str(error.args[0]))
+        return SourceCheck(Freshness.stale, str(error.args[0]))
     if _equal(value, source.value):
         return FRESH
-    return Found(Freshness.contradicted, f"{key} in {file} is {value!r}, not {source.value!r}")
+    return SourceCheck(Freshness.contradicted, f"{key} in {file} is {value!r}, not {source.value!r}")
 
 
-def _file(source: Source, evidence: EvidenceReader) -> Found:
+def _file(source: Source, evidence: EvidenceReader) -> SourceCheck:
     lines = evidence.lines(source.file or "")
     if lines is None:
-        return Found(Freshness.stale, f"{source.file} is not there any more")
+        return SourceCheck(Freshness.stale, f"{source.file} is not there any more")
     if source.sha256 is None:
         return FRESH if source.lines is None or source.lines[1] <= len(lines) else _changed(source)
     first, last = source.lines or (1, len(lines))
@@ -135,37 +137,37 @@ def _file(source: Source, evidence: EvidenceReader) -> Found:
     return FRESH if any(lines_digest(lines[at : at + length]) == source.sha256 for at in moved) else _changed(source)
 
 
-def _changed(source: Source) -> Found:
-    return Found(Freshness.stale, f"{source.where} has changed since it was cited")
+def _changed(source: Source) -> SourceCheck:
+    return SourceCheck(Freshness.stale, f"{source.where} has changed since it was cited")
 
 
-def _commit(commit: str, evidence: EvidenceReader) -> Found:
+def _commit(commit: str, evidence: EvidenceReader) -> SourceCheck:
     short = commit[:SHORT_COMMIT]
     match evidence.contains(commit):
         case True:
             return FRESH
         case False:
-            return Found(Freshness.stale, f"commit {short} is not part of HEAD")
+            return SourceCheck(Freshness.stale, f"commit {short} is not part of HEAD")
         case None:
-            return Found(Freshness.unverifiable, f"commit {short} is not in this repository")
+            return SourceCheck(Freshness.unverifiable, f"commit {short} is not in this repository")
 
 
-def _code(entry: Entry, evidence: EvidenceReader) -> Iterator[Found]:
+def _code(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
     """Tell whether a result is about the code as it is now."""
     if entry.tree and entry.tree == evidence.tree:
         yield FRESH
     elif entry.tree is None and entry.code:
-        yield Found(Freshness.unverifiable, "its digest of the code is of an older kind; run the workflow again")
+        yield SourceCheck(Freshness.unverifiable, "its digest of the code is of an older kind; run the workflow again")
     elif entry.tree is None and entry.run and entry.run.files:
-        yield Found(Freshness.stale, f"the code changed while it ran: {_named(entry.run.files)}")
+        yield SourceCheck(Freshness.stale, f"the code changed while it ran: {_named(entry.run.files)}")
     elif entry.tree is None and (entry.commit is None or evidence.resolved(entry.commit) is None):
-        yield Found(Freshness.unverifiable, "it does not say of which code it is")
+        yield SourceCheck(Freshness.unverifiable, "it does not say of which code it is")
     else:
         files = evidence.changed_since(entry.commit) if entry.commit else []
         if entry.tree is None and not files:
             yield FRESH
         else:
-            yield Found(Freshness.stale, f"the code has changed since{f': {_named(files)}' if files else ''}")
+            yield SourceCheck(Freshness.stale, f"the code has changed since{f': {_named(files)}' if files else ''}")
 
 
 def _named(files: Sequence[str]) -> str:
@@ -173,7 +175,7 @@ def _named(files: Sequence[str]) -> str:
     return ", ".join(files[:FILES_NAMED]) + more
 
 
-def _steps(entry: Entry, evidence: EvidenceReader) -> Iterator[Found]:
+def _steps(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
     """Read the verdicts of a result that has no numbers: those of its steps."""
     for step in entry.run.steps if entry.run else ():
         if step.receipt:

@@ -14,11 +14,11 @@ from pathlib import Path
 from zk0.core.errors import SpecError
 from zk0.core.project import Project
 from zk0.memory.bank import Bank, BankSnapshot
+from zk0.memory.budget import cell, cut, fit
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.evidence import EvidenceReader
 from zk0.memory.freshness import SHORT_COMMIT, Assessment, Freshness, assess
 from zk0.memory.preserved_blocks import read_preserved_blocks, resolve_conflict
-from zk0.memory.texts import cell
 from zk0.memory.unfinished_runs import OpenRun, open_runs
 
 BUDGET = 2000  # tokens
@@ -35,7 +35,7 @@ COMMANDS = (
 
 
 @dataclass(frozen=True)
-class Section:
+class BriefSection:
     """A heading and its lines, the most useful first; `more` says where the rest is."""
 
     title: str
@@ -58,32 +58,20 @@ def prime(project: Project, now: datetime, *, budget: int = BUDGET) -> Brief:
     reading = Bank.of(project).read_current()
     evidence = EvidenceReader(project)
     assessments = [assess(entry, evidence, now) for entry in reading.in_force[-JUDGED:]]
-    counts = {truth.value: sum(one.freshness is truth for one in assessments) for truth in Freshness}
+    counts = {freshness.value: sum(one.freshness is freshness for one in assessments) for freshness in Freshness}
     sections = list(_sections(project, reading, assessments, evidence, list(open_runs(project))))
     text = fit_sections(sections, budget * BYTES_A_TOKEN)
     return Brief(text, math.ceil(len(text.encode()) / BYTES_A_TOKEN), reading.revision, counts)
 
 
-def fit_sections(sections: Sequence[Section], most: int) -> str:
+def fit_sections(sections: Sequence[BriefSection], most: int) -> str:
     """Return sections as text of so many bytes at most; the last ones lose their last lines first. Pure."""
-    shown = [len(section.lines) for section in sections]
-    text = _text(sections, shown)
-    for number in range(len(sections) - 1, -1, -1):
-        lower, upper = 0, shown[number]
-        if len(text.encode()) <= most:
-            break
-        while lower < upper:  # the most lines with which the text fits, found by halving
-            shown[number] = (lower + upper + 1) // 2
-            if len(_text(sections, shown).encode()) <= most:
-                lower = shown[number]
-            else:
-                upper = shown[number] - 1
-        shown[number] = lower
-        text = _text(sections, shown)
-    return text
+    counts = {number: len(section.lines) for number, section in enumerate(sections)}
+    order = [(number, 0) for number in reversed(counts)]
+    return fit(counts, order, lambda shown: _text(sections, list(shown.values())), most)
 
 
-def _text(sections: Sequence[Section], shown: Sequence[int]) -> str:
+def _text(sections: Sequence[BriefSection], shown: Sequence[int]) -> str:
     parts = []
     for section, count in zip(sections, shown, strict=True):
         missing = len(section.lines) - count
@@ -100,26 +88,28 @@ def _sections(
     assessments: Sequence[Assessment],
     evidence: EvidenceReader,
     runs: Sequence[OpenRun],
-) -> Iterator[Section]:
-    truths = {assessment.entry.id: assessment for assessment in assessments}
+) -> Iterator[BriefSection]:
+    by_id = {assessment.entry.id: assessment for assessment in assessments}
 
     def newest(kind: Kind) -> list[Entry]:
         return reading.counting(kind)[::-1]
 
     def listed(kind: Kind) -> list[str]:
-        return [f"- {cell(entry.title)} (`{entry.id}`{_doubt(truths.get(entry.id))})" for entry in newest(kind)]
+        return [f"- {cell(entry.title)} (`{entry.id}`{_doubt(by_id.get(entry.id))})" for entry in newest(kind)]
 
-    yield Section(f"# {_name(project)}: where the work stands", [_place(evidence), _verification(assessments, reading)])
-    yield Section("## Waits for you", [_run(run) for run in runs], "zk0 runs")
-    yield Section("## Last results", list(_results(newest(Kind.result), truths)), "zk0 runs")
-    yield Section("## Focus", [*listed(Kind.focus), *_kept(project, "focus")])
-    yield Section("## Open findings", [_finding(entry) for entry in newest(Kind.fault)])
-    yield Section("## Next steps", [*_proposed(newest(Kind.result)), *listed(Kind.next), *_kept(project, "notes")])
-    yield Section("## To go on", [f"- {line}" for line in COMMANDS], "zk0 --help")
-    yield Section("## Open tasks", listed(Kind.task), "zk0 task list")
-    yield Section("## Decisions in force", listed(Kind.decision))
-    yield Section("## The project", _brief(project.memory_dir / "brief.md"), "cat memory-bank/brief.md")
-    yield Section("## KnownNames", listed(Kind.procedure) + listed(Kind.fact), "zk0 memory search WORDS")
+    yield BriefSection(
+        f"# {_name(project)}: where the work stands", [_place(evidence), _verification(assessments, reading)]
+    )
+    yield BriefSection("## Waits for you", [_run(run) for run in runs], "zk0 runs")
+    yield BriefSection("## Last results", list(_results(newest(Kind.result), by_id)), "zk0 runs")
+    yield BriefSection("## Focus", [*listed(Kind.focus), *_kept(project, "focus")])
+    yield BriefSection("## Open findings", [_finding(entry) for entry in newest(Kind.fault)])
+    yield BriefSection("## Next steps", [*_proposed(newest(Kind.result)), *listed(Kind.next), *_kept(project, "notes")])
+    yield BriefSection("## To go on", [f"- {line}" for line in COMMANDS], "zk0 --help")
+    yield BriefSection("## Open tasks", listed(Kind.task), "zk0 task list")
+    yield BriefSection("## Decisions in force", listed(Kind.decision))
+    yield BriefSection("## The project", _brief(project.memory_dir / "brief.md"), "cat memory-bank/brief.md")
+    yield BriefSection("## KnownNames", listed(Kind.procedure) + listed(Kind.fact), "zk0 memory search WORDS")
 
 
 def _name(project: Project) -> str:
@@ -136,7 +126,9 @@ def _place(evidence: EvidenceReader) -> str:
 
 def _verification(assessments: Sequence[Assessment], reading: BankSnapshot) -> str:
     counts = ", ".join(
-        f"{count} {truth}" for truth in Freshness if (count := sum(one.freshness is truth for one in assessments))
+        f"{count} {freshness}"
+        for freshness in Freshness
+        if (count := sum(one.freshness is freshness for one in assessments))
     )
     others = len(reading.in_force) - len(assessments)
     broken = f", {others} older ones not looked at (`zk0 memory verify`)" if others else ""
@@ -161,7 +153,7 @@ def _finding(entry: Entry) -> str:
     return f"- {fault.workflow}/{fault.step} `{fault.check or fault.code}`: {title}.{repair}{remedy} (`{entry.id}`)"
 
 
-def _results(results: Sequence[Entry], truths: dict[str, Assessment]) -> Iterator[str]:
+def _results(results: Sequence[Entry], by_id: dict[str, Assessment]) -> Iterator[str]:
     told: set[str] = set()
     for entry in results:
         workflow = entry.run.workflow if entry.run else entry.id
@@ -169,7 +161,7 @@ def _results(results: Sequence[Entry], truths: dict[str, Assessment]) -> Iterato
             continue
         told.add(workflow)
         day = f"{entry.generated.at:%Y-%m-%d %H:%M}"
-        yield f"- {cell(entry.title)}, {day} UTC (`{entry.id}`{_doubt(truths.get(entry.id))})"
+        yield f"- {cell(entry.title)}, {day} UTC (`{entry.id}`{_doubt(by_id.get(entry.id))})"
 
 
 def _proposed(results: Sequence[Entry]) -> list[str]:
@@ -192,7 +184,7 @@ def _kept(project: Project, name: str) -> list[str]:
         kept = read_preserved_blocks(resolve_conflict(page.read_text(encoding="utf-8", errors="replace")), page.name)
     except SpecError as error:  # whoever begins has to know, and the rest of the brief
         return [f"- {error.message}"]
-    return [_cut(kept[name], KEPT_NOTES)] if kept.get(name) else []
+    return [cut(kept[name], KEPT_NOTES)] if kept.get(name) else []
 
 
 def _brief(path: Path) -> list[str]:
@@ -200,10 +192,4 @@ def _brief(path: Path) -> list[str]:
     if not path.is_file():
         return []
     paragraphs = [part.strip() for part in path.read_text(encoding="utf-8", errors="replace").split("\n\n")]
-    return [_cut("\n".join(part for part in paragraphs if part and not part.startswith("#")), BRIEF)]
-
-
-def _cut(text: str, most: int) -> str:
-    if len(text.encode()) <= most:
-        return text
-    return text.encode()[:most].decode(errors="ignore").rpartition(" ")[0] + " …"
+    return [cut("\n".join(part for part in paragraphs if part and not part.startswith("#")), BRIEF)]

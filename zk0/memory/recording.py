@@ -14,32 +14,25 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 import zk0
 from zk0.core.git import read_git
 from zk0.core.project import Project
-from zk0.core.receipts import Receipt, ReceiptStore, write_atomically
+from zk0.core.receipts import Receipt, write_atomically
 from zk0.memory.bank import ENTRIES, Bank, read_page
 from zk0.memory.context import BUDGET
-from zk0.memory.entries import StepRecord
+from zk0.memory.entries import StepRecord, one_line
 from zk0.memory.evidence import CODE_LENGTH, copy_receipt
 from zk0.memory.rendering import CONTEXT, TASKS, render_context, render_tasks, workflow_pages
 from zk0.memory.results import EndedRun, entries_of, step_records
-from zk0.memory.texts import one_line
 from zk0.memory.unfinished_runs import RunningRun, Waiting, running_runs, waiting_of, with_region
 from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
+from zk0.workflow.spec import WorkflowSpec
 
 ACTOR = f"process:zk0 {zk0.__version__}"
+DRIVER = "zk0-memory"
+ATTRIBUTES = ".gitattributes"
 CODE_FILE = "code.json"  # in a run's directory: the programs and settings it began with
-
-
-class Named(Protocol):
-    """The part of a workflow's specification that names it."""
-
-    @property
-    def name(self) -> str:
-        """The workflow's name."""
 
 
 def write_pages(project: Project, now: datetime) -> None:
@@ -77,12 +70,13 @@ class MemoryRecorder:
         spec: the workflow that runs.
     """
 
-    def __init__(self, project: Project, spec: Named) -> None:
+    def __init__(self, project: Project, spec: WorkflowSpec) -> None:
         self.project = project
         self.workflow = spec.name
         self.bank = Bank.of(project)
         self._planned: tuple[str, ...] = ()
         self._steps: dict[str, StepRecord] = {}
+        self._receipts: dict[str, Receipt] = {}  # by step, in the order they were finished
         self._asked = False
 
     def __call__(self, event: Event) -> None:
@@ -108,6 +102,8 @@ class MemoryRecorder:
                 # Steps of a step made of others have receipts of their own, and are told by it.
                 self._asked = self._asked or receipt.uses.startswith("ask.")
                 [self._steps[receipt.step]] = step_records([receipt])
+                self._receipts.pop(receipt.step, None)
+                self._receipts[receipt.step] = receipt
                 self._progress(receipt.run, receipt.finished)
             case RunFinished():
                 self._remember(event)
@@ -130,7 +126,7 @@ class MemoryRecorder:
         self.bank.edit(CONTEXT, change, durable=False)
 
     def _remember(self, event: RunFinished) -> None:
-        receipts = self._receipts(event.run)
+        receipts = list(self._receipts.values())
         order = {step: place for place, step in enumerate(self._planned)}
         digest, files = self._code(event.directory)
         ended = EndedRun(
@@ -162,13 +158,6 @@ class MemoryRecorder:
         before = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else now
         changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
         return (None if changed and not self._asked else tree.code[:CODE_LENGTH]), changed
-
-    def _receipts(self, run: str) -> list[Receipt]:
-        return [found for found in ReceiptStore(self.project.runs_dir).of_run(run) if "/" not in found.step]
-
-
-DRIVER = "zk0-memory"
-ATTRIBUTES = ".gitattributes"
 
 
 def install(project: Project, now: datetime) -> Iterator[str]:

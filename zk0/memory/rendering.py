@@ -15,11 +15,10 @@ from pydantic import ValidationError
 from zk0.core.pages import markdown
 from zk0.core.project import Project
 from zk0.memory.bank import BankSnapshot
-from zk0.memory.context import BUDGET, ContextContent, context_content, fit_context
-from zk0.memory.details import detailed
+from zk0.memory.budget import cell
+from zk0.memory.context import BUDGET, ContextContent, context_content, fit_context, fit_workflows
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.preserved_blocks import Keep, read_preserved_blocks, resolve_conflict
-from zk0.memory.texts import cell
 from zk0.memory.unfinished_runs import RESERVE, RunningRun, region, step_line
 from zk0.workflow.document import read_document
 from zk0.workflow.loading import workflow_files
@@ -118,7 +117,7 @@ def render_tasks(bank: BankSnapshot, workflows: Sequence[WorkflowPage], *, old: 
         told = {"workflows": workflows, "last": last, "levels": levels, "left_out": left_out, "budget": budget}
         return template.render(told, keep=Keep(kept))
 
-    return detailed(order, page, budget)
+    return fit_workflows(order, page, budget)
 
 
 @cache

@@ -8,13 +8,12 @@ from zk0.core.errors import ExitStatus
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Finding, Verdict
 from zk0.memory.bank import BankSnapshot
-from zk0.memory.entries import Entry, FaultRecord, Kind, Mark, RunRecord, Source, Status, StepRecord
+from zk0.memory.entries import Entry, FaultRecord, Kind, Mark, RunRecord, Source, Status, StepRecord, one_line
 from zk0.memory.evidence import evidence_of, numbers_of
-from zk0.memory.texts import one_line
 
 
 @dataclass(frozen=True)
-class Fault:
+class ObservedFault:
     """Something found wrong in one receipt: by a finding, or by the failure that ended the step."""
 
     receipt: Receipt
@@ -23,7 +22,7 @@ class Fault:
     sources: tuple[Source, ...]
 
 
-def faults_of(receipt: Receipt) -> Iterator[Fault]:
+def faults_of(receipt: Receipt) -> Iterator[ObservedFault]:
     """Yield each failed finding of a receipt, and the error that ended its step."""
     for number, finding in enumerate(receipt.findings):
         if finding.verdict.stops:
@@ -37,7 +36,7 @@ def faults_of(receipt: Receipt) -> Iterator[Fault]:
                 remedy=finding.remedy,
                 repaired_by=finding.workflow,
             )
-            yield Fault(receipt, record, finding.message, _sources(receipt, number, finding))
+            yield ObservedFault(receipt, record, finding.message, _sources(receipt, number, finding))
     if failure := receipt.failure:
         record = FaultRecord(
             workflow=receipt.workflow,
@@ -47,7 +46,7 @@ def faults_of(receipt: Receipt) -> Iterator[Fault]:
             remedy=failure.remedy,
         )
         source = Source(receipt=receipt.digest, metric="failure.code", value=failure.code)
-        yield Fault(receipt, record, failure.message, (source,))
+        yield ObservedFault(receipt, record, failure.message, (source,))
 
 
 def _sources(receipt: Receipt, number: int, finding: Finding) -> tuple[Source, ...]:
@@ -106,7 +105,7 @@ def entries_of(ended: EndedRun, bank: BankSnapshot) -> list[Entry]:
     """
     faults = [fault for receipt in ended.receipts for fault in faults_of(receipt)]
     known = {entry.fault.key: entry for entry in bank.counting(Kind.fault) if entry.fault}
-    new: dict[tuple[str, ...], Fault] = {}
+    new: dict[tuple[str, ...], ObservedFault] = {}
     for fault in faults:
         if fault.record.key not in known:
             new.setdefault(fault.record.key, fault)
@@ -173,7 +172,7 @@ def _result(ended: EndedRun, bank: BankSnapshot) -> Entry:
     )
 
 
-def _fault_entry(ended: EndedRun, fault: Fault) -> Entry:
+def _fault_entry(ended: EndedRun, fault: ObservedFault) -> Entry:
     record = fault.record.model_copy(
         update={name: one_line(text) for name in ("cause", "remedy") if (text := getattr(fault.record, name))}
     )

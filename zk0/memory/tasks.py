@@ -14,13 +14,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from zk0.core.errors import InputError, RequestError, SpecError, UnknownNameError
+from zk0.core.markdown import Page
 from zk0.core.project import package_versions
+from zk0.core.references import KnownNames, dead_references
 from zk0.core.verdicts import Finding, Verdict, failed, not_available, passed
-from zk0.memory.bank import BankSnapshot, Problem
+from zk0.memory.bank import BankSnapshot
 from zk0.memory.entries import Entry, Kind, Mark, Source, Status
 from zk0.memory.evidence import EvidenceReader
 from zk0.memory.freshness import SHORT_COMMIT, Freshness, assess
-from zk0.memory.references import KnownNames, dead_references
 from zk0.memory.unfinished_runs import OpenRun
 from zk0.workflow.document import read_document
 from zk0.workflow.task_context import INHERITED, TaskContext
@@ -194,9 +195,9 @@ def check_task(
 
 def _named_files(task: Entry, known: KnownNames) -> Iterator[Finding]:
     lines = [line for value in task.task for line in _lines(value[1])] if task.task else []
-    dead: list[Problem] = list(dead_references(Path(task.id), "\n".join(lines), known))
-    for problem in dead:
-        yield failed(problem.message, at="references")
+    dead = list(dead_references(Page(known.root, task.id, "\n\n".join(lines)), known))
+    for reference in dead:
+        yield failed(reference.message, at="references")
     if not dead:
         yield passed("all files, entries and commands that it names are there", at="references")
 

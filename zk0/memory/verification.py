@@ -7,13 +7,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from zk0.core.markdown import Page
 from zk0.core.project import Project
-from zk0.memory.bank import Bank, BankSnapshot, Problem
+from zk0.core.references import KnownNames, dead_references
+from zk0.memory.bank import Bank, BankProblem, BankSnapshot
 from zk0.memory.entries import PYPROJECT, Entry, Kind, Source
 from zk0.memory.evidence import EvidenceReader
 from zk0.memory.freshness import Assessment, Freshness, assess
 from zk0.memory.preserved_blocks import is_conflicted
-from zk0.memory.references import KnownNames, dead_references
 from zk0.workflow.loading import workflow_files
 
 MEASURED = (Kind.result, Kind.fault)  # what runs found, each at its time
@@ -63,12 +64,12 @@ def _same_branch(one: Entry, other: Entry) -> bool:
 
 
 @dataclass(frozen=True)
-class Report:
+class VerificationReport:
     """What verifying found."""
 
     assessments: tuple[Assessment, ...]
     contradictions: tuple[Contradiction, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[BankProblem, ...]
     superseded: int
 
     @property
@@ -113,7 +114,7 @@ class Report:
         }
 
 
-def verify(project: Project, now: datetime, *, commands: Collection[str] = ()) -> Report:
+def verify(project: Project, now: datetime, *, commands: Collection[str] = ()) -> VerificationReport:
     """Verify a project's bank.
 
     Args:
@@ -125,7 +126,7 @@ def verify(project: Project, now: datetime, *, commands: Collection[str] = ()) -
     reading = bank.read()
     evidence = EvidenceReader(project)
     counting = reading.in_force
-    return Report(
+    return VerificationReport(
         assessments=tuple(assess(entry, evidence, now) for entry in counting),
         contradictions=tuple(contradictions(counting)),
         problems=(*reading.problems, *_pages(project, bank, reading, commands)),
@@ -133,17 +134,16 @@ def verify(project: Project, now: datetime, *, commands: Collection[str] = ()) -
     )
 
 
-def _pages(project: Project, bank: Bank, reading: BankSnapshot, commands: Collection[str]) -> Iterator[Problem]:
+def _pages(project: Project, bank: Bank, reading: BankSnapshot, commands: Collection[str]) -> Iterator[BankProblem]:
     ids = {entry.id for entry in reading.entries} | {path.stem for path in bank.archive_dir.glob("*.md")}
     known = KnownNames(project.root, project.settings.state, ids, workflow_files(project), commands)
     for path in sorted(bank.directory.glob("*.md")):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        page = path.relative_to(bank.directory)
-        if is_conflicted(text):
-            yield Problem(page, 1, "a merge left it in conflict: zk0 memory render")
+        name, page = path.relative_to(bank.directory), Page(path.parent, path.name)
+        if is_conflicted(page.text):
+            yield BankProblem(name, 1, "a merge left it in conflict: zk0 memory render")
             continue
-        yield from dead_references(page, text, known, at=path.parent)
+        yield from (BankProblem(name, dead.line, dead.message) for dead in dead_references(page, known))
     for entry in reading.in_force:
-        page = Path("entries") / f"{entry.id}.md"
-        for problem in dead_references(page, entry.body, known, at=bank.entries_dir):
-            yield Problem(page, 1, problem.message)
+        name = Path("entries") / f"{entry.id}.md"
+        page = Page(bank.directory, name.as_posix(), entry.body)
+        yield from (BankProblem(name, 1, dead.message) for dead in dead_references(page, known))
