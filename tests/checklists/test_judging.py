@@ -9,7 +9,7 @@ import pytest
 
 from zk0.checklists.evaluation import evaluate
 from zk0.checklists.items import Checklist, ChecklistFile, Item
-from zk0.checklists.judging import AT_ONCE, CheckRequest, answers, judge, kept_answers
+from zk0.checklists.judging import AT_ONCE, CheckRequest, judge, read_answers, run_checks
 from zk0.checklists.snapshot import take_snapshot
 from zk0.core.checks import CHECKS
 from zk0.core.errors import UnknownNameError
@@ -98,7 +98,7 @@ def checklist(*proofs: dict) -> Checklist:
 def asked(project: Project, *proofs: dict, **how) -> dict[str, Receipt]:
     project.state_dir.mkdir(exist_ok=True)
     judge(project, checklist(*proofs), take_snapshot(project), **how)
-    return {receipt.step: receipt for receipt in kept_answers(project)}
+    return {receipt.step: receipt for receipt in read_answers(project)}
 
 
 def test_an_answer_is_asked_for_once_and_again_when_the_code_changed(project: Project) -> None:
@@ -180,7 +180,7 @@ def test_the_answer_decides_the_box_and_is_told_of_as_it_comes(project: Project)
     project.state_dir.mkdir()
     judge(project, what, take_snapshot(project), progress=lambda *done: told.append(done))
 
-    [item] = evaluate(what, kept_answers(project), take_snapshot(project)).items
+    [item] = evaluate(what, read_answers(project), take_snapshot(project)).items
 
     assert told == [("odd.counts", 1, 1)]
     assert (item.ticked, item.message) == (True, "asked 1 times")
@@ -196,7 +196,7 @@ def workers() -> list[psutil.Process]:
 
 
 def test_each_question_is_answered_once_with_its_times(project: Project) -> None:
-    found = {answer.question.key: answer for answer in answers(project.root, questions(3 * AT_ONCE))}
+    found = {answer.request.key: answer for answer in run_checks(project.root, questions(3 * AT_ONCE))}
 
     assert len(found) == 3 * AT_ONCE
     assert found["q0"].findings[0].verdict is Verdict.passed
@@ -205,10 +205,10 @@ def test_each_question_is_answered_once_with_its_times(project: Project) -> None
 
 
 def test_who_stops_listening_leaves_no_process(project: Project) -> None:
-    list(answers(project.root, questions(1)))  # the process that the others are forked from stays
+    list(run_checks(project.root, questions(1)))  # the process that the others are forked from stays
     before = len(workers())
 
-    listening = answers(project.root, questions(3 * AT_ONCE))
+    listening = run_checks(project.root, questions(3 * AT_ONCE))
     next(listening)
     listening.close()
 
@@ -216,4 +216,4 @@ def test_who_stops_listening_leaves_no_process(project: Project) -> None:
 
 
 def test_no_question_begins_no_process(project: Project) -> None:
-    assert list(answers(project.root, [])) == []
+    assert list(run_checks(project.root, [])) == []

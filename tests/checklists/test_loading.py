@@ -222,4 +222,4 @@ def test_a_signature_of_no_item_is_found(project: Project) -> None:
         ),
     )
 
-    assert list(lint(project)) == ["gone was signed and is no item of a checklist"]
+    assert list(lint(project)) == ["gone was signed and is not an item of a checklist"]

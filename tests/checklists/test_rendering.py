@@ -57,7 +57,7 @@ def test_the_top_counts_every_verdict(evaluated: Evaluated) -> None:
 
 
 def test_the_code_is_named_or_said_to_be_unknown(evaluated: Evaluated) -> None:
-    assert "can't tell whether it changed" in render(evaluated, TEMPLATE)
+    assert "unknown whether it changed" in render(evaluated, TEMPLATE)
 
     known = Evaluated(
         evaluated.checklist, evaluated.items, ProjectSnapshot(GitState(commit="0123456789abcdef", dirty=True), NOON)

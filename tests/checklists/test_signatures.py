@@ -98,7 +98,7 @@ def test_a_file_that_is_no_signature_is_told_of(project: Project) -> None:
     found = decided(project, item())
 
     assert not found.ticked
-    assert found.message.startswith("review.signed.json is no signature")
+    assert found.message.startswith("review.signed.json is not a signature")
 
 
 @pytest.fixture

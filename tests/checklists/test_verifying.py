@@ -12,7 +12,7 @@ from zk0.checklists.evaluation import Evaluated, EvaluatedItem
 from zk0.checklists.items import Checklist, ChecklistFile, Item
 from zk0.checklists.loading import load_checklist
 from zk0.checklists.snapshot import ProjectSnapshot
-from zk0.checklists.verifying import decide, exit_status, find_item, page, until
+from zk0.checklists.verifying import decide, exit_status, find_item, until
 from zk0.core.errors import ExitStatus, UnknownNameError
 from zk0.core.git import GitState
 from zk0.core.project import Project
@@ -106,15 +106,6 @@ def test_the_newest_run_decides_and_older_ones_only_what_it_does_not_tell(
     found = {one.item.id: one.message for one in decide(project, load_checklist(project, "training")).items}
 
     assert (found["train-data-episodes"], found["train-data-units"]) == ("8 episodes", "radians")
-
-
-def test_the_structure_of_a_page_is_what_no_verdict_changes(project: Project) -> None:
-    checklist = load_checklist(project, "training")
-    first = page(project, decide(project, checklist))
-
-    assert structure(first).splitlines()[0] == "# A federated training run"
-    assert "Every data set has enough episodes to train on some and hold others out. data.episodes" in structure(first)
-    assert structure(first) == structure(first.replace("- [ ]", "- [x]").replace("not-available", "pass"))
 
 
 def test_most_of_the_items_are_decided_by_a_machine() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from zk0.core.errors import InputError, SecretError, SpecError, StaleReadError, UnknownNameError
 from zk0.memory.bank import Bank
-from zk0.memory.entries import Entry, Kind, identified
+from zk0.memory.entries import Entry, Kind, with_id
 from zk0.memory.frontmatter import write_entry
 
 type MakeEntry = Callable[..., Entry]
@@ -55,7 +55,7 @@ def test_the_same_entry_is_not_written_twice(bank: Bank, make_entry: MakeEntry) 
 
 
 def test_two_facts_with_the_same_short_hash_are_both_kept(bank: Bank, make_entry: MakeEntry) -> None:
-    entry = identified(make_entry("mu is 0.01"))
+    entry = with_id(make_entry("mu is 0.01"))
     other = write_entry(make_entry("mu is 0.1"))
     bank.entries_dir.mkdir(parents=True)
     (bank.entries_dir / f"{entry.id}.md").write_text(other)
@@ -168,7 +168,7 @@ def test_a_thousand_entries_of_our_own_are_read_without_a_yaml_parser(
     sources = [{"receipt": "0" * 16, "metric": f"findings.{n}.evidence.0.value", "value": n / 7} for n in range(40)]
     bank.entries_dir.mkdir(parents=True)
     for number in range(1000):
-        entry = identified(make_entry(f"result {number}", Kind.result, sources=sources))
+        entry = with_id(make_entry(f"result {number}", Kind.result, sources=sources))
         (bank.entries_dir / f"{entry.id}.md").write_text(write_entry(entry))
     parsed: list[str] = []  # a YAML parser is 50 times slower
     monkeypatch.setattr("zk0.memory.frontmatter._read_yaml", parsed.append)
@@ -218,11 +218,11 @@ def test_what_was_archived_meanwhile_is_told_too(bank: Bank, make_entry: MakeEnt
 
     with pytest.raises(StaleReadError, match="archived or removed"):
         bank.put(make_entry("mu is 1"), based_on=read)
-    assert bank.archived().entries == (entry,)
+    assert bank.read_archive().entries == (entry,)
 
 
 def test_what_is_no_revision_is_refused(bank: Bank, make_entry: MakeEntry) -> None:
-    with pytest.raises(InputError, match="is no revision"):
+    with pytest.raises(InputError, match="is not a revision"):
         bank.put(make_entry("mu is 1"), based_on="yesterday")
 
 

@@ -9,7 +9,7 @@ import pytest
 from zk0.core.errors import SpecError
 from zk0.memory.bank import BankProblem, BankSnapshot
 from zk0.memory.context import BUDGET, ContextContent, context_content, fit_context, fit_workflows, left_out
-from zk0.memory.entries import Entry, Kind, identified
+from zk0.memory.entries import Entry, Kind, with_id
 
 type MakeEntry = Callable[..., Entry]
 
@@ -34,7 +34,7 @@ def many(make_entry: MakeEntry) -> BankSnapshot:
         sources = [{"name": f"{workflow} {n}", "receipt": "0" * 16, "value": n} for n in range(30)]
         run = {"id": f"{workflow}-1", "workflow": workflow, "verdict": "pass", "seconds": 1}
         entries.append(make_entry(workflow, Kind.result, sources=sources, run=run))
-    return BankSnapshot(tuple(identified(entry) for entry in entries))
+    return BankSnapshot(tuple(with_id(entry) for entry in entries))
 
 
 def test_what_fits_is_told_in_full(many: BankSnapshot) -> None:
@@ -85,7 +85,7 @@ def test_the_newest_of_a_list_stays_and_each_workflow_keeps_its_first_numbers(ma
 def test_a_workflow_shows_its_last_result_alone(make_entry: MakeEntry) -> None:
     run = {"id": "1", "workflow": "train", "verdict": "pass", "seconds": 1}
     # Two branches, merged: neither supersedes the other.
-    entries = [identified(make_entry(f"train {n}", Kind.result, run=run, after=n * HOUR)) for n in (0, 1)]
+    entries = [with_id(make_entry(f"train {n}", Kind.result, run=run, after=n * HOUR)) for n in (0, 1)]
 
     assert [entry.title for entry in context_content(BankSnapshot(tuple(entries))).results] == ["train 1"]
 
@@ -101,7 +101,7 @@ def test_what_is_left_out_is_named_by_its_entries(many: BankSnapshot) -> None:
 
 
 def test_a_bank_of_any_size_takes_few_renders(make_entry: MakeEntry) -> None:
-    entries = tuple(identified(make_entry(f"decision {n}", Kind.decision)) for n in range(2000))
+    entries = tuple(with_id(make_entry(f"decision {n}", Kind.decision)) for n in range(2000))
     renders = 0
 
     def counted(chosen: ContextContent, missing: list[str]) -> str:

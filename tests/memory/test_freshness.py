@@ -210,5 +210,5 @@ def test_a_result_of_an_older_zk0_is_judged_by_its_commit(
     assert of(Project(tmp_path), result(make_entry, carried))[0] is Freshness.unverifiable
     assert of(project, result(make_entry, carried, commit="f" * 40)) == (
         Freshness.unverifiable,
-        "it does not say of which code it is",
+        "it does not say which code it is about",
     )

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from zk0.memory.entries import Entry, Kind, Mark, Source, identified
+from zk0.memory.entries import Entry, Kind, Mark, Source, with_id
 from zk0.memory.frontmatter import UnreadableEntryError, read_entry, write_entry
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -27,7 +27,7 @@ NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 def entries(draw: st.DrawFn) -> Entry:
     source = st.builds(Source, name=TEXT, receipt=st.just("0123456789abcdef"), value=NUMBERS)
     sources = draw(st.lists(source, max_size=3))
-    return identified(
+    return with_id(
         Entry.model_validate(
             {
                 "kind": draw(st.sampled_from(Kind)),

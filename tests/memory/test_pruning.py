@@ -78,7 +78,7 @@ def test_archiving_moves_an_entry_with_all_it_superseded_and_the_receipts_only_i
         f"{receipts[0].digest}.json",
     }
     assert bank.read().entries == (stays,)
-    assert {entry.id for entry in bank.archived().entries} == {first.id, second.id, gone.id}
+    assert {entry.id for entry in bank.read_archive().entries} == {first.id, second.id, gone.id}
     assert (project.memory_dir / "evidence" / f"{receipts[1].digest}.json").is_file()
 
 

@@ -16,7 +16,7 @@ from zk0.core.verdicts import Verdict
 from zk0.memory.bank import BankProblem, BankSnapshot
 from zk0.memory.budget import LONGEST_TEXT, cell
 from zk0.memory.context import BUDGET
-from zk0.memory.entries import Entry, Kind, StepRecord, identified
+from zk0.memory.entries import Entry, Kind, StepRecord, with_id
 from zk0.memory.rendering import WorkflowPage, render_context, render_tasks, workflow_pages
 from zk0.memory.unfinished_runs import RunningRun
 from zk0.workflow.spec import WorkflowSpec
@@ -29,7 +29,7 @@ DIGEST = "0123456789abcdef"
 
 
 def reading(*entries: Entry, problems: tuple[BankProblem, ...] = ()) -> BankSnapshot:
-    return BankSnapshot(tuple(identified(entry) for entry in entries), problems)
+    return BankSnapshot(tuple(with_id(entry) for entry in entries), problems)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_an_open_finding_comes_with_cause_remedy_and_workflow(fault: Entry) -> N
     assert (
         "- **train/federate** `proximal.acts` (client 1): the term is 0.5 at the first step. "
         "Cause: it is computed after the step. Remedy: add the gradient before it. "
-        f"Repair: `zk0 run fedprox-debug`. (`{identified(fault).id}`)" in text
+        f"Repair: `zk0 run fedprox-debug`. (`{with_id(fault).id}`)" in text
     )
 
 
@@ -145,7 +145,7 @@ def test_a_large_bank_stays_within_the_budget_and_says_what_is_missing(result: E
     assert len(text.encode()) <= BUDGET
     assert "Mind the camera." in text
     assert "### train: pass after 143 s" in text
-    assert f"of 300 numbers: `{identified(entries[0]).id}` (over the budget of 8192 bytes)" in text
+    assert f"of 300 numbers: `{with_id(entries[0]).id}` (over the budget of 8192 bytes)" in text
     assert "of 100 decisions: `" in text
 
 
@@ -223,7 +223,7 @@ def test_the_tasks_page_explains_each_workflow_and_when_it_was_last_performed(re
     assert "## train: Train a policy\n\nFine-tune one policy.\n" in text
     assert (
         "**Last performed:** 2026-03-01 12:00 UTC, pass, 142.6 s, commit `ffffffff` on `main` "
-        f"(run `run-1`, entry `{identified(result).id}`)" in text
+        f"(run `run-1`, entry `{with_id(result).id}`)" in text
     )
     assert "- `rounds` (integer, default `3`): how many rounds\n- `data` (path)\n" in text
     assert "1. Prepare (`data`)" in text

@@ -10,7 +10,7 @@ from zk0.core.git import GitState
 from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_available, passed, warned, worst
 from zk0.memory.bank import BankSnapshot
-from zk0.memory.entries import Entry, Kind, Source, Status, identified
+from zk0.memory.entries import Entry, Kind, Source, Status, with_id
 from zk0.memory.evidence import value_at
 from zk0.memory.results import EndedRun, entries_of, step_records
 
@@ -52,7 +52,7 @@ def ended(receipts: Sequence[Receipt], run: str = "run-1", exit_status: ExitStat
 
 def added(run: EndedRun, *before: Entry) -> tuple[Entry, ...]:
     """Return the entries a run adds to a bank, as the bank would hold them."""
-    return tuple(identified(entry) for entry in entries_of(run, BankSnapshot(before)))
+    return tuple(with_id(entry) for entry in entries_of(run, BankSnapshot(before)))
 
 
 def test_a_run_becomes_one_result_with_its_steps_and_numbers(make_receipt: MakeReceipt) -> None:
@@ -79,7 +79,7 @@ def test_a_run_becomes_one_result_with_its_steps_and_numbers(make_receipt: MakeR
 def test_a_run_supersedes_the_last_result_of_its_workflow_and_no_other(make_receipt: MakeReceipt) -> None:
     [first] = added(ended([make_receipt()]))
     assert first.run
-    other = identified(first.model_copy(update={"run": first.run.model_copy(update={"workflow": "testing"})}))
+    other = with_id(first.model_copy(update={"run": first.run.model_copy(update={"workflow": "testing"})}))
 
     [second] = added(ended([make_receipt(run="run-2")], run="run-2"), first, other)
 

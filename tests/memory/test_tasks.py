@@ -89,8 +89,8 @@ def test_a_task_has_its_commit_as_a_validation_point_and_survives_a_handover(
             "zk0/gone.py, which is not there",
         ),
         (WHOLE.model_copy(update={"scope": "`zk0 run nope`"}), "references", "unknown workflow: nope"),
-        (WHOLE.model_copy(update={"tests": "no-such-program"}), "tests", "there is no program 'no-such-program' here"),
-        (WHOLE.model_copy(update={"tests": "python 'x"}), "tests", "is no command"),
+        (WHOLE.model_copy(update={"tests": "no-such-program"}), "tests", "no program 'no-such-program' here"),
+        (WHOLE.model_copy(update={"tests": "python 'x"}), "tests", "is not a command"),
     ],
 )
 def test_what_a_task_names_and_what_is_not_there_fails_the_check(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
-from zk0.memory.entries import Entry, Kind, identified
+from zk0.memory.entries import Entry, Kind, with_id
 from zk0.memory.verification import contradictions, verify
 
 type MakeEntry = Callable[..., Entry]
@@ -65,7 +65,7 @@ HOUR = timedelta(hours=1)
 
 
 def said(*entries: Entry) -> list[str]:
-    return [str(found) for found in contradictions([identified(entry) for entry in entries])]
+    return [str(found) for found in contradictions([with_id(entry) for entry in entries])]
 
 
 def test_two_values_of_one_setting_contradict_each_other(make_entry: MakeEntry) -> None:
@@ -74,9 +74,7 @@ def test_two_values_of_one_setting_contradict_each_other(make_entry: MakeEntry) 
 
     [sentence] = said(one, other)
 
-    assert sentence == (
-        f"tool.x.mu in pyproject.toml is 0.01 in {identified(one).id} and 0.1 in {identified(other).id}"
-    )
+    assert sentence == (f"tool.x.mu in pyproject.toml is 0.01 in {with_id(one).id} and 0.1 in {with_id(other).id}")
 
 
 def test_the_same_value_twice_and_settings_of_two_files_do_not(make_entry: MakeEntry) -> None:

@@ -3,7 +3,7 @@
 A box is ticked when all findings that its item names are `pass`, or `not-applicable` beside at least one `pass`. Of
 several runs that hold such findings the latest decides. A receipt vouches for what it rested on: where the code, the
 environment or what was made is no longer that, the box is open again and says what changed. The six verdicts are kept
-apart: what could not be told is `not-available`, never a pass and never a failure. A waiver ticks nothing.
+apart: missing evidence is `not-available`, never a pass and never a failure. A waiver ticks nothing.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ PROJECT = "project"  # the run, and the workflow, of the receipts of checks that
 
 @dataclass(frozen=True)
 class EvidenceLine:
-    """One finding (or one step's verdict) that an item rests on, and the receipt it stands in."""
+    """One finding (or one step's verdict) that an item rests on, and its receipt."""
 
     name: str
     verdict: Verdict
@@ -47,7 +47,7 @@ class EvidenceLine:
 
 @dataclass(frozen=True)
 class EvaluatedItem:
-    """An item with its box: `message` says why it is as it is, `waived` why nobody need be troubled by it."""
+    """An item with its box: `message` gives the reason, `waived` the reason why it may stay open."""
 
     item: Item
     part: str
@@ -65,7 +65,7 @@ class EvaluatedItem:
 
 
 @dataclass(frozen=True)
-class Section:
+class ChecklistSection:
     """Items under one heading, of the part with this title."""
 
     part: str
@@ -82,10 +82,10 @@ class Evaluated:
     snapshot: ProjectSnapshot
 
     @cached_property
-    def sections(self) -> tuple[Section, ...]:
+    def sections(self) -> tuple[ChecklistSection, ...]:
         """The items by part and section, in the order written."""
         grouped = groupby(self.items, key=lambda item: (item.part, item.item.section))
-        return tuple(Section(part, title, tuple(items)) for (part, title), items in grouped)
+        return tuple(ChecklistSection(part, title, tuple(items)) for (part, title), items in grouped)
 
     @cached_property
     def ticked(self) -> int:
@@ -121,11 +121,11 @@ def evaluate(
         signatures: what people signed and waived.
     """
     answers = signatures or Signatures()
-    items = [_decided(item, part, receipts, snapshot, answers, checklist.name) for part, item in checklist.items()]
+    items = [_decide(item, part, receipts, snapshot, answers, checklist.name) for part, item in checklist.items()]
     return Evaluated(checklist, tuple(items), snapshot)
 
 
-def _decided(
+def _decide(
     item: Item,
     part: ChecklistFile,
     receipts: Sequence[Receipt],
@@ -133,25 +133,27 @@ def _decided(
     signatures: Signatures,
     checklist: str,
 ) -> EvaluatedItem:
-    found = _signed(item, part, snapshot, signatures) if item.check is None else None
-    found = found or _judged(item, part, receipts, snapshot, checklist)
+    found = _decide_by_signature(item, part, snapshot, signatures) if item.check is None else None
+    found = found or _decide_by_receipts(item, part, receipts, snapshot, checklist)
     waiver = signatures.of(item, SignatureDecision.waived)
     if waiver and not found.ticked and not waiver.complaint(item, snapshot.at, snapshot.code.tree):
-        return replace(found, waived=waiver.told)
+        return replace(found, waived=waiver.summary)
     return found
 
 
-def _signed(item: Item, part: ChecklistFile, snapshot: ProjectSnapshot, signatures: Signatures) -> EvaluatedItem:
+def _decide_by_signature(
+    item: Item, part: ChecklistFile, snapshot: ProjectSnapshot, signatures: Signatures
+) -> EvaluatedItem:
     signed = signatures.of(item, SignatureDecision.signed)
     if signed is None:
         message = signatures.problems.get(item.id) or "not signed by a person"
         return EvaluatedItem(item, part.title, Verdict.not_available, ticked=False, message=message)
     if complaint := signed.complaint(item, snapshot.at, snapshot.code.tree):
         return EvaluatedItem(item, part.title, Verdict.not_available, ticked=False, message=complaint, stale=True)
-    return EvaluatedItem(item, part.title, Verdict.passed, ticked=True, message=signed.told)
+    return EvaluatedItem(item, part.title, Verdict.passed, ticked=True, message=signed.summary)
 
 
-def _judged(
+def _decide_by_receipts(
     item: Item, part: ChecklistFile, receipts: Sequence[Receipt], snapshot: ProjectSnapshot, checklist: str
 ) -> EvaluatedItem:
     evidence: list[EvidenceLine] = []

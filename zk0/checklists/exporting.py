@@ -1,6 +1,6 @@
 """A decided checklist in the formats of others: an in-toto test-result statement, JUnit XML, SARIF 2.1.0; pure.
 
-None of them has our six verdicts. What could not be told is never written as passed: in-toto lists it apart, JUnit
+None of them has our six verdicts. An undecided item is never written as passed: in-toto lists it apart, JUnit
 calls it skipped with the reason, SARIF has `open` for it and `review` for what waits for a person.
 
 Sources: in-toto Attestation Framework, Statement v1 and test-result predicate v0.1; the JUnit schema of Apache Ant that
@@ -36,7 +36,7 @@ KINDS = {
 
 
 def statement(evaluated: Evaluated, project: str) -> dict[str, Any]:
-    """Return an in-toto statement over the code; items that could not be told make the whole `WARNED` at best."""
+    """Return an in-toto statement over the code; undecided items make the whole `WARNED` at best."""
     code = evaluated.snapshot.code
     digest = {"sha256": evaluated.snapshot.parts[Part.code]} if Part.code in evaluated.snapshot.parts else {}
     if code.commit and not code.dirty:
@@ -84,9 +84,8 @@ def junit(evaluated: Evaluated) -> str:
             case = ET.SubElement(
                 suite, "testcase", classname=f"{evaluated.checklist.name}.{section.title}", name=item.item.id, time="0"
             )
-            told = _junit_outcome(item)
-            if told:
-                tag, count = told
+            if outcome_of_item := _junit_outcome(item):
+                tag, count = outcome_of_item
                 counted[count] += 1
                 outcome = ET.SubElement(case, tag, message=_xml(item.waived or item.message))
                 if tag != "skipped":

@@ -19,7 +19,7 @@
         manual: true
         for_code: true
 
-`check` is one piece of evidence or a list of them, all of which must hold: findings of a step of a workflow's run
+`check` is one piece of evidence or a list of them, all of which must hold: findings of a step in a run
 (`check:`, `verdict_of:`), or of a check that looks at the project itself (`project:`, with its options in `with:`). A
 person's signature under an item with `for_code` counts for the code it was given on. A checklist that says `union:`
 instead of `items:` is made of others by reference. A box is never written here: it is derived at render time.
@@ -128,7 +128,7 @@ class Item(Model):
         if (self.check is None) == (self.manual is None):
             raise ValueError(f"item {self.id} needs either `check` or `manual: true`")
         if self.for_code and not self.manual:
-            raise ValueError(f"item {self.id}: `for_code` is for what a person signs; receipts tell their code anyway")
+            raise ValueError(f"item {self.id}: `for_code` is for what a person signs; receipts name their code anyway")
         return self
 
 
@@ -169,6 +169,11 @@ class Checklist(Model):
         if twice:
             raise ValueError(f"checklist {self.name} has these item ids twice: {', '.join(twice)}")
         return self
+
+    def evidence(self) -> Iterator[EvidenceRef]:
+        """Yield every piece of evidence that its items name."""
+        for _, item in self.items():  # noqa: PERF102  not a dict
+            yield from item.check or ()
 
     def items(self) -> Iterator[tuple[ChecklistFile, Item]]:
         """Yield each item with the part it belongs to, in the order written."""

@@ -1,4 +1,4 @@
-"""Ask the checks that look at the project itself, and keep their answers as receipts.
+"""Ask the checks of the project itself, each in another process, and keep their answers as receipts.
 
 An answer is kept with the digests of what the check read, so it is asked again only where one of them changed.
 """
@@ -27,13 +27,13 @@ from zk0.core.verdicts import Finding, Verdict, not_available, worst
 from zk0.workflow.plugins import OwnModules
 
 AT_ONCE = max(2, os.cpu_count() or 1)  # most checks wait for a program or the disk part of their time
-PRELOADED = ["zk0.checklists.workers"]
-GRACE = 1.0  # seconds from the end of the questions to the end of a process
+PRELOADED = ["zk0.checklists.judging"]
+GRACE = 1.0  # seconds that an idle process has to end
 
 
 @dataclass(frozen=True)
 class CheckRequest:
-    """A check with its options, under the name that its answer is kept by."""
+    """A check with its options, and the name of its receipt."""
 
     key: str
     check: Check
@@ -44,39 +44,39 @@ class CheckRequest:
 class CheckResult:
     """What a check found, and when it was asked and answered."""
 
-    question: CheckRequest
+    request: CheckRequest
     findings: list[Finding]
     started: datetime
     finished: datetime
 
 
 class Worker:
-    """A process that answers questions about a project."""
+    """A process that runs checks of a project, one after another."""
 
     def __init__(self, context: BaseContext, root: Path) -> None:
-        self.question: CheckRequest | None = None
+        self.request: CheckRequest | None = None
         self.deadline = float("inf")
-        self.usable = True  # for another question
+        self.usable = True  # for another request
         self.connection, theirs = context.Pipe()
         arguments = (theirs, root, Path.cwd())
-        self._process = context.Process(target=_answering, args=arguments, daemon=True)  # type: ignore[attr-defined]
+        self._process = context.Process(target=_serve, args=arguments, daemon=True)  # type: ignore[attr-defined]
         self._process.start()
         theirs.close()
 
-    def ask(self, question: CheckRequest) -> None:
-        """Ask a question; the answer comes over `connection`, or never."""
-        self.question, self.started = question, datetime.now(UTC)
-        self.deadline = time.monotonic() + question.check.timeout
-        with suppress(BrokenPipeError):  # its process has ended, as `answer` will find
-            self.connection.send((question.check.id, dict(question.options)))
+    def send(self, request: CheckRequest) -> None:
+        """Send a request; the result comes over `connection`, or never."""
+        self.request, self.started = request, datetime.now(UTC)
+        self.deadline = time.monotonic() + request.check.timeout
+        with suppress(BrokenPipeError):  # its process has ended, as `result` will notice
+            self.connection.send((request.check.id, dict(request.options)))
 
-    def answer(self) -> CheckResult | None:
-        """Return the answer to the last question, or that there is none in time; None while there is time."""
-        if self.question is None or not (self.connection.poll() or time.monotonic() >= self.deadline):
+    def result(self) -> CheckResult | None:
+        """Return the result of the last request, an error where none came in time; None while there is time."""
+        if self.request is None or not (self.connection.poll() or time.monotonic() >= self.deadline):
             return None
-        answer = CheckResult(self.question, self._findings(self.question.check), self.started, datetime.now(UTC))
-        self.question, self.deadline = None, float("inf")
-        return answer
+        result = CheckResult(self.request, self._findings(self.request.check), self.started, datetime.now(UTC))
+        self.request, self.deadline = None, float("inf")
+        return result
 
     def _findings(self, check: Check) -> list[Finding]:
         try:
@@ -94,7 +94,7 @@ class Worker:
     def end(self) -> None:
         """End the process, and what its checks started and left."""
         self.connection.close()
-        if self.usable and self.question is None:
+        if self.usable and self.request is None:
             self._process.join(GRACE)
         if self._process.is_alive() and self._process.pid:
             with suppress(ProcessLookupError, PermissionError):  # it may end, or not have begun its session, meanwhile
@@ -103,23 +103,23 @@ class Worker:
         self._process.join()
 
 
-def answers(root: Path, questions: Iterable[CheckRequest]) -> Iterator[CheckResult]:
+def run_checks(root: Path, requests: Iterable[CheckRequest]) -> Iterator[CheckResult]:
     """Yield the answers as they come; what may take the longest is asked first."""
-    waiting = sorted(questions, key=lambda question: question.check.timeout)
+    waiting = sorted(requests, key=lambda request: request.check.timeout)
     context = _context()
     workers: list[Worker] = []
     try:
-        while waiting or any(worker.question for worker in workers):
+        while waiting or any(worker.request for worker in workers):
             while len(workers) < min(AT_ONCE, len(waiting) + len(workers)):
                 workers.append(Worker(context, root))
             for worker in workers:
-                if waiting and worker.question is None:
-                    worker.ask(waiting.pop())
+                if waiting and worker.request is None:
+                    worker.send(waiting.pop())
             soonest = min(worker.deadline for worker in workers)
             wait([worker.connection for worker in workers], timeout=max(0.0, soonest - time.monotonic()))
             for worker in list(workers):
-                if answer := worker.answer():
-                    yield answer
+                if result := worker.result():
+                    yield result
                 if not worker.usable:
                     workers.remove(worker)
                     worker.end()
@@ -136,8 +136,8 @@ def _context() -> BaseContext:
     return context
 
 
-def _answering(theirs: Connection, root: Path, cwd: Path) -> None:
-    """CheckResult question after question: the whole of a process's life."""
+def _serve(theirs: Connection, root: Path, cwd: Path) -> None:
+    """Run one requested check after another, until the connection is closed."""
     os.setsid()  # so that what it starts can be ended with it
     project = Project(root)
     extend(OwnModules(project))
@@ -147,10 +147,10 @@ def _answering(theirs: Connection, root: Path, cwd: Path) -> None:
         except EOFError:
             return
         os.chdir(cwd)
-        theirs.send([finding.model_dump_json() for finding in _found(check, project, options)])
+        theirs.send([finding.model_dump_json() for finding in _run_check(check, project, options)])
 
 
-def _found(check: str, project: Project, options: Mapping[str, object]) -> list[Finding]:
+def _run_check(check: str, project: Project, options: Mapping[str, object]) -> list[Finding]:
     try:
         return CHECKS.get(check).run(CheckContext(project), options)
     except (MissingError, CommandError) as error:  # something is not here, or did not end in time
@@ -169,17 +169,15 @@ def store_of(project: Project) -> ReceiptStore:
     return ReceiptStore(project.state_dir / "checklists")
 
 
-def kept_answers(project: Project) -> list[Receipt]:
+def read_answers(project: Project) -> list[Receipt]:
     """Return the answers kept so far."""
     return store_of(project).of_run(PROJECT)
 
 
 def answers_for(project: Project, checklist: Checklist) -> list[Receipt]:
     """Return the answers kept so far of the checks that a checklist names."""
-    keys = {
-        proof.key for _, item in checklist.items() for proof in item.check or () if isinstance(proof, ProjectCheckRef)
-    }
-    return [receipt for receipt in kept_answers(project) if receipt.step in keys] if keys else []
+    keys = {proof.key for proof in checklist.evidence() if isinstance(proof, ProjectCheckRef)}
+    return [receipt for receipt in read_answers(project) if receipt.step in keys] if keys else []
 
 
 def judge(
@@ -197,37 +195,36 @@ def judge(
         checklist: whose checks are asked.
         snapshot: the project as it is.
         force: ask all of them, whatever answers are kept.
-        progress: told of each answer: the check, how many are done, how many are asked.
+        progress: called for each answer with the check, how many are done, and how many are asked.
 
     Raises:
         UnknownNameError: the checklist names a check that does not exist.
     """
-    kept = {receipt.step: receipt for receipt in kept_answers(project)}
-    everything = (proof for _, item in checklist.items() for proof in item.check or ())
-    proofs = {proof.key: proof for proof in everything if isinstance(proof, ProjectCheckRef)}
+    kept = {receipt.step: receipt for receipt in read_answers(project)}
+    proofs = {proof.key: proof for proof in checklist.evidence() if isinstance(proof, ProjectCheckRef)}
     wanted = [proof for key, proof in proofs.items() if force or key not in kept or why_stale(kept[key], snapshot)]
-    questions = [CheckRequest(proof.key, CHECKS.get(proof.project), proof.options) for proof in wanted]
+    requests = [CheckRequest(proof.key, CHECKS.get(proof.project), proof.options) for proof in wanted]
     store = store_of(project)
-    for done, answer in enumerate(answers(project.root, questions), start=1):
-        store.save(_receipt(answer, snapshot))
-        progress(answer.question.check.id, done, len(questions))
+    for done, result in enumerate(run_checks(project.root, requests), start=1):
+        store.save(_receipt(result, snapshot))
+        progress(result.request.check.id, done, len(requests))
 
 
-def _receipt(answer: CheckResult, snapshot: ProjectSnapshot) -> Receipt:
-    check = answer.question.check
+def _receipt(result: CheckResult, snapshot: ProjectSnapshot) -> Receipt:
+    check = result.request.check
     basis = {part: None if part is Part.machine else snapshot.parts.get(part) for part in check.reads}
     return Receipt(
         run=PROJECT,
         workflow=PROJECT,
-        step=answer.question.key,
+        step=result.request.key,
         title=check.summary,
         uses=check.id,
-        inputs=dict(answer.question.options),
+        inputs=dict(result.request.options),
         code=snapshot.code,
         environment=dict(snapshot.environment),
-        started=answer.started,
-        finished=answer.finished,
+        started=result.started,
+        finished=result.finished,
         outputs={BASIS: basis},
-        findings=tuple(answer.findings),
-        verdict=worst(finding.verdict for finding in answer.findings),
+        findings=tuple(result.findings),
+        verdict=worst(finding.verdict for finding in result.findings),
     )

@@ -31,7 +31,7 @@ def load_checklist(project: Project, name: str) -> Checklist:
     """Return the checklist of this name with its references followed.
 
     Raises:
-        UnknownNameError: there is no such checklist, or none of a name that it refers to.
+        UnknownNameError: there is no such checklist, or it refers to one that does not exist.
         SpecError: a file is not a valid checklist.
     """
     file = read_checklist(_path_of(project, name))
@@ -75,7 +75,7 @@ def _path_of(project: Project, name: str) -> Path:
     if name not in names:
         near = get_close_matches(name, names, n=1)
         remedy = f"did you mean {near[0]}?" if near else f"the checklists are {', '.join(names) or 'none'}"
-        raise UnknownNameError(f"there is no checklist named {name!r}", remedy=remedy)
+        raise UnknownNameError(f"no checklist named {name!r}", remedy=remedy)
     return project.resource("checklists", f"{name}.yaml")
 
 
@@ -128,7 +128,7 @@ def lint(project: Project) -> Iterator[str]:
     yield from signatures.problems.values()
     for item, decision in signatures.words:
         if item not in known:
-            yield f"{item} was {decision} and is no item of a checklist"
+            yield f"{item} was {decision} and is not an item of a checklist"
 
 
 def _of_checks(checklist: Checklist) -> Iterator[str]:

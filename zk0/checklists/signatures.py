@@ -23,7 +23,7 @@ from zk0.workflow.approval import allowed_signers, signer_of
 
 
 class SignatureDecision(StrEnum):
-    """What a person says of an item: that it holds, or that its open box need trouble nobody."""
+    """What a person says of an item: that it holds, or that its box may stay open."""
 
     signed = "signed"
     waived = "waived"
@@ -58,7 +58,7 @@ class Signature(Model):
         return "zk0 checklist\n" + "".join(f"{name}: {' '.join(str(text).split())}\n" for name, text in lines.items())
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """Who said what, and how long it holds."""
         return f"{self.decision} by {self.by} ({self.how}) until {self.expires:%Y-%m-%d}: {self.note}"
 
@@ -75,7 +75,7 @@ class Signature(Model):
 
 @dataclass(frozen=True)
 class Signatures:
-    """All that people said, by item; `problems` tells of each file that does not count, and why."""
+    """All that people said, by item; `problems` says of each file that does not count why."""
 
     words: Mapping[tuple[str, SignatureDecision], Signature] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
@@ -94,7 +94,7 @@ def read_signatures(project: Project) -> Signatures:
             signature = Signature.model_validate_json(path.read_bytes())
             _require_person(project, commit, signature)
         except ValidationError as error:
-            problems[path.stem.partition(".")[0]] = f"{path.name} is no signature: {error.errors()[0]['msg']}"
+            problems[path.stem.partition(".")[0]] = f"{path.name} is not a signature: {error.errors()[0]['msg']}"
         except ConfigurationError as error:
             problems[signature.item] = f"{path.name} does not count: {error.message}"
         else:

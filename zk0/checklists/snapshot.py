@@ -1,4 +1,4 @@
-"""The project as it is now: what receipts are compared with, so that a box is open when its evidence is of before."""
+"""The project as it is now, and why a receipt is stale: something it rests on has changed since."""
 
 import hashlib
 import sys
@@ -72,12 +72,12 @@ def digests(project: Project, parts: Collection[Part] = tuple(Part), code: GitSt
 
 
 def _distributions() -> list[str]:
-    # The folders' names tell name and version; reading each one's metadata takes 50 times as long.
+    # The folders are named after package and version; reading each one's metadata takes 50 times as long.
     return sorted({path.name for folder in sys.path for path in Path(folder or ".").glob("*.dist-info")})
 
 
 def _stats(folder: Path, *patterns: str) -> str:
-    """Return a digest of the names, sizes and times of files: enough to see that one was written anew."""
+    """Return a digest of the names, sizes and times of files: enough to see that one was written again."""
     total = hashlib.sha256()
     for path in sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}):
         stat = path.stat()
@@ -91,7 +91,7 @@ MACHINE_HOLDS = timedelta(hours=1)  # what was measured of disk, memory and netw
 
 
 def why_stale(receipt: Receipt, snapshot: ProjectSnapshot) -> str | None:
-    """Say what a receipt rested on and is no longer so; None where nothing is known to have changed."""
+    """Return what has changed since a receipt was written; None where no change is known."""
     if receipt.digest in snapshot.gone:
         return "what it made is gone or was changed"
     basis = receipt.outputs.get(BASIS)
@@ -101,7 +101,7 @@ def why_stale(receipt: Receipt, snapshot: ProjectSnapshot) -> str | None:
 
 
 def parts_of(receipts: Iterable[Receipt]) -> set[Part]:
-    """Return the parts of a project that have to be looked at to tell how these receipts have aged."""
+    """Return the parts of a project that these receipts rest on."""
     bases = (receipt.outputs.get(BASIS) for receipt in receipts)
     names = {name for basis in bases if isinstance(basis, dict) for name in basis}
     return {part for part in Part if part in names}
@@ -110,7 +110,7 @@ def parts_of(receipts: Iterable[Receipt]) -> set[Part]:
 def _parts_change(receipt: Receipt, basis: dict[str, str | None], snapshot: ProjectSnapshot) -> str | None:
     known = {str(part): digest for part, digest in snapshot.parts.items()}
     for part, digest in basis.items():
-        if digest is None:  # the machine: no digest tells of it
+        if digest is None:  # the machine, which has no digest
             if snapshot.at - receipt.finished > MACHINE_HOLDS:
                 return f"more than {MACHINE_HOLDS.seconds // 60} minutes have passed"
         elif known.get(part, digest) != digest:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
-from zk0.checklists.evaluation import Evaluated, EvaluatedItem, evaluate, lines_of
+from zk0.checklists.evaluation import Evaluated, evaluate, lines_of
 from zk0.checklists.items import Checklist, CheckRef, Item, ProjectCheckRef
 from zk0.checklists.judging import Progress, answers_for, judge
 from zk0.checklists.loading import checklist_names, load_checklist
@@ -68,7 +68,7 @@ def page(project: Project, evaluated: Evaluated) -> str:
 
 
 def exit_status(evaluated: Evaluated) -> ExitStatus:
-    """Return how the worst open box that nobody waived ends a command.
+    """Return the exit status for the worst open box that is not waived.
 
     Failed where something is known to be wrong; missing where evidence is; waiting where only people have to sign.
     """
@@ -77,7 +77,7 @@ def exit_status(evaluated: Evaluated) -> ExitStatus:
         return ExitStatus.failed
     if any(item.verdict is Verdict.not_available and not item.item.manual for item in open_items):
         return ExitStatus.missing
-    return ExitStatus.waiting if any(map(_waits_for_person, open_items)) else ExitStatus.done
+    return ExitStatus.waiting if any(item.item.manual for item in open_items) else ExitStatus.done
 
 
 def find_item(project: Project, name: str) -> Item:
@@ -102,7 +102,7 @@ def until(day: str | None, days: int, now: datetime) -> datetime:
     """Return the end of a day given as `2027-01-31`, or of the day so many days from now.
 
     Raises:
-        ValueError: it is no day, or it has passed.
+        ValueError: it is not a day, or it has passed.
     """
     end = datetime.fromisoformat(day).replace(tzinfo=UTC) if day else now + timedelta(days=days)
     end = end.replace(hour=23, minute=59, second=59, microsecond=0)
@@ -111,15 +111,9 @@ def until(day: str | None, days: int, now: datetime) -> datetime:
     return end
 
 
-def _waits_for_person(item: EvaluatedItem) -> bool:
-    return item.item.manual is True
-
-
 def _of_runs(project: Project, checklist: Checklist) -> list[Receipt]:
     """Return the receipts of runs that a checklist may rest on: of the newest runs until each proof has one."""
-    missing = [
-        proof for _, item in checklist.items() for proof in item.check or () if not isinstance(proof, ProjectCheckRef)
-    ]
+    missing = [proof for proof in checklist.evidence() if not isinstance(proof, ProjectCheckRef)]
     found: list[Receipt] = []
     # A run that was resumed is as new as its last receipt.
     folders = sorted(project.runs_dir.glob("*/receipts"), key=lambda path: path.stat().st_mtime, reverse=True)

@@ -45,7 +45,7 @@ def show_entry(project: Project, name: str, now: datetime, *, as_json: bool) -> 
     bank = Bank.of(project)
     reading = bank.read()
     if not any(name in entry.id for entry in reading.entries):
-        reading = bank.archived()
+        reading = bank.read_archive()
     entry = reading.entry(name)
     assessment = assess(entry, EvidenceReader(project), now)
     newer = [other.id for other in reading.entries if entry.id in other.supersedes]

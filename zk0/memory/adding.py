@@ -18,7 +18,7 @@ from zk0.memory.recording import write_pages
 
 @dataclass(frozen=True)
 class EntryDraft:
-    """What somebody wants to add.
+    """An entry to be added.
 
     `by` is who says so; `sources` are citations, as `zk0.memory.citing` reads them; one that `closes` says that what it
     supersedes is settled, and no more; `based_on` is the revision that was read before this was written.
@@ -91,7 +91,7 @@ def copy_cited_receipts(project: Project, sources: Sequence[Source], evidence: E
 
 
 def confirm_entry(project: Project, name: str, by: str, now: datetime) -> Entry:
-    """Return an entry's next version, which says that somebody checked it.
+    """Return an entry's next version, marked as checked.
 
     Raises:
         StaleReadError: it was superseded.
@@ -125,9 +125,9 @@ def cite(text: str, evidence: EvidenceReader) -> Source:
         case "file":
             return _file(name, what, evidence)
         case "commit":
-            commit = evidence.resolved(what)
+            commit = evidence.resolve_commit(what)
             if commit is None:
-                raise InputError(f"there is no commit {what!r} here", remedy="git log")
+                raise InputError(f"no commit {what!r} here", remedy="git log")
             return Source(name=name, commit=commit)
     return Source(name=name, link=what)
 
@@ -137,7 +137,7 @@ def _receipt(name: str, what: str, evidence: EvidenceReader) -> Source:
     try:
         receipt = evidence.receipt(digest)
         if receipt is None:
-            raise InputError(f"there is no receipt {digest} here", remedy="zk0 show RUN STEP --json")
+            raise InputError(f"no receipt {digest} here", remedy="zk0 show RUN STEP --json")
         value = value_at(receipt, metric) if metric else None
     except UnknownNameError as error:
         raise InputError(str(error), remedy="zk0 show RUN STEP --json") from error
@@ -158,7 +158,7 @@ def _file(name: str, what: str, evidence: EvidenceReader) -> Source:
     file = PurePosixPath(found["file"]) if found else PurePosixPath(what)
     lines = evidence.lines(file.as_posix())
     if found is None or lines is None or file.is_absolute() or ".." in file.parts:
-        raise InputError(f"there is no text {file} in the project", remedy="name a file below the project's root")
+        raise InputError(f"no text file {file} in the project", remedy="name a file below the project's root")
     if found["first"] is None:
         return Source(name=name, file=file.as_posix(), sha256=lines_digest(lines))
     first, last = int(found["first"]), int(found["last"] or found["first"])
@@ -170,4 +170,4 @@ def _file(name: str, what: str, evidence: EvidenceReader) -> Source:
 def _plain(value: object, what: str) -> bool | int | float | str | None:
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise InputError(f"{what} is no single value; name a part of it")
+    raise InputError(f"{what} is not a single value; name a part of it")

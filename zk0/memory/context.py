@@ -12,7 +12,7 @@ from itertools import zip_longest
 
 from zk0.core.errors import SpecError
 from zk0.memory.bank import BankProblem, BankSnapshot
-from zk0.memory.budget import fit, size
+from zk0.memory.budget import fit, join_first, size
 from zk0.memory.entries import Entry, Kind, Source
 
 BUDGET = 8192  # bytes
@@ -80,7 +80,7 @@ def context_content(bank: BankSnapshot) -> ContextContent:
     for entry in newest_first(Kind.result):
         last.setdefault(entry.run.workflow if entry.run else entry.id, entry)
     results = list(last.values())
-    # Dealt out in turns: each workflow's most telling numbers come before anyone's second ones.
+    # Dealt out in turns: each workflow's first numbers come before any second ones.
     turns = zip_longest(*([ResultNumber(entry.id, source) for source in entry.sources] for entry in results))
     numbers = [number for turn in turns for number in turn if number]
     others = Counter(entry.kind.value for kind in (Kind.fact, Kind.procedure) for entry in bank.counting(kind))
@@ -137,18 +137,13 @@ def left_out(content: ContextContent, chosen: ContextContent) -> list[str]:
         what = f"{len(missing)} of {len(everything)} {LEFT_OUT.get(name, name)}"
         match missing[0]:
             case ResultNumber():
-                where = _entries(list(dict.fromkeys(number.result for number in missing)))
+                ids = list(dict.fromkeys(number.result for number in missing))
             case Entry():
-                where = _entries([entry.id for entry in missing])
+                ids = [entry.id for entry in missing]
             case _:
-                where = "see the files"
-        sentences.append(f"{what}: {where}")
+                ids = []
+        sentences.append(f"{what}: {join_first([f'`{name}`' for name in ids], NAMED) or 'see the files'}")
     return sentences
-
-
-def _entries(ids: Sequence[str]) -> str:
-    more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
-    return ", ".join(f"`{name}`" for name in ids[:NAMED]) + more
 
 
 # What is left out of each workflow on `tasks.md`, one part after the other: what a command can print at any time first.
@@ -173,7 +168,7 @@ def fit_workflows(names: Sequence[str], render: Callable[[Mapping[str, int], lis
 
 
 def _parts_left_out(levels: Mapping[str, int]) -> list[str]:
-    """Return a sentence for each part that is left out: of which workflows."""
+    """Return a sentence for each part that is left out, and from which workflows."""
     sentences = []
     for number, part in enumerate(PARTS, 1):
         names = sorted(name for name, level in levels.items() if level >= number)

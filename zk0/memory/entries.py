@@ -191,7 +191,7 @@ def one_line(text: str) -> str:
     return without_secrets(" ".join(text.split()), lambda _: MASK)
 
 
-def identified(entry: Entry) -> Entry:
+def with_id(entry: Entry) -> Entry:
     """Return the entry with the id that its content gives it."""
     return entry.model_copy(update={"id": content_id(entry)})
 

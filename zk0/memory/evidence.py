@@ -1,7 +1,7 @@
 """The evidence entries rest on, read again: receipts, cited lines, settings, commits, the project's code.
 
-Receipts that an entry cites are copied into the bank, `evidence/<digest>.json`, so that whoever has the bank can check
-its numbers: another clone, or CI, where no run was made. A copy is found by its digest and proves itself by it.
+Receipts that an entry cites are copied into the bank, `evidence/<digest>.json`, so that its numbers
+can be checked in another clone or in CI, where no run was made. A copy is found and verified by its digest.
 """
 
 import hashlib
@@ -83,16 +83,10 @@ class EvidenceReader:
             if path is None:
                 raise KeyError(f"{file} is not a file of this project")
             self._settings[file] = _parsed(path)
-        found = self._settings[file]
-        for part in key.split("."):
-            match found:
-                case dict() if part in found:
-                    found = found[part]
-                case list() if part.isdecimal() and int(part) < len(found):
-                    found = found[int(part)]
-                case _:
-                    raise KeyError(f"{file} has no {key}")
-        return found
+        try:
+            return _at(self._settings[file], key)
+        except KeyError as error:
+            raise KeyError(f"{file} has no {key}") from error
 
     def _inside(self, file: str) -> Path | None:
         """Return a file of the project: an entry, which anybody may have written, has no business elsewhere."""
@@ -126,19 +120,19 @@ class EvidenceReader:
         """Tell whether HEAD contains a commit; None where the repository does not know it, or there is none."""
         if commit in self._ancestors:
             return True
-        whole = self.resolved(commit) if COMMIT.fullmatch(commit) else None
+        whole = self.resolve_commit(commit) if COMMIT.fullmatch(commit) else None
         if whole is None:
             return None
         return whole in self._ancestors or self._git("merge-base", whole, "HEAD").strip() == whole
 
-    def resolved(self, revision: str) -> str | None:
+    def resolve_commit(self, revision: str) -> str | None:
         """Return the commit that a revision names; None where it names none."""
         if revision.startswith("-"):
             return None
         return self._git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").strip() or None
 
     def changed_since(self, commit: str) -> list[str]:
-        """Return the files of code that differ from those of a commit; none where that can't be told."""
+        """Return the files of code that differ from those of a commit; none outside a repository."""
         changed = self._git("diff", "--name-only", "--relative", commit).splitlines()
         new = self._git("ls-files", "--others", "--exclude-standard").splitlines()
         own = f"{self.project.settings.memory}/"
@@ -176,22 +170,21 @@ def _parsed(path: Path) -> object:
                 return YAML(typ="safe", pure=True).load(text)
     except (OSError, ValueError, YAMLError) as error:
         raise KeyError(f"{path.name} can't be read: {error}") from error
-    raise KeyError(f"{path.name} is no settings file: TOML, YAML and JSON are")
+    raise KeyError(f"{path.name} is not a settings file (TOML, YAML or JSON)")
 
 
 RESULTS = "results"  # an action's output of this name is a list of {name, value, unit}: what a run is about
 
 
 def numbers_of(receipts: Sequence[Receipt]) -> tuple[Source, ...]:
-    """Return the numbers that tell of a run: the results its actions name, then the evidence of its findings.
+    """Return the numbers of a run: the results its actions name, then the evidence of its findings.
 
-    Where results are named, of evidence only that of findings which are no pass: a run has hundreds of numbers that
-    say nothing but that all is well, and they stay in the receipts. A value that is missing or not finite is no
-    number; the finding that says so is in the receipt.
+    Where results are named, the evidence of passed findings is left out: a run has hundreds of numbers that only say
+    that all is well, and they stay in the receipts. A value that is missing or not finite is not a number.
     """
     named = [source for receipt in receipts for source in _results(receipt)]
-    telling = frozenset(Verdict) - {Verdict.passed} if named else frozenset(Verdict)
-    evidence = [source for receipt in receipts for source in evidence_of(receipt, telling)]
+    shown = frozenset(Verdict) - {Verdict.passed} if named else frozenset(Verdict)
+    evidence = [source for receipt in receipts for source in evidence_of(receipt, shown)]
     return tuple(named + evidence)
 
 
@@ -208,15 +201,24 @@ def value_at(receipt: Receipt | Mapping[str, Any], metric: str) -> object:
     Raises:
         UnknownNameError: the receipt has nothing at this path.
     """
-    found: Any = receipt.model_dump(mode="json") if isinstance(receipt, Receipt) else receipt
-    digest = found["digest"]
-    for part in metric.split("."):
-        if isinstance(found, dict) and part in found:
-            found = found[part]
-        elif isinstance(found, list) and part.isdecimal() and int(part) < len(found):
-            found = found[int(part)]
-        else:
-            raise UnknownNameError(f"receipt {digest} has nothing at {metric!r}: no {part!r} there")
+    content = receipt.model_dump(mode="json") if isinstance(receipt, Receipt) else receipt
+    try:
+        return _at(content, metric)
+    except KeyError as error:
+        missing = f"no {error.args[0]!r} there"
+        raise UnknownNameError(f"receipt {content['digest']} has nothing at {metric!r}: {missing}") from error
+
+
+def _at(found: object, path: str) -> object:
+    """Return the value at a dotted path, a list's member by its number; a KeyError names the part that is missing."""
+    for part in path.split("."):
+        match found:
+            case Mapping() if part in found:
+                found = found[part]
+            case list() if part.isdecimal() and int(part) < len(found):
+                found = found[int(part)]
+            case _:
+                raise KeyError(part)
     return found
 
 

@@ -1,20 +1,21 @@
 """Is an entry still true? Each of its sources is read again, without a model; pure but for the evidence handed in.
 
 fresh         the evidence is there and says what the entry says
-stale         what it rests on has changed since, or its time is over: it may still be true, and nobody knows
+stale         what it rests on has changed since, or its time is over: it may still be true
 contradicted  the evidence is there and says something else
 unverifiable  the evidence is not here, or there is none to read
 
-An entry is what the worst of its sources is. A web link is no evidence that can be read here; beside other sources it
-does not count.
+An entry is what the worst of its sources is. Web links are not read; beside other sources they do
+not count.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from zk0.core.errors import UnknownNameError
+from zk0.memory.budget import join_first
 from zk0.memory.entries import PYPROJECT, Entry, Kind, Source
 from zk0.memory.evidence import EvidenceReader, lines_digest, value_at
 
@@ -44,7 +45,7 @@ class SourceCheck:
 
 @dataclass(frozen=True)
 class Assessment:
-    """What all sources of an entry say now; `reasons` tell why it is not fresh."""
+    """What all sources of an entry say now; `reasons` say why it is not fresh."""
 
     entry: Entry
     freshness: Freshness
@@ -127,17 +128,17 @@ def _file(source: Source, evidence: EvidenceReader) -> SourceCheck:
     if lines is None:
         return SourceCheck(Freshness.stale, f"{source.file} is not there any more")
     if source.sha256 is None:
-        return FRESH if source.lines is None or source.lines[1] <= len(lines) else _changed(source)
+        return FRESH if source.lines is None or source.lines[1] <= len(lines) else _stale_file(source)
     first, last = source.lines or (1, len(lines))
     if lines_digest(lines[first - 1 : last]) == source.sha256:
         return FRESH
     # Lines that only moved, since something was written above them, still say what they said.
     length = last - first + 1
     moved = range(len(lines) - length + 1) if source.lines else ()
-    return FRESH if any(lines_digest(lines[at : at + length]) == source.sha256 for at in moved) else _changed(source)
+    return FRESH if any(lines_digest(lines[at : at + length]) == source.sha256 for at in moved) else _stale_file(source)
 
 
-def _changed(source: Source) -> SourceCheck:
+def _stale_file(source: Source) -> SourceCheck:
     return SourceCheck(Freshness.stale, f"{source.where} has changed since it was cited")
 
 
@@ -153,26 +154,23 @@ def _commit(commit: str, evidence: EvidenceReader) -> SourceCheck:
 
 
 def _code(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
-    """Tell whether a result is about the code as it is now."""
+    """Check whether a result is about the code as it is now."""
     if entry.tree and entry.tree == evidence.tree:
         yield FRESH
     elif entry.tree is None and entry.code:
         yield SourceCheck(Freshness.unverifiable, "its digest of the code is of an older kind; run the workflow again")
     elif entry.tree is None and entry.run and entry.run.files:
-        yield SourceCheck(Freshness.stale, f"the code changed while it ran: {_named(entry.run.files)}")
-    elif entry.tree is None and (entry.commit is None or evidence.resolved(entry.commit) is None):
-        yield SourceCheck(Freshness.unverifiable, "it does not say of which code it is")
+        yield SourceCheck(Freshness.stale, f"the code changed while it ran: {join_first(entry.run.files, FILES_NAMED)}")
+    elif entry.tree is None and (entry.commit is None or evidence.resolve_commit(entry.commit) is None):
+        yield SourceCheck(Freshness.unverifiable, "it does not say which code it is about")
     else:
         files = evidence.changed_since(entry.commit) if entry.commit else []
         if entry.tree is None and not files:
             yield FRESH
         else:
-            yield SourceCheck(Freshness.stale, f"the code has changed since{f': {_named(files)}' if files else ''}")
-
-
-def _named(files: Sequence[str]) -> str:
-    more = f" and {len(files) - FILES_NAMED} more" if len(files) > FILES_NAMED else ""
-    return ", ".join(files[:FILES_NAMED]) + more
+            yield SourceCheck(
+                Freshness.stale, f"the code has changed since{f': {join_first(files, FILES_NAMED)}' if files else ''}"
+            )
 
 
 def _steps(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
@@ -183,7 +181,7 @@ def _steps(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
 
 
 def _equal(found: object, stated: object) -> bool:
-    # TOML and YAML read 1 and 1.0 as different types; a true is no 1.
+    # TOML and YAML read 1 and 1.0 as different types; true is not 1.
     if isinstance(found, bool) or isinstance(stated, bool):
         return found is stated
     return found == stated

@@ -21,7 +21,7 @@ def read_preserved_blocks(text: str, name: str) -> dict[str, str]:
         name: how to call the page in a message.
 
     Raises:
-        SpecError: a paragraph is not closed, or closed and never opened: what is kept would be a guess.
+        SpecError: a paragraph is not closed, or closed and never opened: its end would be a guess.
     """
     found: dict[str, list[str]] = {}
     opened: re.Match[str] | None = None
@@ -51,7 +51,7 @@ def _refuse(text: str, marker: re.Match[str], name: str) -> None:
 
 
 class Keep:
-    """What a template calls to place kept paragraphs; made anew for each render."""
+    """Places kept paragraphs in a template; one instance for each render."""
 
     def __init__(self, paragraphs: Mapping[str, str]) -> None:
         self._paragraphs = paragraphs
@@ -75,7 +75,7 @@ CONFLICT = re.compile(rf"^{OURS}.*?^{THEIRS}.*?^{END}", re.MULTILINE | re.DOTALL
 
 @dataclass(frozen=True)
 class ConflictSides:
-    """The versions of a page in conflict; `base` is their common ancestor, None where it is not told."""
+    """The versions of a page in conflict; `base` is their common ancestor, None where it is unknown."""
 
     ours: str
     theirs: str
@@ -83,7 +83,7 @@ class ConflictSides:
 
 
 def is_conflicted(text: str) -> bool:
-    """Tell whether a merge left conflict markers in a text."""
+    """Whether a merge left conflict markers in a text."""
     return CONFLICT.search(text) is not None
 
 
@@ -122,13 +122,13 @@ def merge_pages(sides: ConflictSides) -> str:
     ours, theirs = (read_preserved_blocks(text, "a side of the merge") for text in (sides.ours, sides.theirs))
     base = None if sides.base is None else read_preserved_blocks(sides.base, "the base of the merge")
     names = dict.fromkeys((*ours, *theirs))
-    keep = Keep({name: _merged(name, ours, theirs, base) for name in names})
-    text = _replaced(sides.ours, keep)
+    keep = Keep({name: _merge_block(name, ours, theirs, base) for name in names})
+    text = _replace_blocks(sides.ours, keep)
     rest = keep.rest()
     return f"{text.rstrip()}\n\n{rest}\n" if rest else text
 
 
-def _merged(name: str, ours: Mapping[str, str], theirs: Mapping[str, str], base: Mapping[str, str] | None) -> str:
+def _merge_block(name: str, ours: Mapping[str, str], theirs: Mapping[str, str], base: Mapping[str, str] | None) -> str:
     mine, other = ours.get(name, ""), theirs.get(name, "")
     if base is not None:
         before = base.get(name, "")
@@ -140,7 +140,7 @@ def _merged(name: str, ours: Mapping[str, str], theirs: Mapping[str, str], base:
     return "\n\n".join(dict.fromkeys(paragraph for paragraph in (mine, other) if paragraph))
 
 
-def _replaced(text: str, keep: Keep) -> str:
+def _replace_blocks(text: str, keep: Keep) -> str:
     """Return a page with its kept paragraphs exchanged for others."""
     parts: list[str] = []
     end = 0

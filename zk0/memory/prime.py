@@ -1,8 +1,7 @@
 """The brief an agent starts from (`zk0 prime`): what matters most first, within a budget of tokens.
 
-A tokenizer is not asked: it is the reader's, and loading one takes longer than all of this. Three bytes count as one
-token. English prose has about four characters a token; ids and digests, of which a brief is full, have between two and
-three. So the estimate is on the safe side of both.
+Three bytes count as one token; no tokenizer is loaded, for that would be slower than all of this. English prose has
+about four characters a token, ids and digests between two and three, so the estimate is on the safe side.
 """
 
 import math
@@ -25,7 +24,7 @@ BUDGET = 2000  # tokens
 BYTES_A_TOKEN = 3
 JUDGED = 250  # entries in force, the newest, whose evidence is read again: it has to be fast whatever the bank holds
 BRIEF = 600  # bytes of the owner's own words at most
-KEPT_NOTES = 900  # bytes of kept paragraphs at most
+PRESERVED_NOTES = 900  # bytes of kept paragraphs at most
 COMMANDS = (
     "`zk0 memory show ID` one entry with its evidence; `zk0 memory search WORDS`; `zk0 memory verify` all of it",
     "`zk0 memory add KIND TITLE --source …` keep what you learn; `--supersedes ID` replaces what is no longer so",
@@ -94,22 +93,24 @@ def _sections(
     def newest(kind: Kind) -> list[Entry]:
         return reading.counting(kind)[::-1]
 
-    def listed(kind: Kind) -> list[str]:
+    def list_kind(kind: Kind) -> list[str]:
         return [f"- {cell(entry.title)} (`{entry.id}`{_doubt(by_id.get(entry.id))})" for entry in newest(kind)]
 
     yield BriefSection(
-        f"# {_name(project)}: where the work stands", [_place(evidence), _verification(assessments, reading)]
+        f"# {_name(project)}: state of the work", [_place(evidence), _verification(assessments, reading)]
     )
     yield BriefSection("## Waits for you", [_run(run) for run in runs], "zk0 runs")
     yield BriefSection("## Last results", list(_results(newest(Kind.result), by_id)), "zk0 runs")
-    yield BriefSection("## Focus", [*listed(Kind.focus), *_kept(project, "focus")])
+    yield BriefSection("## Focus", [*list_kind(Kind.focus), *_preserved(project, "focus")])
     yield BriefSection("## Open findings", [_finding(entry) for entry in newest(Kind.fault)])
-    yield BriefSection("## Next steps", [*_proposed(newest(Kind.result)), *listed(Kind.next), *_kept(project, "notes")])
+    yield BriefSection(
+        "## Next steps", [*_proposals(newest(Kind.result)), *list_kind(Kind.next), *_preserved(project, "notes")]
+    )
     yield BriefSection("## To go on", [f"- {line}" for line in COMMANDS], "zk0 --help")
-    yield BriefSection("## Open tasks", listed(Kind.task), "zk0 task list")
-    yield BriefSection("## Decisions in force", listed(Kind.decision))
+    yield BriefSection("## Open tasks", list_kind(Kind.task), "zk0 task list")
+    yield BriefSection("## Decisions in force", list_kind(Kind.decision))
     yield BriefSection("## The project", _brief(project.memory_dir / "brief.md"), "cat memory-bank/brief.md")
-    yield BriefSection("## KnownNames", listed(Kind.procedure) + listed(Kind.fact), "zk0 memory search WORDS")
+    yield BriefSection("## KnownNames", list_kind(Kind.procedure) + list_kind(Kind.fact), "zk0 memory search WORDS")
 
 
 def _name(project: Project) -> str:
@@ -154,17 +155,17 @@ def _finding(entry: Entry) -> str:
 
 
 def _results(results: Sequence[Entry], by_id: dict[str, Assessment]) -> Iterator[str]:
-    told: set[str] = set()
+    seen: set[str] = set()
     for entry in results:
         workflow = entry.run.workflow if entry.run else entry.id
-        if workflow in told:
+        if workflow in seen:
             continue
-        told.add(workflow)
+        seen.add(workflow)
         day = f"{entry.generated.at:%Y-%m-%d %H:%M}"
         yield f"- {cell(entry.title)}, {day} UTC (`{entry.id}`{_doubt(by_id.get(entry.id))})"
 
 
-def _proposed(results: Sequence[Entry]) -> list[str]:
+def _proposals(results: Sequence[Entry]) -> list[str]:
     runs = [entry.run for entry in results if entry.run]
     return [f"- `zk0 run {name}`, proposed by run `{run.id}`" for run in runs for name in run.proposals]
 
@@ -175,16 +176,16 @@ def _doubt(assessment: Assessment | None) -> str:
     return f", {assessment.freshness}: {cell(assessment.reasons[0])}"
 
 
-def _kept(project: Project, name: str) -> list[str]:
+def _preserved(project: Project, name: str) -> list[str]:
     """Return what people wrote into a kept paragraph of the context page."""
     page = project.memory_dir / "context.md"
     if not page.is_file():
         return []
     try:
         kept = read_preserved_blocks(resolve_conflict(page.read_text(encoding="utf-8", errors="replace")), page.name)
-    except SpecError as error:  # whoever begins has to know, and the rest of the brief
+    except SpecError as error:  # the brief shows it, and all the rest
         return [f"- {error.message}"]
-    return [cut(kept[name], KEPT_NOTES)] if kept.get(name) else []
+    return [cut(kept[name], PRESERVED_NOTES)] if kept.get(name) else []
 
 
 def _brief(path: Path) -> list[str]:

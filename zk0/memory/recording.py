@@ -1,12 +1,12 @@
-"""Keep the memory bank true while a workflow runs and after it.
+"""Keep the memory bank up to date while a workflow runs and after it.
 
 Each step that ends is written to the run's region of `context.md`. When the run ends, its result and its faults become
 entries, the receipts they cite are copied into the bank, and both pages are rendered. Entries come first: whatever
 happens to a page, nothing learned is lost.
 
-A result vouches for the programs and settings as they were when the run began. If they changed meanwhile, they are
-those that it ends with only if the run asked somebody to change them; else nobody knows what the steps ran on, and the
-result says of no code that it holds for it.
+A result names the digest of the code it was measured on: the code at the begin of the run. If the code changed
+meanwhile, it is the code at the end where the run asked an agent or a person to change it; otherwise it is unknown
+what the steps ran on, and the result names no digest.
 """
 
 import json
@@ -63,7 +63,7 @@ def _write_pages(bank: Bank, project: Project, now: datetime) -> None:
 
 
 class MemoryRecorder:
-    """Subscribes to a run and writes what it teaches to the memory bank.
+    """Subscribes to a run and writes its results to the memory bank.
 
     Args:
         project: where the bank and the runs are.
@@ -99,7 +99,7 @@ class MemoryRecorder:
                 place = waiting_of(event.step, event.title, event.ask, event.handover, self.project.root)
                 self._progress(event.run, event.at, place)
             case StepFinished(receipt=receipt) if "/" not in receipt.step:
-                # Steps of a step made of others have receipts of their own, and are told by it.
+                # The steps within a composite step have receipts of their own; it sums them up.
                 self._asked = self._asked or receipt.uses.startswith("ask.")
                 [self._steps[receipt.step]] = step_records([receipt])
                 self._receipts.pop(receipt.step, None)
@@ -161,7 +161,7 @@ class MemoryRecorder:
 
 
 def install(project: Project, now: datetime) -> Iterator[str]:
-    """Set up what is not there yet, and yield a sentence for each thing that was done.
+    """Set up what is missing, and yield a sentence for each thing that was done.
 
     The driver is named in `.gitattributes`, which is committed, and defined in this clone's git config, which is not:
     every clone installs it once. Without it a page that two branches rendered is in conflict until it is rendered.

@@ -43,8 +43,8 @@ def workflow_pages(project: Project) -> list[WorkflowPage]:
     return pages
 
 
-@lru_cache(maxsize=256)  # a page is rendered at the begin and the end of a run, and a large file takes 0.1 s to read
-def _page(name: str, path: Path, changed: int, size: int) -> WorkflowPage:  # noqa: ARG001  they tell when to read again
+@lru_cache(maxsize=256)  # a page is rendered at the start and the end of a run, and a large file takes 0.1 s to read
+def _page(name: str, path: Path, changed: int, size: int) -> WorkflowPage:  # noqa: ARG001  they are the key of the cache
     document = read_document(path.read_text(encoding="utf-8", errors="replace"))
     for position, _, message in document.problems:
         return WorkflowPage(name, None, f"line {position.line}: {message}")
@@ -83,14 +83,14 @@ def render_context(
     reserved = sum(RESERVE - len(text.encode()) for text in regions)
 
     def page(chosen: ContextContent, left_out: list[str]) -> str:
-        told = vars(chosen) | {
+        variables = vars(chosen) | {
             "running": regions,
             "unfinished": len(running) - len(regions),
             "now": now,
             "left_out": left_out,
             "budget": budget,
         }
-        return template.render(told, keep=Keep(kept))
+        return template.render(variables, keep=Keep(kept))
 
     return fit_context(context_content(bank), page, budget=budget - reserved)
 
@@ -114,8 +114,8 @@ def render_tasks(bank: BankSnapshot, workflows: Sequence[WorkflowPage], *, old: 
     order = sorted(names, key=lambda name: (last[name].generated.at.timestamp() if name in last else 0.0, name))
 
     def page(levels: Mapping[str, int], left_out: list[str]) -> str:
-        told = {"workflows": workflows, "last": last, "levels": levels, "left_out": left_out, "budget": budget}
-        return template.render(told, keep=Keep(kept))
+        variables = {"workflows": workflows, "last": last, "levels": levels, "left_out": left_out, "budget": budget}
+        return template.render(variables, keep=Keep(kept))
 
     return fit_workflows(order, page, budget)
 

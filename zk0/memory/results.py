@@ -139,11 +139,11 @@ def step_records(receipts: Sequence[Receipt]) -> list[StepRecord]:
 
 
 def _note(receipt: Receipt) -> str:
-    """Return what a reader must know of a step that is no plain pass."""
+    """Return why a step did not simply pass."""
     if receipt.failure:
         return receipt.failure.message
-    telling = (finding.message for finding in receipt.findings if finding.verdict is receipt.verdict)
-    return "" if receipt.verdict is Verdict.passed else next(telling, "")
+    messages = (finding.message for finding in receipt.findings if finding.verdict is receipt.verdict)
+    return "" if receipt.verdict is Verdict.passed else next(messages, "")
 
 
 def _result(ended: EndedRun, bank: BankSnapshot) -> Entry:
@@ -158,7 +158,7 @@ def _result(ended: EndedRun, bank: BankSnapshot) -> Entry:
         files=tuple(ended.files),
     )
     earlier = [entry.id for entry in bank.counting(Kind.result) if entry.run and entry.run.workflow == ended.workflow]
-    told = "\n".join(f"- {step.title}: {step.verdict}{f' ({step.note})' if step.note else ''}" for step in ended.steps)
+    steps = "\n".join(f"- {step.title}: {step.verdict}{f' ({step.note})' if step.note else ''}" for step in ended.steps)
     return _entry(
         ended,
         ended.receipts[-1] if ended.receipts else None,
@@ -168,7 +168,7 @@ def _result(ended: EndedRun, bank: BankSnapshot) -> Entry:
         supersedes=tuple(earlier),
         tree=ended.tree,
         run=record,
-        body=f"Run `{ended.run}`.\n\n{told or 'No step was performed.'}",
+        body=f"Run `{ended.run}`.\n\n{steps or 'No step was performed.'}",
     )
 
 

@@ -44,7 +44,7 @@ def task_of(reading: BankSnapshot, name: str) -> Entry:
     """Return the newest version of the task that one of its ids names, open or closed.
 
     Raises:
-        UnknownNameError: there is no such entry, or it is no task.
+        UnknownNameError: there is no such entry, or it is not a task.
     """
     entry = reading.entry(name)
     if entry.kind is not Kind.task or entry.task is None:
@@ -87,7 +87,7 @@ def compose_task(
         context: what is known of it; a subtask gets what it inherits.
         by: who writes it down.
         at: when, in UTC.
-        evidence: tells the commit.
+        evidence: reads the commit.
         sources: its validation points that a machine can check.
         parent: the task it is part of.
         before: the version it replaces.
@@ -113,7 +113,7 @@ def compose_task(
 def fill_context(
     context: TaskContext, reading: BankSnapshot, evidence: EvidenceReader, waiting: Iterable[OpenRun]
 ) -> TaskContext:
-    """Return a context with what git, the runs and this machine tell: state, dependencies, decisions, findings."""
+    """Return a context with facts from git, the runs and this machine: state, dependencies, decisions, findings."""
     head = (evidence.head or "")[:SHORT_COMMIT]
     where = f"commit {head}{f' on {evidence.branch}' if evidence.branch else ''}" if head else "no git repository"
     changed = evidence.changed_since("HEAD") if head else []
@@ -152,7 +152,7 @@ def extend_context(context: TaskContext, more: TaskContext) -> TaskContext:
 def render_task_page(reading: BankSnapshot, task: Entry) -> str:
     """Return a task as Markdown, in the template's nine blocks."""
     if task.task is None:
-        raise RequestError(f"{task.id} is no task", remedy="zk0 task list")
+        raise RequestError(f"{task.id} is not a task", remedy="zk0 task list")
     chain = versions(reading, task)
     return render_task(
         _with_sources(task, task.task),
@@ -174,13 +174,13 @@ def _with_sources(task: Entry, context: TaskContext) -> TaskContext:
 def check_task(
     reading: BankSnapshot, task: Entry, evidence: EvidenceReader, known: KnownNames, now: datetime
 ) -> Iterator[Finding]:
-    """Yield whether what the task must not lose is still there: the check of a handover.
+    """Yield findings on a handover: whether everything that the task must not lose is still there.
 
     Its sources are read again, files that its lines name must exist, its tests must name a program that is here, and
     no line of critical information or constraint may be missing that an earlier version or its parent has.
     """
     if task.task is None:
-        raise InputError(f"{task.id} is no task", remedy="zk0 task list")
+        raise InputError(f"{task.id} is not a task", remedy="zk0 task list")
     assessment = assess(task, evidence, now)
     if assessment.freshness is Freshness.fresh:
         yield passed(f"{len(task.sources)} sources say what they said", at="sources")
@@ -212,11 +212,11 @@ def _tests(context: TaskContext, root: Path) -> Finding:
     try:
         words = [word for word in shlex.split(context.tests) if not ASSIGNMENT.fullmatch(word)]
     except ValueError as error:
-        return failed(f"`{context.tests}` is no command: {error}", at="tests")
+        return failed(f"`{context.tests}` is not a command: {error}", at="tests")
     program = words[0] if words else ""
     if program and (shutil.which(program) or shutil.which(str(root / program))):
         return passed(f"`{context.tests}`: {program} is here", at="tests")
-    return failed(f"`{context.tests}`: there is no program {program!r} here", at="tests")
+    return failed(f"`{context.tests}`: no program {program!r} here", at="tests")
 
 
 def _lost(reading: BankSnapshot, task: Entry) -> Iterator[Finding]:
@@ -249,8 +249,8 @@ def closing_entry(
     if children := subtasks(reading, task):
         raise RequestError(f"{task.id} has open subtasks: {', '.join(child.id for child in children)}")
     if wrong := [finding for finding in findings if finding.verdict.stops]:
-        told = "; ".join(f"{finding.at}: {finding.message}" for finding in wrong)
-        raise RequestError(f"{task.id} can't be closed: {told}", remedy=f"zk0 task show {task.id} --check")
+        reasons = "; ".join(f"{finding.at}: {finding.message}" for finding in wrong)
+        raise RequestError(f"{task.id} can't be closed: {reasons}", remedy=f"zk0 task show {task.id} --check")
     return task.model_copy(
         update={
             "id": "",
@@ -267,7 +267,7 @@ def read_context(path: Path) -> TaskContext:
 
     Raises:
         InputError: there is no such file.
-        SpecError: it is no YAML, or says what no task has; the message lists every problem with its line.
+        SpecError: it is not YAML, or has fields that a task has not; the message lists every problem with its line.
     """
     try:
         text = path.read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""The runs that have not ended: in progress, waiting for somebody, or stopped in the middle.
+"""The runs that have not ended: in progress, waiting for an agent or a person, or stopped.
 
-Each has a region of its own in `context.md`, between markers that name it. A step that ends changes that region alone,
-whatever the bank has grown to; all else on the page is rendered when a run begins or ends.
+Each has its own region in `context.md`, between markers that name it. When a step ends, only that region changes; the
+rest of the page is rendered when a run begins or ends.
 """
 
 import re
@@ -17,7 +17,7 @@ from zk0.memory.results import step_records
 from zk0.workflow.events import RunCancelled, RunFinished, StepWaiting
 from zk0.workflow.journal import read_last_event
 
-RECENT = 20  # runs that are looked at: what was stopped before so many others began is no work in progress
+RECENT = 20  # the newest runs that are read; one stopped before so many others is not work in progress
 STEPS_SHOWN = 5  # in a region
 RESERVE = 1024  # bytes of a region; the rest of the page leaves them free
 OVER = (RunFinished.kind, RunCancelled.kind)
@@ -26,7 +26,7 @@ END = "<!-- /run -->"
 
 @dataclass(frozen=True)
 class Waiting:
-    """What a run waits for: a step that somebody, an agent or a person, does, and where it is told what."""
+    """A step that a run waits for, who does it, and the file that explains it."""
 
     step: str
     title: str
