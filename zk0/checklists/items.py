@@ -41,11 +41,12 @@ from pydantic import (
 
 from zk0.core.receipts import canonical_digest
 
+ANY = "*"
+
+
 type Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 type CheckName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\.[a-z0-9]+(-[a-z0-9]+)*$")]
 type Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-
-ANY = "*"
 
 
 class Model(BaseModel):

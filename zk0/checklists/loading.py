@@ -1,6 +1,6 @@
-"""Read checklists from the project, or from the package where the project has none of that name.
+"""Read checklists from the project, or from the package where the project has none of that name, and lint them.
 
-Every problem of a file is reported at once, each with its line and, for a key that is not known, the nearest that is.
+Every problem of a file is reported at once, each with its line and, for an unknown key, the nearest known one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -44,7 +44,7 @@ def load_checklist(project: Project, name: str) -> Checklist:
 
 
 def read_checklist(path: Path) -> ChecklistFile:
-    """Read one file.
+    """Read one checklist file.
 
     Raises:
         SpecError: the file is not YAML or not a checklist; the message lists every problem with its line.

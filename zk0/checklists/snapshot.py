@@ -18,6 +18,9 @@ IN_STATE = (
     "reports/*",
     *(f"runs/*/steps/{deep}/{name}" for deep in ("*", "*/*") for name in ("junit.xml", "coverage.json")),
 )
+SHORT_COMMIT = 8  # digits of a commit's name in a message, enough to look it up
+BASIS = "basis"  # the output of a check of the project that holds the digest of each part it read
+MACHINE_HOLDS = timedelta(hours=1)  # what was measured of disk, memory and network is taken for true
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,6 @@ def _stats(folder: Path, *patterns: str) -> str:
         stat = path.stat()
         total.update(f"{path.relative_to(folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
     return total.hexdigest()
-
-
-SHORT_COMMIT = 8  # digits of a commit's name in a message, enough to look it up
-BASIS = "basis"  # the output of a check of the project that holds the digest of each part it read
-MACHINE_HOLDS = timedelta(hours=1)  # what was measured of disk, memory and network is taken for true
 
 
 def why_stale(receipt: Receipt, snapshot: ProjectSnapshot) -> str | None:

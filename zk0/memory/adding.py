@@ -1,4 +1,15 @@
-"""Add an entry for a person or an agent: sources are read, what is superseded is in force, a secret is refused."""
+"""Add an entry for a person or an agent: zk0 reads the values and digests of its sources, and a secret is refused.
+
+A source is cited in a word, so that nobody types a number or a hash:
+
+    receipt:DIGEST:outputs.results.0.value      a value of a receipt
+    config:tool.flwr.app.config.proximal-mu     a setting of pyproject.toml; config:FILE#KEY of another file
+    file:zk0/training/fedprox.py:12-20          lines of a file, or a whole file
+    commit:HEAD                                 a commit
+    link:https://arxiv.org/abs/1812.06127       a page, which no machine checks
+
+Before it, `NAME=` names the value.
+"""
 
 import re
 from collections.abc import Sequence
@@ -14,6 +25,10 @@ from zk0.memory.bank import Bank
 from zk0.memory.entries import PYPROJECT, Entry, Kind, Mark, Source, Status
 from zk0.memory.evidence import EvidenceReader, copy_receipt, lines_digest, value_at
 from zk0.memory.recording import write_pages
+
+KINDS = ("receipt", "config", "file", "commit", "link")
+CITATION = re.compile(rf"(?:(?P<name>[^=]+)=)?(?P<kind>{'|'.join(KINDS)}):(?P<what>.+)")
+FILE = re.compile(r"(?P<file>.+?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?")
 
 
 @dataclass(frozen=True)
@@ -100,11 +115,6 @@ def confirm_entry(project: Project, name: str, by: str, now: datetime) -> Entry:
     entry = Bank.of(project).read().entry(name)
     update = {"id": "", "verified": (*entry.verified, Mark(by=by, at=now)), "supersedes": (entry.id,)}
     return save_entry(project, entry.model_copy(update=update), EvidenceReader(project), now=now)
-
-
-KINDS = ("receipt", "config", "file", "commit", "link")
-CITATION = re.compile(rf"(?:(?P<name>[^=]+)=)?(?P<kind>{'|'.join(KINDS)}):(?P<what>.+)")
-FILE = re.compile(r"(?P<file>.+?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?")
 
 
 def cite(text: str, evidence: EvidenceReader) -> Source:

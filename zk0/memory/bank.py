@@ -29,6 +29,8 @@ from zk0.memory.frontmatter import UnreadableEntryError, read_entry, write_entry
 ENTRIES, ARCHIVE = "entries", "archive"
 ID_BYTES = re.compile(ENTRY_ID.pattern.encode())
 SUPERSEDES = re.compile(rb"^supersedes:(.*(?:\n[- ].*)*)", re.MULTILINE)
+REVISION = re.compile(r"([0-9a-f]{8})-([0-9a-f]+)")
+NAMED = 5  # entries named in one message
 
 
 @dataclass(frozen=True)
@@ -266,10 +268,6 @@ def _refuse_secrets(entry: Entry, text: str) -> None:
             f"the {entry.kind} to be kept holds a secret ({found.kind}, line {found.line}); nothing was written",
             remedy="leave it out, and revoke it where others have seen it",
         )
-
-
-REVISION = re.compile(r"([0-9a-f]{8})-([0-9a-f]+)")
-NAMED = 5  # entries named in one message
 
 
 def revision_of(arrived: Mapping[str, int]) -> str:

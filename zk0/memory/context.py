@@ -44,6 +44,8 @@ TRIM_ORDER = (
     ("faults", 0),
     ("focus", 0),
 )
+# What is left out of each workflow on `tasks.md`, one part after the other: what a command can print at any time first.
+PARTS = ("inputs", "notes and issues", "steps", "purpose")
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,6 @@ def left_out(content: ContextContent, chosen: ContextContent) -> list[str]:
                 ids = []
         sentences.append(f"{what}: {join_first([f'`{name}`' for name in ids], NAMED) or 'see the files'}")
     return sentences
-
-
-# What is left out of each workflow on `tasks.md`, one part after the other: what a command can print at any time first.
-PARTS = ("inputs", "notes and issues", "steps", "purpose")
 
 
 def fit_workflows(names: Sequence[str], render: Callable[[Mapping[str, int], list[str]], str], budget: int) -> str:

@@ -30,6 +30,7 @@ EVIDENCE = "evidence"
 CODE_LENGTH = 16  # digits of the code's digest that an entry keeps
 RECENT = 2000  # commits that are asked for at once; of an older one git is asked alone
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
+RESULTS = "results"  # an action's output of this name is a list of {name, value, unit}: what a run is about
 
 
 class EvidenceReader:
@@ -171,9 +172,6 @@ def _parsed(path: Path) -> object:
     except (OSError, ValueError, YAMLError) as error:
         raise KeyError(f"{path.name} can't be read: {error}") from error
     raise KeyError(f"{path.name} is not a settings file (TOML, YAML or JSON)")
-
-
-RESULTS = "results"  # an action's output of this name is a list of {name, value, unit}: what a run is about
 
 
 def numbers_of(receipts: Sequence[Receipt]) -> tuple[Source, ...]:

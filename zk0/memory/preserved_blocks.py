@@ -1,7 +1,9 @@
-"""Paragraphs that people write into a rendered page, between `<!-- keep:NAME -->` and `<!-- /keep -->`.
+"""Paragraphs that people write into a rendered page, between `<!-- keep:NAME -->` and `<!-- /keep -->`; pure.
 
-They survive every render. A template gives a paragraph its place with `{{ keep("NAME") }}`; one that the template
-does not know comes at the end, by `{{ keep.rest() }}`.
+They survive every render. A template places a paragraph with `{{ keep("NAME") }}`; one that the template does not know
+comes at the end, by `{{ keep.rest() }}`. Of two versions of a page in conflict the paragraphs of both sides are kept,
+and the rest is rendered again: by git's merge driver (`zk0 memory merge-driver`), or by `zk0 memory render` where a
+merge without the driver left conflict markers.
 """
 
 import re
@@ -11,6 +13,8 @@ from dataclasses import dataclass
 from zk0.core.errors import SpecError
 
 MARKER = re.compile(r"<!--\s*(?:keep:(?P<name>[\w-]+)|(?P<end>/keep))\s*-->")
+OURS, BASE, THEIRS, END = "<<<<<<<", "|||||||", "=======", ">>>>>>>"
+CONFLICT = re.compile(rf"^{OURS}.*?^{THEIRS}.*?^{END}", re.MULTILINE | re.DOTALL)
 
 
 def read_preserved_blocks(text: str, name: str) -> dict[str, str]:
@@ -67,10 +71,6 @@ class Keep:
     def rest(self) -> str:
         """Return all paragraphs that were not placed yet."""
         return "\n\n".join(self(name) for name in self._paragraphs if name not in self._placed)
-
-
-OURS, BASE, THEIRS, END = "<<<<<<<", "|||||||", "=======", ">>>>>>>"
-CONFLICT = re.compile(rf"^{OURS}.*?^{THEIRS}.*?^{END}", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)

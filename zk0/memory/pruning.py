@@ -1,7 +1,7 @@
-"""What may leave the bank's daily reading, and why; nothing is erased, it moves to `archive/`.
+"""Archive entries that are no longer needed every day, and count what a bank holds; nothing is erased.
 
-What is superseded was kept for a while, so that a branch which still builds on it merges in peace. An entry takes all
-that it supersedes with it: left behind, that would be in force again.
+A superseded entry is kept for a while, so that a branch which still builds on it merges in peace. An entry is archived
+with all that it supersedes: left behind, that would be in force again.
 """
 
 from collections import Counter

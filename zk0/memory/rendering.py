@@ -1,6 +1,7 @@
-"""Render the bank's pages: `context.md` from entries, `tasks.md` from the workflows and what was last performed.
+"""Render the bank's pages: `context.md` from entries, `tasks.md` from the workflows and their last runs.
 
-Pure and deterministic: the same entries, workflows and kept paragraphs give the same bytes.
+Deterministic: the same entries, workflows and kept paragraphs give the same bytes. Of a workflow's file only the shape
+matters here: `zk0 workflows lint` checks actions and expressions, which imports every action.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,11 @@ from zk0.memory.unfinished_runs import RESERVE, RunningRun, region, step_line
 from zk0.workflow.document import read_document
 from zk0.workflow.loading import workflow_files
 from zk0.workflow.spec import WorkflowSpec
+
+CONTEXT = "context.md"
+TASKS = "tasks.md"
+SHORT_COMMIT = 8  # digits
+RUNS_TOLD = 3  # unfinished runs that have a region; the rest is counted
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,6 @@ def _page(name: str, path: Path, changed: int, size: int) -> WorkflowPage:  # no
         problem = error.errors()[0]
         line = document.position(tuple(problem["loc"])).line
         return WorkflowPage(name, None, f"line {line}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}")
-
-
-CONTEXT = "context.md"
-TASKS = "tasks.md"
-SHORT_COMMIT = 8  # digits
-RUNS_TOLD = 3  # unfinished runs that have a region; the rest is counted
 
 
 def render_context(

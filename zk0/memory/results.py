@@ -1,4 +1,4 @@
-"""What a run adds to the memory: its result, what it found wrong, and what it found right again; pure."""
+"""The entries that a run adds to the memory: its result, new faults, and faults that were repaired; pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

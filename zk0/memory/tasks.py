@@ -1,7 +1,7 @@
 """Tasks kept in the memory bank: entries of kind `task`, each version superseding the one before.
 
-Being entries, they have an id, an author, a lock, a merge and a search already; and what a task must not lose,
-its sources, is read again like any entry's. Pure but for the surroundings handed in.
+Being entries, they have an id, an author, a lock, a merge and a search already; their sources are read again like any
+entry's. A task's context may come from a YAML file (`read_context`).
 """
 
 import re

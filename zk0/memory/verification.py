@@ -1,4 +1,9 @@
-"""Verify a memory bank: every entry in force against its evidence, entries against each other, references, pages."""
+"""Verify a memory bank: every entry in force against its evidence, entries against each other, references, pages.
+
+Two entries contradict each other if they give different values for one setting, one place in one receipt, or one number
+by its name. Entries of different branches may differ, and results of different runs may; what people and agents state
+may not.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
