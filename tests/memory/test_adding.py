@@ -10,7 +10,7 @@ from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.memory.adding import EntryDraft, add_entry, cite, confirm_entry
 from zk0.memory.bank import Bank
-from zk0.memory.entries import Kind, Source
+from zk0.memory.entries import FactSource, Kind
 from zk0.memory.evidence import EvidenceReader, lines_digest
 
 type MakeReceipt = Callable[..., Receipt]
@@ -91,8 +91,8 @@ def test_the_value_of_a_receipt_is_read(project: Project, make_receipt: MakeRece
 
     source = cite(f"last loss=receipt:{receipt.digest}:{metric}", EvidenceReader(project))
 
-    assert source == Source(name="last loss", receipt=receipt.digest, metric=metric, value=0.5)
-    assert cite(f"receipt:{receipt.digest}", EvidenceReader(project)) == Source(receipt=receipt.digest)
+    assert source == FactSource(name="last loss", receipt=receipt.digest, metric=metric, value=0.5)
+    assert cite(f"receipt:{receipt.digest}", EvidenceReader(project)) == FactSource(receipt=receipt.digest)
 
 
 def test_a_setting_is_read_from_pyproject_or_from_the_file_that_is_named(project: Project) -> None:
@@ -100,15 +100,17 @@ def test_a_setting_is_read_from_pyproject_or_from_the_file_that_is_named(project
     (project.root / "w.yaml").write_text("rounds: 3\n")
     evidence = EvidenceReader(project)
 
-    assert cite("config:tool.x.mu", evidence) == Source(config="tool.x.mu", value=0.01)
-    assert cite("config:w.yaml#rounds", evidence) == Source(config="rounds", file="w.yaml", value=3)
+    assert cite("config:tool.x.mu", evidence) == FactSource(config="tool.x.mu", value=0.01)
+    assert cite("config:w.yaml#rounds", evidence) == FactSource(config="rounds", file="w.yaml", value=3)
 
 
 def test_lines_are_cited_with_their_hash(project: Project) -> None:
     evidence = EvidenceReader(project)
     (project.root / "a.py").write_text("one\ntwo\nthree\n")
 
-    assert cite("file:a.py:2-3", evidence) == Source(file="a.py", lines=(2, 3), sha256=lines_digest(["two", "three"]))
+    assert cite("file:a.py:2-3", evidence) == FactSource(
+        file="a.py", lines=(2, 3), sha256=lines_digest(["two", "three"])
+    )
     assert cite("file:a.py:2", evidence).lines == (2, 2)
     assert cite("file:train.py", evidence).sha256 == lines_digest(["mu = 0.01"])
 

@@ -10,7 +10,7 @@ from zk0.core.git import GitState
 from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_available, passed, warned, worst
 from zk0.memory.bank import BankSnapshot
-from zk0.memory.entries import Entry, Kind, Source, Status, with_id
+from zk0.memory.entries import Entry, FactSource, Kind, Status, with_id
 from zk0.memory.evidence import value_at
 from zk0.memory.results import EndedRun, entries_of, step_records
 
@@ -110,8 +110,8 @@ def test_each_failed_finding_becomes_a_fault_with_cause_remedy_and_evidence(make
     assert fault.fault.key == ("train", "federate", "loss.trend", "", "client 1")
     assert (fault.fault.cause, fault.fault.repaired_by) == ("the learning rate is too high", "fedprox-debug")
     assert fault.sources == (
-        Source(receipt=receipt.digest, metric="findings.0.verdict", value="fail"),
-        Source(
+        FactSource(receipt=receipt.digest, metric="findings.0.verdict", value="fail"),
+        FactSource(
             name="loss.trend: growth (client 1)",
             receipt=receipt.digest,
             metric="findings.0.evidence.0.value",

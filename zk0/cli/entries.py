@@ -8,7 +8,7 @@ from rich.text import Text
 from zk0.cli.output import columns, print_envelope, show
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
-from zk0.memory.entries import Entry, Kind, Source
+from zk0.memory.entries import Entry, FactSource, Kind
 from zk0.memory.evidence import EvidenceReader
 from zk0.memory.freshness import Assessment, Freshness, assess
 from zk0.memory.verification import VerificationReport
@@ -99,7 +99,7 @@ def _truth(assessment: Assessment, entry: Entry | None = None) -> Text:
     return line
 
 
-def _source(source: Source) -> Text:
+def _source(source: FactSource) -> Text:
     value = "" if source.value is None else f" = {source.value}{f' {source.unit}' if source.unit else ''}"
     return Text(f"  {f'{source.name}: ' if source.name else ''}{source.where}{value}")
 

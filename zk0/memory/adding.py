@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from zk0.core.errors import InputError, UnknownNameError
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
-from zk0.memory.entries import PYPROJECT, Entry, Kind, Mark, Source, Status
+from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind, Mark, Status
 from zk0.memory.evidence import EvidenceReader, copy_receipt, lines_digest, value_at
 from zk0.memory.recording import write_pages
 
@@ -98,7 +98,7 @@ def save_entry(
     return written
 
 
-def copy_cited_receipts(project: Project, sources: Sequence[Source], evidence: EvidenceReader) -> None:
+def copy_cited_receipts(project: Project, sources: Sequence[FactSource], evidence: EvidenceReader) -> None:
     """Copy the receipts that sources name from this machine's runs into the bank."""
     for digest in {source.receipt for source in sources if source.receipt}:
         if path := evidence.file(digest):
@@ -117,7 +117,7 @@ def confirm_entry(project: Project, name: str, by: str, now: datetime) -> Entry:
     return save_entry(project, entry.model_copy(update=update), EvidenceReader(project), now=now)
 
 
-def cite(text: str, evidence: EvidenceReader) -> Source:
+def cite(text: str, evidence: EvidenceReader) -> FactSource:
     """Return the source that a text names, with what it says now.
 
     Raises:
@@ -138,11 +138,11 @@ def cite(text: str, evidence: EvidenceReader) -> Source:
             commit = evidence.resolve_commit(what)
             if commit is None:
                 raise InputError(f"no commit {what!r} here", remedy="git log")
-            return Source(name=name, commit=commit)
-    return Source(name=name, link=what)
+            return FactSource(name=name, commit=commit)
+    return FactSource(name=name, link=what)
 
 
-def _receipt(name: str, what: str, evidence: EvidenceReader) -> Source:
+def _receipt(name: str, what: str, evidence: EvidenceReader) -> FactSource:
     digest, _, metric = what.partition(":")
     try:
         receipt = evidence.receipt(digest)
@@ -151,30 +151,32 @@ def _receipt(name: str, what: str, evidence: EvidenceReader) -> Source:
         value = value_at(receipt, metric) if metric else None
     except UnknownNameError as error:
         raise InputError(str(error), remedy="zk0 show RUN STEP --json") from error
-    return Source(name=name, receipt=digest, metric=metric or None, value=_plain(value, what))
+    return FactSource(name=name, receipt=digest, metric=metric or None, value=_plain(value, what))
 
 
-def _setting(name: str, what: str, evidence: EvidenceReader) -> Source:
+def _setting(name: str, what: str, evidence: EvidenceReader) -> FactSource:
     file, _, key = what.rpartition("#")
     try:
         value = evidence.setting(file or PYPROJECT, key)
     except KeyError as error:
         raise InputError(str(error.args[0]), remedy="config:tool.name.key, or config:FILE#KEY") from error
-    return Source(name=name, config=key, file=file or None, value=_plain(value, what))
+    return FactSource(name=name, config=key, file=file or None, value=_plain(value, what))
 
 
-def _file(name: str, what: str, evidence: EvidenceReader) -> Source:
+def _file(name: str, what: str, evidence: EvidenceReader) -> FactSource:
     found = FILE.fullmatch(what)
     file = PurePosixPath(found["file"]) if found else PurePosixPath(what)
     lines = evidence.lines(file.as_posix())
     if found is None or lines is None or file.is_absolute() or ".." in file.parts:
         raise InputError(f"no text file {file} in the project", remedy="name a file below the project's root")
     if found["first"] is None:
-        return Source(name=name, file=file.as_posix(), sha256=lines_digest(lines))
+        return FactSource(name=name, file=file.as_posix(), sha256=lines_digest(lines))
     first, last = int(found["first"]), int(found["last"] or found["first"])
     if not 1 <= first <= last <= len(lines):
         raise InputError(f"{file} has lines 1 to {len(lines)}, not {first} to {last}")
-    return Source(name=name, file=file.as_posix(), lines=(first, last), sha256=lines_digest(lines[first - 1 : last]))
+    return FactSource(
+        name=name, file=file.as_posix(), lines=(first, last), sha256=lines_digest(lines[first - 1 : last])
+    )
 
 
 def _plain(value: object, what: str) -> bool | int | float | str | None:

@@ -13,7 +13,7 @@ from itertools import zip_longest
 from zk0.core.errors import SpecError
 from zk0.memory.bank import BankProblem, BankSnapshot
 from zk0.memory.budget import fit, join_first, size
-from zk0.memory.entries import Entry, Kind, Source
+from zk0.memory.entries import Entry, FactSource, Kind
 
 BUDGET = 8192  # bytes
 MOST = 200  # lines of one kind: more never fit, and so a bank of any size is rendered in bounded time
@@ -53,7 +53,7 @@ class ResultNumber:
     """A number of the result it belongs to."""
 
     result: str
-    source: Source
+    source: FactSource
 
 
 @dataclass(frozen=True)

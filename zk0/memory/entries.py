@@ -69,7 +69,7 @@ class Mark(Record):
     at: Instant
 
 
-class Source(Record):
+class FactSource(Record):
     """Where a fact can be read again.
 
     One of: a receipt, with the path of a value in it (`findings.0.evidence.1.value`) and that value; a file, with
@@ -169,7 +169,7 @@ class Entry(Record):
     status: Status = Status.active
     generated: Mark
     verified: tuple[Mark, ...] = ()
-    sources: tuple[Source, ...] = ()
+    sources: tuple[FactSource, ...] = ()
     commit: str | None = None
     branch: str | None = None
     code: str | None = None

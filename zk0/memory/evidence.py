@@ -24,7 +24,7 @@ from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore, read_content, write_atomically
 from zk0.core.secrets import find_secrets
 from zk0.core.verdicts import Finding, Verdict
-from zk0.memory.entries import Source
+from zk0.memory.entries import FactSource
 
 EVIDENCE = "evidence"
 CODE_LENGTH = 16  # digits of the code's digest that an entry keeps
@@ -174,7 +174,7 @@ def _parsed(path: Path) -> object:
     raise KeyError(f"{path.name} is not a settings file (TOML, YAML or JSON)")
 
 
-def numbers_of(receipts: Sequence[Receipt]) -> tuple[Source, ...]:
+def numbers_of(receipts: Sequence[Receipt]) -> tuple[FactSource, ...]:
     """Return the numbers of a run: the results its actions name, then the evidence of its findings.
 
     Where results are named, the evidence of passed findings is left out: a run has hundreds of numbers that only say
@@ -186,7 +186,7 @@ def numbers_of(receipts: Sequence[Receipt]) -> tuple[Source, ...]:
     return tuple(named + evidence)
 
 
-def evidence_of(receipt: Receipt, verdicts: Collection[Verdict] = tuple(Verdict)) -> Iterator[Source]:
+def evidence_of(receipt: Receipt, verdicts: Collection[Verdict] = tuple(Verdict)) -> Iterator[FactSource]:
     """Yield the numbers that a receipt's findings of these verdicts rest on."""
     for number, finding in enumerate(receipt.findings):
         if finding.verdict in verdicts:
@@ -220,20 +220,20 @@ def _at(found: object, path: str) -> object:
     return found
 
 
-def _results(receipt: Receipt) -> Iterator[Source]:
+def _results(receipt: Receipt) -> Iterator[FactSource]:
     results = receipt.outputs.get(RESULTS)
     for index, result in enumerate(results if isinstance(results, list | tuple) else ()):
         if isinstance(result, dict) and isinstance(result.get("name"), str) and _is_number(result.get("value")):
             path = f"outputs.{RESULTS}.{index}.value"
             unit = str(result.get("unit") or "")
-            yield Source(name=result["name"], receipt=receipt.digest, metric=path, value=result["value"], unit=unit)
+            yield FactSource(name=result["name"], receipt=receipt.digest, metric=path, value=result["value"], unit=unit)
 
 
-def _numbers(receipt: Receipt, number: int, finding: Finding) -> Iterator[Source]:
+def _numbers(receipt: Receipt, number: int, finding: Finding) -> Iterator[FactSource]:
     for index, evidence in enumerate(finding.evidence):
         if _is_number(evidence.value):
             where = evidence.at or finding.at
-            yield Source(
+            yield FactSource(
                 name=f"{finding.check}: {evidence.name}{f' ({where})' if where else ''}",
                 receipt=receipt.digest,
                 metric=f"findings.{number}.evidence.{index}.value",

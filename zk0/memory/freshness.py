@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from zk0.core.errors import UnknownNameError
 from zk0.memory.budget import join_first
-from zk0.memory.entries import PYPROJECT, Entry, Kind, Source
+from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind
 from zk0.memory.evidence import EvidenceReader, lines_digest, value_at
 
 FILES_NAMED = 3  # changed files named in one reason
@@ -82,7 +82,7 @@ def _all(entry: Entry, evidence: EvidenceReader, now: datetime) -> Iterator[Sour
         )
 
 
-def _source(source: Source, evidence: EvidenceReader) -> SourceCheck | None:
+def _source(source: FactSource, evidence: EvidenceReader) -> SourceCheck | None:
     if source.receipt:
         return _receipt(source, evidence)
     if source.config:
@@ -94,7 +94,7 @@ def _source(source: Source, evidence: EvidenceReader) -> SourceCheck | None:
     return None
 
 
-def _receipt(source: Source, evidence: EvidenceReader) -> SourceCheck:
+def _receipt(source: FactSource, evidence: EvidenceReader) -> SourceCheck:
     digest = source.receipt or ""
     try:
         receipt = evidence.receipt(digest)
@@ -112,7 +112,7 @@ def _receipt(source: Source, evidence: EvidenceReader) -> SourceCheck:
     )
 
 
-def _setting(source: Source, evidence: EvidenceReader) -> SourceCheck:
+def _setting(source: FactSource, evidence: EvidenceReader) -> SourceCheck:
     file, key = source.file or PYPROJECT, source.config or ""
     try:
         value = evidence.setting(file, key)
@@ -123,7 +123,7 @@ def _setting(source: Source, evidence: EvidenceReader) -> SourceCheck:
     return SourceCheck(Freshness.contradicted, f"{key} in {file} is {value!r}, not {source.value!r}")
 
 
-def _file(source: Source, evidence: EvidenceReader) -> SourceCheck:
+def _file(source: FactSource, evidence: EvidenceReader) -> SourceCheck:
     lines = evidence.lines(source.file or "")
     if lines is None:
         return SourceCheck(Freshness.stale, f"{source.file} is not there any more")
@@ -138,7 +138,7 @@ def _file(source: Source, evidence: EvidenceReader) -> SourceCheck:
     return FRESH if any(lines_digest(lines[at : at + length]) == source.sha256 for at in moved) else _stale_file(source)
 
 
-def _stale_file(source: Source) -> SourceCheck:
+def _stale_file(source: FactSource) -> SourceCheck:
     return SourceCheck(Freshness.stale, f"{source.where} has changed since it was cited")
 
 
@@ -177,7 +177,7 @@ def _steps(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
     """Read the verdicts of a result that has no numbers: those of its steps."""
     for step in entry.run.steps if entry.run else ():
         if step.receipt:
-            yield _receipt(Source(receipt=step.receipt, metric="verdict", value=str(step.verdict)), evidence)
+            yield _receipt(FactSource(receipt=step.receipt, metric="verdict", value=str(step.verdict)), evidence)
 
 
 def _equal(found: object, stated: object) -> bool:

@@ -8,7 +8,7 @@ from zk0.core.errors import ExitStatus
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Finding, Verdict
 from zk0.memory.bank import BankSnapshot
-from zk0.memory.entries import Entry, FaultRecord, Kind, Mark, RunRecord, Source, Status, StepRecord, one_line
+from zk0.memory.entries import Entry, FactSource, FaultRecord, Kind, Mark, RunRecord, Status, StepRecord, one_line
 from zk0.memory.evidence import evidence_of, numbers_of
 
 
@@ -19,7 +19,7 @@ class ObservedFault:
     receipt: Receipt
     record: FaultRecord
     message: str
-    sources: tuple[Source, ...]
+    sources: tuple[FactSource, ...]
 
 
 def faults_of(receipt: Receipt) -> Iterator[ObservedFault]:
@@ -45,12 +45,12 @@ def faults_of(receipt: Receipt) -> Iterator[ObservedFault]:
             verdict=Verdict.error,
             remedy=failure.remedy,
         )
-        source = Source(receipt=receipt.digest, metric="failure.code", value=failure.code)
+        source = FactSource(receipt=receipt.digest, metric="failure.code", value=failure.code)
         yield ObservedFault(receipt, record, failure.message, (source,))
 
 
-def _sources(receipt: Receipt, number: int, finding: Finding) -> tuple[Source, ...]:
-    verdict = Source(receipt=receipt.digest, metric=f"findings.{number}.verdict", value=str(finding.verdict))
+def _sources(receipt: Receipt, number: int, finding: Finding) -> tuple[FactSource, ...]:
+    verdict = FactSource(receipt=receipt.digest, metric=f"findings.{number}.verdict", value=str(finding.verdict))
     own = (source for source in evidence_of(receipt) if (source.metric or "").startswith(f"findings.{number}."))
     return (verdict, *own)
 
@@ -201,7 +201,7 @@ def _closing_entry(ended: EndedRun, entry: Entry, fault: FaultRecord, receipt: R
         kind=Kind.fault,
         title=f"no longer found: {entry.title}",
         status=Status.closed,
-        sources=(Source(receipt=receipt.digest, metric="verdict", value=str(receipt.verdict)),),
+        sources=(FactSource(receipt=receipt.digest, metric="verdict", value=str(receipt.verdict)),),
         supersedes=(entry.id,),
         fault=fault,
         body=f"Step `{receipt.step}` of run `{ended.run}` found it right.",

@@ -19,7 +19,7 @@ from zk0.core.project import package_versions
 from zk0.core.references import KnownNames, dead_references
 from zk0.core.verdicts import Finding, Verdict, failed, not_available, passed
 from zk0.memory.bank import BankSnapshot
-from zk0.memory.entries import Entry, Kind, Mark, Source, Status
+from zk0.memory.entries import Entry, FactSource, Kind, Mark, Status
 from zk0.memory.evidence import EvidenceReader
 from zk0.memory.freshness import SHORT_COMMIT, Freshness, assess
 from zk0.memory.unfinished_runs import OpenRun
@@ -76,7 +76,7 @@ def compose_task(
     by: str,
     at: datetime,
     evidence: EvidenceReader,
-    sources: Iterable[Source],
+    sources: Iterable[FactSource],
     parent: Entry | None = None,
     before: Entry | None = None,
 ) -> Entry:
@@ -97,7 +97,7 @@ def compose_task(
     head = evidence.head
     cited = tuple(sources)
     if head and before is None and not any(source.commit for source in cited):
-        cited = (*cited, Source(name="begun on", commit=head))
+        cited = (*cited, FactSource(name="begun on", commit=head))
     return Entry(
         kind=Kind.task,
         title=title,

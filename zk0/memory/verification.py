@@ -16,7 +16,7 @@ from zk0.core.markdown import Page
 from zk0.core.project import Project
 from zk0.core.references import KnownNames, dead_references
 from zk0.memory.bank import Bank, BankProblem, BankSnapshot
-from zk0.memory.entries import PYPROJECT, Entry, Kind, Source
+from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind
 from zk0.memory.evidence import EvidenceReader
 from zk0.memory.freshness import Assessment, Freshness, assess
 from zk0.memory.preserved_blocks import is_conflicted
@@ -56,7 +56,7 @@ def _claims(entry: Entry) -> Iterator[tuple[str, object]]:
             yield about, source.value
 
 
-def _about(source: Source, entry: Entry) -> str | None:
+def _about(source: FactSource, entry: Entry) -> str | None:
     if source.config:
         return f"{source.config} in {source.file or PYPROJECT}"
     if source.receipt and source.metric:
