@@ -15,7 +15,7 @@ from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
 from zk0.memory.preserved_blocks import (
     ConflictSides,
-    Keep,
+    PreservedBlocks,
     is_conflicted,
     merge_pages,
     read_preserved_blocks,
@@ -54,7 +54,7 @@ def test_a_paragraph_whose_end_would_be_a_guess_is_refused(text: str, line: int,
 
 
 def test_a_paragraph_without_a_place_comes_with_the_rest() -> None:
-    keep = Keep({"notes": "Mind the camera.", "old": "Still true."})
+    keep = PreservedBlocks({"notes": "Mind the camera.", "old": "Still true."})
 
     assert keep("notes") == "<!-- keep:notes -->\nMind the camera.\n<!-- /keep -->"
     assert keep("new") == "<!-- keep:new --><!-- /keep -->"

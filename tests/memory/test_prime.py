@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.prime import BYTES_A_TOKEN, JUDGED, BriefSection, fit_sections, prime
+from zk0.memory.prime import ASSESSED, BYTES_A_TOKEN, BriefSection, fit_sections, prime
 
 type MakeEntry = Callable[..., Entry]
 
@@ -67,7 +67,7 @@ def test_a_large_bank_fits_and_the_brief_says_what_it_left_out(project: Project,
     many = [
         make_entry(f"{kind} {number}: " + "ünïcödé " * 30, kind, after=number * HOUR)
         for kind in (Kind.decision, Kind.fault, Kind.next, Kind.fact)
-        for number in range(JUDGED // 4)
+        for number in range(ASSESSED // 4)
     ]
     Bank.of(project).add(lambda _: many)
 

@@ -35,7 +35,7 @@ FILE = re.compile(r"(?P<file>.+?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?")
 class EntryDraft:
     """An entry to be added.
 
-    `by` is who says so; `sources` are citations, as `zk0.memory.citing` reads them; one that `closes` says that what it
+    `by` is who says so; `sources` are citations, as `cite` reads them; one that `closes` says that what it
     supersedes is settled, and no more; `based_on` is the revision that was read before this was written.
     """
 

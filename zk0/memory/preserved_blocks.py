@@ -54,7 +54,7 @@ def _refuse(text: str, marker: re.Match[str], name: str) -> None:
     )
 
 
-class Keep:
+class PreservedBlocks:
     """Places kept paragraphs in a template; one instance for each render."""
 
     def __init__(self, paragraphs: Mapping[str, str]) -> None:
@@ -122,7 +122,7 @@ def merge_pages(sides: ConflictSides) -> str:
     ours, theirs = (read_preserved_blocks(text, "a side of the merge") for text in (sides.ours, sides.theirs))
     base = None if sides.base is None else read_preserved_blocks(sides.base, "the base of the merge")
     names = dict.fromkeys((*ours, *theirs))
-    keep = Keep({name: _merge_block(name, ours, theirs, base) for name in names})
+    keep = PreservedBlocks({name: _merge_block(name, ours, theirs, base) for name in names})
     text = _replace_blocks(sides.ours, keep)
     rest = keep.rest()
     return f"{text.rstrip()}\n\n{rest}\n" if rest else text
@@ -140,7 +140,7 @@ def _merge_block(name: str, ours: Mapping[str, str], theirs: Mapping[str, str], 
     return "\n\n".join(dict.fromkeys(paragraph for paragraph in (mine, other) if paragraph))
 
 
-def _replace_blocks(text: str, keep: Keep) -> str:
+def _replace_blocks(text: str, keep: PreservedBlocks) -> str:
     """Return a page with its kept paragraphs exchanged for others."""
     parts: list[str] = []
     end = 0

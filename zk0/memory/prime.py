@@ -22,7 +22,7 @@ from zk0.memory.unfinished_runs import OpenRun, open_runs
 
 BUDGET = 2000  # tokens
 BYTES_A_TOKEN = 3
-JUDGED = 250  # entries in force, the newest, whose evidence is read again: it has to be fast whatever the bank holds
+ASSESSED = 250  # entries in force, the newest, whose evidence is read again: it has to be fast whatever the bank holds
 BRIEF = 600  # bytes of the owner's own words at most
 PRESERVED_NOTES = 900  # bytes of kept paragraphs at most
 COMMANDS = (
@@ -56,7 +56,7 @@ def prime(project: Project, now: datetime, *, budget: int = BUDGET) -> Brief:
     """Return the brief of a project as it is now."""
     reading = Bank.of(project).read_current()
     evidence = EvidenceReader(project)
-    assessments = [assess(entry, evidence, now) for entry in reading.in_force[-JUDGED:]]
+    assessments = [assess(entry, evidence, now) for entry in reading.in_force[-ASSESSED:]]
     counts = {freshness.value: sum(one.freshness is freshness for one in assessments) for freshness in Freshness}
     sections = list(_sections(project, reading, assessments, evidence, list(open_runs(project))))
     text = fit_sections(sections, budget * BYTES_A_TOKEN)

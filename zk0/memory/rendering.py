@@ -19,7 +19,7 @@ from zk0.memory.bank import BankSnapshot
 from zk0.memory.budget import cell
 from zk0.memory.context import BUDGET, ContextContent, context_content, fit_context, fit_workflows
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.preserved_blocks import Keep, read_preserved_blocks, resolve_conflict
+from zk0.memory.preserved_blocks import PreservedBlocks, read_preserved_blocks, resolve_conflict
 from zk0.memory.unfinished_runs import RESERVE, RunningRun, region, step_line
 from zk0.workflow.document import read_document
 from zk0.workflow.loading import workflow_files
@@ -28,7 +28,7 @@ from zk0.workflow.spec import WorkflowSpec
 CONTEXT = "context.md"
 TASKS = "tasks.md"
 SHORT_COMMIT = 8  # digits
-RUNS_TOLD = 3  # unfinished runs that have a region; the rest is counted
+RUNS_SHOWN = 3  # unfinished runs that have a region; the rest is counted
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def render_context(
     """
     kept = read_preserved_blocks(resolve_conflict(old), CONTEXT)
     template = _environment().get_template(f"{CONTEXT}.j2")
-    regions = [region(run, RESERVE) for run in running[:RUNS_TOLD]]
+    regions = [region(run, RESERVE) for run in running[:RUNS_SHOWN]]
     reserved = sum(RESERVE - len(text.encode()) for text in regions)
 
     def page(chosen: ContextContent, left_out: list[str]) -> str:
@@ -90,7 +90,7 @@ def render_context(
             "left_out": left_out,
             "budget": budget,
         }
-        return template.render(variables, keep=Keep(kept))
+        return template.render(variables, keep=PreservedBlocks(kept))
 
     return fit_context(context_content(bank), page, budget=budget - reserved)
 
@@ -115,7 +115,7 @@ def render_tasks(bank: BankSnapshot, workflows: Sequence[WorkflowPage], *, old: 
 
     def page(levels: Mapping[str, int], left_out: list[str]) -> str:
         variables = {"workflows": workflows, "last": last, "levels": levels, "left_out": left_out, "budget": budget}
-        return template.render(variables, keep=Keep(kept))
+        return template.render(variables, keep=PreservedBlocks(kept))
 
     return fit_workflows(order, page, budget)
 
