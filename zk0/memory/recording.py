@@ -1,4 +1,4 @@
-"""PreservedBlocks the memory bank up to date while a workflow runs and after it.
+"""Keep the memory bank up to date while a workflow runs and after it.
 
 Each step that ends is written to the run's region of `context.md`. When the run ends, its result and its faults become
 entries, the receipts they cite are copied into the bank, and both pages are rendered. Entries come first: whatever
