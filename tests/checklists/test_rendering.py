@@ -101,7 +101,7 @@ def test_a_template_can_not_put_a_tick_together(evaluated: Evaluated, template: 
 
 @pytest.mark.parametrize("item", ["'done'", "true", "{'ticked': true}", "checklist"])
 def test_box_ticks_nothing_but_an_item_of_the_checklist(evaluated: Evaluated, item: str) -> None:
-    with pytest.raises(SpecError, match="no item of this checklist"):
+    with pytest.raises(SpecError, match="needs an item of this checklist"):
         render(evaluated, f"{{{{ {item} | box }}}}")
 
 
