@@ -152,5 +152,5 @@ def test_a_receipt_has_no_value_where_there_is_none(project: Project, make_recei
 
     with pytest.raises(InputError, match="has nothing at"):
         cite(f"receipt:{receipt.digest}:outputs.loss", EvidenceReader(project))
-    with pytest.raises(InputError, match="no single value"):
+    with pytest.raises(InputError, match="not a single value"):
         cite(f"receipt:{receipt.digest}:outputs", EvidenceReader(project))

@@ -109,7 +109,7 @@ HEAD = "---\nkind: fact\ntitle: T\ngenerated: {by: person:ada, at: 2026-03-01}\n
         (HEAD, 5, "not closed"),
         (f"{HEAD}kind: fact\n---\n", 5, "duplicate key"),
         (f"{HEAD}sources: [\n---\n", 5, ""),
-        ("---\n- one\n---\n", 2, "no mapping"),
+        ("---\n- one\n---\n", 2, "not a mapping"),
         (f"{HEAD}status: perhaps\n---\n", 5, "status"),
         (f"{HEAD}sources:\n- {{commit: abc}}\n- {{value: 1}}\n---\n", 7, "a source names"),
         ("---\ntitle: T\ngenerated: {by: person:ada, at: 2026-03-01}\n---\n", 1, "kind"),
