@@ -20,7 +20,7 @@ from zk0.core.project import Project
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict
 from zk0.memory.bank import Bank
-from zk0.memory.entries import Entry, identified
+from zk0.memory.entries import Entry, with_id
 from zk0.memory.frontmatter import write_entry
 from zk0.memory.recording import MemoryRecorder, write_pages
 from zk0.memory.search import search
@@ -87,7 +87,7 @@ def fill(project: Project) -> None:
         if number % 4 == 0:
             source = {"name": f"mu {number}", "config": "tool.bench.mu", "value": 0.01}
             fields = {"kind": "decision", "title": f"mu stays at 0.01 ({number})", "sources": [source, *sources]}
-        entry = identified(Entry.model_validate({"generated": {"by": "process:bench", "at": at}, **fields}))
+        entry = with_id(Entry.model_validate({"generated": {"by": "process:bench", "at": at}, **fields}))
         (bank.entries_dir / f"{entry.id}.md").write_text(write_entry(entry), encoding="utf-8")
         earlier = (entry.id,) if number % 4 else earlier
 

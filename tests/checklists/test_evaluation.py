@@ -9,7 +9,7 @@ import pytest
 
 from zk0.checklists.evaluation import EvaluatedItem, evaluate
 from zk0.checklists.items import Checklist, ChecklistFile, Item
-from zk0.checklists.snapshot import Present
+from zk0.checklists.snapshot import ProjectSnapshot
 from zk0.core.git import GitState
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt
@@ -36,7 +36,7 @@ EPISODES = checklist({"check": "data.episodes"})
 
 
 def decide(what: Checklist, receipts: Sequence[Receipt], code: GitState | None = None) -> EvaluatedItem:
-    [item] = evaluate(what, receipts, Present(code or GitState(), NOON)).items
+    [item] = evaluate(what, receipts, ProjectSnapshot(code or GitState(), NOON)).items
     return item
 
 
@@ -131,7 +131,7 @@ def test_the_verdict_of_a_step_can_be_the_evidence(make_receipt: MakeReceipt) ->
 
 
 def test_a_manual_item_stays_open_and_counts_apart(make_receipt: MakeReceipt) -> None:
-    evaluated = evaluate(checklist(), [make_receipt()], Present(GitState(), NOON))
+    evaluated = evaluate(checklist(), [make_receipt()], ProjectSnapshot(GitState(), NOON))
 
     assert (evaluated.ticked, evaluated.manual, sum(evaluated.verdicts.values())) == (0, 1, 0)
     assert evaluated.items[0].message == "not signed by a person"

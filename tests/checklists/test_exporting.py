@@ -9,7 +9,7 @@ import pytest
 from zk0.checklists.evaluation import Evaluated, EvaluatedItem, EvidenceLine
 from zk0.checklists.exporting import EXPORTS
 from zk0.checklists.items import Checklist, ChecklistFile, Item
-from zk0.checklists.snapshot import Present
+from zk0.checklists.snapshot import ProjectSnapshot
 from zk0.core.checks import Part
 from zk0.core.git import GitState
 from zk0.core.verdicts import Verdict
@@ -40,8 +40,8 @@ def evaluated() -> Evaluated:
     items.append(EvaluatedItem(item, "Mine", Verdict.failed, ticked=False, message="bad", waived=waived))
     part = ChecklistFile(name="mine", title="Mine", phase="all", items=tuple(one.item for one in items))
     checklist = Checklist(name="mine", title="Mine", phase="all", parts=(part,))
-    present = Present(GitState(commit="c" * 40, dirty=False, tree="t"), NOON, parts={Part.code: "f" * 64})
-    return Evaluated(checklist, tuple(items), present)
+    snapshot = ProjectSnapshot(GitState(commit="c" * 40, dirty=False, tree="t"), NOON, parts={Part.code: "f" * 64})
+    return Evaluated(checklist, tuple(items), snapshot)
 
 
 def test_an_in_toto_statement_names_the_code_and_keeps_unknown_apart(evaluated: Evaluated) -> None:
@@ -63,7 +63,7 @@ def test_an_in_toto_statement_names_the_code_and_keeps_unknown_apart(evaluated: 
 def test_an_in_toto_statement_passes_only_when_nothing_is_open(evaluated: Evaluated) -> None:
     def result(*ids: str) -> str:
         some = Evaluated(
-            evaluated.checklist, tuple(one for one in evaluated.items if one.item.id in ids), evaluated.present
+            evaluated.checklist, tuple(one for one in evaluated.items if one.item.id in ids), evaluated.snapshot
         )
         return json.loads(EXPORTS["in-toto"](some, "zk0"))["predicate"]["result"]
 
@@ -73,7 +73,7 @@ def test_an_in_toto_statement_passes_only_when_nothing_is_open(evaluated: Evalua
 
 
 def test_uncommitted_code_is_not_passed_off_as_a_commit(evaluated: Evaluated) -> None:
-    dirty = Present(GitState(commit="c" * 40, dirty=True), NOON, parts={Part.code: "f" * 64})
+    dirty = ProjectSnapshot(GitState(commit="c" * 40, dirty=True), NOON, parts={Part.code: "f" * 64})
 
     told = json.loads(EXPORTS["in-toto"](Evaluated(evaluated.checklist, evaluated.items, dirty), "zk0"))
 

@@ -9,8 +9,9 @@ import pytest
 
 from zk0.checklists.evaluation import evaluate
 from zk0.checklists.items import Checklist, ChecklistFile, Item
-from zk0.checklists.judging import judge, kept_answers
-from zk0.checklists.snapshot import look
+from zk0.checklists.judging import AT_ONCE, CheckRequest, judge, read_answers, run_checks
+from zk0.checklists.snapshot import take_snapshot
+from zk0.core.checks import CHECKS
 from zk0.core.errors import UnknownNameError
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt
@@ -96,8 +97,8 @@ def checklist(*proofs: dict) -> Checklist:
 
 def asked(project: Project, *proofs: dict, **how) -> dict[str, Receipt]:
     project.state_dir.mkdir(exist_ok=True)
-    judge(project, checklist(*proofs), look(project), **how)
-    return {receipt.step: receipt for receipt in kept_answers(project)}
+    judge(project, checklist(*proofs), take_snapshot(project), **how)
+    return {receipt.step: receipt for receipt in read_answers(project)}
 
 
 def test_an_answer_is_asked_for_once_and_again_when_the_code_changed(project: Project) -> None:
@@ -116,7 +117,7 @@ def test_an_answer_is_asked_for_once_and_again_when_the_code_changed(project: Pr
     asked(project, {"project": "odd.counts"})
     assert counted() == 2
 
-    asked(project, {"project": "odd.counts"}, anew=True)
+    asked(project, {"project": "odd.counts"}, force=True)
     assert counted() == 3
 
 
@@ -177,9 +178,42 @@ def test_the_answer_decides_the_box_and_is_told_of_as_it_comes(project: Project)
     told: list[tuple[str, int, int]] = []
     what = checklist({"project": "odd.counts"})
     project.state_dir.mkdir()
-    judge(project, what, look(project), progress=lambda *done: told.append(done))
+    judge(project, what, take_snapshot(project), progress=lambda *done: told.append(done))
 
-    [item] = evaluate(what, kept_answers(project), look(project)).items
+    [item] = evaluate(what, read_answers(project), take_snapshot(project)).items
 
     assert told == [("odd.counts", 1, 1)]
     assert (item.ticked, item.message) == (True, "asked 1 times")
+
+
+def questions(count: int) -> list[CheckRequest]:
+    return [CheckRequest(f"q{number}", CHECKS.get("machine.disk"), {"gib": number * 10**6}) for number in range(count)]
+
+
+def workers() -> list[psutil.Process]:
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_each_question_is_answered_once_with_its_times(project: Project) -> None:
+    found = {answer.request.key: answer for answer in run_checks(project.root, questions(3 * AT_ONCE))}
+
+    assert len(found) == 3 * AT_ONCE
+    assert found["q0"].findings[0].verdict is Verdict.passed
+    assert found["q1"].findings[0].verdict is Verdict.failed
+    assert all(answer.started <= answer.finished for answer in found.values())
+
+
+def test_who_stops_listening_leaves_no_process(project: Project) -> None:
+    list(run_checks(project.root, questions(1)))  # the process that the others are forked from stays
+    before = len(workers())
+
+    listening = run_checks(project.root, questions(3 * AT_ONCE))
+    next(listening)
+    listening.close()
+
+    assert len(workers()) == before
+
+
+def test_no_question_begins_no_process(project: Project) -> None:
+    assert list(run_checks(project.root, [])) == []

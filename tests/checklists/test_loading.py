@@ -1,12 +1,14 @@
 """What a checklist file may say, and what is said of one that is wrong."""
 
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
-from zk0.checklists.items import FindingOf
-from zk0.checklists.loading import checklist_names, load_checklist, read_checklist
+from zk0.checklists.items import CheckRef
+from zk0.checklists.loading import checklist_names, lint, load_checklist, read_checklist
+from zk0.checklists.signatures import Signature, save_signature
 from zk0.core.checks import CHECKS
 from zk0.core.errors import SpecError, UnknownNameError
 from zk0.core.project import Project
@@ -65,7 +67,7 @@ def test_every_item_of_the_training_checklist_is_decided_by_a_check(ours: Projec
 def test_every_check_that_an_item_names_exists(ours: Project) -> None:
     checklists = [load_checklist(ours, name) for name in checklist_names(ours)]
     proofs = [proof for checklist in checklists for _, item in checklist.items() for proof in item.check or ()]
-    named = {proof.check for proof in proofs if isinstance(proof, FindingOf)}
+    named = {proof.check for proof in proofs if isinstance(proof, CheckRef)}
 
     assert named <= set(CHECKS.names())
 
@@ -76,7 +78,7 @@ def test_one_piece_of_evidence_needs_no_list(tmp_path: Path) -> None:
 
     [read] = read_checklist(path).items or ()
 
-    assert read.check == (FindingOf(check="data.units", step="data"),)
+    assert read.check == (CheckRef(check="data.units", step="data"),)
 
 
 @pytest.mark.parametrize(
@@ -148,3 +150,76 @@ def test_a_project_replaces_a_checklist_of_ours_by_its_own(tmp_path: Path) -> No
 
     assert [item.id for _, item in load_checklist(Project(tmp_path), "training").items()] == ["a"]
     assert "comprehensive" in checklist_names(Project(tmp_path))
+
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HEAD = "name: mine\ntitle: Mine\nphase: all\nitems:\n"
+LINT_ITEM = "  - {{id: a{number}, section: S, sentence: It holds., check: {proof}}}\n"
+
+
+def write_items(project: Project, *proofs: str) -> None:
+    folder = project.root / "checklists"
+    folder.mkdir(exist_ok=True)
+    items = "".join(LINT_ITEM.format(number=number, proof=proof) for number, proof in enumerate(proofs))
+    (folder / "mine.yaml").write_text(HEAD + items)
+
+
+def test_the_checklists_that_come_with_zk0_are_sound(project: Project) -> None:
+    assert list(lint(project)) == []
+
+
+def test_checks_that_can_decide_nothing_are_found(project: Project) -> None:
+    write_items(
+        project,
+        "{project: style.lnt}",
+        "{project: data.episodes}",
+        "{check: style.lint}",
+        "{project: machine.disk, with: {gib: much}}",
+        "{project: style.lint}",
+        "{verdict_of: data}",
+    )
+
+    assert list(lint(project)) == [
+        "mine: a0: unknown check: style.lnt; did you mean style.lint, style.rules, style.format?",
+        "mine: a1: data.episodes judges what a step puts out: write `check: data.episodes`",
+        "mine: a3: machine.disk: gib: Input should be a valid number, unable to parse string as a number",
+    ]
+
+
+def test_a_tick_that_is_typed_is_found_in_templates_and_pages(project: Project) -> None:
+    templates = project.root / "checklists" / "templates"
+    templates.mkdir(parents=True)
+    (templates / "mine.md.j2").write_text("# Mine\n- [x] done\n")
+    (project.root / "checklists" / "notes.md").write_text("- [ ] open\n- ✅ done\n")
+
+    assert [problem.partition(": it has")[0] for problem in lint(project)] == [
+        "checklists/templates/mine.md.j2:2",
+        "checklists/notes.md:2",
+    ]
+
+
+def test_a_checklist_without_items_or_with_a_broken_file_is_found(project: Project) -> None:
+    write_items(project)
+    (project.root / "checklists" / "mine.yaml").write_text(HEAD + "  []\n")
+
+    [problem] = lint(project)
+
+    assert "checklists/mine.yaml:5: items: Tuple should have at least 1 item" in problem
+
+
+def test_a_signature_of_no_item_is_found(project: Project) -> None:
+    save_signature(
+        project,
+        Signature(
+            item="gone",
+            sentence="S.",
+            decision="signed",
+            note="n",
+            by="ada",
+            how="terminal",
+            at=NOON,
+            expires=NOON + timedelta(days=1),
+        ),
+    )
+
+    assert list(lint(project)) == ["gone was signed and is not an item of a checklist"]

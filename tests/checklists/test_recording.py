@@ -48,26 +48,26 @@ def test_the_checklist_is_there_after_the_first_step_and_grows_with_each(
     record(StepFinished(data))
     assert "**1 of 18 ticked.**" in page(project)
 
-    ReceiptStore(project.runs_dir).save(data)
     record(StepFinished(make_receipt(FALLS, step="federate", code=project.git_state(), after=HOUR)))
     assert "**2 of 18 ticked.**" in page(project)
 
 
-def test_the_end_of_a_run_renders_from_the_stored_receipts(project: Project, make_receipt: MakeReceipt) -> None:
+def test_the_end_of_a_run_renders_once_more(project: Project, make_receipt: MakeReceipt) -> None:
+    record = ChecklistRecorder(project, Spec())
     for receipt in (make_receipt(ENOUGH, code=project.git_state()), make_receipt(RISES, step="federate")):
-        ReceiptStore(project.runs_dir).save(receipt)
+        record(StepFinished(receipt))
 
-    ChecklistRecorder(project, Spec())(ended(project))
+    record(ended(project))
 
     assert "**1 of 18 ticked.**" in page(project)
     assert "2026-03-01T13:00:00" in page(project)
 
 
 def test_a_later_attempt_of_a_step_replaces_the_earlier(project: Project, make_receipt: MakeReceipt) -> None:
-    ReceiptStore(project.runs_dir).save(make_receipt(RISES, step="federate", code=project.git_state()))
+    record = ChecklistRecorder(project, Spec())
+    record(StepFinished(make_receipt(RISES, step="federate", code=project.git_state())))
 
-    again = make_receipt(FALLS, step="federate", code=project.git_state(), after=HOUR)
-    ChecklistRecorder(project, Spec())(StepFinished(again))
+    record(StepFinished(make_receipt(FALLS, step="federate", code=project.git_state(), after=HOUR)))
 
     assert "- [x] The policy loss falls on every client." in page(project)
 
@@ -83,10 +83,11 @@ def test_other_runs_do_not_count(project: Project, make_receipt: MakeReceipt) ->
 def test_code_edited_during_the_run_opens_the_boxes_of_the_steps_before(
     project: Project, make_receipt: MakeReceipt
 ) -> None:
-    ReceiptStore(project.runs_dir).save(make_receipt(ENOUGH, code=project.git_state()))
+    record = ChecklistRecorder(project, Spec())
+    record(StepFinished(make_receipt(ENOUGH, code=project.git_state())))
     (project.root / "train.py").write_text("mu = 0.1\n")
 
-    ChecklistRecorder(project, Spec())(ended(project))
+    record(ended(project))
 
     assert "the uncommitted changes are others since" in page(project)
 

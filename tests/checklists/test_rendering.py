@@ -10,7 +10,7 @@ import pytest
 from zk0.checklists.evaluation import Evaluated, evaluate
 from zk0.checklists.loading import load_checklist
 from zk0.checklists.rendering import TICK, cell, render
-from zk0.checklists.snapshot import Present
+from zk0.checklists.snapshot import ProjectSnapshot
 from zk0.core.errors import SpecError
 from zk0.core.git import GitState
 from zk0.core.project import Project
@@ -32,7 +32,7 @@ def evaluated(make_receipt: MakeReceipt) -> Evaluated:
         passed("degrees", at="client 1").model_copy(update={"check": "data.units"}),
         failed("radians", at="client 2").model_copy(update={"check": "data.units"}),
     )
-    return evaluate(load_checklist(Project(REPOSITORY), "training"), [receipt], Present(GitState(), NOON))
+    return evaluate(load_checklist(Project(REPOSITORY), "training"), [receipt], ProjectSnapshot(GitState(), NOON))
 
 
 def test_each_line_shows_the_box_the_sentence_and_the_evidence(evaluated: Evaluated) -> None:
@@ -57,10 +57,10 @@ def test_the_top_counts_every_verdict(evaluated: Evaluated) -> None:
 
 
 def test_the_code_is_named_or_said_to_be_unknown(evaluated: Evaluated) -> None:
-    assert "can't tell whether it changed" in render(evaluated, TEMPLATE)
+    assert "unknown whether it changed" in render(evaluated, TEMPLATE)
 
     known = Evaluated(
-        evaluated.checklist, evaluated.items, Present(GitState(commit="0123456789abcdef", dirty=True), NOON)
+        evaluated.checklist, evaluated.items, ProjectSnapshot(GitState(commit="0123456789abcdef", dirty=True), NOON)
     )
     assert "The code is commit `01234567` with uncommitted changes." in render(known, TEMPLATE)
 
@@ -68,7 +68,7 @@ def test_the_code_is_named_or_said_to_be_unknown(evaluated: Evaluated) -> None:
 def test_the_parts_of_a_union_have_headings_and_all_items_their_lines(make_receipt: MakeReceipt) -> None:
     whole = load_checklist(Project(REPOSITORY), "comprehensive")
 
-    text = render(evaluate(whole, [make_receipt()], Present(GitState(), NOON)), TEMPLATE)
+    text = render(evaluate(whole, [make_receipt()], ProjectSnapshot(GitState(), NOON)), TEMPLATE)
 
     assert len(re.findall(r"^- \[ \] ", text, flags=re.MULTILINE)) == 87
     assert re.findall(r"^## .*", text, flags=re.MULTILINE) == [f"## {part.title}" for part in whole.parts]
@@ -101,7 +101,7 @@ def test_a_template_can_not_put_a_tick_together(evaluated: Evaluated, template: 
 
 @pytest.mark.parametrize("item", ["'done'", "true", "{'ticked': true}", "checklist"])
 def test_box_ticks_nothing_but_an_item_of_the_checklist(evaluated: Evaluated, item: str) -> None:
-    with pytest.raises(SpecError, match="no item of this checklist"):
+    with pytest.raises(SpecError, match="needs an item of this checklist"):
         render(evaluated, f"{{{{ {item} | box }}}}")
 
 

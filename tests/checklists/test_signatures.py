@@ -9,8 +9,8 @@ import pytest
 
 from zk0.checklists.evaluation import EvaluatedItem, evaluate
 from zk0.checklists.items import Checklist, ChecklistFile, Item
-from zk0.checklists.signatures import Decision, Signature, read_signatures, save_signature
-from zk0.checklists.snapshot import Present
+from zk0.checklists.signatures import Signature, SignatureDecision, read_signatures, save_signature
+from zk0.checklists.snapshot import ProjectSnapshot
 from zk0.core.errors import ConfigurationError
 from zk0.core.git import GitState
 from zk0.core.project import Project
@@ -29,7 +29,7 @@ def word(**changes) -> Signature:
     fields = {
         "item": "review",
         "sentence": "It was reviewed.",
-        "decision": Decision.signed,
+        "decision": SignatureDecision.signed,
         "note": "read line by line",
         "by": "ada",
         "how": "terminal",
@@ -43,7 +43,7 @@ def word(**changes) -> Signature:
 def decided(project: Project, what: Item, *, now: datetime = NOON, tree: str = "t1") -> EvaluatedItem:
     part = ChecklistFile(name="mine", title="Mine", phase="all", items=(what,))
     checklist = Checklist(name="mine", title="Mine", phase="all", parts=(part,))
-    [found] = evaluate(checklist, [], Present(GitState(tree=tree), now), read_signatures(project)).items
+    [found] = evaluate(checklist, [], ProjectSnapshot(GitState(tree=tree), now), read_signatures(project)).items
     return found
 
 
@@ -98,7 +98,7 @@ def test_a_file_that_is_no_signature_is_told_of(project: Project) -> None:
     found = decided(project, item())
 
     assert not found.ticked
-    assert found.message.startswith("review.signed.json is no signature")
+    assert found.message.startswith("review.signed.json is not a signature")
 
 
 @pytest.fixture

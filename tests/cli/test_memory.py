@@ -66,9 +66,9 @@ def test_what_is_known_to_be_wrong_fails_and_is_told_as_data_too(command, reposi
     assert "contradicted  2" in out
     assert "tool.x.mu in pyproject.toml is 0.1, not 0.01" in out
     assert "contradiction  tool.x.mu in pyproject.toml is 0.01 in" in out
-    assert "problem  tech.md:3: it names src/task.py, which is not there" in out
+    assert "problem  tech.md:3: names src/task.py, which is not there" in out
     assert found["counts"] == {"fresh": 1, "unverifiable": 0, "stale": 0, "contradicted": 1}
-    assert found["problems"] == [{"file": "tech.md", "line": 3, "message": "it names src/task.py, which is not there"}]
+    assert found["problems"] == [{"file": "tech.md", "line": 3, "message": "names src/task.py, which is not there"}]
     assert len(found["contradictions"]) == 1
 
 

@@ -49,7 +49,7 @@ def test_a_task_that_names_what_is_not_there_can_not_be_handed_over_nor_closed(c
     closing, _, err = command("task", "close", task)
 
     assert status == 1
-    assert "it names src/task.py, which is not there" in out
+    assert "names src/task.py, which is not there" in out
     assert closing == 2
     assert "can't be closed" in err
 

@@ -6,14 +6,13 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from time import perf_counter
 
 import git
 import pytest
 
 from zk0.core.errors import InputError, SecretError, SpecError, StaleReadError, UnknownNameError
 from zk0.memory.bank import Bank
-from zk0.memory.entries import Entry, Kind, identified
+from zk0.memory.entries import Entry, Kind, with_id
 from zk0.memory.frontmatter import write_entry
 
 type MakeEntry = Callable[..., Entry]
@@ -56,7 +55,7 @@ def test_the_same_entry_is_not_written_twice(bank: Bank, make_entry: MakeEntry) 
 
 
 def test_two_facts_with_the_same_short_hash_are_both_kept(bank: Bank, make_entry: MakeEntry) -> None:
-    entry = identified(make_entry("mu is 0.01"))
+    entry = with_id(make_entry("mu is 0.01"))
     other = write_entry(make_entry("mu is 0.1"))
     bank.entries_dir.mkdir(parents=True)
     (bank.entries_dir / f"{entry.id}.md").write_text(other)
@@ -163,27 +162,30 @@ def test_two_branches_that_add_entries_merge_without_a_conflict(bank: Bank, make
     assert {entry.title for entry in bank.read().entries} == {"learned on the left", "learned on the right"}
 
 
-def test_a_thousand_entries_are_read_in_seconds(bank: Bank, make_entry: MakeEntry) -> None:
+def test_a_thousand_entries_of_our_own_are_read_without_a_yaml_parser(
+    bank: Bank, make_entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sources = [{"receipt": "0" * 16, "metric": f"findings.{n}.evidence.0.value", "value": n / 7} for n in range(40)]
     bank.entries_dir.mkdir(parents=True)
     for number in range(1000):
-        entry = identified(make_entry(f"result {number}", Kind.result, sources=sources))
+        entry = with_id(make_entry(f"result {number}", Kind.result, sources=sources))
         (bank.entries_dir / f"{entry.id}.md").write_text(write_entry(entry))
+    parsed: list[str] = []  # a YAML parser is 50 times slower
+    monkeypatch.setattr("zk0.memory.frontmatter._read_yaml", parsed.append)
 
-    begun = perf_counter()
     assert len(bank.read().entries) == 1000
-    assert perf_counter() - begun < 5  # a YAML parser alone takes 15 s
+    assert parsed == []
 
 
-def test_a_glance_reads_only_what_is_not_superseded(bank: Bank, make_entry: MakeEntry) -> None:
+def test_reading_the_current_entries_leaves_out_what_is_superseded(bank: Bank, make_entry: MakeEntry) -> None:
     [first] = bank.add(lambda _: [make_entry("mu is 0.01")])
     [second] = bank.add(lambda _: [make_entry("mu is 0.1", supersedes=(first.id,), after=HOUR)])
     by_hand = f"---\nkind: fact\ntitle: mu is 1\nsupersedes:\n  - {second.id}\n"
     by_hand += "generated:\n  by: person:ada\n  at: 2026-04-01\n---\n"
     (bank.entries_dir / "2026-04-01-00000000.md").write_text(by_hand)
 
-    assert [entry.title for entry in bank.glance().entries] == ["mu is 1"]
-    assert bank.glance().revision == bank.read().revision
+    assert [entry.title for entry in bank.read_current().entries] == ["mu is 1"]
+    assert bank.read_current().revision == bank.read().revision
 
 
 def test_a_write_that_rests_on_a_stale_reading_is_refused_with_what_changed(bank: Bank, make_entry: MakeEntry) -> None:
@@ -216,11 +218,11 @@ def test_what_was_archived_meanwhile_is_told_too(bank: Bank, make_entry: MakeEnt
 
     with pytest.raises(StaleReadError, match="archived or removed"):
         bank.put(make_entry("mu is 1"), based_on=read)
-    assert bank.archived().entries == (entry,)
+    assert bank.read_archive().entries == (entry,)
 
 
 def test_what_is_no_revision_is_refused(bank: Bank, make_entry: MakeEntry) -> None:
-    with pytest.raises(InputError, match="is no revision"):
+    with pytest.raises(InputError, match="is not a revision"):
         bank.put(make_entry("mu is 1"), based_on="yesterday")
 
 

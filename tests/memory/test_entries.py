@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from zk0.memory.entries import Entry, Kind, content_id, identified, in_force
+from zk0.memory.entries import MASK, Entry, Kind, content_id, in_force, one_line, with_id
 
 type MakeEntry = Callable[..., Entry]
 
@@ -20,7 +20,7 @@ def test_the_id_is_the_date_and_a_hash_of_what_the_entry_says(make_entry: MakeEn
     assert content_id(one).startswith("2026-03-01-")
     assert len(content_id(one)) == len("2026-03-01-") + 8
     assert content_id(one) == content_id(same) != content_id(other)
-    assert content_id(identified(one)) == identified(one).id
+    assert content_id(with_id(one)) == with_id(one).id
 
 
 def test_what_has_its_default_value_does_not_change_the_id(make_entry: MakeEntry) -> None:
@@ -65,20 +65,30 @@ def test_an_entry_without_a_sound_origin_is_refused(fields: dict[str, Any]) -> N
 
 
 def test_an_entry_counts_until_another_supersedes_it(make_entry: MakeEntry) -> None:
-    first = identified(make_entry("mu is 0.01"))
-    second = identified(make_entry("mu is 0.001", after=HOUR, supersedes=(first.id,)))
+    first = with_id(make_entry("mu is 0.01"))
+    second = with_id(make_entry("mu is 0.001", after=HOUR, supersedes=(first.id,)))
 
     assert in_force([second, first]) == [second]
 
 
 def test_a_closing_entry_settles_a_matter_and_does_not_count_itself(make_entry: MakeEntry) -> None:
-    fault = identified(make_entry("the loss rises", Kind.fault))
-    closing = identified(make_entry("it falls", Kind.fault, status="closed", after=HOUR, supersedes=(fault.id,)))
+    fault = with_id(make_entry("the loss rises", Kind.fault))
+    closing = with_id(make_entry("it falls", Kind.fault, status="closed", after=HOUR, supersedes=(fault.id,)))
 
     assert in_force([fault, closing]) == []
 
 
 def test_entries_that_count_come_oldest_first(make_entry: MakeEntry) -> None:
-    entries = [identified(make_entry(f"fact {hour}", after=hour * HOUR)) for hour in (2, 0, 1)]
+    entries = [with_id(make_entry(f"fact {hour}", after=hour * HOUR)) for hour in (2, 0, 1)]
 
     assert [entry.title for entry in in_force(entries)] == ["fact 0", "fact 1", "fact 2"]
+
+
+def test_a_text_becomes_one_line() -> None:
+    assert one_line("  a\n b\t c ") == "a b c"
+
+
+def test_each_secret_is_left_out_and_the_words_around_it_stay() -> None:
+    token = f"hf_{'a1B2c3D4e5' * 4}"
+
+    assert one_line(f"with {token} and\n{token} it fails") == f"with {MASK} and {MASK} it fails"

@@ -10,8 +10,8 @@ import pytest
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.evidence import CODE_LENGTH, Witness, carry, hash_of
-from zk0.memory.freshness import Truth, judged
+from zk0.memory.evidence import CODE_LENGTH, EvidenceReader, copy_receipt, lines_digest
+from zk0.memory.freshness import Freshness, assess
 
 type MakeEntry = Callable[..., Entry]
 type MakeReceipt = Callable[..., Receipt]
@@ -20,22 +20,22 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEXT = "import math\n\nmu = 0.01\nrounds = 3\n"
 
 
-def of(project: Project, entry: Entry, now: datetime = NOON) -> tuple[Truth, str]:
-    judgement = judged(entry, Witness(project), now)
-    return judgement.truth, "; ".join(judgement.reasons)
+def of(project: Project, entry: Entry, now: datetime = NOON) -> tuple[Freshness, str]:
+    assessment = assess(entry, EvidenceReader(project), now)
+    return assessment.freshness, "; ".join(assessment.reasons)
 
 
 @pytest.fixture
 def carried(project: Project, make_receipt: MakeReceipt) -> Receipt:
     receipt = make_receipt(outputs={"results": [{"name": "loss", "value": 0.5}]})
-    carry(project, receipt.digest, receipt.model_dump_json(indent=2))
+    copy_receipt(project, receipt.digest, receipt.model_dump_json(indent=2))
     return receipt
 
 
 def test_a_number_is_fresh_where_its_receipt_says_so(project: Project, make_entry: MakeEntry, carried: Receipt) -> None:
     source = {"receipt": carried.digest, "metric": "outputs.results.0.value", "value": 0.5}
 
-    assert of(project, make_entry("the loss is 0.5", sources=[source])) == (Truth.fresh, "")
+    assert of(project, make_entry("the loss is 0.5", sources=[source])) == (Freshness.fresh, "")
 
 
 def test_a_number_that_its_receipt_does_not_say_is_contradicted(
@@ -46,10 +46,10 @@ def test_a_number_that_its_receipt_does_not_say_is_contradicted(
 
     truth, reason = of(project, make_entry("the loss is 0.1", sources=[source]))
     assert (truth, reason) == (
-        Truth.contradicted,
+        Freshness.contradicted,
         f"outputs.results.0.value of receipt {carried.digest} is 0.5, not 0.1",
     )
-    assert of(project, make_entry("accurate", sources=[missing]))[0] is Truth.contradicted
+    assert of(project, make_entry("accurate", sources=[missing]))[0] is Freshness.contradicted
 
 
 def test_a_receipt_that_was_edited_contradicts(project: Project, make_entry: MakeEntry, carried: Receipt) -> None:
@@ -59,24 +59,24 @@ def test_a_receipt_that_was_edited_contradicts(project: Project, make_entry: Mak
 
     truth, reason = of(project, make_entry("the loss is 0.1", sources=[source]))
 
-    assert truth is Truth.contradicted
+    assert truth is Freshness.contradicted
     assert "was changed" in reason
 
 
 def test_what_is_not_here_is_unverifiable(project: Project, make_entry: MakeEntry) -> None:
     assert of(project, make_entry("x", sources=[{"receipt": "0" * 16}])) == (
-        Truth.unverifiable,
+        Freshness.unverifiable,
         f"receipt {'0' * 16} is not here",
     )
-    assert of(project, make_entry("x", sources=[{"commit": "f" * 40}]))[0] is Truth.unverifiable
-    assert of(project, make_entry("x", sources=[{"link": "https://example.org"}]))[0] is Truth.unverifiable
-    assert of(project, make_entry("x")) == (Truth.unverifiable, "it names no source that can be read again")
+    assert of(project, make_entry("x", sources=[{"commit": "f" * 40}]))[0] is Freshness.unverifiable
+    assert of(project, make_entry("x", sources=[{"link": "https://example.org"}]))[0] is Freshness.unverifiable
+    assert of(project, make_entry("x")) == (Freshness.unverifiable, "it names no source that can be read again")
 
 
 def test_a_link_beside_other_evidence_does_not_count(project: Project, make_entry: MakeEntry) -> None:
     sources = [{"link": "https://example.org"}, {"file": "train.py"}]
 
-    assert of(project, make_entry("x", sources=sources))[0] is Truth.fresh
+    assert of(project, make_entry("x", sources=sources))[0] is Freshness.fresh
 
 
 def test_cited_lines_are_fresh_until_they_change_also_where_they_only_moved(
@@ -84,25 +84,27 @@ def test_cited_lines_are_fresh_until_they_change_also_where_they_only_moved(
 ) -> None:
     file = project.root / "train.py"
     file.write_text(TEXT)
-    entry = make_entry("x", sources=[{"file": "train.py", "lines": [3, 4], "sha256": hash_of(TEXT.splitlines()[2:4])}])
-    assert of(project, entry)[0] is Truth.fresh
+    entry = make_entry(
+        "x", sources=[{"file": "train.py", "lines": [3, 4], "sha256": lines_digest(TEXT.splitlines()[2:4])}]
+    )
+    assert of(project, entry)[0] is Freshness.fresh
 
     file.write_bytes(f"# A comment.\n{TEXT}".replace("\n", "\r\n").encode())
-    assert of(project, entry)[0] is Truth.fresh
+    assert of(project, entry)[0] is Freshness.fresh
 
     file.write_text(TEXT.replace("0.01", "0.1"))
-    assert of(project, entry) == (Truth.stale, "train.py:3-4 has changed since it was cited")
+    assert of(project, entry) == (Freshness.stale, "train.py:3-4 has changed since it was cited")
 
     file.unlink()
-    assert of(project, entry) == (Truth.stale, "train.py is not there any more")
+    assert of(project, entry) == (Freshness.stale, "train.py is not there any more")
 
 
 def test_a_whole_file_that_changed_is_stale(project: Project, make_entry: MakeEntry) -> None:
-    entry = make_entry("x", sources=[{"file": "train.py", "sha256": hash_of(["mu = 0.01"])}])
-    assert of(project, entry)[0] is Truth.fresh
+    entry = make_entry("x", sources=[{"file": "train.py", "sha256": lines_digest(["mu = 0.01"])}])
+    assert of(project, entry)[0] is Freshness.fresh
 
     (project.root / "train.py").write_text("mu = 0.01\nrounds = 3\n")
-    assert of(project, entry)[0] is Truth.stale
+    assert of(project, entry)[0] is Freshness.stale
 
 
 def test_a_setting_that_is_another_now_is_contradicted(project: Project, make_entry: MakeEntry) -> None:
@@ -111,16 +113,16 @@ def test_a_setting_that_is_another_now_is_contradicted(project: Project, make_en
     entry = make_entry(
         "x", sources=[{"config": "tool.x.mu", "value": 0.01}, {"config": "tool.x.measure", "value": True}]
     )
-    assert of(project, entry)[0] is Truth.fresh
+    assert of(project, entry)[0] is Freshness.fresh
 
     settings.write_text("[tool.x]\nmu = 0.1\nmeasure = 1\n")
     assert of(project, entry) == (
-        Truth.contradicted,
+        Freshness.contradicted,
         "tool.x.mu in pyproject.toml is 0.1, not 0.01; tool.x.measure in pyproject.toml is 1, not True",
     )
 
     settings.write_text("[tool.y]\n")
-    assert of(project, entry)[0] is Truth.stale
+    assert of(project, entry)[0] is Freshness.stale
 
 
 def test_an_entry_about_a_commit_of_another_branch_is_stale_here(project: Project, make_entry: MakeEntry) -> None:
@@ -132,20 +134,20 @@ def test_an_entry_about_a_commit_of_another_branch_is_stale_here(project: Projec
         entry = make_entry("x", sources=[{"file": "train.py"}], commit=side, branch="side")
 
         truth, reason = of(project, entry)
-        assert truth is Truth.stale
+        assert truth is Freshness.stale
         assert "of branch side, which is not part of HEAD" in reason
-        assert of(project, make_entry("x", sources=[{"commit": side}]))[0] is Truth.stale
+        assert of(project, make_entry("x", sources=[{"commit": side}]))[0] is Freshness.stale
 
         repository.git.merge("side")
-        assert of(project, entry)[0] is Truth.fresh
-        assert of(project, make_entry("x", sources=[{"commit": side}]))[0] is Truth.fresh
+        assert of(project, entry)[0] is Freshness.fresh
+        assert of(project, make_entry("x", sources=[{"commit": side}]))[0] is Freshness.fresh
 
 
 def test_what_was_said_to_hold_until_yesterday_is_stale(project: Project, make_entry: MakeEntry) -> None:
     entry = make_entry("x", sources=[{"file": "train.py"}], stale_after=NOON - timedelta(days=1))
 
-    assert of(project, entry) == (Truth.stale, "it was said to hold until 2026-02-28")
-    assert of(project, entry, NOON - timedelta(days=2))[0] is Truth.fresh
+    assert of(project, entry) == (Freshness.stale, "it was said to hold until 2026-02-28")
+    assert of(project, entry, NOON - timedelta(days=2))[0] is Freshness.fresh
 
 
 def result(make_entry: MakeEntry, receipt: Receipt, **fields: object) -> Entry:
@@ -157,40 +159,40 @@ def result(make_entry: MakeEntry, receipt: Receipt, **fields: object) -> Entry:
 def test_a_result_is_fresh_for_the_code_it_vouches_for_and_stale_for_any_other(
     project: Project, make_entry: MakeEntry, carried: Receipt
 ) -> None:
-    entry = result(make_entry, carried, tree=Witness(project).tree, commit=Witness(project).head)
+    entry = result(make_entry, carried, tree=EvidenceReader(project).tree, commit=EvidenceReader(project).head)
     assert len(entry.tree or "") == CODE_LENGTH
-    assert of(project, entry)[0] is Truth.fresh
+    assert of(project, entry)[0] is Freshness.fresh
 
     (project.root / "train.py").write_text("mu = 0.1\n")
-    assert of(project, entry) == (Truth.stale, "the code has changed since: train.py")
+    assert of(project, entry) == (Freshness.stale, "the code has changed since: train.py")
 
 
 def test_a_digest_of_the_code_of_an_older_kind_can_t_be_compared(
     project: Project, make_entry: MakeEntry, carried: Receipt
 ) -> None:
-    entry = result(make_entry, carried, code="0123456789abcdef", commit=Witness(project).head)
+    entry = result(make_entry, carried, code="0123456789abcdef", commit=EvidenceReader(project).head)
 
-    assert of(project, entry)[0] is Truth.unverifiable
+    assert of(project, entry)[0] is Freshness.unverifiable
 
 
 @pytest.mark.parametrize("name", ["workflows/train.yaml", "task.md.j2", "settings.json"])
 def test_a_workflow_a_template_and_a_settings_file_are_code(
     project: Project, make_entry: MakeEntry, carried: Receipt, name: str
 ) -> None:
-    entry = result(make_entry, carried, tree=Witness(project).tree, commit=Witness(project).head)
+    entry = result(make_entry, carried, tree=EvidenceReader(project).tree, commit=EvidenceReader(project).head)
 
     (project.root / name).parent.mkdir(exist_ok=True)
     (project.root / name).write_text("changed: true\n")
 
-    assert of(project, entry)[0] is Truth.stale
+    assert of(project, entry)[0] is Freshness.stale
 
 
 def test_a_result_without_numbers_rests_on_the_verdicts_of_its_steps(
     project: Project, make_entry: MakeEntry, carried: Receipt
 ) -> None:
-    entry = result(make_entry, carried, tree=Witness(project).tree, said="fail")
+    entry = result(make_entry, carried, tree=EvidenceReader(project).tree, said="fail")
 
-    assert of(project, entry) == (Truth.contradicted, f"verdict of receipt {carried.digest} is 'pass', not 'fail'")
+    assert of(project, entry) == (Freshness.contradicted, f"verdict of receipt {carried.digest} is 'pass', not 'fail'")
 
 
 def test_a_result_whose_code_changed_while_it_ran_vouches_for_none(
@@ -198,15 +200,15 @@ def test_a_result_whose_code_changed_while_it_ran_vouches_for_none(
 ) -> None:
     entry = result(make_entry, carried, files=["a.py", "b.py", "c.py", "d.py"])
 
-    assert of(project, entry) == (Truth.stale, "the code changed while it ran: a.py, b.py, c.py and 1 more")
+    assert of(project, entry) == (Freshness.stale, "the code changed while it ran: a.py, b.py, c.py and 1 more")
 
 
 def test_a_result_of_an_older_zk0_is_judged_by_its_commit(
     project: Project, make_entry: MakeEntry, carried: Receipt, tmp_path: Path
 ) -> None:
-    assert of(project, result(make_entry, carried, commit=Witness(project).head))[0] is Truth.fresh
-    assert of(Project(tmp_path), result(make_entry, carried))[0] is Truth.unverifiable
+    assert of(project, result(make_entry, carried, commit=EvidenceReader(project).head))[0] is Freshness.fresh
+    assert of(Project(tmp_path), result(make_entry, carried))[0] is Freshness.unverifiable
     assert of(project, result(make_entry, carried, commit="f" * 40)) == (
-        Truth.unverifiable,
-        "it does not say of which code it is",
+        Freshness.unverifiable,
+        "it does not say which code it is about",
     )

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from zk0.memory.entries import Entry, Kind, Mark, Source, identified
+from zk0.memory.entries import Entry, FactSource, Kind, Mark, with_id
 from zk0.memory.frontmatter import UnreadableEntryError, read_entry, write_entry
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -25,9 +25,9 @@ NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 
 @st.composite
 def entries(draw: st.DrawFn) -> Entry:
-    source = st.builds(Source, name=TEXT, receipt=st.just("0123456789abcdef"), value=NUMBERS)
+    source = st.builds(FactSource, name=TEXT, receipt=st.just("0123456789abcdef"), value=NUMBERS)
     sources = draw(st.lists(source, max_size=3))
-    return identified(
+    return with_id(
         Entry.model_validate(
             {
                 "kind": draw(st.sampled_from(Kind)),
@@ -63,7 +63,7 @@ def test_what_is_written_is_the_same_to_any_yaml_parser(entry: Entry) -> None:
 
 
 def test_each_number_is_a_line_of_its_own() -> None:
-    sources = tuple(Source(receipt="0123456789abcdef", metric=f"findings.{n}", value=n / 8) for n in range(3))
+    sources = tuple(FactSource(receipt="0123456789abcdef", metric=f"findings.{n}", value=n / 8) for n in range(3))
     entry = Entry(kind=Kind.result, title="T", generated=Mark(by="process:zk0 0", at=AT), sources=sources)
 
     lines = front_matter(write_entry(entry)).splitlines()
@@ -109,7 +109,7 @@ HEAD = "---\nkind: fact\ntitle: T\ngenerated: {by: person:ada, at: 2026-03-01}\n
         (HEAD, 5, "not closed"),
         (f"{HEAD}kind: fact\n---\n", 5, "duplicate key"),
         (f"{HEAD}sources: [\n---\n", 5, ""),
-        ("---\n- one\n---\n", 2, "no mapping"),
+        ("---\n- one\n---\n", 2, "not a mapping"),
         (f"{HEAD}status: perhaps\n---\n", 5, "status"),
         (f"{HEAD}sources:\n- {{commit: abc}}\n- {{value: 1}}\n---\n", 7, "a source names"),
         ("---\ntitle: T\ngenerated: {by: person:ada, at: 2026-03-01}\n---\n", 1, "kind"),

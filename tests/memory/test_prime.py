@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.prime import BYTES_A_TOKEN, JUDGED, Section, fitted, prime
+from zk0.memory.prime import ASSESSED, BYTES_A_TOKEN, BriefSection, fit_sections, prime
 
 type MakeEntry = Callable[..., Entry]
 
@@ -67,7 +67,7 @@ def test_a_large_bank_fits_and_the_brief_says_what_it_left_out(project: Project,
     many = [
         make_entry(f"{kind} {number}: " + "ünïcödé " * 30, kind, after=number * HOUR)
         for kind in (Kind.decision, Kind.fault, Kind.next, Kind.fact)
-        for number in range(JUDGED // 4)
+        for number in range(ASSESSED // 4)
     ]
     Bank.of(project).add(lambda _: many)
 
@@ -82,10 +82,10 @@ def test_a_large_bank_fits_and_the_brief_says_what_it_left_out(project: Project,
 
 
 def test_the_last_section_loses_its_last_lines_first() -> None:
-    sections = [Section("## One", ["- a", "- b"]), Section("## Two", ["- c" * 20, "- d" * 20], "zk0 runs")]
+    sections = [BriefSection("## One", ["- a", "- b"]), BriefSection("## Two", ["- c" * 20, "- d" * 20], "zk0 runs")]
 
-    assert fitted(sections, 1000) == f"## One\n- a\n- b\n\n## Two\n{'- c' * 20}\n{'- d' * 20}\n"
-    assert fitted(sections, 50) == "## One\n- a\n- b\n\n## Two\n- 2 more: `zk0 runs`\n"
+    assert fit_sections(sections, 1000) == f"## One\n- a\n- b\n\n## Two\n{'- c' * 20}\n{'- d' * 20}\n"
+    assert fit_sections(sections, 50) == "## One\n- a\n- b\n\n## Two\n- 2 more: `zk0 runs`\n"
 
 
 def test_an_empty_project_has_a_brief_too(project: Project) -> None:

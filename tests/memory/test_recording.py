@@ -16,9 +16,8 @@ from zk0.core.receipts import Failure, Receipt, ReceiptStore
 from zk0.core.verdicts import Evidence, Verdict, failed, passed
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
-from zk0.memory.evidence import Witness
-from zk0.memory.freshness import judged
-from zk0.memory.receipt_values import value_at
+from zk0.memory.evidence import EvidenceReader, value_at
+from zk0.memory.freshness import assess
 from zk0.memory.recording import MemoryRecorder, write_pages
 from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
 
@@ -147,8 +146,6 @@ def test_a_paragraph_left_open_is_told_when_a_run_begins(project: Project) -> No
 def test_a_paragraph_left_open_costs_no_entry(project: Project, make_receipt: MakeReceipt) -> None:
     project.memory_dir.mkdir()
     (project.memory_dir / "context.md").write_text("<!-- keep:notes -->\nopen")
-    ReceiptStore(project.runs_dir).save(make_receipt(FALLS))
-
     directory = project.runs_dir / "run-1"
     with pytest.raises(SpecError, match=r"context\.md:1"):
         MemoryRecorder(project, Spec())(
@@ -237,7 +234,7 @@ def test_what_changed_while_a_run_asked_for_it_is_named_and_vouched_for(
     [entry] = Bank.of(project).read().entries
     assert entry.run
     assert entry.run.files == ("train.py",)
-    assert entry.tree == Witness(project).tree
+    assert entry.tree == EvidenceReader(project).tree
 
 
 def test_a_result_does_not_vouch_for_code_that_somebody_changed_while_it_ran(
@@ -252,7 +249,7 @@ def test_a_result_does_not_vouch_for_code_that_somebody_changed_while_it_ran(
 
     [entry] = Bank.of(project).read().entries
     assert entry.tree is None
-    assert "the code changed while it ran: train.py" in judged(entry, Witness(project), NOON).reasons
+    assert "the code changed while it ran: train.py" in assess(entry, EvidenceReader(project), NOON).reasons
 
 
 def test_a_secret_in_a_message_is_left_out_and_the_result_is_kept(project: Project, make_receipt: MakeReceipt) -> None:

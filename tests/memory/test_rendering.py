@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from zk0.core.errors import SpecError
+from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
-from zk0.memory.bank import Problem, Reading
+from zk0.memory.bank import BankProblem, BankSnapshot
+from zk0.memory.budget import LONGEST_TEXT, cell
 from zk0.memory.context import BUDGET
-from zk0.memory.entries import Entry, Kind, StepRecord, identified
-from zk0.memory.rendering import render_context, render_tasks
-from zk0.memory.texts import LONGEST_TEXT, cell
+from zk0.memory.entries import Entry, Kind, StepRecord, with_id
+from zk0.memory.rendering import WorkflowPage, render_context, render_tasks, workflow_pages
 from zk0.memory.unfinished_runs import RunningRun
-from zk0.memory.workflows import WorkflowPage
 from zk0.workflow.spec import WorkflowSpec
 
 type MakeEntry = Callable[..., Entry]
@@ -28,8 +28,8 @@ HOUR = timedelta(hours=1)
 DIGEST = "0123456789abcdef"
 
 
-def reading(*entries: Entry, problems: tuple[Problem, ...] = ()) -> Reading:
-    return Reading(tuple(identified(entry) for entry in entries), problems)
+def reading(*entries: Entry, problems: tuple[BankProblem, ...] = ()) -> BankSnapshot:
+    return BankSnapshot(tuple(with_id(entry) for entry in entries), problems)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def fault(make_entry: MakeEntry) -> Entry:
 
 
 def test_an_empty_bank_says_what_to_do_first() -> None:
-    text = render_context(Reading(()), old="", now=NOON)
+    text = render_context(BankSnapshot(()), old="", now=NOON)
 
     assert "No workflow has run yet: `zk0 run train`." in text
     assert "## Open findings\n\nNone." in text
@@ -94,7 +94,7 @@ def test_an_open_finding_comes_with_cause_remedy_and_workflow(fault: Entry) -> N
     assert (
         "- **train/federate** `proximal.acts` (client 1): the term is 0.5 at the first step. "
         "Cause: it is computed after the step. Remedy: add the gradient before it. "
-        f"Repair: `zk0 run fedprox-debug`. (`{identified(fault).id}`)" in text
+        f"Repair: `zk0 run fedprox-debug`. (`{with_id(fault).id}`)" in text
     )
 
 
@@ -117,16 +117,16 @@ def test_focus_decisions_and_next_steps_are_told_and_facts_are_counted(make_entr
 def test_a_run_in_progress_is_shown() -> None:
     step = StepRecord(id="data", title="Prepare", verdict=Verdict.warned, receipt=DIGEST, note="few episodes")
 
-    text = render_context(Reading(()), old="", now=NOON, running=[RunningRun("run-2", "train", 9, [step])])
+    text = render_context(BankSnapshot(()), old="", now=NOON, running=[RunningRun("run-2", "train", 9, [step])])
 
     assert "Run `run-2` of `train`: 1 of 9 steps ended." in text
     assert f"- Prepare: warn, few episodes (receipt `{DIGEST}`)" in text
 
 
 def test_an_entry_that_can_not_be_read_is_named() -> None:
-    problem = Problem(Path("entries/broken.md"), 3, "it is not YAML")
+    problem = BankProblem(Path("entries/broken.md"), 3, "it is not YAML")
 
-    text = render_context(Reading((), (problem,)), old="", now=NOON)
+    text = render_context(BankSnapshot((), (problem,)), old="", now=NOON)
 
     assert "## Entries to repair\n\n- entries/broken.md:3: it is not YAML" in text
 
@@ -145,7 +145,7 @@ def test_a_large_bank_stays_within_the_budget_and_says_what_is_missing(result: E
     assert len(text.encode()) <= BUDGET
     assert "Mind the camera." in text
     assert "### train: pass after 143 s" in text
-    assert f"of 300 numbers: `{identified(entries[0]).id}` (over the budget of 8192 bytes)" in text
+    assert f"of 300 numbers: `{with_id(entries[0]).id}` (over the budget of 8192 bytes)" in text
     assert "of 100 decisions: `" in text
 
 
@@ -223,7 +223,7 @@ def test_the_tasks_page_explains_each_workflow_and_when_it_was_last_performed(re
     assert "## train: Train a policy\n\nFine-tune one policy.\n" in text
     assert (
         "**Last performed:** 2026-03-01 12:00 UTC, pass, 142.6 s, commit `ffffffff` on `main` "
-        f"(run `run-1`, entry `{identified(result).id}`)" in text
+        f"(run `run-1`, entry `{with_id(result).id}`)" in text
     )
     assert "- `rounds` (integer, default `3`): how many rounds\n- `data` (path)\n" in text
     assert "1. Prepare (`data`)" in text
@@ -234,7 +234,7 @@ def test_the_tasks_page_explains_each_workflow_and_when_it_was_last_performed(re
 def test_a_workflow_never_performed_says_so_and_one_that_is_broken_says_where() -> None:
     pages = [WorkflowPage("train", TRAIN), WorkflowPage("deploy", None, "line 3: not YAML")]
 
-    text = render_tasks(Reading(()), pages, old="")
+    text = render_tasks(BankSnapshot(()), pages, old="")
 
     assert "**Last performed:** never" in text
     assert "## deploy\n\nIts file can't be read: line 3: not YAML" in text
@@ -243,8 +243,36 @@ def test_a_workflow_never_performed_says_so_and_one_that_is_broken_says_where() 
 def test_notes_kept_with_a_workflow_survive_even_when_it_is_gone() -> None:
     old = "<!-- keep:train -->Use the tiny preset first.<!-- /keep --><!-- keep:gone -->Old lore.<!-- /keep -->"
 
-    text = render_tasks(Reading(()), [WorkflowPage("train", TRAIN)], old=old)
+    text = render_tasks(BankSnapshot(()), [WorkflowPage("train", TRAIN)], old=old)
 
     assert "<!-- keep:train -->\nUse the tiny preset first.\n<!-- /keep -->" in text
     assert "<!-- keep:gone -->\nOld lore.\n<!-- /keep -->" in text
-    assert render_tasks(Reading(()), [WorkflowPage("train", TRAIN)], old=text) == text
+    assert render_tasks(BankSnapshot(()), [WorkflowPage("train", TRAIN)], old=text) == text
+
+
+HEAD = "name: {name}\ntitle: T\npurpose: P\nsteps:\n  - {{id: data, title: Prepare, uses: no.such-action}}\n"
+
+
+def write(project: Project, name: str, text: str) -> None:
+    path = project.root / "workflows" / f"{name}.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+
+def test_a_workflow_is_explained_whether_or_not_its_actions_exist(project: Project) -> None:
+    write(project, "mine", HEAD.format(name="mine"))
+
+    [page] = [page for page in workflow_pages(project) if page.name == "mine"]
+
+    assert page.spec
+    assert page.spec.steps[0].title == "Prepare"
+
+
+def test_a_broken_file_is_a_page_that_says_where(project: Project) -> None:
+    write(project, "torn", "name: [\n")
+    write(project, "wrong", HEAD.format(name="wrong") + "colour: red\n")
+
+    problems = {page.name: page.problem for page in workflow_pages(project) if page.spec is None}
+
+    assert problems["torn"].startswith("line ")
+    assert problems["wrong"].startswith("line 6: colour: ")

@@ -9,9 +9,9 @@ from zk0.core.errors import ExitStatus
 from zk0.core.git import GitState
 from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_available, passed, warned, worst
-from zk0.memory.bank import Reading
-from zk0.memory.entries import Entry, Kind, Source, Status, identified
-from zk0.memory.receipt_values import value_at
+from zk0.memory.bank import BankSnapshot
+from zk0.memory.entries import Entry, FactSource, Kind, Status, with_id
+from zk0.memory.evidence import value_at
 from zk0.memory.results import EndedRun, entries_of, step_records
 
 type MakeReceipt = Callable[..., Receipt]
@@ -52,7 +52,7 @@ def ended(receipts: Sequence[Receipt], run: str = "run-1", exit_status: ExitStat
 
 def added(run: EndedRun, *before: Entry) -> tuple[Entry, ...]:
     """Return the entries a run adds to a bank, as the bank would hold them."""
-    return tuple(identified(entry) for entry in entries_of(run, Reading(before)))
+    return tuple(with_id(entry) for entry in entries_of(run, BankSnapshot(before)))
 
 
 def test_a_run_becomes_one_result_with_its_steps_and_numbers(make_receipt: MakeReceipt) -> None:
@@ -79,12 +79,12 @@ def test_a_run_becomes_one_result_with_its_steps_and_numbers(make_receipt: MakeR
 def test_a_run_supersedes_the_last_result_of_its_workflow_and_no_other(make_receipt: MakeReceipt) -> None:
     [first] = added(ended([make_receipt()]))
     assert first.run
-    other = identified(first.model_copy(update={"run": first.run.model_copy(update={"workflow": "testing"})}))
+    other = with_id(first.model_copy(update={"run": first.run.model_copy(update={"workflow": "testing"})}))
 
     [second] = added(ended([make_receipt(run="run-2")], run="run-2"), first, other)
 
     assert second.supersedes == (first.id,)
-    assert set(Reading((first, other, second)).counting(Kind.result)) == {other, second}
+    assert set(BankSnapshot((first, other, second)).counting(Kind.result)) == {other, second}
 
 
 def test_an_interrupted_run_does_not_read_as_a_pass(make_receipt: MakeReceipt) -> None:
@@ -110,8 +110,8 @@ def test_each_failed_finding_becomes_a_fault_with_cause_remedy_and_evidence(make
     assert fault.fault.key == ("train", "federate", "loss.trend", "", "client 1")
     assert (fault.fault.cause, fault.fault.repaired_by) == ("the learning rate is too high", "fedprox-debug")
     assert fault.sources == (
-        Source(receipt=receipt.digest, metric="findings.0.verdict", value="fail"),
-        Source(
+        FactSource(receipt=receipt.digest, metric="findings.0.verdict", value="fail"),
+        FactSource(
             name="loss.trend: growth (client 1)",
             receipt=receipt.digest,
             metric="findings.0.evidence.0.value",
@@ -160,13 +160,13 @@ def test_a_fault_that_a_later_run_finds_right_is_closed(make_receipt: MakeReceip
     closing = after[1]
     assert (closing.status, closing.supersedes) == (Status.closed, (before[1].id,))
     assert closing.sources[0].receipt == good.digest
-    assert Reading(before + after).counting(Kind.fault) == []
+    assert BankSnapshot(before + after).counting(Kind.fault) == []
 
 
 def test_a_step_that_failed_is_right_again_when_it_comes_to_its_end(make_receipt: MakeReceipt) -> None:
     before = added(ended([make_receipt(failure=Failure(code="ZK102", message="no reply"))]))
 
-    assert Reading(before + added(ended([make_receipt()]), *before)).counting(Kind.fault) == []
+    assert BankSnapshot(before + added(ended([make_receipt()]), *before)).counting(Kind.fault) == []
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_fault_that_was_not_found_right_stays_open(make_receipt: MakeReceipt, 
 
     after = added(ended([make_receipt(*findings, run="run-2")], run="run-2"), *before)
 
-    assert before[1] in Reading(before + after).counting(Kind.fault)
+    assert before[1] in BankSnapshot(before + after).counting(Kind.fault)
 
 
 def test_a_step_that_ended_in_an_error_shows_nothing_to_be_right(make_receipt: MakeReceipt) -> None:
@@ -193,7 +193,7 @@ def test_a_step_that_ended_in_an_error_shows_nothing_to_be_right(make_receipt: M
 
     after = added(ended([broken], run="run-2"), *before)
 
-    assert before[1] in Reading(before + after).counting(Kind.fault)
+    assert before[1] in BankSnapshot(before + after).counting(Kind.fault)
 
 
 def test_a_fault_of_another_step_stays_open(make_receipt: MakeReceipt) -> None:
@@ -201,4 +201,4 @@ def test_a_fault_of_another_step_stays_open(make_receipt: MakeReceipt) -> None:
 
     after = added(ended([make_receipt(FALLS, step="validation", run="run-2")], run="run-2"), *before)
 
-    assert before[1] in Reading(before + after).counting(Kind.fault)
+    assert before[1] in BankSnapshot(before + after).counting(Kind.fault)

@@ -2,25 +2,27 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from zk0.core.errors import RequestError, UnknownNameError
+from zk0.core.errors import InputError, RequestError, SpecError, UnknownNameError
 from zk0.core.project import Project
+from zk0.core.references import KnownNames
 from zk0.core.verdicts import Verdict
+from zk0.memory.adding import cite
 from zk0.memory.bank import Bank
-from zk0.memory.citing import cited
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.evidence import Witness
-from zk0.memory.references import Known
+from zk0.memory.evidence import EvidenceReader
 from zk0.memory.tasks import (
-    added_to,
-    checked,
-    closing,
-    composed,
-    filled,
+    check_task,
+    closing_entry,
+    compose_task,
+    extend_context,
+    fill_context,
     open_tasks,
-    page_of,
+    read_context,
+    render_task_page,
     subtasks,
     task_of,
     versions,
@@ -48,9 +50,11 @@ def begin(project: Project, bank: Bank) -> Begin:
     (project.root / "pyproject.toml").write_text("[tool.x]\nmu = 0.01\n")
 
     def write(title: str = "Repair it", context: TaskContext = WHOLE, hour: int = 0, **more: object) -> Entry:
-        witness = Witness(project)
-        sources = [cited("file:train.py:1", witness)] if "before" not in more else []
-        entry = composed(title, context, by="agent:a", at=NOON + hour * HOUR, evidence=witness, sources=sources, **more)  # type: ignore[arg-type]
+        witness = EvidenceReader(project)
+        sources = [cite("file:train.py:1", witness)] if "before" not in more else []
+        entry = compose_task(
+            title, context, by="agent:a", at=NOON + hour * HOUR, evidence=witness, sources=sources, **more
+        )  # type: ignore[arg-type]
         [kept] = bank.put(entry)
         return kept
 
@@ -59,8 +63,8 @@ def begin(project: Project, bank: Bank) -> Begin:
 
 def check(project: Project, bank: Bank, task: Entry) -> dict[str, tuple[Verdict, str]]:
     reading = bank.read()
-    known = Known(project.root, ".zk0", [entry.id for entry in reading.entries], ["train"], ["run"])
-    findings = checked(reading, task_of(reading, task.id), Witness(project), known, NOON)
+    known = KnownNames(project.root, ".zk0", [entry.id for entry in reading.entries], ["train"], ["run"])
+    findings = check_task(reading, task_of(reading, task.id), EvidenceReader(project), known, NOON)
     return {finding.at: (finding.verdict, finding.message) for finding in findings}
 
 
@@ -71,7 +75,7 @@ def test_a_task_has_its_commit_as_a_validation_point_and_survives_a_handover(
 
     found = check(project, bank, task)
 
-    assert [source.where for source in task.sources] == ["train.py:1", f"commit {Witness(project).head}"]
+    assert [source.where for source in task.sources] == ["train.py:1", f"commit {EvidenceReader(project).head}"]
     assert {verdict for verdict, _ in found.values()} == {Verdict.passed}
     assert found["tests"] == (Verdict.passed, "`A=1 python -m pytest`: python is here")
 
@@ -84,9 +88,9 @@ def test_a_task_has_its_commit_as_a_validation_point_and_survives_a_handover(
             "references",
             "zk0/gone.py, which is not there",
         ),
-        (WHOLE.model_copy(update={"scope": "`zk0 run nope`"}), "references", "the workflow nope, which there is not"),
-        (WHOLE.model_copy(update={"tests": "no-such-program"}), "tests", "there is no program 'no-such-program' here"),
-        (WHOLE.model_copy(update={"tests": "python 'x"}), "tests", "is no command"),
+        (WHOLE.model_copy(update={"scope": "`zk0 run nope`"}), "references", "unknown workflow: nope"),
+        (WHOLE.model_copy(update={"tests": "no-such-program"}), "tests", "no program 'no-such-program' here"),
+        (WHOLE.model_copy(update={"tests": "python 'x"}), "tests", "is not a command"),
     ],
 )
 def test_what_a_task_names_and_what_is_not_there_fails_the_check(
@@ -119,7 +123,7 @@ def test_a_subtask_inherits_what_is_critical_and_losing_it_later_is_found(
     assert child.task.constraints == WHOLE.constraints
     assert "inheritance" not in {at for at, (verdict, _) in check(project, bank, child).items() if verdict.stops}
 
-    more = added_to(WHOLE, TaskContext(critical="and never touch client 3"))
+    more = extend_context(WHOLE, TaskContext(critical="and never touch client 3"))
     newer = begin(context=more, hour=2, before=parent)
 
     verdict, message = check(project, bank, child)["inheritance"]
@@ -139,7 +143,7 @@ def test_a_version_that_drops_what_was_critical_fails_the_check(project: Project
 
 def test_any_id_of_a_task_names_its_newest_version(bank: Bank, begin: Begin, make_entry: MakeEntry) -> None:
     first = begin()
-    second = begin(context=added_to(WHOLE, TaskContext(notes="now review", mode="review")), hour=1, before=first)
+    second = begin(context=extend_context(WHOLE, TaskContext(notes="now review", mode="review")), hour=1, before=first)
     [fact] = bank.add(lambda _: [make_entry("a fact")])
     reading = bank.read()
 
@@ -155,7 +159,7 @@ def test_the_page_has_the_nine_blocks_and_says_what_is_not_known(bank: Bank, beg
     child = begin("Find the cause", TaskContext(notes="debug next", mode="debug"), 1, parent=parent)
     reading = bank.read()
 
-    text = page_of(reading, parent)
+    text = render_task_page(reading, parent)
 
     for heading in (
         "Task information",
@@ -174,8 +178,8 @@ def test_the_page_has_the_nine_blocks_and_says_what_is_not_known(bank: Bank, beg
     assert f"- {child.id}: Find the cause" in text
     assert "**Risks**: none" in text
     assert "- before: nothing is missing" in text
-    assert "- before: not said: success criteria" in page_of(reading, child)
-    assert "- debug next" in page_of(reading, child)
+    assert "- before: not said: success criteria" in render_task_page(reading, child)
+    assert "- debug next" in render_task_page(reading, child)
     assert "[x]" not in text
 
 
@@ -190,7 +194,7 @@ def test_a_task_is_filled_from_git_and_from_what_is_known(project: Project, bank
     )
     (project.root / "train.py").write_text("mu = 0.1\n")
 
-    context = filled(TaskContext(), bank.read(), Witness(project), [])
+    context = fill_context(TaskContext(), bank.read(), EvidenceReader(project), [])
 
     assert context.state[0].endswith("on main, 1 files changed")
     assert context.state[1].startswith("train: fail (2026-03-01-")
@@ -203,7 +207,9 @@ def test_a_task_is_closed_when_nothing_is_lost_and_no_subtask_is_open(bank: Bank
     child = begin("Find the cause", TaskContext(), 1, parent=parent)
 
     def close(task: Entry, hour: int) -> Entry:
-        closed = closing(task, by="agent:a", at=NOON + hour * HOUR, outcome="Done.", findings=[], reading=bank.read())
+        closed = closing_entry(
+            task, by="agent:a", at=NOON + hour * HOUR, outcome="Done.", findings=[], reading=bank.read()
+        )
         [kept] = bank.put(closed)
         return kept
 
@@ -217,3 +223,29 @@ def test_a_task_is_closed_when_nothing_is_lost_and_no_subtask_is_open(bank: Bank
     assert subtasks(bank.read(), parent) == []
     with pytest.raises(RequestError, match="closed already"):
         close(closed, 4)
+
+
+def test_a_file_says_any_of_the_fields_and_one_line_needs_no_list(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text("objective: Repair it.\ncriteria: the loss falls\nconstraints: [change no test, be quick]\n")
+
+    context = read_context(path)
+
+    assert (context.objective, context.criteria) == ("Repair it.", ("the loss falls",))
+    assert context.constraints == ("change no test", "be quick")
+
+
+def test_every_problem_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text("objective: Repair it.\nobjectives: x\npriority: soon\n")
+
+    with pytest.raises(SpecError) as caught:
+        read_context(path)
+
+    assert f"{path}:2: objectives" in caught.value.message
+    assert f"{path}:3: priority" in caught.value.message
+    path.write_text("a: [")
+    with pytest.raises(SpecError, match=r"task\.yaml:1: not YAML"):
+        read_context(path)
+    with pytest.raises(InputError, match="can't be read"):
+        read_context(tmp_path / "none.yaml")

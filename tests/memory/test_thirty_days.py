@@ -19,16 +19,15 @@ from zk0.core.errors import ExitStatus
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.core.verdicts import Evidence, Finding, Verdict, failed, passed
-from zk0.memory.adding import Draft, added
+from zk0.memory.adding import EntryDraft, add_entry
 from zk0.memory.bank import Bank
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import Kind
-from zk0.memory.evidence import Witness
-from zk0.memory.installing import install
-from zk0.memory.merging import is_conflicted
+from zk0.memory.evidence import EvidenceReader
+from zk0.memory.preserved_blocks import is_conflicted
 from zk0.memory.prime import prime
 from zk0.memory.pruning import archive, proposals
-from zk0.memory.recording import MemoryRecorder, write_pages
+from zk0.memory.recording import MemoryRecorder, install, write_pages
 from zk0.memory.rendering import number
 from zk0.memory.verification import verify
 from zk0.workflow.events import RunFinished, RunStarted, StepFinished
@@ -120,10 +119,12 @@ class Branch:
         """Decide, replace the last focus, and note what is next, as an agent does."""
         at = today + timedelta(hours=4)
         where = ["mu=config:tool.flwr.app.config.proximal-mu", "file:train.py:1"]
-        added(self.project, Draft(Kind.decision, f"mu stays, seen {at:%d.%m.}", "agent:a", "Why. " * 40, where), at)
+        add_entry(
+            self.project, EntryDraft(Kind.decision, f"mu stays, seen {at:%d.%m.}", "agent:a", "Why. " * 40, where), at
+        )
         reading = Bank.of(self.project).read()
         before = [entry.id for entry in reading.counting(Kind.focus)]
-        added(self.project, Draft(Kind.focus, f"day {at:%d}", "person:ada", "", where, before), at)
+        add_entry(self.project, EntryDraft(Kind.focus, f"day {at:%d}", "person:ada", "", where, before), at)
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ def merge_and_prune(main: Branch, tuning: Branch, now: datetime) -> None:
 def assert_every_number_is_in_a_receipt(project: Project) -> None:
     text = (project.memory_dir / "context.md").read_text()
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| loss of")]
-    witness = Witness(Project(project.root))
+    witness = EvidenceReader(Project(project.root))
     assert rows
     for name, value, _, digest in rows:
         receipt = witness.receipt(digest.strip("`"))

@@ -10,8 +10,8 @@ def test_dead_links_and_anchors_are_found_with_their_lines(small):
     told = [(finding.at, finding.message) for finding in small.ask("documentation.links")]
 
     assert told == [
-        ("README.md:3", "#nowhere: README.md has no such heading"),
         ("README.md:3", "docs/none.md leads nowhere"),
+        ("README.md:4", "#nowhere: README.md has no such heading"),
     ]
 
 

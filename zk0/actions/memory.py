@@ -9,7 +9,7 @@ from pydantic import Field
 from zk0.core.checks import check
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, passed
-from zk0.memory.adding import Draft, added
+from zk0.memory.adding import EntryDraft, add_entry
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
 from zk0.workflow.actions import Context, Inputs, Outputs, action
@@ -33,14 +33,14 @@ class RememberOutputs(Outputs):
 @action("memory.remember", changes=("memory bank",))
 def remember(inputs: RememberInputs, context: Context) -> RememberOutputs:
     """Add an entry to the memory bank."""
-    draft = Draft(
+    draft = EntryDraft(
         kind=Kind(inputs.kind),
         title=inputs.title,
         by=f"process:{context.run}",
         body="\n".join(f"- {sentence}" for sentence in inputs.sentences),
         sources=inputs.sources,
     )
-    return RememberOutputs(entry=added(context.project, draft, datetime.now(UTC)).id)
+    return RememberOutputs(entry=add_entry(context.project, draft, datetime.now(UTC)).id)
 
 
 @check("memory.remembered")

@@ -3,7 +3,7 @@
 A box is ticked when all findings that its item names are `pass`, or `not-applicable` beside at least one `pass`. Of
 several runs that hold such findings the latest decides. A receipt vouches for what it rested on: where the code, the
 environment or what was made is no longer that, the box is open again and says what changed. The six verdicts are kept
-apart: what could not be told is `not-available`, never a pass and never a failure. A waiver ticks nothing.
+apart: missing evidence is `not-available`, never a pass and never a failure. A waiver ticks nothing.
 """
 
 from collections import Counter
@@ -12,10 +12,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
-from zk0.checklists.items import ANY, Checklist, ChecklistFile, FindingOf, Item, Judged, Proof, VerdictOf
-from zk0.checklists.signatures import Decision, Signatures
-from zk0.checklists.snapshot import Present
-from zk0.checklists.staleness import change
+from zk0.checklists.items import (
+    ANY,
+    Checklist,
+    ChecklistFile,
+    CheckRef,
+    EvidenceRef,
+    Item,
+    ProjectCheckRef,
+    StepVerdictRef,
+)
+from zk0.checklists.signatures import SignatureDecision, Signatures
+from zk0.checklists.snapshot import ProjectSnapshot, why_stale
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import SEVERITY, Verdict, worst
 
@@ -24,7 +32,7 @@ PROJECT = "project"  # the run, and the workflow, of the receipts of checks that
 
 @dataclass(frozen=True)
 class EvidenceLine:
-    """One finding (or one step's verdict) that an item rests on, and the receipt it stands in."""
+    """One finding (or one step's verdict) that an item rests on, and its receipt."""
 
     name: str
     verdict: Verdict
@@ -39,7 +47,7 @@ class EvidenceLine:
 
 @dataclass(frozen=True)
 class EvaluatedItem:
-    """An item with its box: `message` says why it is as it is, `waived` why nobody need be troubled by it."""
+    """An item with its box: `message` gives the reason, `waived` the reason why it may stay open."""
 
     item: Item
     part: str
@@ -57,7 +65,7 @@ class EvaluatedItem:
 
 
 @dataclass(frozen=True)
-class Section:
+class ChecklistSection:
     """Items under one heading, of the part with this title."""
 
     part: str
@@ -67,17 +75,17 @@ class Section:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A checklist with every box decided, for one present."""
+    """A checklist with every box decided, for one snapshot."""
 
     checklist: Checklist
     items: tuple[EvaluatedItem, ...]
-    present: Present
+    snapshot: ProjectSnapshot
 
     @cached_property
-    def sections(self) -> tuple[Section, ...]:
+    def sections(self) -> tuple[ChecklistSection, ...]:
         """The items by part and section, in the order written."""
         grouped = groupby(self.items, key=lambda item: (item.part, item.item.section))
-        return tuple(Section(part, title, tuple(items)) for (part, title), items in grouped)
+        return tuple(ChecklistSection(part, title, tuple(items)) for (part, title), items in grouped)
 
     @cached_property
     def ticked(self) -> int:
@@ -102,49 +110,51 @@ class Evaluated:
 
 
 def evaluate(
-    checklist: Checklist, receipts: Sequence[Receipt], present: Present, signatures: Signatures | None = None
+    checklist: Checklist, receipts: Sequence[Receipt], snapshot: ProjectSnapshot, signatures: Signatures | None = None
 ) -> Evaluated:
     """Decide every box of a checklist.
 
     Args:
         checklist: what is to be decided; it has at least one item.
         receipts: the evidence, of one run or of many.
-        present: what the boxes are to vouch for.
+        snapshot: what the boxes are to vouch for.
         signatures: what people signed and waived.
     """
     answers = signatures or Signatures()
-    items = [_decided(item, part, receipts, present, answers, checklist.name) for part, item in checklist.items()]
-    return Evaluated(checklist, tuple(items), present)
+    items = [_decide(item, part, receipts, snapshot, answers, checklist.name) for part, item in checklist.items()]
+    return Evaluated(checklist, tuple(items), snapshot)
 
 
-def _decided(
+def _decide(
     item: Item,
     part: ChecklistFile,
     receipts: Sequence[Receipt],
-    present: Present,
+    snapshot: ProjectSnapshot,
     signatures: Signatures,
     checklist: str,
 ) -> EvaluatedItem:
-    found = _signed(item, part, present, signatures) if item.check is None else None
-    found = found or _judged(item, part, receipts, present, checklist)
-    waiver = signatures.of(item, Decision.waived)
-    if waiver and not found.ticked and not waiver.complaint(item, present.at, present.code.tree):
-        return replace(found, waived=waiver.told)
+    found = _decide_by_signature(item, part, snapshot, signatures) if item.check is None else None
+    found = found or _decide_by_receipts(item, part, receipts, snapshot, checklist)
+    waiver = signatures.of(item, SignatureDecision.waived)
+    if waiver and not found.ticked and not waiver.complaint(item, snapshot.at, snapshot.code.tree):
+        return replace(found, waived=waiver.summary)
     return found
 
 
-def _signed(item: Item, part: ChecklistFile, present: Present, signatures: Signatures) -> EvaluatedItem:
-    signed = signatures.of(item, Decision.signed)
+def _decide_by_signature(
+    item: Item, part: ChecklistFile, snapshot: ProjectSnapshot, signatures: Signatures
+) -> EvaluatedItem:
+    signed = signatures.of(item, SignatureDecision.signed)
     if signed is None:
         message = signatures.problems.get(item.id) or "not signed by a person"
         return EvaluatedItem(item, part.title, Verdict.not_available, ticked=False, message=message)
-    if complaint := signed.complaint(item, present.at, present.code.tree):
+    if complaint := signed.complaint(item, snapshot.at, snapshot.code.tree):
         return EvaluatedItem(item, part.title, Verdict.not_available, ticked=False, message=complaint, stale=True)
-    return EvaluatedItem(item, part.title, Verdict.passed, ticked=True, message=signed.told)
+    return EvaluatedItem(item, part.title, Verdict.passed, ticked=True, message=signed.summary)
 
 
-def _judged(
-    item: Item, part: ChecklistFile, receipts: Sequence[Receipt], present: Present, checklist: str
+def _decide_by_receipts(
+    item: Item, part: ChecklistFile, receipts: Sequence[Receipt], snapshot: ProjectSnapshot, checklist: str
 ) -> EvaluatedItem:
     evidence: list[EvidenceLine] = []
     outcomes: list[tuple[Verdict, str]] = []
@@ -157,7 +167,7 @@ def _judged(
         for receipt in found:
             lines = list(lines_of(proof, receipt))
             evidence += lines
-            if changed := change(receipt, present):
+            if changed := why_stale(receipt, snapshot):
                 # What was found of other code says nothing of this code, neither good nor bad.
                 stale = True
                 outcomes.append((Verdict.not_available, f"{changed} since{remedy}"))
@@ -168,12 +178,12 @@ def _judged(
     return EvaluatedItem(item, part.title, verdict, verdict is Verdict.passed, message, tuple(evidence), stale=stale)
 
 
-def _what(proof: Proof) -> str:
-    return f"answer of {proof}" if isinstance(proof, Judged) else f"run of {proof}"
+def _what(proof: EvidenceRef) -> str:
+    return f"answer of {proof}" if isinstance(proof, ProjectCheckRef) else f"run of {proof}"
 
 
-def _remedy(proof: Proof, part: ChecklistFile, checklist: str) -> str:
-    if isinstance(proof, Judged):
+def _remedy(proof: EvidenceRef, part: ChecklistFile, checklist: str) -> str:
+    if isinstance(proof, ProjectCheckRef):
         return f": zk0 checklist verify {checklist}"
     workflow = part.renewed_by if proof.workflow == ANY else proof.workflow
     return f": zk0 run {workflow}" if workflow else ""
@@ -186,15 +196,15 @@ def _latest_run(receipts: Sequence[Receipt]) -> list[Receipt]:
     return [receipt for receipt in receipts if receipt.run == run]
 
 
-def lines_of(proof: Proof, receipt: Receipt) -> Iterator[EvidenceLine]:
+def lines_of(proof: EvidenceRef, receipt: Receipt) -> Iterator[EvidenceLine]:
     """Yield what a receipt says of a piece of evidence; nothing where it says nothing of it."""
     match proof:
-        case Judged():
+        case ProjectCheckRef():
             if receipt.workflow == PROJECT and receipt.step == proof.key:
                 yield from _findings(receipt, proof.project)
-        case FindingOf() if proof.workflow in (ANY, receipt.workflow) and proof.step in (ANY, receipt.step):
+        case CheckRef() if proof.workflow in (ANY, receipt.workflow) and proof.step in (ANY, receipt.step):
             yield from _findings(receipt, proof.check)
-        case VerdictOf() if proof.workflow in (ANY, receipt.workflow) and proof.verdict_of == receipt.step:
+        case StepVerdictRef() if proof.workflow in (ANY, receipt.workflow) and proof.verdict_of == receipt.step:
             ended = receipt.failure.message if receipt.failure else f"{receipt.title}: {receipt.verdict}"
             yield _line(receipt, f"step {receipt.step}", receipt.verdict, ended)
 

@@ -1,6 +1,6 @@
 """A decided checklist in the formats of others: an in-toto test-result statement, JUnit XML, SARIF 2.1.0; pure.
 
-None of them has our six verdicts. What could not be told is never written as passed: in-toto lists it apart, JUnit
+None of them has our six verdicts. An undecided item is never written as passed: in-toto lists it apart, JUnit
 calls it skipped with the reason, SARIF has `open` for it and `review` for what waits for a person.
 
 Sources: in-toto Attestation Framework, Statement v1 and test-result predicate v0.1; the JUnit schema of Apache Ant that
@@ -36,9 +36,9 @@ KINDS = {
 
 
 def statement(evaluated: Evaluated, project: str) -> dict[str, Any]:
-    """Return an in-toto statement over the code; items that could not be told make the whole `WARNED` at best."""
-    code = evaluated.present.code
-    digest = {"sha256": evaluated.present.parts[Part.code]} if Part.code in evaluated.present.parts else {}
+    """Return an in-toto statement over the code; undecided items make the whole `WARNED` at best."""
+    code = evaluated.snapshot.code
+    digest = {"sha256": evaluated.snapshot.parts[Part.code]} if Part.code in evaluated.snapshot.parts else {}
     if code.commit and not code.dirty:
         digest["gitCommit"] = code.commit
     by_verdict: dict[str, list[str]] = {"passed": [], "warned": [], "failed": [], "untold": [], "waived": []}
@@ -77,16 +77,15 @@ def junit(evaluated: Evaluated) -> str:
     top = ET.Element("testsuites", name=evaluated.checklist.name)
     for number, section in enumerate(evaluated.sections):
         suite = ET.SubElement(top, "testsuite", name=f"{section.part}: {section.title}", id=str(number))
-        suite.set("timestamp", evaluated.present.at.isoformat(timespec="seconds"))
+        suite.set("timestamp", evaluated.snapshot.at.isoformat(timespec="seconds"))
         counted = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
         for item in section.items:
             counted["tests"] += 1
             case = ET.SubElement(
                 suite, "testcase", classname=f"{evaluated.checklist.name}.{section.title}", name=item.item.id, time="0"
             )
-            told = _junit_outcome(item)
-            if told:
-                tag, count = told
+            if outcome_of_item := _junit_outcome(item):
+                tag, count = outcome_of_item
                 counted[count] += 1
                 outcome = ET.SubElement(case, tag, message=_xml(item.waived or item.message))
                 if tag != "skipped":

@@ -19,7 +19,7 @@
         manual: true
         for_code: true
 
-`check` is one piece of evidence or a list of them, all of which must hold: findings of a step of a workflow's run
+`check` is one piece of evidence or a list of them, all of which must hold: findings of a step in a run
 (`check:`, `verdict_of:`), or of a check that looks at the project itself (`project:`, with its options in `with:`). A
 person's signature under an item with `for_code` counts for the code it was given on. A checklist that says `union:`
 instead of `items:` is made of others by reference. A box is never written here: it is derived at render time.
@@ -41,11 +41,12 @@ from pydantic import (
 
 from zk0.core.receipts import canonical_digest
 
+ANY = "*"
+
+
 type Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 type CheckName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\.[a-z0-9]+(-[a-z0-9]+)*$")]
 type Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-
-ANY = "*"
 
 
 class Model(BaseModel):
@@ -54,7 +55,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class FindingOf(Model):
+class CheckRef(Model):
     """The findings of one check, in one step or in any."""
 
     check: CheckName
@@ -66,7 +67,7 @@ class FindingOf(Model):
         return self.check if self.step == ANY else f"{self.check} of step {self.step}"
 
 
-class VerdictOf(Model):
+class StepVerdictRef(Model):
     """The verdict of one step."""
 
     verdict_of: str
@@ -77,7 +78,7 @@ class VerdictOf(Model):
         return f"the verdict of step {self.verdict_of}"
 
 
-class Judged(Model):
+class ProjectCheckRef(Model):
     """The findings of a check that looks at the project as it is, rather than at what a step put out."""
 
     project: CheckName
@@ -95,14 +96,16 @@ class Judged(Model):
 
 
 def _proof_kind(written: object) -> str:
-    for key, kind in (("verdict_of", VerdictOf), ("project", Judged)):
+    for key, kind in (("verdict_of", StepVerdictRef), ("project", ProjectCheckRef)):
         if key in written if isinstance(written, dict) else isinstance(written, kind):
             return key
     return "check"
 
 
-type Proof = Annotated[
-    Annotated[FindingOf, Tag("check")] | Annotated[VerdictOf, Tag("verdict_of")] | Annotated[Judged, Tag("project")],
+type EvidenceRef = Annotated[
+    Annotated[CheckRef, Tag("check")]
+    | Annotated[StepVerdictRef, Tag("verdict_of")]
+    | Annotated[ProjectCheckRef, Tag("project")],
     Discriminator(_proof_kind),
 ]
 
@@ -117,7 +120,7 @@ class Item(Model):
     id: Name
     section: Text
     sentence: Text
-    check: Annotated[tuple[Proof, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
+    check: Annotated[tuple[EvidenceRef, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
     manual: Literal[True] | None = None
     for_code: bool = False
 
@@ -126,7 +129,7 @@ class Item(Model):
         if (self.check is None) == (self.manual is None):
             raise ValueError(f"item {self.id} needs either `check` or `manual: true`")
         if self.for_code and not self.manual:
-            raise ValueError(f"item {self.id}: `for_code` is for what a person signs; receipts tell their code anyway")
+            raise ValueError(f"item {self.id}: `for_code` is for what a person signs; receipts name their code anyway")
         return self
 
 
@@ -167,6 +170,11 @@ class Checklist(Model):
         if twice:
             raise ValueError(f"checklist {self.name} has these item ids twice: {', '.join(twice)}")
         return self
+
+    def evidence(self) -> Iterator[EvidenceRef]:
+        """Yield every piece of evidence that its items name."""
+        for _, item in self.items():  # noqa: PERF102  not a dict
+            yield from item.check or ()
 
     def items(self) -> Iterator[tuple[ChecklistFile, Item]]:
         """Yield each item with the part it belongs to, in the order written."""

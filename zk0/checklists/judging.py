@@ -1,19 +1,165 @@
-"""Ask the checks that look at the project itself, and keep their answers as receipts.
+"""Ask the checks of the project itself, each in another process, and keep their answers as receipts.
 
 An answer is kept with the digests of what the check read, so it is asked again only where one of them changed.
 """
 
-from collections.abc import Callable
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from pathlib import Path
 
 from zk0.checklists.evaluation import PROJECT
-from zk0.checklists.items import Checklist, Judged
-from zk0.checklists.snapshot import Present
-from zk0.checklists.staleness import BASIS, change
-from zk0.checklists.workers import Answer, Question, answers
-from zk0.core.checks import CHECKS, Part
+from zk0.checklists.items import Checklist, ProjectCheckRef
+from zk0.checklists.snapshot import BASIS, ProjectSnapshot, why_stale
+from zk0.core.checks import CHECKS, Check, CheckContext, Part
+from zk0.core.errors import CommandError, MissingError, Zk0Error
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore
-from zk0.core.verdicts import worst
+from zk0.core.registry import extend
+from zk0.core.verdicts import Finding, Verdict, not_available, worst
+from zk0.workflow.plugins import OwnModules
+
+AT_ONCE = max(2, os.cpu_count() or 1)  # most checks wait for a program or the disk part of their time
+PRELOADED = ["zk0.checklists.judging"]
+GRACE = 1.0  # seconds that an idle process has to end
+
+
+@dataclass(frozen=True)
+class CheckRequest:
+    """A check with its options, and the name of its receipt."""
+
+    key: str
+    check: Check
+    options: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a check found, and when it was asked and answered."""
+
+    request: CheckRequest
+    findings: list[Finding]
+    started: datetime
+    finished: datetime
+
+
+class Worker:
+    """A process that runs checks of a project, one after another."""
+
+    def __init__(self, context: BaseContext, root: Path) -> None:
+        self.request: CheckRequest | None = None
+        self.deadline = float("inf")
+        self.usable = True  # for another request
+        self.connection, theirs = context.Pipe()
+        arguments = (theirs, root, Path.cwd())
+        self._process = context.Process(target=_serve, args=arguments, daemon=True)  # type: ignore[attr-defined]
+        self._process.start()
+        theirs.close()
+
+    def send(self, request: CheckRequest) -> None:
+        """Send a request; the result comes over `connection`, or never."""
+        self.request, self.started = request, datetime.now(UTC)
+        self.deadline = time.monotonic() + request.check.timeout
+        with suppress(BrokenPipeError):  # its process has ended, as `result` will notice
+            self.connection.send((request.check.id, dict(request.options)))
+
+    def result(self) -> CheckResult | None:
+        """Return the result of the last request, an error where none came in time; None while there is time."""
+        if self.request is None or not (self.connection.poll() or time.monotonic() >= self.deadline):
+            return None
+        result = CheckResult(self.request, self._findings(self.request.check), self.started, datetime.now(UTC))
+        self.request, self.deadline = None, float("inf")
+        return result
+
+    def _findings(self, check: Check) -> list[Finding]:
+        try:
+            if self.connection.poll():
+                return [Finding.model_validate_json(text) for text in self.connection.recv()]
+        except (EOFError, ConnectionResetError):
+            self.usable = False
+            self._process.join()
+            message = f"its process ended with exit status {self._process.exitcode} and no answer"
+            return [Finding(verdict=Verdict.error, message=message, check=check.id)]
+        self.usable = False
+        late = not_available(f"it did not answer within {check.timeout:.0f} s")
+        return [late.model_copy(update={"check": check.id})]
+
+    def end(self) -> None:
+        """End the process, and what its checks started and left."""
+        self.connection.close()
+        if self.usable and self.request is None:
+            self._process.join(GRACE)
+        if self._process.is_alive() and self._process.pid:
+            with suppress(ProcessLookupError, PermissionError):  # it may end, or not have begun its session, meanwhile
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
+        self._process.join()
+
+
+def run_checks(root: Path, requests: Iterable[CheckRequest]) -> Iterator[CheckResult]:
+    """Yield the answers as they come; what may take the longest is asked first."""
+    waiting = sorted(requests, key=lambda request: request.check.timeout)
+    context = _context()
+    workers: list[Worker] = []
+    try:
+        while waiting or any(worker.request for worker in workers):
+            while len(workers) < min(AT_ONCE, len(waiting) + len(workers)):
+                workers.append(Worker(context, root))
+            for worker in workers:
+                if waiting and worker.request is None:
+                    worker.send(waiting.pop())
+            soonest = min(worker.deadline for worker in workers)
+            wait([worker.connection for worker in workers], timeout=max(0.0, soonest - time.monotonic()))
+            for worker in list(workers):
+                if result := worker.result():
+                    yield result
+                if not worker.usable:
+                    workers.remove(worker)
+                    worker.end()
+    finally:
+        for worker in workers:
+            worker.end()
+
+
+def _context() -> BaseContext:
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload(PRELOADED)
+    return context
+
+
+def _serve(theirs: Connection, root: Path, cwd: Path) -> None:
+    """Run one requested check after another, until the connection is closed."""
+    os.setsid()  # so that what it starts can be ended with it
+    project = Project(root)
+    extend(OwnModules(project))
+    while True:
+        try:
+            check, options = theirs.recv()
+        except EOFError:
+            return
+        os.chdir(cwd)
+        theirs.send([finding.model_dump_json() for finding in _run_check(check, project, options)])
+
+
+def _run_check(check: str, project: Project, options: Mapping[str, object]) -> list[Finding]:
+    try:
+        return CHECKS.get(check).run(CheckContext(project), options)
+    except (MissingError, CommandError) as error:  # something is not here, or did not end in time
+        return [not_available(error.message).model_copy(update={"remedy": error.remedy, "check": check})]
+    except Zk0Error as error:
+        return [Finding(verdict=Verdict.error, message=error.message, remedy=error.remedy, check=check)]
+    except Exception as error:  # noqa: BLE001  a check is foreign code, and the others are to be asked all the same
+        return [Finding(verdict=Verdict.error, message=f"{type(error).__name__}: {error}", check=check)]
+
 
 type Progress = Callable[[str, int, int], None]
 
@@ -23,23 +169,23 @@ def store_of(project: Project) -> ReceiptStore:
     return ReceiptStore(project.state_dir / "checklists")
 
 
-def kept_answers(project: Project) -> list[Receipt]:
+def read_answers(project: Project) -> list[Receipt]:
     """Return the answers kept so far."""
     return store_of(project).of_run(PROJECT)
 
 
 def answers_for(project: Project, checklist: Checklist) -> list[Receipt]:
     """Return the answers kept so far of the checks that a checklist names."""
-    keys = {proof.key for _, item in checklist.items() for proof in item.check or () if isinstance(proof, Judged)}
-    return [receipt for receipt in kept_answers(project) if receipt.step in keys] if keys else []
+    keys = {proof.key for proof in checklist.evidence() if isinstance(proof, ProjectCheckRef)}
+    return [receipt for receipt in read_answers(project) if receipt.step in keys] if keys else []
 
 
 def judge(
     project: Project,
     checklist: Checklist,
-    present: Present,
+    snapshot: ProjectSnapshot,
     *,
-    anew: bool = False,
+    force: bool = False,
     progress: Progress = lambda _name, _done, _all: None,
 ) -> None:
     """Ask every check that a checklist names and that has no answer for the project as it is.
@@ -47,39 +193,38 @@ def judge(
     Args:
         project: what is judged.
         checklist: whose checks are asked.
-        present: the project as it is.
-        anew: ask all of them, whatever answers are kept.
-        progress: told of each answer: the check, how many are done, how many are asked.
+        snapshot: the project as it is.
+        force: ask all of them, whatever answers are kept.
+        progress: called for each answer with the check, how many are done, and how many are asked.
 
     Raises:
         UnknownNameError: the checklist names a check that does not exist.
     """
-    kept = {receipt.step: receipt for receipt in kept_answers(project)}
-    everything = (proof for _, item in checklist.items() for proof in item.check or ())
-    proofs = {proof.key: proof for proof in everything if isinstance(proof, Judged)}
-    wanted = [proof for key, proof in proofs.items() if anew or key not in kept or change(kept[key], present)]
-    questions = [Question(proof.key, CHECKS.get(proof.project), proof.options) for proof in wanted]
+    kept = {receipt.step: receipt for receipt in read_answers(project)}
+    proofs = {proof.key: proof for proof in checklist.evidence() if isinstance(proof, ProjectCheckRef)}
+    wanted = [proof for key, proof in proofs.items() if force or key not in kept or why_stale(kept[key], snapshot)]
+    requests = [CheckRequest(proof.key, CHECKS.get(proof.project), proof.options) for proof in wanted]
     store = store_of(project)
-    for done, answer in enumerate(answers(project.root, questions), start=1):
-        store.save(_receipt(answer, present))
-        progress(answer.question.check.id, done, len(questions))
+    for done, result in enumerate(run_checks(project.root, requests), start=1):
+        store.save(_receipt(result, snapshot))
+        progress(result.request.check.id, done, len(requests))
 
 
-def _receipt(answer: Answer, present: Present) -> Receipt:
-    check = answer.question.check
-    basis = {part: None if part is Part.machine else present.parts.get(part) for part in check.reads}
+def _receipt(result: CheckResult, snapshot: ProjectSnapshot) -> Receipt:
+    check = result.request.check
+    basis = {part: None if part is Part.machine else snapshot.parts.get(part) for part in check.reads}
     return Receipt(
         run=PROJECT,
         workflow=PROJECT,
-        step=answer.question.key,
+        step=result.request.key,
         title=check.summary,
         uses=check.id,
-        inputs=dict(answer.question.options),
-        code=present.code,
-        environment=dict(present.environment),
-        started=answer.started,
-        finished=answer.finished,
+        inputs=dict(result.request.options),
+        code=snapshot.code,
+        environment=dict(snapshot.environment),
+        started=result.started,
+        finished=result.finished,
         outputs={BASIS: basis},
-        findings=tuple(answer.findings),
-        verdict=worst(finding.verdict for finding in answer.findings),
+        findings=tuple(result.findings),
+        verdict=worst(finding.verdict for finding in result.findings),
     )

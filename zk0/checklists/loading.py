@@ -1,21 +1,24 @@
-"""Read checklists from the project, or from the package where the project has none of that name.
+"""Read checklists from the project, or from the package where the project has none of that name, and lint them.
 
-Every problem of a file is reported at once, each with its line and, for a key that is not known, the nearest that is.
+Every problem of a file is reported at once, each with its line and, for an unknown key, the nearest known one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from zk0.checklists.items import Checklist, ChecklistFile, FindingOf, Item, Judged, VerdictOf
-from zk0.core.errors import SpecError, UnknownNameError
+from zk0.checklists.items import Checklist, ChecklistFile, CheckRef, EvidenceRef, Item, ProjectCheckRef, StepVerdictRef
+from zk0.checklists.rendering import refuse_ticks
+from zk0.checklists.signatures import read_signatures
+from zk0.core.checks import CHECKS
+from zk0.core.errors import SpecError, UnknownNameError, Zk0Error
 from zk0.core.project import Project
 from zk0.workflow.document import Position, read_document
 
-MODELS = (ChecklistFile, Item, FindingOf, VerdictOf, Judged)
+MODELS = (ChecklistFile, Item, CheckRef, StepVerdictRef, ProjectCheckRef)
 KNOWN_KEYS = sorted({field.alias or name for model in MODELS for name, field in model.model_fields.items()})
 
 
@@ -28,7 +31,7 @@ def load_checklist(project: Project, name: str) -> Checklist:
     """Return the checklist of this name with its references followed.
 
     Raises:
-        UnknownNameError: there is no such checklist, or none of a name that it refers to.
+        UnknownNameError: there is no such checklist, or it refers to one that does not exist.
         SpecError: a file is not a valid checklist.
     """
     file = read_checklist(_path_of(project, name))
@@ -41,7 +44,7 @@ def load_checklist(project: Project, name: str) -> Checklist:
 
 
 def read_checklist(path: Path) -> ChecklistFile:
-    """Read one file.
+    """Read one checklist file.
 
     Raises:
         SpecError: the file is not YAML or not a checklist; the message lists every problem with its line.
@@ -72,7 +75,7 @@ def _path_of(project: Project, name: str) -> Path:
     if name not in names:
         near = get_close_matches(name, names, n=1)
         remedy = f"did you mean {near[0]}?" if near else f"the checklists are {', '.join(names) or 'none'}"
-        raise UnknownNameError(f"there is no checklist named {name!r}", remedy=remedy)
+        raise UnknownNameError(f"no checklist named {name!r}", remedy=remedy)
     return project.resource("checklists", f"{name}.yaml")
 
 
@@ -97,3 +100,67 @@ def _sentence(problem: ErrorDetails) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     where = ".".join(str(part) for part in problem["loc"])
     return f"{where}: {message}" if where else message
+
+
+def lint(project: Project) -> Iterator[str]:
+    """Yield every problem as one line.
+
+    A checklist that can't be loaded; an item whose check is not known, is of the wrong kind or is given options that do
+    not fit; a template, or a Markdown page of the checklists' folder, that has a tick of its own; a signature that does
+    not count or is of no item.
+    """
+    known: set[str] = set()
+    for name in checklist_names(project):
+        try:
+            checklist = load_checklist(project, name)
+        except Zk0Error as error:
+            yield from error.message.splitlines()
+            continue
+        known |= {item.id for _, item in checklist.items()}
+        if len(checklist.parts) == 1:  # a union's items are those of its parts
+            yield from _of_checks(checklist)
+    for path in _templates(project):
+        try:
+            refuse_ticks(path.read_text(encoding="utf-8", errors="replace"), project.shown(path))
+        except SpecError as error:
+            yield error.message
+    signatures = read_signatures(project)
+    yield from signatures.problems.values()
+    for item, decision in signatures.words:
+        if item not in known:
+            yield f"{item} was {decision} and is not an item of a checklist"
+
+
+def _of_checks(checklist: Checklist) -> Iterator[str]:
+    for part in checklist.parts:
+        for item in part.items or ():
+            for proof in item.check or ():
+                if problem := _of_proof(proof):
+                    yield f"{checklist.name}: {item.id}: {problem}"
+
+
+def _of_proof(proof: EvidenceRef) -> str | None:
+    if isinstance(proof, StepVerdictRef):
+        return None
+    name = proof.project if isinstance(proof, ProjectCheckRef) else proof.check
+    try:
+        check = CHECKS.get(name)
+        if isinstance(proof, ProjectCheckRef):
+            check.options.model_validate(proof.options)
+    except UnknownNameError as error:
+        return f"{error.message}; {error.remedy}"
+    except ValidationError as error:
+        return "; ".join(f"{name}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    if isinstance(proof, ProjectCheckRef) and not check.reads:
+        return f"{name} judges what a step puts out: write `check: {name}`"
+    return None
+
+
+def _templates(project: Project) -> Iterator[Path]:
+    seen = set()
+    for directory in project.resources("checklists"):
+        for pattern in ("**/*.j2", "**/*.md"):
+            for path in sorted(directory.glob(pattern)):
+                if (name := path.relative_to(directory)) not in seen:
+                    seen.add(name)
+                    yield path

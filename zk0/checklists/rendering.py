@@ -13,6 +13,7 @@ from zk0.checklists.evaluation import Evaluated, EvaluatedItem
 from zk0.core import pages
 from zk0.core.errors import SpecError
 
+TEMPLATE = "templates/checklist.md.j2"
 TICK = re.compile(r"\[\s*[xX✓✔]\s*\]")
 LOOKS_LIKE_A_TICK = re.compile(rf"{TICK.pattern}|[☑✅✔✓]|<input\b")
 TICKED, OPEN = "[x]", "[ ]"
@@ -36,7 +37,7 @@ def render(evaluated: Evaluated, template: str, *, name: str = "the template") -
     def box(item: object) -> str:
         nonlocal given
         if not any(item is known for known in evaluated.items):
-            raise SpecError(f"{name}: `box` was given what is no item of this checklist", remedy="{{ item | box }}")
+            raise SpecError(f"{name}: `box` needs an item of this checklist", remedy="{{ item | box }}")
         ticked = isinstance(item, EvaluatedItem) and item.ticked
         given += ticked
         return TICKED if ticked else OPEN
@@ -54,8 +55,8 @@ def render(evaluated: Evaluated, template: str, *, name: str = "the template") -
             manual=evaluated.manual,
             waived=evaluated.waived,
             verdicts=evaluated.verdicts,
-            code=evaluated.present.code,
-            at=evaluated.present.at,
+            code=evaluated.snapshot.code,
+            at=evaluated.snapshot.at,
         )
     except TemplateError as error:
         line = getattr(error, "lineno", None)
@@ -66,7 +67,7 @@ def render(evaluated: Evaluated, template: str, *, name: str = "the template") -
 
 
 def cell(text: object) -> str:
-    """Return a text that stays within its line and its table cell, and whose ticks are no ticks."""
+    """Return a text that stays within its line and its table cell, and has no ticks."""
     return TICK.sub(lambda tick: tick[0].replace("[", r"\[").replace("]", r"\]"), pages.cell(text))
 
 

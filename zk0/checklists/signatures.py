@@ -22,8 +22,8 @@ from zk0.core.receipts import write_atomically
 from zk0.workflow.approval import allowed_signers, signer_of
 
 
-class Decision(StrEnum):
-    """What a person says of an item: that it holds, or that its open box need trouble nobody."""
+class SignatureDecision(StrEnum):
+    """What a person says of an item: that it holds, or that its box may stay open."""
 
     signed = "signed"
     waived = "waived"
@@ -34,7 +34,7 @@ class Signature(Model):
 
     item: Name
     sentence: Text
-    decision: Decision
+    decision: SignatureDecision
     note: Text
     by: Text
     how: Literal["terminal", "signature"]
@@ -58,7 +58,7 @@ class Signature(Model):
         return "zk0 checklist\n" + "".join(f"{name}: {' '.join(str(text).split())}\n" for name, text in lines.items())
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """Who said what, and how long it holds."""
         return f"{self.decision} by {self.by} ({self.how}) until {self.expires:%Y-%m-%d}: {self.note}"
 
@@ -75,12 +75,12 @@ class Signature(Model):
 
 @dataclass(frozen=True)
 class Signatures:
-    """All that people said, by item; `problems` tells of each file that does not count, and why."""
+    """All that people said, by item; `problems` says of each file that does not count why."""
 
-    words: Mapping[tuple[str, Decision], Signature] = field(default_factory=dict)
+    words: Mapping[tuple[str, SignatureDecision], Signature] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
 
-    def of(self, item: Item, decision: Decision) -> Signature | None:
+    def of(self, item: Item, decision: SignatureDecision) -> Signature | None:
         """Return what a person said of an item."""
         return self.words.get((item.id, decision))
 
@@ -94,7 +94,7 @@ def read_signatures(project: Project) -> Signatures:
             signature = Signature.model_validate_json(path.read_bytes())
             _require_person(project, commit, signature)
         except ValidationError as error:
-            problems[path.stem.partition(".")[0]] = f"{path.name} is no signature: {error.errors()[0]['msg']}"
+            problems[path.stem.partition(".")[0]] = f"{path.name} is not a signature: {error.errors()[0]['msg']}"
         except ConfigurationError as error:
             problems[signature.item] = f"{path.name} does not count: {error.message}"
         else:

@@ -1,27 +1,30 @@
-"""The project as it is now: what receipts are compared with, so that a box is open when its evidence is of before."""
+"""The project as it is now, and why a receipt is stale: something it rests on has changed since."""
 
 import hashlib
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from zk0.core.checks import Part
 from zk0.core.git import GitState, read_references
 from zk0.core.project import Project, package_versions
-from zk0.core.receipts import canonical_digest
+from zk0.core.receipts import Receipt, canonical_digest
 
 REPORTS = (".coverage", "coverage.json", "junit.xml", "report.xml", "test-results.xml", "benchmarks.json")
 IN_STATE = (
     "reports/*",
     *(f"runs/*/steps/{deep}/{name}" for deep in ("*", "*/*") for name in ("junit.xml", "coverage.json")),
 )
+SHORT_COMMIT = 8  # digits of a commit's name in a message, enough to look it up
+BASIS = "basis"  # the output of a check of the project that holds the digest of each part it read
+MACHINE_HOLDS = timedelta(hours=1)  # what was measured of disk, memory and network is taken for true
 
 
 @dataclass(frozen=True)
-class Present:
+class ProjectSnapshot:
     """One moment of a project.
 
     `parts` are the digests of what checks of the project rest on, `environment` the versions of the packages that
@@ -36,14 +39,16 @@ class Present:
     gone: frozenset[str] = frozenset()
 
 
-def look(project: Project, *, now: datetime | None = None, parts: Collection[Part] = tuple(Part)) -> Present:
-    """Return a project's present, as of a time or of now; only these parts of it are looked at.
+def take_snapshot(
+    project: Project, *, now: datetime | None = None, parts: Collection[Part] = tuple(Part)
+) -> ProjectSnapshot:
+    """Return a project's snapshot, as of a time or of now; only these parts of it are looked at.
 
     Raises:
         ConfigurationError: git refuses to read the repository.
     """
     code = project.git_state()
-    return Present(
+    return ProjectSnapshot(
         code=code,
         at=now or datetime.now(UTC),
         environment=package_versions(),
@@ -70,14 +75,64 @@ def digests(project: Project, parts: Collection[Part] = tuple(Part), code: GitSt
 
 
 def _distributions() -> list[str]:
-    # The folders' names tell name and version; reading each one's metadata takes 50 times as long.
+    # The folders are named after package and version; reading each one's metadata takes 50 times as long.
     return sorted({path.name for folder in sys.path for path in Path(folder or ".").glob("*.dist-info")})
 
 
 def _stats(folder: Path, *patterns: str) -> str:
-    """Return a digest of the names, sizes and times of files: enough to see that one was written anew."""
+    """Return a digest of the names, sizes and times of files: enough to see that one was written again."""
     total = hashlib.sha256()
     for path in sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}):
         stat = path.stat()
         total.update(f"{path.relative_to(folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
     return total.hexdigest()
+
+
+def why_stale(receipt: Receipt, snapshot: ProjectSnapshot) -> str | None:
+    """Return what has changed since a receipt was written; None where no change is known."""
+    if receipt.digest in snapshot.gone:
+        return "what it made is gone or was changed"
+    basis = receipt.outputs.get(BASIS)
+    if isinstance(basis, dict):
+        return _parts_change(receipt, basis, snapshot)
+    return _code_change(receipt.code, snapshot.code) or _environment_change(receipt, snapshot)
+
+
+def parts_of(receipts: Iterable[Receipt]) -> set[Part]:
+    """Return the parts of a project that these receipts rest on."""
+    bases = (receipt.outputs.get(BASIS) for receipt in receipts)
+    names = {name for basis in bases if isinstance(basis, dict) for name in basis}
+    return {part for part in Part if part in names}
+
+
+def _parts_change(receipt: Receipt, basis: dict[str, str | None], snapshot: ProjectSnapshot) -> str | None:
+    known = {str(part): digest for part, digest in snapshot.parts.items()}
+    for part, digest in basis.items():
+        if digest is None:  # the machine, which has no digest
+            if snapshot.at - receipt.finished > MACHINE_HOLDS:
+                return f"more than {MACHINE_HOLDS.seconds // 60} minutes have passed"
+        elif known.get(part, digest) != digest:
+            return f"the {part} changed"
+    return None
+
+
+def _code_change(then: GitState, now: GitState) -> str | None:
+    if then.tree and now.tree:
+        if then.tree == now.tree:
+            return None
+    elif (then.commit, then.changes) == (now.commit, now.changes):
+        return None
+    if then.commit != now.commit:
+        return f"the commit was {_named(then.commit)} and is {_named(now.commit)}"
+    return "the uncommitted changes are others"
+
+
+def _environment_change(receipt: Receipt, snapshot: ProjectSnapshot) -> str | None:
+    for name, version in receipt.environment.items():
+        if snapshot.environment.get(name, version) != version:
+            return f"{name} was {version} and is {snapshot.environment[name]}"
+    return None
+
+
+def _named(commit: str | None) -> str:
+    return commit[:SHORT_COMMIT] if commit else "none"

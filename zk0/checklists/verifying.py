@@ -5,20 +5,18 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
-from zk0.checklists.evaluation import Evaluated, EvaluatedItem, evaluate, lines_of
-from zk0.checklists.items import Checklist, FindingOf, Item, Judged
+from zk0.checklists.evaluation import Evaluated, evaluate, lines_of
+from zk0.checklists.items import Checklist, CheckRef, Item, ProjectCheckRef
 from zk0.checklists.judging import Progress, answers_for, judge
 from zk0.checklists.loading import checklist_names, load_checklist
-from zk0.checklists.rendering import render
+from zk0.checklists.rendering import TEMPLATE, render
 from zk0.checklists.signatures import read_signatures
-from zk0.checklists.snapshot import look
+from zk0.checklists.snapshot import take_snapshot
 from zk0.core.errors import ExitStatus, UnknownNameError
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, read_receipt
 from zk0.core.verdicts import Verdict
 from zk0.workflow.artifacts import is_intact
-
-TEMPLATE = "templates/checklist.md.j2"
 
 
 def decide(project: Project, checklist: Checklist) -> Evaluated:
@@ -29,21 +27,21 @@ def decide(project: Project, checklist: Checklist) -> Evaluated:
         ConfigurationError: git refuses to read the repository.
     """
     receipts = [*_of_runs(project, checklist), *answers_for(project, checklist)]
-    present, signatures = look(project), read_signatures(project)
-    evaluated = evaluate(checklist, receipts, present, signatures)
+    snapshot, signatures = take_snapshot(project), read_signatures(project)
+    evaluated = evaluate(checklist, receipts, snapshot, signatures)
     # What was made can be large: only that of receipts which decide a box is read again.
     used = {line.receipt for item in evaluated.items for line in item.evidence}
     gone = {receipt.digest for receipt in receipts if receipt.digest in used and not is_intact(receipt, project)}
     if not gone:
         return evaluated
-    return evaluate(checklist, receipts, replace(present, gone=frozenset(gone)), signatures)
+    return evaluate(checklist, receipts, replace(snapshot, gone=frozenset(gone)), signatures)
 
 
 def verify(
     project: Project,
     checklist: Checklist,
     *,
-    anew: bool = False,
+    force: bool = False,
     progress: Progress = lambda _name, _done, _all: None,
 ) -> Evaluated:
     """Ask every check whose answer is missing or stale, and decide.
@@ -52,7 +50,7 @@ def verify(
         UnknownNameError: the checklist names a check that does not exist, or a receipt was changed.
         ConfigurationError: git refuses to read the repository.
     """
-    judge(project, checklist, look(project), anew=anew, progress=progress)
+    judge(project, checklist, take_snapshot(project), force=force, progress=progress)
     return decide(project, checklist)
 
 
@@ -70,7 +68,7 @@ def page(project: Project, evaluated: Evaluated) -> str:
 
 
 def exit_status(evaluated: Evaluated) -> ExitStatus:
-    """Return how the worst open box that nobody waived ends a command.
+    """Return the exit status for the worst open box that is not waived.
 
     Failed where something is known to be wrong; missing where evidence is; waiting where only people have to sign.
     """
@@ -79,7 +77,7 @@ def exit_status(evaluated: Evaluated) -> ExitStatus:
         return ExitStatus.failed
     if any(item.verdict is Verdict.not_available and not item.item.manual for item in open_items):
         return ExitStatus.missing
-    return ExitStatus.waiting if any(map(_waits_for_person, open_items)) else ExitStatus.done
+    return ExitStatus.waiting if any(item.item.manual for item in open_items) else ExitStatus.done
 
 
 def find_item(project: Project, name: str) -> Item:
@@ -104,7 +102,7 @@ def until(day: str | None, days: int, now: datetime) -> datetime:
     """Return the end of a day given as `2027-01-31`, or of the day so many days from now.
 
     Raises:
-        ValueError: it is no day, or it has passed.
+        ValueError: it is not a day, or it has passed.
     """
     end = datetime.fromisoformat(day).replace(tzinfo=UTC) if day else now + timedelta(days=days)
     end = end.replace(hour=23, minute=59, second=59, microsecond=0)
@@ -113,20 +111,16 @@ def until(day: str | None, days: int, now: datetime) -> datetime:
     return end
 
 
-def _waits_for_person(item: EvaluatedItem) -> bool:
-    return item.item.manual is True
-
-
 def _of_runs(project: Project, checklist: Checklist) -> list[Receipt]:
     """Return the receipts of runs that a checklist may rest on: of the newest runs until each proof has one."""
-    missing = [proof for _, item in checklist.items() for proof in item.check or () if not isinstance(proof, Judged)]
+    missing = [proof for proof in checklist.evidence() if not isinstance(proof, ProjectCheckRef)]
     found: list[Receipt] = []
     # A run that was resumed is as new as its last receipt.
     folders = sorted(project.runs_dir.glob("*/receipts"), key=lambda path: path.stat().st_mtime, reverse=True)
     for folder in folders:
         if not missing:
             break
-        names = [proof.check if isinstance(proof, FindingOf) else proof.verdict_of for proof in missing]
+        names = [proof.check if isinstance(proof, CheckRef) else proof.verdict_of for proof in missing]
         words = [f'"{name}"'.encode() for name in names]
         # To look for a word is a hundred times faster than to read a receipt and check its digest.
         paths = [path for path in sorted(folder.rglob("*.json")) if any(word in path.read_bytes() for word in words)]

@@ -19,7 +19,7 @@ from zk0.core.receipts import write_atomically
 if TYPE_CHECKING:  # few commands need a checklist
     from zk0.checklists.evaluation import Evaluated, EvaluatedItem
     from zk0.checklists.judging import Progress
-    from zk0.checklists.signatures import Decision
+    from zk0.checklists.signatures import SignatureDecision
 
 
 class ExportFormat(StrEnum):
@@ -97,7 +97,7 @@ def verify(
 
     project = Project.find()
     with _progress() as progress:
-        evaluated = verified(project, load_checklist(project, name), anew=anew, progress=progress)
+        evaluated = verified(project, load_checklist(project, name), force=anew, progress=progress)
     _print(evaluated, as_json=as_json)
     raise typer.Exit(exit_status(evaluated))
 
@@ -119,30 +119,30 @@ def export(
 @app.command()
 def sign(item: ItemArgument, *, note: NoteOption, expires: ExpiresOption = None, key: KeyOption = None) -> None:
     """Sign, as a person, that an item without a check holds."""
-    from zk0.checklists.signatures import Decision
+    from zk0.checklists.signatures import SignatureDecision
 
-    _sign(item, Decision.signed, note, expires, key)
+    _sign(item, SignatureDecision.signed, note, expires, key)
 
 
 @app.command()
 def waive(item: ItemArgument, *, reason: ReasonOption, expires: ExpiresOption = None, key: KeyOption = None) -> None:
     """Allow, as a person, that an item stays open for a while; this does not tick it."""
-    from zk0.checklists.signatures import Decision
+    from zk0.checklists.signatures import SignatureDecision
 
-    _sign(item, Decision.waived, reason, expires, key)
+    _sign(item, SignatureDecision.waived, reason, expires, key)
 
 
 @app.command()
 def lint(*, as_json: JsonOption = False) -> None:
     """Print the problems of the checklists, their templates and signatures."""
-    from zk0.checklists.linting import lint as linted
+    from zk0.checklists.loading import lint as linted
 
     problems = list(linted(Project.find()))
     print_result({"problems": problems}, "\n".join(map(str, problems)), as_json=as_json)
     raise typer.Exit(ExitStatus.wrong_request if problems else ExitStatus.done)
 
 
-def _sign(item: str, decision: "Decision", note: str, expires: str | None, key: Path | None) -> None:
+def _sign(item: str, decision: "SignatureDecision", note: str, expires: str | None, key: Path | None) -> None:
     from zk0.checklists.verifying import find_item
     from zk0.cli.signing import sign_item
 
@@ -219,8 +219,8 @@ def _as_json(evaluated: "Evaluated") -> dict[str, object]:
     ]
     return {
         "checklist": evaluated.checklist.name,
-        "at": evaluated.present.at.isoformat(),
-        "code": evaluated.present.code.model_dump(mode="json"),
+        "at": evaluated.snapshot.at.isoformat(),
+        "code": evaluated.snapshot.code.model_dump(mode="json"),
         "ticked": evaluated.ticked,
         "waived": evaluated.waived,
         "verdicts": {str(verdict): count for verdict, count in evaluated.verdicts.items()},

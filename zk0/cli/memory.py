@@ -42,13 +42,13 @@ def add(  # noqa: PLR0913  each is an option of the command
     as_json: JsonOption = False,
 ) -> None:
     """Add an entry; values and hashes are read from its sources."""
-    from zk0.memory.adding import Draft, added
+    from zk0.memory.adding import EntryDraft, add_entry
 
     if kind in (Kind.result, Kind.task):
         other = "zk0 run records results" if kind is Kind.result else "zk0 task new"
-        raise InputError(f"entries of kind {kind} are not added by hand", remedy=other)
+        raise InputError(f"entries of kind {kind} are not add_entry by hand", remedy=other)
     now = datetime.now(UTC)
-    draft = Draft(
+    draft = EntryDraft(
         kind=kind,
         title=title,
         by=resolve_author(by),
@@ -59,7 +59,7 @@ def add(  # noqa: PLR0913  each is an option of the command
         stale_after=parse_time(stale_after, now) if stale_after else None,
         based_on=based_on,
     )
-    entry = added(Project.find(), draft, now)
+    entry = add_entry(Project.find(), draft, now)
     data = {"id": entry.id, **entry.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)}
     print_result(data, entry.id, as_json=as_json)
 
@@ -67,9 +67,9 @@ def add(  # noqa: PLR0913  each is an option of the command
 @app.command()
 def confirm(entry: str, *, by: ByOption = None, as_json: JsonOption = False) -> None:
     """Record that you checked an entry yourself, as a person or as an agent."""
-    from zk0.memory.adding import confirmed
+    from zk0.memory.adding import confirm_entry
 
-    confirmation = confirmed(Project.find(), entry, resolve_author(by), datetime.now(UTC))
+    confirmation = confirm_entry(Project.find(), entry, resolve_author(by), datetime.now(UTC))
     print_result({"id": confirmation.id}, confirmation.id, as_json=as_json)
 
 
@@ -192,7 +192,7 @@ def archive(entries: list[str], *, as_json: JsonOption = False) -> None:
 def stats(*, as_json: JsonOption = False) -> None:
     """Count the entries by kind, and measure the pages."""
     from zk0.cli.render_memory import print_stats
-    from zk0.memory.statistics import stats_of
+    from zk0.memory.pruning import stats_of
 
     stats_found = stats_of(Project.find(), datetime.now(UTC))
     if as_json:
@@ -204,7 +204,7 @@ def stats(*, as_json: JsonOption = False) -> None:
 @app.command(name="init")
 def initialise(*, as_json: JsonOption = False) -> None:
     """Set up the bank and git's merge driver for its pages; once per clone."""
-    from zk0.memory.installing import install
+    from zk0.memory.recording import install
 
     done = list(install(Project.find(), datetime.now(UTC)))
     print_result({"done": done}, "\n".join(done), as_json=as_json)
@@ -214,7 +214,7 @@ def initialise(*, as_json: JsonOption = False) -> None:
 def merge_driver(base: Path, ours: Path, theirs: Path) -> None:
     """Merge two versions of a rendered page; git calls this."""
     from zk0.memory.bank import read_page
-    from zk0.memory.merging import Sides, merged
+    from zk0.memory.preserved_blocks import ConflictSides, merge_pages
 
     texts = [read_page(path) for path in (ours, theirs, base)]
-    ours.write_text(merged(Sides(*texts)), encoding="utf-8")
+    ours.write_text(merge_pages(ConflictSides(*texts)), encoding="utf-8")

@@ -8,12 +8,17 @@ from rich.text import Text
 from zk0.cli.output import columns, print_envelope, show, table_of
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
-from zk0.memory.entries import Entry, Kind, Source
-from zk0.memory.evidence import Witness
-from zk0.memory.freshness import Judgement, Truth, judged
-from zk0.memory.verification import Report
+from zk0.memory.entries import Entry, FactSource, Kind
+from zk0.memory.evidence import EvidenceReader
+from zk0.memory.freshness import Assessment, Freshness, assess
+from zk0.memory.verification import VerificationReport
 
-STYLES = {Truth.fresh: "green", Truth.unverifiable: "dim", Truth.stale: "yellow", Truth.contradicted: "red"}
+STYLES = {
+    Freshness.fresh: "green",
+    Freshness.unverifiable: "dim",
+    Freshness.stale: "yellow",
+    Freshness.contradicted: "red",
+}
 
 
 def show_entries(project: Project, kind: Kind | None, *, everything: bool, as_json: bool) -> None:
@@ -38,12 +43,12 @@ def show_entry(project: Project, name: str, now: datetime, *, as_json: bool) -> 
     bank = Bank.of(project)
     reading = bank.read()
     if not any(name in entry.id for entry in reading.entries):
-        reading = bank.archived()
+        reading = bank.read_archive()
     entry = reading.entry(name)
-    judgement = judged(entry, Witness(project), now)
+    assessment = assess(entry, EvidenceReader(project), now)
     newer = [other.id for other in reading.entries if entry.id in other.supersedes]
     if as_json:
-        freshness = {"truth": judgement.truth.value, "reasons": list(judgement.reasons), "superseded_by": newer}
+        freshness = {"truth": assessment.freshness.value, "reasons": list(assessment.reasons), "superseded_by": newer}
         print_envelope(data=_as_json(entry) | freshness)
         return
     origin = entry.generated
@@ -54,14 +59,16 @@ def show_entry(project: Project, name: str, now: datetime, *, as_json: bool) -> 
     lines += [Text(f"checked by {mark.by} at {mark.at:%Y-%m-%d %H:%M} UTC", "dim") for mark in entry.verified]
     lines += [Text(f"superseded by {', '.join(newer)}", "yellow")] if newer else []
     lines += [Text(f"holds until {entry.stale_after:%Y-%m-%d}", "dim")] if entry.stale_after else []
-    show(*lines, "", *([entry.body.strip(), ""] if entry.body else []), *map(_source, entry.sources), _truth(judgement))
+    show(
+        *lines, "", *([entry.body.strip(), ""] if entry.body else []), *map(_source, entry.sources), _truth(assessment)
+    )
 
 
-def print_report(report: Report) -> None:
+def print_report(report: VerificationReport) -> None:
     """Print the entries that are not fresh, and the counts."""
-    for judgement in sorted(report.judgements, key=lambda one: (list(Truth).index(one.truth), one.entry.id)):
-        if judgement.truth is not Truth.fresh:
-            show(_truth(judgement, judgement.entry))
+    for assessment in sorted(report.assessments, key=lambda one: (list(Freshness).index(one.freshness), one.entry.id)):
+        if assessment.freshness is not Freshness.fresh:
+            show(_truth(assessment, assessment.entry))
     for contradiction in report.contradictions:
         show(Text("contradiction", "red").append(f"  {contradiction}", ""))
     for problem in report.problems:
@@ -80,16 +87,16 @@ def print_stats(stats: dict[str, Any]) -> None:
     show(table)
 
 
-def _truth(judgement: Judgement, entry: Entry | None = None) -> Text:
-    line = Text(judgement.truth.value, STYLES[judgement.truth])
+def _truth(assessment: Assessment, entry: Entry | None = None) -> Text:
+    line = Text(assessment.freshness.value, STYLES[assessment.freshness])
     if entry:
         line.append(f"  {entry.id}  {entry.title}", "")
-    for reason in judgement.reasons:
+    for reason in assessment.reasons:
         line.append(f"\n  {reason}", "")
     return line
 
 
-def _source(source: Source) -> Text:
+def _source(source: FactSource) -> Text:
     value = "" if source.value is None else f" = {source.value}{f' {source.unit}' if source.unit else ''}"
     return Text(f"  {f'{source.name}: ' if source.name else ''}{source.where}{value}")
 

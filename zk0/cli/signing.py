@@ -11,17 +11,20 @@ from tempfile import TemporaryDirectory
 import typer
 
 from zk0.checklists.items import Item
-from zk0.checklists.signatures import Decision, Signature, names_signers, save_signature
+from zk0.checklists.signatures import Signature, SignatureDecision, names_signers, save_signature
 from zk0.checklists.verifying import until
 from zk0.core.errors import ConfigurationError, InputError, RequestError
 from zk0.core.project import Project
 from zk0.workflow.approval import NAMESPACE, agent_mark, signer_of
 
-DAYS = {Decision.signed: 90, Decision.waived: 30}  # a quarter; a month, because a waiver is meant to end
+DAYS = {
+    SignatureDecision.signed: 90,
+    SignatureDecision.waived: 30,
+}  # a quarter; a month, since a waiver is meant to end
 
 
 def sign_item(
-    project: Project, item: Item, decision: Decision, note: str, expires: str | None, key: Path | None
+    project: Project, item: Item, decision: SignatureDecision, note: str, expires: str | None, key: Path | None
 ) -> Path:
     """Sign or waive an item and return the path of the saved signature.
 
@@ -30,7 +33,7 @@ def sign_item(
         InputError: the note is empty, or the last day is invalid or has passed.
         ConfigurationError: the signature would not count, or the key cannot sign.
     """
-    if decision is Decision.signed and item.check is not None:
+    if decision is SignatureDecision.signed and item.check is not None:
         proofs = ", ".join(map(str, item.check))
         raise RequestError(
             f"{item.id} is decided by {proofs}, not by a signature", remedy=f"zk0 checklist waive {item.id} --reason …"
@@ -52,7 +55,7 @@ def sign_item(
     return save_signature(project, signature)
 
 
-def _unsigned(project: Project, item: Item, decision: Decision, note: str, expires: str | None) -> Signature:
+def _unsigned(project: Project, item: Item, decision: SignatureDecision, note: str, expires: str | None) -> Signature:
     now = datetime.now(UTC).replace(microsecond=0)
     if not note.strip():
         raise InputError("a signature needs a note", remedy="say what you looked at, and how")

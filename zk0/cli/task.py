@@ -11,21 +11,20 @@ from zk0.cli.options import ByOption, resolve_author
 from zk0.cli.output import JsonOption, columns, print_envelope, print_result, show, table_of, verdict_text
 from zk0.core.errors import ExitStatus
 from zk0.core.project import Project
+from zk0.core.references import KnownNames
 from zk0.core.verdicts import Finding
-from zk0.memory.adding import keep
-from zk0.memory.bank import Bank, Reading
-from zk0.memory.citing import cited
+from zk0.memory.adding import cite, save_entry
+from zk0.memory.bank import Bank, BankSnapshot
 from zk0.memory.entries import Entry
-from zk0.memory.evidence import Witness
-from zk0.memory.references import Known
+from zk0.memory.evidence import EvidenceReader
 from zk0.memory.tasks import (
-    added_to,
-    checked,
-    closing,
-    composed,
-    filled,
+    check_task,
+    closing_entry,
+    compose_task,
+    extend_context,
+    fill_context,
     open_tasks,
-    page_of,
+    render_task_page,
     subtasks,
     task_of,
     versions,
@@ -72,17 +71,17 @@ def new(  # noqa: PLR0913  each is an option of the command
     fields = {"scope": scope, "criteria": criterion, "constraints": constraint, "critical": critical, "notes": note}
     context = _context(file, fields | {"tests": tests, "mode": mode})
     project, now = Project.find(), datetime.now(UTC)
-    evidence, reading = Witness(project), Bank.of(project).read()
-    entry = composed(
+    evidence, reading = EvidenceReader(project), Bank.of(project).read()
+    entry = compose_task(
         title,
-        filled(context, reading, evidence, open_runs(project)),
+        fill_context(context, reading, evidence, open_runs(project)),
         by=resolve_author(by),
         at=now,
         evidence=evidence,
-        sources=[cited(one, evidence) for one in source or ()],
+        sources=[cite(one, evidence) for one in source or ()],
         parent=task_of(reading, parent) if parent else None,
     )
-    _print_id(keep(project, entry, evidence, now=now), as_json=as_json)
+    _print_id(save_entry(project, entry, evidence, now=now), as_json=as_json)
 
 
 @app.command()
@@ -105,18 +104,18 @@ def update(  # noqa: PLR0913  each is an option of the command
     fields = {"scope": scope, "criteria": criterion, "constraints": constraint, "critical": critical, "notes": note}
     more = _context(file, fields | {"tests": tests, "mode": mode})
     project, now = Project.find(), datetime.now(UTC)
-    evidence, reading = Witness(project), Bank.of(project).read()
+    evidence, reading = EvidenceReader(project), Bank.of(project).read()
     before = task_of(reading, task)
-    entry = composed(
+    entry = compose_task(
         before.title,
-        added_to(before.task or TaskContext(), more),
+        extend_context(before.task or TaskContext(), more),
         by=resolve_author(by),
         at=now,
         evidence=evidence,
-        sources=[*before.sources, *(cited(one, evidence) for one in source or ())],
+        sources=[*before.sources, *(cite(one, evidence) for one in source or ())],
         before=before,
     )
-    _print_id(keep(project, entry, evidence, now=now), as_json=as_json)
+    _print_id(save_entry(project, entry, evidence, now=now), as_json=as_json)
 
 
 @app.command(name="show")
@@ -136,7 +135,7 @@ def show_task(
     elif check:
         show(table_of(((verdict_text(finding.verdict), finding.at, finding.message) for finding in findings), 3))
     else:
-        typer.echo(page_of(reading, entry), nl=False)
+        typer.echo(render_task_page(reading, entry), nl=False)
     wrong = any(finding.verdict.stops for finding in findings)
     raise typer.Exit(ExitStatus.failed if wrong else ExitStatus.done)
 
@@ -173,26 +172,26 @@ def close(
     reading = Bank.of(project).read()
     entry = task_of(reading, task)
     findings = _findings(project, reading, entry)
-    closed = closing(entry, by=resolve_author(by), at=now, outcome=outcome, findings=findings, reading=reading)
-    _print_id(keep(project, closed, Witness(project), now=now), as_json=as_json)
+    closed = closing_entry(entry, by=resolve_author(by), at=now, outcome=outcome, findings=findings, reading=reading)
+    _print_id(save_entry(project, closed, EvidenceReader(project), now=now), as_json=as_json)
 
 
 def _context(file: Path | None, fields: dict[str, Any]) -> TaskContext:
-    from zk0.memory.taskfiles import read_context
+    from zk0.memory.tasks import read_context
 
     context = TaskContext.model_validate({name: value for name, value in fields.items() if value})
-    return added_to(read_context(file), context) if file else context
+    return extend_context(read_context(file), context) if file else context
 
 
-def _findings(project: Project, reading: Reading, task: Entry) -> list[Finding]:
+def _findings(project: Project, reading: BankSnapshot, task: Entry) -> list[Finding]:
     from zk0.cli.application import COMMANDS
 
     ids = [entry.id for entry in reading.entries]
-    known = Known(project.root, project.settings.state, ids, workflow_files(project), COMMANDS)
-    return list(checked(reading, task, Witness(project), known, datetime.now(UTC)))
+    known = KnownNames(project.root, project.settings.state, ids, workflow_files(project), COMMANDS)
+    return list(check_task(reading, task, EvidenceReader(project), known, datetime.now(UTC)))
 
 
-def _as_json(reading: Reading, task: Entry) -> dict[str, Any]:
+def _as_json(reading: BankSnapshot, task: Entry) -> dict[str, Any]:
     chain = versions(reading, task)
     return {
         "task": chain[0].id,

@@ -24,7 +24,7 @@ type DryRunEvent = StepPlanned | StepSkipped | StepFinished
 
 
 def recorders(project: Project, spec: WorkflowSpec) -> list[Subscriber]:
-    """Return the recorders of a run, receipts first: the others may read them.
+    """Return the subscribers that record a run; each works from the events alone, so their order does not matter.
 
     Raises:
         RequestError: one cannot record this workflow, for example because its checklist does not exist.

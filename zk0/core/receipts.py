@@ -8,11 +8,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from zk0.core.errors import UnknownNameError
 from zk0.core.git import GitState
@@ -152,6 +153,14 @@ class ReceiptStore:
         found = [read_receipt(path) for path in (self.runs_dir / run / "receipts").rglob("*.json")]
         return sorted(found, key=lambda receipt: receipt.finished)
 
+    def paths(self) -> dict[str, Path]:
+        """Return where the receipts of all runs are, by the digest that each states; a broken file is left out."""
+        found = {}
+        for path in sorted(self.runs_dir.glob("*/receipts/**/*.json")):
+            with suppress(OSError, ValueError, AttributeError):
+                found[str(json.loads(path.read_text(encoding="utf-8")).get("digest"))] = path
+        return found
+
     def all(self) -> Iterator[Receipt]:
         """Yield the receipts of all runs, oldest run first."""
         for directory in sorted(self.runs_dir.glob("*/receipts")):
@@ -167,14 +176,36 @@ def read_receipt(path: Path) -> Receipt:
     text = path.read_text(encoding="utf-8")
     try:
         receipt = Receipt.model_validate_json(text)
-        content = json.loads(text)
-    except (ValidationError, ValueError) as error:
+    except ValueError as error:
         raise UnknownNameError(f"{path} is not a receipt: {error}", remedy="run the workflow again") from error
-    stated = content.pop("digest", None)
+    _parse_content(path, text)
+    return receipt
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """Read one receipt as plain data: its digest is checked, its fields are those that were written.
+
+    Raises:
+        UnknownNameError: the file is not a receipt, or was changed since it was written.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnknownNameError(f"{path} is not a receipt: {error}", remedy="run the workflow again") from error
+    return _parse_content(path, text)
+
+
+def _parse_content(path: Path, text: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+        stated = content.pop("digest", None)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UnknownNameError(f"{path} is not a receipt: {error}", remedy="run the workflow again") from error
+    # Of the text as it is: a field that receipts get later changes no digest of those there are.
     found = canonical_digest(content)[:DIGEST_LENGTH]
     if stated != found:
         raise UnknownNameError(
             f"{path} was changed: it states digest {stated} and its content has {found}",
             remedy="run the workflow again",
         )
-    return receipt
+    return {**content, "digest": stated}

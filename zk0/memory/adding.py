@@ -1,25 +1,41 @@
-"""Add an entry for a person or an agent: sources are read, what is superseded is in force, a secret is refused."""
+"""Add an entry for a person or an agent: zk0 reads the values and digests of its sources, and a secret is refused.
 
+A source is cited in a word, so that nobody types a number or a hash:
+
+    receipt:DIGEST:outputs.results.0.value      a value of a receipt
+    config:tool.flwr.app.config.proximal-mu     a setting of pyproject.toml; config:FILE#KEY of another file
+    file:zk0/training/fedprox.py:12-20          lines of a file, or a whole file
+    commit:HEAD                                 a commit
+    link:https://arxiv.org/abs/1812.06127       a page, which no machine checks
+
+Before it, `NAME=` names the value.
+"""
+
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePosixPath
 
 from pydantic import ValidationError
 
-from zk0.core.errors import InputError
+from zk0.core.errors import InputError, UnknownNameError
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
-from zk0.memory.citing import cited
-from zk0.memory.entries import Entry, Kind, Mark, Source, Status
-from zk0.memory.evidence import Witness, carry
+from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind, Mark, Status
+from zk0.memory.evidence import EvidenceReader, copy_receipt, lines_digest, value_at
 from zk0.memory.recording import write_pages
+
+KINDS = ("receipt", "config", "file", "commit", "link")
+CITATION = re.compile(rf"(?:(?P<name>[^=]+)=)?(?P<kind>{'|'.join(KINDS)}):(?P<what>.+)")
+FILE = re.compile(r"(?P<file>.+?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?")
 
 
 @dataclass(frozen=True)
-class Draft:
-    """What somebody wants to add.
+class EntryDraft:
+    """An entry to be added.
 
-    `by` is who says so; `sources` are citations, as `zk0.memory.citing` reads them; one that `closes` says that what it
+    `by` is who says so; `sources` are citations, as `cite` reads them; one that `closes` says that what it
     supersedes is settled, and no more; `based_on` is the revision that was read before this was written.
     """
 
@@ -34,7 +50,7 @@ class Draft:
     based_on: str | None = None
 
 
-def added(project: Project, draft: Draft, now: datetime) -> Entry:
+def add_entry(project: Project, draft: EntryDraft, now: datetime) -> Entry:
     """Add one entry, render the pages, and return it.
 
     Raises:
@@ -43,9 +59,9 @@ def added(project: Project, draft: Draft, now: datetime) -> Entry:
         UnknownNameError: what it supersedes is not there.
         SecretError: it holds a secret.
     """
-    evidence = Witness(project)
+    evidence = EvidenceReader(project)
     reading = Bank.of(project).read()
-    sources = tuple(cited(source, evidence) for source in draft.sources)
+    sources = tuple(cite(source, evidence) for source in draft.sources)
     if draft.closes and not draft.supersedes:
         raise InputError("it closes nothing", remedy="--supersedes ID")
     try:
@@ -64,10 +80,12 @@ def added(project: Project, draft: Draft, now: datetime) -> Entry:
     except ValidationError as error:
         problem = error.errors()[0]
         raise InputError(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
-    return keep(project, entry, evidence, based_on=draft.based_on, now=now)
+    return save_entry(project, entry, evidence, based_on=draft.based_on, now=now)
 
 
-def keep(project: Project, entry: Entry, evidence: Witness, *, now: datetime, based_on: str | None = None) -> Entry:
+def save_entry(
+    project: Project, entry: Entry, evidence: EvidenceReader, *, now: datetime, based_on: str | None = None
+) -> Entry:
     """Write an entry and the receipts it cites, and render the pages.
 
     Raises:
@@ -75,20 +93,20 @@ def keep(project: Project, entry: Entry, evidence: Witness, *, now: datetime, ba
         SecretError: it holds a secret.
     """
     [written] = Bank.of(project).put(entry, based_on=based_on)
-    carry_cited(project, entry.sources, evidence)
+    copy_cited_receipts(project, entry.sources, evidence)
     write_pages(project, now)
     return written
 
 
-def carry_cited(project: Project, sources: Sequence[Source], evidence: Witness) -> None:
+def copy_cited_receipts(project: Project, sources: Sequence[FactSource], evidence: EvidenceReader) -> None:
     """Copy the receipts that sources name from this machine's runs into the bank."""
     for digest in {source.receipt for source in sources if source.receipt}:
         if path := evidence.file(digest):
-            carry(project, digest, path.read_text(encoding="utf-8"))
+            copy_receipt(project, digest, path.read_text(encoding="utf-8"))
 
 
-def confirmed(project: Project, name: str, by: str, now: datetime) -> Entry:
-    """Return an entry's next version, which says that somebody checked it.
+def confirm_entry(project: Project, name: str, by: str, now: datetime) -> Entry:
+    """Return an entry's next version, marked as checked.
 
     Raises:
         StaleReadError: it was superseded.
@@ -96,4 +114,72 @@ def confirmed(project: Project, name: str, by: str, now: datetime) -> Entry:
     """
     entry = Bank.of(project).read().entry(name)
     update = {"id": "", "verified": (*entry.verified, Mark(by=by, at=now)), "supersedes": (entry.id,)}
-    return keep(project, entry.model_copy(update=update), Witness(project), now=now)
+    return save_entry(project, entry.model_copy(update=update), EvidenceReader(project), now=now)
+
+
+def cite(text: str, evidence: EvidenceReader) -> FactSource:
+    """Return the source that a text names, with what it says now.
+
+    Raises:
+        InputError: it names none, or one that can't be read.
+    """
+    found = CITATION.fullmatch(text)
+    if found is None:
+        raise InputError(f"{text!r} names no source", remedy="--source receipt:…, config:…, file:…, commit:… or link:…")
+    name, what = (found["name"] or "").strip(), found["what"]
+    match found["kind"]:
+        case "receipt":
+            return _receipt(name, what, evidence)
+        case "config":
+            return _setting(name, what, evidence)
+        case "file":
+            return _file(name, what, evidence)
+        case "commit":
+            commit = evidence.resolve_commit(what)
+            if commit is None:
+                raise InputError(f"no commit {what!r} here", remedy="git log")
+            return FactSource(name=name, commit=commit)
+    return FactSource(name=name, link=what)
+
+
+def _receipt(name: str, what: str, evidence: EvidenceReader) -> FactSource:
+    digest, _, metric = what.partition(":")
+    try:
+        receipt = evidence.receipt(digest)
+        if receipt is None:
+            raise InputError(f"no receipt {digest} here", remedy="zk0 show RUN STEP --json")
+        value = value_at(receipt, metric) if metric else None
+    except UnknownNameError as error:
+        raise InputError(str(error), remedy="zk0 show RUN STEP --json") from error
+    return FactSource(name=name, receipt=digest, metric=metric or None, value=_plain(value, what))
+
+
+def _setting(name: str, what: str, evidence: EvidenceReader) -> FactSource:
+    file, _, key = what.rpartition("#")
+    try:
+        value = evidence.setting(file or PYPROJECT, key)
+    except KeyError as error:
+        raise InputError(str(error.args[0]), remedy="config:tool.name.key, or config:FILE#KEY") from error
+    return FactSource(name=name, config=key, file=file or None, value=_plain(value, what))
+
+
+def _file(name: str, what: str, evidence: EvidenceReader) -> FactSource:
+    found = FILE.fullmatch(what)
+    file = PurePosixPath(found["file"]) if found else PurePosixPath(what)
+    lines = evidence.lines(file.as_posix())
+    if found is None or lines is None or file.is_absolute() or ".." in file.parts:
+        raise InputError(f"no text file {file} in the project", remedy="name a file below the project's root")
+    if found["first"] is None:
+        return FactSource(name=name, file=file.as_posix(), sha256=lines_digest(lines))
+    first, last = int(found["first"]), int(found["last"] or found["first"])
+    if not 1 <= first <= last <= len(lines):
+        raise InputError(f"{file} has lines 1 to {len(lines)}, not {first} to {last}")
+    return FactSource(
+        name=name, file=file.as_posix(), lines=(first, last), sha256=lines_digest(lines[first - 1 : last])
+    )
+
+
+def _plain(value: object, what: str) -> bool | int | float | str | None:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise InputError(f"{what} is not a single value; name a part of it")

@@ -1,36 +1,40 @@
-"""The memory bank on disk: entries that are only ever added, and pages that are rendered anew.
+"""The memory bank on disk: entries that are only ever added, and pages that are rendered from them.
 
-Writers of one machine take turns by a lock on a file in the state directory, which the system frees when a process
-dies. What `add` writes is composed under the lock, from what is there at that moment. A writer that read earlier and
-thought since says with `put` what it had read; if that has changed, it is refused and told what changed. Readers need
-no lock: every file appears whole.
+Writers hold a file lock in the state directory; the system releases it when a process dies. `add` composes entries
+under the lock, from the bank as it is then. `put` is for a writer that read the bank earlier: it passes the revision
+it read, and is refused with what changed if the bank has changed since. Readers need no lock: every file appears whole.
+A revision is a hash of the entries' ids, which decides whether something changed, and the time when the last of them
+arrived, which says what.
 """
 
 import fcntl
+import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
-from zk0.core.errors import SecretError, SpecError, UnknownNameError
+from zk0.core.errors import InputError, SecretError, SpecError, StaleReadError, UnknownNameError
 from zk0.core.project import Project
 from zk0.core.receipts import write_atomically
+from zk0.core.references import ENTRY_ID
 from zk0.core.secrets import find_secrets
-from zk0.memory.entries import Entry, Kind, content_id, identified, in_force
+from zk0.memory.budget import join_first
+from zk0.memory.entries import Entry, Kind, content_id, in_force, with_id
 from zk0.memory.frontmatter import UnreadableEntryError, read_entry, write_entry
-from zk0.memory.revisions import refuse_stale_supersession, refuse_unless_current, revision_of
 
 ENTRIES, ARCHIVE = "entries", "archive"
-ID = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{8}(?:-2)*")
-ID_BYTES = re.compile(ID.pattern.encode())
+ID_BYTES = re.compile(ENTRY_ID.pattern.encode())
 SUPERSEDES = re.compile(rb"^supersedes:(.*(?:\n[- ].*)*)", re.MULTILINE)
+REVISION = re.compile(r"([0-9a-f]{8})-([0-9a-f]+)")
+NAMED = 5  # entries named in one message
 
 
 @dataclass(frozen=True)
-class Problem:
+class BankProblem:
     """Something in the bank that is to be repaired: where, and what is wrong."""
 
     path: Path
@@ -42,18 +46,18 @@ class Problem:
         return f"{self.path}:{self.line}: {self.message}"
 
 
-type Parsed = tuple[Entry | None, Problem | None]
+type Parsed = tuple[Entry | None, BankProblem | None]
 
 
 @dataclass(frozen=True)
-class Reading:
+class BankSnapshot:
     """What the bank holds at one moment; `problems` are to be shown, for a broken entry is still a fact.
 
     `arrived` says when each entry file came to this machine, in nanoseconds since the epoch.
     """
 
     entries: tuple[Entry, ...]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[BankProblem, ...] = ()
     arrived: dict[str, int] = field(default_factory=dict)
 
     @cached_property
@@ -92,7 +96,7 @@ class Bank:
 
     Args:
         directory: the memory bank.
-        lock: the file that writers lock; it holds nothing and may be removed when nobody writes.
+        lock: the file that writers lock; it holds nothing and may be removed while there is no writer.
     """
 
     def __init__(self, directory: Path, lock: Path) -> None:
@@ -107,29 +111,29 @@ class Bank:
         """Return the bank of a project; the same one each time, so that what it has parsed is parsed once a process."""
         return _bank(project.memory_dir, project.state_dir / "memory.lock")
 
-    def read(self) -> Reading:
+    def read(self) -> BankSnapshot:
         """Read the entries, oldest name first."""
         stats = {path: path.stat() for path in sorted(self.entries_dir.glob("*.md"))}
-        found = [self._known(path, stat) for path, stat in stats.items()]
-        return _reading(found, {path.stem: stat.st_mtime_ns for path, stat in stats.items()})
+        found = [self._read_cached(path, stat) for path, stat in stats.items()]
+        return _snapshot(found, {path.stem: stat.st_mtime_ns for path, stat in stats.items()})
 
-    def glance(self) -> Reading:
+    def read_current(self) -> BankSnapshot:
         """Read the entries that no other supersedes, and not whether one was edited: a fraction of the time."""
         files = {path: path.read_bytes() for path in sorted(self.entries_dir.glob("*.md"))}
         superseded = set[str]()
         for content in files.values():
-            # No decoding yet: ids are ASCII, and a file that is no text is reported when it is parsed.
+            # No decoding yet: ids are ASCII, and a file that is not text is reported when it is parsed.
             for named in SUPERSEDES.finditer(content.partition(b"\n---")[0]):
                 superseded.update(found.decode() for found in ID_BYTES.findall(named[1]))
         found = [self._parse(path, content) for path, content in files.items() if path.stem not in superseded]
-        return _reading(found, {path.stem: path.stat().st_mtime_ns for path in files})
+        return _snapshot(found, {path.stem: path.stat().st_mtime_ns for path in files})
 
-    def archived(self) -> Reading:
+    def read_archive(self) -> BankSnapshot:
         """Read the entries that were archived."""
         files = sorted(self.archive_dir.glob("*.md"))
-        return _reading([self._unedited(path, self._parse(path, path.read_bytes())) for path in files], {})
+        return _snapshot([self._check_edited(path, self._parse(path, path.read_bytes())) for path in files], {})
 
-    def add(self, compose: Callable[[Reading], Iterable[Entry]]) -> tuple[Entry, ...]:
+    def add(self, compose: Callable[[BankSnapshot], Iterable[Entry]]) -> tuple[Entry, ...]:
         """Add the entries that `compose` makes of what the bank holds, and return them with their ids.
 
         An entry that is there already, word for word, is not written twice.
@@ -137,8 +141,8 @@ class Bank:
         Raises:
             SecretError: an entry holds a secret; nothing is written.
         """
-        with self._alone():
-            entries = [identified(entry) for entry in compose(self.read())]
+        with self._locked():
+            entries = [with_id(entry) for entry in compose(self.read())]
             texts = [write_entry(entry) for entry in entries]
             for entry, text in zip(entries, texts, strict=True):
                 _refuse_secrets(entry, text)
@@ -157,15 +161,15 @@ class Bank:
             SecretError: an entry holds a secret.
         """
 
-        def compose(now: Reading) -> Iterable[Entry]:
+        def compose(now: BankSnapshot) -> Iterable[Entry]:
             refuse_unless_current(based_on, now.entries, now.arrived)
             for entry in entries:
-                refuse_stale_supersession(identified(entry), now.entries)
+                refuse_stale_supersession(with_id(entry), now.entries)
             return entries
 
         return self.add(compose)
 
-    def rewrite(self, name: str, render: Callable[[Reading, str], str]) -> Path:
+    def rewrite(self, name: str, render: Callable[[BankSnapshot, str], str]) -> Path:
         """Write the page that `render` makes of what the bank holds and of the page's text so far."""
         return self.edit(name, lambda old: render(self.read(), old), durable=False)  # it can be rendered again
 
@@ -173,19 +177,19 @@ class Bank:
         """Write the page that `change` makes of the page's text so far; a durable one survives a loss of power.
 
         Raises:
-            SpecError: the page is no text.
+            SpecError: the page is not text.
         """
         path = self.directory / name
-        with self._alone():
+        with self._locked():
             old = read_page(path)
             new = change(old)
             if new != old or not path.is_file():
                 write_atomically(path, new, durable=durable)
         return path
 
-    def archive(self, choose: Callable[[Reading], Iterable[str]]) -> list[Path]:
+    def archive(self, choose: Callable[[BankSnapshot], Iterable[str]]) -> list[Path]:
         """Move the entries that `choose` names of what the bank holds to the archive, and return where they are."""
-        with self._alone():
+        with self._locked():
             moved = []
             for name in choose(self.read()):
                 self.archive_dir.mkdir(parents=True, exist_ok=True)
@@ -193,11 +197,11 @@ class Bank:
                 moved.append(source.rename(self.archive_dir / source.name))
             return moved
 
-    def _known(self, path: Path, stat: os.stat_result) -> Parsed:
+    def _read_cached(self, path: Path, stat: os.stat_result) -> Parsed:
         # A run reads the bank more than once; what did not change since is not parsed again.
         key = (path.name, stat.st_mtime_ns, stat.st_size)
         if key not in self._parsed:
-            self._parsed[key] = self._unedited(path, self._parse(path, path.read_bytes()))
+            self._parsed[key] = self._check_edited(path, self._parse(path, path.read_bytes()))
         return self._parsed[key]
 
     def _parse(self, path: Path, content: bytes) -> Parsed:
@@ -205,16 +209,16 @@ class Bank:
         try:
             return read_entry(content.decode(), path.stem), None
         except UnreadableEntryError as error:
-            return None, Problem(shown, error.line, error.message)
+            return None, BankProblem(shown, error.line, error.message)
         except UnicodeDecodeError as error:
-            return None, Problem(shown, 1, f"it is not UTF-8: {error.reason} at byte {error.start}")
+            return None, BankProblem(shown, 1, f"it is not UTF-8: {error.reason} at byte {error.start}")
 
-    def _unedited(self, path: Path, parsed: Parsed) -> Parsed:
+    def _check_edited(self, path: Path, parsed: Parsed) -> Parsed:
         entry, problem = parsed
         # The name may be longer than the id: `add` lengthens the second of two equal ones.
         if entry and entry.generated.by.startswith("process:") and not entry.id.startswith(content_id(entry)):
             shown = path.relative_to(self.directory)
-            return entry, Problem(shown, 1, f"it was changed after {entry.generated.by} wrote it")
+            return entry, BankProblem(shown, 1, f"it was changed after {entry.generated.by} wrote it")
         return entry, problem
 
     def _write(self, entry: Entry, text: str) -> Entry:
@@ -226,7 +230,7 @@ class Bank:
         return entry
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         self.lock.parent.mkdir(parents=True, exist_ok=True)
         with self.lock.open("a") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
@@ -234,7 +238,7 @@ class Bank:
 
 
 def read_page(path: Path) -> str:
-    """Return a page's text; none where there is no page yet.
+    """Return a page's text; empty where there is no page yet.
 
     Raises:
         SpecError: it is not UTF-8.
@@ -252,10 +256,10 @@ def _bank(directory: Path, lock: Path) -> Bank:
     return Bank(directory, lock)
 
 
-def _reading(found: Iterable[Parsed], arrived: dict[str, int]) -> Reading:
+def _snapshot(found: Iterable[Parsed], arrived: dict[str, int]) -> BankSnapshot:
     known = list(found)
     entries = tuple(entry for entry, _ in known if entry)
-    return Reading(entries, tuple(problem for _, problem in known if problem), arrived)
+    return BankSnapshot(entries, tuple(problem for _, problem in known if problem), arrived)
 
 
 def _refuse_secrets(entry: Entry, text: str) -> None:
@@ -264,3 +268,50 @@ def _refuse_secrets(entry: Entry, text: str) -> None:
             f"the {entry.kind} to be kept holds a secret ({found.kind}, line {found.line}); nothing was written",
             remedy="leave it out, and revoke it where others have seen it",
         )
+
+
+def revision_of(arrived: Mapping[str, int]) -> str:
+    """Return the revision of the entries that arrived at these times, in nanoseconds."""
+    names = hashlib.sha256("\n".join(sorted(arrived)).encode()).hexdigest()
+    return f"{names[:8]}-{max(arrived.values(), default=0):x}"
+
+
+def refuse_unless_current(revision: str | None, entries: Iterable[Entry], arrived: Mapping[str, int]) -> None:
+    """Let a write pass whose writer had read this state of the bank, or claims nothing.
+
+    Raises:
+        InputError: it is not a revision.
+        StaleReadError: the bank has changed since.
+    """
+    if revision is None:
+        return
+    found = REVISION.fullmatch(revision)
+    if found is None:
+        raise InputError(f"{revision!r} is not a revision of the memory bank", remedy="zk0 memory show --json")
+    if found[1] == revision_of(arrived)[:8]:
+        return
+    new = [entry for entry in entries if arrived.get(entry.id, 0) > int(found[2], 16)]
+    what = _names(new) if new else "entries were archived or removed"
+    raise StaleReadError(f"the memory bank has changed since {revision}: {what}", remedy="zk0 memory show; then again")
+
+
+def refuse_stale_supersession(entry: Entry, entries: Iterable[Entry]) -> None:
+    """Let an entry pass if all that it supersedes is in force.
+
+    Raises:
+        StaleReadError: something was superseded by another entry meanwhile.
+        UnknownNameError: something is not there.
+    """
+    known = list(entries)
+    ids = {other.id for other in known}
+    for name in entry.supersedes:
+        if name not in ids:
+            raise UnknownNameError(f"it supersedes {name}, which is not an entry", remedy="zk0 memory show")
+        if newer := [other for other in known if name in other.supersedes and other.id != entry.id]:
+            raise StaleReadError(
+                f"{name} was superseded meanwhile: {_names(newer)}", remedy=f"zk0 memory show {newer[0].id}; then again"
+            )
+
+
+def _names(entries: list[Entry]) -> str:
+    return join_first([f"{entry.id} ({entry.kind}) {entry.title}" for entry in entries], NAMED, "; ")

@@ -1,18 +1,19 @@
-"""What `context.md` tells, and what it leaves out to stay within its budget; pure.
+"""The content of `context.md` and `tasks.md`, and what they leave out to stay within their budget; pure.
 
-A page that an agent reads before every task has to stay small, whatever the bank has grown to. Lists are shortened
-in a fixed order, the least useful first, until the page fits, and the page names what is not on it. The budget is
-8 kB: about 2,000 tokens.
+An agent reads them before every task, so they stay small, whatever the bank has grown to. Lists are shortened in a
+fixed order, the least useful first, until the page fits, and the page names what is not on it. The budget is 8 kB:
+about 2,000 tokens.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from zk0.core.errors import SpecError
-from zk0.memory.bank import Problem, Reading
-from zk0.memory.entries import Entry, Kind, Source
+from zk0.memory.bank import BankProblem, BankSnapshot
+from zk0.memory.budget import fit, join_first, size
+from zk0.memory.entries import Entry, FactSource, Kind
 
 BUDGET = 8192  # bytes
 MOST = 200  # lines of one kind: more never fit, and so a bank of any size is rendered in bounded time
@@ -20,7 +21,7 @@ LEFT_OUT = {"next_steps": "next steps", "steps": "lists of steps", "problems": "
 NAMED = 5  # ids named in one sentence about what is left out
 
 # What is shortened first, and to how many; then what is next. The newest of each list stays longest.
-SACRIFICES = (
+TRIM_ORDER = (
     ("focus", 3),
     ("numbers", 12),
     ("decisions", 8),
@@ -43,34 +44,36 @@ SACRIFICES = (
     ("faults", 0),
     ("focus", 0),
 )
+# What is left out of each workflow on `tasks.md`, one part after the other: what a command can print at any time first.
+PARTS = ("inputs", "notes and issues", "steps", "purpose")
 
 
 @dataclass(frozen=True)
-class Number:
+class ResultNumber:
     """A number of the result it belongs to."""
 
     result: str
-    source: Source
+    source: FactSource
 
 
 @dataclass(frozen=True)
-class Material:
-    """All that could be told, the most useful of each list first; `steps` are results whose steps are listed."""
+class ContextContent:
+    """All that could be on the page, the most useful of each list first; `steps` are results whose steps are listed."""
 
     focus: Sequence[Entry]
     results: Sequence[Entry]
     steps: Sequence[Entry]
-    numbers: Sequence[Number]
+    numbers: Sequence[ResultNumber]
     faults: Sequence[Entry]
     decisions: Sequence[Entry]
     tasks: Sequence[Entry]
     next_steps: Sequence[Entry]
-    problems: Sequence[Problem]
+    problems: Sequence[BankProblem]
     others: dict[str, int] = field(default_factory=dict)
 
 
-def material_of(bank: Reading) -> Material:
-    """Return what the bank has to tell: of results, each workflow's last."""
+def context_content(bank: BankSnapshot) -> ContextContent:
+    """Return what the bank holds for the page: of results, each workflow's last."""
 
     def newest_first(kind: Kind) -> list[Entry]:
         return bank.counting(kind)[::-1]
@@ -79,11 +82,11 @@ def material_of(bank: Reading) -> Material:
     for entry in newest_first(Kind.result):
         last.setdefault(entry.run.workflow if entry.run else entry.id, entry)
     results = list(last.values())
-    # Dealt out in turns: each workflow's most telling numbers come before anyone's second ones.
-    turns = zip_longest(*([Number(entry.id, source) for source in entry.sources] for entry in results))
+    # Dealt out in turns: each workflow's first numbers come before any second ones.
+    turns = zip_longest(*([ResultNumber(entry.id, source) for source in entry.sources] for entry in results))
     numbers = [number for turn in turns for number in turn if number]
     others = Counter(entry.kind.value for kind in (Kind.fact, Kind.procedure) for entry in bank.counting(kind))
-    return Material(
+    return ContextContent(
         focus=newest_first(Kind.focus),
         results=results,
         steps=results,
@@ -97,68 +100,77 @@ def material_of(bank: Reading) -> Material:
     )
 
 
-def fitting(material: Material, render: Callable[[Material, list[str]], str], *, budget: int = BUDGET) -> str:
-    """Return the page with as much of the material as its budget allows.
+def fit_context(
+    content: ContextContent, render: Callable[[ContextContent, list[str]], str], *, budget: int = BUDGET
+) -> str:
+    """Return the page with as much of the content as its budget allows.
 
     Args:
-        material: all that could be told.
+        content: all that could be on the page.
         render: makes the page of some of it, and of the sentences that name what is left out.
         budget: the most bytes the page may have.
 
     Raises:
-        SpecError: what people wrote between keep markers takes the budget alone.
+        SpecError: what people wrote between keep markers exceeds the budget alone.
     """
 
-    def page(chosen: Material) -> str:
-        return render(chosen, left_out(material, chosen))
+    def page(counts: Mapping[str, int]) -> str:
+        chosen = replace(content, **{name: getattr(content, name)[:count] for name, count in counts.items()})
+        return render(chosen, left_out(content, chosen))
 
-    chosen = replace(material, **{name: getattr(material, name)[:MOST] for name in dict(SACRIFICES)})
-    text = page(chosen)
-    for name, fewest in SACRIFICES:
-        if _size(text) <= budget:
-            return text
-        members = getattr(chosen, name)
-        lower, upper = min(fewest, len(members)), len(members)
-        while lower < upper:  # the most members with which the page fits, found by halving
-            middle = (lower + upper + 1) // 2
-            if _size(page(replace(chosen, **{name: members[:middle]}))) <= budget:
-                lower = middle
-            else:
-                upper = middle - 1
-        chosen = replace(chosen, **{name: members[:lower]})
-        text = page(chosen)
-    if _size(text) > budget:
+    counts = {name: min(MOST, len(getattr(content, name))) for name in dict(TRIM_ORDER)}
+    text = fit(counts, TRIM_ORDER, page, budget)
+    if size(text) > budget:
         raise SpecError(
-            f"context.md has {_size(text)} bytes of kept paragraphs and headings; {budget} are its budget",
-            remedy="shorten what stands between keep markers, or move it to an entry",
+            f"context.md has {size(text)} bytes of kept paragraphs and headings; {budget} are its budget",
+            remedy="shorten the text between keep markers, or move it to an entry",
         )
     return text
 
 
-def left_out(material: Material, chosen: Material) -> list[str]:
+def left_out(content: ContextContent, chosen: ContextContent) -> list[str]:
     """Return a sentence for each list that was shortened: how many, and where they are."""
     sentences = []
-    for name in dict.fromkeys(name for name, _ in SACRIFICES):
-        everything, told = getattr(material, name), getattr(chosen, name)
-        missing = everything[len(told) :]
+    for name in dict.fromkeys(name for name, _ in TRIM_ORDER):
+        everything, shown = getattr(content, name), getattr(chosen, name)
+        missing = everything[len(shown) :]
         if not missing:
             continue
         what = f"{len(missing)} of {len(everything)} {LEFT_OUT.get(name, name)}"
         match missing[0]:
-            case Number():
-                where = _entries(list(dict.fromkeys(number.result for number in missing)))
+            case ResultNumber():
+                ids = list(dict.fromkeys(number.result for number in missing))
             case Entry():
-                where = _entries([entry.id for entry in missing])
+                ids = [entry.id for entry in missing]
             case _:
-                where = "see the files"
-        sentences.append(f"{what}: {where}")
+                ids = []
+        sentences.append(f"{what}: {join_first([f'`{name}`' for name in ids], NAMED) or 'see the files'}")
     return sentences
 
 
-def _entries(ids: Sequence[str]) -> str:
-    more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
-    return ", ".join(f"`{name}`" for name in ids[:NAMED]) + more
+def fit_workflows(names: Sequence[str], render: Callable[[Mapping[str, int], list[str]], str], budget: int) -> str:
+    """Return `tasks.md` with as much of each workflow as its budget allows; kept paragraphs are never cut.
+
+    Args:
+        names: the workflows, the first to be shortened first.
+        render: makes the page of how many of `PARTS` are left out of each, and of the sentences that say so.
+        budget: the most bytes the page should have; headings and kept paragraphs stay, whatever they need.
+    """
+
+    def page(counts: Mapping[str, int]) -> str:
+        levels = {name: len(PARTS) - count for name, count in counts.items()}
+        return render(levels, _parts_left_out(levels))
+
+    order = [(name, count) for count in reversed(range(len(PARTS))) for name in names]
+    return fit(dict.fromkeys(names, len(PARTS)), order, page, budget)
 
 
-def _size(text: str) -> int:
-    return len(text.encode())
+def _parts_left_out(levels: Mapping[str, int]) -> list[str]:
+    """Return a sentence for each part that is left out, and from which workflows."""
+    sentences = []
+    for number, part in enumerate(PARTS, 1):
+        names = sorted(name for name, level in levels.items() if level >= number)
+        if names:
+            which = "all workflows" if len(names) == len(levels) else ", ".join(f"`{name}`" for name in names)
+            sentences.append(f"{part} of {which}")
+    return sentences

@@ -14,10 +14,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from zk0.core.errors import ExitStatus
 from zk0.core.receipts import canonical_digest
+from zk0.core.secrets import without_secrets
 from zk0.core.verdicts import Verdict
 from zk0.workflow.task_context import TaskContext
 
 PYPROJECT = "pyproject.toml"
+MASK = "[secret left out]"
 HASH_LENGTH = 8  # 32 bits a day: among 100 entries of one day a collision has a chance of 1e-6, and `Bank` notices
 
 
@@ -67,7 +69,7 @@ class Mark(Record):
     at: Instant
 
 
-class Source(Record):
+class FactSource(Record):
     """Where a fact can be read again.
 
     One of: a receipt, with the path of a value in it (`findings.0.evidence.1.value`) and that value; a file, with
@@ -167,7 +169,7 @@ class Entry(Record):
     status: Status = Status.active
     generated: Mark
     verified: tuple[Mark, ...] = ()
-    sources: tuple[Source, ...] = ()
+    sources: tuple[FactSource, ...] = ()
     commit: str | None = None
     branch: str | None = None
     code: str | None = None
@@ -184,7 +186,12 @@ class Entry(Record):
         return self.stale_after is not None and self.stale_after < now
 
 
-def identified(entry: Entry) -> Entry:
+def one_line(text: str) -> str:
+    """Return a text as a title or a note holds it: in one line, and without the words that are secrets."""
+    return without_secrets(" ".join(text.split()), lambda _: MASK)
+
+
+def with_id(entry: Entry) -> Entry:
     """Return the entry with the id that its content gives it."""
     return entry.model_copy(update={"id": content_id(entry)})
 

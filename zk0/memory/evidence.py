@@ -1,14 +1,15 @@
 """The evidence entries rest on, read again: receipts, cited lines, settings, commits, the project's code.
 
-Receipts that an entry cites are copied into the bank, `evidence/<digest>.json`, so that whoever has the bank can check
-its numbers: another clone, or CI, where no run was made. A copy is found by its digest and proves itself by it.
+Receipts that an entry cites are copied into the bank, `evidence/<digest>.json`, so that its numbers
+can be checked in another clone or in CI, where no run was made. A copy is found and verified by its digest.
 """
 
 import hashlib
 import json
+import math
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,23 +17,23 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from zk0.core.errors import UnknownNameError
 from zk0.core.fingerprints import is_prose
 from zk0.core.git import read_git
 from zk0.core.project import Project
-from zk0.core.receipts import DIGEST_LENGTH, canonical_digest, write_atomically
+from zk0.core.receipts import Receipt, ReceiptStore, read_content, write_atomically
 from zk0.core.secrets import find_secrets
+from zk0.core.verdicts import Finding, Verdict
+from zk0.memory.entries import FactSource
 
 EVIDENCE = "evidence"
 CODE_LENGTH = 16  # digits of the code's digest that an entry keeps
 RECENT = 2000  # commits that are asked for at once; of an older one git is asked alone
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
+RESULTS = "results"  # an action's output of this name is a list of {name, value, unit}: what a run is about
 
 
-class ChangedReceiptError(ValueError):
-    """A receipt does not have the digest it states: it was changed after it was written."""
-
-
-class Witness:
+class EvidenceReader:
     """Reads in one project what entries rest on, everything once."""
 
     def __init__(self, project: Project) -> None:
@@ -46,11 +47,14 @@ class Witness:
         """Return the receipt of this digest; None where neither the bank nor this machine's runs have it.
 
         Raises:
-            ChangedReceiptError: there is one that was changed.
+            UnknownNameError: there is one that was changed.
         """
         if digest not in self._receipts:
             found = self.file(digest)
-            self._receipts[digest] = _checked(found, digest) if found else None
+            content = read_content(found) if found else None
+            if content and content["digest"] != digest:
+                raise UnknownNameError(f"receipt {digest} was changed: its content has another digest")
+            self._receipts[digest] = content
         return self._receipts[digest]
 
     def file(self, digest: str) -> Path | None:
@@ -80,16 +84,10 @@ class Witness:
             if path is None:
                 raise KeyError(f"{file} is not a file of this project")
             self._settings[file] = _parsed(path)
-        found = self._settings[file]
-        for part in key.split("."):
-            match found:
-                case dict() if part in found:
-                    found = found[part]
-                case list() if part.isdecimal() and int(part) < len(found):
-                    found = found[int(part)]
-                case _:
-                    raise KeyError(f"{file} has no {key}")
-        return found
+        try:
+            return _at(self._settings[file], key)
+        except KeyError as error:
+            raise KeyError(f"{file} has no {key}") from error
 
     def _inside(self, file: str) -> Path | None:
         """Return a file of the project: an entry, which anybody may have written, has no business elsewhere."""
@@ -123,19 +121,19 @@ class Witness:
         """Tell whether HEAD contains a commit; None where the repository does not know it, or there is none."""
         if commit in self._ancestors:
             return True
-        whole = self.resolved(commit) if COMMIT.fullmatch(commit) else None
+        whole = self.resolve_commit(commit) if COMMIT.fullmatch(commit) else None
         if whole is None:
             return None
         return whole in self._ancestors or self._git("merge-base", whole, "HEAD").strip() == whole
 
-    def resolved(self, revision: str) -> str | None:
+    def resolve_commit(self, revision: str) -> str | None:
         """Return the commit that a revision names; None where it names none."""
         if revision.startswith("-"):
             return None
         return self._git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").strip() or None
 
     def changed_since(self, commit: str) -> list[str]:
-        """Return the files of code that differ from those of a commit; none where that can't be told."""
+        """Return the files of code that differ from those of a commit; none outside a repository."""
         changed = self._git("diff", "--name-only", "--relative", commit).splitlines()
         new = self._git("ls-files", "--others", "--exclude-standard").splitlines()
         own = f"{self.project.settings.memory}/"
@@ -146,38 +144,19 @@ class Witness:
 
     @cached_property
     def _of_runs(self) -> dict[str, Path]:
-        """Where this machine's runs keep their receipts, by digest."""
-        found = {}
-        for path in sorted(self.project.runs_dir.glob("*/receipts/**/*.json")):
-            try:
-                found[str(json.loads(path.read_text(encoding="utf-8")).get("digest"))] = path
-            except (OSError, ValueError, AttributeError):  # no receipt: whoever cites it is told that it is not there
-                continue
-        return found
+        return ReceiptStore(self.project.runs_dir).paths()
 
 
-def carry(project: Project, digest: str, text: str) -> None:
+def copy_receipt(project: Project, digest: str, text: str) -> None:
     """Copy a receipt's text into the bank; one with a secret in it stays where it is."""
     path = project.memory_dir / EVIDENCE / f"{digest}.json"
     if not path.exists() and not find_secrets(text):
         write_atomically(path, text)
 
 
-def hash_of(lines: Iterable[str]) -> str:
+def lines_digest(lines: Iterable[str]) -> str:
     """Return the SHA-256 of lines, whatever ends them."""
     return hashlib.sha256("\n".join(line.rstrip("\r\n") for line in lines).encode()).hexdigest()
-
-
-def _checked(path: Path, digest: str) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        stated = content.pop("digest")
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
-        raise ChangedReceiptError(f"{path} is no receipt any more: {error}") from error
-    # Of the text as it is: a field that receipts get later changes no digest of those there are.
-    if stated != digest or canonical_digest(content)[:DIGEST_LENGTH] != digest:
-        raise ChangedReceiptError(f"receipt {digest} was changed: its content has another digest")
-    return {**content, "digest": stated}
 
 
 def _parsed(path: Path) -> object:
@@ -192,4 +171,76 @@ def _parsed(path: Path) -> object:
                 return YAML(typ="safe", pure=True).load(text)
     except (OSError, ValueError, YAMLError) as error:
         raise KeyError(f"{path.name} can't be read: {error}") from error
-    raise KeyError(f"{path.name} is no settings file: TOML, YAML and JSON are")
+    raise KeyError(f"{path.name} is not a settings file (TOML, YAML or JSON)")
+
+
+def numbers_of(receipts: Sequence[Receipt]) -> tuple[FactSource, ...]:
+    """Return the numbers of a run: the results its actions name, then the evidence of its findings.
+
+    Where results are named, the evidence of passed findings is left out: a run has hundreds of numbers that only say
+    that all is well, and they stay in the receipts. A value that is missing or not finite is not a number.
+    """
+    named = [source for receipt in receipts for source in _results(receipt)]
+    shown = frozenset(Verdict) - {Verdict.passed} if named else frozenset(Verdict)
+    evidence = [source for receipt in receipts for source in evidence_of(receipt, shown)]
+    return tuple(named + evidence)
+
+
+def evidence_of(receipt: Receipt, verdicts: Collection[Verdict] = tuple(Verdict)) -> Iterator[FactSource]:
+    """Yield the numbers that a receipt's findings of these verdicts rest on."""
+    for number, finding in enumerate(receipt.findings):
+        if finding.verdict in verdicts:
+            yield from _numbers(receipt, number, finding)
+
+
+def value_at(receipt: Receipt | Mapping[str, Any], metric: str) -> object:
+    """Return the value that a metric path names in a receipt, such as `findings.0.evidence.1.value`.
+
+    Raises:
+        UnknownNameError: the receipt has nothing at this path.
+    """
+    content = receipt.model_dump(mode="json") if isinstance(receipt, Receipt) else receipt
+    try:
+        return _at(content, metric)
+    except KeyError as error:
+        missing = f"no {error.args[0]!r} there"
+        raise UnknownNameError(f"receipt {content['digest']} has nothing at {metric!r}: {missing}") from error
+
+
+def _at(found: object, path: str) -> object:
+    """Return the value at a dotted path, a list's member by its number; a KeyError names the part that is missing."""
+    for part in path.split("."):
+        match found:
+            case Mapping() if part in found:
+                found = found[part]
+            case list() if part.isdecimal() and int(part) < len(found):
+                found = found[int(part)]
+            case _:
+                raise KeyError(part)
+    return found
+
+
+def _results(receipt: Receipt) -> Iterator[FactSource]:
+    results = receipt.outputs.get(RESULTS)
+    for index, result in enumerate(results if isinstance(results, list | tuple) else ()):
+        if isinstance(result, dict) and isinstance(result.get("name"), str) and _is_number(result.get("value")):
+            path = f"outputs.{RESULTS}.{index}.value"
+            unit = str(result.get("unit") or "")
+            yield FactSource(name=result["name"], receipt=receipt.digest, metric=path, value=result["value"], unit=unit)
+
+
+def _numbers(receipt: Receipt, number: int, finding: Finding) -> Iterator[FactSource]:
+    for index, evidence in enumerate(finding.evidence):
+        if _is_number(evidence.value):
+            where = evidence.at or finding.at
+            yield FactSource(
+                name=f"{finding.check}: {evidence.name}{f' ({where})' if where else ''}",
+                receipt=receipt.digest,
+                metric=f"findings.{number}.evidence.{index}.value",
+                value=evidence.value,
+                unit=evidence.unit,
+            )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

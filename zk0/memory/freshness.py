@@ -1,29 +1,29 @@
 """Is an entry still true? Each of its sources is read again, without a model; pure but for the evidence handed in.
 
 fresh         the evidence is there and says what the entry says
-stale         what it rests on has changed since, or its time is over: it may still be true, and nobody knows
+stale         what it rests on has changed since, or its time is over: it may still be true
 contradicted  the evidence is there and says something else
 unverifiable  the evidence is not here, or there is none to read
 
-An entry is what the worst of its sources is. A web link is no evidence that can be read here; beside other sources it
-does not count.
+An entry is what the worst of its sources is. Web links are not read; beside other sources they do
+not count.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from zk0.core.errors import UnknownNameError
-from zk0.memory.entries import PYPROJECT, Entry, Kind, Source
-from zk0.memory.evidence import ChangedReceiptError, Witness, hash_of
-from zk0.memory.receipt_values import value_at
+from zk0.memory.budget import join_first
+from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind
+from zk0.memory.evidence import EvidenceReader, lines_digest, value_at
 
 FILES_NAMED = 3  # changed files named in one reason
 SHORT_COMMIT = 8  # digits
 
 
-class Truth(StrEnum):
+class Freshness(StrEnum):
     """What reading the evidence again says of an entry."""
 
     fresh = "fresh"
@@ -32,51 +32,57 @@ class Truth(StrEnum):
     contradicted = "contradicted"
 
 
-WORST = tuple(Truth)  # the members from best to worst
+WORST = tuple(Freshness)  # the members from best to worst
 
 
 @dataclass(frozen=True)
-class Found:
+class SourceCheck:
     """What one source says now."""
 
-    truth: Truth
+    freshness: Freshness
     reason: str = ""
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What all sources of an entry say now; `reasons` tell why it is not fresh."""
+class Assessment:
+    """What all sources of an entry say now; `reasons` say why it is not fresh."""
 
     entry: Entry
-    truth: Truth
+    freshness: Freshness
     reasons: tuple[str, ...]
 
 
-FRESH = Found(Truth.fresh)
+FRESH = SourceCheck(Freshness.fresh)
 
 
-def judged(entry: Entry, evidence: Witness, now: datetime) -> Judgement:
+def assess(entry: Entry, evidence: EvidenceReader, now: datetime) -> Assessment:
     """Read an entry's evidence again."""
-    found = list(_all(entry, evidence, now)) or [Found(Truth.unverifiable, "it names no source that can be read again")]
-    truth = max((one.truth for one in found), key=WORST.index)
-    return Judgement(entry, truth, tuple(dict.fromkeys(one.reason for one in found if one.truth is not Truth.fresh)))
+    found = list(_all(entry, evidence, now)) or [
+        SourceCheck(Freshness.unverifiable, "it names no source that can be read again")
+    ]
+    truth = max((one.freshness for one in found), key=WORST.index)
+    return Assessment(
+        entry, truth, tuple(dict.fromkeys(one.reason for one in found if one.freshness is not Freshness.fresh))
+    )
 
 
-def _all(entry: Entry, evidence: Witness, now: datetime) -> Iterator[Found]:
+def _all(entry: Entry, evidence: EvidenceReader, now: datetime) -> Iterator[SourceCheck]:
     read = [found for source in entry.sources if (found := _source(source, evidence))]
     yield from read
     if entry.is_stale(now):
-        yield Found(Truth.stale, f"it was said to hold until {entry.stale_after:%Y-%m-%d}")
+        yield SourceCheck(Freshness.stale, f"it was said to hold until {entry.stale_after:%Y-%m-%d}")
     if entry.kind is Kind.result and entry.run:
         yield from _code(entry, evidence)
         if not read:
             yield from _steps(entry, evidence)
     elif entry.commit and evidence.contains(entry.commit) is False:
         branch = f" of branch {entry.branch}" if entry.branch else ""
-        yield Found(Truth.stale, f"it is about commit {entry.commit[:SHORT_COMMIT]}{branch}, which is not part of HEAD")
+        yield SourceCheck(
+            Freshness.stale, f"it is about commit {entry.commit[:SHORT_COMMIT]}{branch}, which is not part of HEAD"
+        )
 
 
-def _source(source: Source, evidence: Witness) -> Found | None:
+def _source(source: FactSource, evidence: EvidenceReader) -> SourceCheck | None:
     if source.receipt:
         return _receipt(source, evidence)
     if source.config:
@@ -88,95 +94,94 @@ def _source(source: Source, evidence: Witness) -> Found | None:
     return None
 
 
-def _receipt(source: Source, evidence: Witness) -> Found:
+def _receipt(source: FactSource, evidence: EvidenceReader) -> SourceCheck:
     digest = source.receipt or ""
     try:
         receipt = evidence.receipt(digest)
         if receipt is None:
-            return Found(Truth.unverifiable, f"receipt {digest} is not here")
+            return SourceCheck(Freshness.unverifiable, f"receipt {digest} is not here")
         if source.metric is None:
             return FRESH
         value = value_at(receipt, source.metric)
-    except (ChangedReceiptError, UnknownNameError) as error:
-        return Found(Truth.contradicted, str(error))
+    except UnknownNameError as error:
+        return SourceCheck(Freshness.contradicted, str(error))
     if _equal(value, source.value):
         return FRESH
-    return Found(Truth.contradicted, f"{source.metric} of receipt {digest} is {value!r}, not {source.value!r}")
+    return SourceCheck(
+        Freshness.contradicted, f"{source.metric} of receipt {digest} is {value!r}, not {source.value!r}"
+    )
 
 
-def _setting(source: Source, evidence: Witness) -> Found:
+def _setting(source: FactSource, evidence: EvidenceReader) -> SourceCheck:
     file, key = source.file or PYPROJECT, source.config or ""
     try:
         value = evidence.setting(file, key)
     except KeyError as error:
-        return Found(Truth.stale, str(error.args[0]))
+        return SourceCheck(Freshness.stale, str(error.args[0]))
     if _equal(value, source.value):
         return FRESH
-    return Found(Truth.contradicted, f"{key} in {file} is {value!r}, not {source.value!r}")
+    return SourceCheck(Freshness.contradicted, f"{key} in {file} is {value!r}, not {source.value!r}")
 
 
-def _file(source: Source, evidence: Witness) -> Found:
+def _file(source: FactSource, evidence: EvidenceReader) -> SourceCheck:
     lines = evidence.lines(source.file or "")
     if lines is None:
-        return Found(Truth.stale, f"{source.file} is not there any more")
+        return SourceCheck(Freshness.stale, f"{source.file} is not there any more")
     if source.sha256 is None:
-        return FRESH if source.lines is None or source.lines[1] <= len(lines) else _changed(source)
+        return FRESH if source.lines is None or source.lines[1] <= len(lines) else _stale_file(source)
     first, last = source.lines or (1, len(lines))
-    if hash_of(lines[first - 1 : last]) == source.sha256:
+    if lines_digest(lines[first - 1 : last]) == source.sha256:
         return FRESH
     # Lines that only moved, since something was written above them, still say what they said.
     length = last - first + 1
     moved = range(len(lines) - length + 1) if source.lines else ()
-    return FRESH if any(hash_of(lines[at : at + length]) == source.sha256 for at in moved) else _changed(source)
+    return FRESH if any(lines_digest(lines[at : at + length]) == source.sha256 for at in moved) else _stale_file(source)
 
 
-def _changed(source: Source) -> Found:
-    return Found(Truth.stale, f"{source.where} has changed since it was cited")
+def _stale_file(source: FactSource) -> SourceCheck:
+    return SourceCheck(Freshness.stale, f"{source.where} has changed since it was cited")
 
 
-def _commit(commit: str, evidence: Witness) -> Found:
+def _commit(commit: str, evidence: EvidenceReader) -> SourceCheck:
     short = commit[:SHORT_COMMIT]
     match evidence.contains(commit):
         case True:
             return FRESH
         case False:
-            return Found(Truth.stale, f"commit {short} is not part of HEAD")
+            return SourceCheck(Freshness.stale, f"commit {short} is not part of HEAD")
         case None:
-            return Found(Truth.unverifiable, f"commit {short} is not in this repository")
+            return SourceCheck(Freshness.unverifiable, f"commit {short} is not in this repository")
 
 
-def _code(entry: Entry, evidence: Witness) -> Iterator[Found]:
-    """Tell whether a result is about the code as it is now."""
+def _code(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
+    """Check whether a result is about the code as it is now."""
     if entry.tree and entry.tree == evidence.tree:
         yield FRESH
     elif entry.tree is None and entry.code:
-        yield Found(Truth.unverifiable, "its digest of the code is of an older kind; run the workflow again")
+        yield SourceCheck(Freshness.unverifiable, "its digest of the code is of an older kind; run the workflow again")
     elif entry.tree is None and entry.run and entry.run.files:
-        yield Found(Truth.stale, f"the code changed while it ran: {_named(entry.run.files)}")
-    elif entry.tree is None and (entry.commit is None or evidence.resolved(entry.commit) is None):
-        yield Found(Truth.unverifiable, "it does not say of which code it is")
+        yield SourceCheck(Freshness.stale, f"the code changed while it ran: {join_first(entry.run.files, FILES_NAMED)}")
+    elif entry.tree is None and (entry.commit is None or evidence.resolve_commit(entry.commit) is None):
+        yield SourceCheck(Freshness.unverifiable, "it does not say which code it is about")
     else:
         files = evidence.changed_since(entry.commit) if entry.commit else []
         if entry.tree is None and not files:
             yield FRESH
         else:
-            yield Found(Truth.stale, f"the code has changed since{f': {_named(files)}' if files else ''}")
+            yield SourceCheck(
+                Freshness.stale, f"the code has changed since{f': {join_first(files, FILES_NAMED)}' if files else ''}"
+            )
 
 
-def _named(files: Sequence[str]) -> str:
-    more = f" and {len(files) - FILES_NAMED} more" if len(files) > FILES_NAMED else ""
-    return ", ".join(files[:FILES_NAMED]) + more
-
-
-def _steps(entry: Entry, evidence: Witness) -> Iterator[Found]:
+def _steps(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
     """Read the verdicts of a result that has no numbers: those of its steps."""
     for step in entry.run.steps if entry.run else ():
         if step.receipt:
-            yield _receipt(Source(receipt=step.receipt, metric="verdict", value=str(step.verdict)), evidence)
+            yield _receipt(FactSource(receipt=step.receipt, metric="verdict", value=str(step.verdict)), evidence)
 
 
 def _equal(found: object, stated: object) -> bool:
-    # TOML and YAML read 1 and 1.0 as different types; a true is no 1.
+    # TOML and YAML read 1 and 1.0 as different types; true is not 1.
     if isinstance(found, bool) or isinstance(stated, bool):
         return found is stated
     return found == stated

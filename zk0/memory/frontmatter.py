@@ -24,7 +24,7 @@ LONG = 120  # characters of a mapping, from which on each of its members has its
 
 
 class UnreadableEntryError(ValueError):
-    """A text is no entry; `line` is counted from 1. `Bank` turns it into a problem that names the file."""
+    """A text is not an entry; `line` is counted from 1. `Bank` turns it into a problem that names the file."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(f"line {line}: {message}")
@@ -63,7 +63,7 @@ def read_entry(text: str, name: str) -> Entry:
         fields = _read_yaml("\n".join(lines[1:end]))
     body = "\n".join(lines[end + 1 :]).removeprefix("\n")
     if not isinstance(fields, dict):
-        raise UnreadableEntryError(2, "the front matter is no mapping of keys to values")
+        raise UnreadableEntryError(2, "the front matter is not a mapping of keys to values")
     try:
         return Entry.model_validate({**fields, "id": name, "body": body})
     except ValidationError as error:

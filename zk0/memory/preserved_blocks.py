@@ -1,18 +1,23 @@
-"""Paragraphs that people write into a rendered page, between `<!-- keep:NAME -->` and `<!-- /keep -->`.
+"""Paragraphs that people write into a rendered page, between `<!-- keep:NAME -->` and `<!-- /keep -->`; pure.
 
-They survive every render. A template gives a paragraph its place with `{{ keep("NAME") }}`; one that the template
-does not know comes at the end, by `{{ keep.rest() }}`.
+They survive every render. A template places a paragraph with `{{ keep("NAME") }}`; one that the template does not know
+comes at the end, by `{{ keep.rest() }}`. Of two versions of a page in conflict the paragraphs of both sides are kept,
+and the rest is rendered again: by git's merge driver (`zk0 memory merge-driver`), or by `zk0 memory render` where a
+merge without the driver left conflict markers.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from zk0.core.errors import SpecError
 
 MARKER = re.compile(r"<!--\s*(?:keep:(?P<name>[\w-]+)|(?P<end>/keep))\s*-->")
+OURS, BASE, THEIRS, END = "<<<<<<<", "|||||||", "=======", ">>>>>>>"
+CONFLICT = re.compile(rf"^{OURS}.*?^{THEIRS}.*?^{END}", re.MULTILINE | re.DOTALL)
 
 
-def kept_paragraphs(text: str, name: str) -> dict[str, str]:
+def read_preserved_blocks(text: str, name: str) -> dict[str, str]:
     """Return the kept paragraphs of a page by their names; two of one name are joined.
 
     Args:
@@ -20,7 +25,7 @@ def kept_paragraphs(text: str, name: str) -> dict[str, str]:
         name: how to call the page in a message.
 
     Raises:
-        SpecError: a paragraph is not closed, or closed and never opened: what is kept would be a guess.
+        SpecError: a paragraph is not closed, or closed and never opened: its end would be a guess.
     """
     found: dict[str, list[str]] = {}
     opened: re.Match[str] | None = None
@@ -49,8 +54,8 @@ def _refuse(text: str, marker: re.Match[str], name: str) -> None:
     )
 
 
-class Keep:
-    """What a template calls to place kept paragraphs; made anew for each render."""
+class PreservedBlocks:
+    """Places kept paragraphs in a template; one instance for each render."""
 
     def __init__(self, paragraphs: Mapping[str, str]) -> None:
         self._paragraphs = paragraphs
@@ -66,3 +71,84 @@ class Keep:
     def rest(self) -> str:
         """Return all paragraphs that were not placed yet."""
         return "\n\n".join(self(name) for name in self._paragraphs if name not in self._placed)
+
+
+@dataclass(frozen=True)
+class ConflictSides:
+    """The versions of a page in conflict; `base` is their common ancestor, None where it is unknown."""
+
+    ours: str
+    theirs: str
+    base: str | None
+
+
+def is_conflicted(text: str) -> bool:
+    """Whether a merge left conflict markers in a text."""
+    return CONFLICT.search(text) is not None
+
+
+def split_conflict(text: str) -> ConflictSides:
+    """Return the versions that a text with conflict markers was merged from."""
+    ours: list[str] = []
+    theirs: list[str] = []
+    base: list[str] = []
+    side = ""
+    with_base = False
+    for line in text.splitlines(keepends=True):
+        mark = line[:7]
+        if mark == OURS or (side and mark in (BASE, THEIRS, END)):
+            with_base = with_base or mark == BASE
+            side = "" if mark == END else mark
+        else:
+            for lines, own in ((ours, OURS), (base, BASE), (theirs, THEIRS)):
+                if side in ("", own):
+                    lines.append(line)
+    return ConflictSides("".join(ours), "".join(theirs), "".join(base) if with_base else None)
+
+
+def resolve_conflict(text: str) -> str:
+    """Return our side of a page in conflict with the kept paragraphs of both; another text stays as it is."""
+    if not is_conflicted(text):
+        return text
+    return merge_pages(split_conflict(text))
+
+
+def merge_pages(sides: ConflictSides) -> str:
+    """Return our side of a page with what people wrote on both.
+
+    Raises:
+        SpecError: a kept paragraph of one side is not closed.
+    """
+    ours, theirs = (read_preserved_blocks(text, "a side of the merge") for text in (sides.ours, sides.theirs))
+    base = None if sides.base is None else read_preserved_blocks(sides.base, "the base of the merge")
+    names = dict.fromkeys((*ours, *theirs))
+    keep = PreservedBlocks({name: _merge_block(name, ours, theirs, base) for name in names})
+    text = _replace_blocks(sides.ours, keep)
+    rest = keep.rest()
+    return f"{text.rstrip()}\n\n{rest}\n" if rest else text
+
+
+def _merge_block(name: str, ours: Mapping[str, str], theirs: Mapping[str, str], base: Mapping[str, str] | None) -> str:
+    mine, other = ours.get(name, ""), theirs.get(name, "")
+    if base is not None:
+        before = base.get(name, "")
+        if mine == before:
+            return other
+        if other == before:
+            return mine
+    # Both wrote: both stay. Deleting one of two paragraphs is easy, and finding a lost one is not.
+    return "\n\n".join(dict.fromkeys(paragraph for paragraph in (mine, other) if paragraph))
+
+
+def _replace_blocks(text: str, keep: PreservedBlocks) -> str:
+    """Return a page with its kept paragraphs exchanged for others."""
+    parts: list[str] = []
+    end = 0
+    opened: re.Match[str] | None = None
+    for marker in MARKER.finditer(text):
+        if opened is None:
+            parts += [text[end : marker.start()], keep(marker["name"])]
+            opened = marker
+        else:
+            opened, end = None, marker.end()
+    return "".join([*parts, text[end:]])

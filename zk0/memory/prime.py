@@ -1,8 +1,7 @@
 """The brief an agent starts from (`zk0 prime`): what matters most first, within a budget of tokens.
 
-A tokenizer is not asked: it is the reader's, and loading one takes longer than all of this. Three bytes count as one
-token. English prose has about four characters a token; ids and digests, of which a brief is full, have between two and
-three. So the estimate is on the safe side of both.
+Three bytes count as one token; no tokenizer is loaded, for that would be slower than all of this. English prose has
+about four characters a token, ids and digests between two and three, so the estimate is on the safe side.
 """
 
 import math
@@ -13,20 +12,19 @@ from pathlib import Path
 
 from zk0.core.errors import SpecError
 from zk0.core.project import Project
-from zk0.memory.bank import Bank, Reading
+from zk0.memory.bank import Bank, BankSnapshot
+from zk0.memory.budget import cell, cut, fit
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.evidence import Witness
-from zk0.memory.freshness import SHORT_COMMIT, Judgement, Truth, judged
-from zk0.memory.merging import healed
-from zk0.memory.preserved_blocks import kept_paragraphs
-from zk0.memory.texts import cell
+from zk0.memory.evidence import EvidenceReader
+from zk0.memory.freshness import SHORT_COMMIT, Assessment, Freshness, assess
+from zk0.memory.preserved_blocks import read_preserved_blocks, resolve_conflict
 from zk0.memory.unfinished_runs import OpenRun, open_runs
 
 BUDGET = 2000  # tokens
 BYTES_A_TOKEN = 3
-JUDGED = 250  # entries in force, the newest, whose evidence is read again: it has to be fast whatever the bank holds
+ASSESSED = 250  # entries in force, the newest, whose evidence is read again: it has to be fast whatever the bank holds
 BRIEF = 600  # bytes of the owner's own words at most
-KEPT_NOTES = 900  # bytes of kept paragraphs at most
+PRESERVED_NOTES = 900  # bytes of kept paragraphs at most
 COMMANDS = (
     "`zk0 memory show ID` one entry with its evidence; `zk0 memory search WORDS`; `zk0 memory verify` all of it",
     "`zk0 memory add KIND TITLE --source …` keep what you learn; `--supersedes ID` replaces what is no longer so",
@@ -36,7 +34,7 @@ COMMANDS = (
 
 
 @dataclass(frozen=True)
-class Section:
+class BriefSection:
     """A heading and its lines, the most useful first; `more` says where the rest is."""
 
     title: str
@@ -56,35 +54,23 @@ class Brief:
 
 def prime(project: Project, now: datetime, *, budget: int = BUDGET) -> Brief:
     """Return the brief of a project as it is now."""
-    reading = Bank.of(project).glance()
-    evidence = Witness(project)
-    judgements = [judged(entry, evidence, now) for entry in reading.in_force[-JUDGED:]]
-    counts = {truth.value: sum(one.truth is truth for one in judgements) for truth in Truth}
-    sections = list(_sections(project, reading, judgements, evidence, list(open_runs(project))))
-    text = fitted(sections, budget * BYTES_A_TOKEN)
+    reading = Bank.of(project).read_current()
+    evidence = EvidenceReader(project)
+    assessments = [assess(entry, evidence, now) for entry in reading.in_force[-ASSESSED:]]
+    counts = {freshness.value: sum(one.freshness is freshness for one in assessments) for freshness in Freshness}
+    sections = list(_sections(project, reading, assessments, evidence, list(open_runs(project))))
+    text = fit_sections(sections, budget * BYTES_A_TOKEN)
     return Brief(text, math.ceil(len(text.encode()) / BYTES_A_TOKEN), reading.revision, counts)
 
 
-def fitted(sections: Sequence[Section], most: int) -> str:
+def fit_sections(sections: Sequence[BriefSection], most: int) -> str:
     """Return sections as text of so many bytes at most; the last ones lose their last lines first. Pure."""
-    shown = [len(section.lines) for section in sections]
-    text = _text(sections, shown)
-    for number in range(len(sections) - 1, -1, -1):
-        lower, upper = 0, shown[number]
-        if len(text.encode()) <= most:
-            break
-        while lower < upper:  # the most lines with which the text fits, found by halving
-            shown[number] = (lower + upper + 1) // 2
-            if len(_text(sections, shown).encode()) <= most:
-                lower = shown[number]
-            else:
-                upper = shown[number] - 1
-        shown[number] = lower
-        text = _text(sections, shown)
-    return text
+    counts = {number: len(section.lines) for number, section in enumerate(sections)}
+    order = [(number, 0) for number in reversed(counts)]
+    return fit(counts, order, lambda shown: _text(sections, list(shown.values())), most)
 
 
-def _text(sections: Sequence[Section], shown: Sequence[int]) -> str:
+def _text(sections: Sequence[BriefSection], shown: Sequence[int]) -> str:
     parts = []
     for section, count in zip(sections, shown, strict=True):
         missing = len(section.lines) - count
@@ -96,27 +82,35 @@ def _text(sections: Sequence[Section], shown: Sequence[int]) -> str:
 
 
 def _sections(
-    project: Project, reading: Reading, judgements: Sequence[Judgement], evidence: Witness, runs: Sequence[OpenRun]
-) -> Iterator[Section]:
-    truths = {judgement.entry.id: judgement for judgement in judgements}
+    project: Project,
+    reading: BankSnapshot,
+    assessments: Sequence[Assessment],
+    evidence: EvidenceReader,
+    runs: Sequence[OpenRun],
+) -> Iterator[BriefSection]:
+    by_id = {assessment.entry.id: assessment for assessment in assessments}
 
     def newest(kind: Kind) -> list[Entry]:
         return reading.counting(kind)[::-1]
 
-    def listed(kind: Kind) -> list[str]:
-        return [f"- {cell(entry.title)} (`{entry.id}`{_doubt(truths.get(entry.id))})" for entry in newest(kind)]
+    def list_kind(kind: Kind) -> list[str]:
+        return [f"- {cell(entry.title)} (`{entry.id}`{_doubt(by_id.get(entry.id))})" for entry in newest(kind)]
 
-    yield Section(f"# {_name(project)}: where the work stands", [_place(evidence), _verification(judgements, reading)])
-    yield Section("## Waits for you", [_run(run) for run in runs], "zk0 runs")
-    yield Section("## Last results", list(_results(newest(Kind.result), truths)), "zk0 runs")
-    yield Section("## Focus", [*listed(Kind.focus), *_kept(project, "focus")])
-    yield Section("## Open findings", [_finding(entry) for entry in newest(Kind.fault)])
-    yield Section("## Next steps", [*_proposed(newest(Kind.result)), *listed(Kind.next), *_kept(project, "notes")])
-    yield Section("## To go on", [f"- {line}" for line in COMMANDS], "zk0 --help")
-    yield Section("## Open tasks", listed(Kind.task), "zk0 task list")
-    yield Section("## Decisions in force", listed(Kind.decision))
-    yield Section("## The project", _brief(project.memory_dir / "brief.md"), "cat memory-bank/brief.md")
-    yield Section("## Known", listed(Kind.procedure) + listed(Kind.fact), "zk0 memory search WORDS")
+    yield BriefSection(
+        f"# {_name(project)}: state of the work", [_place(evidence), _verification(assessments, reading)]
+    )
+    yield BriefSection("## Waits for you", [_run(run) for run in runs], "zk0 runs")
+    yield BriefSection("## Last results", list(_results(newest(Kind.result), by_id)), "zk0 runs")
+    yield BriefSection("## Focus", [*list_kind(Kind.focus), *_preserved(project, "focus")])
+    yield BriefSection("## Open findings", [_finding(entry) for entry in newest(Kind.fault)])
+    yield BriefSection(
+        "## Next steps", [*_proposals(newest(Kind.result)), *list_kind(Kind.next), *_preserved(project, "notes")]
+    )
+    yield BriefSection("## To go on", [f"- {line}" for line in COMMANDS], "zk0 --help")
+    yield BriefSection("## Open tasks", list_kind(Kind.task), "zk0 task list")
+    yield BriefSection("## Decisions in force", list_kind(Kind.decision))
+    yield BriefSection("## The project", _brief(project.memory_dir / "brief.md"), "cat memory-bank/brief.md")
+    yield BriefSection("## KnownNames", list_kind(Kind.procedure) + list_kind(Kind.fact), "zk0 memory search WORDS")
 
 
 def _name(project: Project) -> str:
@@ -124,18 +118,20 @@ def _name(project: Project) -> str:
     return str(table.get("name", project.root.name)) if isinstance(table, dict) else project.root.name
 
 
-def _place(evidence: Witness) -> str:
+def _place(evidence: EvidenceReader) -> str:
     if evidence.head is None:
         return "- not in a git repository"
     branch = f"branch `{evidence.branch}`" if evidence.branch else "a detached HEAD"
     return f"- {branch}, commit `{evidence.head[:SHORT_COMMIT]}`"
 
 
-def _verification(judgements: Sequence[Judgement], reading: Reading) -> str:
+def _verification(assessments: Sequence[Assessment], reading: BankSnapshot) -> str:
     counts = ", ".join(
-        f"{count} {truth}" for truth in Truth if (count := sum(one.truth is truth for one in judgements))
+        f"{count} {freshness}"
+        for freshness in Freshness
+        if (count := sum(one.freshness is freshness for one in assessments))
     )
-    others = len(reading.in_force) - len(judgements)
+    others = len(reading.in_force) - len(assessments)
     broken = f", {others} older ones not looked at (`zk0 memory verify`)" if others else ""
     broken += f", {len(reading.problems)} to repair (`zk0 memory verify`)" if reading.problems else ""
     return f"- memory, read again just now: {counts or 'nothing yet'}{broken}; revision `{reading.revision}`"
@@ -158,38 +154,38 @@ def _finding(entry: Entry) -> str:
     return f"- {fault.workflow}/{fault.step} `{fault.check or fault.code}`: {title}.{repair}{remedy} (`{entry.id}`)"
 
 
-def _results(results: Sequence[Entry], truths: dict[str, Judgement]) -> Iterator[str]:
-    told: set[str] = set()
+def _results(results: Sequence[Entry], by_id: dict[str, Assessment]) -> Iterator[str]:
+    seen: set[str] = set()
     for entry in results:
         workflow = entry.run.workflow if entry.run else entry.id
-        if workflow in told:
+        if workflow in seen:
             continue
-        told.add(workflow)
+        seen.add(workflow)
         day = f"{entry.generated.at:%Y-%m-%d %H:%M}"
-        yield f"- {cell(entry.title)}, {day} UTC (`{entry.id}`{_doubt(truths.get(entry.id))})"
+        yield f"- {cell(entry.title)}, {day} UTC (`{entry.id}`{_doubt(by_id.get(entry.id))})"
 
 
-def _proposed(results: Sequence[Entry]) -> list[str]:
+def _proposals(results: Sequence[Entry]) -> list[str]:
     runs = [entry.run for entry in results if entry.run]
     return [f"- `zk0 run {name}`, proposed by run `{run.id}`" for run in runs for name in run.proposals]
 
 
-def _doubt(judgement: Judgement | None) -> str:
-    if judgement is None or judgement.truth is Truth.fresh or not judgement.entry.sources:
+def _doubt(assessment: Assessment | None) -> str:
+    if assessment is None or assessment.freshness is Freshness.fresh or not assessment.entry.sources:
         return ""
-    return f", {judgement.truth}: {cell(judgement.reasons[0])}"
+    return f", {assessment.freshness}: {cell(assessment.reasons[0])}"
 
 
-def _kept(project: Project, name: str) -> list[str]:
+def _preserved(project: Project, name: str) -> list[str]:
     """Return what people wrote into a kept paragraph of the context page."""
     page = project.memory_dir / "context.md"
     if not page.is_file():
         return []
     try:
-        kept = kept_paragraphs(healed(page.read_text(encoding="utf-8", errors="replace")), page.name)
-    except SpecError as error:  # whoever begins has to know, and the rest of the brief
+        kept = read_preserved_blocks(resolve_conflict(page.read_text(encoding="utf-8", errors="replace")), page.name)
+    except SpecError as error:  # the brief shows it, and all the rest
         return [f"- {error.message}"]
-    return [_cut(kept[name], KEPT_NOTES)] if kept.get(name) else []
+    return [cut(kept[name], PRESERVED_NOTES)] if kept.get(name) else []
 
 
 def _brief(path: Path) -> list[str]:
@@ -197,10 +193,4 @@ def _brief(path: Path) -> list[str]:
     if not path.is_file():
         return []
     paragraphs = [part.strip() for part in path.read_text(encoding="utf-8", errors="replace").split("\n\n")]
-    return [_cut("\n".join(part for part in paragraphs if part and not part.startswith("#")), BRIEF)]
-
-
-def _cut(text: str, most: int) -> str:
-    if len(text.encode()) <= most:
-        return text
-    return text.encode()[:most].decode(errors="ignore").rpartition(" ")[0] + " …"
+    return [cut("\n".join(part for part in paragraphs if part and not part.startswith("#")), BRIEF)]

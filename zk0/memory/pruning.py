@@ -1,17 +1,20 @@
-"""What may leave the bank's daily reading, and why; nothing is erased, it moves to `archive/`.
+"""Archive entries that are no longer needed every day, and count what a bank holds; nothing is erased.
 
-What is superseded was kept for a while, so that a branch which still builds on it merges in peace. An entry takes all
-that it supersedes with it: left behind, that would be in force again.
+A superseded entry is kept for a while, so that a branch which still builds on it merges in peace. An entry is archived
+with all that it supersedes: left behind, that would be in force again.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from zk0.core.project import Project
-from zk0.memory.bank import Bank, Reading
-from zk0.memory.entries import Entry, Status
+from zk0.memory.bank import Bank, BankSnapshot
+from zk0.memory.context import BUDGET
+from zk0.memory.entries import Entry, Kind, Status
 from zk0.memory.evidence import EVIDENCE
 
 KEPT = timedelta(days=14)  # a branch that lives longer is rare, and finds what it needs in the archive
@@ -25,7 +28,7 @@ class Proposal:
     reason: str
 
 
-def proposals(reading: Reading, now: datetime, *, kept: timedelta = KEPT) -> list[Proposal]:
+def proposals(reading: BankSnapshot, now: datetime, *, kept: timedelta = KEPT) -> list[Proposal]:
     """Return what may be archived: superseded, settled, or over its time, each for longer than `kept`; pure."""
     newer: dict[str, Entry] = {}
     for entry in sorted(reading.entries, key=lambda entry: entry.generated.at):
@@ -53,7 +56,7 @@ def _reason(entry: Entry, newer: Entry | None, now: datetime, kept: timedelta) -
     return None
 
 
-def with_superseded(reading: Reading, names: Iterable[str]) -> list[str]:
+def with_superseded(reading: BankSnapshot, names: Iterable[str]) -> list[str]:
     """Return entries with all that they supersede, directly or not; pure."""
     by_id = {entry.id: entry for entry in reading.entries}
     found: dict[str, None] = {}
@@ -76,3 +79,23 @@ def archive(project: Project, names: Iterable[str]) -> list[Path]:
         if path.stem not in cited and moved:
             moved.append(path.rename(bank.archive_dir / path.name))
     return moved
+
+
+def stats_of(project: Project, now: datetime) -> dict[str, Any]:
+    """Return the counts of entries and the sizes of pages (bytes) of a project's bank."""
+    bank = Bank.of(project)
+    reading = bank.read()
+    kinds = Counter(entry.kind for entry in reading.in_force)
+    pages = {path.name: path.stat().st_size for path in sorted(bank.directory.glob("*.md"))}
+    return {
+        "entries": len(reading.entries),
+        "in_force": {kind.value: kinds[kind] for kind in Kind},
+        "broken": len(reading.problems),
+        "archived": sum(1 for _ in bank.archive_dir.glob("*.md")),
+        "may_be_archived": len(proposals(reading, now)),
+        "receipts": sum(1 for _ in (bank.directory / EVIDENCE).glob("*.json")),
+        "bytes": sum(path.stat().st_size for path in bank.directory.rglob("*") if path.is_file()),
+        "pages": pages,
+        "context_budget": BUDGET,
+        "revision": reading.revision,
+    }

@@ -1,43 +1,38 @@
-"""Keep the memory bank true while a workflow runs and after it.
+"""Keep the memory bank up to date while a workflow runs and after it.
 
 Each step that ends is written to the run's region of `context.md`. When the run ends, its result and its faults become
 entries, the receipts they cite are copied into the bank, and both pages are rendered. Entries come first: whatever
 happens to a page, nothing learned is lost.
 
-A result vouches for the programs and settings as they were when the run began. If they changed meanwhile, they are
-those that it ends with only if the run asked somebody to change them; else nobody knows what the steps ran on, and the
-result says of no code that it holds for it.
+A result names the digest of the code it was measured on: the code at the begin of the run. If the code changed
+meanwhile, it is the code at the end where the run asked an agent or a person to change it; otherwise it is unknown
+what the steps ran on, and the result names no digest.
 """
 
 import json
+import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 import zk0
+from zk0.core.git import read_git
 from zk0.core.project import Project
-from zk0.core.receipts import Receipt, ReceiptStore, write_atomically
-from zk0.memory.bank import Bank, read_page
+from zk0.core.receipts import Receipt, write_atomically
+from zk0.memory.bank import ENTRIES, Bank, read_page
 from zk0.memory.context import BUDGET
-from zk0.memory.entries import StepRecord
-from zk0.memory.evidence import CODE_LENGTH, carry
-from zk0.memory.rendering import CONTEXT, TASKS, render_context, render_tasks
+from zk0.memory.entries import StepRecord, one_line
+from zk0.memory.evidence import CODE_LENGTH, copy_receipt
+from zk0.memory.rendering import CONTEXT, TASKS, render_context, render_tasks, workflow_pages
 from zk0.memory.results import EndedRun, entries_of, step_records
-from zk0.memory.texts import one_line
 from zk0.memory.unfinished_runs import RunningRun, Waiting, running_runs, waiting_of, with_region
-from zk0.memory.workflows import workflow_pages
 from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
+from zk0.workflow.spec import WorkflowSpec
 
 ACTOR = f"process:zk0 {zk0.__version__}"
+DRIVER = "zk0-memory"
+ATTRIBUTES = ".gitattributes"
 CODE_FILE = "code.json"  # in a run's directory: the programs and settings it began with
-
-
-class Named(Protocol):
-    """The part of a workflow's specification that names it."""
-
-    @property
-    def name(self) -> str:
-        """The workflow's name."""
 
 
 def write_pages(project: Project, now: datetime) -> None:
@@ -68,19 +63,20 @@ def _write_pages(bank: Bank, project: Project, now: datetime) -> None:
 
 
 class MemoryRecorder:
-    """Subscribes to a run and writes what it teaches to the memory bank.
+    """Subscribes to a run and writes its results to the memory bank.
 
     Args:
         project: where the bank and the runs are.
         spec: the workflow that runs.
     """
 
-    def __init__(self, project: Project, spec: Named) -> None:
+    def __init__(self, project: Project, spec: WorkflowSpec) -> None:
         self.project = project
         self.workflow = spec.name
         self.bank = Bank.of(project)
         self._planned: tuple[str, ...] = ()
         self._steps: dict[str, StepRecord] = {}
+        self._receipts: dict[str, Receipt] = {}  # by step, in the order they were finished
         self._asked = False
 
     def __call__(self, event: Event) -> None:
@@ -103,9 +99,11 @@ class MemoryRecorder:
                 place = waiting_of(event.step, event.title, event.ask, event.handover, self.project.root)
                 self._progress(event.run, event.at, place)
             case StepFinished(receipt=receipt) if "/" not in receipt.step:
-                # Steps of a step made of others have receipts of their own, and are told by it.
+                # The steps within a composite step have receipts of their own; it sums them up.
                 self._asked = self._asked or receipt.uses.startswith("ask.")
                 [self._steps[receipt.step]] = step_records([receipt])
+                self._receipts.pop(receipt.step, None)
+                self._receipts[receipt.step] = receipt
                 self._progress(receipt.run, receipt.finished)
             case RunFinished():
                 self._remember(event)
@@ -123,12 +121,12 @@ class MemoryRecorder:
             if page := with_region(old, own, BUDGET):
                 return page
             others = [other for other in running_runs(self.project) if other.run != run]
-            return render_context(self.bank.glance(), old=old, now=now, running=[own, *others])
+            return render_context(self.bank.read_current(), old=old, now=now, running=[own, *others])
 
         self.bank.edit(CONTEXT, change, durable=False)
 
     def _remember(self, event: RunFinished) -> None:
-        receipts = self._receipts(event.run)
+        receipts = list(self._receipts.values())
         order = {step: place for place, step in enumerate(self._planned)}
         digest, files = self._code(event.directory)
         ended = EndedRun(
@@ -149,7 +147,7 @@ class MemoryRecorder:
         cited = {source.receipt for entry in added for source in entry.sources} or {one.receipt for one in ended.steps}
         for receipt in receipts:
             if receipt.digest in cited:
-                carry(self.project, receipt.digest, receipt.model_dump_json(indent=2) + "\n")
+                copy_receipt(self.project, receipt.digest, receipt.model_dump_json(indent=2) + "\n")
         _write_pages(self.bank, self.project, event.at)
 
     def _code(self, directory: Path) -> tuple[str | None, list[str]]:
@@ -161,5 +159,35 @@ class MemoryRecorder:
         changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
         return (None if changed and not self._asked else tree.code[:CODE_LENGTH]), changed
 
-    def _receipts(self, run: str) -> list[Receipt]:
-        return [found for found in ReceiptStore(self.project.runs_dir).of_run(run) if "/" not in found.step]
+
+def install(project: Project, now: datetime) -> Iterator[str]:
+    """Set up what is missing, and yield a sentence for each thing that was done.
+
+    The driver is named in `.gitattributes`, which is committed, and defined in this clone's git config, which is not:
+    every clone installs it once. Without it a page that two branches rendered is in conflict until it is rendered.
+    """
+    if not (project.memory_dir / ENTRIES).is_dir():
+        (project.memory_dir / ENTRIES).mkdir(parents=True)
+        yield f"made {project.settings.memory}/"
+    write_pages(project, now)
+    yield f"rendered {CONTEXT} and {TASKS}"
+    attributes = project.root / ATTRIBUTES
+    known = attributes.read_text(encoding="utf-8") if attributes.is_file() else ""
+    wanted = [f"{project.settings.memory}/{page} merge={DRIVER}" for page in (CONTEXT, TASKS)]
+    if missing := [line for line in wanted if line not in known.splitlines()]:
+        joint = "" if not known or known.endswith("\n") else "\n"
+        attributes.write_text(f"{known}{joint}{'\n'.join(missing)}\n", encoding="utf-8")
+        yield f"named the merge driver in {ATTRIBUTES}"
+    command = f'"{sys.executable}" -m zk0 memory merge-driver %O %A %B'
+    if _is_repository(project.root) and _config(project.root, f"merge.{DRIVER}.driver") != command:
+        read_git(project.root, "config", f"merge.{DRIVER}.name", "keeps what people wrote in zk0's rendered pages")
+        read_git(project.root, "config", f"merge.{DRIVER}.driver", command)
+        yield "defined the merge driver in this clone's git config"
+
+
+def _is_repository(root: Path) -> bool:
+    return read_git(root, "rev-parse", "--git-dir") is not None
+
+
+def _config(root: Path, key: str) -> str:
+    return (read_git(root, "config", "--get", key) or "").strip()

@@ -1,33 +1,69 @@
-"""Render the bank's pages: `context.md` from entries, `tasks.md` from the workflows and what was last performed.
+"""Render the bank's pages: `context.md` from entries, `tasks.md` from the workflows and their last runs.
 
-Pure and deterministic: the same entries, workflows and kept paragraphs give the same bytes.
+Deterministic: the same entries, workflows and kept paragraphs give the same bytes. Of a workflow's file only the shape
+matters here: `zk0 workflows lint` checks actions and expressions, which imports every action.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
 
 from jinja2 import Environment
+from pydantic import ValidationError
 
 from zk0.core.pages import markdown
-from zk0.memory.bank import Reading
-from zk0.memory.context import BUDGET, Material, fitting, material_of
-from zk0.memory.details import detailed
+from zk0.core.project import Project
+from zk0.memory.bank import BankSnapshot
+from zk0.memory.budget import cell
+from zk0.memory.context import BUDGET, ContextContent, context_content, fit_context, fit_workflows
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.merging import healed
-from zk0.memory.preserved_blocks import Keep, kept_paragraphs
-from zk0.memory.texts import cell
+from zk0.memory.preserved_blocks import PreservedBlocks, read_preserved_blocks, resolve_conflict
 from zk0.memory.unfinished_runs import RESERVE, RunningRun, region, step_line
-from zk0.memory.workflows import WorkflowPage
+from zk0.workflow.document import read_document
+from zk0.workflow.loading import workflow_files
+from zk0.workflow.spec import WorkflowSpec
 
 CONTEXT = "context.md"
 TASKS = "tasks.md"
 SHORT_COMMIT = 8  # digits
-RUNS_TOLD = 3  # unfinished runs that have a region; the rest is counted
+RUNS_SHOWN = 3  # unfinished runs that have a region; the rest is counted
+
+
+@dataclass(frozen=True)
+class WorkflowPage:
+    """A workflow by name, with its specification, or with what keeps its file from being read."""
+
+    name: str
+    spec: WorkflowSpec | None
+    problem: str = ""
+
+
+def workflow_pages(project: Project) -> list[WorkflowPage]:
+    """Return all workflows, by name; one whose file is broken says where."""
+    pages = []
+    for name, path in workflow_files(project).items():
+        stat = path.stat()
+        pages.append(_page(name, path, stat.st_mtime_ns, stat.st_size))
+    return pages
+
+
+@lru_cache(maxsize=256)  # a page is rendered at the start and the end of a run, and a large file takes 0.1 s to read
+def _page(name: str, path: Path, changed: int, size: int) -> WorkflowPage:  # noqa: ARG001  they are the key of the cache
+    document = read_document(path.read_text(encoding="utf-8", errors="replace"))
+    for position, _, message in document.problems:
+        return WorkflowPage(name, None, f"line {position.line}: {message}")
+    try:
+        return WorkflowPage(name, WorkflowSpec.model_validate(document.data))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        line = document.position(tuple(problem["loc"])).line
+        return WorkflowPage(name, None, f"line {line}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}")
 
 
 def render_context(
-    bank: Reading, *, old: str, now: datetime, running: Sequence[RunningRun] = (), budget: int = BUDGET
+    bank: BankSnapshot, *, old: str, now: datetime, running: Sequence[RunningRun] = (), budget: int = BUDGET
 ) -> str:
     """Return the page an agent or a person reads first.
 
@@ -41,25 +77,25 @@ def render_context(
     Raises:
         SpecError: a kept paragraph of the old page is not closed, or all of them take the budget alone.
     """
-    kept = kept_paragraphs(healed(old), CONTEXT)
+    kept = read_preserved_blocks(resolve_conflict(old), CONTEXT)
     template = _environment().get_template(f"{CONTEXT}.j2")
-    regions = [region(run, RESERVE) for run in running[:RUNS_TOLD]]
+    regions = [region(run, RESERVE) for run in running[:RUNS_SHOWN]]
     reserved = sum(RESERVE - len(text.encode()) for text in regions)
 
-    def page(chosen: Material, left_out: list[str]) -> str:
-        told = vars(chosen) | {
+    def page(chosen: ContextContent, left_out: list[str]) -> str:
+        variables = vars(chosen) | {
             "running": regions,
             "unfinished": len(running) - len(regions),
             "now": now,
             "left_out": left_out,
             "budget": budget,
         }
-        return template.render(told, keep=Keep(kept))
+        return template.render(variables, keep=PreservedBlocks(kept))
 
-    return fitting(material_of(bank), page, budget=budget - reserved)
+    return fit_context(context_content(bank), page, budget=budget - reserved)
 
 
-def render_tasks(bank: Reading, workflows: Sequence[WorkflowPage], *, old: str, budget: int = BUDGET) -> str:
+def render_tasks(bank: BankSnapshot, workflows: Sequence[WorkflowPage], *, old: str, budget: int = BUDGET) -> str:
     """Return the page that explains each workflow and says when it was last performed, and how it ended.
 
     Args:
@@ -72,16 +108,16 @@ def render_tasks(bank: Reading, workflows: Sequence[WorkflowPage], *, old: str, 
         SpecError: a kept paragraph of the old page is not closed.
     """
     last = {entry.run.workflow: entry for entry in bank.counting(Kind.result) if entry.run}
-    kept = kept_paragraphs(healed(old), TASKS)
+    kept = read_preserved_blocks(resolve_conflict(old), TASKS)
     template = _environment().get_template(f"{TASKS}.j2")
     names = [page.name for page in workflows]
     order = sorted(names, key=lambda name: (last[name].generated.at.timestamp() if name in last else 0.0, name))
 
     def page(levels: Mapping[str, int], left_out: list[str]) -> str:
-        told = {"workflows": workflows, "last": last, "levels": levels, "left_out": left_out, "budget": budget}
-        return template.render(told, keep=Keep(kept))
+        variables = {"workflows": workflows, "last": last, "levels": levels, "left_out": left_out, "budget": budget}
+        return template.render(variables, keep=PreservedBlocks(kept))
 
-    return detailed(order, page, budget)
+    return fit_workflows(order, page, budget)
 
 
 @cache

@@ -1,17 +1,70 @@
-"""What a run adds to the memory: its result, what it found wrong, and what it found right again; pure."""
+"""The entries that a run adds to the memory: its result, new faults, and faults that were repaired; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from zk0.core.errors import ExitStatus
 from zk0.core.receipts import Receipt
-from zk0.core.verdicts import Verdict
-from zk0.memory.bank import Reading
-from zk0.memory.entries import Entry, FaultRecord, Kind, Mark, RunRecord, Source, Status, StepRecord
-from zk0.memory.faults import Fault, faults_of, is_repaired
-from zk0.memory.receipt_values import numbers_of
-from zk0.memory.texts import one_line
+from zk0.core.verdicts import Finding, Verdict
+from zk0.memory.bank import BankSnapshot
+from zk0.memory.entries import Entry, FactSource, FaultRecord, Kind, Mark, RunRecord, Status, StepRecord, one_line
+from zk0.memory.evidence import evidence_of, numbers_of
+
+
+@dataclass(frozen=True)
+class ObservedFault:
+    """Something found wrong in one receipt: by a finding, or by the failure that ended the step."""
+
+    receipt: Receipt
+    record: FaultRecord
+    message: str
+    sources: tuple[FactSource, ...]
+
+
+def faults_of(receipt: Receipt) -> Iterator[ObservedFault]:
+    """Yield each failed finding of a receipt, and the error that ended its step."""
+    for number, finding in enumerate(receipt.findings):
+        if finding.verdict.stops:
+            record = FaultRecord(
+                workflow=receipt.workflow,
+                step=receipt.step,
+                check=finding.check,
+                at=finding.at,
+                verdict=finding.verdict,
+                cause=finding.cause,
+                remedy=finding.remedy,
+                repaired_by=finding.workflow,
+            )
+            yield ObservedFault(receipt, record, finding.message, _sources(receipt, number, finding))
+    if failure := receipt.failure:
+        record = FaultRecord(
+            workflow=receipt.workflow,
+            step=receipt.step,
+            code=failure.code,
+            verdict=Verdict.error,
+            remedy=failure.remedy,
+        )
+        source = FactSource(receipt=receipt.digest, metric="failure.code", value=failure.code)
+        yield ObservedFault(receipt, record, failure.message, (source,))
+
+
+def _sources(receipt: Receipt, number: int, finding: Finding) -> tuple[FactSource, ...]:
+    verdict = FactSource(receipt=receipt.digest, metric=f"findings.{number}.verdict", value=str(finding.verdict))
+    own = (source for source in evidence_of(receipt) if (source.metric or "").startswith(f"findings.{number}."))
+    return (verdict, *own)
+
+
+def is_repaired(fault: FaultRecord, receipt: Receipt) -> bool:
+    """Whether a later receipt of the same step shows that the fault is gone; not finding it is not enough."""
+    if receipt.failure:
+        return False
+    if fault.code:
+        return True
+    same_check = [finding for finding in receipt.findings if finding.check == fault.check]
+    same_place = [finding for finding in same_check if finding.at == fault.at] or same_check
+    verdicts = {finding.verdict for finding in same_place}
+    return Verdict.passed in verdicts and not any(verdict.stops for verdict in verdicts)
 
 
 @dataclass(frozen=True)
@@ -45,14 +98,14 @@ class EndedRun:
         return str(self.verdict) if complete else f"{self.exit_status.name.replace('_', ' ')} ({self.verdict})"
 
 
-def entries_of(ended: EndedRun, bank: Reading) -> list[Entry]:
+def entries_of(ended: EndedRun, bank: BankSnapshot) -> list[Entry]:
     """Return one result, one fault for each new failed finding, and one closing entry for each fault repaired.
 
     The result supersedes the workflow's earlier ones. A fault that is open already is not written again.
     """
     faults = [fault for receipt in ended.receipts for fault in faults_of(receipt)]
     known = {entry.fault.key: entry for entry in bank.counting(Kind.fault) if entry.fault}
-    new: dict[tuple[str, ...], Fault] = {}
+    new: dict[tuple[str, ...], ObservedFault] = {}
     for fault in faults:
         if fault.record.key not in known:
             new.setdefault(fault.record.key, fault)
@@ -86,14 +139,14 @@ def step_records(receipts: Sequence[Receipt]) -> list[StepRecord]:
 
 
 def _note(receipt: Receipt) -> str:
-    """Return what a reader must know of a step that is no plain pass."""
+    """Return why a step did not simply pass."""
     if receipt.failure:
         return receipt.failure.message
-    telling = (finding.message for finding in receipt.findings if finding.verdict is receipt.verdict)
-    return "" if receipt.verdict is Verdict.passed else next(telling, "")
+    messages = (finding.message for finding in receipt.findings if finding.verdict is receipt.verdict)
+    return "" if receipt.verdict is Verdict.passed else next(messages, "")
 
 
-def _result(ended: EndedRun, bank: Reading) -> Entry:
+def _result(ended: EndedRun, bank: BankSnapshot) -> Entry:
     record = RunRecord(
         id=ended.run,
         workflow=ended.workflow,
@@ -105,7 +158,7 @@ def _result(ended: EndedRun, bank: Reading) -> Entry:
         files=tuple(ended.files),
     )
     earlier = [entry.id for entry in bank.counting(Kind.result) if entry.run and entry.run.workflow == ended.workflow]
-    told = "\n".join(f"- {step.title}: {step.verdict}{f' ({step.note})' if step.note else ''}" for step in ended.steps)
+    steps = "\n".join(f"- {step.title}: {step.verdict}{f' ({step.note})' if step.note else ''}" for step in ended.steps)
     return _entry(
         ended,
         ended.receipts[-1] if ended.receipts else None,
@@ -115,11 +168,11 @@ def _result(ended: EndedRun, bank: Reading) -> Entry:
         supersedes=tuple(earlier),
         tree=ended.tree,
         run=record,
-        body=f"Run `{ended.run}`.\n\n{told or 'No step was performed.'}",
+        body=f"Run `{ended.run}`.\n\n{steps or 'No step was performed.'}",
     )
 
 
-def _fault_entry(ended: EndedRun, fault: Fault) -> Entry:
+def _fault_entry(ended: EndedRun, fault: ObservedFault) -> Entry:
     record = fault.record.model_copy(
         update={name: one_line(text) for name in ("cause", "remedy") if (text := getattr(fault.record, name))}
     )
@@ -148,7 +201,7 @@ def _closing_entry(ended: EndedRun, entry: Entry, fault: FaultRecord, receipt: R
         kind=Kind.fault,
         title=f"no longer found: {entry.title}",
         status=Status.closed,
-        sources=(Source(receipt=receipt.digest, metric="verdict", value=str(receipt.verdict)),),
+        sources=(FactSource(receipt=receipt.digest, metric="verdict", value=str(receipt.verdict)),),
         supersedes=(entry.id,),
         fault=fault,
         body=f"Step `{receipt.step}` of run `{ended.run}` found it right.",

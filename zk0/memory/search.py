@@ -1,7 +1,7 @@
 """Search the bank: entries and pages, ranked by BM25 through SQLite's FTS5, in an index made for the one question.
 
-A bank is small: to index a thousand entries takes less time than to keep an index true. A match in a title counts
-more, and of two that match alike, what is in force comes first.
+A bank is small: indexing a thousand entries is faster than keeping an index up to date. A match in a title counts more,
+and entries in force come before superseded ones.
 """
 
 import sqlite3
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zk0.core.errors import DependencyMissingError, InputError
-from zk0.memory.bank import Bank, Reading
+from zk0.memory.bank import Bank, BankSnapshot
 from zk0.memory.entries import Entry
 
 TITLE_WEIGHT = 4.0  # a word in a title says what the text is about
@@ -49,16 +49,16 @@ def search(bank: Bank, words: str, *, limit: int = 10, archived: bool = False) -
         archived: search the archive too.
 
     Raises:
-        InputError: there is no word in it.
+        InputError: it has no word.
         DependencyMissingError: this Python's SQLite has no FTS5.
     """
     terms = ["".join(letter if letter.isalnum() else " " for letter in word).split() for word in words.split()]
     quoted = [f'"{" ".join(term)}"*' for term in terms if term]
     if not quoted:
-        raise InputError(f"there is no word to search for in {words!r}", remedy="zk0 memory search WORD")
+        raise InputError(f"no word to search for in {words!r}", remedy="zk0 memory search WORD")
     texts = [*_entries(bank.read()), *_pages(bank.directory)]
     if archived:
-        texts += [_text(entry, in_force=False) for entry in bank.archived().entries]
+        texts += [_text(entry, in_force=False) for entry in bank.read_archive().entries]
     with _index(texts) as index:
         found = _query(index, " AND ".join(quoted), texts) or _query(index, " OR ".join(quoted), texts)
     return sorted(found, key=lambda hit: (-hit.rank, hit.id))[:limit]
@@ -90,7 +90,7 @@ def _index(texts: Iterable[_Text]) -> sqlite3.Connection:
     return index
 
 
-def _entries(reading: Reading) -> Iterator[_Text]:
+def _entries(reading: BankSnapshot) -> Iterator[_Text]:
     counting = {entry.id for entry in reading.in_force}
     for entry in reading.entries:
         yield _text(entry, in_force=entry.id in counting)

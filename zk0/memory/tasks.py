@@ -1,7 +1,7 @@
 """Tasks kept in the memory bank: entries of kind `task`, each version superseding the one before.
 
-Being entries, they have an id, an author, a lock, a merge and a search already; and what a task must not lose,
-its sources, is read again like any entry's. Pure but for the surroundings handed in.
+Being entries, they have an id, an author, a lock, a merge and a search already; their sources are read again like any
+entry's. A task's context may come from a YAML file (`read_context`).
 """
 
 import re
@@ -11,36 +11,40 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from zk0.core.errors import InputError, RequestError, UnknownNameError
+from pydantic import ValidationError
+
+from zk0.core.errors import InputError, RequestError, SpecError, UnknownNameError
+from zk0.core.markdown import Page
 from zk0.core.project import package_versions
+from zk0.core.references import KnownNames, dead_references
 from zk0.core.verdicts import Finding, Verdict, failed, not_available, passed
-from zk0.memory.bank import Problem, Reading
-from zk0.memory.entries import Entry, Kind, Mark, Source, Status
-from zk0.memory.evidence import Witness
-from zk0.memory.freshness import SHORT_COMMIT, Truth, judged
-from zk0.memory.references import Known, dead_references
+from zk0.memory.bank import BankSnapshot
+from zk0.memory.entries import Entry, FactSource, Kind, Mark, Status
+from zk0.memory.evidence import EvidenceReader
+from zk0.memory.freshness import SHORT_COMMIT, Freshness, assess
 from zk0.memory.unfinished_runs import OpenRun
+from zk0.workflow.document import read_document
 from zk0.workflow.task_context import INHERITED, TaskContext
 from zk0.workflow.task_page import render_task
 
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*")  # before a command's program
 VERDICTS = {
-    Truth.contradicted: Verdict.failed,
-    Truth.stale: Verdict.warned,
-    Truth.unverifiable: Verdict.not_available,
+    Freshness.contradicted: Verdict.failed,
+    Freshness.stale: Verdict.warned,
+    Freshness.unverifiable: Verdict.not_available,
 }
 
 
-def open_tasks(reading: Reading) -> list[Entry]:
+def open_tasks(reading: BankSnapshot) -> list[Entry]:
     """Return the newest version of each task that is not closed, oldest first."""
     return [entry for entry in reading.counting(Kind.task) if entry.task]
 
 
-def task_of(reading: Reading, name: str) -> Entry:
+def task_of(reading: BankSnapshot, name: str) -> Entry:
     """Return the newest version of the task that one of its ids names, open or closed.
 
     Raises:
-        UnknownNameError: there is no such entry, or it is no task.
+        UnknownNameError: there is no such entry, or it is not a task.
     """
     entry = reading.entry(name)
     if entry.kind is not Kind.task or entry.task is None:
@@ -50,7 +54,7 @@ def task_of(reading: Reading, name: str) -> Entry:
     return entry
 
 
-def versions(reading: Reading, task: Entry) -> list[Entry]:
+def versions(reading: BankSnapshot, task: Entry) -> list[Entry]:
     """Return a task's versions, oldest first; the first one's id is the task's."""
     by_id = {entry.id: entry for entry in reading.entries}
     chain = [task]
@@ -59,20 +63,20 @@ def versions(reading: Reading, task: Entry) -> list[Entry]:
     return chain
 
 
-def subtasks(reading: Reading, task: Entry) -> list[Entry]:
+def subtasks(reading: BankSnapshot, task: Entry) -> list[Entry]:
     """Return the open tasks that name any version of this one as their parent."""
     ids = {version.id for version in versions(reading, task)}
     return [entry for entry in open_tasks(reading) if entry.task and entry.task.parent in ids]
 
 
-def composed(
+def compose_task(
     title: str,
     context: TaskContext,
     *,
     by: str,
     at: datetime,
-    evidence: Witness,
-    sources: Iterable[Source],
+    evidence: EvidenceReader,
+    sources: Iterable[FactSource],
     parent: Entry | None = None,
     before: Entry | None = None,
 ) -> Entry:
@@ -83,7 +87,7 @@ def composed(
         context: what is known of it; a subtask gets what it inherits.
         by: who writes it down.
         at: when, in UTC.
-        evidence: tells the commit.
+        evidence: reads the commit.
         sources: its validation points that a machine can check.
         parent: the task it is part of.
         before: the version it replaces.
@@ -93,7 +97,7 @@ def composed(
     head = evidence.head
     cited = tuple(sources)
     if head and before is None and not any(source.commit for source in cited):
-        cited = (*cited, Source(name="begun on", commit=head))
+        cited = (*cited, FactSource(name="begun on", commit=head))
     return Entry(
         kind=Kind.task,
         title=title,
@@ -106,8 +110,10 @@ def composed(
     )
 
 
-def filled(context: TaskContext, reading: Reading, evidence: Witness, waiting: Iterable[OpenRun]) -> TaskContext:
-    """Return a context with what git, the runs and this machine tell: state, dependencies, decisions, findings."""
+def fill_context(
+    context: TaskContext, reading: BankSnapshot, evidence: EvidenceReader, waiting: Iterable[OpenRun]
+) -> TaskContext:
+    """Return a context with facts from git, the runs and this machine: state, dependencies, decisions, findings."""
     head = (evidence.head or "")[:SHORT_COMMIT]
     where = f"commit {head}{f' on {evidence.branch}' if evidence.branch else ''}" if head else "no git repository"
     changed = evidence.changed_since("HEAD") if head else []
@@ -126,7 +132,7 @@ def filled(context: TaskContext, reading: Reading, evidence: Witness, waiting: I
     )
 
 
-def _last_results(reading: Reading) -> Iterable[Entry]:
+def _last_results(reading: BankSnapshot) -> Iterable[Entry]:
     return {entry.run.workflow: entry for entry in reading.counting(Kind.result) if entry.run}.values()
 
 
@@ -134,7 +140,7 @@ def _waits(run: OpenRun) -> str:
     return f": it waits for {run.waiting.who}, {run.waiting.handover}" if run.waiting else ""
 
 
-def added_to(context: TaskContext, more: TaskContext) -> TaskContext:
+def extend_context(context: TaskContext, more: TaskContext) -> TaskContext:
     """Return a context with another's lines behind its own; of single values, the other's where it says one."""
     update: dict[str, object] = {}
     for name in more.model_fields_set:
@@ -143,10 +149,10 @@ def added_to(context: TaskContext, more: TaskContext) -> TaskContext:
     return context.model_copy(update=update)
 
 
-def page_of(reading: Reading, task: Entry) -> str:
+def render_task_page(reading: BankSnapshot, task: Entry) -> str:
     """Return a task as Markdown, in the template's nine blocks."""
     if task.task is None:
-        raise RequestError(f"{task.id} is no task", remedy="zk0 task list")
+        raise RequestError(f"{task.id} is not a task", remedy="zk0 task list")
     chain = versions(reading, task)
     return render_task(
         _with_sources(task, task.task),
@@ -165,19 +171,21 @@ def _with_sources(task: Entry, context: TaskContext) -> TaskContext:
     return context.model_copy(update={"validation": (*context.validation, *points)})
 
 
-def checked(reading: Reading, task: Entry, evidence: Witness, known: Known, now: datetime) -> Iterator[Finding]:
-    """Yield whether what the task must not lose is still there: the check of a handover.
+def check_task(
+    reading: BankSnapshot, task: Entry, evidence: EvidenceReader, known: KnownNames, now: datetime
+) -> Iterator[Finding]:
+    """Yield findings on a handover: whether everything that the task must not lose is still there.
 
     Its sources are read again, files that its lines name must exist, its tests must name a program that is here, and
     no line of critical information or constraint may be missing that an earlier version or its parent has.
     """
     if task.task is None:
-        raise InputError(f"{task.id} is no task", remedy="zk0 task list")
-    judgement = judged(task, evidence, now)
-    if judgement.truth is Truth.fresh:
+        raise InputError(f"{task.id} is not a task", remedy="zk0 task list")
+    assessment = assess(task, evidence, now)
+    if assessment.freshness is Freshness.fresh:
         yield passed(f"{len(task.sources)} sources say what they said", at="sources")
     else:
-        yield Finding(verdict=VERDICTS[judgement.truth], message="; ".join(judgement.reasons), at="sources")
+        yield Finding(verdict=VERDICTS[assessment.freshness], message="; ".join(assessment.reasons), at="sources")
     yield from _named_files(task, known)
     yield _tests(task.task, known.root)
     yield from _lost(reading, task)
@@ -185,11 +193,11 @@ def checked(reading: Reading, task: Entry, evidence: Witness, known: Known, now:
         yield Finding(verdict=Verdict.warned, message=f"not said: {', '.join(gaps)}", at="template")
 
 
-def _named_files(task: Entry, known: Known) -> Iterator[Finding]:
+def _named_files(task: Entry, known: KnownNames) -> Iterator[Finding]:
     lines = [line for value in task.task for line in _lines(value[1])] if task.task else []
-    dead: list[Problem] = list(dead_references(Path(task.id), "\n".join(lines), known))
-    for problem in dead:
-        yield failed(problem.message, at="references")
+    dead = list(dead_references(Page(known.root, task.id, "\n\n".join(lines)), known))
+    for reference in dead:
+        yield failed(reference.message, at="references")
     if not dead:
         yield passed("all files, entries and commands that it names are there", at="references")
 
@@ -204,14 +212,14 @@ def _tests(context: TaskContext, root: Path) -> Finding:
     try:
         words = [word for word in shlex.split(context.tests) if not ASSIGNMENT.fullmatch(word)]
     except ValueError as error:
-        return failed(f"`{context.tests}` is no command: {error}", at="tests")
+        return failed(f"`{context.tests}` is not a command: {error}", at="tests")
     program = words[0] if words else ""
     if program and (shutil.which(program) or shutil.which(str(root / program))):
         return passed(f"`{context.tests}`: {program} is here", at="tests")
-    return failed(f"`{context.tests}`: there is no program {program!r} here", at="tests")
+    return failed(f"`{context.tests}`: no program {program!r} here", at="tests")
 
 
-def _lost(reading: Reading, task: Entry) -> Iterator[Finding]:
+def _lost(reading: BankSnapshot, task: Entry) -> Iterator[Finding]:
     earlier = versions(reading, task)[:-1]
     parent = task.task.parent if task.task else ""
     if parent and any(entry.id == parent for entry in reading.entries):
@@ -228,8 +236,8 @@ def _lost(reading: Reading, task: Entry) -> Iterator[Finding]:
         yield passed(f"all that {len(earlier)} earlier versions or parents hold critical is here", at="inheritance")
 
 
-def closing(
-    task: Entry, *, by: str, at: datetime, outcome: str, findings: Iterable[Finding], reading: Reading
+def closing_entry(
+    task: Entry, *, by: str, at: datetime, outcome: str, findings: Iterable[Finding], reading: BankSnapshot
 ) -> Entry:
     """Return the entry that closes a task.
 
@@ -241,8 +249,8 @@ def closing(
     if children := subtasks(reading, task):
         raise RequestError(f"{task.id} has open subtasks: {', '.join(child.id for child in children)}")
     if wrong := [finding for finding in findings if finding.verdict.stops]:
-        told = "; ".join(f"{finding.at}: {finding.message}" for finding in wrong)
-        raise RequestError(f"{task.id} can't be closed: {told}", remedy=f"zk0 task show {task.id} --check")
+        reasons = "; ".join(f"{finding.at}: {finding.message}" for finding in wrong)
+        raise RequestError(f"{task.id} can't be closed: {reasons}", remedy=f"zk0 task show {task.id} --check")
     return task.model_copy(
         update={
             "id": "",
@@ -252,3 +260,27 @@ def closing(
             "body": f"{outcome.strip()}\n" if outcome.strip() else "",
         }
     )
+
+
+def read_context(path: Path) -> TaskContext:
+    """Return what a file says of a task.
+
+    Raises:
+        InputError: there is no such file.
+        SpecError: it is not YAML, or has fields that a task has not; the message lists every problem with its line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} can't be read: {error}") from error
+    document = read_document(text)
+    problems = [f"{path}:{place.line}: {message}" for place, _, message in document.problems]
+    if not problems:
+        try:
+            return TaskContext.model_validate(document.data)
+        except ValidationError as error:
+            for problem in error.errors():
+                line = document.position(tuple(problem["loc"]), key=problem["type"] == "extra_forbidden").line
+                problems.append(f"{path}:{line}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}")
+    fields = ", ".join(TaskContext.model_fields)
+    raise SpecError("\n".join(problems), remedy=f"the fields are {fields}")

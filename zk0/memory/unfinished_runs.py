@@ -1,32 +1,32 @@
-"""The runs that have not ended: in progress, waiting for somebody, or stopped in the middle.
+"""The runs that have not ended: in progress, waiting for an agent or a person, or stopped.
 
-Each has a region of its own in `context.md`, between markers that name it. A step that ends changes that region alone,
-whatever the bank has grown to; all else on the page is rendered when a run begins or ends.
+Each has its own region in `context.md`, between markers that name it. When a step ends, only that region changes; the
+rest of the page is rendered when a run begins or ends.
 """
 
-import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from zk0.core.errors import JournalError
 from zk0.core.project import Project
+from zk0.memory.budget import cell, fit, size
 from zk0.memory.entries import StepRecord
 from zk0.memory.results import step_records
-from zk0.memory.texts import cell
+from zk0.workflow.events import RunCancelled, RunFinished, StepWaiting
+from zk0.workflow.journal import read_last_event
 
-RECENT = 20  # runs that are looked at: what was stopped before so many others began is no work in progress
-TOLD = 5  # steps that a region tells of
+RECENT = 20  # the newest runs that are read; one stopped before so many others is not work in progress
+STEPS_SHOWN = 5  # in a region
 RESERVE = 1024  # bytes of a region; the rest of the page leaves them free
-TAIL = 65536  # bytes; an event of a step that waits, its findings included, is shorter
-OVER = ("run-finished", "run-cancelled")
+OVER = (RunFinished.kind, RunCancelled.kind)
 END = "<!-- /run -->"
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """What a run waits for: a step that somebody, an agent or a person, does, and where it is told what."""
+    """A step that a run waits for, who does it, and the file that explains it."""
 
     step: str
     title: str
@@ -66,13 +66,14 @@ def region(run: RunningRun, most: int) -> str:
         )
     elif run.stopped:
         head += f" It was stopped: `zk0 resume {run.run}`, or `zk0 cancel {run.run}`."
-    for count in range(min(TOLD, len(run.steps)), -1, -1):
+
+    def text(counts: Mapping[str, int]) -> str:
+        count = counts["steps"]
         lines = [step_line(step) for step in run.steps[len(run.steps) - count :]]
         last = f" The last {count}:" if 0 < count < len(run.steps) else ""
-        text = "\n".join([_begin(run.run), head + last, *(["", *lines] if lines else []), END])
-        if len(text.encode()) <= most or not count:
-            return text
-    raise AssertionError("a region has at least its head")
+        return "\n".join([_begin(run.run), head + last, *(["", *lines] if lines else []), END])
+
+    return fit({"steps": min(STEPS_SHOWN, len(run.steps))}, [("steps", 0)], text, most)
 
 
 def with_region(page: str, run: RunningRun, budget: int) -> str | None:
@@ -82,7 +83,7 @@ def with_region(page: str, run: RunningRun, budget: int) -> str | None:
     if start < 0 or end < 0:
         return None
     before, after = page[:start], page[end + len(END) :]
-    room = min(RESERVE, budget - len(before.encode()) - len(after.encode()))
+    room = min(RESERVE, budget - size(before) - size(after))
     return before + region(run, room) + after
 
 
@@ -98,7 +99,7 @@ def open_runs(project: Project) -> Iterator[OpenRun]:
     directories = [path for path in project.runs_dir.glob("*/") if not path.name.startswith(".")]
     newest = sorted(directories, key=lambda path: (path.name[:15], path.name[-4:]), reverse=True)[:RECENT]
     for path in newest:
-        last = _last_event(path / "journal.jsonl")
+        last = read_last_event(path / "journal.jsonl")
         if last is not None and last.get("kind") not in OVER:
             yield OpenRun(path.name, path, _waiting(last, project.root))
 
@@ -120,24 +121,8 @@ def running_runs(project: Project) -> Iterator[RunningRun]:
         yield RunningRun(state.run, state.workflow, len(own), records, opened.waiting, stopped)
 
 
-def _last_event(journal: Path) -> dict[str, object] | None:
-    try:
-        with journal.open("rb") as stream:
-            size = stream.seek(0, 2)
-            stream.seek(max(0, size - TAIL))
-            lines = stream.read().splitlines(keepends=True)
-    except FileNotFoundError:
-        return None
-    whole = [line for line in lines if line.endswith(b"\n")]  # a torn line tells of nothing
-    try:
-        event = json.loads(whole[-1]) if whole else None
-    except ValueError:  # the event is longer than what was read: it is no end and no wait
-        return {}
-    return event if isinstance(event, dict) else None
-
-
 def _waiting(event: dict[str, object], root: Path) -> Waiting | None:
-    if event.get("kind") != "step-waiting":
+    if event.get("kind") != StepWaiting.kind:
         return None
     return waiting_of(str(event["step"]), str(event["title"]), str(event["ask"]), Path(str(event["handover"])), root)
 

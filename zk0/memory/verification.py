@@ -1,46 +1,97 @@
-"""Verify a memory bank: every entry in force against its evidence, entries against each other, references, pages."""
+"""Verify a memory bank: every entry in force against its evidence, entries against each other, references, pages.
 
-from collections import Counter
-from collections.abc import Collection, Iterator
+Two entries contradict each other if they give different values for one setting, one place in one receipt, or one number
+by its name. Entries of different branches may differ, and results of different runs may; what people and agents state
+may not.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from zk0.core.markdown import Page
 from zk0.core.project import Project
-from zk0.memory.bank import Bank, Problem, Reading
-from zk0.memory.contradictions import Contradiction, contradictions
-from zk0.memory.evidence import Witness
-from zk0.memory.freshness import Judgement, Truth, judged
-from zk0.memory.merging import is_conflicted
-from zk0.memory.references import Known, dead_references
+from zk0.core.references import KnownNames, dead_references
+from zk0.memory.bank import Bank, BankProblem, BankSnapshot
+from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind
+from zk0.memory.evidence import EvidenceReader
+from zk0.memory.freshness import Assessment, Freshness, assess
+from zk0.memory.preserved_blocks import is_conflicted
 from zk0.workflow.loading import workflow_files
+
+MEASURED = (Kind.result, Kind.fault)  # what runs found, each at its time
 
 
 @dataclass(frozen=True)
-class Report:
+class Contradiction:
+    """Two entries and what each says of the same."""
+
+    about: str
+    one: Entry
+    other: Entry
+    said: tuple[object, object]
+
+    def __str__(self) -> str:
+        """Say it in one sentence."""
+        return f"{self.about} is {self.said[0]!r} in {self.one.id} and {self.said[1]!r} in {self.other.id}"
+
+
+def contradictions(entries: Iterable[Entry]) -> Iterator[Contradiction]:
+    """Yield each pair of entries that can't both be true; the entries are those in force, oldest first."""
+    claims: dict[str, list[tuple[Entry, object]]] = defaultdict(list)
+    for entry in entries:
+        for about, value in dict(_claims(entry)).items():
+            for other, said in claims[about]:
+                if said != value and _same_branch(entry, other):
+                    yield Contradiction(about, other, entry, (said, value))
+            claims[about].append((entry, value))
+
+
+def _claims(entry: Entry) -> Iterator[tuple[str, object]]:
+    for source in entry.sources:
+        if source.value is not None and (about := _about(source, entry)):
+            yield about, source.value
+
+
+def _about(source: FactSource, entry: Entry) -> str | None:
+    if source.config:
+        return f"{source.config} in {source.file or PYPROJECT}"
+    if source.receipt and source.metric:
+        return f"{source.metric} of receipt {source.receipt}"
+    return source.name if source.name and entry.kind not in MEASURED else None
+
+
+def _same_branch(one: Entry, other: Entry) -> bool:
+    return one.branch is None or other.branch is None or one.branch == other.branch
+
+
+@dataclass(frozen=True)
+class VerificationReport:
     """What verifying found."""
 
-    judgements: tuple[Judgement, ...]
+    assessments: tuple[Assessment, ...]
     contradictions: tuple[Contradiction, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[BankProblem, ...]
     superseded: int
 
     @property
     def counts(self) -> dict[str, int]:
         """How many entries are fresh, unverifiable, stale and contradicted, all four named."""
-        counted = Counter(judgement.truth for judgement in self.judgements)
-        return {truth.value: counted[truth] for truth in Truth}
+        counted = Counter(assessment.freshness for assessment in self.assessments)
+        return {truth.value: counted[truth] for truth in Freshness}
 
     @property
     def is_wrong(self) -> bool:
         """Whether something in the bank is known to be wrong."""
-        return bool(self.contradictions or self.problems or self.counts[Truth.contradicted])
+        return bool(self.contradictions or self.problems or self.counts[Freshness.contradicted])
 
     @property
     def is_in_doubt(self) -> bool:
         """Whether something in the bank is not known to be right."""
-        return self.is_wrong or any(judgement.truth is not Truth.fresh for judgement in self.judgements)
+        return self.is_wrong or any(assessment.freshness is not Freshness.fresh for assessment in self.assessments)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -52,10 +103,10 @@ class Report:
                     "id": one.entry.id,
                     "kind": one.entry.kind.value,
                     "title": one.entry.title,
-                    "truth": one.truth.value,
+                    "truth": one.freshness.value,
                     "reasons": list(one.reasons),
                 }
-                for one in self.judgements
+                for one in self.assessments
             ],
             "contradictions": [
                 {"about": one.about, "entries": [one.one.id, one.other.id], "said": list(one.said)}
@@ -68,7 +119,7 @@ class Report:
         }
 
 
-def verify(project: Project, now: datetime, *, commands: Collection[str] = ()) -> Report:
+def verify(project: Project, now: datetime, *, commands: Collection[str] = ()) -> VerificationReport:
     """Verify a project's bank.
 
     Args:
@@ -78,27 +129,26 @@ def verify(project: Project, now: datetime, *, commands: Collection[str] = ()) -
     """
     bank = Bank.of(project)
     reading = bank.read()
-    evidence = Witness(project)
+    evidence = EvidenceReader(project)
     counting = reading.in_force
-    return Report(
-        judgements=tuple(judged(entry, evidence, now) for entry in counting),
+    return VerificationReport(
+        assessments=tuple(assess(entry, evidence, now) for entry in counting),
         contradictions=tuple(contradictions(counting)),
         problems=(*reading.problems, *_pages(project, bank, reading, commands)),
         superseded=len(reading.entries) - len(counting),
     )
 
 
-def _pages(project: Project, bank: Bank, reading: Reading, commands: Collection[str]) -> Iterator[Problem]:
+def _pages(project: Project, bank: Bank, reading: BankSnapshot, commands: Collection[str]) -> Iterator[BankProblem]:
     ids = {entry.id for entry in reading.entries} | {path.stem for path in bank.archive_dir.glob("*.md")}
-    known = Known(project.root, project.settings.state, ids, workflow_files(project), commands)
+    known = KnownNames(project.root, project.settings.state, ids, workflow_files(project), commands)
     for path in sorted(bank.directory.glob("*.md")):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        page = path.relative_to(bank.directory)
-        if is_conflicted(text):
-            yield Problem(page, 1, "a merge left it in conflict: zk0 memory render")
+        name, page = path.relative_to(bank.directory), Page(path.parent, path.name)
+        if is_conflicted(page.text):
+            yield BankProblem(name, 1, "a merge left it in conflict: zk0 memory render")
             continue
-        yield from dead_references(page, text, known, at=path.parent)
+        yield from (BankProblem(name, dead.line, dead.message) for dead in dead_references(page, known))
     for entry in reading.in_force:
-        page = Path("entries") / f"{entry.id}.md"
-        for problem in dead_references(page, entry.body, known, at=bank.entries_dir):
-            yield Problem(page, 1, problem.message)
+        name = Path("entries") / f"{entry.id}.md"
+        page = Page(bank.directory, name.as_posix(), entry.body)
+        yield from (BankProblem(name, 1, dead.message) for dead in dead_references(page, known))

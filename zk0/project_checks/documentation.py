@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from zk0.core.checks import Part, check
+from zk0.core.markdown import pages
 from zk0.core.project import Project
+from zk0.core.references import dead_link, missing_file
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.project_checks.markdown import Page, pages
 from zk0.project_checks.problems import Problem, found
 from zk0.project_checks.sources import library
 
@@ -27,10 +26,10 @@ def links(project: Project) -> Iterator[Finding]:
     known = {page.name: page for page in everything}
     problems, count = [], 0
     for page in everything:
-        for at, target in page.links():
+        for line, target in page.links():
             count += 1
-            if problem := _dead(page, target, known):
-                problems.append(Problem(at, problem))
+            if problem := dead_link(page, target, known, page.folder):
+                problems.append(Problem(f"{page.name}:{line}", problem))
     good = f"{count} links of {len(everything)} pages lead somewhere"
     yield from found(problems, good=good, remedy="correct the link")
 
@@ -42,13 +41,13 @@ def names(project: Project) -> Iterator[Finding]:
     for page in pages(project, memory=True):
         if page.name in HISTORY:
             continue
-        for at, text in page.code_spans():
+        for line, text in page.code_spans():
             # What lies in a folder that the project does not have is somebody else's, or an example.
             folder = text.partition("/")[0]
             if NAMED_FILE.fullmatch(text) and folder != project.settings.state and (project.root / folder).is_dir():
                 count += 1
-                if not (project.root / text).exists():
-                    problems.append(Problem(at, f"names {text}, which is not there"))
+                if problem := missing_file(text, project.root):
+                    problems.append(Problem(f"{page.name}:{line}", problem))
     good = f"{count} named files are there"
     yield from found(problems, good=good, remedy="correct the name", doubtful=True)
 
@@ -106,19 +105,3 @@ def start(project: Project) -> Iterator[Finding]:
         yield passed(f"{len(languages)} blocks of commands, how to install among them", evidence=evidence)
     else:
         yield warned("README.md does not show in commands how to install and use it", evidence=evidence)
-
-
-def _dead(page: Page, target: str, known: dict[str, Page]) -> str | None:
-    parts = urlsplit(target)
-    if parts.scheme or target.startswith("//"):
-        return None  # elsewhere: the network is not asked
-    name = page.name
-    if parts.path:
-        here = (page.root / page.name).parent / unquote(parts.path)
-        if not here.exists():
-            return f"{target} leads nowhere"
-        whole = Path(here).resolve()
-        name = whole.relative_to(page.root).as_posix() if whole.is_relative_to(page.root) else ""
-    if parts.fragment and name in known and unquote(parts.fragment) not in known[name].anchors:
-        return f"{target}: {name} has no such heading"
-    return None

@@ -10,8 +10,8 @@ from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
-from zk0.memory.freshness import Truth
-from zk0.memory.preserved_blocks import kept_paragraphs
+from zk0.memory.freshness import Freshness
+from zk0.memory.preserved_blocks import read_preserved_blocks
 from zk0.memory.rendering import CONTEXT
 from zk0.memory.tasks import VERDICTS, open_tasks
 from zk0.memory.verification import verify
@@ -38,13 +38,13 @@ def sound(project: Project) -> Iterator[Finding]:
 def verified(project: Project) -> Iterator[Finding]:
     """The memory bank agrees with its evidence."""
     report = verify(project, datetime.now(UTC))
-    if not report.judgements and not report.is_wrong:
+    if not report.assessments and not report.is_wrong:
         raise AssetMissingError("the memory bank has no entries yet", remedy="zk0 run train")
     evidence = [Evidence(name=name, value=count, unit="entries") for name, count in report.counts.items()]
-    for judgement in report.judgements:
-        if judgement.truth is not Truth.fresh:
-            message = f"{judgement.truth}: {'; '.join(judgement.reasons) or judgement.entry.title}"
-            finding = Finding(verdict=VERDICTS[judgement.truth], message=message, at=judgement.entry.id)
+    for assessment in report.assessments:
+        if assessment.freshness is not Freshness.fresh:
+            message = f"{assessment.freshness}: {'; '.join(assessment.reasons) or assessment.entry.title}"
+            finding = Finding(verdict=VERDICTS[assessment.freshness], message=message, at=assessment.entry.id)
             yield finding.model_copy(update={"remedy": "zk0 memory verify"})
     for one in report.contradictions:
         yield failed(
@@ -53,7 +53,7 @@ def verified(project: Project) -> Iterator[Finding]:
     for problem in report.problems:
         yield failed(problem.message, at=f"{problem.path}:{problem.line}", remedy="zk0 memory verify")
     if not report.is_in_doubt:
-        yield passed(f"{len(report.judgements)} entries agree with their evidence", evidence=evidence)
+        yield passed(f"{len(report.assessments)} entries agree with their evidence", evidence=evidence)
 
 
 @check("memory-bank.recorded", reads=(*MEMORY, Part.runs))
@@ -81,7 +81,7 @@ def next_steps(project: Project) -> Iterator[Finding]:
     bank = Bank.of(project).read()
     entries = [*bank.counting(Kind.focus), *bank.counting(Kind.next)]
     page = project.memory_dir / CONTEXT
-    kept = kept_paragraphs(page.read_text(encoding="utf-8"), CONTEXT) if page.is_file() else {}
+    kept = read_preserved_blocks(page.read_text(encoding="utf-8"), CONTEXT) if page.is_file() else {}
     words = [text for text in kept.values() if text.strip()]
     if entries or words:
         message = f"{len(entries)} entries and {len(words)} paragraphs name them"

@@ -135,7 +135,7 @@ class LiveProgress(PlainProgress):
             case StepStarted():
                 again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
                 self._remove(event.step)
-                self._remove(event.step.rpartition("/")[0])  # what a step consists of tells more than the step itself
+                self._remove(event.step.rpartition("/")[0])  # the steps within a step say more than the step itself
                 self.tasks[event.step] = self.progress.add_task(event.title + again, total=None, note="")
             case StepProgressed() if event.step in self.tasks:
                 self.progress.update(self.tasks[event.step], completed=event.done, total=event.total, note=event.note)

@@ -4,6 +4,7 @@ A process can be killed at any instant, so the last line may be torn: it tells o
 recorded, and reading leaves it out. A line that can't be read anywhere else means the file was damaged.
 """
 
+import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from zk0.core.errors import JournalError, StorageError
 from zk0.workflow.events import JournalEvent
 
 EVENT: TypeAdapter[JournalEvent] = TypeAdapter(JournalEvent)
+TAIL = 65536  # bytes; an event of a step that waits, its findings included, is shorter
 
 
 class Journal:
@@ -83,6 +85,26 @@ def read_events(path: Path) -> list[JournalEvent]:
     if lines and not lines[-1].endswith(b"\n"):
         lines.pop()
     return list(_parsed(lines, path))
+
+
+def read_last_event(path: Path) -> dict[str, object] | None:
+    """Return the last event of a journal as plain data, reading the file's end alone; None where there is no event.
+
+    An event that is longer than what is read comes without its fields.
+    """
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - TAIL))
+            lines = stream.read().splitlines(keepends=True)
+    except FileNotFoundError:
+        return None
+    whole = [line for line in lines if line.endswith(b"\n")]
+    try:
+        event = json.loads(whole[-1]) if whole else None
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else None
 
 
 def _parsed(lines: Iterable[bytes], path: Path) -> Iterator[JournalEvent]:

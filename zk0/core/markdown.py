@@ -27,15 +27,23 @@ class Block:
 
 @dataclass(frozen=True)
 class Page:
-    """One Markdown file; `name` is its path relative to the project's root."""
+    """One Markdown file, or a text for one; `name` is its path relative to the project's root."""
 
     root: Path
     name: str
+    content: str | None = None
 
     @cached_property
     def text(self) -> str:
-        """What it says."""
+        """Its text."""
+        if self.content is not None:
+            return self.content
         return (self.root / self.name).read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def folder(self) -> Path:
+        """The directory it is in."""
+        return (self.root / self.name).parent
 
     @cached_property
     def tokens(self) -> list[Token]:
@@ -63,14 +71,25 @@ class Page:
         pairs = zip(self.tokens, self.tokens[1:], strict=False)
         return [_plain(inline) for token, inline in pairs if token.type == "heading_open"]
 
-    def links(self) -> Iterator[tuple[str, str]]:
-        """Yield (`file:line`, target) of links and pictures."""
+    def links(self) -> Iterator[tuple[int, str]]:
+        """Yield (line, target) of links and pictures."""
+        for line, child in self._inline():
+            target = child.attrGet("href") if child.type == "link_open" else child.attrGet("src")
+            if target:
+                yield line, str(target)
+
+    def code_spans(self) -> Iterator[tuple[int, str]]:
+        """Yield (line, text) of code between backticks within a line."""
+        for line, child in self._inline():
+            if child.type == "code_inline":
+                yield line, child.content
+
+    def _inline(self) -> Iterator[tuple[int, Token]]:
         for token in self.tokens:
             line = (token.map or [0])[0] + 1
             for child in token.children or ():
-                target = child.attrGet("href") if child.type == "link_open" else child.attrGet("src")
-                if target:
-                    yield f"{self.name}:{line}", str(target)
+                yield line, child
+                line += child.type in ("softbreak", "hardbreak")
 
     def blocks(self) -> Iterator[Block]:
         """Yield the fenced blocks."""
@@ -78,14 +97,6 @@ class Page:
             if token.type == "fence":
                 line = (token.map or [0])[0] + 2  # the fence itself is a line
                 yield Block(token.info.strip().partition(" ")[0].lower(), token.content, f"{self.name}:{line}")
-
-    def code_spans(self) -> Iterator[tuple[str, str]]:
-        """Yield (`file:line`, text) of what stands between backticks within a line."""
-        for token in self.tokens:
-            line = (token.map or [0])[0] + 1
-            for child in token.children or ():
-                if child.type == "code_inline":
-                    yield f"{self.name}:{line}", child.content
 
 
 def pages(project: Project, *, memory: bool = False) -> list[Page]:

@@ -1,4 +1,4 @@
-from zk0.project_checks.markdown import Page
+from zk0.core.markdown import Page
 
 TEXT = """---
 title: "front matter"
@@ -27,6 +27,6 @@ def test_anchors_are_those_that_github_makes(tmp_path):
 
 
 def test_links_and_blocks_have_their_lines(tmp_path):
-    assert list(page(tmp_path).links()) == [("a.md:10", "a.md#twice-1"), ("a.md:10", "b.png")]
+    assert list(page(tmp_path).links()) == [(10, "a.md#twice-1"), (10, "b.png")]
     [block] = page(tmp_path).blocks()
     assert (block.language, block.text, block.at) == ("bash", "run it\n", "a.md:13")
