@@ -7,9 +7,9 @@ import pytest
 from zk0.core.errors import ConfigurationError, ExitStatus
 from zk0.core.project import Project
 from zk0.workflow.approval import Answer
-from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import StepWaiting
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.state import RunStatus, StepStatus
 
 FIX = """\

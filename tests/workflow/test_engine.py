@@ -8,7 +8,6 @@ import pytest
 from zk0.core.errors import DatasetError, ExitStatus, StorageError
 from zk0.core.receipts import file_digest
 from zk0.core.verdicts import Verdict
-from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import (
     RunFinished,
@@ -19,6 +18,7 @@ from zk0.workflow.events import (
     StepSkipped,
     StepStarted,
 )
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.state import RunStatus, StepStatus
 
 NOTE = '- {id: note, title: A note, uses: trial.note, with: {text: "hello", number: 2}}\n'

@@ -3,11 +3,12 @@
 import pytest
 
 from zk0.core.errors import ExitStatus, InputError
-from zk0.workflow.effects import DryEffects, LiveEffects
+from zk0.workflow.effects import DryEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import StepFinished, StepPlanned, StepRepairing, StepRetried, StepStarted
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.journal import read_events
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.loading import load, load_performed
 from zk0.workflow.plan import plan
 from zk0.workflow.reuse import explanation

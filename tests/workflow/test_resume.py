@@ -3,10 +3,10 @@
 import pytest
 
 from zk0.core.errors import JournalError, RequestError, RunBusyError, StorageError, UnknownNameError
-from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import RunFinished, RunResumed, RunStarted, StepFinished, StepStarted
 from zk0.workflow.journal import Journal, read_events
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.state import RunStatus
 
 STEPS = """\

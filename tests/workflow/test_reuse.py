@@ -2,10 +2,11 @@
 
 import pytest
 
-from zk0.workflow.effects import LiveEffects, live
+from zk0.workflow import live_effects as live
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import StepStarted
 from zk0.workflow.journal import read_events
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.reuse import explanation
 
 HEAD = "inputs: {text: {type: string, default: hello}}\n"

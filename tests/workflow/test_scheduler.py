@@ -8,10 +8,10 @@ import time
 import pytest
 
 from zk0.core.errors import StorageError
-from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import StepFinished, StepProgressed, StepStarted
 from zk0.workflow.journal import read_events
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.state import RunStatus, StepStatus
 
 # Each waits for the other's file: they end only if both run at the same time.

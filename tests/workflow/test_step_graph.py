@@ -4,7 +4,7 @@ import pytest
 
 from zk0.core.errors import ExitStatus
 from zk0.core.verdicts import Verdict
-from zk0.workflow.scope import StepScope
+from zk0.workflow.expressions import StepScope
 from zk0.workflow.step_graph import Course
 
 STEPS = """\

@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime
 
-from zk0.workflow.task_context import TaskContext
-from zk0.workflow.task_page import nested, render_task
+from zk0.workflow.task_context import TaskContext, nested, render_task
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

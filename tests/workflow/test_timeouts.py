@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from zk0.core.errors import ExitStatus, RequestError, TimeLimitError
-from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.timeouts import TimeLimit, limited
 
 

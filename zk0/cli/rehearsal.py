@@ -6,7 +6,7 @@ from typing import Any
 from zk0.cli.output import columns, print_envelope, show
 from zk0.cli.wiring import Rehearsed
 from zk0.workflow.events import StepFinished, StepPlanned, StepSkipped
-from zk0.workflow.planned import Plan
+from zk0.workflow.plan import Plan
 
 UNDONE = {"skip": "skipped", "take": "not done", "fail": "fails"}
 

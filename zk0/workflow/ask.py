@@ -11,10 +11,9 @@ from zk0.workflow.approval import Answer, Question
 from zk0.workflow.attempt import AskOutputs, Attempt
 from zk0.workflow.event_log import Telling
 from zk0.workflow.events import StepStarted, StepWaiting
-from zk0.workflow.expressions import fill
+from zk0.workflow.expressions import Scope, fill
 from zk0.workflow.handover import handover
-from zk0.workflow.planned import Plan, PlannedStep
-from zk0.workflow.scope import Scope
+from zk0.workflow.plan import Plan, PlannedStep
 from zk0.workflow.state import RunState, StepState, fold
 from zk0.workflow.timeouts import TimeLimit
 

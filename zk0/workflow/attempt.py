@@ -18,12 +18,11 @@ from zk0.core.verdicts import Finding, Verdict, failed, passed, worst
 from zk0.workflow.actions import Context, Inputs, Outputs, Progress
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import Selection, StepFinished
-from zk0.workflow.expressions import as_json, as_text, fill, is_known
-from zk0.workflow.planned import PlannedCheck, PlannedStep, validated
+from zk0.workflow.expressions import Scope, as_json, as_text, fill, is_known
+from zk0.workflow.plan import PlannedCheck, PlannedStep, validated
 from zk0.workflow.programs import PROGRAM_CHECK, Command, CommandOutputs
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.scheduler import Crew
-from zk0.workflow.scope import Scope
 from zk0.workflow.spec import PROGRAM, ProgramRetry
 from zk0.workflow.timeouts import Deadline, TimeLimit
 

@@ -5,16 +5,32 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, create_model
 
 from zk0.core.errors import SpecError
 from zk0.workflow.actions import Outputs
-from zk0.workflow.expressions import as_json, fill
-from zk0.workflow.nesting import EachOutputs, NestedOutputs
-from zk0.workflow.plan import items_of, plan_nested, planned_step
-from zk0.workflow.planned import Plan, PlannedStep
-from zk0.workflow.scope import Scope, StepScope
-from zk0.workflow.spec import WorkflowStep
+from zk0.workflow.expressions import Scope, StepScope, as_json, fill
+from zk0.workflow.plan import Plan, PlannedStep, items_of, plan_nested, planned_step
+from zk0.workflow.spec import WorkflowSpec, WorkflowStep
+
+
+class EachOutputs(Outputs):
+    """What a step gives that is done for each item: the outputs of all, in the order of the items."""
+
+    each: list[Any]
+    verdicts: list[str]
+
+
+class NestedOutputs(Outputs):
+    """What a step gives that performs a workflow: that workflow's outputs."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+def nested_outputs(spec: WorkflowSpec) -> type[NestedOutputs]:
+    """Return the model of what a workflow gives."""
+    fields: dict[str, Any] = dict.fromkeys(spec.outputs, (Any, ...))
+    return create_model(f"{spec.name} outputs", __base__=NestedOutputs, **fields)
 
 
 @dataclass(frozen=True)

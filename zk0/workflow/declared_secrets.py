@@ -21,7 +21,7 @@ from zk0.workflow.actions import Action
 from zk0.workflow.expressions import Template, as_text
 from zk0.workflow.fitting import Flaw, Path
 from zk0.workflow.masking import SHORTEST, Mask
-from zk0.workflow.planned import Plan, PlannedStep
+from zk0.workflow.plan import Plan, PlannedStep
 from zk0.workflow.spec import AnyStep, RunStep, SecretSpec, UsesStep, WorkflowSpec, WorkflowStep
 
 LONE = re.compile(r"\{\{\s*secrets\.(\w+)\s*\}\}")

@@ -15,7 +15,7 @@ from zk0.workflow.effects import Effects
 from zk0.workflow.event_log import Telling
 from zk0.workflow.events import RunCancelled, RunFinished, RunResumed, RunStarted, Selection, Subscriber
 from zk0.workflow.execution import Execution
-from zk0.workflow.planned import Plan
+from zk0.workflow.plan import Plan
 from zk0.workflow.resume import Redone, first_to_redo, to_redo
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.scheduler import Crew

@@ -11,7 +11,6 @@ from zk0.core.errors import ExitStatus, SpecError, Zk0Error
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict, worst
 from zk0.workflow.actions import Outputs, Progress
-from zk0.workflow.artifacts import moved
 from zk0.workflow.ask import Paused, hand_over, judge
 from zk0.workflow.attempt import Attempt, Surroundings
 from zk0.workflow.composite import each_outputs, members_of, workflow_outputs
@@ -25,15 +24,14 @@ from zk0.workflow.events import (
     StepSkipped,
     StepStarted,
 )
-from zk0.workflow.expressions import Template, as_json, fill
-from zk0.workflow.plan import decided
-from zk0.workflow.planned import Plan, PlannedStep
+from zk0.workflow.expressions import Scope, StepScope, Template, as_json, fill
+from zk0.workflow.plan import Plan, PlannedStep, decided
 from zk0.workflow.resume import scope_of
 from zk0.workflow.reuse import considered
+from zk0.workflow.run import moved
 from zk0.workflow.scheduler import Takes
-from zk0.workflow.scope import Scope, StepScope
+from zk0.workflow.state import StepState, StepStatus
 from zk0.workflow.step_graph import Course
-from zk0.workflow.steps import StepState, StepStatus
 from zk0.workflow.timeouts import Deadline, TimeLimit, overdue
 
 

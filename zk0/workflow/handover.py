@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from zk0.core.verdicts import Finding, Verdict
-from zk0.workflow.planned import PlannedStep
+from zk0.workflow.plan import PlannedStep
 from zk0.workflow.spec import WorkflowSpec
 from zk0.workflow.state import RunState
-from zk0.workflow.task_context import TaskContext
-from zk0.workflow.task_page import render_task
+from zk0.workflow.task_context import TaskContext, render_task
 
 
 def handover(

@@ -18,11 +18,10 @@ from itertools import pairwise
 from zk0.core.secrets import is_random, is_secret_name
 from zk0.core.verdicts import Verdict
 from zk0.workflow.actions import ACTIONS
-from zk0.workflow.expressions import compared_verdicts, fill, is_template, parse
+from zk0.workflow.expressions import Scope, compared_verdicts, fill, is_template, parse
 from zk0.workflow.fitting import Flaw, Path, nearest
-from zk0.workflow.references import check_uses, templates_in, texts_of
-from zk0.workflow.scope import Scope
 from zk0.workflow.spec import PROGRAM, AnyStep, AskStep, RunStep, UsesStep, WorkflowSpec, WorkflowStep
+from zk0.workflow.validation import check_uses, templates_in, texts_of
 
 INTERPRETERS = re.compile(r"(?:.*/)?(?:(?:ba|da|z|k|a)?sh|python[0-9.]*|perl|ruby|node)")
 PROGRAM_TEXT = ("-c", "-e", "-lc", "-ec", "--eval")

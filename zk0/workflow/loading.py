@@ -17,10 +17,9 @@ from zk0.core.secrets import find_secrets
 from zk0.workflow.document import Document, read_document
 from zk0.workflow.fitting import Flaw, field_names, flaw_of, nearest
 from zk0.workflow.lint import IN_FILE, opinions
-from zk0.workflow.nesting import Finder
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.spec import KINDS, InputSpec, Issue, Part, SecretSpec, Step, WorkflowSpec, step_kind
-from zk0.workflow.validation import Draft, DraftStep, flaws
+from zk0.workflow.validation import Draft, DraftStep, Finder, flaws
 
 SUFFIX = ".yaml"
 INPUT: TypeAdapter[InputSpec] = TypeAdapter(InputSpec)

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ValidationError
 from zk0.core.errors import RequestError, UnknownNameError
 from zk0.core.verdicts import Verdict
 from zk0.workflow.attempt import AskOutputs
+from zk0.workflow.expressions import StepScope
 from zk0.workflow.fitting import nearest
-from zk0.workflow.planned import Plan, PlannedStep
+from zk0.workflow.plan import Plan, PlannedStep
 from zk0.workflow.programs import CommandOutputs
-from zk0.workflow.scope import StepScope
 from zk0.workflow.state import RunState, RunStatus, StepState
 
 

@@ -18,11 +18,10 @@ from zk0.core.receipts import Receipt, canonical_digest
 from zk0.workflow.attempt import Surroundings, recorded_inputs
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import StepFinished
-from zk0.workflow.expressions import as_json, fill
-from zk0.workflow.planned import PlannedStep, validated
-from zk0.workflow.scope import Scope
+from zk0.workflow.expressions import Scope, as_json, fill
+from zk0.workflow.plan import PlannedStep, validated
 from zk0.workflow.spec import ReusableStep
-from zk0.workflow.steps import StepState, StepStatus
+from zk0.workflow.state import StepState, StepStatus
 
 INPUT = "input "  # begins the name of a part that is one input
 NUMBER = re.compile(r"/[0-9]+(?=/|$)")  # of an item, in the path of a step

@@ -12,13 +12,11 @@ from typing import Any
 from zk0.core.errors import RequestError, SpecError, UnknownNameError
 from zk0.core.receipts import Receipt
 from zk0.workflow.events import Selection, StepFinished
-from zk0.workflow.expressions import as_json, fill, is_known
+from zk0.workflow.expressions import Scope, StepScope, as_json, fill, is_known
 from zk0.workflow.fitting import nearest
-from zk0.workflow.plan import items_of
-from zk0.workflow.planned import Plan, PlannedStep, validated
+from zk0.workflow.plan import Plan, PlannedStep, items_of, validated
 from zk0.workflow.resume import scope_of
-from zk0.workflow.scope import Scope, StepScope
-from zk0.workflow.steps import StepState
+from zk0.workflow.state import StepState
 
 type Outcomes = Mapping[str, StepFinished]
 

@@ -5,6 +5,7 @@ how a file is read `loading`'s, and what is done with it the engine's. A key tha
 it is refused as unknown.
 """
 
+import json
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
@@ -24,6 +25,7 @@ from pydantic_core import PydanticCustomError
 
 from zk0.core.verdicts import Verdict
 
+ON_FAIL = "on-fail"  # under a step's path, the workflow that repairs it; no step of a file can have this name
 PROGRAM = "run"  # as a check: a program that must end with exit status 0
 
 type Scalar = str | int | float | bool
@@ -307,3 +309,15 @@ class WorkflowSpec(Part):
     checklist: KebabName | None = None
     notes: tuple[Text, ...] = ()
     issues: tuple[Issue, ...] = ()
+
+
+def workflow_schema() -> dict[str, Any]:
+    """Return the schema that the models of `spec` make."""
+    made = WorkflowSpec.model_json_schema(by_alias=True)
+    made["title"] = "zk0 workflow"
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+def schema_text() -> str:
+    """Return the schema as it is kept in `docs/workflow.schema.json`."""
+    return json.dumps(workflow_schema(), indent=1, ensure_ascii=False) + "\n"

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from zk0.core.errors import ExitStatus
 from zk0.core.verdicts import Verdict, worst
-from zk0.workflow.planned import Plan, PlannedStep
-from zk0.workflow.scope import StepScope
+from zk0.workflow.expressions import StepScope
+from zk0.workflow.plan import Plan, PlannedStep
 
 
 class Course:

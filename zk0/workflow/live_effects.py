@@ -2,13 +2,14 @@
 
 import json
 import os
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from zk0.core.checks import CHECKS, Check, CheckContext
 from zk0.core.errors import JournalError
@@ -18,16 +19,14 @@ from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
 from zk0.workflow.approval import Answer, Question, prepare, signed_answer
-from zk0.workflow.artifacts import by_content, is_intact
 from zk0.workflow.declared_secrets import opened, revealed
-from zk0.workflow.effects.capturing import captured, set_aside
 from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.journal import Journal, read_events, unwritable
 from zk0.workflow.lock import end_orphans, held
 from zk0.workflow.masking import Mask
-from zk0.workflow.planned import Plan
+from zk0.workflow.plan import Plan
 from zk0.workflow.programs import Command, Programs
-from zk0.workflow.run import RunDirectory, run_directories, run_id
+from zk0.workflow.run import RunDirectory, by_content, is_intact, run_directories, run_id
 from zk0.workflow.timeouts import TimeLimit, limited
 
 REMEMBERED = 50  # runs that are looked through for an earlier outcome
@@ -224,3 +223,37 @@ def _ignore(state: Path) -> None:
     ignore = state / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
+
+
+@contextmanager
+def captured(log: Path, mask: Mask) -> Iterator[None]:
+    """Send all that this process prints meanwhile, from Python or from a C library, to a log.
+
+    The terminal belongs to progress and results: stdout is data, and libraries print what they like.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    streams = (sys.stdout, sys.stderr)
+    saved = [os.dup(descriptor) for descriptor in (1, 2)]
+    with mask.opened(log) as stream:
+        try:
+            _flush(*streams)
+            for descriptor in (1, 2):
+                os.dup2(stream.fileno(), descriptor)
+            yield
+        finally:
+            _flush(*streams)
+            for descriptor, original in zip((1, 2), saved, strict=True):
+                os.dup2(original, descriptor)
+                os.close(original)
+
+
+def set_aside(log: Path) -> None:
+    """Keep what an attempt printed that was killed, apart from what the same attempt prints when it is done again."""
+    if log.exists():
+        before = sum(1 for _ in log.parent.glob(f"{log.stem}.killed-*.log"))
+        log.rename(log.with_name(f"{log.stem}.killed-{before + 1}.log"))
+
+
+def _flush(*streams: TextIO) -> None:
+    for stream in streams:
+        stream.flush()
