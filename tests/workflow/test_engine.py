@@ -301,7 +301,7 @@ def test_a_subscriber_that_fails_is_named_and_does_not_lose_the_run(run):
     told = []
     outcome = run(NOTE, subscribers=(Recorder(), told.append))
 
-    assert outcome.complaints == ("Recorder: no room in the bank",)
+    assert outcome.subscriber_errors == ("Recorder: no room in the bank",)
     assert outcome.state.status is RunStatus.done
     assert outcome.exit_status is ExitStatus.failed
     assert isinstance(told[-1], RunFinished)

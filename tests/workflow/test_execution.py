@@ -114,7 +114,7 @@ def go_on(project, outcome, since=None, effects=None):
         loaded = load_performed(outcome.directory)
         return plan(loaded.spec, resolve_inputs(loaded.spec, state.inputs), loaded.library)
 
-    return Engine(project, effects or LiveEffects(project)).resume(outcome.directory, replan, since=since)
+    return Engine(project, effects or LiveEffects(project)).resume(outcome.directory, replan, from_step=since)
 
 
 @pytest.mark.parametrize("jobs", [1, 3])

@@ -70,7 +70,7 @@ def resume(project):
             loaded = load_performed(run)
             return plan(loaded.spec, resolve_inputs(loaded.spec, state.inputs), loaded.library)
 
-        return Engine(project, LiveEffects(project)).resume(run, replan, since=since)
+        return Engine(project, LiveEffects(project)).resume(run, replan, from_step=since)
 
     return go_on
 

@@ -138,7 +138,7 @@ def test_events_are_told_and_recorded_one_at_a_time(side_by_side):
     )
     outcome = side_by_side(steps, jobs=4, subscribers=(listener,))
 
-    assert outcome.complaints == ()
+    assert outcome.subscriber_errors == ()
     recorded = read_events(outcome.directory.journal)
     assert [event for event in told if not isinstance(event, StepProgressed)] == recorded
     assert len([event for event in recorded if isinstance(event, StepFinished)]) == 12

@@ -21,7 +21,7 @@ from zk0.core.errors import CommandError, MissingError, Zk0Error
 from zk0.core.project import Project
 from zk0.core.registry import extend
 from zk0.core.verdicts import Finding, Verdict, not_available
-from zk0.workflow.plugins import OwnModules
+from zk0.workflow.plugins import ProjectPlugins
 
 AT_ONCE = max(2, os.cpu_count() or 1)  # most checks wait for a program or the disk part of their time
 PRELOADED = ["zk0.checklists.workers"]
@@ -137,7 +137,7 @@ def _answering(theirs: Connection, root: Path, cwd: Path) -> None:
     """Answer question after question: the whole of a process's life."""
     os.setsid()  # so that what it starts can be ended with it
     project = Project(root)
-    extend(OwnModules(project))
+    extend(ProjectPlugins(project))
     while True:
         try:
             check, options = theirs.recv()

@@ -12,7 +12,7 @@ from zk0.cli.completion import RunArgument
 from zk0.cli.output import JsonOption, print_envelope
 from zk0.core.errors import RequestError
 from zk0.core.project import Project
-from zk0.workflow.lock import holder
+from zk0.workflow.lock import owner
 from zk0.workflow.run import RunDirectory, find_run
 
 POLL = 0.2  # seconds
@@ -38,7 +38,7 @@ def logs(
     told: dict[Path, int] = {}
     last = ""
     while True:
-        goes_on = follow and holder(directory) is not None  # asked before reading: what comes meanwhile is read below
+        goes_on = follow and owner(directory) is not None  # asked before reading: what comes meanwhile is read below
         for name, text in _new(directory, step, told):
             sys.stdout.write(text if name == last else f"==> {name} <==\n{text}")
             last = name

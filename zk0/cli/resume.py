@@ -42,12 +42,12 @@ def cancel(run: RunArgument, *, as_json: JsonOption = False) -> None:
     project = Project.find()
     outcome = wiring.cancel(project, find_run(project, run))
     tell(outcome, as_json=as_json)
-    raise typer.Exit(ExitStatus.failed if outcome.complaints else ExitStatus.done)
+    raise typer.Exit(ExitStatus.failed if outcome.subscriber_errors else ExitStatus.done)
 
 
 def tell(outcome: Outcome, *, as_json: bool) -> None:
     """Print how a run stands."""
     if as_json:
-        print_envelope(data=state_as_json(outcome.state, outcome.directory, complaints=outcome.complaints))
+        print_envelope(data=state_as_json(outcome.state, outcome.directory, complaints=outcome.subscriber_errors))
     else:
         print_outcome(outcome)

@@ -52,7 +52,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us politely gets a finished journal
     outcome = perform(project, loaded, planned, seed=seed, selection=selection, jobs=jobs, quiet=quiet)
     if as_json:
-        print_envelope(data=state_as_json(outcome.state, outcome.directory, complaints=outcome.complaints))
+        print_envelope(data=state_as_json(outcome.state, outcome.directory, complaints=outcome.subscriber_errors))
     else:
         print_outcome(outcome)
     raise typer.Exit(outcome.exit_status)

@@ -30,7 +30,7 @@ def print_outcome(outcome: Outcome) -> None:
         if table := _results(step):
             show("", Text(step.title, "bold"), table)
     show("", _summary(outcome.state))
-    for complaint in outcome.complaints:
+    for complaint in outcome.subscriber_errors:
         typer.echo(f"not recorded everywhere: {complaint}", err=True)
 
 

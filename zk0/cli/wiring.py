@@ -16,7 +16,7 @@ from zk0.workflow.loading import Loaded, load_performed
 from zk0.workflow.lock import end_engine
 from zk0.workflow.plan import Plan, plan
 from zk0.workflow.run import RunDirectory
-from zk0.workflow.selection import selected
+from zk0.workflow.selection import select_steps
 from zk0.workflow.spec import WorkflowSpec
 from zk0.workflow.state import RunState
 
@@ -64,8 +64,8 @@ def perform(
         Zk0Error: what `Engine.run` raises.
     """
     listening = recorders(project, loaded.spec) if subscribers is None else list(subscribers)
-    with _watching(quiet=quiet) as spectators:
-        engine = Engine(project, LiveEffects(project), listening, spectators, jobs)
+    with _watching(quiet=quiet) as live_subscribers:
+        engine = Engine(project, LiveEffects(project), listening, live_subscribers, jobs)
         return engine.run(planned, source=loaded.text, nested=loaded.sources, seed=seed, selection=selection)
 
 
@@ -90,9 +90,9 @@ def resume(
         given = {name: value for name, value in state.inputs.items() if value is not None}
         return plan(spec, resolve_inputs(spec, given), loaded.library)
 
-    with _watching(quiet=quiet) as spectators:
-        engine = Engine(project, LiveEffects(project, answers), recorders(project, spec), spectators, jobs)
-        return engine.resume(run, replan, since=since)
+    with _watching(quiet=quiet) as live_subscribers:
+        engine = Engine(project, LiveEffects(project, answers), recorders(project, spec), live_subscribers, jobs)
+        return engine.resume(run, replan, from_step=since)
 
 
 def cancel(project: Project, run: RunDirectory) -> Outcome:
@@ -124,7 +124,7 @@ def select(
         RequestError: what a step reads is not to be had.
     """
     effects = LiveEffects(project)
-    return selected(planned, only, since, seed, effects.outcomes(planned.spec.name), effects.is_intact)
+    return select_steps(planned, only, since, seed, effects.earlier_outcomes(planned.spec.name), effects.is_intact)
 
 
 def rehearse(project: Project, planned: Plan, selection: Selection | None = None) -> list[Rehearsed]:

@@ -106,7 +106,7 @@ def open_runs(project: Project) -> Iterator[OpenRun]:
 def running_runs(project: Project) -> Iterator[RunningRun]:
     """Yield the runs that have not ended, with their steps; one whose journal can't be read is left to `zk0 runs`."""
     for opened in open_runs(project):
-        from zk0.workflow.lock import holder  # `zk0 prime` has no time for these
+        from zk0.workflow.lock import owner  # `zk0 prime` has no time for these
         from zk0.workflow.run import RunDirectory
 
         directory = RunDirectory(opened.path)
@@ -116,7 +116,7 @@ def running_runs(project: Project) -> Iterator[RunningRun]:
             continue
         own = [step for step in state.steps if "/" not in step.id]
         records = step_records([step.receipt for step in own if step.receipt])
-        stopped = opened.waiting is None and holder(directory) is None
+        stopped = opened.waiting is None and owner(directory) is None
         yield RunningRun(state.run, state.workflow, len(own), records, opened.waiting, stopped)
 
 

@@ -9,7 +9,7 @@ from zk0.core.receipts import Receipt, canonical_digest
 from zk0.core.verdicts import Finding, Verdict, failed, passed
 from zk0.workflow.approval import Answer, Question
 from zk0.workflow.attempt import AskOutputs, Attempt
-from zk0.workflow.event_log import Telling
+from zk0.workflow.event_log import EventLog
 from zk0.workflow.events import StepStarted, StepWaiting
 from zk0.workflow.expressions import Scope, fill
 from zk0.workflow.handover import handover
@@ -25,7 +25,7 @@ class Paused(Exception):  # noqa: N818  not an error: the run waits
     """The run can't go on before somebody has done something."""
 
 
-def hand_over(attempt: Attempt, plan: Plan, scope: Scope, telling: Telling) -> NoReturn:
+def hand_over(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog) -> NoReturn:
     """Write down what is asked, and wait.
 
     Raises:
@@ -33,15 +33,17 @@ def hand_over(attempt: Attempt, plan: Plan, scope: Scope, telling: Telling) -> N
         Paused: always, once it is recorded that the run waits.
     """
     step, effects = attempt.step, attempt.effects
-    state = fold(telling.events)
+    state = fold(log.events)
     arguments = fill(step.arguments, scope)
     text = handover(step, arguments, plan.spec, state, effects.now())
-    question = question_of(step, arguments, as_asked(telling, step), attempt.around.run.step(step.path))
-    effects.ask(attempt.around.run.step(step.path) / HANDOVER, text, question if asks_person(step) else None)
-    _wait(attempt, telling, 0, ())
+    question = question_of(step, arguments, as_asked(log, step), attempt.context.run.step(step.path))
+    effects.write_handover(
+        attempt.context.run.step(step.path) / HANDOVER, text, question if asks_person(step) else None
+    )
+    _wait(attempt, log, 0, ())
 
 
-def judge(attempt: Attempt, scope: Scope, telling: Telling, before: StepState) -> Receipt:
+def judge(attempt: Attempt, scope: Scope, log: EventLog, before: StepState) -> Receipt:
     """Judge what was done, and return the receipt if it is good enough, or was refused for good.
 
     Raises:
@@ -51,21 +53,21 @@ def judge(attempt: Attempt, scope: Scope, telling: Telling, before: StepState) -
     if step.timeout and before.asked and effects.now() > before.asked + timedelta(seconds=step.timeout):
         problem = f"{step.path} was not done within {TimeLimit(step.timeout)} of being asked for"
         top = step.path.partition("/")[0]
-        return attempt.refuse(TimeLimitError(problem, remedy=f"zk0 resume {attempt.around.run.id} --from {top}"))
+        return attempt.refuse(TimeLimitError(problem, remedy=f"zk0 resume {attempt.context.run.id} --from {top}"))
     attempt.number = before.attempt + 1
-    file = attempt.around.run.step(step.path) / HANDOVER
+    file = attempt.context.run.step(step.path) / HANDOVER
     receipt = attempt.perform(scope, lambda *_: None)
     missing = tuple(finding for finding in attempt.findings if finding.verdict not in GOOD_ENOUGH)
     if receipt.failure:
         return receipt
     if missing:
         if step.patient or attempt.number < step.retry.attempts:
-            _wait(attempt, telling, attempt.number, missing)
-        return attempt.conclude(failed(f"was judged {attempt.number} times and is not good enough"))
+            _wait(attempt, log, attempt.number, missing)
+        return attempt.finish(failed(f"was judged {attempt.number} times and is not good enough"))
     if not asks_person(step):
         return receipt
-    state = as_asked(telling, step)
-    answer = effects.consult(question_of(step, fill(step.arguments, scope), state, file.parent))
+    state = as_asked(log, step)
+    answer = effects.find_answer(question_of(step, fill(step.arguments, scope), state, file.parent))
     if answer is None:
         remedy = (
             f"zk0 resume {state.run} in a terminal, or sign {file.parent / 'approve.txt'} (ssh-keygen -Y sign -n zk0)"
@@ -73,19 +75,17 @@ def judge(attempt: Attempt, scope: Scope, telling: Telling, before: StepState) -
         nobody = Finding(
             verdict=Verdict.not_available, message="no person has answered yet", check="person", remedy=remedy
         )
-        _wait(attempt, telling, before.attempt, (nobody,))
+        _wait(attempt, log, before.attempt, (nobody,))
     attempt.outputs = AskOutputs(by=answer.by, how=answer.how, reason=answer.reason, handover=file)
-    return attempt.conclude(_finding(answer))
+    return attempt.finish(_finding(answer))
 
 
-def as_asked(telling: Telling, step: PlannedStep) -> RunState:
+def as_asked(log: EventLog, step: PlannedStep) -> RunState:
     """Return the run as it was when the step was asked for: what ended since is no part of that."""
     begun = max(
-        number
-        for number, event in enumerate(telling.events)
-        if isinstance(event, StepStarted) and event.step == step.path
+        number for number, event in enumerate(log.events) if isinstance(event, StepStarted) and event.step == step.path
     )
-    return fold(telling.events[: begun + 1])
+    return fold(log.events[: begun + 1])
 
 
 def question_of(step: PlannedStep, arguments: dict[str, Any], state: RunState, directory: Path) -> Question:
@@ -108,9 +108,9 @@ def _finding(answer: Answer) -> Finding:
     return failed(f"rejected by {answer.by} {how}: {answer.reason}")
 
 
-def _wait(attempt: Attempt, telling: Telling, number: int, missing: tuple[Finding, ...]) -> NoReturn:
-    step, run = attempt.step, attempt.around.run
-    telling.record(
+def _wait(attempt: Attempt, log: EventLog, number: int, missing: tuple[Finding, ...]) -> NoReturn:
+    step, run = attempt.step, attempt.context.run
+    log.append(
         StepWaiting(
             run=run.id,
             step=step.path,

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from zk0.core.errors import InputError, SecretMissingError
 from zk0.workflow.actions import Action
 from zk0.workflow.expressions import Template, as_text
-from zk0.workflow.fitting import Flaw, Path
+from zk0.workflow.fitting import Flaw, KeyPath
 from zk0.workflow.masking import SHORTEST, Mask
 from zk0.workflow.plan import Plan, PlannedStep
 from zk0.workflow.spec import AnyStep, RunStep, SecretSpec, UsesStep, WorkflowSpec, WorkflowStep
@@ -28,7 +28,7 @@ LONE = re.compile(r"\{\{\s*secrets\.(\w+)\s*\}\}")
 PLACES = 'a secret may stand in "env" of a program and in "with" of an action'
 
 
-def misplaced(path: Path, template: Template, step: AnyStep) -> Iterator[Flaw]:
+def misplaced(path: KeyPath, template: Template, step: AnyStep) -> Iterator[Flaw]:
     """Yield why an expression of a step may not read a secret."""
     if not template.secrets:
         return
@@ -44,7 +44,7 @@ def misplaced(path: Path, template: Template, step: AnyStep) -> Iterator[Flaw]:
         yield Flaw(path, "secret-place", f'a secret stands alone: "{{{{ secrets.{name} }}}}"')
 
 
-def unkept(step: UsesStep, action: Action) -> Iterator[Flaw]:
+def exposed_secrets(step: UsesStep, action: Action) -> Iterator[Flaw]:
     """Yield the secrets that an action would not keep secret: its field is no `SecretStr`."""
     for name, value in step.arguments.items():
         field = action.inputs.model_fields.get(name)
@@ -53,7 +53,7 @@ def unkept(step: UsesStep, action: Action) -> Iterator[Flaw]:
             yield Flaw(("with", name), "secret-place", problem)
 
 
-def opened(plan: Plan, environment: Mapping[str, str], only: Collection[str] | None = None) -> Mask:
+def read_secrets(plan: Plan, environment: Mapping[str, str], only: Collection[str] | None = None) -> Mask:
     """Return the secrets that a run of a plan is given, with what hides them; `only` names the steps it performs.
 
     Raises:
@@ -80,7 +80,7 @@ def opened(plan: Plan, environment: Mapping[str, str], only: Collection[str] | N
     return mask
 
 
-def revealed(arguments: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
+def reveal(arguments: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
     """Return arguments with the secrets in them; one that is not required and not set is left out."""
     found: dict[str, Any] = {}
     for name, value in arguments.items():
@@ -89,7 +89,7 @@ def revealed(arguments: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[s
             if secret in secrets:
                 found[name] = SecretStr(secrets[secret])
         else:
-            found[name] = revealed(value, secrets) if isinstance(value, Mapping) else value
+            found[name] = reveal(value, secrets) if isinstance(value, Mapping) else value
     return found
 
 

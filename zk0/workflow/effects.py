@@ -24,7 +24,7 @@ class Effects(Protocol):
     """What an engine asks of the world."""
 
     @property
-    def rehearsing(self) -> bool:
+    def dry_run(self) -> bool:
         """Whether nothing can be done, so that the engine only tells what it would do."""
 
     def now(self) -> datetime:
@@ -39,10 +39,10 @@ class Effects(Protocol):
     def open_secrets(self, plan: Plan, only: Collection[str] | None = None) -> None:
         """Take the secrets of a plan from the environment; from here on they are hidden in all that is written."""
 
-    def revealed(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    def reveal(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a step's arguments with the secrets in them."""
 
-    def masked[T](self, value: T) -> T:
+    def mask_secrets[T](self, value: T) -> T:
         """Return an event, or anything else, without the secrets."""
 
     def preflight(self, inputs: Inputs) -> None:
@@ -51,10 +51,10 @@ class Effects(Protocol):
     def open_run(self, plan: Plan, source: str, nested: Mapping[str, str]) -> RunDirectory:
         """Make the directory of a new run, with the workflow file and the inputs in it."""
 
-    def hold(self, run: RunDirectory) -> AbstractContextManager[None]:
+    def lock_run(self, run: RunDirectory) -> AbstractContextManager[None]:
         """Be the only engine that performs a run, with nothing left of an earlier one."""
 
-    def recorded(self, run: RunDirectory) -> list[JournalEvent]:
+    def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
         """Return what was recorded of a run that is held."""
 
     def append(self, run: RunDirectory, event: JournalEvent) -> None:
@@ -77,22 +77,22 @@ class Effects(Protocol):
     def judge(self, check: Check, outputs: Outputs, options: Mapping[str, Any]) -> list[Finding]:
         """Let a check judge what a step gave."""
 
-    def note(self, log: Path, text: str) -> None:
+    def append_log(self, log: Path, text: str) -> None:
         """Append a text to a log."""
 
-    def ask(self, handover: Path, text: str, question: Question | None) -> None:
+    def write_handover(self, handover: Path, text: str, question: Question | None) -> None:
         """Write down what is asked of an agent, or of a person with the question they sign."""
 
-    def consult(self, question: Question) -> Answer | None:
+    def find_answer(self, question: Question) -> Answer | None:
         """Return what a person answered; None where nobody has."""
 
     def code_digest(self) -> str:
         """Return a digest of the project's code."""
 
-    def by_content(self, inputs: object) -> object:
+    def digest_files(self, inputs: object) -> object:
         """Return inputs with each file among them named by its content."""
 
-    def outcomes(self, workflow: str, run: RunDirectory | None = None) -> Iterator[dict[str, StepFinished]]:
+    def earlier_outcomes(self, workflow: str, run: RunDirectory | None = None) -> Iterator[dict[str, StepFinished]]:
         """Yield how the steps of other runs of a workflow ended, newest run first."""
 
     def is_intact(self, receipt: Receipt) -> bool:
@@ -102,7 +102,7 @@ class Effects(Protocol):
 class DryEffects:
     """No world at all: the time and the paths are real, everything else is refused."""
 
-    rehearsing = True
+    dry_run = True
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -122,11 +122,11 @@ class DryEffects:
     def open_secrets(self, plan: Plan, only: Collection[str] | None = None) -> None:
         """Take no secrets."""
 
-    def revealed(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    def reveal(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Leave secrets unknown."""
         return arguments
 
-    def masked[T](self, value: T) -> T:
+    def mask_secrets[T](self, value: T) -> T:
         """Hide nothing, since nothing is known."""
         return value
 
@@ -137,11 +137,11 @@ class DryEffects:
         """Name a directory without making it."""
         return RunDirectory(self.project.runs_dir / "dry-run")
 
-    def hold(self, run: RunDirectory) -> AbstractContextManager[None]:  # noqa: ARG002
+    def lock_run(self, run: RunDirectory) -> AbstractContextManager[None]:  # noqa: ARG002
         """Hold nothing."""
         return nullcontext()
 
-    def recorded(self, run: RunDirectory) -> list[JournalEvent]:
+    def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
         """Refuse to go on with a run."""
         raise AssertionError(f"a dry run was asked to go on with {run.id}")
 
@@ -174,14 +174,14 @@ class DryEffects:
         """Refuse to judge."""
         raise AssertionError(f"a dry run was asked to judge by {check.id}")
 
-    def note(self, log: Path, text: str) -> None:
+    def append_log(self, log: Path, text: str) -> None:
         """Write nothing."""
 
-    def ask(self, handover: Path, text: str, question: Question | None) -> None:  # noqa: ARG002
+    def write_handover(self, handover: Path, text: str, question: Question | None) -> None:  # noqa: ARG002
         """Refuse to ask."""
         raise AssertionError(f"a dry run was asked to write {handover}")
 
-    def consult(self, question: Question) -> Answer | None:
+    def find_answer(self, question: Question) -> Answer | None:
         """Refuse to ask."""
         raise AssertionError(f"a dry run was asked to consult a person for {question.step}")
 
@@ -189,11 +189,11 @@ class DryEffects:
         """Say nothing of the code."""
         return ""
 
-    def by_content(self, inputs: object) -> object:
+    def digest_files(self, inputs: object) -> object:
         """Leave files alone."""
         return inputs
 
-    def outcomes(
+    def earlier_outcomes(
         self,
         workflow: str,  # noqa: ARG002
         run: RunDirectory | None = None,  # noqa: ARG002

@@ -25,19 +25,19 @@ PLAINER = {
     "string_too_short": "must not be empty",
 }
 
-type Path = tuple[str | int, ...]
+type KeyPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
 class Flaw:
     """What is wrong at a path in a file; `rule` is its short name, `key` tells that the key is wrong, not its value."""
 
-    path: Path
+    path: KeyPath
     rule: str
     message: str
     key: bool = False
 
-    def within(self, path: Path, of: str) -> "Flaw":
+    def within(self, path: KeyPath, of: str) -> "Flaw":
         """Return the same flaw seen from outside: under a path, with the name of whose it is."""
         return replace(self, path=(*path, *self.path), message=f"{of}: {self.message}")
 

@@ -19,7 +19,7 @@ from zk0.core.secrets import is_random, is_secret_name
 from zk0.core.verdicts import Verdict
 from zk0.workflow.actions import ACTIONS
 from zk0.workflow.expressions import Scope, compared_verdicts, fill, is_template, parse
-from zk0.workflow.fitting import Flaw, Path, nearest
+from zk0.workflow.fitting import Flaw, KeyPath, nearest
 from zk0.workflow.spec import PROGRAM, AnyStep, AskStep, RunStep, UsesStep, WorkflowSpec, WorkflowStep
 from zk0.workflow.validation import check_uses, templates_in, texts_of
 
@@ -30,7 +30,7 @@ MEANT = re.compile(r"(?i).*(?:token|secret|passw(?:or)?d|passphrase|(?:api|acces
 IN_FILE = "a secret stands in the file; name it under secrets, and revoke this one"
 
 
-def opinions(spec: WorkflowSpec) -> Iterator[Flaw]:
+def lint_flaws(spec: WorkflowSpec) -> Iterator[Flaw]:
     """Yield what a valid workflow does that its author can't have meant, at paths in its file."""
     yield from _named(spec)
     for index, step in enumerate(spec.steps):
@@ -99,7 +99,7 @@ def _secrets(step: AnyStep) -> Iterator[Flaw]:
                 yield Flaw((*path, number), "literal-secret", IN_FILE)
 
 
-def _argvs(step: AnyStep) -> Iterator[tuple[Path, list[str]]]:
+def _argvs(step: AnyStep) -> Iterator[tuple[KeyPath, list[str]]]:
     """Yield the programs of a step, with where they stand in it."""
     if isinstance(step, RunStep):
         yield ("run",), list(map(str, step.run))
@@ -128,7 +128,7 @@ def _gate(step: AnyStep, spec: WorkflowSpec, *, last: bool) -> Iterator[Flaw]:
         yield Flaw(("ask",), "dead-gate", "a person is asked, and nothing depends on the answer", key=True)
 
 
-def _leaves(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
+def _leaves(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
     match value:
         case str():
             yield path, value

@@ -19,15 +19,15 @@ from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
 from zk0.workflow.approval import Answer, Question, prepare, signed_answer
-from zk0.workflow.declared_secrets import opened, revealed
+from zk0.workflow.declared_secrets import read_secrets, reveal
 from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.journal import Journal, read_events, unwritable
-from zk0.workflow.lock import end_orphans, held
+from zk0.workflow.lock import acquire, kill_orphans
 from zk0.workflow.masking import Mask
 from zk0.workflow.plan import Plan
 from zk0.workflow.programs import Command, Programs
-from zk0.workflow.run import RunDirectory, by_content, is_intact, run_directories, run_id
-from zk0.workflow.timeouts import TimeLimit, limited
+from zk0.workflow.run import RunDirectory, digest_files, is_intact, run_directories, run_id
+from zk0.workflow.timeouts import TimeLimit, enforce_limit
 
 REMEMBERED = 50  # runs that are looked through for an earlier outcome
 
@@ -35,7 +35,7 @@ REMEMBERED = 50  # runs that are looked through for an earlier outcome
 class LiveEffects:
     """The real world, seen from a project."""
 
-    rehearsing = False
+    dry_run = False
 
     def __init__(self, project: Project, answers: Mapping[str, Answer] | None = None) -> None:
         self.project = project
@@ -62,13 +62,13 @@ class LiveEffects:
             SecretMissingError: one that is needed is not there.
             InputError: one can't be hidden.
         """
-        self.mask = opened(plan, os.environ, only)
+        self.mask = read_secrets(plan, os.environ, only)
 
-    def revealed(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    def reveal(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a step's arguments with the secrets in them."""
-        return revealed(arguments, self.mask.secrets)
+        return reveal(arguments, self.mask.secrets)
 
-    def masked[T](self, value: T) -> T:
+    def mask_secrets[T](self, value: T) -> T:
         """Return an event, or anything else, without the secrets."""
         return self.mask.masked(value)
 
@@ -96,18 +96,18 @@ class LiveEffects:
         return run
 
     @contextmanager
-    def hold(self, run: RunDirectory) -> Iterator[None]:
+    def lock_run(self, run: RunDirectory) -> Iterator[None]:
         """Hold the run's lock, and end what an engine that was killed left running.
 
         Raises:
             RunBusyError: another engine performs it.
         """
-        with held(run):
+        with acquire(run):
             if run.journal.exists():
-                end_orphans(run)
+                kill_orphans(run)
             yield
 
-    def recorded(self, run: RunDirectory) -> list[JournalEvent]:
+    def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
         """Read the run's journal, and cut off a line that was torn when its engine was killed."""
         events = read_events(run.journal)
         Journal(run.journal).mend()
@@ -127,7 +127,7 @@ class LiveEffects:
         """
         context.directory.mkdir(parents=True, exist_ok=True)
         set_aside(log)
-        with captured(log, self.mask), limited(action.name, limit, log):
+        with capture_output(log, self.mask), enforce_limit(action.name, limit, log):
             return action.function(inputs, context)
 
     def start(self, command: Command, log: Path) -> int:
@@ -147,7 +147,7 @@ class LiveEffects:
         """Let a check judge."""
         return check.run(CheckContext(self.project, outputs), options)
 
-    def note(self, log: Path, text: str) -> None:
+    def append_log(self, log: Path, text: str) -> None:
         """Append a text to a log.
 
         Raises:
@@ -160,7 +160,7 @@ class LiveEffects:
         except OSError as error:
             raise unwritable(log, error) from error
 
-    def ask(self, handover: Path, text: str, question: Question | None) -> None:
+    def write_handover(self, handover: Path, text: str, question: Question | None) -> None:
         """Write `handover.md`, and what a person can sign.
 
         Raises:
@@ -173,7 +173,7 @@ class LiveEffects:
         except OSError as error:
             raise unwritable(handover, error) from error
 
-    def consult(self, question: Question) -> Answer | None:
+    def find_answer(self, question: Question) -> Answer | None:
         """Return what a person signed, or said in the terminal.
 
         Raises:
@@ -185,11 +185,11 @@ class LiveEffects:
         """Return a digest of the project's code as it is now: a step before may have changed it."""
         return self.project.tree().code
 
-    def by_content(self, inputs: object) -> object:
+    def digest_files(self, inputs: object) -> object:
         """Return inputs with each file among them named by its content."""
-        return by_content(inputs, self.project)
+        return digest_files(inputs, self.project)
 
-    def outcomes(self, workflow: str, run: RunDirectory | None = None) -> Iterator[dict[str, StepFinished]]:
+    def earlier_outcomes(self, workflow: str, run: RunDirectory | None = None) -> Iterator[dict[str, StepFinished]]:
         """Yield how the steps of the last runs of a workflow ended, newest run first, without this run."""
         others = (other for other in run_directories(self.project) if other != run and f"-{workflow}-" in other.id)
         for other in islice(others, REMEMBERED):
@@ -226,7 +226,7 @@ def _ignore(state: Path) -> None:
 
 
 @contextmanager
-def captured(log: Path, mask: Mask) -> Iterator[None]:
+def capture_output(log: Path, mask: Mask) -> Iterator[None]:
     """Send all that this process prints meanwhile, from Python or from a C library, to a log.
 
     The terminal belongs to progress and results: stdout is data, and libraries print what they like.

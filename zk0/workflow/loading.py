@@ -16,10 +16,10 @@ from zk0.core.project import Project
 from zk0.core.secrets import find_secrets
 from zk0.workflow.document import Document, read_document
 from zk0.workflow.fitting import Flaw, field_names, flaw_of, nearest
-from zk0.workflow.lint import IN_FILE, opinions
+from zk0.workflow.lint import IN_FILE, lint_flaws
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.spec import KINDS, InputSpec, Issue, Part, SecretSpec, Step, WorkflowSpec, step_kind
-from zk0.workflow.validation import Draft, DraftStep, Finder, flaws
+from zk0.workflow.validation import Draft, DraftStep, Finder, find_flaws
 
 SUFFIX = ".yaml"
 INPUT: TypeAdapter[InputSpec] = TypeAdapter(InputSpec)
@@ -175,7 +175,7 @@ def parse_workflow(
     if document.data is None and problems:
         return None, sorted(problems)
     spec, found = _shaped(document.data)
-    found += flaws(_draft(document.data), find)
+    found += find_flaws(_draft(document.data), find)
     problems |= {_located(flaw, document, file) for flaw in found}
     return (None if problems else spec), sorted(problems)
 
@@ -270,7 +270,7 @@ def lint(project: Project, paths: Iterable[Path] = ()) -> Iterator[Problem]:
         loaded, problems = examine(path, shown=shown, library=Library(files, (path.stem,)))
         if loaded:
             document = read_document(loaded.text)
-            problems = [_located(flaw, document, shown) for flaw in opinions(loaded.spec)]
+            problems = [_located(flaw, document, shown) for flaw in lint_flaws(loaded.spec)]
         text = path.read_text(encoding="utf-8", errors="replace")
         literal = [Problem(shown, found.line, found.column, "literal-secret", IN_FILE) for found in find_secrets(text)]
         # A token under the name `token` is found both ways; the first has the place of the value.

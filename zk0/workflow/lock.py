@@ -26,7 +26,7 @@ _held: set[str] = set()  # a process may lock a file twice; two engines in one p
 
 
 @contextmanager
-def held(run: RunDirectory) -> Iterator[None]:
+def acquire(run: RunDirectory) -> Iterator[None]:
     """Hold a run for this process, and mark what is started meanwhile as the run's.
 
     Raises:
@@ -50,7 +50,7 @@ def held(run: RunDirectory) -> Iterator[None]:
         os.close(descriptor)
 
 
-def holder(run: RunDirectory) -> int | None:
+def owner(run: RunDirectory) -> int | None:
     """Return the process that holds a run; None where none does."""
     if str(run.path) in _held:
         return os.getpid()  # to open and close the file once more would give up this process's lock (fcntl(2))
@@ -72,7 +72,7 @@ def holder(run: RunDirectory) -> int | None:
 
 def end_engine(run: RunDirectory) -> bool:
     """Ask the engine that performs a run to end, and end it if it does not; return whether there was one."""
-    process = holder(run)
+    process = owner(run)
     if process is None:
         return False
     for request, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, GRACE)):
@@ -80,13 +80,13 @@ def end_engine(run: RunDirectory) -> bool:
             os.kill(process, request)
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
-            if holder(run) != process:
+            if owner(run) != process:
                 return True
             time.sleep(POLL)
     raise _busy(run, process)
 
 
-def end_orphans(run: RunDirectory) -> int:
+def kill_orphans(run: RunDirectory) -> int:
     """End what a killed engine's run left running, and return how many processes that were."""
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     orphans = [process for process in psutil.process_iter() if process.pid not in own and _is_of(process, run)]

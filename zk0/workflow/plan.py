@@ -52,7 +52,7 @@ class PlannedStep:
     validated input where all its arguments are known. `when` is False or True where it is known. A `patient` step
     waits as long as it takes. `each` are the items it is done for, None where it is done once. `nested` is the plan of
     the workflow it performs, where that one's inputs are known. It can't do its work where a step that it `needs` did
-    not; `given` are the steps that its arguments read, `reads` all that anything of it does. `repair` is the workflow
+    not; `argument_reads` are the steps that its arguments read, `reads` all that anything of it does. `repair` is the workflow
     that runs where it fails.
     """
 
@@ -69,7 +69,7 @@ class PlannedStep:
     proposes: str | None
     spec: AnyStep
     needs: frozenset[str] = frozenset()
-    given: frozenset[str] = frozenset()
+    argument_reads: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()
     timeout: float | None = None
     repair: "PlannedStep | None" = None
@@ -100,7 +100,7 @@ class PlannedStep:
         """Whether it runs whatever happened before it."""
         return self.spec.always
 
-    def asks_for(self, step: str) -> bool:
+    def when_reads(self, step: str) -> bool:
         """Whether its `when` mentions a step, so that it may run after that one failed."""
         return isinstance(self.when, Template) and step in self.when.steps
 
@@ -208,7 +208,7 @@ def plan_nested(
     return plan(spec, resolve_inputs(spec, arguments), library, f"{path}/")
 
 
-def decided(when: object, step: str) -> bool | Template:
+def decide_when(when: object, step: str) -> bool | Template:
     """Return what a filled `when` says.
 
     Raises:
@@ -231,12 +231,12 @@ def planned_step(
     """
     action = ACTIONS.get(step.uses) if isinstance(step, UsesStep) else None
     arguments = _arguments(step, scope)
-    when = True if step.when is None else decided(fill(step.when, scope), step.id)
+    when = True if step.when is None else decide_when(fill(step.when, scope), step.id)
     each = items_of(fill(step.foreach, scope)) if isinstance(step, RepeatedStep) else None
     fits = action and is_known(arguments) and not any(misfits(action.inputs, arguments))
     checks = tuple(PlannedCheck(check_named(use.id), fill(use.options, scope)) for use in step.checks)
-    given = steps_in((arguments, each))
-    read = given | steps_in([planned.options for planned in checks])
+    argument_reads = steps_in((arguments, each))
+    read = argument_reads | steps_in([planned.options for planned in checks])
     repair = _repair(step, scope, library, path)
     nested = None
     if isinstance(step, WorkflowStep) and each is None and when is not False and is_known(arguments):
@@ -255,7 +255,7 @@ def planned_step(
         proposes=step.on_fail.propose if step.on_fail else None,
         spec=step,
         needs=frozenset(before) if step.needs is None else read.union(step.needs),
-        given=given,
+        argument_reads=argument_reads,
         reads=read.union(steps_in(when), steps_in(repair.arguments) - {step.id} if repair else ()),
         timeout=step.timeout,
         repair=repair,

@@ -13,7 +13,7 @@ from zk0.core.errors import ConfigurationError, DependencyMissingError, Zk0Error
 from zk0.core.project import Project
 
 
-class OwnModules:
+class ProjectPlugins:
     """Imports a project's modules of actions and checks, once.
 
     Args:

@@ -19,7 +19,7 @@ from zk0.core.verdicts import Finding
 from zk0.workflow.actions import Outputs
 from zk0.workflow.masking import Mask
 from zk0.workflow.spec import PROGRAM
-from zk0.workflow.timeouts import TimeLimit, overdue
+from zk0.workflow.timeouts import TimeLimit, timeout_error
 
 
 def _never(**_options: object) -> list[Finding]:
@@ -63,7 +63,7 @@ class Command:
     limit: TimeLimit | None = None
 
 
-class Ended(BaseException):
+class RunEnding(BaseException):
     """The run is being ended, and with it what this thread does for it; no error, so nothing takes it for one."""
 
 
@@ -84,7 +84,7 @@ class Programs:
             DependencyMissingError: there is no such program.
             SpecError: the system refuses to start it as written.
             TimeLimitError: it did not end in time; it was ended, with what it had started.
-            Ended: all programs were ended.
+            RunEnding: all programs were ended.
         """
         mask = mask or Mask()
         environment = {**mask.without(os.environ), **command.env}
@@ -96,23 +96,23 @@ class Programs:
                     process = self._started(command, output, environment)
                 status = process.wait(command.limit.seconds if command.limit else None)
             except subprocess.TimeoutExpired as error:
-                raise overdue(command.argv[0], command.limit, log) from error
+                raise timeout_error(command.argv[0], command.limit, log) from error
             finally:
                 if process is not None:
                     end_tree(process)
                     self._running.discard(process)
         if self._ending.is_set():
-            raise Ended
+            raise RunEnding
         return status
 
     def pause(self, seconds: float) -> None:
         """Let time pass.
 
         Raises:
-            Ended: the run is ended meanwhile.
+            RunEnding: the run is ended meanwhile.
         """
         if self._ending.wait(seconds):
-            raise Ended
+            raise RunEnding
 
     def end(self) -> None:
         """End all that runs; nothing is started any more."""
@@ -131,7 +131,7 @@ class Programs:
     def _started(self, command: Command, output: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with self._starting:
             if self._ending.is_set():
-                raise Ended
+                raise RunEnding
             process = _started(command, output, environment)
             self._running.add(process)
             return process

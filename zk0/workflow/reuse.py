@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from zk0.core.checks import Check
 from zk0.core.errors import InputError, RequestError
 from zk0.core.receipts import Receipt, canonical_digest
-from zk0.workflow.attempt import Surroundings, recorded_inputs
+from zk0.workflow.attempt import RunContext, recorded_inputs
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import StepFinished
 from zk0.workflow.expressions import Scope, as_json, fill
@@ -37,15 +37,15 @@ class Decision:
     reused: StepFinished | None = None
 
 
-def considered(
-    step: PlannedStep, scope: Scope, around: Surroundings, effects: Effects
+def decide_reuse(
+    step: PlannedStep, scope: Scope, context: RunContext, effects: Effects
 ) -> tuple[dict[str, str], Decision]:
     """Return what a step's outcome will rest on, and whether an earlier outcome stands for it.
 
     Args:
         step: which; of one that has no `reuse: true`, the answer is that it runs.
         scope: what its expressions read.
-        around: what is the same for every step of the run.
+        context: what is the same for every step of the run.
         effects: what reads files and earlier runs.
     """
     if not (isinstance(step.spec, ReusableStep) and step.spec.reuse):
@@ -54,22 +54,22 @@ def considered(
         arguments = fill(step.arguments, scope)
         inputs = {name: as_json(value) for name, value in arguments.items()}
         if step.action:  # also what is left to its default is an input
-            inputs = recorded_inputs(validated(step.action, effects.revealed(arguments)), arguments)
+            inputs = recorded_inputs(validated(step.action, effects.reveal(arguments)), arguments)
         checks = [checked_by(planned.check, fill(planned.options, scope)) for planned in step.checks]
     except RequestError:
         return {}, Decision("ran because it has no inputs to look for an earlier run with")  # performing says why
     parts = {
         "action": step.uses,
-        **{f"{INPUT}{name}": effects.by_content(value) for name, value in inputs.items()},
-        "seed": around.seed,
+        **{f"{INPUT}{name}": effects.digest_files(value) for name, value in inputs.items()},
+        "seed": context.seed,
         "code": effects.code_digest(),
-        "environment": dict(around.environment),
+        "environment": dict(context.environment),
         "checks": sorted(checks),
     }
     basis = basis_of(parts)
-    if not around.reuse:
+    if not context.reuse:
         return basis, Decision("ran because it was asked to run anew")
-    outcomes = effects.outcomes(around.workflow, around.run)
+    outcomes = effects.earlier_outcomes(context.workflow, context.run)
     return basis, decide(basis, inputs, candidates(step.path, outcomes), effects.is_intact)
 
 

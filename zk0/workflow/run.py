@@ -109,13 +109,13 @@ def find_run(project: Project, name: str) -> RunDirectory:
 LONGEST_PATH = 4096  # characters, of most file systems; more is a text
 
 
-def by_content(value: object, project: Project) -> object:
+def digest_files(value: object, project: Project) -> object:
     """Return a step's inputs with each file or folder among them named by its content."""
     match value:
         case Mapping():
-            return {str(key): by_content(inner, project) for key, inner in value.items()}
+            return {str(key): digest_files(inner, project) for key, inner in value.items()}
         case list() | tuple():
-            return [by_content(inner, project) for inner in value]
+            return [digest_files(inner, project) for inner in value]
         case str() if "/" in value and len(value) < LONGEST_PATH and "\n" not in value:
             path = project.root / value
             if path.resolve() != project.root and path.exists() and path.resolve().is_relative_to(project.root):
@@ -133,7 +133,7 @@ def is_intact(receipt: Receipt, project: Project) -> bool:
     return True
 
 
-def moved(receipt: Receipt, run: str, project: Project) -> Receipt:
+def relocate_receipt(receipt: Receipt, run: str, project: Project) -> Receipt:
     """Return an earlier run's receipt as one of this run; what was made stays where it is."""
     old = project.runs_dir / receipt.run
     artifacts = tuple(

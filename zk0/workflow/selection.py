@@ -21,10 +21,10 @@ from zk0.workflow.state import StepState
 type Outcomes = Mapping[str, StepFinished]
 
 
-def selected(
+def select_steps(
     plan: Plan,
     only: Sequence[str],
-    since: str | None,
+    from_step: str | None,
     seed: int,
     outcomes: Iterable[Outcomes],
     intact: Callable[[Receipt], bool],
@@ -34,7 +34,7 @@ def selected(
     Args:
         plan: the whole workflow.
         only: the steps to perform; empty for all.
-        since: the step from which on to perform all; None for the first.
+        from_step: the step from which on to perform all; None for the first.
         seed: the run's.
         outcomes: how the steps of earlier runs ended, newest run first.
         intact: tells whether what a receipt says was made is still there, unchanged.
@@ -43,17 +43,17 @@ def selected(
         UnknownNameError: the workflow has no such step.
         RequestError: both are asked for, or what a step reads is not to be had.
     """
-    if since is None and not only:
+    if from_step is None and not only:
         return None
-    if since is not None and only:
+    if from_step is not None and only:
         raise RequestError("--only and --from exclude each other", remedy="name all steps: --only a --only b")
     ids = [step.id for step in plan.steps]
-    for name in (*only, *([since] if since else [])):
+    for name in (*only, *([from_step] if from_step else [])):
         if name not in ids:
             problem = f'{plan.spec.name} has no step "{name}"{nearest(name, ids)}'
             raise UnknownNameError(problem, remedy=f"zk0 workflows show {plan.spec.name}")
-    chosen = tuple(ids[ids.index(since) :]) if since else tuple(name for name in ids if name in only)
-    asked = f"--from {since}" if since else " ".join(f"--only {name}" for name in chosen)
+    chosen = tuple(ids[ids.index(from_step) :]) if from_step else tuple(name for name in ids if name in only)
+    asked = f"--from {from_step}" if from_step else " ".join(f"--only {name}" for name in chosen)
     return Selection(asked, chosen, _given(plan, chosen, seed, outcomes, intact))
 
 
@@ -90,7 +90,7 @@ def _taken(
     missing: list[str] = []
     scopes: dict[str, StepScope] = {}
     for step in plan.steps:
-        if step.id not in wanted or not step.given <= scopes.keys():  # else one above it is missing
+        if step.id not in wanted or not step.argument_reads <= scopes.keys():  # else one above it is missing
             continue
         inputs = _inputs(step, Scope(plan.inputs, steps=scopes))
         ends = (source[step.path] for source in sources if step.path in source)
@@ -108,7 +108,7 @@ def _readers(plan: Plan, chosen: Sequence[str]) -> dict[str, str]:
     """Return the steps that are left out and yet needed, each with one that reads it."""
     readers: dict[str, str] = {}
     for step in reversed(plan.steps):  # a step reads only those above it
-        reads = step.reads if step.id in chosen else step.given if step.id in readers else frozenset[str]()
+        reads = step.reads if step.id in chosen else step.argument_reads if step.id in readers else frozenset[str]()
         readers.update(dict.fromkeys(reads.difference(chosen), step.id))
     return readers
 

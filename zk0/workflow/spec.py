@@ -36,7 +36,6 @@ SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)", re.ASCII)
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST = 366 * 86400.0  # seconds; the operating system's waits overflow on much larger ones
-LONGEST_BACK_OFF = 100  # attempts behind which the wait grows no more; 100.0 ** 100 is still a float
 
 
 def _named(pattern: re.Pattern[str], style: str, joint: str) -> Callable[[str], str]:
@@ -159,12 +158,6 @@ class Retry(Judgements):
     wait: Seconds | None = None
     factor: float = Field(default=2.0, ge=1, le=100)
     longest: Seconds = 3600.0
-
-    def pause(self, attempt: int) -> float:
-        """Return the seconds to wait after an attempt, the first one being 1."""
-        if self.wait is None:
-            return 0.0
-        return min(self.longest, self.wait * self.factor ** min(attempt - 1, LONGEST_BACK_OFF))
 
 
 class ProgramRetry(Retry):

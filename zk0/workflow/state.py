@@ -82,9 +82,9 @@ def resumed(steps: Mapping[str, StepState], event: RunResumed) -> dict[str, Step
     that did their work stay where it is not done as a whole: of a hundred items of which one failed, one is done again.
     """
     top = [name for name in steps if "/" not in name]
-    since = top.index(event.since) if event.since in top else len(top)
-    redone = set(event.redone or top[since:])
-    partly: set[str | None] = set(event.partly) or (set() if event.whole else {event.since})
+    first = top.index(event.from_step) if event.from_step in top else len(top)
+    redone = set(event.redone or top[first:])
+    partly: set[str | None] = set(event.partly) or (set() if event.whole else {event.from_step})
     broken: set[str] = set()
     found: dict[str, StepState] = {}
     for name, step in steps.items():
@@ -222,21 +222,36 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
                         raise JournalError(f"{start.run}'s journal tells of step {step!r}, which is not in its plan")
                     before = StepState(id=step)
                 steps[step] = _advanced(before, event)
-    status = RunStatus.cancelled if cancelled else _status(end, steps.values())
-    return RunState(
+    waits = any(step.status is StepStatus.waiting for step in steps.values())
+    state = RunState(
         run=start.run,
         workflow=start.workflow,
         title=start.title,
-        status=status,
-        exit_status=ExitStatus.waiting if status is RunStatus.waiting else end.exit_status if end else None,
+        status=RunStatus.waiting if waits else RunStatus.unfinished,
+        exit_status=ExitStatus.waiting if waits else None,
         seed=start.seed,
         inputs=start.inputs,
         code=start.code,
         environment=start.environment,
         selection=start.selection,
         started=start.at,
-        finished=end.at if end else None,
+        finished=None,
         steps=tuple(_in_order(steps)),
+    )
+    if end:
+        state = end_run(state, end)
+    return state.model_copy(update={"status": RunStatus.cancelled}) if cancelled else state
+
+
+def end_run(state: RunState, end: RunFinished) -> RunState:
+    """Return the state of a run after its end."""
+    status = {ExitStatus.done: RunStatus.done, ExitStatus.interrupted: RunStatus.interrupted}
+    return state.model_copy(
+        update={
+            "status": status.get(end.exit_status, RunStatus.failed),
+            "exit_status": end.exit_status,
+            "finished": end.at,
+        }
     )
 
 
@@ -300,11 +315,3 @@ def _advanced(step: StepState, event: StepEvent) -> StepState:
                 proposals=event.proposals,
                 failed=step.failed,
             )
-
-
-def _status(end: RunFinished | None, steps: Iterable[StepState]) -> RunStatus:
-    if end is None:
-        waits = any(step.status is StepStatus.waiting for step in steps)
-        return RunStatus.waiting if waits else RunStatus.unfinished
-    ended = {ExitStatus.done: RunStatus.done, ExitStatus.interrupted: RunStatus.interrupted}
-    return ended.get(end.exit_status, RunStatus.failed)

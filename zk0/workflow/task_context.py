@@ -8,12 +8,12 @@ nothing is made up. The template makes no ticks: what it says of a task's qualit
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from jinja2 import Environment
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from zk0.core.pages import markdown
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 INHERITED = ("constraints", "critical", "assumptions")  # a subtask has these of its parent besides its own
 
@@ -126,5 +126,7 @@ def under(lines: Iterable[str], name: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    from zk0.core.pages import markdown  # it imports Jinja, for which `zk0 prime` has no time
+
     return markdown("zk0.workflow", nested=nested, under=under)

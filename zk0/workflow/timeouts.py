@@ -28,7 +28,9 @@ class TimeLimit:
     of: str = ""
 
     def __str__(self) -> str:
-        return f"the {self.seconds:.1f} s that were left of step {self.of}" if self.of else spelled(self.seconds)
+        return (
+            f"the {self.seconds:.1f} s that were left of step {self.of}" if self.of else format_duration(self.seconds)
+        )
 
 
 @dataclass(frozen=True)
@@ -43,19 +45,19 @@ class _TimeIsUp(BaseException):
     """Ends an action; no Exception, so that a library which catches those does not swallow it."""
 
 
-def spelled(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a time in the largest unit that measures it: 2 h, 90 s."""
     unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0 or size == 1)
     return f"{seconds / size:g} {unit}"
 
 
-def overdue(what: str, limit: TimeLimit | None, log: Path) -> TimeLimitError:
+def timeout_error(what: str, limit: TimeLimit | None, log: Path) -> TimeLimitError:
     """Return the error that something did not end in time."""
     return TimeLimitError(f"{what} did not end within {limit}", remedy=f"see {log}, or raise the timeout")
 
 
 @contextmanager
-def limited(what: str, limit: TimeLimit | None, log: Path) -> Iterator[None]:
+def enforce_limit(what: str, limit: TimeLimit | None, log: Path) -> Iterator[None]:
     """Interrupt the block when its time is up.
 
     Raises:
@@ -84,4 +86,4 @@ def limited(what: str, limit: TimeLimit | None, log: Path) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
     except _TimeIsUp as error:
-        raise overdue(what, limit, log) from error
+        raise timeout_error(what, limit, log) from error

@@ -15,9 +15,9 @@ from zk0.core.errors import SpecError, UnknownNameError
 from zk0.workflow.actions import ACTIONS, Action
 from zk0.workflow.attempt import AskOutputs
 from zk0.workflow.composite import EachOutputs, nested_outputs
-from zk0.workflow.declared_secrets import PLACES, misplaced, unkept
+from zk0.workflow.declared_secrets import PLACES, exposed_secrets, misplaced
 from zk0.workflow.expressions import ROOTS, Reference, is_template, parse
-from zk0.workflow.fitting import Flaw, Path, misfits, nearest
+from zk0.workflow.fitting import Flaw, KeyPath, misfits, nearest
 from zk0.workflow.inputs import coerce, default_of
 from zk0.workflow.programs import CommandOutputs, check_named
 from zk0.workflow.spec import (
@@ -41,7 +41,7 @@ RUN_FIELDS = ("id", "directory")
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class ValidationContext:
     """What an expression may name: inputs, and earlier steps with their output models (None: not known).
 
     `ids` are all steps of the file, to tell a later step from one that does not exist; `item` may be read in a step
@@ -55,14 +55,14 @@ class Surroundings:
     own: Mapping[str, type[BaseModel] | None] = field(default_factory=dict)
     secrets: Sequence[str] = ()
 
-    def seen_from(self, key: object) -> "Surroundings":
+    def seen_from(self, key: object) -> "ValidationContext":
         """Return what may be named in the part of a step under a key."""
         if key == "on_fail":
             return replace(self, item=False, earlier={**self.earlier, **self.own})
         return replace(self, item=False) if key in ("when", "foreach") else self
 
 
-def expression_flaws(step: AnyStep, around: Surroundings) -> Iterator[Flaw]:
+def expression_flaws(step: AnyStep, context: ValidationContext) -> Iterator[Flaw]:
     """Yield what is wrong with a step's expressions, at paths within the step."""
     if step.when is not None and not is_template(step.when):
         yield Flaw(("when",), "bad-when", '"when" is one whole expression: "{{ … }}"')
@@ -79,11 +79,11 @@ def expression_flaws(step: AnyStep, around: Surroundings) -> Iterator[Flaw]:
             yield Flaw(path, "spliced-argument", problem)
         yield from misplaced(path, template, step)
         for reference in dict.fromkeys(template.references):
-            if problem := _problem(reference, around.seen_from(path[0])):
+            if problem := _problem(reference, context.seen_from(path[0])):
                 yield Flaw(path, "unknown-reference", problem)
 
 
-def output_flaws(outputs: Mapping[str, object], around: Surroundings) -> Iterator[Flaw]:
+def output_flaws(outputs: Mapping[str, object], context: ValidationContext) -> Iterator[Flaw]:
     """Yield what is wrong with the expressions of a workflow's outputs."""
     for path, text in templates_in(outputs):
         try:
@@ -94,11 +94,11 @@ def output_flaws(outputs: Mapping[str, object], around: Surroundings) -> Iterato
         if template.secrets:
             yield Flaw(path, "secret-place", PLACES)
         for reference in dict.fromkeys(template.references):
-            if problem := _problem(reference, around):
+            if problem := _problem(reference, context):
                 yield Flaw(path, "unknown-reference", problem)
 
 
-def templates_in(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
+def templates_in(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
     """Yield every text with an expression in a value, with its path."""
     match value:
         case str() if is_template(value):
@@ -111,13 +111,13 @@ def templates_in(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
                 yield from templates_in(inner, (*path, index))
 
 
-def check_uses(step: AnyStep) -> Iterator[tuple[Path, CheckUse]]:
+def check_uses(step: AnyStep) -> Iterator[tuple[KeyPath, CheckUse]]:
     """Yield the checks of a step with where they stand in it."""
     key = "accept" if isinstance(step, AskStep) else "checks"
     return (((key, index), use) for index, use in enumerate(step.checks))
 
 
-def texts_of(step: AnyStep) -> Iterator[tuple[Path, str]]:
+def texts_of(step: AnyStep) -> Iterator[tuple[KeyPath, str]]:
     """Yield every text of a step with an expression in it, with where it stands in the step."""
     match step:
         case UsesStep() | WorkflowStep():
@@ -135,31 +135,31 @@ def texts_of(step: AnyStep) -> Iterator[tuple[Path, str]]:
         yield from templates_in(use.options, (*at, use.id))
 
 
-def _problem(reference: Reference, around: Surroundings) -> str:
+def _problem(reference: Reference, context: ValidationContext) -> str:
     match reference:
         case ("inputs" | "secrets" as root, str(name), *_):
-            known = around.inputs if root == "inputs" else around.secrets
+            known = context.inputs if root == "inputs" else context.secrets
             return "" if name in known else f'unknown {root[:-1]} "{name}"{nearest(name, known)}'
         case ("item", *_):
-            return "" if around.item else 'there is an item only in a step with "foreach", and not in its "when"'
+            return "" if context.item else 'there is an item only in a step with "foreach", and not in its "when"'
         case ("run", str(name), *_):
             return "" if name in RUN_FIELDS else f'unknown name "run.{name}"{nearest(name, RUN_FIELDS)}'
         case ("steps", str(step), *rest):
-            return _step_problem(step, rest, around)
+            return _step_problem(step, rest, context)
         case ("inputs" | "secrets" | "steps" | "run" as root, *_):
             return f"{root} is read by a name that is written out: {root}.name"
     return f'unknown name "{reference[0]}"{nearest(str(reference[0]), ROOTS)}'
 
 
-def _step_problem(step: str, rest: Sequence[str | int], around: Surroundings) -> str:
-    if step not in around.earlier:
+def _step_problem(step: str, rest: Sequence[str | int], context: ValidationContext) -> str:
+    if step not in context.earlier:
         later = f'step "{step}" does not come before this one'
-        return later if step in around.ids else f'unknown step "{step}"{nearest(step, around.earlier)}'
+        return later if step in context.ids else f'unknown step "{step}"{nearest(step, context.earlier)}'
     match rest:
         case ["verdict"]:
             return ""
         case ["outputs", str(name), *_]:
-            model = around.earlier[step]
+            model = context.earlier[step]
             known = model is None or name in model.model_fields
             return (
                 ""
@@ -189,7 +189,7 @@ class Draft:
     secrets: tuple[str, ...] = ()
 
 
-def flaws(draft: Draft, find: Finder) -> Iterator[Flaw]:
+def find_flaws(draft: Draft, find: Finder) -> Iterator[Flaw]:
     """Yield what is wrong with the names and values of a draft; `find` gives the workflows that it performs."""
     for name, declared in draft.inputs.items():
         if declared:
@@ -204,19 +204,21 @@ def flaws(draft: Draft, find: Finder) -> Iterator[Flaw]:
             judged = _model(step, find)  # where a step is done for each item, checks judge each
             outputs = EachOutputs if _is_repeated(step) else judged
             repeated, own = _is_repeated(step), {step.id: judged}
-            around = Surroundings(list(draft.inputs), earlier, ids, item=repeated, own=own, secrets=draft.secrets)
-            found += _step_flaws(step, find, judged, around)
+            context = ValidationContext(list(draft.inputs), earlier, ids, item=repeated, own=own, secrets=draft.secrets)
+            found += _step_flaws(step, find, judged, context)
         if step_id in earlier:
             found.append(Flaw(("id",), "duplicate-step", "an earlier step has this id already"))
         elif step_id:
             earlier[step_id] = outputs
         for flaw in found:
             yield flaw.within(("steps", index), step_id or f"step {index + 1}")
-    for flaw in output_flaws(draft.outputs, Surroundings(list(draft.inputs), earlier, ids, secrets=draft.secrets)):
+    for flaw in output_flaws(draft.outputs, ValidationContext(list(draft.inputs), earlier, ids, secrets=draft.secrets)):
         yield flaw.within(("outputs",), "outputs")
 
 
-def _step_flaws(step: AnyStep, find: Finder, judged: type[BaseModel] | None, around: Surroundings) -> Iterator[Flaw]:
+def _step_flaws(
+    step: AnyStep, find: Finder, judged: type[BaseModel] | None, context: ValidationContext
+) -> Iterator[Flaw]:
     if isinstance(step, UsesStep):
         yield from _action_flaws(step, _action(step))
     if isinstance(step, WorkflowStep):
@@ -224,10 +226,10 @@ def _step_flaws(step: AnyStep, find: Finder, judged: type[BaseModel] | None, aro
     if isinstance(step.on_fail, OnFail) and step.on_fail.run:
         for flaw in nested_flaws(step.on_fail.arguments, find(step.on_fail.run), "run"):
             yield replace(flaw, path=("on_fail", *flaw.path))
-    yield from structure_flaws(step, around.earlier, around.ids)
+    yield from structure_flaws(step, context.earlier, context.ids)
     for at, use in check_uses(step):
         yield from _check_flaws(at, use, judged)
-    yield from expression_flaws(step, around)
+    yield from expression_flaws(step, context)
 
 
 def _input_flaws(declared: InputSpec) -> Iterator[Flaw]:
@@ -263,7 +265,7 @@ def _action_flaws(step: UsesStep, action: Action | None) -> Iterator[Flaw]:
         return
     for flaw in misfits(action.inputs, *_split(step.arguments)):
         yield flaw.within(("with",), step.uses)
-    yield from unkept(step, action)
+    yield from exposed_secrets(step, action)
 
 
 def _model(step: AnyStep, find: Finder) -> type[BaseModel] | None:
@@ -285,7 +287,7 @@ def _is_repeated(step: AnyStep) -> bool:
     return isinstance(step, RepeatedStep) and step.foreach is not None
 
 
-def _check_flaws(at: Path, use: CheckUse, outputs: type[BaseModel] | None) -> Iterator[Flaw]:
+def _check_flaws(at: KeyPath, use: CheckUse, outputs: type[BaseModel] | None) -> Iterator[Flaw]:
     try:
         check = check_named(use.id)
     except UnknownNameError:
