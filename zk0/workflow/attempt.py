@@ -1,4 +1,4 @@
-"""One attempt of a step: fill in its arguments, act, take its outputs, let the checks judge, write the receipt."""
+"""One attempt of a step: fill in its arguments, act, run the checks, make the receipt."""
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ BUG = "ZK500"  # the code of a failure that is no Zk0Error
 
 
 class AskOutputs(Outputs):
-    """What a step gives that an agent or a person did; `by` and `how` are a person's."""
+    """The outputs of a step that an agent or a person does; `by` and `how` are set for a person."""
 
     by: str = ""
     how: str = ""
@@ -40,10 +40,7 @@ class AskOutputs(Outputs):
 
 @dataclass(frozen=True)
 class RunContext:
-    """What is the same for every step of a run; without `reuse`, each step that is performed is performed anew.
-
-    `scheduler` does the work, and `selection` says which steps are performed, where it is not all of them.
-    """
+    """What all steps of a run share; `selection` is None if all are performed, and `reuse` off if none is reused."""
 
     project: Project
     workflow: str
@@ -58,7 +55,7 @@ class RunContext:
 
 @dataclass
 class Attempt:
-    """One attempt of a step, as it goes; what it knows when it ends goes into the receipt."""
+    """One attempt of a step while it runs; its receipt is made of these values."""
 
     step: PlannedStep
     number: int
@@ -75,11 +72,11 @@ class Attempt:
 
     @property
     def log(self) -> Path:
-        """What it prints."""
+        """The log of its output."""
         return self.context.run.log(self.step.path, self.number)
 
     def perform(self, scope: Scope, progress: Progress) -> Receipt:
-        """Do the step's work and have it judged; only an interruption leaves this without a receipt."""
+        """Do the work of the step and run its checks; only an interruption leaves no receipt."""
         self.started = self.effects.now()
         with _capture_errors(self):
             self._act(fill(self.step.arguments, scope), progress)
@@ -88,7 +85,7 @@ class Attempt:
     def aggregate(
         self, outputs: Callable[[], Outputs], verdict: Verdict, exit_status: ExitStatus, scope: Scope
     ) -> Receipt:
-        """Return the receipt of a step that consists of others, of which the worst has this verdict."""
+        """Return the receipt of a step that consists of others; `verdict` is the worst of theirs."""
         self.verdict, self.exit_status = worst([self.verdict, verdict]), max(self.exit_status, exit_status)
         if self.step.each is not None or not self.verdict.stops:  # of a workflow that failed, outputs may have no value
             with _capture_errors(self):
@@ -111,12 +108,12 @@ class Attempt:
         return self._receipt(self.started or self.effects.now())
 
     def refuse(self, error: Zk0Error) -> Receipt:
-        """Fail without having tried."""
+        """Fail without acting."""
         self.fail(error)
         return self._receipt(self.effects.now())
 
     def fail(self, error: BaseException, check: str = "") -> None:
-        """Take note of what ended the action or a check."""
+        """Record the error that ended the action or a check."""
         if isinstance(error, Zk0Error):
             failure = Failure(code=error.code, message=error.message, remedy=error.remedy)
             verdict, status = (Verdict.error if check else Verdict.failed), error.exit_status
@@ -133,7 +130,7 @@ class Attempt:
             self.failure, self.verdict = failure, verdict
 
     def proposals(self) -> tuple[str, ...]:
-        """Return the workflows that repair what went wrong: the ones of findings, then the step's own."""
+        """Return the workflows that may repair the failure: those of findings, then the step's own."""
         found = [finding.workflow for finding in self.findings if finding.workflow]
         own = [self.step.proposes] if self.step.proposes and self.verdict.stops else []
         return tuple(dict.fromkeys(found + own))
@@ -162,7 +159,7 @@ class Attempt:
         )
 
     def limit(self) -> TimeLimit | None:
-        """Return how long the step may take from now on: as long as it says, or as what it is part of has left."""
+        """Return the time that the step has from now on: its own timeout, or what is left of an outer one."""
         own = TimeLimit(self.step.timeout) if self.step.timeout and self.step.kind in ("uses", "run") else None
         if self.deadline is None:
             return own
@@ -180,7 +177,7 @@ class Attempt:
             )
 
     def _run_check(self, number: int, planned: PlannedCheck, options: Mapping[str, Any]) -> list[Finding]:
-        """Let a check judge, or the program that stands in its place."""
+        """Run a check, or the program that a `run` check names."""
         if planned.check is not PROGRAM_CHECK:
             with self.context.scheduler.interruptible():
                 return self.effects.judge(planned.check, self.outputs or Outputs(), options)
@@ -198,7 +195,7 @@ class Attempt:
             return self.effects.start(replace(command, limit=self.limit()), log)
 
     def ended(self, receipt: Receipt, basis: Mapping[str, str] | None = None, reason: str = "") -> StepFinished:
-        """Return the event that the step ended with this receipt."""
+        """Return the event for the end of the step with this receipt."""
         return StepFinished(receipt, self.exit_status, self.proposals(), dict(basis or {}), reason)
 
     def _receipt(self, started: datetime) -> Receipt:
@@ -238,14 +235,14 @@ class Attempt:
 
 
 def recorded_inputs(inputs: Inputs, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an action's inputs as its receipt holds them: of a secret its name, not its value."""
+    """Return an action's inputs as its receipt holds them: the name of a secret, not its value."""
     secrets = {name: as_json(value) for name, value in arguments.items() if not is_known(value)}
     return inputs.model_dump(mode="json") | secrets
 
 
 @contextmanager
 def _capture_errors(attempt: Attempt, check: str = "") -> Iterator[None]:
-    """Take note of whatever goes wrong: an action or a check is foreign code, and the run must outlive it."""
+    """Record any error: an action or a check is not the engine's code, and the run must survive it."""
     try:
         yield
     except (Exception, SystemExit) as error:  # noqa: BLE001  libraries that call sys.exit() in their depths fail too

@@ -1,10 +1,13 @@
-"""What an engine asks of the world: the questions and the deeds, without any answer."""
+"""The effects of an engine: all it can do to the world, as a protocol.
+
+`DryEffects` have no access to processes, files or actions; `LiveEffects`, in `live_effects`, have.
+"""
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Never, Protocol
 
 from zk0.core.checks import Check
 from zk0.core.git import GitState
@@ -21,11 +24,11 @@ from zk0.workflow.timeouts import TimeLimit
 
 
 class Effects(Protocol):
-    """What an engine asks of the world."""
+    """The effects that an engine needs."""
 
     @property
     def dry_run(self) -> bool:
-        """Whether nothing can be done, so that the engine only tells what it would do."""
+        """Whether nothing can be done, so that the engine only reports what it would do."""
 
     def now(self) -> datetime:
         """Return the time, with its zone."""
@@ -43,7 +46,7 @@ class Effects(Protocol):
         """Return a step's arguments with the secrets in them."""
 
     def mask_secrets[T](self, value: T) -> T:
-        """Return an event, or anything else, without the secrets."""
+        """Return an event, or another value, with its secrets masked."""
 
     def preflight(self, inputs: Inputs) -> None:
         """Let an action's inputs look at the world before the run begins."""
@@ -52,13 +55,13 @@ class Effects(Protocol):
         """Make the directory of a new run, with the workflow file and the inputs in it."""
 
     def lock_run(self, run: RunDirectory) -> AbstractContextManager[None]:
-        """Be the only engine that performs a run, with nothing left of an earlier one."""
+        """Hold the lock of a run, after ending what a killed engine left running."""
 
     def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
-        """Return what was recorded of a run that is held."""
+        """Return the journal of a run that is locked."""
 
     def append(self, run: RunDirectory, event: JournalEvent) -> None:
-        """Record an event for good."""
+        """Append an event to the journal."""
 
     def call(
         self, action: Action, inputs: Inputs, context: Context, log: Path, limit: TimeLimit | None = None
@@ -72,35 +75,35 @@ class Effects(Protocol):
         """Let time pass."""
 
     def end(self) -> None:
-        """End the programs that run and the pauses that pass, for the run is ended."""
+        """End running programs and pauses, since the run ends."""
 
     def judge(self, check: Check, outputs: Outputs, options: Mapping[str, Any]) -> list[Finding]:
-        """Let a check judge what a step gave."""
+        """Run a check on the outputs of a step."""
 
     def append_log(self, log: Path, text: str) -> None:
         """Append a text to a log."""
 
     def write_handover(self, handover: Path, text: str, question: Question | None) -> None:
-        """Write down what is asked of an agent, or of a person with the question they sign."""
+        """Write the handover for an agent, or for a person with the question to sign."""
 
     def find_answer(self, question: Question) -> Answer | None:
-        """Return what a person answered; None where nobody has."""
+        """Return the answer of a person; None if there is none yet."""
 
     def code_digest(self) -> str:
         """Return a digest of the project's code."""
 
     def digest_files(self, inputs: object) -> object:
-        """Return inputs with each file among them named by its content."""
+        """Return inputs with the digest of each file and folder in place of its path."""
 
     def earlier_outcomes(self, workflow: str, run: RunDirectory | None = None) -> Iterator[dict[str, StepFinished]]:
-        """Yield how the steps of other runs of a workflow ended, newest run first."""
+        """Yield the outcomes of the steps of other runs of a workflow, newest run first."""
 
     def is_intact(self, receipt: Receipt) -> bool:
         """Tell whether what a receipt says was made is there, unchanged."""
 
 
 class DryEffects:
-    """No world at all: the time and the paths are real, everything else is refused."""
+    """The effects of a dry run: the time and the paths are real, everything else does nothing or is refused."""
 
     dry_run = True
 
@@ -112,95 +115,50 @@ class DryEffects:
         return datetime.now(UTC)
 
     def code(self) -> GitState:
-        """Say nothing of the code: asking git would start a process."""
+        """Return an empty state: asking git would start a process."""
         return GitState()
 
     def versions(self) -> dict[str, str]:
-        """Say nothing of the packages."""
+        """Return no versions."""
         return {}
 
-    def open_secrets(self, plan: Plan, only: Collection[str] | None = None) -> None:
-        """Take no secrets."""
+    def code_digest(self) -> str:
+        """Return no digest."""
+        return ""
 
     def reveal(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Leave secrets unknown."""
         return arguments
 
     def mask_secrets[T](self, value: T) -> T:
-        """Hide nothing, since nothing is known."""
+        """Return the value: no secret is known."""
         return value
-
-    def preflight(self, inputs: Inputs) -> None:
-        """Leave the world alone."""
-
-    def open_run(self, plan: Plan, source: str, nested: Mapping[str, str]) -> RunDirectory:  # noqa: ARG002  the shape is the protocol's
-        """Name a directory without making it."""
-        return RunDirectory(self.project.runs_dir / "dry-run")
-
-    def lock_run(self, run: RunDirectory) -> AbstractContextManager[None]:  # noqa: ARG002
-        """Hold nothing."""
-        return nullcontext()
-
-    def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
-        """Refuse to go on with a run."""
-        raise AssertionError(f"a dry run was asked to go on with {run.id}")
-
-    def append(self, run: RunDirectory, event: JournalEvent) -> None:
-        """Record nothing."""
-
-    def call(
-        self,
-        action: Action,
-        inputs: Inputs,  # noqa: ARG002
-        context: Context,  # noqa: ARG002
-        log: Path,  # noqa: ARG002
-        limit: TimeLimit | None = None,  # noqa: ARG002
-    ) -> Outputs:
-        """Refuse to act."""
-        raise AssertionError(f"a dry run was asked to perform {action.name}")
-
-    def start(self, command: Command, log: Path) -> int:  # noqa: ARG002
-        """Refuse to start a process."""
-        raise AssertionError(f"a dry run was asked to start {command.argv[0]}")
-
-    def pause(self, seconds: float) -> None:
-        """Refuse to wait."""
-        raise AssertionError(f"a dry run was asked to wait {seconds} s")
-
-    def end(self) -> None:
-        """Leave alone what runs: nothing does."""
-
-    def judge(self, check: Check, outputs: Outputs, options: Mapping[str, Any]) -> list[Finding]:  # noqa: ARG002
-        """Refuse to judge."""
-        raise AssertionError(f"a dry run was asked to judge by {check.id}")
-
-    def append_log(self, log: Path, text: str) -> None:
-        """Write nothing."""
-
-    def write_handover(self, handover: Path, text: str, question: Question | None) -> None:  # noqa: ARG002
-        """Refuse to ask."""
-        raise AssertionError(f"a dry run was asked to write {handover}")
-
-    def find_answer(self, question: Question) -> Answer | None:
-        """Refuse to ask."""
-        raise AssertionError(f"a dry run was asked to consult a person for {question.step}")
-
-    def code_digest(self) -> str:
-        """Say nothing of the code."""
-        return ""
 
     def digest_files(self, inputs: object) -> object:
         """Leave files alone."""
         return inputs
 
-    def earlier_outcomes(
-        self,
-        workflow: str,  # noqa: ARG002
-        run: RunDirectory | None = None,  # noqa: ARG002
-    ) -> Iterator[dict[str, StepFinished]]:
+    def open_run(self, plan: Plan, source: str, nested: Mapping[str, str]) -> RunDirectory:  # noqa: ARG002  the protocol's
+        """Name a directory without making it."""
+        return RunDirectory(self.project.runs_dir / "dry-run")
+
+    def lock_run(self, run: RunDirectory) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Lock nothing."""
+        return nullcontext()
+
+    def earlier_outcomes(self, *_: object) -> Iterator[dict[str, StepFinished]]:
         """Know of no other run."""
         return iter(())
 
     def is_intact(self, receipt: Receipt) -> bool:  # noqa: ARG002
         """Vouch for nothing."""
         return False
+
+    def _do_nothing(self, *_: object, **__: object) -> None:
+        """Leave the world alone."""
+
+    def _refuse(self, *_: object, **__: object) -> Never:
+        raise AssertionError("a dry run was asked to act")
+
+    open_secrets = preflight = append = end = append_log = _do_nothing
+    call = start = pause = judge = read_journal = write_handover = find_answer = _refuse

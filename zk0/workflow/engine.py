@@ -1,7 +1,7 @@
-"""The engine: begins a run, goes on with one, gives one up.
+"""The engine: runs, resumes and cancels workflows.
 
-It owns no domain and touches nothing itself: what it does to the world goes through `Effects`, what comes of it goes
-out as events. Receipts, checklists, the memory bank and progress are subscribers, and the engine knows none of them.
+It knows no domain and has no side effects of its own: it acts through `Effects` and reports through events. Receipts,
+checklists, the memory bank and progress are subscribers, none of which it knows.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +24,7 @@ from zk0.workflow.state import RunState, RunStatus, end_run, fold
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended, where it is, and which subscribers could not follow it."""
+    """The end of a run: its state, its directory and the errors of subscribers."""
 
     state: RunState
     directory: RunDirectory
@@ -32,7 +32,7 @@ class Outcome:
 
     @property
     def exit_status(self) -> ExitStatus:
-        """What the process ends with: the worst of the run's, and at least 1 where a subscriber failed."""
+        """The exit status of the process: that of the run, and at least 1 if a subscriber failed."""
         own = self.state.exit_status or ExitStatus.done
         return max(own, ExitStatus.failed) if self.subscriber_errors else own
 
@@ -41,11 +41,11 @@ class Engine:
     """Runs plans in a project.
 
     Args:
-        project: where the runs are.
-        effects: what does things; `DryEffects` for a dry run.
-        subscribers: who is told; one that fails is reported in the outcome and goes on being told.
-        live_subscribers: who is told only what happens now, not what happened before a resumption.
-        jobs: how many things are done at the same time.
+        project: the project of the runs.
+        effects: acts; `DryEffects` for a dry run.
+        subscribers: get all events; one that fails is reported in the outcome, and still gets the next ones.
+        live_subscribers: do not get the events from before a resumption.
+        jobs: how many steps run at the same time.
     """
 
     def __init__(
@@ -74,15 +74,15 @@ class Engine:
         """Run a plan from its first step.
 
         Args:
-            plan: what to do.
-            source: the workflow file's text, kept with the run.
-            nested: the same of the workflows it performs.
-            seed: what all randomness of the run derives from.
-            selection: which of its steps to perform, and what earlier runs gave for others; None for all.
+            plan: the plan.
+            source: the text of the workflow file, to keep with the run.
+            nested: the texts of the workflows it performs, by name.
+            seed: the seed of all randomness in the run.
+            selection: the steps to perform, and earlier outcomes to reuse for others; None for all steps.
 
         Raises:
-            RequestError: a step's inputs can't work; nothing was done and nothing left behind.
-            MissingError: the same, for want of something.
+            RequestError: a step's inputs can't work; nothing was done or written.
+            MissingError: something that a step needs is missing; nothing was done or written.
             StorageError: the journal can't be written; what is in it stays true.
         """
         only = selection.steps if selection else None
@@ -121,16 +121,16 @@ class Engine:
             return self._execute(Execution(plan, context, log, {}))
 
     def resume(self, run: RunDirectory, replan: Callable[[RunState], Plan], *, from_step: str | None = None) -> Outcome:
-        """Go on with a run that was killed, interrupted or failed; finished steps are not done again.
+        """Resume a run that was killed, interrupted or failed; finished steps do not run again.
 
         Args:
-            run: which.
-            replan: makes the run's plan, from what its journal says.
-            from_step: the step from which on all is done anew.
+            run: the run.
+            replan: makes the plan from the state of the run.
+            from_step: the step from which on all steps run again.
 
         Raises:
             RunBusyError: another engine performs it.
-            RequestError: there is nothing to go on with, or the run has no step `from_step`.
+            RequestError: there is nothing to resume, or the run has no step `from_step`.
             JournalError: its journal can't be read.
             StorageError: its journal can't be written; what is in it stays true.
         """
@@ -167,11 +167,11 @@ class Engine:
             return self._execute(Execution(plan, context, log, known))
 
     def cancel(self, run: RunDirectory) -> Outcome:
-        """Give up a run that nobody performs.
+        """Cancel a run that no engine performs.
 
         Raises:
             RunBusyError: another engine performs it.
-            RequestError: it has come to its end.
+            RequestError: it has ended.
             JournalError: its journal can't be read.
         """
         log = EventLog(run, self.effects, self.subscribers, self.live_subscribers)

@@ -1,4 +1,4 @@
-"""The real world, seen from a project: files, programs, actions, git and the clock."""
+"""The effects of a real run: files, programs, actions, git and the clock of this machine."""
 
 import json
 import os
@@ -29,17 +29,17 @@ from zk0.workflow.programs import Command, Programs
 from zk0.workflow.run import RunDirectory, digest_files, is_intact, run_directories, run_id
 from zk0.workflow.timeouts import TimeLimit, enforce_limit
 
-REMEMBERED = 50  # runs that are looked through for an earlier outcome
+RECENT_RUNS = 50  # that are searched for an earlier outcome
 
 
 class LiveEffects:
-    """The real world, seen from a project."""
+    """The effects of a real run in a project."""
 
     dry_run = False
 
     def __init__(self, project: Project, answers: Mapping[str, Answer] | None = None) -> None:
         self.project = project
-        self.answers = answers or {}  # what a person said in this process's terminal, by step
+        self.answers = answers or {}  # given in this terminal, by step
         self.programs = Programs()
         self.mask = Mask()
 
@@ -48,20 +48,15 @@ class LiveEffects:
         return datetime.now(UTC)
 
     def code(self) -> GitState:
-        """Return what git says of the project."""
+        """Return the git state of the project."""
         return self.project.git_state()
 
     def versions(self) -> dict[str, str]:
-        """Return the versions of the packages that decide a result, those that bring actions and checks among them."""
+        """Return the versions of the packages that affect a result, plugins included."""
         return package_versions() | ACTIONS.versions() | CHECKS.versions()
 
     def open_secrets(self, plan: Plan, only: Collection[str] | None = None) -> None:
-        """Take the secrets of a plan from the environment.
-
-        Raises:
-            SecretMissingError: one that is needed is not there.
-            InputError: one can't be hidden.
-        """
+        """Read the secrets of a plan from the environment; raises what `read_secrets` does."""
         self.mask = read_secrets(plan, os.environ, only)
 
     def reveal(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -73,7 +68,7 @@ class LiveEffects:
         return self.mask.masked(value)
 
     def preflight(self, inputs: Inputs) -> None:
-        """Let an action's inputs look at the world before the run begins."""
+        """Let an action's inputs check for problems before the run begins."""
         inputs.preflight(self.project)
 
     def open_run(self, plan: Plan, source: str, nested: Mapping[str, str]) -> RunDirectory:
@@ -97,10 +92,10 @@ class LiveEffects:
 
     @contextmanager
     def lock_run(self, run: RunDirectory) -> Iterator[None]:
-        """Hold the run's lock, and end what an engine that was killed left running.
+        """Hold the lock of a run, after ending what a killed engine left running.
 
         Raises:
-            RunBusyError: another engine performs it.
+            RunBusyError: another engine performs the run.
         """
         with acquire(run):
             if run.journal.exists():
@@ -108,7 +103,7 @@ class LiveEffects:
             yield
 
     def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
-        """Read the run's journal, and cut off a line that was torn when its engine was killed."""
+        """Read the journal of a run, and remove a torn last line."""
         events = read_events(run.journal)
         Journal(run.journal).mend()
         return events
@@ -144,7 +139,7 @@ class LiveEffects:
         self.programs.end()
 
     def judge(self, check: Check, outputs: Outputs, options: Mapping[str, Any]) -> list[Finding]:
-        """Let a check judge."""
+        """Run a check on the outputs of a step."""
         return check.run(CheckContext(self.project, outputs), options)
 
     def append_log(self, log: Path, text: str) -> None:
@@ -161,7 +156,7 @@ class LiveEffects:
             raise unwritable(log, error) from error
 
     def write_handover(self, handover: Path, text: str, question: Question | None) -> None:
-        """Write `handover.md`, and what a person can sign.
+        """Write `handover.md`, and the files that a person can sign.
 
         Raises:
             StorageError: it can't be written.
@@ -174,7 +169,7 @@ class LiveEffects:
             raise unwritable(handover, error) from error
 
     def find_answer(self, question: Question) -> Answer | None:
-        """Return what a person signed, or said in the terminal.
+        """Return the answer that a person signed or gave in the terminal.
 
         Raises:
             ConfigurationError: there is a signature, and it does not count.
@@ -182,23 +177,23 @@ class LiveEffects:
         return self.answers.get(question.step) or signed_answer(self.project, question)
 
     def code_digest(self) -> str:
-        """Return a digest of the project's code as it is now: a step before may have changed it."""
+        """Return the digest of the project's code now: an earlier step may have changed it."""
         return self.project.tree().code
 
     def digest_files(self, inputs: object) -> object:
-        """Return inputs with each file among them named by its content."""
+        """Return inputs with the digest of each file and folder in place of its path."""
         return digest_files(inputs, self.project)
 
     def earlier_outcomes(self, workflow: str, run: RunDirectory | None = None) -> Iterator[dict[str, StepFinished]]:
-        """Yield how the steps of the last runs of a workflow ended, newest run first, without this run."""
+        """Yield the outcomes of the steps of the last runs of a workflow, newest run first, without this run."""
         others = (other for other in run_directories(self.project) if other != run and f"-{workflow}-" in other.id)
-        for other in islice(others, REMEMBERED):
-            with suppress(OSError, JournalError):  # a run that can't be read has nothing to give
+        for other in islice(others, RECENT_RUNS):
+            with suppress(OSError, JournalError):  # nothing can be reused from a run that can't be read
                 known = other.journal.stat()
                 yield _ends(other.journal, workflow, known.st_mtime_ns, known.st_size)
 
     def is_intact(self, receipt: Receipt) -> bool:
-        """Tell whether what a receipt says was made is there, unchanged."""
+        """Return whether all artifacts of a receipt are there, unchanged."""
         return is_intact(receipt, self.project)
 
     def _new(self, runs: Path, workflow: str) -> RunDirectory:
@@ -211,15 +206,15 @@ class LiveEffects:
             return RunDirectory(path)
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=RECENT_RUNS)
 def _ends(journal: Path, workflow: str, _changed: int, _size: int) -> dict[str, StepFinished]:
-    """Return how the steps of a run ended; read again only when it went on, since each of a thousand items asks."""
+    """Return the outcomes of a run's steps; cached while its journal does not change, for steps with many items."""
     ends = [event for event in read_events(journal) if isinstance(event, StepFinished)]
     return {end.receipt.step: end for end in ends if end.receipt.workflow == workflow}
 
 
 def _ignore(state: Path) -> None:
-    """Keep git from seeing runs, so that a run does not make the tree it ran on look changed."""
+    """Make git ignore runs, so that a run does not make its own working tree dirty."""
     ignore = state / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
@@ -227,10 +222,7 @@ def _ignore(state: Path) -> None:
 
 @contextmanager
 def capture_output(log: Path, mask: Mask) -> Iterator[None]:
-    """Send all that this process prints meanwhile, from Python or from a C library, to a log.
-
-    The terminal belongs to progress and results: stdout is data, and libraries print what they like.
-    """
+    """Redirect all output of this process, from Python or a C library, to a log: the terminal shows only progress."""
     log.parent.mkdir(parents=True, exist_ok=True)
     streams = (sys.stdout, sys.stderr)
     saved = [os.dup(descriptor) for descriptor in (1, 2)]
@@ -248,7 +240,7 @@ def capture_output(log: Path, mask: Mask) -> Iterator[None]:
 
 
 def set_aside(log: Path) -> None:
-    """Keep what an attempt printed that was killed, apart from what the same attempt prints when it is done again."""
+    """Rename the log of an attempt that was killed, so that its next try gets a new one."""
     if log.exists():
         before = sum(1 for _ in log.parent.glob(f"{log.stem}.killed-*.log"))
         log.rename(log.with_name(f"{log.stem}.killed-{before + 1}.log"))

@@ -45,15 +45,21 @@ class PlannedCheck:
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """A step with what is known of it before the run.
+    """A step, with what is known of it before the run.
 
-    `id` is its name among its siblings, `path` its name in the run. `action` is None for a step that runs a program
-    or asks somebody; then `arguments` are the argv, cwd and env, or what is asked. `inputs` is the action's
-    validated input where all its arguments are known. `when` is False or True where it is known. A `patient` step
-    waits as long as it takes. `each` are the items it is done for, None where it is done once. `nested` is the plan of
-    the workflow it performs, where that one's inputs are known. It can't do its work where a step that it `needs` did
-    not; `argument_reads` are the steps that its arguments read, `reads` all that anything of it does. `repair` is the workflow
-    that runs where it fails.
+    Attributes:
+        id: its name among its siblings.
+        path: its name in the run.
+        action: None for a step that runs a program or asks somebody; `arguments` then hold the program or the request.
+        inputs: the validated inputs of the action, if all arguments are known.
+        when: a boolean if it is known.
+        needs: the steps that must succeed before it.
+        argument_reads: the steps that its arguments read.
+        reads: all steps that any part of it reads.
+        repair: the workflow to run if it fails.
+        patient: whether it waits without a limit.
+        each: the items to do it for; None for a step that is done once.
+        nested: the plan of the workflow that it performs, if the inputs of that are known.
     """
 
     id: str

@@ -1,8 +1,8 @@
-"""How long a step may take: a limit of its own, or what is left of that of a step it is part of.
+"""Timeouts of steps: a step's own limit, or what is left of the limit of a step that it is part of.
 
-A program is ended when its time is up. An action is called in this process: there a signal raises an exception in it,
-between two instructions of Python. C code that does not come back to Python is not interrupted before it does; what
-must end in any case is a program (`run:`). An action that catches the exception is asked again every few seconds.
+A program is ended when its time is up. An action runs in this process, so a signal raises an exception in it, between
+two Python instructions; C code is not interrupted before it returns to Python. What must end in any case should be a
+program (`run:`). An action that catches the exception gets it again every few seconds.
 """
 
 import signal
@@ -22,7 +22,7 @@ UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 @dataclass(frozen=True)
 class TimeLimit:
-    """The seconds that something may take; `of` names the step that allows no more, where it is one around it."""
+    """A limit in seconds; `of` names the outer step that sets it, if there is one."""
 
     seconds: float
     of: str = ""
@@ -35,7 +35,7 @@ class TimeLimit:
 
 @dataclass(frozen=True)
 class Deadline:
-    """When a step that consists of others has to be done."""
+    """When a step that consists of others must be done."""
 
     step: str
     at: datetime
@@ -46,13 +46,13 @@ class _TimeIsUp(BaseException):
 
 
 def format_duration(seconds: float) -> str:
-    """Return a time in the largest unit that measures it: 2 h, 90 s."""
+    """Return a duration in the largest unit that divides it: 2 h, 90 s."""
     unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0 or size == 1)
     return f"{seconds / size:g} {unit}"
 
 
 def timeout_error(what: str, limit: TimeLimit | None, log: Path) -> TimeLimitError:
-    """Return the error that something did not end in time."""
+    """Return the error for something that did not end in time."""
     return TimeLimitError(f"{what} did not end within {limit}", remedy=f"see {log}, or raise the timeout")
 
 
@@ -61,8 +61,8 @@ def enforce_limit(what: str, limit: TimeLimit | None, log: Path) -> Iterator[Non
     """Interrupt the block when its time is up.
 
     Raises:
-        TimeLimitError: it was.
-        RequestError: this is not the process's main thread, which alone can be interrupted.
+        TimeLimitError: it was interrupted.
+        RequestError: this is not the main thread, the only one that can be interrupted.
     """
     if limit is None:
         yield
