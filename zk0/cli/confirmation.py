@@ -6,11 +6,11 @@ import sys
 
 import typer
 
-from zk0.workflow.approval import Answer, agent_mark
+from zk0.workflow.approval import ApprovalAnswer, agent_mark
 from zk0.workflow.state import RunState, StepStatus
 
 
-def answers_in_terminal(state: RunState) -> dict[str, Answer]:
+def answers_in_terminal(state: RunState) -> dict[str, ApprovalAnswer]:
     """Ask about each step that waits for a person; nothing where nobody sits there, or what sits there is an agent."""
     waiting = [step for step in state.steps if step.status is StepStatus.waiting and step.ask == "person"]
     if not waiting or not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -29,10 +29,10 @@ def answers_in_terminal(state: RunState) -> dict[str, Answer]:
     return found
 
 
-def _answer(said: str) -> Answer | None:
+def _answer(said: str) -> ApprovalAnswer | None:
     word, _, reason = said.partition(" ")
     if word.lower() == "yes":
-        return Answer(approved=True, by=getpass.getuser(), how="terminal")
+        return ApprovalAnswer(approved=True, by=getpass.getuser(), how="terminal")
     if word.lower().rstrip(",:;") == "no" and reason.strip():
-        return Answer(approved=False, by=getpass.getuser(), how="terminal", reason=reason.strip())
+        return ApprovalAnswer(approved=False, by=getpass.getuser(), how="terminal", reason=reason.strip())
     return None

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from zk0.core.project import Project
 from zk0.core.receipts import ReceiptStore
 from zk0.reports.progress import progress_report
-from zk0.workflow.approval import Answer
+from zk0.workflow.approval import ApprovalAnswer
 from zk0.workflow.effects import DryEffects
 from zk0.workflow.engine import Engine, Outcome
 from zk0.workflow.events import Event, Selection, StepFinished, StepPlanned, StepSkipped, Subscriber
@@ -76,7 +76,7 @@ def resume(
     since: str | None = None,
     jobs: int = 1,
     quiet: bool = False,
-    answers: Mapping[str, Answer] | None = None,
+    answers: Mapping[str, ApprovalAnswer] | None = None,
 ) -> Outcome:
     """Go on with a run, with everyone listening; `answers` are what a person said in this terminal, by step.
 

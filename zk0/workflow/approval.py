@@ -23,7 +23,7 @@ REASON = "reason: "
 
 
 @dataclass(frozen=True)
-class Question:
+class ApprovalQuestion:
     """The question to a person: `statement` says in full what they sign; `commit` is the one the run began on."""
 
     step: str
@@ -41,7 +41,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApprovalAnswer:
     """The answer of a person, with who it was and how that is known."""
 
     approved: bool
@@ -55,7 +55,7 @@ def agent_mark(environment: Mapping[str, str]) -> str | None:
     return next((name for name in AGENT_MARKS if environment.get(name)), None)
 
 
-def prepare(question: Question) -> None:
+def prepare(question: ApprovalQuestion) -> None:
     """Write the texts to sign into the step's directory."""
     question.directory.mkdir(parents=True, exist_ok=True)
     for approve in (True, False):
@@ -64,7 +64,7 @@ def prepare(question: Question) -> None:
             file.write_text(question.text(approve=approve), encoding="utf-8")
 
 
-def signed_answer(project: Project, question: Question) -> Answer | None:
+def signed_answer(project: Project, question: ApprovalQuestion) -> ApprovalAnswer | None:
     """Return the answer that a person signed; None if nothing is signed.
 
     Raises:
@@ -81,7 +81,7 @@ def signed_answer(project: Project, question: Question) -> Answer | None:
         if not (text == statement if approve else text.startswith(statement) and reason):
             problem = "says something else than what is asked" if approve else "gives no reason after `reason: `"
             raise ConfigurationError(f"{file} {problem}", remedy=f"remove {file} and {signature.name}; zk0 resume")
-        return Answer(approve, signer_of(project, question.commit, file, signature), "signature", reason)
+        return ApprovalAnswer(approve, signer_of(project, question.commit, file, signature), "signature", reason)
     return None
 
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from zk0.core.errors import TimeLimitError
 from zk0.core.receipts import Receipt, canonical_digest
 from zk0.core.verdicts import Finding, Verdict, failed, passed
-from zk0.workflow.approval import Answer, Question
+from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion
 from zk0.workflow.attempt import AskOutputs, Attempt
 from zk0.workflow.event_log import EventLog
 from zk0.workflow.events import StepStarted, StepWaiting
@@ -22,15 +22,15 @@ GOOD_ENOUGH = (Verdict.passed, Verdict.warned, Verdict.not_applicable)  # can't 
 
 
 class Paused(Exception):  # noqa: N818  not an error: the run waits
-    """The run can't go on before somebody has done something."""
+    """The run can't continue before an agent or a person has acted."""
 
 
 def hand_over(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog) -> NoReturn:
-    """Write down what is asked, and wait.
+    """Write the handover, and wait.
 
     Raises:
         SpecError: the instruction has an expression without a value.
-        Paused: always, once it is recorded that the run waits.
+        Paused: always, after recording that the run waits.
     """
     step, effects = attempt.step, attempt.effects
     state = fold(log.events)
@@ -44,10 +44,10 @@ def hand_over(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog) -> NoRe
 
 
 def judge(attempt: Attempt, scope: Scope, log: EventLog, before: StepState) -> Receipt:
-    """Judge what was done, and return the receipt if it is good enough, or was refused for good.
+    """Judge the work, and return the receipt if the step has ended.
 
     Raises:
-        Paused: something is still missing, and it is recorded what.
+        Paused: something is still missing, as recorded.
     """
     step, effects = attempt.step, attempt.effects
     if step.timeout and before.asked and effects.now() > before.asked + timedelta(seconds=step.timeout):
@@ -81,27 +81,27 @@ def judge(attempt: Attempt, scope: Scope, log: EventLog, before: StepState) -> R
 
 
 def as_asked(log: EventLog, step: PlannedStep) -> RunState:
-    """Return the run as it was when the step was asked for: what ended since is no part of that."""
+    """Return the state of the run when the step began to wait, without what ended since."""
     begun = max(
         number for number, event in enumerate(log.events) if isinstance(event, StepStarted) and event.step == step.path
     )
     return fold(log.events[: begun + 1])
 
 
-def question_of(step: PlannedStep, arguments: dict[str, Any], state: RunState, directory: Path) -> Question:
-    """Return what a person answers for: this step of this run, after what was recorded up to now."""
+def question_of(step: PlannedStep, arguments: dict[str, Any], state: RunState, directory: Path) -> ApprovalQuestion:
+    """Return the question to a person: about this step of this run, given the receipts so far."""
     evidence = canonical_digest([receipt.digest for receipt in state.receipts])
     asked = canonical_digest(arguments["instruction"])
     statement = f"zk0 run: {state.run}\nstep: {step.path}\ninstruction: sha256 {asked}\nevidence: sha256 {evidence}\n"
-    return Question(step.path, directory, statement, state.code.commit)
+    return ApprovalQuestion(step.path, directory, statement, state.code.commit)
 
 
 def asks_person(step: PlannedStep) -> bool:
-    """Tell whether nobody but a person can answer."""
+    """Return whether only a person can answer."""
     return step.uses == "ask.person"
 
 
-def _finding(answer: Answer) -> Finding:
+def _finding(answer: ApprovalAnswer) -> Finding:
     how = "in a terminal" if answer.how == "terminal" else "by SSH signature"
     if answer.approved:
         return passed(f"approved by {answer.by} {how}")

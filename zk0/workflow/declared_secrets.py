@@ -1,4 +1,4 @@
-"""The secrets that a workflow names: where they may stand in its file, which a run needs, and their values.
+"""The secrets that a workflow declares: where its file may use them, which a run needs, and their values.
 
     secrets: {HF_TOKEN: {help: a token that may write to the hub}}
     steps:
@@ -29,7 +29,7 @@ PLACES = 'a secret may stand in "env" of a program and in "with" of an action'
 
 
 def misplaced(path: KeyPath, template: Template, step: AnyStep) -> Iterator[Flaw]:
-    """Yield why an expression of a step may not read a secret."""
+    """Yield flaws of an expression that reads a secret where it may not."""
     if not template.secrets:
         return
     if isinstance(step, WorkflowStep):
@@ -45,7 +45,7 @@ def misplaced(path: KeyPath, template: Template, step: AnyStep) -> Iterator[Flaw
 
 
 def exposed_secrets(step: UsesStep, action: Action) -> Iterator[Flaw]:
-    """Yield the secrets that an action would not keep secret: its field is no `SecretStr`."""
+    """Yield flaws of secrets that an action would not keep secret: its field is not a `SecretStr`."""
     for name, value in step.arguments.items():
         field = action.inputs.model_fields.get(name)
         if field and isinstance(value, str) and LONE.fullmatch(value.strip()) and not _keeps(field.annotation):
@@ -54,7 +54,7 @@ def exposed_secrets(step: UsesStep, action: Action) -> Iterator[Flaw]:
 
 
 def read_secrets(plan: Plan, environment: Mapping[str, str], only: Collection[str] | None = None) -> Mask:
-    """Return the secrets that a run of a plan is given, with what hides them; `only` names the steps it performs.
+    """Return the secrets of a plan from an environment, in a mask; `only` names the steps to perform.
 
     Raises:
         SecretMissingError: the environment has not all that are needed; the message names each.
@@ -81,7 +81,7 @@ def read_secrets(plan: Plan, environment: Mapping[str, str], only: Collection[st
 
 
 def reveal(arguments: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-    """Return arguments with the secrets in them; one that is not required and not set is left out."""
+    """Return arguments with their secrets filled in; an optional one that is not set is left out."""
     found: dict[str, Any] = {}
     for name, value in arguments.items():
         if isinstance(value, Template) and value.secrets:

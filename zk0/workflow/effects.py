@@ -15,7 +15,7 @@ from zk0.core.project import Project
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import Action, Context, Inputs, Outputs
-from zk0.workflow.approval import Answer, Question
+from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion
 from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.plan import Plan
 from zk0.workflow.programs import Command
@@ -83,10 +83,10 @@ class Effects(Protocol):
     def append_log(self, log: Path, text: str) -> None:
         """Append a text to a log."""
 
-    def write_handover(self, handover: Path, text: str, question: Question | None) -> None:
+    def write_handover(self, handover: Path, text: str, question: ApprovalQuestion | None) -> None:
         """Write the handover for an agent, or for a person with the question to sign."""
 
-    def find_answer(self, question: Question) -> Answer | None:
+    def find_answer(self, question: ApprovalQuestion) -> ApprovalAnswer | None:
         """Return the answer of a person; None if there is none yet."""
 
     def code_digest(self) -> str:

@@ -1,6 +1,6 @@
-"""Expressions: what may stand between `{{ }}` in a workflow file, and what it becomes.
+"""Expressions: the text between `{{ }}` in a workflow file, and its evaluation.
 
-Sandboxed Jinja2, kept small so that it is total: no calls, no statements, a short list of filters, `*` on numbers
+Sandboxed Jinja2, restricted so that it always ends: no calls, no statements, a short list of filters, `*` on numbers
 only. Names are `inputs.<name>`, `steps.<id>.outputs.<field>`, `steps.<id>.verdict`, `run.id`, `run.directory`, `item`
 and `secrets.<NAME>`, and which of them an expression reads is known without evaluating it. A value that is one whole
 `{{ }}` keeps its type; anything else becomes text.
@@ -28,7 +28,7 @@ NO_ITEM = object()  # outside of `foreach`; None is an item
 
 @dataclass(frozen=True)
 class StepScope:
-    """What an expression sees of an earlier step; `outputs` is None where it gave none."""
+    """An earlier step as expressions see it; `outputs` is None if it has none."""
 
     verdict: Verdict
     outputs: object | None = None
@@ -50,7 +50,7 @@ class Scope:
     item: object = NO_ITEM
 
     def knows(self, reference: Reference) -> bool:
-        """Tell whether the value of a reference is known at this moment."""
+        """Return whether the value of a reference is known now."""
         if reference[0] == "item":
             return self.item is not NO_ITEM
         if reference[0] == "secrets":
@@ -187,7 +187,7 @@ def compared_verdicts(source: str) -> list[str]:
 
 
 def is_template(text: str) -> bool:
-    """Tell whether a text has anything in it that Jinja2 would act on."""
+    """Return whether a text has anything in it that Jinja2 would act on."""
     return any(mark in text for mark in ("{{", "{%", "{#"))
 
 
@@ -235,7 +235,7 @@ def fill(value: object, scope: Scope) -> Any:
 
 
 def is_known(value: object) -> bool:
-    """Tell whether no expression is left in a filled value."""
+    """Return whether no expression is left in a filled value."""
     match value:
         case Template():
             return False

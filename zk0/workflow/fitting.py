@@ -1,4 +1,4 @@
-"""Does a mapping fit a pydantic model? The answer in our words, also where some values are not known yet."""
+"""Check a mapping against a pydantic model, also if some values are not known yet; messages in plain words."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ type KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Flaw:
-    """What is wrong at a path in a file; `rule` is its short name, `key` tells that the key is wrong, not its value."""
+    """A flaw at a path in a file; `rule` is its short name, and `key` says that the key is wrong, not its value."""
 
     path: KeyPath
     rule: str
@@ -43,7 +43,7 @@ class Flaw:
 
 
 def misfits(model: type[BaseModel], known: Mapping[str, object], undecided: Collection[str] = ()) -> Iterator[Flaw]:
-    """Yield what of some values does not fit a model.
+    """Yield the values that do not fit a model.
 
     Args:
         model: what the values are for.

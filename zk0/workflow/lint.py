@@ -1,4 +1,4 @@
-"""What is well formed and still wrong: rules on what a workflow means, each with an id.
+"""Lint valid workflows for likely mistakes; each rule has an id.
 
 constant-when     a `when` that reads nothing is always true or always false
 unreachable-step  a step that can never run
@@ -31,8 +31,8 @@ IN_FILE = "a secret stands in the file; name it under secrets, and revoke this o
 
 
 def lint_flaws(spec: WorkflowSpec) -> Iterator[Flaw]:
-    """Yield what a valid workflow does that its author can't have meant, at paths in its file."""
-    yield from _named(spec)
+    """Yield likely mistakes of a valid workflow, at paths in its file."""
+    yield from _declarations(spec)
     for index, step in enumerate(spec.steps):
         last = index == len(spec.steps) - 1
         for flaw in (*_when(step), *_judged(step), *_program(step), *_secrets(step), *_gate(step, spec, last=last)):
@@ -108,8 +108,8 @@ def _argvs(step: AnyStep) -> Iterator[tuple[KeyPath, list[str]]]:
             yield (*at, "run"), list(map(str, argv))
 
 
-def _named(spec: WorkflowSpec) -> Iterator[Flaw]:
-    """Yield what the workflow's inputs and secrets are wrong for."""
+def _declarations(spec: WorkflowSpec) -> Iterator[Flaw]:
+    """Yield unused inputs and secrets, and inputs that should be secrets."""
     read = set(_read(spec))
     for root, names in (("inputs", spec.inputs), ("secrets", spec.secrets)):
         for name in names:

@@ -18,7 +18,7 @@ from zk0.core.project import Project, package_versions
 from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
-from zk0.workflow.approval import Answer, Question, prepare, signed_answer
+from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion, prepare, signed_answer
 from zk0.workflow.declared_secrets import read_secrets, reveal
 from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.journal import Journal, read_events, unwritable
@@ -37,7 +37,7 @@ class LiveEffects:
 
     dry_run = False
 
-    def __init__(self, project: Project, answers: Mapping[str, Answer] | None = None) -> None:
+    def __init__(self, project: Project, answers: Mapping[str, ApprovalAnswer] | None = None) -> None:
         self.project = project
         self.answers = answers or {}  # given in this terminal, by step
         self.programs = Programs()
@@ -155,7 +155,7 @@ class LiveEffects:
         except OSError as error:
             raise unwritable(log, error) from error
 
-    def write_handover(self, handover: Path, text: str, question: Question | None) -> None:
+    def write_handover(self, handover: Path, text: str, question: ApprovalQuestion | None) -> None:
         """Write `handover.md`, and the files that a person can sign.
 
         Raises:
@@ -168,7 +168,7 @@ class LiveEffects:
         except OSError as error:
             raise unwritable(handover, error) from error
 
-    def find_answer(self, question: Question) -> Answer | None:
+    def find_answer(self, question: ApprovalQuestion) -> ApprovalAnswer | None:
         """Return the answer that a person signed or gave in the terminal.
 
         Raises:

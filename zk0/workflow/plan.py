@@ -94,7 +94,7 @@ class PlannedStep:
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """What it alters outside of its run's directory; a program may alter anything."""
+        """What it changes outside of its run's directory; a program may change anything."""
         if self.action:
             return self.action.changes
         if self.nested:

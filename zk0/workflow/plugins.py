@@ -33,7 +33,7 @@ class ProjectPlugins:
             DependencyMissingError: what it imports is not installed.
         """
         if self._failure:
-            raise self._failure  # a second try would find half of its names registered, and complain of that
+            raise self._failure  # a second try would fail on the names that are already registered
         for name in self.project.settings.actions:
             if name not in self._imported:
                 self._imported.add(name)

@@ -1,4 +1,4 @@
-"""Run a program as a step: an argv list, no shell, its output in a log, ended in time and with all its children."""
+"""Run programs as steps: an argv list, no shell, output to a log, a timeout that ends all child processes."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def _never(**_options: object) -> list[Finding]:
 
 
 class ProgramOptions(BaseModel):
-    """What a program that judges is called with."""
+    """The options of a `run` check."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,7 +47,7 @@ def check_named(name: str) -> Check:
 
 
 class CommandOutputs(Outputs):
-    """What a step that runs a program gives: its exit status and all it printed."""
+    """The outputs of a step that runs a program; the log has all it printed."""
 
     exit_status: int
     log: Path
@@ -64,11 +64,11 @@ class Command:
 
 
 class RunEnding(BaseException):
-    """The run is being ended, and with it what this thread does for it; no error, so nothing takes it for one."""
+    """Raised in a thread when the run ends; a BaseException, so that code which handles errors lets it pass."""
 
 
 class Programs:
-    """Runs programs, each to its end, and ends all of them at once where the run is ended."""
+    """Runs programs, and ends all of them when the run ends."""
 
     def __init__(self) -> None:
         self._ending = threading.Event()
@@ -78,7 +78,7 @@ class Programs:
     def run(self, command: Command, log: Path, mask: Mask | None = None) -> int:
         """Run a program to its end, its output going to a log file, and return its exit status.
 
-        Of the secrets that the mask hides the program is given those in its own `env`, and no other.
+        The program gets only the secrets in its own `env`.
 
         Raises:
             DependencyMissingError: there is no such program.
@@ -106,7 +106,7 @@ class Programs:
         return status
 
     def pause(self, seconds: float) -> None:
-        """Let time pass.
+        """Sleep.
 
         Raises:
             RunEnding: the run is ended meanwhile.
@@ -115,7 +115,7 @@ class Programs:
             raise RunEnding
 
     def end(self) -> None:
-        """End all that runs; nothing is started any more."""
+        """End all running programs, and start no more."""
         self._ending.set()
         with self._starting:
             running = list(self._running)

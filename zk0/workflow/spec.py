@@ -94,13 +94,13 @@ type Text = Annotated[str, Field(min_length=1)]
 type Seconds = Annotated[float, BeforeValidator(_seconds), _text_like(DURATION)]
 
 
-class Part(BaseModel):
+class SpecModel(BaseModel):
     """A mapping in a workflow file: unknown keys are refused, nothing changes after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class InputSpec(Part):
+class InputSpec(SpecModel):
     """One input of a workflow; without a default it must be given."""
 
     type: Literal["string", "integer", "number", "boolean", "path", "list"]
@@ -116,14 +116,14 @@ class InputSpec(Part):
         return "default" not in self.model_fields_set
 
 
-class SecretSpec(Part):
+class SecretSpec(SpecModel):
     """A secret that a workflow needs: its name is that of the environment variable that holds it."""
 
     help: str = ""
     required: bool = True
 
 
-class CheckUse(Part):
+class CheckUse(SpecModel):
     """A check attached to a step, with its options."""
 
     id: Text
@@ -142,7 +142,7 @@ type Check = Annotated[
 ]
 
 
-class Judgements(Part):
+class Judgements(SpecModel):
     """How often what somebody did is judged before the step fails."""
 
     attempts: int = Field(ge=1, le=100)
@@ -166,13 +166,13 @@ class ProgramRetry(Retry):
     exit_statuses: tuple[Annotated[int, Field(ge=1, le=255)], ...] = ()
 
 
-class Propose(Part):
+class Propose(SpecModel):
     """What comes after a step that failed: a workflow to propose."""
 
     propose: KebabName
 
 
-class OnFail(Part):
+class OnFail(SpecModel):
     """The same, or a workflow to run that repairs it; behind a repair, the step is tried once more."""
 
     propose: KebabName | None = None
@@ -187,7 +187,7 @@ class OnFail(Part):
         return self
 
 
-class StepBase(Part):
+class StepBase(SpecModel):
     """What every step may say, whatever it does."""
 
     id: SnakeName
@@ -282,14 +282,14 @@ type Step = Annotated[
 ]
 
 
-class Issue(Part):
+class Issue(SpecModel):
     """A common issue: how it shows, and what helps."""
 
     sign: Text
     remedy: Text
 
 
-class WorkflowSpec(Part):
+class WorkflowSpec(SpecModel):
     """A workflow file."""
 
     name: KebabName

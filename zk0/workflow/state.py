@@ -30,7 +30,7 @@ from zk0.workflow.spec import ON_FAIL
 
 
 class StepStatus(StrEnum):
-    """How a step of a run stands."""
+    """The status of a step."""
 
     pending = "pending"
     started = "started"
@@ -66,20 +66,20 @@ class StepState(BaseModel):
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
     def seconds(self) -> float | None:
-        """How long it took; None where it did not finish."""
+        """The duration; None if it did not finish."""
         return self.receipt.seconds if self.receipt else None
 
     @property
     def did_its_work(self) -> bool:
-        """Whether it ended, and well."""
+        """Whether it finished successfully."""
         return self.status is StepStatus.finished and self.verdict is not None and not self.verdict.stops
 
 
 def resumed(steps: Mapping[str, StepState], event: RunResumed) -> dict[str, StepState]:
-    """Return the steps as a resumption finds them; pure.
+    """Return the steps after a resumption.
 
-    The steps in flight are still to be done; what waits goes on waiting. Of the steps that are done anew, those within
-    that did their work stay where it is not done as a whole: of a hundred items of which one failed, one is done again.
+    Steps that were running are pending again; a step that waits still waits. Within a step that runs again, but not as
+    a whole, the steps that succeeded stay: if one of a hundred items failed, only that one runs again.
     """
     top = [name for name in steps if "/" not in name]
     first = top.index(event.from_step) if event.from_step in top else len(top)
@@ -103,7 +103,7 @@ def _to_be_done(step: StepState) -> StepState:
 
 
 def _stays(step: StepState, broken: set[str]) -> bool:
-    """Whether a step within one that is done again keeps what it did: it was good, and so were those before it."""
+    """Return whether a step within one that runs again keeps its outcome: it succeeded, and so did those before it."""
     parent, _, own = step.id.rpartition("/")
     if parent in broken:
         return False
@@ -113,7 +113,7 @@ def _stays(step: StepState, broken: set[str]) -> bool:
 
 
 def _has_its_failure(name: str, found: Mapping[str, StepState]) -> bool:
-    """Whether, if this is part of a repair, what it repaired still is on record: a new failure needs a new repair."""
+    """Return whether the failure that a repair belongs to is still recorded: a new failure needs a new repair."""
     owner, within, _ = name.partition(f"/{ON_FAIL}")
     return not within or (owner in found and found[owner].failed is not None)
 
@@ -122,7 +122,7 @@ __all__ = ["RunState", "RunStatus", "StepState", "StepStatus", "fold"]
 
 
 class RunStatus(StrEnum):
-    """How a run stands.
+    """The status of a run.
 
     `waiting` is for an agent or a person; `unfinished` is running, or was killed: the journal alone can't tell.
     """
@@ -136,7 +136,7 @@ class RunStatus(StrEnum):
 
 
 class RunState(BaseModel):
-    """What a run's journal says of it."""
+    """The state of a run, from its journal."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -163,18 +163,18 @@ class RunState(BaseModel):
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
     def seconds(self) -> float | None:
-        """How long it took; None where it did not finish."""
+        """The duration; None if it did not finish."""
         return (self.finished - self.started).total_seconds() if self.finished else None
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
     def proposals(self) -> tuple[str, ...]:
-        """The workflows that repair what was found, each once, in the order of the steps."""
+        """The proposed workflows that repair what was found, each once, in the order of the steps."""
         return tuple(dict.fromkeys(name for step in self.steps for name in step.proposals))
 
     @property
     def receipts(self) -> tuple[Receipt, ...]:
-        """What its finished steps left, in order."""
+        """The receipts of its finished steps, in order."""
         return tuple(step.receipt for step in self.steps if step.receipt)
 
     def step(self, name: str) -> StepState:
@@ -268,7 +268,7 @@ def _step_of(event: StepEvent) -> str:
 
 
 def _in_order(steps: Mapping[str, StepState]) -> Iterator[StepState]:
-    """Return each step of the run's own workflow, and behind it those within it; items by their numbers."""
+    """Return each step of the run's own workflow, followed by those within it; items by number."""
     place: dict[str, tuple[int, ...]] = {"": ()}
     for name in steps:  # a step begins before those within it
         parent, _, own = name.rpartition("/")

@@ -1,6 +1,6 @@
-"""Do the names in a workflow file exist, and do its values fit? Every flaw, each with its place.
+"""Validate a workflow file: all names exist, all values and expressions fit. Every flaw has its place.
 
-This goes over a `Draft`, the parts of a file that have the right shape, so that a typing error in one step does not
+This goes over a `WorkflowDraft`, the parts of a file that have the right shape, so that a typing error in one step does not
 hide an unknown action in another. Actions and checks are looked up, which imports their modules; nothing is run.
 """
 
@@ -42,7 +42,7 @@ RUN_FIELDS = ("id", "directory")
 
 @dataclass(frozen=True)
 class ValidationContext:
-    """What an expression may name: inputs, and earlier steps with their output models (None: not known).
+    """The names that an expression may use: inputs, and earlier steps with their output models (None: unknown).
 
     `ids` are all steps of the file, to tell a later step from one that does not exist; `item` may be read in a step
     that is done for each of several, and the step itself (`own`) in what repairs it.
@@ -56,14 +56,14 @@ class ValidationContext:
     secrets: Sequence[str] = ()
 
     def seen_from(self, key: object) -> "ValidationContext":
-        """Return what may be named in the part of a step under a key."""
+        """Return the names that the part of a step under a key may use."""
         if key == "on_fail":
             return replace(self, item=False, earlier={**self.earlier, **self.own})
         return replace(self, item=False) if key in ("when", "foreach") else self
 
 
 def expression_flaws(step: AnyStep, context: ValidationContext) -> Iterator[Flaw]:
-    """Yield what is wrong with a step's expressions, at paths within the step."""
+    """Yield flaws in the expressions of a step, at paths within the step."""
     if step.when is not None and not is_template(step.when):
         yield Flaw(("when",), "bad-when", '"when" is one whole expression: "{{ … }}"')
     for path, text in texts_of(step):
@@ -84,7 +84,7 @@ def expression_flaws(step: AnyStep, context: ValidationContext) -> Iterator[Flaw
 
 
 def output_flaws(outputs: Mapping[str, object], context: ValidationContext) -> Iterator[Flaw]:
-    """Yield what is wrong with the expressions of a workflow's outputs."""
+    """Yield flaws in the expressions of a workflow's outputs."""
     for path, text in templates_in(outputs):
         try:
             template = parse(text)
@@ -112,13 +112,13 @@ def templates_in(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, s
 
 
 def check_uses(step: AnyStep) -> Iterator[tuple[KeyPath, CheckUse]]:
-    """Yield the checks of a step with where they stand in it."""
+    """Yield the checks of a step with their paths in it."""
     key = "accept" if isinstance(step, AskStep) else "checks"
     return (((key, index), use) for index, use in enumerate(step.checks))
 
 
 def texts_of(step: AnyStep) -> Iterator[tuple[KeyPath, str]]:
-    """Yield every text of a step with an expression in it, with where it stands in the step."""
+    """Yield every text of a step that has an expression, with its path in the step."""
     match step:
         case UsesStep() | WorkflowStep():
             parts: dict[str, object] = {"with": step.arguments}
@@ -180,7 +180,7 @@ class DraftStep:
 
 
 @dataclass(frozen=True)
-class Draft:
+class WorkflowDraft:
     """The understood parts of a workflow file; an input of the wrong shape is None."""
 
     inputs: Mapping[str, InputSpec | None]
@@ -189,8 +189,8 @@ class Draft:
     secrets: tuple[str, ...] = ()
 
 
-def find_flaws(draft: Draft, find: Finder) -> Iterator[Flaw]:
-    """Yield what is wrong with the names and values of a draft; `find` gives the workflows that it performs."""
+def find_flaws(draft: WorkflowDraft, find: Finder) -> Iterator[Flaw]:
+    """Yield flaws in the names and values of a draft; `find` gives the workflows that it performs."""
     for name, declared in draft.inputs.items():
         if declared:
             for flaw in _input_flaws(declared):
@@ -269,7 +269,7 @@ def _action_flaws(step: UsesStep, action: Action | None) -> Iterator[Flaw]:
 
 
 def _model(step: AnyStep, find: Finder) -> type[BaseModel] | None:
-    """Return the model of what a step gives; None where that is not known."""
+    """Return the model of a step's outputs; None if it is not known."""
     match step:
         case UsesStep():
             action = _action(step)
@@ -306,7 +306,7 @@ def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
 
 
 def nested_flaws(arguments: Mapping[str, Any], found: WorkflowSpec | str, key: str) -> Iterator[Flaw]:
-    """Yield what is wrong with how a workflow is performed, whose name stands under `key`."""
+    """Yield flaws in how a step performs the workflow that `key` names."""
     if isinstance(found, str):
         yield Flaw((key,), "unknown-workflow", found)
         return
@@ -326,7 +326,7 @@ def nested_flaws(arguments: Mapping[str, Any], found: WorkflowSpec | str, key: s
 
 
 def structure_flaws(step: AnyStep, earlier: Mapping[str, object], ids: Sequence[str]) -> Iterator[Flaw]:
-    """Yield what is wrong with what a step needs, and with its items."""
+    """Yield flaws in the `needs` of a step, and in its items."""
     for index, name in enumerate(step.needs or ()):
         if name in earlier:
             continue
