@@ -1,7 +1,7 @@
 """Validate a workflow file: all names exist, all values and expressions fit. Every flaw has its place.
 
-This goes over a `WorkflowDraft`, the parts of a file that have the right shape, so that a typing error in one step does not
-hide an unknown action in another. Actions and checks are looked up, which imports their modules; nothing is run.
+This goes over a `WorkflowDraft`, the parts of a file that have the right shape, so that a typing error in one step does
+not hide an unknown action in another. Actions and checks are looked up, which imports their modules; nothing is run.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
