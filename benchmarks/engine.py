@@ -24,11 +24,11 @@ from tempfile import TemporaryDirectory
 from benchmarks.others import compare
 from zk0.core.project import Project
 from zk0.workflow.actions import Context, Inputs, Outputs, action
-from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine, Outcome
 from zk0.workflow.events import Event, StepFinished, StepStarted
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.journal import EVENT, read_events
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.loading import parse_workflow
 from zk0.workflow.plan import plan
 from zk0.workflow.recording import ReceiptRecorder

@@ -25,10 +25,10 @@ from zk0.memory.frontmatter import write_entry
 from zk0.memory.recording import MemoryRecorder, write_pages
 from zk0.memory.search import search
 from zk0.memory.verification import verify
-from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import Event, StepFinished
 from zk0.workflow.inputs import resolve_inputs
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.loading import parse_workflow
 from zk0.workflow.plan import plan
 from zk0.workflow.recording import ReceiptRecorder

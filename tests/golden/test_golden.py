@@ -20,13 +20,13 @@ from zk0.core.errors import Zk0Error
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.workflow.actions import ACTIONS
-from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.fitting import field_names
 from zk0.workflow.inputs import resolve_inputs
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.loading import parse_workflow
 from zk0.workflow.plan import plan
-from zk0.workflow.schema import workflow_schema
+from zk0.workflow.spec import workflow_schema
 
 HERE = Path(__file__).parent
 PROSE = {"title", "description", "summary", "help"}  # of a schema; improved at any time

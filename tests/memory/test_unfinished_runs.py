@@ -13,7 +13,7 @@ from zk0.core.verdicts import Verdict
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import StepRecord
 from zk0.memory.unfinished_runs import RESERVE, RunningRun, open_runs, region, running_runs, with_region
-from zk0.workflow.lock import held
+from zk0.workflow.lock import acquire
 from zk0.workflow.run import RunDirectory
 
 BEGUN = {
@@ -104,10 +104,10 @@ def test_a_run_that_nobody_performs_was_stopped(project: Project) -> None:
 def test_to_look_at_the_run_of_this_process_does_not_give_up_its_lock(project: Project) -> None:
     write_run(project, "20260301-120000-w-0001", BEGUN)
     directory = RunDirectory(project.runs_dir / "20260301-120000-w-0001")
-    other = "import sys; from pathlib import Path; from zk0.workflow.lock import holder; "
-    other += "from zk0.workflow.run import RunDirectory; print(holder(RunDirectory(Path(sys.argv[1]))))"
+    other = "import sys; from pathlib import Path; from zk0.workflow.lock import owner; "
+    other += "from zk0.workflow.run import RunDirectory; print(owner(RunDirectory(Path(sys.argv[1]))))"
 
-    with held(directory):
+    with acquire(directory):
         [run] = running_runs(project)
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
         command = [sys.executable, "-c", other, str(directory.path)]

@@ -7,9 +7,9 @@ import pytest
 from zk0.core.checks import CHECKS, CheckContext
 from zk0.core.errors import AssetMissingError
 from zk0.ledger import Evaluation, LedgerWriter
-from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.inputs import resolve_inputs
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.loading import parse_workflow
 from zk0.workflow.plan import plan
 

@@ -8,9 +8,9 @@ from textwrap import dedent
 import pytest
 
 from zk0.core.project import Project
-from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine, Outcome
 from zk0.workflow.inputs import resolve_inputs
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.loading import parse_workflow
 from zk0.workflow.plan import Plan, plan
 from zk0.workflow.spec import WorkflowSpec

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from zk0.cli.wiring import resume  # noqa: F401  imported once, before forking
 from zk0.core.project import Project
-from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.journal import EVENT, Journal
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.loading import load, load_performed
 from zk0.workflow.plan import plan
 from zk0.workflow.recording import ReceiptRecorder

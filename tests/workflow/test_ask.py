@@ -6,10 +6,10 @@ import pytest
 
 from zk0.core.errors import ConfigurationError, ExitStatus
 from zk0.core.project import Project
-from zk0.workflow.approval import Answer
-from zk0.workflow.effects import LiveEffects
+from zk0.workflow.approval import ApprovalAnswer
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import StepWaiting
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.state import RunStatus, StepStatus
 
 FIX = """\
@@ -135,8 +135,8 @@ def test_a_person_who_says_nothing_is_waited_for(run, resume):
 
 
 def test_what_a_person_says_in_the_terminal_decides(run, resume):
-    yes = Answer(approved=True, by="ada", how="terminal")
-    no = Answer(approved=False, by="ada", how="terminal", reason="too early")
+    yes = ApprovalAnswer(approved=True, by="ada", how="terminal")
+    no = ApprovalAnswer(approved=False, by="ada", how="terminal", reason="too early")
 
     approved = resume(run(GATE), GATE, answers={"gate": yes})
     rejected = resume(run(GATE), GATE, answers={"gate": no})

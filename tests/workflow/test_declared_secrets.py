@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from zk0.core.errors import ExitStatus, InputError, SecretMissingError
-from zk0.workflow.declared_secrets import opened
+from zk0.workflow.declared_secrets import read_secrets
 from zk0.workflow.effects import DryEffects
 from zk0.workflow.engine import Engine
 
@@ -83,9 +83,9 @@ def test_a_step_that_can_t_run_needs_no_secret(make_plan):
     never = GIVEN.replace("title: A,", "title: A, when: '{{ inputs.push }}',")
     head = HEAD + "inputs: {push: {type: boolean, default: false}}\n"
 
-    assert opened(make_plan(never, head), {}).secrets == {}
+    assert read_secrets(make_plan(never, head), {}).secrets == {}
     with pytest.raises(SecretMissingError):
-        opened(make_plan(never, head, push=True), {})
+        read_secrets(make_plan(never, head, push=True), {})
 
 
 def test_a_nested_workflow_names_its_own(make_plan):
@@ -98,16 +98,16 @@ def test_a_nested_workflow_names_its_own(make_plan):
     nested = replace(outer, steps=(performing,), library={"trial": inner})
 
     with pytest.raises(SecretMissingError, match="TRIAL_TOKEN"):
-        opened(nested, {})
-    assert opened(nested, {"TRIAL_TOKEN": VALUE}).secrets == {"TRIAL_TOKEN": VALUE}
+        read_secrets(nested, {})
+    assert read_secrets(nested, {"TRIAL_TOKEN": VALUE}).secrets == {"TRIAL_TOKEN": VALUE}
 
 
 def test_what_can_t_be_hidden_is_refused(make_plan):
     with pytest.raises(InputError, match="fewer than 8 characters"):
-        opened(make_plan(GIVEN, HEAD), {"TRIAL_TOKEN": "short"})
+        read_secrets(make_plan(GIVEN, HEAD), {"TRIAL_TOKEN": "short"})
     head = HEAD + "inputs: {url: {type: string}}\n"
     with pytest.raises(InputError, match="the input url holds a secret"):
-        opened(make_plan(GIVEN, head, url=f"https://{VALUE}@example.org"), {"TRIAL_TOKEN": VALUE})
+        read_secrets(make_plan(GIVEN, head, url=f"https://{VALUE}@example.org"), {"TRIAL_TOKEN": VALUE})
 
 
 def test_another_value_of_a_secret_makes_no_step_run_again(run, token, monkeypatch):

@@ -3,11 +3,12 @@
 import pytest
 
 from zk0.core.errors import ExitStatus, InputError
-from zk0.workflow.effects import DryEffects, LiveEffects
+from zk0.workflow.effects import DryEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import StepFinished, StepPlanned, StepRepairing, StepRetried, StepStarted
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.journal import read_events
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.loading import load, load_performed
 from zk0.workflow.plan import plan
 from zk0.workflow.reuse import explanation
@@ -113,7 +114,7 @@ def go_on(project, outcome, since=None, effects=None):
         loaded = load_performed(outcome.directory)
         return plan(loaded.spec, resolve_inputs(loaded.spec, state.inputs), loaded.library)
 
-    return Engine(project, effects or LiveEffects(project)).resume(outcome.directory, replan, since=since)
+    return Engine(project, effects or LiveEffects(project)).resume(outcome.directory, replan, from_step=since)
 
 
 @pytest.mark.parametrize("jobs", [1, 3])

@@ -7,8 +7,7 @@ import pytest
 
 from zk0.core.errors import SpecError
 from zk0.core.verdicts import Verdict
-from zk0.workflow.expressions import MAX_LENGTH, Template, as_json, fill, is_known, parse
-from zk0.workflow.scope import Scope, StepScope
+from zk0.workflow.expressions import MAX_LENGTH, Scope, StepScope, Template, as_json, fill, is_known, parse
 
 SCOPE = Scope(
     inputs={"rounds": 3, "mu": 0.5, "names": ["a", "b"], "quiet": True, "keys": "k", "none": None},

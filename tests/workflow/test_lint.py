@@ -9,7 +9,7 @@ from zk0.core.project import Project
 from zk0.workflow.document import read_document
 from zk0.workflow.graph import dot, mermaid
 from zk0.workflow.loading import lint, load, parse_workflow
-from zk0.workflow.schema import schema_text, workflow_schema
+from zk0.workflow.spec import schema_text, workflow_schema
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,11 +5,12 @@ from textwrap import dedent, indent
 import pytest
 
 from zk0.core.errors import SpecError
-from zk0.workflow.effects import DryEffects, LiveEffects
+from zk0.workflow.effects import DryEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import StepPlanned, StepStarted
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.journal import read_events
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.loading import load, load_performed, parse_workflow
 from zk0.workflow.plan import plan
 
@@ -69,7 +70,7 @@ def resume(project):
             loaded = load_performed(run)
             return plan(loaded.spec, resolve_inputs(loaded.spec, state.inputs), loaded.library)
 
-        return Engine(project, LiveEffects(project)).resume(run, replan, since=since)
+        return Engine(project, LiveEffects(project)).resume(run, replan, from_step=since)
 
     return go_on
 

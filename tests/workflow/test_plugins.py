@@ -6,7 +6,7 @@ import pytest
 
 from zk0.core.errors import ConfigurationError, DependencyMissingError
 from zk0.core.project import Project
-from zk0.workflow.plugins import OwnModules
+from zk0.workflow.plugins import ProjectPlugins
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def own(tmp_path, monkeypatch):
         (tmp_path / "pyproject.toml").write_text(f"[tool.zk0]\nactions = {setting}\n")
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).write_text(text)
-        return OwnModules(Project(tmp_path))
+        return ProjectPlugins(Project(tmp_path))
 
     yield made
     for name in ("own_trial", "own_trial_two"):

@@ -3,10 +3,10 @@
 import pytest
 
 from zk0.core.errors import JournalError, RequestError, RunBusyError, StorageError, UnknownNameError
-from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import RunFinished, RunResumed, RunStarted, StepFinished, StepStarted
 from zk0.workflow.journal import Journal, read_events
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.state import RunStatus
 
 STEPS = """\
@@ -18,9 +18,9 @@ STEPS = """\
 
 @pytest.fixture
 def resume(project, make_plan):
-    def go_on(run, steps=STEPS, *, since=None, subscribers=(), spectators=()):
-        engine = Engine(project, LiveEffects(project), subscribers, spectators)
-        return engine.resume(run, lambda _: make_plan(steps), since=since)
+    def go_on(run, steps=STEPS, *, since=None, subscribers=(), live_subscribers=()):
+        engine = Engine(project, LiveEffects(project), subscribers, live_subscribers)
+        return engine.resume(run, lambda _: make_plan(steps), from_step=since)
 
     return go_on
 
@@ -86,7 +86,7 @@ def test_subscribers_are_told_what_they_may_have_missed_and_spectators_only_what
     (project.root / "ready").touch()
     told, seen = [], []
 
-    resume(outcome.directory, subscribers=(told.append,), spectators=(seen.append,))
+    resume(outcome.directory, subscribers=(told.append,), live_subscribers=(seen.append,))
 
     assert isinstance(told[0], RunStarted)
     assert [event.receipt.step for event in told if isinstance(event, StepFinished)] == ["a", "b", "b", "c"]
@@ -119,7 +119,7 @@ def test_two_engines_never_perform_one_run(run, resume, project):
                 resume(outcome.directory)
             refused.append(True)
 
-    resume(outcome.directory, spectators=(second,))
+    resume(outcome.directory, live_subscribers=(second,))
 
     assert refused == [True]
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from zk0.workflow.effects import LiveEffects, live
+from zk0.workflow import live_effects as live
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import StepStarted
 from zk0.workflow.journal import read_events
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.reuse import explanation
 
 HEAD = "inputs: {text: {type: string, default: hello}}\n"
@@ -112,7 +113,7 @@ def test_from_a_step_on_nothing_is_reused(run, project, make_plan):
     second = run(NOTE, HEAD)
     engine = Engine(project, LiveEffects(project))
 
-    again = engine.resume(second.directory, lambda _: make_plan(NOTE, HEAD), since="note")
+    again = engine.resume(second.directory, lambda _: make_plan(NOTE, HEAD), from_step="note")
 
     assert begun(again) == ["note", "show"]
     assert why(again) == "note ran because it was asked to run anew"
@@ -167,7 +168,7 @@ def test_an_item_is_told_by_what_it_is_and_not_by_its_number(run):
 def test_where_the_newest_is_gone_an_older_one_stands(run, project, make_plan):
     first = run(NOTE, HEAD)
     second = run(NOTE, HEAD)
-    Engine(project, LiveEffects(project)).resume(second.directory, lambda _: make_plan(NOTE, HEAD), since="note")
+    Engine(project, LiveEffects(project)).resume(second.directory, lambda _: make_plan(NOTE, HEAD), from_step="note")
     (second.directory.step("note") / "note.txt").unlink()
 
     assert why(run(NOTE, HEAD)).endswith(f"equal those of run {first.directory.id}")

@@ -8,10 +8,10 @@ import time
 import pytest
 
 from zk0.core.errors import StorageError
-from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import StepFinished, StepProgressed, StepStarted
 from zk0.workflow.journal import read_events
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.state import RunStatus, StepStatus
 
 # Each waits for the other's file: they end only if both run at the same time.
@@ -138,7 +138,7 @@ def test_events_are_told_and_recorded_one_at_a_time(side_by_side):
     )
     outcome = side_by_side(steps, jobs=4, subscribers=(listener,))
 
-    assert outcome.complaints == ()
+    assert outcome.subscriber_errors == ()
     recorded = read_events(outcome.directory.journal)
     assert [event for event in told if not isinstance(event, StepProgressed)] == recorded
     assert len([event for event in recorded if isinstance(event, StepFinished)]) == 12

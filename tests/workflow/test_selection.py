@@ -4,10 +4,10 @@ import pytest
 
 from zk0.cli.wiring import select
 from zk0.core.errors import RequestError, UnknownNameError
-from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import StepStarted
 from zk0.workflow.journal import read_events
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.reuse import explanation
 from zk0.workflow.state import RunStatus
 

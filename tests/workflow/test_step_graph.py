@@ -4,8 +4,8 @@ import pytest
 
 from zk0.core.errors import ExitStatus
 from zk0.core.verdicts import Verdict
-from zk0.workflow.scope import StepScope
-from zk0.workflow.step_graph import Course
+from zk0.workflow.expressions import StepScope
+from zk0.workflow.step_graph import StepGraph
 
 STEPS = """\
 - {id: a, title: A, run: ["true"]}
@@ -19,22 +19,22 @@ STEPS = """\
 
 
 @pytest.fixture
-def course(make_plan):
+def graph(make_plan):
     plan = make_plan(STEPS)
-    return Course(plan), {step.id: step for step in plan.steps}
+    return StepGraph(plan), {step.id: step for step in plan.steps}
 
 
-def end(course, step, verdict=Verdict.passed):
-    course.end(step, StepScope(verdict), ExitStatus.failed if verdict.stops else ExitStatus.done)
+def end(graph, step, verdict=Verdict.passed):
+    graph.end(step, StepScope(verdict), ExitStatus.failed if verdict.stops else ExitStatus.done)
 
 
-def test_a_step_may_begin_when_all_that_it_needs_or_reads_have_ended(course):
-    course, steps = course
-    free = [[name for name, step in steps.items() if course.may_begin(step)]]
+def test_a_step_may_begin_when_all_that_it_needs_or_reads_have_ended(graph):
+    graph, steps = graph
+    free = [[name for name, step in steps.items() if graph.may_begin(step)]]
 
     for name in ("a", "b", "c", "fix"):
-        end(course, steps[name])
-        free.append([name for name, step in steps.items() if course.may_begin(step)])
+        end(graph, steps[name])
+        free.append([name for name, step in steps.items() if graph.may_begin(step)])
 
     assert free == [
         ["a", "b"],
@@ -45,31 +45,31 @@ def test_a_step_may_begin_when_all_that_it_needs_or_reads_have_ended(course):
     ]
 
 
-def test_what_needs_a_step_that_failed_is_blocked_and_what_asks_for_the_failure_is_not(course):
-    course, steps = course
+def test_what_needs_a_step_that_failed_is_blocked_and_what_asks_for_the_failure_is_not(graph):
+    graph, steps = graph
 
-    end(course, steps["a"], Verdict.failed)
-    course.skip(steps["c"], Verdict.not_available)
-    end(course, steps["fix"])
+    end(graph, steps["a"], Verdict.failed)
+    graph.skip(steps["c"], Verdict.not_available)
+    end(graph, steps["fix"])
 
-    blocked = {name: course.blocking(steps[name]) for name in ("b", "c", "test", "all", "last")}
+    blocked = {name: graph.blocked_by(steps[name]) for name in ("b", "c", "test", "all", "last")}
     assert blocked == {"b": None, "c": "a", "test": None, "all": "a", "last": None}
 
 
-def test_a_step_that_was_not_to_run_blocks_nothing(course):
-    course, steps = course
+def test_a_step_that_was_not_to_run_blocks_nothing(graph):
+    graph, steps = graph
 
-    course.skip(steps["a"], Verdict.not_applicable)
+    graph.skip(steps["a"], Verdict.not_applicable)
 
-    assert course.blocking(steps["c"]) is None
-    assert course.may_begin(steps["c"])
+    assert graph.blocked_by(steps["c"]) is None
+    assert graph.may_begin(steps["c"])
 
 
-def test_all_of_it_is_as_good_as_the_worst(course):
-    course, steps = course
-    assert (course.verdict, course.exit_status) == (Verdict.not_applicable, ExitStatus.done)
+def test_all_of_it_is_as_good_as_the_worst(graph):
+    graph, steps = graph
+    assert (graph.verdict, graph.exit_status) == (Verdict.not_applicable, ExitStatus.done)
 
-    end(course, steps["a"])
-    end(course, steps["b"], Verdict.failed)
+    end(graph, steps["a"])
+    end(graph, steps["b"], Verdict.failed)
 
-    assert (course.verdict, course.exit_status) == (Verdict.failed, ExitStatus.failed)
+    assert (graph.verdict, graph.exit_status) == (Verdict.failed, ExitStatus.failed)

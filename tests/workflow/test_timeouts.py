@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from zk0.core.errors import ExitStatus, RequestError, TimeLimitError
-from zk0.workflow.effects import LiveEffects
 from zk0.workflow.engine import Engine
-from zk0.workflow.timeouts import TimeLimit, limited
+from zk0.workflow.live_effects import LiveEffects
+from zk0.workflow.timeouts import TimeLimit, enforce_limit
 
 
 def verdicts(outcome):
@@ -147,7 +147,7 @@ def test_the_time_to_answer_counts_from_the_question_and_not_from_the_last_judge
     late = Engine(project, Later(project, 2.5)).resume(outcome.directory, lambda _: make_plan(ASK))
 
     assert late.state.status == "failed"
-    again = Engine(project, Later(project, 3)).resume(outcome.directory, lambda _: make_plan(ASK), since="a")
+    again = Engine(project, Later(project, 3)).resume(outcome.directory, lambda _: make_plan(ASK), from_step="a")
     assert again.state.status == "waiting"
 
 
@@ -155,7 +155,10 @@ def test_outside_of_the_main_thread_a_limit_is_refused_rather_than_ignored(tmp_p
     caught = []
 
     def elsewhere():
-        with pytest.raises(RequestError, match="main thread") as raised, limited("a", TimeLimit(1.0), tmp_path / "log"):
+        with (
+            pytest.raises(RequestError, match="main thread") as raised,
+            enforce_limit("a", TimeLimit(1.0), tmp_path / "log"),
+        ):
             pass
         caught.append(raised)
 
@@ -169,7 +172,7 @@ def test_outside_of_the_main_thread_a_limit_is_refused_rather_than_ignored(tmp_p
 def test_a_limit_that_strikes_late_strikes_no_one_else(tmp_path):
     for _ in range(200):
         try:
-            with limited("a", TimeLimit(0.0002), tmp_path / "log"):
+            with enforce_limit("a", TimeLimit(0.0002), tmp_path / "log"):
                 sum(range(2000))
         except TimeLimitError:
             continue

@@ -24,7 +24,7 @@ from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.core.registry import extend
 from zk0.core.verdicts import Finding, Verdict, not_available, worst
-from zk0.workflow.plugins import OwnModules
+from zk0.workflow.plugins import ProjectPlugins
 
 AT_ONCE = max(2, os.cpu_count() or 1)  # most checks wait for a program or the disk part of their time
 PRELOADED = ["zk0.checklists.judging"]
@@ -140,7 +140,7 @@ def _serve(theirs: Connection, root: Path, cwd: Path) -> None:
     """Run one requested check after another, until the connection is closed."""
     os.setsid()  # so that what it starts can be ended with it
     project = Project(root)
-    extend(OwnModules(project))
+    extend(ProjectPlugins(project))
     while True:
         try:
             check, options = theirs.recv()

@@ -16,7 +16,7 @@ from zk0.core.errors import ExitStatus, UnknownNameError
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, read_receipt
 from zk0.core.verdicts import Verdict
-from zk0.workflow.artifacts import is_intact
+from zk0.workflow.run import is_intact
 
 
 def decide(project: Project, checklist: Checklist) -> Evaluated:

@@ -71,6 +71,6 @@ def root(
     """Run federated robot learning as workflows with checks, diagnostics and a memory."""
     from zk0.core.project import Project
     from zk0.core.registry import extend
-    from zk0.workflow.plugins import OwnModules
+    from zk0.workflow.plugins import ProjectPlugins
 
-    extend(OwnModules(Project.find()))
+    extend(ProjectPlugins(Project.find()))

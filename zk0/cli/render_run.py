@@ -11,8 +11,8 @@ from zk0.cli.output import columns, show, verdict_text
 from zk0.core.verdicts import Finding, Verdict
 from zk0.reports.progress import duration, trouble
 from zk0.workflow.engine import Outcome
-from zk0.workflow.planned import ON_FAIL
 from zk0.workflow.run import RunDirectory
+from zk0.workflow.spec import ON_FAIL
 from zk0.workflow.state import RunState, RunStatus, StepState, StepStatus
 
 QUIET_VERDICTS = (Verdict.passed, Verdict.not_applicable)
@@ -30,7 +30,7 @@ def print_outcome(outcome: Outcome) -> None:
         if table := _results(step):
             show("", Text(step.title, "bold"), table)
     show("", _summary(outcome.state))
-    for complaint in outcome.complaints:
+    for complaint in outcome.subscriber_errors:
         typer.echo(f"not recorded everywhere: {complaint}", err=True)
 
 

@@ -16,13 +16,12 @@ from zk0.cli.output import JsonOption, columns, print_envelope, show
 from zk0.cli.render_run import print_outcome, state_as_json
 from zk0.core.errors import ExitStatus, InputError
 from zk0.core.project import Project
-from zk0.workflow.approval import Answer, agent_mark
+from zk0.workflow.approval import ApprovalAnswer, agent_mark
 from zk0.workflow.engine import Outcome
 from zk0.workflow.events import StepFinished, StepPlanned, StepSkipped
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.loading import load
-from zk0.workflow.plan import plan
-from zk0.workflow.planned import Plan
+from zk0.workflow.plan import Plan, plan
 from zk0.workflow.run import find_run
 from zk0.workflow.state import RunState, StepStatus
 
@@ -93,7 +92,7 @@ def cancel(run: RunArgument, *, as_json: JsonOption = False) -> None:
     project = Project.find()
     outcome = wiring.cancel(project, find_run(project, run))
     _print(outcome, as_json=as_json)
-    raise typer.Exit(ExitStatus.failed if outcome.complaints else ExitStatus.done)
+    raise typer.Exit(ExitStatus.failed if outcome.subscriber_errors else ExitStatus.done)
 
 
 def parse_inputs(options: Iterable[str]) -> dict[str, str]:
@@ -113,7 +112,7 @@ def parse_inputs(options: Iterable[str]) -> dict[str, str]:
     return values
 
 
-def ask_in_terminal(state: RunState) -> dict[str, Answer]:
+def ask_in_terminal(state: RunState) -> dict[str, ApprovalAnswer]:
     """Ask the person in this terminal about each step that waits for one; return nothing if there is no person."""
     waiting = [step for step in state.steps if step.status is StepStatus.waiting and step.ask == "person"]
     if not waiting or not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -132,18 +131,18 @@ def ask_in_terminal(state: RunState) -> dict[str, Answer]:
     return answers
 
 
-def _parse_answer(text: str) -> Answer | None:
+def _parse_answer(text: str) -> ApprovalAnswer | None:
     word, _, reason = text.partition(" ")
     if word.lower() == "yes":
-        return Answer(approved=True, by=getpass.getuser(), how="terminal")
+        return ApprovalAnswer(approved=True, by=getpass.getuser(), how="terminal")
     if word.lower().rstrip(",:;") == "no" and reason.strip():
-        return Answer(approved=False, by=getpass.getuser(), how="terminal", reason=reason.strip())
+        return ApprovalAnswer(approved=False, by=getpass.getuser(), how="terminal", reason=reason.strip())
     return None
 
 
 def _print(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
-        print_envelope(data=state_as_json(outcome.state, outcome.directory, complaints=outcome.complaints))
+        print_envelope(data=state_as_json(outcome.state, outcome.directory, complaints=outcome.subscriber_errors))
     else:
         print_outcome(outcome)
 

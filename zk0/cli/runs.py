@@ -17,7 +17,7 @@ from zk0.core.errors import JournalError, RequestError
 from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
 from zk0.reports.progress import duration
-from zk0.workflow.lock import holder
+from zk0.workflow.lock import owner
 from zk0.workflow.reuse import explanation
 from zk0.workflow.run import RunDirectory, find_run, run_directories
 from zk0.workflow.state import RunState, RunStatus
@@ -100,7 +100,7 @@ def logs(
     offsets: dict[Path, int] = {}
     last = ""
     while True:
-        is_running = follow and holder(directory) is not None  # asked before reading, so that the last lines are read
+        is_running = follow and owner(directory) is not None  # asked before reading, so that the last lines are read
         for name, text in _read_new(directory, step, offsets):
             sys.stdout.write(text if name == last else f"==> {name} <==\n{text}")
             last = name

@@ -5,18 +5,18 @@ from contextlib import contextmanager
 
 from zk0.core.project import Project
 from zk0.reports.progress import progress_report
-from zk0.workflow.approval import Answer
-from zk0.workflow.effects import DryEffects, LiveEffects
+from zk0.workflow.approval import ApprovalAnswer
+from zk0.workflow.effects import DryEffects
 from zk0.workflow.engine import Engine, Outcome
 from zk0.workflow.events import Event, Selection, StepFinished, StepPlanned, StepSkipped, Subscriber
 from zk0.workflow.inputs import resolve_inputs
+from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.loading import Loaded, load_performed
 from zk0.workflow.lock import end_engine
-from zk0.workflow.plan import plan
-from zk0.workflow.planned import Plan
+from zk0.workflow.plan import Plan, plan
 from zk0.workflow.recording import ReceiptRecorder
 from zk0.workflow.run import RunDirectory
-from zk0.workflow.selection import selected
+from zk0.workflow.selection import select_steps
 from zk0.workflow.spec import WorkflowSpec
 from zk0.workflow.state import RunState
 
@@ -52,8 +52,8 @@ def perform(
         Zk0Error: as `Engine.run`.
     """
     subscribed = recorders(project, loaded.spec) if subscribers is None else list(subscribers)
-    with _progress(quiet=quiet) as spectators:
-        engine = Engine(project, LiveEffects(project), subscribed, spectators, jobs)
+    with _progress(quiet=quiet) as live_subscribers:
+        engine = Engine(project, LiveEffects(project), subscribed, live_subscribers, jobs)
         return engine.run(planned, source=loaded.text, nested=loaded.sources, seed=seed, selection=selection)
 
 
@@ -64,7 +64,7 @@ def resume(
     since: str | None = None,
     jobs: int = 1,
     quiet: bool = False,
-    answers: Mapping[str, Answer] | None = None,
+    answers: Mapping[str, ApprovalAnswer] | None = None,
 ) -> Outcome:
     """Resume a run with all subscribers; `answers` maps steps to a person's answers in this terminal.
 
@@ -78,9 +78,9 @@ def resume(
         given = {name: value for name, value in state.inputs.items() if value is not None}
         return plan(spec, resolve_inputs(spec, given), loaded.library)
 
-    with _progress(quiet=quiet) as spectators:
-        engine = Engine(project, LiveEffects(project, answers), recorders(project, spec), spectators, jobs)
-        return engine.resume(run, replan, since=since)
+    with _progress(quiet=quiet) as live_subscribers:
+        engine = Engine(project, LiveEffects(project, answers), recorders(project, spec), live_subscribers, jobs)
+        return engine.resume(run, replan, from_step=since)
 
 
 def cancel(project: Project, run: RunDirectory) -> Outcome:
@@ -112,7 +112,7 @@ def select(
         RequestError: a step needs an outcome that no earlier run has.
     """
     effects = LiveEffects(project)
-    return selected(planned, only, since, seed, effects.outcomes(planned.spec.name), effects.is_intact)
+    return select_steps(planned, only, since, seed, effects.earlier_outcomes(planned.spec.name), effects.is_intact)
 
 
 def dry_run(project: Project, planned: Plan, selection: Selection | None = None) -> list[DryRunEvent]:

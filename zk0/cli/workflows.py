@@ -19,8 +19,7 @@ from zk0.workflow.expressions import as_text
 from zk0.workflow.fitting import field_names
 from zk0.workflow.graph import dot, mermaid
 from zk0.workflow.loading import Library, examine, lint, load, workflow_files
-from zk0.workflow.schema import schema_text
-from zk0.workflow.spec import AnyStep, AskStep, InputSpec, RunStep, UsesStep, WorkflowSpec, WorkflowStep
+from zk0.workflow.spec import AnyStep, AskStep, InputSpec, RunStep, UsesStep, WorkflowSpec, WorkflowStep, schema_text
 
 
 class GraphFormat(StrEnum):

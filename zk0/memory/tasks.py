@@ -24,8 +24,7 @@ from zk0.memory.evidence import EvidenceReader
 from zk0.memory.freshness import SHORT_COMMIT, Freshness, assess
 from zk0.memory.unfinished_runs import OpenRun
 from zk0.workflow.document import read_document
-from zk0.workflow.task_context import INHERITED, TaskContext
-from zk0.workflow.task_page import render_task
+from zk0.workflow.task_context import INHERITED, TaskContext, render_task
 
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*")  # before a command's program
 VERDICTS = {

@@ -15,7 +15,7 @@ from zk0.memory.budget import cell, fit, size
 from zk0.memory.entries import StepRecord
 from zk0.memory.results import step_records
 from zk0.workflow.events import RunCancelled, RunFinished, StepWaiting
-from zk0.workflow.journal import read_last_event
+from zk0.workflow.journal import read_tail
 
 RECENT = 20  # the newest runs that are read; one stopped before so many others is not work in progress
 STEPS_SHOWN = 5  # in a region
@@ -99,7 +99,7 @@ def open_runs(project: Project) -> Iterator[OpenRun]:
     directories = [path for path in project.runs_dir.glob("*/") if not path.name.startswith(".")]
     newest = sorted(directories, key=lambda path: (path.name[:15], path.name[-4:]), reverse=True)[:RECENT]
     for path in newest:
-        last = read_last_event(path / "journal.jsonl")
+        last = read_tail(path / "journal.jsonl")
         if last is not None and last.get("kind") not in OVER:
             yield OpenRun(path.name, path, _waiting(last, project.root))
 
@@ -107,7 +107,7 @@ def open_runs(project: Project) -> Iterator[OpenRun]:
 def running_runs(project: Project) -> Iterator[RunningRun]:
     """Yield the runs that have not ended, with their steps; one whose journal can't be read is left to `zk0 runs`."""
     for opened in open_runs(project):
-        from zk0.workflow.lock import holder  # `zk0 prime` has no time for these
+        from zk0.workflow.lock import owner  # `zk0 prime` has no time for these
         from zk0.workflow.run import RunDirectory
 
         directory = RunDirectory(opened.path)
@@ -117,7 +117,7 @@ def running_runs(project: Project) -> Iterator[RunningRun]:
             continue
         own = [step for step in state.steps if "/" not in step.id]
         records = step_records([step.receipt for step in own if step.receipt])
-        stopped = opened.waiting is None and holder(directory) is None
+        stopped = opened.waiting is None and owner(directory) is None
         yield RunningRun(state.run, state.workflow, len(own), records, opened.waiting, stopped)
 
 

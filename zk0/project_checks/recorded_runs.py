@@ -11,7 +11,7 @@ from zk0.core.project import Project, cache_dir
 from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed, warned
 from zk0.ledger import Ledger
-from zk0.workflow.lock import MARK, holder
+from zk0.workflow.lock import MARK, owner
 from zk0.workflow.run import run_directories
 from zk0.workflow.state import RunStatus, StepStatus
 
@@ -134,7 +134,7 @@ def released(project: Project) -> Iterator[Finding]:
             over = run.state().status is not RunStatus.unfinished
         except JournalError:
             over = True
-        if over and holder(run) is not None:
+        if over and owner(run) is not None:
             yield failed("it is over, and a process still holds it", at=run.id, remedy=f"zk0 cancel {run.id}")
     left = [f"process {one}" for one in _processes(project)]
     half = [path for path in project.runs_dir.glob("*/**/.*.[0-9]*") if _is_left(path)]
@@ -149,7 +149,7 @@ def _processes(project: Project) -> list[int]:
     import psutil
 
     own, found = os.getpid(), []
-    runs = {str(run.path) for run in run_directories(project) if holder(run) is None}
+    runs = {str(run.path) for run in run_directories(project) if owner(run) is None}
     for process in psutil.process_iter():
         try:
             if process.pid != own and process.environ().get(MARK) in runs:

@@ -46,7 +46,7 @@ class Outputs(BaseModel):
 
 
 class Progress(Protocol):
-    """Tells how far a step is."""
+    """Reports the progress of a step."""
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         """Report `done` of `total` units of work."""
@@ -54,7 +54,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Context:
-    """What surrounds an action: the project, the run, its own directory, the seed and the way to show progress."""
+    """The context of an action: the project, the run, its own directory, the seed and the progress callback."""
 
     project: Project
     run: str

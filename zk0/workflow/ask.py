@@ -7,14 +7,13 @@ from typing import Any, NoReturn
 from zk0.core.errors import TimeLimitError
 from zk0.core.receipts import Receipt, canonical_digest
 from zk0.core.verdicts import Finding, Verdict, failed, passed
-from zk0.workflow.approval import Answer, Question
+from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion
 from zk0.workflow.attempt import AskOutputs, Attempt
-from zk0.workflow.event_log import Telling
+from zk0.workflow.event_log import EventLog
 from zk0.workflow.events import StepStarted, StepWaiting
-from zk0.workflow.expressions import fill
+from zk0.workflow.expressions import Scope, fill
 from zk0.workflow.handover import handover
-from zk0.workflow.planned import Plan, PlannedStep
-from zk0.workflow.scope import Scope
+from zk0.workflow.plan import Plan, PlannedStep
 from zk0.workflow.state import RunState, StepState, fold
 from zk0.workflow.timeouts import TimeLimit
 
@@ -23,50 +22,52 @@ GOOD_ENOUGH = (Verdict.passed, Verdict.warned, Verdict.not_applicable)  # can't 
 
 
 class Paused(Exception):  # noqa: N818  not an error: the run waits
-    """The run can't go on before somebody has done something."""
+    """The run can't continue before an agent or a person has acted."""
 
 
-def hand_over(attempt: Attempt, plan: Plan, scope: Scope, telling: Telling) -> NoReturn:
-    """Write down what is asked, and wait.
+def hand_over(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog) -> NoReturn:
+    """Write the handover, and wait.
 
     Raises:
         SpecError: the instruction has an expression without a value.
-        Paused: always, once it is recorded that the run waits.
+        Paused: always, after recording that the run waits.
     """
     step, effects = attempt.step, attempt.effects
-    state = fold(telling.events)
+    state = fold(log.events)
     arguments = fill(step.arguments, scope)
     text = handover(step, arguments, plan.spec, state, effects.now())
-    question = question_of(step, arguments, as_asked(telling, step), attempt.around.run.step(step.path))
-    effects.ask(attempt.around.run.step(step.path) / HANDOVER, text, question if asks_person(step) else None)
-    _wait(attempt, telling, 0, ())
+    question = question_of(step, arguments, as_asked(log, step), attempt.context.run.step(step.path))
+    effects.write_handover(
+        attempt.context.run.step(step.path) / HANDOVER, text, question if asks_person(step) else None
+    )
+    _wait(attempt, log, 0, ())
 
 
-def judge(attempt: Attempt, scope: Scope, telling: Telling, before: StepState) -> Receipt:
-    """Judge what was done, and return the receipt if it is good enough, or was refused for good.
+def judge(attempt: Attempt, scope: Scope, log: EventLog, before: StepState) -> Receipt:
+    """Judge the work, and return the receipt if the step has ended.
 
     Raises:
-        Paused: something is still missing, and it is recorded what.
+        Paused: something is still missing, as recorded.
     """
     step, effects = attempt.step, attempt.effects
     if step.timeout and before.asked and effects.now() > before.asked + timedelta(seconds=step.timeout):
         problem = f"{step.path} was not done within {TimeLimit(step.timeout)} of being asked for"
         top = step.path.partition("/")[0]
-        return attempt.refuse(TimeLimitError(problem, remedy=f"zk0 resume {attempt.around.run.id} --from {top}"))
+        return attempt.refuse(TimeLimitError(problem, remedy=f"zk0 resume {attempt.context.run.id} --from {top}"))
     attempt.number = before.attempt + 1
-    file = attempt.around.run.step(step.path) / HANDOVER
+    file = attempt.context.run.step(step.path) / HANDOVER
     receipt = attempt.perform(scope, lambda *_: None)
     missing = tuple(finding for finding in attempt.findings if finding.verdict not in GOOD_ENOUGH)
     if receipt.failure:
         return receipt
     if missing:
         if step.patient or attempt.number < step.retry.attempts:
-            _wait(attempt, telling, attempt.number, missing)
-        return attempt.conclude(failed(f"was judged {attempt.number} times and is not good enough"))
+            _wait(attempt, log, attempt.number, missing)
+        return attempt.finish(failed(f"was judged {attempt.number} times and is not good enough"))
     if not asks_person(step):
         return receipt
-    state = as_asked(telling, step)
-    answer = effects.consult(question_of(step, fill(step.arguments, scope), state, file.parent))
+    state = as_asked(log, step)
+    answer = effects.find_answer(question_of(step, fill(step.arguments, scope), state, file.parent))
     if answer is None:
         remedy = (
             f"zk0 resume {state.run} in a terminal, or sign {file.parent / 'approve.txt'} (ssh-keygen -Y sign -n zk0)"
@@ -74,44 +75,42 @@ def judge(attempt: Attempt, scope: Scope, telling: Telling, before: StepState) -
         nobody = Finding(
             verdict=Verdict.not_available, message="no person has answered yet", check="person", remedy=remedy
         )
-        _wait(attempt, telling, before.attempt, (nobody,))
+        _wait(attempt, log, before.attempt, (nobody,))
     attempt.outputs = AskOutputs(by=answer.by, how=answer.how, reason=answer.reason, handover=file)
-    return attempt.conclude(_finding(answer))
+    return attempt.finish(_finding(answer))
 
 
-def as_asked(telling: Telling, step: PlannedStep) -> RunState:
-    """Return the run as it was when the step was asked for: what ended since is no part of that."""
+def as_asked(log: EventLog, step: PlannedStep) -> RunState:
+    """Return the state of the run when the step began to wait, without what ended since."""
     begun = max(
-        number
-        for number, event in enumerate(telling.events)
-        if isinstance(event, StepStarted) and event.step == step.path
+        number for number, event in enumerate(log.events) if isinstance(event, StepStarted) and event.step == step.path
     )
-    return fold(telling.events[: begun + 1])
+    return fold(log.events[: begun + 1])
 
 
-def question_of(step: PlannedStep, arguments: dict[str, Any], state: RunState, directory: Path) -> Question:
-    """Return what a person answers for: this step of this run, after what was recorded up to now."""
+def question_of(step: PlannedStep, arguments: dict[str, Any], state: RunState, directory: Path) -> ApprovalQuestion:
+    """Return the question to a person: about this step of this run, given the receipts so far."""
     evidence = canonical_digest([receipt.digest for receipt in state.receipts])
     asked = canonical_digest(arguments["instruction"])
     statement = f"zk0 run: {state.run}\nstep: {step.path}\ninstruction: sha256 {asked}\nevidence: sha256 {evidence}\n"
-    return Question(step.path, directory, statement, state.code.commit)
+    return ApprovalQuestion(step.path, directory, statement, state.code.commit)
 
 
 def asks_person(step: PlannedStep) -> bool:
-    """Tell whether nobody but a person can answer."""
+    """Return whether only a person can answer."""
     return step.uses == "ask.person"
 
 
-def _finding(answer: Answer) -> Finding:
+def _finding(answer: ApprovalAnswer) -> Finding:
     how = "in a terminal" if answer.how == "terminal" else "by SSH signature"
     if answer.approved:
         return passed(f"approved by {answer.by} {how}")
     return failed(f"rejected by {answer.by} {how}: {answer.reason}")
 
 
-def _wait(attempt: Attempt, telling: Telling, number: int, missing: tuple[Finding, ...]) -> NoReturn:
-    step, run = attempt.step, attempt.around.run
-    telling.record(
+def _wait(attempt: Attempt, log: EventLog, number: int, missing: tuple[Finding, ...]) -> NoReturn:
+    step, run = attempt.step, attempt.context.run
+    log.append(
         StepWaiting(
             run=run.id,
             step=step.path,

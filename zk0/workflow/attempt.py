@@ -1,4 +1,4 @@
-"""One attempt of a step: fill in its arguments, act, take its outputs, let the checks judge, write the receipt."""
+"""One attempt of a step: fill in its arguments, act, run the checks, make the receipt."""
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,20 +18,19 @@ from zk0.core.verdicts import Finding, Verdict, failed, passed, worst
 from zk0.workflow.actions import Context, Inputs, Outputs, Progress
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import Selection, StepFinished
-from zk0.workflow.expressions import as_json, as_text, fill, is_known
-from zk0.workflow.planned import PlannedCheck, PlannedStep, validated
+from zk0.workflow.expressions import Scope, as_json, as_text, fill, is_known
+from zk0.workflow.plan import PlannedCheck, PlannedStep, validated
 from zk0.workflow.programs import PROGRAM_CHECK, Command, CommandOutputs
 from zk0.workflow.run import RunDirectory
-from zk0.workflow.scheduler import Crew
-from zk0.workflow.scope import Scope
-from zk0.workflow.spec import PROGRAM, ProgramRetry
+from zk0.workflow.scheduler import Scheduler
+from zk0.workflow.spec import PROGRAM
 from zk0.workflow.timeouts import Deadline, TimeLimit
 
 BUG = "ZK500"  # the code of a failure that is no Zk0Error
 
 
 class AskOutputs(Outputs):
-    """What a step gives that an agent or a person did; `by` and `how` are a person's."""
+    """The outputs of a step that an agent or a person does; `by` and `how` are set for a person."""
 
     by: str = ""
     how: str = ""
@@ -40,11 +39,8 @@ class AskOutputs(Outputs):
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What is the same for every step of a run; without `reuse`, each step that is performed is performed anew.
-
-    `crew` does the work, and `selection` says which steps are performed, where it is not all of them.
-    """
+class RunContext:
+    """What all steps of a run share; `selection` is None if all are performed, and `reuse` off if none is reused."""
 
     project: Project
     workflow: str
@@ -52,18 +48,18 @@ class Surroundings:
     seed: int
     code: GitState
     environment: Mapping[str, str]
-    crew: Crew
+    scheduler: Scheduler
     selection: Selection | None = None
     reuse: bool = True
 
 
 @dataclass
 class Attempt:
-    """One attempt of a step, as it goes; what it knows when it ends goes into the receipt."""
+    """One attempt of a step while it runs; its receipt is made of these values."""
 
     step: PlannedStep
     number: int
-    around: Surroundings
+    context: RunContext
     effects: Effects
     deadline: Deadline | None = None
     inputs: Any = field(default_factory=dict)
@@ -76,58 +72,55 @@ class Attempt:
 
     @property
     def log(self) -> Path:
-        """What it prints."""
-        return self.around.run.log(self.step.path, self.number)
+        """The log of its output."""
+        return self.context.run.log(self.step.path, self.number)
 
     def perform(self, scope: Scope, progress: Progress) -> Receipt:
-        """Do the step's work and have it judged; only an interruption leaves this without a receipt."""
+        """Do the work of the step and run its checks; only an interruption leaves no receipt."""
         self.started = self.effects.now()
-        with _guarded(self):
+        with _capture_errors(self):
             self._act(fill(self.step.arguments, scope), progress)
         return self._after_acting(scope)
 
-    def sum_up(
+    def aggregate(
         self, outputs: Callable[[], Outputs], verdict: Verdict, exit_status: ExitStatus, scope: Scope
     ) -> Receipt:
-        """Return the receipt of a step that consists of others, of which the worst has this verdict."""
+        """Return the receipt of a step that consists of others; `verdict` is the worst of theirs."""
         self.verdict, self.exit_status = worst([self.verdict, verdict]), max(self.exit_status, exit_status)
         if self.step.each is not None or not self.verdict.stops:  # of a workflow that failed, outputs may have no value
-            with _guarded(self):
+            with _capture_errors(self):
                 self.outputs = outputs()
-        return self._after_acting(scope) if self.step.each is None else self._concluded()
+        return self._after_acting(scope) if self.step.each is None else self.finish()
 
     def _after_acting(self, scope: Scope) -> Receipt:
         if self.outputs is not None and self.failure is None:
             for number, planned in enumerate(self.step.checks, 1):
-                with _guarded(self, check=planned.check.id):
-                    self.findings += self._judged(number, planned, fill(planned.options, scope))
-        return self._concluded()
+                with _capture_errors(self, check=planned.check.id):
+                    self.findings += self._run_check(number, planned, fill(planned.options, scope))
+        return self.finish()
 
-    def conclude(self, finding: Finding) -> Receipt:
-        """Add what others than the checks say, and return the receipt."""
-        self.findings.append(finding)
-        return self._concluded()
-
-    def _concluded(self) -> Receipt:
+    def finish(self, *findings: Finding) -> Receipt:
+        """Add findings to those of the checks, and return the receipt."""
+        self.findings += findings
         if self.exit_status is ExitStatus.done and any(finding.verdict.stops for finding in self.findings):
             self.exit_status = ExitStatus.failed
         self.verdict = worst([self.verdict, *(finding.verdict for finding in self.findings)])
         return self._receipt(self.started or self.effects.now())
 
     def refuse(self, error: Zk0Error) -> Receipt:
-        """Fail without having tried."""
+        """Fail without acting."""
         self.fail(error)
         return self._receipt(self.effects.now())
 
     def fail(self, error: BaseException, check: str = "") -> None:
-        """Take note of what ended the action or a check."""
+        """Record the error that ended the action or a check."""
         if isinstance(error, Zk0Error):
             failure = Failure(code=error.code, message=error.message, remedy=error.remedy)
             verdict, status = (Verdict.error if check else Verdict.failed), error.exit_status
         else:
-            self.effects.note(self.log, "".join(traceback.format_exception(error)))
+            self.effects.append_log(self.log, "".join(traceback.format_exception(error)))
             message = f"{type(error).__name__}: {error}"
-            remedy = f"see {self.around.project.shown(self.log)}"
+            remedy = f"see {self.context.project.shown(self.log)}"
             failure = Failure(code=BUG, message=message, remedy=remedy)
             verdict, status = Verdict.error, ExitStatus.bug
         self.exit_status = max(self.exit_status, status)
@@ -137,7 +130,7 @@ class Attempt:
             self.failure, self.verdict = failure, verdict
 
     def proposals(self) -> tuple[str, ...]:
-        """Return the workflows that repair what went wrong: the ones of findings, then the step's own."""
+        """Return the workflows that may repair the failure: those of findings, then the step's own."""
         found = [finding.workflow for finding in self.findings if finding.workflow]
         own = [self.step.proposes] if self.step.proposes and self.verdict.stops else []
         return tuple(dict.fromkeys(found + own))
@@ -145,26 +138,28 @@ class Attempt:
     def _act(self, arguments: Mapping[str, Any], progress: Progress) -> None:
         self.inputs = as_json(arguments)
         if self.step.kind == "ask":
-            self.outputs = AskOutputs(handover=self.around.run.step(self.step.path) / "handover.md")
+            self.outputs = AskOutputs(handover=self.context.run.step(self.step.path) / "handover.md")
             return
         if self.step.action is None:
-            self._run(self.effects.revealed(arguments))
+            self._run(self.effects.reveal(arguments))
             return
-        inputs = validated(self.step.action, self.effects.revealed(arguments))
+        inputs = validated(self.step.action, self.effects.reveal(arguments))
         self.inputs = recorded_inputs(inputs, arguments)
-        context = Context(
-            project=self.around.project,
-            run=self.around.run.id,
+        action_context = Context(
+            project=self.context.project,
+            run=self.context.run.id,
             step=self.step.path,
-            directory=self.around.run.step(self.step.path),
-            seed=self.around.seed,
+            directory=self.context.run.step(self.step.path),
+            seed=self.context.seed,
             progress=progress,
         )
         action = self.step.action
-        self.outputs = self.around.crew.call(lambda: self.effects.call(action, inputs, context, self.log, self.limit()))
+        self.outputs = self.context.scheduler.run_in_main_thread(
+            lambda: self.effects.call(action, inputs, action_context, self.log, self.limit())
+        )
 
     def limit(self) -> TimeLimit | None:
-        """Return how long the step may take from now on: as long as it says, or as what it is part of has left."""
+        """Return the time that the step has from now on: its own timeout, or what is left of an outer one."""
         own = TimeLimit(self.step.timeout) if self.step.timeout and self.step.kind in ("uses", "run") else None
         if self.deadline is None:
             return own
@@ -172,61 +167,53 @@ class Attempt:
         return own if own and own.seconds <= left else TimeLimit(left, self.deadline.step)
 
     def _run(self, arguments: Mapping[str, Any]) -> None:
-        command = _command(arguments, self.around.project.root)
-        status = self._started(command, self.log)
+        command = _command(arguments, self.context.project.root)
+        status = self._run_program(command, self.log)
         self.outputs = CommandOutputs(exit_status=status, log=self.log)
         if status:
             name = Path(command.argv[0]).name
             raise CommandError(
-                f"{name} ended with exit status {status}", remedy=f"see {self.around.project.shown(self.log)}"
+                f"{name} ended with exit status {status}", remedy=f"see {self.context.project.shown(self.log)}"
             )
 
-    def _judged(self, number: int, planned: PlannedCheck, options: Mapping[str, Any]) -> list[Finding]:
-        """Let a check judge, or the program that stands in its place."""
+    def _run_check(self, number: int, planned: PlannedCheck, options: Mapping[str, Any]) -> list[Finding]:
+        """Run a check, or the program that a `run` check names."""
         if planned.check is not PROGRAM_CHECK:
-            with self.around.crew.foreign():
+            with self.context.scheduler.interruptible():
                 return self.effects.judge(planned.check, self.outputs or Outputs(), options)
         argv = tuple(_arguments(options["argv"]))
-        log = self.around.run.log(f"{self.step.path}.check-{number}", self.number)
-        status = self._started(Command(argv, self.around.project.root), log)
+        log = self.context.run.log(f"{self.step.path}.check-{number}", self.number)
+        status = self._run_program(Command(argv, self.context.project.root), log)
         name = " ".join(argv)
         if status:
-            why = failed(f"{name} ended with exit status {status}", remedy=f"see {self.around.project.shown(log)}")
+            why = failed(f"{name} ended with exit status {status}", remedy=f"see {self.context.project.shown(log)}")
             return [why.model_copy(update={"check": PROGRAM})]
         return [passed(f"{name} ended with exit status 0").model_copy(update={"check": PROGRAM})]
 
-    def _started(self, command: Command, log: Path) -> int:
-        with self.around.crew.acting():
+    def _run_program(self, command: Command, log: Path) -> int:
+        with self.context.scheduler.slot():
             return self.effects.start(replace(command, limit=self.limit()), log)
 
     def ended(self, receipt: Receipt, basis: Mapping[str, str] | None = None, reason: str = "") -> StepFinished:
-        """Return the event that the step ended with this receipt."""
+        """Return the event for the end of the step with this receipt."""
         return StepFinished(receipt, self.exit_status, self.proposals(), dict(basis or {}), reason)
-
-    def may_be_tried_again(self, receipt: Receipt) -> bool:
-        """Tell whether the step's `retry` allows another attempt after this one."""
-        retry = self.step.retry
-        if self.number >= retry.attempts or receipt.verdict not in retry.on:
-            return False
-        statuses = retry.exit_statuses if isinstance(retry, ProgramRetry) else ()
-        return not statuses or (isinstance(self.outputs, CommandOutputs) and self.outputs.exit_status in statuses)
 
     def _receipt(self, started: datetime) -> Receipt:
         outputs: dict[str, Any] = {}
         artifacts: tuple[Artifact, ...] = ()
-        with _guarded(self):  # outputs that JSON can't hold, or a file that can't be read
+        with _capture_errors(self):  # outputs that JSON can't hold, or a file that can't be read
             outputs = self.outputs.model_dump(mode="json") if self.outputs else {}
             artifacts = self._artifacts()
         return Receipt(
-            run=self.around.run.id,
-            workflow=self.around.workflow,
+            run=self.context.run.id,
+            workflow=self.context.workflow,
             step=self.step.path,
             title=self.step.title,
             uses=self.step.uses,
             inputs=self.inputs,
-            seed=self.around.seed,
-            code=self.around.code,
-            environment=dict(self.around.environment),
+            seed=self.context.seed,
+            code=self.context.code,
+            environment=dict(self.context.environment),
             started=started,
             finished=self.effects.now(),
             attempt=self.number,
@@ -238,7 +225,7 @@ class Attempt:
         )
 
     def _artifacts(self) -> tuple[Artifact, ...]:
-        run, root = self.around.run.path, self.around.project.root
+        run, root = self.context.run.path, self.context.project.root
         found = []
         for name, path in _paths(self.outputs) if self.outputs else ():
             whole = next((base / path for base in (run, root) if (base / path).exists()), None)
@@ -248,14 +235,14 @@ class Attempt:
 
 
 def recorded_inputs(inputs: Inputs, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an action's inputs as its receipt holds them: of a secret its name, not its value."""
+    """Return an action's inputs as its receipt holds them: the name of a secret, not its value."""
     secrets = {name: as_json(value) for name, value in arguments.items() if not is_known(value)}
     return inputs.model_dump(mode="json") | secrets
 
 
 @contextmanager
-def _guarded(attempt: Attempt, check: str = "") -> Iterator[None]:
-    """Take note of whatever goes wrong: an action or a check is foreign code, and the run must outlive it."""
+def _capture_errors(attempt: Attempt, check: str = "") -> Iterator[None]:
+    """Record any error: an action or a check is not the engine's code, and the run must survive it."""
     try:
         yield
     except (Exception, SystemExit) as error:  # noqa: BLE001  libraries that call sys.exit() in their depths fail too

@@ -1,32 +1,48 @@
-"""A step that consists of others: what it consists of, and what it gives when all of them have ended. Pure."""
+"""Composite steps, which perform a workflow or the same step for each item: their members and outputs. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, create_model
 
 from zk0.core.errors import SpecError
 from zk0.workflow.actions import Outputs
-from zk0.workflow.expressions import as_json, fill
-from zk0.workflow.nesting import EachOutputs, NestedOutputs
-from zk0.workflow.plan import items_of, plan_nested, planned_step
-from zk0.workflow.planned import Plan, PlannedStep
-from zk0.workflow.scope import Scope, StepScope
-from zk0.workflow.spec import WorkflowStep
+from zk0.workflow.expressions import Scope, StepScope, as_json, fill
+from zk0.workflow.plan import Plan, PlannedStep, items_of, plan_nested, planned_step
+from zk0.workflow.spec import WorkflowSpec, WorkflowStep
+
+
+class EachOutputs(Outputs):
+    """What a step gives that is done for each item: the outputs of all, in the order of the items."""
+
+    each: list[Any]
+    verdicts: list[str]
+
+
+class NestedOutputs(Outputs):
+    """What a step gives that performs a workflow: that workflow's outputs."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+def nested_outputs(spec: WorkflowSpec) -> type[NestedOutputs]:
+    """Return the model of what a workflow gives."""
+    fields: dict[str, Any] = dict.fromkeys(spec.outputs, (Any, ...))
+    return create_model(f"{spec.name} outputs", __base__=NestedOutputs, **fields)
 
 
 @dataclass(frozen=True)
 class Members:
-    """What a step consists of: one plan for the workflow that it performs, or one for each item; `inputs` made them."""
+    """The members of a step: one plan for the workflow that it performs, or one for each item, made from `inputs`."""
 
     inputs: Any
     plans: tuple[Plan, ...]
 
 
 def members_of(step: PlannedStep, plan: Plan, scope: Scope) -> Members:
-    """Return what a step of a plan consists of.
+    """Return the members of a composite step.
 
     Raises:
         SpecError: an expression has no value, or what should be a list of items is none.
@@ -48,12 +64,12 @@ def members_of(step: PlannedStep, plan: Plan, scope: Scope) -> Members:
 
 
 def workflow_outputs(plan: Plan, scope: Scope) -> Outputs:
-    """Return what a workflow gives that was performed as a step; `scope` is what its own expressions read."""
+    """Return the outputs of a workflow that was performed as a step; `scope` is its own."""
     return NestedOutputs.model_validate(as_json(fill(plan.spec.outputs, scope)))
 
 
 def each_outputs(ends: Sequence[StepScope]) -> Outputs:
-    """Return what a step gives that was done for each item."""
+    """Return the outputs of a step that was done for each item."""
     return EachOutputs(each=[_plain(end.outputs) for end in ends], verdicts=[end.verdict.value for end in ends])
 
 

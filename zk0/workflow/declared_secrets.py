@@ -1,4 +1,4 @@
-"""The secrets that a workflow names: where they may stand in its file, which a run needs, and their values.
+"""The secrets that a workflow declares: where its file may use them, which a run needs, and their values.
 
     secrets: {HF_TOKEN: {help: a token that may write to the hub}}
     steps:
@@ -19,17 +19,17 @@ from pydantic import SecretStr
 from zk0.core.errors import InputError, SecretMissingError
 from zk0.workflow.actions import Action
 from zk0.workflow.expressions import Template, as_text
-from zk0.workflow.fitting import Flaw, Path
+from zk0.workflow.fitting import Flaw, KeyPath
 from zk0.workflow.masking import SHORTEST, Mask
-from zk0.workflow.planned import Plan, PlannedStep
+from zk0.workflow.plan import Plan, PlannedStep
 from zk0.workflow.spec import AnyStep, RunStep, SecretSpec, UsesStep, WorkflowSpec, WorkflowStep
 
 LONE = re.compile(r"\{\{\s*secrets\.(\w+)\s*\}\}")
 PLACES = 'a secret may stand in "env" of a program and in "with" of an action'
 
 
-def misplaced(path: Path, template: Template, step: AnyStep) -> Iterator[Flaw]:
-    """Yield why an expression of a step may not read a secret."""
+def misplaced(path: KeyPath, template: Template, step: AnyStep) -> Iterator[Flaw]:
+    """Yield flaws of an expression that reads a secret where it may not."""
     if not template.secrets:
         return
     if isinstance(step, WorkflowStep):
@@ -44,8 +44,8 @@ def misplaced(path: Path, template: Template, step: AnyStep) -> Iterator[Flaw]:
         yield Flaw(path, "secret-place", f'a secret stands alone: "{{{{ secrets.{name} }}}}"')
 
 
-def unkept(step: UsesStep, action: Action) -> Iterator[Flaw]:
-    """Yield the secrets that an action would not keep secret: its field is no `SecretStr`."""
+def exposed_secrets(step: UsesStep, action: Action) -> Iterator[Flaw]:
+    """Yield flaws of secrets that an action would not keep secret: its field is not a `SecretStr`."""
     for name, value in step.arguments.items():
         field = action.inputs.model_fields.get(name)
         if field and isinstance(value, str) and LONE.fullmatch(value.strip()) and not _keeps(field.annotation):
@@ -53,8 +53,8 @@ def unkept(step: UsesStep, action: Action) -> Iterator[Flaw]:
             yield Flaw(("with", name), "secret-place", problem)
 
 
-def opened(plan: Plan, environment: Mapping[str, str], only: Collection[str] | None = None) -> Mask:
-    """Return the secrets that a run of a plan is given, with what hides them; `only` names the steps it performs.
+def read_secrets(plan: Plan, environment: Mapping[str, str], only: Collection[str] | None = None) -> Mask:
+    """Return the secrets of a plan from an environment, in a mask; `only` names the steps to perform.
 
     Raises:
         SecretMissingError: the environment has not all that are needed; the message names each.
@@ -80,8 +80,8 @@ def opened(plan: Plan, environment: Mapping[str, str], only: Collection[str] | N
     return mask
 
 
-def revealed(arguments: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-    """Return arguments with the secrets in them; one that is not required and not set is left out."""
+def reveal(arguments: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
+    """Return arguments with their secrets filled in; an optional one that is not set is left out."""
     found: dict[str, Any] = {}
     for name, value in arguments.items():
         if isinstance(value, Template) and value.secrets:
@@ -89,7 +89,7 @@ def revealed(arguments: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[s
             if secret in secrets:
                 found[name] = SecretStr(secrets[secret])
         else:
-            found[name] = revealed(value, secrets) if isinstance(value, Mapping) else value
+            found[name] = reveal(value, secrets) if isinstance(value, Mapping) else value
     return found
 
 

@@ -12,6 +12,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from zk0.workflow.fitting import KeyPath
+
 CORE_TAGS = frozenset(
     f"tag:yaml.org,2002:{name}"
     for name in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value")
@@ -23,8 +25,6 @@ FLOAT = re.compile(
     r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", re.ASCII
 )
 LONGEST_NUMBER = 400  # digits; Python refuses to read integers of more than 4300
-
-type Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, order=True)
@@ -40,11 +40,11 @@ class Document:
     """The data of a YAML text, the positions of its parts by path, and what is wrong with it as YAML."""
 
     data: object = None
-    keys: dict[Path, Position] = field(default_factory=dict)
-    values: dict[Path, Position] = field(default_factory=dict)
+    keys: dict[KeyPath, Position] = field(default_factory=dict)
+    values: dict[KeyPath, Position] = field(default_factory=dict)
     problems: list[tuple[Position, str, str]] = field(default_factory=list)
 
-    def position(self, path: Path, *, key: bool = False) -> Position:
+    def position(self, path: KeyPath, *, key: bool = False) -> Position:
         """Return where the value (or its key) at a path stands; the nearest enclosing part where it is absent."""
         places = self.keys if key else self.values
         for length in range(len(path), 0, -1):
@@ -84,7 +84,7 @@ class _Construction:
         self.document = document
         self.seen: set[int] = set()
 
-    def value(self, node: Node, path: Path) -> object:
+    def value(self, node: Node, path: KeyPath) -> object:
         self.document.values[path] = _at(node.start_mark)
         if id(node) in self.seen:
             # An alias, whose anchor is the problem. It may stand for what it stands in, or for a thousand lists.
@@ -103,7 +103,7 @@ class _Construction:
                 return _scalar(node)
         return None
 
-    def _members(self, node: MappingNode, path: Path) -> Iterator[tuple[str, object]]:
+    def _members(self, node: MappingNode, path: KeyPath) -> Iterator[tuple[str, object]]:
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode):
                 self._problem(key_node, "yaml-key", "a key is a word here, not a list or a mapping")

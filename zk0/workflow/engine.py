@@ -1,7 +1,7 @@
-"""The engine: begins a run, goes on with one, gives one up.
+"""The engine: runs, resumes and cancels workflows.
 
-It owns no domain and touches nothing itself: what it does to the world goes through `Effects`, what comes of it goes
-out as events. Receipts, checklists, the memory bank and progress are subscribers, and the engine knows none of them.
+It knows no domain and has no side effects of its own: it acts through `Effects` and reports through events. Receipts,
+checklists, the memory bank and progress are subscribers, none of which it knows.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,42 +10,42 @@ from dataclasses import dataclass
 from zk0.core.errors import ExitStatus, JournalError, RequestError
 from zk0.core.project import Project
 from zk0.workflow.ask import Paused
-from zk0.workflow.attempt import Surroundings
+from zk0.workflow.attempt import RunContext
 from zk0.workflow.effects import Effects
-from zk0.workflow.event_log import Telling
+from zk0.workflow.event_log import EventLog
 from zk0.workflow.events import RunCancelled, RunFinished, RunResumed, RunStarted, Selection, Subscriber
 from zk0.workflow.execution import Execution
-from zk0.workflow.planned import Plan
+from zk0.workflow.plan import Plan
 from zk0.workflow.resume import Redone, first_to_redo, to_redo
 from zk0.workflow.run import RunDirectory
-from zk0.workflow.scheduler import Crew
-from zk0.workflow.state import RunState, RunStatus, fold
+from zk0.workflow.scheduler import Scheduler
+from zk0.workflow.state import RunState, RunStatus, end_run, fold
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended, where it is, and which subscribers could not follow it."""
+    """The end of a run: its state, its directory and the errors of subscribers."""
 
     state: RunState
     directory: RunDirectory
-    complaints: tuple[str, ...] = ()
+    subscriber_errors: tuple[str, ...] = ()
 
     @property
     def exit_status(self) -> ExitStatus:
-        """What the process ends with: the worst of the run's, and at least 1 where a subscriber failed."""
+        """The exit status of the process: that of the run, and at least 1 if a subscriber failed."""
         own = self.state.exit_status or ExitStatus.done
-        return max(own, ExitStatus.failed) if self.complaints else own
+        return max(own, ExitStatus.failed) if self.subscriber_errors else own
 
 
 class Engine:
     """Runs plans in a project.
 
     Args:
-        project: where the runs are.
-        effects: what does things; `DryEffects` for a dry run.
-        subscribers: who is told; one that fails is reported in the outcome and goes on being told.
-        spectators: who is told only what happens now, not what happened before a resumption.
-        jobs: how many things are done at the same time.
+        project: the project of the runs.
+        effects: acts; `DryEffects` for a dry run.
+        subscribers: get all events; one that fails is reported in the outcome, and still gets the next ones.
+        live_subscribers: do not get the events from before a resumption.
+        jobs: how many steps run at the same time.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class Engine:
         project: Project,
         effects: Effects,
         subscribers: Iterable[Subscriber] = (),
-        spectators: Iterable[Subscriber] = (),
+        live_subscribers: Iterable[Subscriber] = (),
         jobs: int = 1,
     ) -> None:
         self.project = project
         self.effects = effects
         self.subscribers = tuple(subscribers)
-        self.spectators = tuple(spectators)
+        self.live_subscribers = tuple(live_subscribers)
         self.jobs = jobs
 
     def run(
@@ -74,29 +74,36 @@ class Engine:
         """Run a plan from its first step.
 
         Args:
-            plan: what to do.
-            source: the workflow file's text, kept with the run.
-            nested: the same of the workflows it performs.
-            seed: what all randomness of the run derives from.
-            selection: which of its steps to perform, and what earlier runs gave for others; None for all.
+            plan: the plan.
+            source: the text of the workflow file, to keep with the run.
+            nested: the texts of the workflows it performs, by name.
+            seed: the seed of all randomness in the run.
+            selection: the steps to perform, and earlier outcomes to reuse for others; None for all steps.
 
         Raises:
-            RequestError: a step's inputs can't work; nothing was done and nothing left behind.
-            MissingError: the same, for want of something.
+            RequestError: a step's inputs can't work; nothing was done or written.
+            MissingError: something that a step needs is missing; nothing was done or written.
             StorageError: the journal can't be written; what is in it stays true.
         """
         only = selection.steps if selection else None
         self.effects.open_secrets(plan, only)
-        for inputs in plan.known_inputs(only, self.effects.revealed):
+        for inputs in plan.known_inputs(only, self.effects.reveal):
             self.effects.preflight(inputs)
         code, environment = self.effects.code(), self.effects.versions()  # these can fail, so before there is a run
         run = self.effects.open_run(plan, source, nested or {})
-        around = Surroundings(
-            self.project, plan.spec.name, run, seed, code, environment, self._crew(), selection=selection
+        context = RunContext(
+            self.project,
+            plan.spec.name,
+            run,
+            seed,
+            code,
+            environment,
+            Scheduler(self.jobs, self.effects.end),
+            selection=selection,
         )
-        telling = self._telling(run)
-        with self.effects.hold(run):
-            telling.record(
+        log = EventLog(run, self.effects, self.subscribers, self.live_subscribers)
+        with self.effects.lock_run(run):
+            log.append(
                 RunStarted(
                     run=run.id,
                     workflow=plan.spec.name,
@@ -111,100 +118,97 @@ class Engine:
                     selection=selection,
                 )
             )
-            return self._go(Execution(plan, around, telling, {}))
+            return self._execute(Execution(plan, context, log, {}))
 
-    def resume(self, run: RunDirectory, replan: Callable[[RunState], Plan], *, since: str | None = None) -> Outcome:
-        """Go on with a run that was killed, interrupted or failed; finished steps are not done again.
+    def resume(self, run: RunDirectory, replan: Callable[[RunState], Plan], *, from_step: str | None = None) -> Outcome:
+        """Resume a run that was killed, interrupted or failed; finished steps do not run again.
 
         Args:
-            run: which.
-            replan: makes the run's plan, from what its journal says.
-            since: the step from which on all is done anew.
+            run: the run.
+            replan: makes the plan from the state of the run.
+            from_step: the step from which on all steps run again.
 
         Raises:
             RunBusyError: another engine performs it.
-            RequestError: there is nothing to go on with, or the run has no step `since`.
+            RequestError: there is nothing to resume, or the run has no step `from_step`.
             JournalError: its journal can't be read.
             StorageError: its journal can't be written; what is in it stays true.
         """
         code, environment = self.effects.code(), self.effects.versions()
-        telling = self._telling(run)
-        with self.effects.hold(run):
-            before = self.effects.recorded(run)
+        log = EventLog(run, self.effects, self.subscribers, self.live_subscribers)
+        with self.effects.lock_run(run):
+            before = self.effects.read_journal(run)
             if not before:
                 raise JournalError(f"run {run.id} was killed before it recorded anything", remedy="zk0 run WORKFLOW")
             state = fold(before)
-            redone = first_to_redo(state, since)
+            redone = first_to_redo(state, from_step)
             plan = replan(state)
             self.effects.open_secrets(plan, state.selection.steps if state.selection else None)
-            again = to_redo(state, plan) if since is None and redone else Redone()
-            telling.recall(before)
-            now, whole = self.effects.now(), redone == since
-            telling.record(
+            again = to_redo(state, plan) if from_step is None and redone else Redone()
+            log.replay(before)
+            now, whole = self.effects.now(), redone == from_step
+            log.append(
                 RunResumed(
                     run.id, now, redone, whole, again.steps, again.partly, code=code, environment=dict(environment)
                 )
             )
-            around = Surroundings(
+            context = RunContext(
                 self.project,
                 plan.spec.name,
                 run,
                 state.seed,
                 code,
                 environment,
-                self._crew(),
+                Scheduler(self.jobs, self.effects.end),
                 state.selection,
-                reuse=since is None,
+                reuse=from_step is None,
             )
-            known = {step.id: step for step in fold(telling.events).steps}
-            return self._go(Execution(plan, around, telling, known))
+            known = {step.id: step for step in fold(log.events).steps}
+            return self._execute(Execution(plan, context, log, known))
 
     def cancel(self, run: RunDirectory) -> Outcome:
-        """Give up a run that nobody performs.
+        """Cancel a run that no engine performs.
 
         Raises:
             RunBusyError: another engine performs it.
-            RequestError: it has come to its end.
+            RequestError: it has ended.
             JournalError: its journal can't be read.
         """
-        telling = self._telling(run)
-        with self.effects.hold(run):
-            telling.recall(self.effects.recorded(run))
-            state = fold(telling.events)
+        log = EventLog(run, self.effects, self.subscribers, self.live_subscribers)
+        with self.effects.lock_run(run):
+            log.replay(self.effects.read_journal(run))
+            state = fold(log.events)
             if state.status in (RunStatus.done, RunStatus.failed, RunStatus.cancelled):
                 raise RequestError(f"run {run.id} can't be cancelled: it is {state.status}")
             if state.status is not RunStatus.interrupted:
-                telling.record(self._end(run, state, ExitStatus.interrupted))
-            telling.record(RunCancelled(run.id, self.effects.now()))
-        return Outcome(fold(telling.events), run, telling.complaints)
+                self._end(log, state, ExitStatus.interrupted)
+            log.append(RunCancelled(run.id, self.effects.now()))
+        return Outcome(fold(log.events), run, log.subscriber_errors)
 
-    def _crew(self) -> Crew:
-        return Crew(self.jobs, self.effects.end)
-
-    def _telling(self, run: RunDirectory) -> Telling:
-        return Telling(run, self.effects, self.subscribers, self.spectators)
-
-    def _go(self, execution: Execution) -> Outcome:
-        """Take every step and end the run, also when it is interrupted."""
-        telling = execution.telling
+    def _execute(self, execution: Execution) -> Outcome:
+        """Execute all steps and end the run, also when it is interrupted."""
+        log = execution.log
         try:
-            with execution.around.crew.at_work():
-                execution.go()
-            status = execution.course.exit_status
+            with execution.context.scheduler.running():
+                execution.run()
+            status = execution.graph.exit_status
         except KeyboardInterrupt:
             status = ExitStatus.interrupted
         except Paused:
-            return Outcome(fold(telling.events), telling.run, telling.complaints)
-        telling.record(self._end(telling.run, fold(telling.events), status))
-        return Outcome(fold(telling.events), telling.run, telling.complaints)
+            return Outcome(fold(log.events), log.run, log.subscriber_errors)
+        state = self._end(log, fold(log.events), status)
+        return Outcome(state, log.run, log.subscriber_errors)
 
-    def _end(self, run: RunDirectory, state: RunState, status: ExitStatus) -> RunFinished:
-        return RunFinished(
-            run=run.id,
+    def _end(self, log: EventLog, state: RunState, status: ExitStatus) -> RunState:
+        """Record that the run ended with an exit status, and return its state."""
+        end = RunFinished(
+            run=log.run.id,
             workflow=state.workflow,
-            directory=run.path,
+            directory=log.run.path,
             verdict=state.verdict,
             exit_status=status,
             proposals=state.proposals,
             at=self.effects.now(),
         )
+        log.append(end)
+        return end_run(state, end)

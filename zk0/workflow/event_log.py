@@ -1,4 +1,4 @@
-"""How the engine speaks: an event is written down first, then told, so that whoever hears of it may rely on it."""
+"""The event log of a run: each event is written to the journal first, then passed on to the subscribers."""
 
 import traceback
 from collections.abc import Iterable
@@ -12,14 +12,14 @@ from zk0.workflow.run import RunDirectory
 SUBSCRIBER_LOG = "subscribers"
 
 
-class Telling:
-    """One run's events on their way to the journal and to whoever listens.
+class EventLog:
+    """The events of one run, on their way to the journal and to the subscribers.
 
     Args:
-        run: whose events these are.
-        effects: what writes them down.
-        subscribers: who must know the whole story; told again what happened before a resumption.
-        spectators: who is told only what happens now.
+        run: the run.
+        effects: writes the journal.
+        subscribers: get every event, and after a resumption those before it once more.
+        live_subscribers: get only the events that happen now.
     """
 
     def __init__(
@@ -27,48 +27,48 @@ class Telling:
         run: RunDirectory,
         effects: Effects,
         subscribers: Iterable[Subscriber],
-        spectators: Iterable[Subscriber] = (),
+        live_subscribers: Iterable[Subscriber] = (),
     ) -> None:
         self.run = run
         self.effects = effects
         self.subscribers = tuple(subscribers)
-        self.spectators = tuple(spectators)
+        self.live_subscribers = tuple(live_subscribers)
         self.events: list[JournalEvent] = []
-        self._complaints: dict[str, None] = {}
+        self._errors: dict[str, None] = {}
 
     @property
-    def complaints(self) -> tuple[str, ...]:
-        """Which listeners could not follow, and why; each once."""
-        return tuple(self._complaints)
+    def subscriber_errors(self) -> tuple[str, ...]:
+        """The errors that subscribers raised, each once."""
+        return tuple(self._errors)
 
-    def record(self, event: JournalEvent) -> None:
-        """Write an event down, then tell it.
+    def append(self, event: JournalEvent) -> None:
+        """Write an event to the journal, then pass it on.
 
         Raises:
-            StorageError: it can't be written; nobody is told.
+            StorageError: the journal can't be written; no subscriber gets the event.
         """
-        event = self.effects.masked(event)
+        event = self.effects.mask_secrets(event)
         self.effects.append(self.run, event)
         self.events.append(event)
-        self._tell(event, (*self.subscribers, *self.spectators))
+        self._notify(event, (*self.subscribers, *self.live_subscribers))
 
-    def recall(self, events: Iterable[JournalEvent]) -> None:
-        """Take up the events of a journal; subscribers are told again, since the last one may never have heard them."""
+    def replay(self, events: Iterable[JournalEvent]) -> None:
+        """Take over a journal's events; subscribers get them again, since they may have missed the last one."""
         for event in events:
             self.events.append(event)
-            if not isinstance(event, RunFinished | RunResumed | RunCancelled):  # an end that was told is not an end now
-                self._tell(event, self.subscribers)
+            if not isinstance(event, RunFinished | RunResumed | RunCancelled):  # an earlier end is no longer the end
+                self._notify(event, self.subscribers)
 
-    def publish(self, event: Event) -> None:
-        """Tell an event that is not recorded."""
-        self._tell(self.effects.masked(event), (*self.subscribers, *self.spectators))
+    def emit(self, event: Event) -> None:
+        """Pass on an event that is not in the journal."""
+        self._notify(self.effects.mask_secrets(event), (*self.subscribers, *self.live_subscribers))
 
-    def _tell(self, event: Event, listeners: Iterable[Subscriber]) -> None:
-        for listener in listeners:
+    def _notify(self, event: Event, subscribers: Iterable[Subscriber]) -> None:
+        for subscriber in subscribers:
             try:
-                listener(event)
-            except Exception as error:  # noqa: BLE001  a listener's fault must not lose the run; it is reported
-                name = getattr(listener, "__name__", type(listener).__name__)
-                self._complaints[f"{name}: {error or type(error).__name__}"] = None
-                with suppress(StorageError):  # where the log can't be written, the complaint itself remains
-                    self.effects.note(self.run.log(SUBSCRIBER_LOG), "".join(traceback.format_exception(error)))
+                subscriber(event)
+            except Exception as error:  # noqa: BLE001  a subscriber's error is reported and must not end the run
+                name = getattr(subscriber, "__name__", type(subscriber).__name__)
+                self._errors[f"{name}: {error or type(error).__name__}"] = None
+                with suppress(StorageError):  # if the log can't be written either, the error is still reported
+                    self.effects.append_log(self.run.log(SUBSCRIBER_LOG), "".join(traceback.format_exception(error)))

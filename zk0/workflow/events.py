@@ -1,17 +1,16 @@
-"""What the engine says while it runs; receipts, checklists, memory, reports and progress listen.
+"""The events of a run, to which receipts, checklists, memory, reports and progress subscribe.
 
-The same events, but for `StepProgressed` and `StepPlanned`, are the lines of a run's journal: it tells all that
-subscribers were told, and whoever missed it can be told again. A field added later has a default, so that old
-journals stay readable.
+All but `StepProgressed` and `StepPlanned` are the lines of the run's journal, so a subscriber that missed one can get
+it again. A field added later has a default, so that old journals stay readable.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from zk0.core.errors import ExitStatus
 from zk0.core.git import GitState
@@ -51,7 +50,7 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class StepProgressed:
-    """A step tells how far it is: `done` of `total` units."""
+    """A step reports its progress: `done` of `total` units."""
 
     run: str
     step: str
@@ -62,7 +61,7 @@ class StepProgressed:
 
 @dataclass(frozen=True)
 class StepPlanned:
-    """A dry run came to a step; `plan` is what it would do, as far as that is known."""
+    """A dry run reached a step; `plan` is what the step would do, as far as that is known."""
 
     run: str
     step: str
@@ -72,7 +71,7 @@ class StepPlanned:
 
 @dataclass(frozen=True)
 class StepRetried:
-    """An attempt of a step ended with a verdict after which the step is tried again, in `wait` seconds."""
+    """An attempt of a step failed, and the next one begins in `wait` seconds."""
 
     run: str
     step: str
@@ -86,9 +85,9 @@ class StepRetried:
 
 @dataclass(frozen=True)
 class StepWaiting:
-    """A step waits for an agent or a person; `handover` says for what.
+    """A step waits for an agent or a person to do what `handover` says.
 
-    `attempt` counts how often what they did was judged, `missing` is what was not good enough the last time.
+    `attempt` counts how often their work was judged; `missing` is what was not good enough the last time.
     """
 
     run: str
@@ -117,10 +116,10 @@ class StepSkipped:
 
 @dataclass(frozen=True)
 class StepFinished:
-    """A step ended, well or not; the receipt tells all about it.
+    """A step ended, successfully or not; the receipt has the details.
 
-    `exit_status` is what the process would end with if this step were all, `proposals` name the workflows that repair
-    what was found, `basis` is what the outcome rests on where it may be reused, and `reason` why it ran or did not.
+    `exit_status` is that of a run of this step alone, `proposals` name workflows that repair what was found, `basis`
+    holds the digests that decide whether the outcome can be reused, and `reason` says why the step ran or was reused.
     """
 
     receipt: Receipt
@@ -133,7 +132,7 @@ class StepFinished:
 
 @dataclass(frozen=True)
 class StepRepairing:
-    """A step failed, and a workflow runs that repairs what made it fail; then it is tried once more."""
+    """A step failed, and a workflow runs to repair the cause; then the step is tried once more."""
 
     failed: StepFinished
     workflow: str
@@ -143,14 +142,16 @@ class StepRepairing:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which steps of its workflow a run performs; of others, what they gave in earlier runs is `given`.
+    """The steps of its workflow that a run performs, and the outcomes of earlier runs that it reuses for others.
 
-    `asked` is how that was asked for, such as `--only train`.
+    `requested` holds the options that chose them, such as `--only train`.
     """
 
-    asked: str
+    __pydantic_config__: ClassVar = ConfigDict(serialize_by_alias=True)
+
+    requested: Annotated[str, Field(alias="asked")]  # the aliases are the names in the journal
     steps: tuple[str, ...]
-    given: tuple[StepFinished, ...] = ()
+    reused: Annotated[tuple[StepFinished, ...], Field(alias="given")] = ()
 
 
 @dataclass(frozen=True)
@@ -169,15 +170,17 @@ class RunFinished:
 
 @dataclass(frozen=True)
 class RunResumed:
-    """The run goes on after it waited, was killed, interrupted or had failed; the steps from `since` on are done anew.
+    """The run goes on after it waited, was killed, interrupted or failed; the steps from `from_step` on run again.
 
-    As a `whole`: also those steps within `since` that did their work. Where `redone` names steps, those are done anew
-    and no others; within those that it names `partly`, what did its work stays.
+    With `whole`, so do the steps within `from_step` that succeeded. If `redone` names steps, only those run again;
+    within those in `partly`, what succeeded stays.
     """
+
+    __pydantic_config__: ClassVar = ConfigDict(serialize_by_alias=True)
 
     run: str
     at: datetime
-    since: str | None = None
+    from_step: Annotated[str | None, Field(alias="since")] = None
     whole: bool = True
     redone: tuple[str, ...] = ()
     partly: tuple[str, ...] = ()
@@ -188,7 +191,7 @@ class RunResumed:
 
 @dataclass(frozen=True)
 class RunCancelled:
-    """Somebody gave the run up."""
+    """The run was cancelled."""
 
     run: str
     at: datetime

@@ -1,6 +1,6 @@
-"""Expressions: what may stand between `{{ }}` in a workflow file, and what it becomes.
+"""Expressions: the text between `{{ }}` in a workflow file, and its evaluation.
 
-Sandboxed Jinja2, kept small so that it is total: no calls, no statements, a short list of filters, `*` on numbers
+Sandboxed Jinja2, restricted so that it always ends: no calls, no statements, a short list of filters, `*` on numbers
 only. Names are `inputs.<name>`, `steps.<id>.outputs.<field>`, `steps.<id>.verdict`, `run.id`, `run.directory`, `item`
 and `secrets.<NAME>`, and which of them an expression reads is known without evaluating it. A value that is one whole
 `{{ }}` keeps its type; anything else becomes text.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, override
 
 from jinja2 import StrictUndefined, TemplateError, Undefined, nodes
@@ -18,7 +19,54 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from zk0.core.errors import SpecError
-from zk0.workflow.scope import Reference, Scope
+from zk0.core.verdicts import Verdict
+
+type Reference = tuple[str | int, ...]
+
+NO_ITEM = object()  # outside of `foreach`; None is an item
+
+
+@dataclass(frozen=True)
+class StepScope:
+    """An earlier step as expressions see it; `outputs` is None if it has none."""
+
+    verdict: Verdict
+    outputs: object | None = None
+
+    def names(self, step: str) -> SimpleNamespace:
+        """Return the attributes an expression reads."""
+        hint = f"step {step!r} has no outputs: its verdict is {self.verdict}"
+        missing = StrictUndefined(hint=hint)
+        return SimpleNamespace(verdict=self.verdict.value, outputs=missing if self.outputs is None else self.outputs)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The values that expressions may read at one moment of a run."""
+
+    inputs: Mapping[str, object]
+    run: Mapping[str, object] = field(default_factory=dict)
+    steps: Mapping[str, StepScope] = field(default_factory=dict)
+    item: object = NO_ITEM
+
+    def knows(self, reference: Reference) -> bool:
+        """Return whether the value of a reference is known now."""
+        if reference[0] == "item":
+            return self.item is not NO_ITEM
+        if reference[0] == "secrets":
+            return False  # a secret is revealed to the program or the action that it is for, and not before
+        root, name = reference[0], reference[1]
+        return root == "inputs" or name in (self.run if root == "run" else self.steps)
+
+    def names(self) -> dict[str, object]:
+        """Return the variables of an expression."""
+        return {
+            "item": self.item,
+            "inputs": SimpleNamespace(**self.inputs),
+            "run": SimpleNamespace(**self.run),
+            "steps": SimpleNamespace(**{step: scope.names(step) for step, scope in self.steps.items()}),
+        }
+
 
 FILTERS = frozenset(
     {
@@ -139,7 +187,7 @@ def compared_verdicts(source: str) -> list[str]:
 
 
 def is_template(text: str) -> bool:
-    """Tell whether a text has anything in it that Jinja2 would act on."""
+    """Return whether a text has anything in it that Jinja2 would act on."""
     return any(mark in text for mark in ("{{", "{%", "{#"))
 
 
@@ -187,7 +235,7 @@ def fill(value: object, scope: Scope) -> Any:
 
 
 def is_known(value: object) -> bool:
-    """Tell whether no expression is left in a filled value."""
+    """Return whether no expression is left in a filled value."""
     match value:
         case Template():
             return False

@@ -1,4 +1,4 @@
-"""Does a mapping fit a pydantic model? The answer in our words, also where some values are not known yet."""
+"""Check a mapping against a pydantic model, also if some values are not known yet; messages in plain words."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -25,25 +25,25 @@ PLAINER = {
     "string_too_short": "must not be empty",
 }
 
-type Path = tuple[str | int, ...]
+type KeyPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
 class Flaw:
-    """What is wrong at a path in a file; `rule` is its short name, `key` tells that the key is wrong, not its value."""
+    """A flaw at a path in a file; `rule` is its short name, and `key` says that the key is wrong, not its value."""
 
-    path: Path
+    path: KeyPath
     rule: str
     message: str
     key: bool = False
 
-    def within(self, path: Path, of: str) -> "Flaw":
+    def within(self, path: KeyPath, of: str) -> "Flaw":
         """Return the same flaw seen from outside: under a path, with the name of whose it is."""
         return replace(self, path=(*path, *self.path), message=f"{of}: {self.message}")
 
 
 def misfits(model: type[BaseModel], known: Mapping[str, object], undecided: Collection[str] = ()) -> Iterator[Flaw]:
-    """Yield what of some values does not fit a model.
+    """Yield the values that do not fit a model.
 
     Args:
         model: what the values are for.

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from zk0.workflow.expressions import parse
-from zk0.workflow.references import texts_of
 from zk0.workflow.spec import AnyStep, AskStep, OnFail, RepeatedStep, RunStep, UsesStep, WorkflowSpec
+from zk0.workflow.validation import texts_of
 
 type Edge = tuple[str, str, bool]  # from, to, whether a `when` makes it
 

@@ -1,18 +1,14 @@
-"""What an agent or a person is handed when a run waits for them: the task's context, filled from the run.
-
-Pure: the run's state in, Markdown out. What the run does not know is said to be unknown and not made up.
-"""
+"""The handover to an agent or a person that a run waits for: a task context, filled from the run's state. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from zk0.core.verdicts import Finding, Verdict
-from zk0.workflow.planned import PlannedStep
+from zk0.workflow.plan import PlannedStep
 from zk0.workflow.spec import WorkflowSpec
 from zk0.workflow.state import RunState
-from zk0.workflow.task_context import TaskContext
-from zk0.workflow.task_page import render_task
+from zk0.workflow.task_context import TaskContext, render_task
 
 
 def handover(
@@ -23,8 +19,8 @@ def handover(
     Args:
         step: the step that asks.
         arguments: its instruction, scope and constraints, filled in.
-        spec: the workflow the step belongs to.
-        state: the run as it stands.
+        spec: the workflow of the step.
+        state: the state of the run.
         now: the time, in UTC.
     """
     return render_task(
@@ -86,10 +82,10 @@ def _state_lines(state: RunState) -> Iterable[str]:
             yield f"  {step.id} failed: {failure.message}; {failure.remedy or 'no remedy known'}"
         for finding in step.receipt.findings if step.receipt else ():
             if finding.verdict not in (Verdict.passed, Verdict.not_applicable):
-                yield f"  {said(finding)}"
+                yield f"  {format_finding(finding)}"
 
 
-def said(finding: Finding) -> str:
+def format_finding(finding: Finding) -> str:
     """Return a finding in one line."""
     parts = [f"{finding.check} {finding.verdict}: {finding.message}"]
     parts += [f"because {finding.cause}"] if finding.cause else []

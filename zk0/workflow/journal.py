@@ -1,21 +1,24 @@
-"""The journal of a run: one event a line, appended and flushed to the disk before anything goes on.
+"""The journal of a run: one event per line, flushed to the disk before the run continues.
 
-A process can be killed at any instant, so the last line may be torn: it tells of nothing that was promised to be
-recorded, and reading leaves it out. A line that can't be read anywhere else means the file was damaged.
+A process can be killed at any instant, so the last line may be torn; readers ignore it. Any other line that can't be
+read means that the file is damaged. Importing this module is cheap.
 """
 
 import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from zk0.core.errors import JournalError, StorageError
-from zk0.workflow.events import JournalEvent
+from zk0.workflow.events import JournalEvent, RunCancelled, RunFinished, StepWaiting
 
+ENDING_KINDS = (RunFinished.kind, RunCancelled.kind)  # of the last event of a run that is over
+WAITING_KIND = StepWaiting.kind
+TAIL = 65536  # bytes; a step that waits writes a shorter event, with all its findings
 EVENT: TypeAdapter[JournalEvent] = TypeAdapter(JournalEvent)
-TAIL = 65536  # bytes; an event of a step that waits, its findings included, is shorter
 
 
 class Journal:
@@ -29,7 +32,7 @@ class Journal:
         self.path = path
 
     def mend(self) -> None:
-        """Cut a torn last line off, so that the next event begins a line of its own.
+        """Remove a torn last line, so that the next event begins a new line.
 
         Raises:
             StorageError: the file can't be written.
@@ -47,10 +50,10 @@ class Journal:
             raise unwritable(self.path, error) from error
 
     def append(self, event: JournalEvent) -> None:
-        """Write one event; when this returns, it is on the disk.
+        """Write an event, and flush it to the disk.
 
         Raises:
-            StorageError: it could not be written; what was recorded before is untouched.
+            StorageError: it can't be written; the events before it are intact.
         """
         line = EVENT.dump_json(event) + b"\n"
         try:
@@ -65,13 +68,13 @@ class Journal:
 
 
 def unwritable(path: Path, error: OSError) -> StorageError:
-    """Return the error that says why a file or directory of a run could not be written."""
+    """Return the error that a file or directory of a run can't be written."""
     reason = error.strerror or str(error)
     return StorageError(f"{path} can't be written: {reason}", remedy=f"make room or make {path.parent} writable")
 
 
 def read_events(path: Path) -> list[JournalEvent]:
-    """Return the events of a journal, without a torn last line; none where there is no file yet.
+    """Return the events of a journal without a torn last line; none if there is no file.
 
     Raises:
         JournalError: the file can't be read, or a line before the last one is not an event.
@@ -87,10 +90,13 @@ def read_events(path: Path) -> list[JournalEvent]:
     return list(_parsed(lines, path))
 
 
-def read_last_event(path: Path) -> dict[str, object] | None:
-    """Return the last event of a journal as plain data, reading the file's end alone; None where there is no event.
+def read_tail(path: Path) -> dict[str, Any] | None:
+    """Return the last whole event of a journal as plain data; None if there is none.
 
-    An event that is longer than what is read comes without its fields.
+    Reads only the end of the file. An event longer than that, which neither ends a run nor waits, is returned empty.
+
+    Raises:
+        OSError: the file can't be read.
     """
     try:
         with path.open("rb") as stream:
@@ -117,7 +123,7 @@ def _parsed(lines: Iterable[bytes], path: Path) -> Iterator[JournalEvent]:
 
 
 def _write_whole(descriptor: int, line: bytes) -> None:
-    """Write a line, or, where the disk has no room for all of it, nothing."""
+    """Write the whole line, or nothing if the disk is full."""
     before = os.fstat(descriptor).st_size
     try:
         while line:

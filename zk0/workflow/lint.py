@@ -1,4 +1,4 @@
-"""What is well formed and still wrong: rules on what a workflow means, each with an id.
+"""Lint valid workflows for likely mistakes; each rule has an id.
 
 constant-when     a `when` that reads nothing is always true or always false
 unreachable-step  a step that can never run
@@ -18,11 +18,10 @@ from itertools import pairwise
 from zk0.core.secrets import is_random, is_secret_name
 from zk0.core.verdicts import Verdict
 from zk0.workflow.actions import ACTIONS
-from zk0.workflow.expressions import compared_verdicts, fill, is_template, parse
-from zk0.workflow.fitting import Flaw, Path, nearest
-from zk0.workflow.references import check_uses, templates_in, texts_of
-from zk0.workflow.scope import Scope
+from zk0.workflow.expressions import Scope, compared_verdicts, fill, is_template, parse
+from zk0.workflow.fitting import Flaw, KeyPath, nearest
 from zk0.workflow.spec import PROGRAM, AnyStep, AskStep, RunStep, UsesStep, WorkflowSpec, WorkflowStep
+from zk0.workflow.validation import check_uses, templates_in, texts_of
 
 INTERPRETERS = re.compile(r"(?:.*/)?(?:(?:ba|da|z|k|a)?sh|python[0-9.]*|perl|ruby|node)")
 PROGRAM_TEXT = ("-c", "-e", "-lc", "-ec", "--eval")
@@ -31,9 +30,9 @@ MEANT = re.compile(r"(?i).*(?:token|secret|passw(?:or)?d|passphrase|(?:api|acces
 IN_FILE = "a secret stands in the file; name it under secrets, and revoke this one"
 
 
-def opinions(spec: WorkflowSpec) -> Iterator[Flaw]:
-    """Yield what a valid workflow does that its author can't have meant, at paths in its file."""
-    yield from _named(spec)
+def lint_flaws(spec: WorkflowSpec) -> Iterator[Flaw]:
+    """Yield likely mistakes of a valid workflow, at paths in its file."""
+    yield from _declarations(spec)
     for index, step in enumerate(spec.steps):
         last = index == len(spec.steps) - 1
         for flaw in (*_when(step), *_judged(step), *_program(step), *_secrets(step), *_gate(step, spec, last=last)):
@@ -100,7 +99,7 @@ def _secrets(step: AnyStep) -> Iterator[Flaw]:
                 yield Flaw((*path, number), "literal-secret", IN_FILE)
 
 
-def _argvs(step: AnyStep) -> Iterator[tuple[Path, list[str]]]:
+def _argvs(step: AnyStep) -> Iterator[tuple[KeyPath, list[str]]]:
     """Yield the programs of a step, with where they stand in it."""
     if isinstance(step, RunStep):
         yield ("run",), list(map(str, step.run))
@@ -109,8 +108,8 @@ def _argvs(step: AnyStep) -> Iterator[tuple[Path, list[str]]]:
             yield (*at, "run"), list(map(str, argv))
 
 
-def _named(spec: WorkflowSpec) -> Iterator[Flaw]:
-    """Yield what the workflow's inputs and secrets are wrong for."""
+def _declarations(spec: WorkflowSpec) -> Iterator[Flaw]:
+    """Yield unused inputs and secrets, and inputs that should be secrets."""
     read = set(_read(spec))
     for root, names in (("inputs", spec.inputs), ("secrets", spec.secrets)):
         for name in names:
@@ -129,7 +128,7 @@ def _gate(step: AnyStep, spec: WorkflowSpec, *, last: bool) -> Iterator[Flaw]:
         yield Flaw(("ask",), "dead-gate", "a person is asked, and nothing depends on the answer", key=True)
 
 
-def _leaves(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
+def _leaves(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
     match value:
         case str():
             yield path, value

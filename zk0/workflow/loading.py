@@ -16,11 +16,10 @@ from zk0.core.project import Project
 from zk0.core.secrets import find_secrets
 from zk0.workflow.document import Document, read_document
 from zk0.workflow.fitting import Flaw, field_names, flaw_of, nearest
-from zk0.workflow.lint import IN_FILE, opinions
-from zk0.workflow.nesting import Finder
+from zk0.workflow.lint import IN_FILE, lint_flaws
 from zk0.workflow.run import RunDirectory
-from zk0.workflow.spec import KINDS, InputSpec, Issue, Part, SecretSpec, Step, WorkflowSpec, step_kind
-from zk0.workflow.validation import Draft, DraftStep, flaws
+from zk0.workflow.spec import KINDS, InputSpec, Issue, SecretSpec, SpecModel, Step, WorkflowSpec, step_kind
+from zk0.workflow.validation import DraftStep, Finder, WorkflowDraft, find_flaws
 
 SUFFIX = ".yaml"
 INPUT: TypeAdapter[InputSpec] = TypeAdapter(InputSpec)
@@ -29,7 +28,7 @@ _STEP_KEYS = frozenset().union(*map(field_names, KINDS.values()))
 
 
 @dataclass(frozen=True, order=True)
-class Problem:
+class WorkflowProblem:
     """One thing that is wrong in a workflow file."""
 
     file: str
@@ -141,7 +140,9 @@ def load_performed(run: RunDirectory) -> Loaded:
     return Loaded(spec, run.spec, text, library.found)
 
 
-def examine(path: Path, *, shown: str = "", library: Library | None = None) -> tuple[Loaded | None, list[Problem]]:
+def examine(
+    path: Path, *, shown: str = "", library: Library | None = None
+) -> tuple[Loaded | None, list[WorkflowProblem]]:
     """Return the workflow of a file, or None with all that is wrong with it.
 
     Raises:
@@ -151,14 +152,18 @@ def examine(path: Path, *, shown: str = "", library: Library | None = None) -> t
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        return None, [Problem(shown, 1, 1, "yaml-syntax", f"not UTF-8 text: {error.reason} at byte {error.start}")]
+        return None, [
+            WorkflowProblem(shown, 1, 1, "yaml-syntax", f"not UTF-8 text: {error.reason} at byte {error.start}")
+        ]
     except OSError as error:
         raise UnknownNameError(f"{shown} can't be read: {error.strerror}", remedy="zk0 workflows list") from error
     library = library or Library({}, (path.stem,))
     spec, problems = parse_workflow(text, file=shown, find=library)
     if spec and spec.name != path.stem:
         problems = [
-            Problem(shown, 1, 1, "wrong-name", f'the name "{spec.name}" is not the one of its file, "{path.stem}"')
+            WorkflowProblem(
+                shown, 1, 1, "wrong-name", f'the name "{spec.name}" is not the one of its file, "{path.stem}"'
+            )
         ]
     return (Loaded(spec, path, text, library.found) if spec and not problems else None), problems
 
@@ -169,21 +174,21 @@ def _nowhere(name: str) -> str:
 
 def parse_workflow(
     text: str, *, file: str = "workflow", find: Finder = _nowhere
-) -> tuple[WorkflowSpec | None, list[Problem]]:
+) -> tuple[WorkflowSpec | None, list[WorkflowProblem]]:
     """Return the workflow of a text, or None with all that is wrong with it, in the order of the lines."""
     document = read_document(text)
-    problems = {Problem(file, at.line, at.column, rule, message) for at, rule, message in document.problems}
+    problems = {WorkflowProblem(file, at.line, at.column, rule, message) for at, rule, message in document.problems}
     if document.data is None and problems:
         return None, sorted(problems)
     spec, found = _shaped(document.data)
-    found += flaws(_draft(document.data), find)
+    found += find_flaws(_draft(document.data), find)
     problems |= {_located(flaw, document, file) for flaw in found}
     return (None if problems else spec), sorted(problems)
 
 
-def _located(flaw: Flaw, document: Document, file: str) -> Problem:
+def _located(flaw: Flaw, document: Document, file: str) -> WorkflowProblem:
     at = document.position(flaw.path, key=flaw.key)
-    return Problem(file, at.line, at.column, flaw.rule, flaw.message)
+    return WorkflowProblem(file, at.line, at.column, flaw.rule, flaw.message)
 
 
 def _shaped(data: object) -> tuple[WorkflowSpec | None, list[Flaw]]:
@@ -209,7 +214,7 @@ def _shape_flaw(detail: ErrorDetails) -> Flaw:
     return flaw
 
 
-def _model_at(path: tuple[str | int, ...]) -> type[Part] | None:
+def _model_at(path: tuple[str | int, ...]) -> type[SpecModel] | None:
     match path:
         case ():
             return WorkflowSpec
@@ -219,18 +224,18 @@ def _model_at(path: tuple[str | int, ...]) -> type[Part] | None:
             return KINDS[kind]
         case ("steps", _, str(kind), "retry" | "on_fail" as part) if kind in KINDS and part in KINDS[kind].model_fields:
             kinds = (KINDS[kind].model_fields[part].annotation, *get_args(KINDS[kind].model_fields[part].annotation))
-            return next(model for model in kinds if isinstance(model, type) and issubclass(model, Part))
+            return next(model for model in kinds if isinstance(model, type) and issubclass(model, SpecModel))
         case ("issues", _):
             return Issue
     return None
 
 
-def _draft(data: object) -> Draft:
+def _draft(data: object) -> WorkflowDraft:
     top = data if isinstance(data, dict) else {}
     inputs = top["inputs"] if isinstance(top.get("inputs"), dict) else {}
     steps = top["steps"] if isinstance(top.get("steps"), list) else []
     secrets = top["secrets"] if isinstance(top.get("secrets"), dict) else {}
-    return Draft(
+    return WorkflowDraft(
         {name: _valid(INPUT, raw) for name, raw in inputs.items()},
         tuple(DraftStep(_id(raw), _valid(STEP, _trimmed(raw))) for raw in steps),
         top["outputs"] if isinstance(top.get("outputs"), dict) else {},
@@ -263,7 +268,7 @@ def _shown(path: Path, root: Path) -> str:
     return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(path)
 
 
-def lint(project: Project, paths: Iterable[Path] = ()) -> Iterator[Problem]:
+def lint(project: Project, paths: Iterable[Path] = ()) -> Iterator[WorkflowProblem]:
     """Yield the problems of these files, or of all workflows; of a valid one, what its author can't have meant."""
     files = workflow_files(project)
     for path in list(paths) or files.values():
@@ -271,9 +276,11 @@ def lint(project: Project, paths: Iterable[Path] = ()) -> Iterator[Problem]:
         loaded, problems = examine(path, shown=shown, library=Library(files, (path.stem,)))
         if loaded:
             document = read_document(loaded.text)
-            problems = [_located(flaw, document, shown) for flaw in opinions(loaded.spec)]
+            problems = [_located(flaw, document, shown) for flaw in lint_flaws(loaded.spec)]
         text = path.read_text(encoding="utf-8", errors="replace")
-        literal = [Problem(shown, found.line, found.column, "literal-secret", IN_FILE) for found in find_secrets(text)]
+        literal = [
+            WorkflowProblem(shown, found.line, found.column, "literal-secret", IN_FILE) for found in find_secrets(text)
+        ]
         # A token under the name `token` is found both ways; the first has the place of the value.
         told = {problem.line for problem in problems if problem.rule == "literal-secret"}
         yield from sorted([*problems, *(problem for problem in literal if problem.line not in told)])

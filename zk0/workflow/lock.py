@@ -1,8 +1,8 @@
-"""Whose is a run? One engine at a time holds it, and what a killed engine left running is found and ended.
+"""The lock of a run: one engine at a time holds it, and processes that a killed engine left behind are ended.
 
-The lock is a POSIX record lock: the system frees it when its process ends, however it ends, and a fork does not
-inherit it. All that a run starts carries the run's path in its environment, so that it is found after its parent is
-gone, also where it began a session of its own.
+It is a POSIX record lock: the system frees it when the process ends, however it ends, and a fork does not inherit it.
+All processes of a run have the run's path in their environment, so they are found after their parent has died, even in
+a session of their own.
 """
 
 import fcntl
@@ -20,14 +20,14 @@ from zk0.workflow.journal import unwritable
 from zk0.workflow.run import RunDirectory
 
 MARK = "ZK0_RUN"
-PATIENCE = 3 * GRACE  # seconds an engine gets to end its programs and its journal
+TERM_TIMEOUT = 3 * GRACE  # seconds an engine gets to end its programs and its journal
 POLL = 0.05  # seconds
 _held: set[str] = set()  # a process may lock a file twice; two engines in one process must not
 
 
 @contextmanager
-def held(run: RunDirectory) -> Iterator[None]:
-    """Hold a run for this process, and mark what is started meanwhile as the run's.
+def acquire(run: RunDirectory) -> Iterator[None]:
+    """Hold the lock of a run, and mark processes started in the block as the run's.
 
     Raises:
         RunBusyError: another engine holds it.
@@ -50,8 +50,8 @@ def held(run: RunDirectory) -> Iterator[None]:
         os.close(descriptor)
 
 
-def holder(run: RunDirectory) -> int | None:
-    """Return the process that holds a run; None where none does."""
+def owner(run: RunDirectory) -> int | None:
+    """Return the process that holds the lock of a run; None if there is none."""
     if str(run.path) in _held:
         return os.getpid()  # to open and close the file once more would give up this process's lock (fcntl(2))
     try:
@@ -71,23 +71,23 @@ def holder(run: RunDirectory) -> int | None:
 
 
 def end_engine(run: RunDirectory) -> bool:
-    """Ask the engine that performs a run to end, and end it if it does not; return whether there was one."""
-    process = holder(run)
+    """Terminate the engine of a run, and kill it if it does not end; return whether there was one."""
+    process = owner(run)
     if process is None:
         return False
-    for request, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, GRACE)):
+    for request, timeout in ((signal.SIGTERM, TERM_TIMEOUT), (signal.SIGKILL, GRACE)):
         with suppress(ProcessLookupError):
             os.kill(process, request)
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            if holder(run) != process:
+            if owner(run) != process:
                 return True
             time.sleep(POLL)
     raise _busy(run, process)
 
 
-def end_orphans(run: RunDirectory) -> int:
-    """End what a killed engine's run left running, and return how many processes that were."""
+def kill_orphans(run: RunDirectory) -> int:
+    """End the processes that the killed engine of a run left behind, and return how many there were."""
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     orphans = [process for process in psutil.process_iter() if process.pid not in own and _is_of(process, run)]
     for process in orphans:

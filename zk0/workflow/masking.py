@@ -1,10 +1,10 @@
-"""Hide the values of secrets in all that a run writes down: its events, its logs, its errors.
+"""Mask the values of secrets in all that a run writes: events, logs, errors.
 
-A value is hidden as it is, as JSON and as an address spell it, and each line of one that has several. What an action
-or a program makes of it beyond that (its reverse, its Base64 with something before it) nobody can know.
+A value is masked as it is, in its JSON and URL encodings, and line by line. Other transformations by an action or a
+program (its reverse, its Base64 with a prefix) can't be recognised.
 
-A log is masked while it grows: a program writes into a file that has no name, and what it wrote is copied from there
-into the log by a thread. So no pipe can run full, and a program that prints without end waits for nobody.
+A log is masked while it grows: the program writes to an unnamed file, from which a thread copies to the log. So no pipe
+can fill up, and a program that prints without end never blocks.
 """
 
 import json
@@ -28,7 +28,7 @@ CHUNK = 1 << 20  # bytes
 
 
 class Mask:
-    """Hides some secrets.
+    """Masks secrets.
 
     Args:
         secrets: their values by the names of their environment variables.

@@ -4,22 +4,22 @@ Pure: a workflow and its inputs in, a plan out. Expressions that read only input
 that a value no action takes is refused before the first step; those that read steps or the run stay as templates.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from zk0.core.checks import Check
 from zk0.core.errors import InputError, SpecError
-from zk0.workflow.actions import ACTIONS
-from zk0.workflow.expressions import Template, fill, is_known, steps_in
-from zk0.workflow.fitting import Flaw, misfits
+from zk0.workflow.actions import ACTIONS, Action, Inputs
+from zk0.workflow.expressions import Scope, Template, as_json, fill, is_known, steps_in
+from zk0.workflow.fitting import Flaw, flaw_of, misfits
 from zk0.workflow.inputs import resolve_inputs
-from zk0.workflow.planned import ON_FAIL, Kind, Plan, PlannedCheck, PlannedStep, validated
 from zk0.workflow.programs import check_named
-from zk0.workflow.scope import Scope
 from zk0.workflow.spec import (
+    ON_FAIL,
     AnyStep,
     AskStep,
     OnFail,
@@ -30,6 +30,149 @@ from zk0.workflow.spec import (
     WorkflowSpec,
     WorkflowStep,
 )
+
+type Revealed = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # puts secrets into arguments
+type Kind = Literal["uses", "run", "ask", "workflow"]
+
+
+@dataclass(frozen=True)
+class PlannedCheck:
+    """A check of a step with its options, as far as they are known."""
+
+    check: Check
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step, with what is known of it before the run.
+
+    Attributes:
+        id: its name among its siblings.
+        path: its name in the run.
+        action: None for a step that runs a program or asks somebody; `arguments` then hold the program or the request.
+        inputs: the validated inputs of the action, if all arguments are known.
+        when: a boolean if it is known.
+        needs: the steps that must succeed before it.
+        argument_reads: the steps that its arguments read.
+        reads: all steps that any part of it reads.
+        repair: the workflow to run if it fails.
+        patient: whether it waits without a limit.
+        each: the items to do it for; None for a step that is done once.
+        nested: the plan of the workflow that it performs, if the inputs of that are known.
+    """
+
+    id: str
+    path: str
+    kind: Kind
+    title: str
+    action: Action | None
+    arguments: Mapping[str, Any]
+    inputs: Inputs | None
+    checks: tuple[PlannedCheck, ...]
+    when: bool | Template
+    retry: Retry
+    proposes: str | None
+    spec: AnyStep
+    needs: frozenset[str] = frozenset()
+    argument_reads: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()
+    timeout: float | None = None
+    repair: "PlannedStep | None" = None
+    patient: bool = False
+    each: Sequence[Any] | Template | None = None
+    nested: "Plan | None" = None
+
+    @property
+    def uses(self) -> str:
+        """The action's name, `run`, or `ask.` and whom."""
+        if self.kind == "ask":
+            return f"ask.{self.arguments['ask']}"
+        if isinstance(self.spec, WorkflowStep):
+            return f"workflow.{self.spec.workflow}"
+        return self.action.name if self.action else self.kind
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What it changes outside of its run's directory; a program may change anything."""
+        if self.action:
+            return self.action.changes
+        if self.nested:
+            return tuple(dict.fromkeys(name for step in self.nested.steps for name in step.changes))
+        return () if self.uses == "ask.person" else ("anything",)
+
+    @property
+    def always(self) -> bool:
+        """Whether it runs whatever happened before it."""
+        return self.spec.always
+
+    def when_reads(self, step: str) -> bool:
+        """Whether its `when` mentions a step, so that it may run after that one failed."""
+        return isinstance(self.when, Template) and step in self.when.steps
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data, for a dry run to print."""
+        return {
+            "id": self.path,
+            "title": self.title,
+            "uses": self.uses,
+            "with": as_json(self.arguments),
+            "changes": list(self.changes),
+            "checks": [{"id": planned.check.id, "options": as_json(planned.options)} for planned in self.checks],
+            "when": as_json(self.when),
+            "attempts": self.retry.attempts,
+            **({} if self.each is None else {"foreach": as_json(self.each)}),
+            **({} if self.spec.needs is None else {"needs": list(self.spec.needs)}),
+            **({} if self.timeout is None else {"timeout": self.timeout}),
+            **({"on_fail": {"run": self.repair.uses.removeprefix("workflow.")}} if self.repair else {}),
+            **({"finally": True} if self.always else {}),
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A workflow with its inputs, ready to run."""
+
+    spec: WorkflowSpec
+    inputs: Mapping[str, object]
+    steps: tuple[PlannedStep, ...]
+    library: Mapping[str, WorkflowSpec] = field(default_factory=dict)
+
+    def known_inputs(
+        self, only: Collection[str] | None = None, revealed: Revealed = lambda arguments: arguments
+    ) -> Iterator[Inputs]:
+        """Yield the inputs of the actions that will be performed for certain, those of nested workflows too.
+
+        `only` names the steps that will be performed at all; None stands for all.
+
+        Raises:
+            InputError: an action does not take a secret that `revealed` puts in.
+        """
+        for step in self.steps:
+            if step.when is not True or step.each is not None or (only is not None and step.id not in only):
+                continue
+            arguments = revealed(step.arguments)
+            if step.action and is_known(arguments):
+                yield step.inputs or validated(step.action, arguments)
+            if step.nested:
+                yield from step.nested.known_inputs(revealed=revealed)
+
+    def inputs_as_json(self) -> dict[str, Any]:
+        """Return the inputs as plain data."""
+        return {name: as_json(value) for name, value in self.inputs.items()}
+
+
+def validated(action: Action, arguments: Mapping[str, Any]) -> Inputs:
+    """Return an action's inputs.
+
+    Raises:
+        InputError: the action does not take these arguments.
+    """
+    try:
+        return action.inputs.model_validate(arguments)
+    except ValidationError as error:
+        found = [flaw_of(detail, ()).message for detail in error.errors(include_url=False)]
+        raise InputError("\n".join(f"{action.name}: {message}" for message in found)) from error
 
 
 def plan(
@@ -71,7 +214,7 @@ def plan_nested(
     return plan(spec, resolve_inputs(spec, arguments), library, f"{path}/")
 
 
-def decided(when: object, step: str) -> bool | Template:
+def decide_when(when: object, step: str) -> bool | Template:
     """Return what a filled `when` says.
 
     Raises:
@@ -94,12 +237,12 @@ def planned_step(
     """
     action = ACTIONS.get(step.uses) if isinstance(step, UsesStep) else None
     arguments = _arguments(step, scope)
-    when = True if step.when is None else decided(fill(step.when, scope), step.id)
+    when = True if step.when is None else decide_when(fill(step.when, scope), step.id)
     each = items_of(fill(step.foreach, scope)) if isinstance(step, RepeatedStep) else None
     fits = action and is_known(arguments) and not any(misfits(action.inputs, arguments))
     checks = tuple(PlannedCheck(check_named(use.id), fill(use.options, scope)) for use in step.checks)
-    given = steps_in((arguments, each))
-    read = given | steps_in([planned.options for planned in checks])
+    argument_reads = steps_in((arguments, each))
+    read = argument_reads | steps_in([planned.options for planned in checks])
     repair = _repair(step, scope, library, path)
     nested = None
     if isinstance(step, WorkflowStep) and each is None and when is not False and is_known(arguments):
@@ -118,7 +261,7 @@ def planned_step(
         proposes=step.on_fail.propose if step.on_fail else None,
         spec=step,
         needs=frozenset(before) if step.needs is None else read.union(step.needs),
-        given=given,
+        argument_reads=argument_reads,
         reads=read.union(steps_in(when), steps_in(repair.arguments) - {step.id} if repair else ()),
         timeout=step.timeout,
         repair=repair,

@@ -13,7 +13,7 @@ from zk0.core.errors import ConfigurationError, DependencyMissingError, Zk0Error
 from zk0.core.project import Project
 
 
-class OwnModules:
+class ProjectPlugins:
     """Imports a project's modules of actions and checks, once.
 
     Args:
@@ -33,7 +33,7 @@ class OwnModules:
             DependencyMissingError: what it imports is not installed.
         """
         if self._failure:
-            raise self._failure  # a second try would find half of its names registered, and complain of that
+            raise self._failure  # a second try would fail on the names that are already registered
         for name in self.project.settings.actions:
             if name not in self._imported:
                 self._imported.add(name)

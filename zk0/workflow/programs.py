@@ -1,4 +1,4 @@
-"""Run a program as a step: an argv list, no shell, its output in a log, ended in time and with all its children."""
+"""Run programs as steps: an argv list, no shell, output to a log, a timeout that ends all child processes."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from zk0.core.verdicts import Finding
 from zk0.workflow.actions import Outputs
 from zk0.workflow.masking import Mask
 from zk0.workflow.spec import PROGRAM
-from zk0.workflow.timeouts import TimeLimit, overdue
+from zk0.workflow.timeouts import TimeLimit, timeout_error
 
 
 def _never(**_options: object) -> list[Finding]:
@@ -27,7 +27,7 @@ def _never(**_options: object) -> list[Finding]:
 
 
 class ProgramOptions(BaseModel):
-    """What a program that judges is called with."""
+    """The options of a `run` check."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,7 +47,7 @@ def check_named(name: str) -> Check:
 
 
 class CommandOutputs(Outputs):
-    """What a step that runs a program gives: its exit status and all it printed."""
+    """The outputs of a step that runs a program; the log has all it printed."""
 
     exit_status: int
     log: Path
@@ -63,12 +63,12 @@ class Command:
     limit: TimeLimit | None = None
 
 
-class Ended(BaseException):
-    """The run is being ended, and with it what this thread does for it; no error, so nothing takes it for one."""
+class RunEnding(BaseException):
+    """Raised in a thread when the run ends; a BaseException, so that code which handles errors lets it pass."""
 
 
 class Programs:
-    """Runs programs, each to its end, and ends all of them at once where the run is ended."""
+    """Runs programs, and ends all of them when the run ends."""
 
     def __init__(self) -> None:
         self._ending = threading.Event()
@@ -78,13 +78,13 @@ class Programs:
     def run(self, command: Command, log: Path, mask: Mask | None = None) -> int:
         """Run a program to its end, its output going to a log file, and return its exit status.
 
-        Of the secrets that the mask hides the program is given those in its own `env`, and no other.
+        The program gets only the secrets in its own `env`.
 
         Raises:
             DependencyMissingError: there is no such program.
             SpecError: the system refuses to start it as written.
             TimeLimitError: it did not end in time; it was ended, with what it had started.
-            Ended: all programs were ended.
+            RunEnding: all programs were ended.
         """
         mask = mask or Mask()
         environment = {**mask.without(os.environ), **command.env}
@@ -96,26 +96,26 @@ class Programs:
                     process = self._started(command, output, environment)
                 status = process.wait(command.limit.seconds if command.limit else None)
             except subprocess.TimeoutExpired as error:
-                raise overdue(command.argv[0], command.limit, log) from error
+                raise timeout_error(command.argv[0], command.limit, log) from error
             finally:
                 if process is not None:
                     end_tree(process)
                     self._running.discard(process)
         if self._ending.is_set():
-            raise Ended
+            raise RunEnding
         return status
 
     def pause(self, seconds: float) -> None:
-        """Let time pass.
+        """Sleep.
 
         Raises:
-            Ended: the run is ended meanwhile.
+            RunEnding: the run is ended meanwhile.
         """
         if self._ending.wait(seconds):
-            raise Ended
+            raise RunEnding
 
     def end(self) -> None:
-        """End all that runs; nothing is started any more."""
+        """End all running programs, and start no more."""
         self._ending.set()
         with self._starting:
             running = list(self._running)
@@ -131,7 +131,7 @@ class Programs:
     def _started(self, command: Command, output: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with self._starting:
             if self._ending.is_set():
-                raise Ended
+                raise RunEnding
             process = _started(command, output, environment)
             self._running.add(process)
             return process

@@ -1,4 +1,4 @@
-"""Where a run goes on: pure answers from its state. Finished steps stay, the one in flight is done again."""
+"""Resume a run: which steps run again, from its state. Finished steps stay, the one that was running runs again."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -8,22 +8,21 @@ from pydantic import BaseModel, ValidationError
 from zk0.core.errors import RequestError, UnknownNameError
 from zk0.core.verdicts import Verdict
 from zk0.workflow.attempt import AskOutputs
+from zk0.workflow.expressions import StepScope
 from zk0.workflow.fitting import nearest
-from zk0.workflow.planned import Plan, PlannedStep
+from zk0.workflow.plan import Plan, PlannedStep
 from zk0.workflow.programs import CommandOutputs
-from zk0.workflow.scope import StepScope
 from zk0.workflow.state import RunState, RunStatus, StepState
 
 
 def first_to_redo(state: RunState, asked: str | None) -> str | None:
-    """Return the step from which a run is done anew; None where it just goes on behind what is finished.
+    """Return the step from which on a run is done again; None if it continues after its finished steps.
 
-    That is the step that was asked for. Of a run that came to its end, it is the first step that did not do its work:
-    whoever resumes it has repaired something.
+    It is the requested step. For a run that failed, it is the first step that failed: the cause has been repaired.
 
     Raises:
         UnknownNameError: the run has no such step.
-        RequestError: the run is done or was given up, and no step was asked for.
+        RequestError: the run is done or was cancelled, and no step was requested.
     """
     ids = [step.id for step in state.steps if "/" not in step.id]
     if asked is not None:
@@ -40,14 +39,14 @@ def first_to_redo(state: RunState, asked: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class Redone:
-    """The steps of a run that are done anew; within those of them in `partly`, what did its work stays."""
+    """The steps of a run that run again; within those in `partly`, what succeeded stays."""
 
     steps: tuple[str, ...] = ()
     partly: tuple[str, ...] = ()
 
 
 def to_redo(state: RunState, plan: Plan) -> Redone:
-    """Return which steps of a run that failed are done anew: those that did not do their work, and all behind them."""
+    """Return the steps of a failed run that run again: those that failed, and all that depend on them."""
     broken = {step.id for step in state.steps if step.verdict and step.verdict.stops}
     redone: set[str] = set()
     partly = []
@@ -61,7 +60,7 @@ def to_redo(state: RunState, plan: Plan) -> Redone:
 
 
 def scope_of(step: PlannedStep, before: StepState) -> StepScope:
-    """Return what expressions see of a step that ended before the run was resumed."""
+    """Return a step that ended before the run was resumed as expressions see it."""
     verdict = before.verdict or Verdict.not_available
     if before.receipt and (step.each is not None or step.kind == "workflow"):
         return StepScope(verdict, SimpleNamespace(**before.receipt.outputs))

@@ -1,8 +1,8 @@
-"""Whether a step has to run again: not if all that its outcome rests on equals what an earlier outcome rested on.
+"""Reuse of outcomes: a step with `reuse: true` does not run again if its basis equals that of an earlier outcome.
 
-A basis has one digest for each part: the action, each of its inputs (a file or folder by its content, wherever it
-lies), the seed, the project's code, the environment, and the checks. Titles, comments, the order of keys and of checks,
-and a default that is written out are in no part.
+A basis has a digest for each part: the action, each input (a file or folder by its content, wherever it is), the seed,
+the project's code, the environment and the checks. Titles, comments, the order of keys and checks, and defaults that
+are written out make no difference.
 """
 
 import re
@@ -15,14 +15,13 @@ from pydantic import ValidationError
 from zk0.core.checks import Check
 from zk0.core.errors import InputError, RequestError
 from zk0.core.receipts import Receipt, canonical_digest
-from zk0.workflow.attempt import Surroundings, recorded_inputs
+from zk0.workflow.attempt import RunContext, recorded_inputs
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import StepFinished
-from zk0.workflow.expressions import as_json, fill
-from zk0.workflow.planned import PlannedStep, validated
-from zk0.workflow.scope import Scope
+from zk0.workflow.expressions import Scope, as_json, fill
+from zk0.workflow.plan import PlannedStep, validated
 from zk0.workflow.spec import ReusableStep
-from zk0.workflow.steps import StepState, StepStatus
+from zk0.workflow.state import StepState, StepStatus
 
 INPUT = "input "  # begins the name of a part that is one input
 NUMBER = re.compile(r"/[0-9]+(?=/|$)")  # of an item, in the path of a step
@@ -31,46 +30,39 @@ FIRST = "ran because no earlier run of it did its work"
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What an earlier outcome is good for, and why, in one sentence."""
+class ReuseDecision:
+    """The decision to reuse an earlier outcome or to run, with the reason in one sentence."""
 
     reason: str
     reused: StepFinished | None = None
 
 
-def considered(
-    step: PlannedStep, scope: Scope, around: Surroundings, effects: Effects
-) -> tuple[dict[str, str], Decision]:
-    """Return what a step's outcome will rest on, and whether an earlier outcome stands for it.
-
-    Args:
-        step: which; of one that has no `reuse: true`, the answer is that it runs.
-        scope: what its expressions read.
-        around: what is the same for every step of the run.
-        effects: what reads files and earlier runs.
-    """
+def decide_reuse(
+    step: PlannedStep, scope: Scope, context: RunContext, effects: Effects
+) -> tuple[dict[str, str], ReuseDecision]:
+    """Return the basis of a step's outcome, and the decision to reuse an earlier one."""
     if not (isinstance(step.spec, ReusableStep) and step.spec.reuse):
-        return {}, Decision("")
+        return {}, ReuseDecision("")
     try:
         arguments = fill(step.arguments, scope)
         inputs = {name: as_json(value) for name, value in arguments.items()}
         if step.action:  # also what is left to its default is an input
-            inputs = recorded_inputs(validated(step.action, effects.revealed(arguments)), arguments)
+            inputs = recorded_inputs(validated(step.action, effects.reveal(arguments)), arguments)
         checks = [checked_by(planned.check, fill(planned.options, scope)) for planned in step.checks]
     except RequestError:
-        return {}, Decision("ran because it has no inputs to look for an earlier run with")  # performing says why
+        return {}, ReuseDecision("ran because it has no inputs to look for an earlier run with")  # performing says why
     parts = {
         "action": step.uses,
-        **{f"{INPUT}{name}": effects.by_content(value) for name, value in inputs.items()},
-        "seed": around.seed,
+        **{f"{INPUT}{name}": effects.digest_files(value) for name, value in inputs.items()},
+        "seed": context.seed,
         "code": effects.code_digest(),
-        "environment": dict(around.environment),
+        "environment": dict(context.environment),
         "checks": sorted(checks),
     }
     basis = basis_of(parts)
-    if not around.reuse:
-        return basis, Decision("ran because it was asked to run anew")
-    outcomes = effects.outcomes(around.workflow, around.run)
+    if not context.reuse:
+        return basis, ReuseDecision("ran because it was asked to run anew")
+    outcomes = effects.earlier_outcomes(context.workflow, context.run)
     return basis, decide(basis, inputs, candidates(step.path, outcomes), effects.is_intact)
 
 
@@ -84,14 +76,11 @@ def decide(
     inputs: Mapping[str, object],
     earlier: Iterable[StepFinished],
     intact: Callable[[Receipt], bool],
-) -> Decision:
-    """Return whether an earlier outcome stands for this one.
+) -> ReuseDecision:
+    """Compare a basis with those of earlier outcomes of the step, newest first.
 
-    Args:
-        basis: what the outcome would rest on now.
-        inputs: the inputs now, to say which of them changed.
-        earlier: earlier outcomes of the step, newest first.
-        intact: tells whether what a receipt says was made is still there, unchanged.
+    `inputs` are those of now, to say which of them changed; `intact` says whether the artifacts of a receipt are still
+    there, unchanged.
     """
     newest: StepFinished | None = None
     gone: StepFinished | None = None
@@ -102,20 +91,20 @@ def decide(
         if event.basis == basis:
             if intact(event.receipt):
                 parts = "action, inputs, code, environment and checks"
-                return Decision(f"reused because {parts} equal those of run {event.receipt.run}", event)
+                return ReuseDecision(f"reused because {parts} equal those of run {event.receipt.run}", event)
             gone = gone or event
     if gone:
-        return Decision(f"ran because what run {gone.receipt.run} made is gone or was changed")
+        return ReuseDecision(f"ran because what run {gone.receipt.run} made is gone or was changed")
     if newest is None:
-        return Decision(FIRST)
-    return Decision(f"ran because {_changes(basis, inputs, newest)} since run {newest.receipt.run}")
+        return ReuseDecision(FIRST)
+    return ReuseDecision(f"ran because {_changes(basis, inputs, newest)} since run {newest.receipt.run}")
 
 
 def candidates(path: str, outcomes: Iterable[Mapping[str, StepFinished]]) -> Iterator[StepFinished]:
-    """Yield the earlier outcomes that may stand for a step, newest first.
+    """Yield the earlier outcomes that a step may reuse, newest first.
 
-    Behind those of its own path, of a step that is done for one of many items, those of the others in the newest run:
-    where an item was put before others, they have another number now.
+    After those of its own path come, for a step that is done for an item, those of the other items in the newest run:
+    an inserted item changes the numbers of those behind it.
     """
     newest: Mapping[str, StepFinished] = {}
     for ends in outcomes:
@@ -128,10 +117,10 @@ def candidates(path: str, outcomes: Iterable[Mapping[str, StepFinished]]) -> Ite
 
 
 def checked_by(check: Check, options: Mapping[str, Any]) -> str:
-    """Return what a check is compared by: its name, and all of its options.
+    """Return the text that identifies a check in a basis: its name, and all of its options.
 
     Raises:
-        InputError: it does not take these options.
+        InputError: the options are not valid.
     """
     try:
         return f"{check.id} {check.options.model_validate(options).model_dump_json(fallback=str)}"
@@ -140,7 +129,7 @@ def checked_by(check: Check, options: Mapping[str, Any]) -> str:
 
 
 def explanation(step: StepState) -> str:
-    """Return in one sentence why a step of a run stands as it does."""
+    """Return in one sentence why a step is in its state."""
     match step.status:
         case StepStatus.finished:
             return f"{step.id} {step.reason or NOT_ASKED}"
@@ -154,17 +143,17 @@ def explanation(step: StepState) -> str:
 
 
 def _changes(basis: Mapping[str, str], inputs: Mapping[str, object], before: StepFinished) -> str:
-    """Return what of a basis is not as it was, in words."""
+    """Return in words what changed in a basis."""
     changed = [name for name in {**basis, **before.basis} if basis.get(name) != before.basis.get(name)]
     names = [name.removeprefix(INPUT) for name in changed if name.startswith(INPUT)]
     old = before.receipt.inputs
     differ = [name for name in names if old.get(name) != inputs.get(name)]
     values = [f"{name} {_shown(name, old)} → {_shown(name, inputs)}" for name in differ]
     contents = [name for name in names if name not in differ]
-    told = [f"the inputs changed ({', '.join(values)})"] if values else []
-    told += [f"the content of an input changed ({', '.join(contents)})"] if contents else []
-    told += [f"the {name} changed" for name in changed if not name.startswith(INPUT)]
-    return "; ".join(told)
+    changes = [f"the inputs changed ({', '.join(values)})"] if values else []
+    changes += [f"the content of an input changed ({', '.join(contents)})"] if contents else []
+    changes += [f"the {name} changed" for name in changed if not name.startswith(INPUT)]
+    return "; ".join(changes)
 
 
 def _shown(name: str, inputs: Mapping[str, object]) -> str:

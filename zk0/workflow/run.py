@@ -1,16 +1,18 @@
-"""Where a run lives on the disk, and how to find one again.
+"""The directory of a run: its files, its artifacts, and finding a run by its id.
 
 .zk0/runs/20260124-131502-train-3f9a/
     journal.jsonl   spec.yaml   inputs.json   lock   workflows/
-    receipts/<step>.json   logs/<step>.log   steps/<step>/   (what the step made)
+    receipts/<step>.json   logs/<step>.log   steps/<step>/   (what the step wrote)
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from zk0.core.errors import JournalError, UnknownNameError
 from zk0.core.project import Project
+from zk0.core.receipts import Receipt, file_digest
 from zk0.workflow.journal import read_events
 from zk0.workflow.state import RunState, fold
 
@@ -23,7 +25,7 @@ def run_id(workflow: str, at: datetime) -> str:
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """Where one run keeps what it knows and makes."""
+    """The files of one run."""
 
     path: Path
 
@@ -44,32 +46,32 @@ class RunDirectory:
 
     @property
     def nested(self) -> Path:
-        """The workflows that this one performs, as they were."""
+        """The workflow files that it performs as steps, as they were."""
         return self.path / "workflows"
 
     @property
     def inputs(self) -> Path:
-        """The inputs as they were resolved."""
+        """The resolved inputs."""
         return self.path / "inputs.json"
 
     @property
     def lock(self) -> Path:
-        """The file that the engine which performs the run has locked."""
+        """The file that the engine of the run locks."""
         return self.path / "lock"
 
     def step(self, step: str) -> Path:
-        """Where a step puts what it makes."""
+        """The directory of a step's own files."""
         return self.path / "steps" / step
 
     def log(self, step: str, attempt: int = 1) -> Path:
-        """What a step printed."""
+        """The log of a step's output."""
         return self.path / "logs" / (f"{step}.log" if attempt == 1 else f"{step}.{attempt}.log")
 
     def state(self) -> RunState:
-        """Return what the journal says.
+        """Return the state of the run.
 
         Raises:
-            JournalError: there is no journal, or it is damaged.
+            JournalError: its journal is missing or damaged.
         """
         try:
             return fold(read_events(self.journal))
@@ -84,10 +86,10 @@ def run_directories(project: Project) -> list[RunDirectory]:
 
 
 def find_run(project: Project, name: str) -> RunDirectory:
-    """Return the run of this id, of this unique beginning of an id, or the newest for `latest`.
+    """Return the run with this id, or a unique prefix of it; `latest` is the newest.
 
     Raises:
-        UnknownNameError: there is no such run, or more than one.
+        UnknownNameError: no run has this id, or more than one.
     """
     runs = run_directories(project)
     if not runs:
@@ -102,3 +104,42 @@ def find_run(project: Project, name: str) -> RunDirectory:
             raise UnknownNameError(f"there is no run {name!r}", remedy="zk0 runs")
     several = ", ".join(run.id for run in found[:5])
     raise UnknownNameError(f"{name!r} is the beginning of {len(found)} runs: {several}", remedy="give more of the id")
+
+
+LONGEST_PATH = 4096  # characters, of most file systems; more is a text
+
+
+def digest_files(value: object, project: Project) -> object:
+    """Return a step's inputs with the digest of each file and folder in place of its path."""
+    match value:
+        case Mapping():
+            return {str(key): digest_files(inner, project) for key, inner in value.items()}
+        case list() | tuple():
+            return [digest_files(inner, project) for inner in value]
+        case str() if "/" in value and len(value) < LONGEST_PATH and "\n" not in value:
+            path = project.root / value
+            if path.resolve() != project.root and path.exists() and path.resolve().is_relative_to(project.root):
+                return f"sha256:{file_digest(path)}"
+    return value
+
+
+def is_intact(receipt: Receipt, project: Project) -> bool:
+    """Return whether all artifacts of a receipt are there, unchanged."""
+    run = project.runs_dir / receipt.run
+    for made in receipt.artifacts:
+        path = next((base / made.path for base in (run, project.root) if (base / made.path).exists()), None)
+        if path is None or file_digest(path) != made.sha256:
+            return False
+    return True
+
+
+def relocate_receipt(receipt: Receipt, run: str, project: Project) -> Receipt:
+    """Return an earlier run's receipt as one of this run; its artifacts stay where they are."""
+    old = project.runs_dir / receipt.run
+    artifacts = tuple(
+        made.model_copy(update={"path": (old / made.path).relative_to(project.root).as_posix()})
+        if (old / made.path).exists() and old.is_relative_to(project.root)
+        else made
+        for made in receipt.artifacts
+    )
+    return receipt.changed(run=run, artifacts=artifacts)

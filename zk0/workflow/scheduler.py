@@ -1,12 +1,12 @@
-"""Several steps at a time, of which one at a time has the word.
+"""Runs steps concurrently; engine code holds one lock.
 
-All code of the engine runs under one lock, as if it were alone: the state of a run, its journal and its listeners need
-no locks of their own. The lock is free only while a step acts: while a program runs, an action is called, or a wait
-passes. Actions share this process, what it prints and its signals, so they are called in the thread that the engine
-was started in, one after the other; programs run beside them and beside each other. One job at a time needs no threads.
+The state of a run, its journal and its subscribers therefore need no locks of their own. The lock is free only while a
+program runs, an action is called, or a wait passes. Actions share this process, its output and its signals, so they
+are called one after the other in the thread that started the engine; programs run in parallel with them and with each
+other. With one job no threads are started.
 
-An interruption (Ctrl-C) raises only where foreign code runs. Anywhere else it waits for the engine to look, so that
-it never leaves a lock or a line of the journal half done.
+Ctrl-C raises KeyboardInterrupt only in code that is not the engine's. Anywhere else it is deferred until the engine
+checks for it, so that it never leaves a lock or a line of the journal half done.
 """
 
 import signal
@@ -19,51 +19,52 @@ from enum import Enum
 from types import FrameType
 from typing import Any
 
-from zk0.workflow.programs import Ended
+from zk0.workflow.programs import RunEnding
 
-POLL = 0.1  # seconds until an interruption is noticed while others work
+POLL = 0.1  # seconds until an interruption is noticed while steps run
 
 
 @dataclass
-class _Errand:
-    """A call that is made in another thread than the one that wants it."""
+class MainThreadCall:
+    """A call that another thread wants made in the main thread."""
 
     function: Callable[[], Any]
     done: bool = False
     value: Any = None
-    fault: BaseException | None = None
+    error: BaseException | None = None
 
-    def perform(self) -> None:
+    def run(self) -> None:
+        """Make the call, and keep its value or its error."""
         try:
             self.value = self.function()
-        except (Exception, SystemExit) as error:  # noqa: BLE001  whoever asked for the call deals with its fault
-            self.fault = error
+        except (Exception, SystemExit) as error:  # noqa: BLE001  it is raised in the thread that wants the call
+            self.error = error
         self.done = True
 
 
-class Takes(Enum):
-    """What a task takes up while it goes on: nothing, where it only has others do its work."""
+class Slot(Enum):
+    """What a task occupies while it runs: nothing if it only waits for other tasks."""
 
-    nothing = 0
-    job = 1
-    home = 2  # the engine's own thread, beside a job
+    none = 0
+    worker = 1
+    main_thread = 2  # and a worker
 
 
 @dataclass
 class _Group:
-    """What goes on beside each other for one step, or for one workflow; `busy` are those that take up a job."""
+    """The tasks of one workflow, or the items of one step; `busy` of them occupy a worker."""
 
     running: int = 0
     busy: int = 0
-    faults: list[BaseException] = field(default_factory=list)
+    errors: list[BaseException] = field(default_factory=list)
 
 
-class Crew:
-    """Does the work of a run, at most so many things at a time.
+class Scheduler:
+    """Runs the tasks of a run, a limited number at a time.
 
     Args:
         jobs: how many.
-        end: ends the programs that run and the waits that pass, so that all who wait for them leave by `Ended`.
+        end: ends running programs and waits, so that the threads which wait for them leave by `RunEnding`.
     """
 
     def __init__(self, jobs: int = 1, end: Callable[[], None] = lambda: None) -> None:
@@ -71,97 +72,96 @@ class Crew:
         self._end = end
         self._ended = False
         self._free = jobs
-        self._home = threading.get_ident()
-        self._turn = threading.Condition(threading.Lock())
-        self._errands: deque[_Errand] = deque()
-        self._errand_runs = False
+        self._main_thread = threading.get_ident()
+        self._lock = threading.Condition(threading.Lock())
+        self._calls: deque[MainThreadCall] = deque()
+        self._call_runs = False
         self._interrupted = False
-        self._listens = False
-        self._may_be_interrupted = False
+        self._handles_sigint = False
+        self._interruptible = False
 
     @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Begin to work, with the word, in the engine's own thread.
+    def running(self) -> Iterator[None]:
+        """Hold the lock in the main thread, and handle interruptions, until the block ends.
 
         Raises:
-            KeyboardInterrupt: it was interrupted; nothing of it goes on any more.
+            KeyboardInterrupt: the run was interrupted; nothing of it is running any more.
         """
-        with self._listening(), self._turn:
+        with self._signals(), self._lock:
             yield
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Have the word, for who acts and has something to tell meanwhile."""
-        with self._turn:
+    def locked(self) -> Iterator[None]:
+        """Hold the lock; for code that runs in a slot and reports meanwhile."""
+        with self._lock:
             yield
 
     @contextmanager
-    def foreign(self) -> Iterator[None]:
-        """Run code that is not the engine's: it may be interrupted, if it runs in the engine's own thread."""
-        if threading.get_ident() != self._home:
+    def interruptible(self) -> Iterator[None]:
+        """Let Ctrl-C raise KeyboardInterrupt in the block, if it is in the main thread."""
+        if threading.get_ident() != self._main_thread:
             yield
             return
         try:
-            self._may_be_interrupted = True
+            self._interruptible = True
             self._check()
             yield
         finally:
-            self._may_be_interrupted = False
+            self._interruptible = False
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Give the word to others while foreign code runs."""
-        self._turn.notify_all()
-        self._turn.release()
+    def unlocked(self) -> Iterator[None]:
+        """Release the lock for the block."""
+        self._lock.notify_all()
+        self._lock.release()
         try:
-            with self.foreign():
+            with self.interruptible():
                 yield
         finally:
-            self._turn.acquire()
+            self._lock.acquire()
 
     @contextmanager
-    def acting(self) -> Iterator[None]:
-        """Give the word to others, and be one of those who work meanwhile."""
-        self._turn.wait_for(lambda: self._free or self._ended)
+    def slot(self) -> Iterator[None]:
+        """Wait for a free slot, and occupy it without the lock for the block."""
+        self._lock.wait_for(lambda: self._free or self._ended)
         self._check()
         self._free -= 1
         try:
-            with self.waiting():
+            with self.unlocked():
                 yield
         finally:
             self._free += 1
-            self._turn.notify_all()
+            self._lock.notify_all()
 
-    def call[R](self, function: Callable[[], R]) -> R:
-        """Call a function in the engine's own thread."""
-        if threading.get_ident() == self._home:
-            with self.acting():
+    def run_in_main_thread[R](self, function: Callable[[], R]) -> R:
+        """Call a function in the thread that started the engine."""
+        if threading.get_ident() == self._main_thread:
+            with self.slot():
                 return function()
-        errand = _Errand(function)
-        self._errands.append(errand)
-        self._turn.notify_all()
-        self._turn.wait_for(lambda: errand.done or self._ended)
-        if not errand.done:
-            raise Ended
-        if errand.fault is not None:
-            raise errand.fault
-        value: R = errand.value
+        call = MainThreadCall(function)
+        self._calls.append(call)
+        self._lock.notify_all()
+        self._lock.wait_for(lambda: call.done or self._ended)
+        if not call.done:
+            raise RunEnding
+        if call.error is not None:
+            raise call.error
+        value: R = call.value
         return value
 
-    def each[T](
+    def run_all[T](
         self,
         tasks: Sequence[T],
         work: Callable[[T], None],
         ready: Callable[[T], bool],
-        takes: Callable[[T], Takes] = lambda _: Takes.job,
+        slot_of: Callable[[T], Slot] = lambda _: Slot.worker,
     ) -> None:
-        """Do some work for each task that is ready; return when there is none any more.
+        """Do the work of each task that is ready; return when no task is.
 
-        With one job this goes through them in order. With more, one that becomes ready begins as soon as there is room
-        for what it takes up.
+        With one job the tasks run in order. With more, a task that becomes ready begins once its slot is free.
 
         Raises:
-            BaseException: what the work raised; then nothing more begins, and all that runs has been ended.
+            BaseException: the first error of the work; nothing more begins then, and all that runs has been ended.
         """
         if self.jobs == 1:
             for task in filter(ready, tasks):
@@ -170,107 +170,107 @@ class Crew:
             return
         group, left = _Group(), list(tasks)
         try:
-            while not group.faults:
+            while not group.errors:
                 self._check()
-                due = next((task for task in left if self._has_room(group, takes(task)) and ready(task)), None)
+                due = next((task for task in left if self._has_room(group, slot_of(task)) and ready(task)), None)
                 if due is not None:
                     left.remove(due)
-                    self._begin(group, work, due, takes(due))
+                    self._begin(group, work, due, slot_of(due))
                 elif group.running or any(map(ready, left)):
-                    self._rest()
+                    self._wait()
                 else:
                     return
-        except BaseException as error:  # noqa: BLE001  it is raised below, when nobody of the group works any more
-            group.faults.append(error)
-        self._leave(group)
-        raise min(group.faults, key=_consequence)
+        except BaseException as error:  # noqa: BLE001  raised below, when no task of the group runs any more
+            group.errors.append(error)
+        self._end_group(group)
+        raise min(group.errors, key=_rank)
 
-    def _has_room(self, group: _Group, takes: Takes) -> bool:
-        if takes is Takes.nothing:
+    def _has_room(self, group: _Group, slot: Slot) -> bool:
+        if slot is Slot.none:
             return True
-        at_home = self._errand_runs or self._errands
-        return group.busy < self.jobs and not (takes is Takes.home and at_home)
+        main_thread_busy = self._call_runs or self._calls
+        return group.busy < self.jobs and not (slot is Slot.main_thread and main_thread_busy)
 
-    def _begin[T](self, group: _Group, work: Callable[[T], None], task: T, takes: Takes) -> None:
-        """Begin with a task in a thread; return when it has had the word first, so that tasks begin in order."""
+    def _begin[T](self, group: _Group, work: Callable[[T], None], task: T, slot: Slot) -> None:
+        """Begin a task in a thread; return once it has had the lock, so that tasks begin in order."""
         begun = False
 
-        def perform() -> None:
+        def run() -> None:
             nonlocal begun
-            with self._turn:
+            with self._lock:
                 begun = True
-                self._turn.notify_all()
+                self._lock.notify_all()
                 try:
                     work(task)
-                except BaseException as error:  # noqa: BLE001  it is raised where the group is waited for
-                    group.faults.append(error)
-                    self._interrupt_home()
+                except BaseException as error:  # noqa: BLE001  raised by the thread that waits for the group
+                    group.errors.append(error)
+                    self._interrupt_main_thread()
                 finally:
                     group.running -= 1
-                    group.busy -= takes is not Takes.nothing
-                    self._turn.notify_all()
+                    group.busy -= slot is not Slot.none
+                    self._lock.notify_all()
 
-        threading.Thread(target=perform, daemon=True).start()  # it can't perform before this one gives the word away
+        threading.Thread(target=run, daemon=True).start()  # it can't run before this thread releases the lock
         group.running += 1
-        group.busy += takes is not Takes.nothing
-        self._turn.wait_for(lambda: begun)
+        group.busy += slot is not Slot.none
+        self._lock.wait_for(lambda: begun)
 
-    def _rest(self) -> None:
-        """Wait until something has happened; in the engine's own thread, do meanwhile what only it may do."""
-        if self._errands and threading.get_ident() == self._home:
-            errand, self._errand_runs = self._errands.popleft(), True
+    def _wait(self) -> None:
+        """Wait for a change; in the main thread, make a call that another thread wants."""
+        if self._calls and threading.get_ident() == self._main_thread:
+            call, self._call_runs = self._calls.popleft(), True
             try:
-                with self.acting():
-                    errand.perform()
+                with self.slot():
+                    call.run()
             finally:
-                self._errand_runs = False
+                self._call_runs = False
         else:
-            self._turn.wait(POLL)
+            self._lock.wait(POLL)
 
-    def _leave(self, group: _Group) -> None:
-        """End all that runs, and wait until nobody of the group works any more."""
+    def _end_group(self, group: _Group) -> None:
+        """End all that runs, and wait until no task of the group does."""
         self._ended = True
         self._end()
-        self._turn.notify_all()
-        self._turn.wait_for(lambda: not group.running)
+        self._lock.notify_all()
+        self._lock.wait_for(lambda: not group.running)
 
-    def _interrupt_home(self) -> None:
-        """Interrupt an action that the engine's own thread is in: what it gives could not be recorded any more."""
-        if self._listens and self._may_be_interrupted:
-            signal.pthread_kill(self._home, signal.SIGINT)
+    def _interrupt_main_thread(self) -> None:
+        """Interrupt an action in the main thread: its result could not be recorded any more."""
+        if self._handles_sigint and self._interruptible:
+            signal.pthread_kill(self._main_thread, signal.SIGINT)
 
     def _check(self) -> None:
-        """Go no further where the work is being ended, or was interrupted."""
+        """Raise if the run is ending or was interrupted."""
         if self._ended:
-            raise Ended
-        if self._interrupted and threading.get_ident() == self._home:
+            raise RunEnding
+        if self._interrupted and threading.get_ident() == self._main_thread:
             raise KeyboardInterrupt
 
     @contextmanager
-    def _listening(self) -> Iterator[None]:
-        """Take over the signals that raise KeyboardInterrupt anywhere, and raise it where it does no harm."""
+    def _signals(self) -> Iterator[None]:
+        """Handle the signals that raise KeyboardInterrupt, so that they raise it only in interruptible code."""
 
         def interrupt(_number: int, _frame: FrameType | None) -> None:
             self._interrupted = True
-            if self._may_be_interrupted:
-                self._may_be_interrupted = False  # once; what it is caught by is not interrupted again
+            if self._interruptible:
+                self._interruptible = False  # once: the code that catches it is not interrupted again
                 raise KeyboardInterrupt
 
-        taken = []
+        handled = []
         if threading.current_thread() is threading.main_thread():
             numbers = (signal.SIGINT, signal.SIGTERM)
-            taken = [number for number in numbers if signal.getsignal(number) is signal.default_int_handler]
-        for number in taken:
+            handled = [number for number in numbers if signal.getsignal(number) is signal.default_int_handler]
+        for number in handled:
             signal.signal(number, interrupt)
-        self._listens = signal.SIGINT in taken
+        self._handles_sigint = signal.SIGINT in handled
         try:
             yield
         finally:
-            self._listens = False
-            for number in taken:
+            self._handles_sigint = False
+            for number in handled:
                 signal.signal(number, signal.default_int_handler)
 
 
-def _consequence(fault: BaseException) -> int:
-    """Return how far a fault follows from another one: whatever goes wrong interrupts the rest and ends it."""
-    return 2 if isinstance(fault, Ended) else 1 if isinstance(fault, KeyboardInterrupt) else 0
+def _rank(error: BaseException) -> int:
+    """Rank an error by how likely it follows from another: the first one interrupts and ends the rest."""
+    return 2 if isinstance(error, RunEnding) else 1 if isinstance(error, KeyboardInterrupt) else 0

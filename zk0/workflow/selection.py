@@ -1,9 +1,9 @@
-"""Which steps of a workflow a run performs, and what earlier runs give for those it leaves out.
+"""Select the steps that a run performs (--only, --from), and earlier outcomes to reuse for the others.
 
-A step that is performed may read one that is left out. That one's outcome is then taken from an earlier run in which it
-did its work on the same inputs: those that its receipt names, and the run's seed. Its inputs may be what a third step
-gave, which is taken first, and so on up; so what does not fit together is never put together. The newest run that has
-all of them serves; where none has, each is taken from the newest that has it.
+A selected step may read one that is left out. That one's outcome is then reused from an earlier run in which it
+succeeded on the same inputs: those in its receipt, and the run's seed. Its inputs may be outputs of a third step, whose
+outcome is reused first, and so on, so outcomes that do not fit together are never combined. The newest run that has all
+of them is used; if none has, each comes from the newest run that has it.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -12,64 +12,62 @@ from typing import Any
 from zk0.core.errors import RequestError, SpecError, UnknownNameError
 from zk0.core.receipts import Receipt
 from zk0.workflow.events import Selection, StepFinished
-from zk0.workflow.expressions import as_json, fill, is_known
+from zk0.workflow.expressions import Scope, StepScope, as_json, fill, is_known
 from zk0.workflow.fitting import nearest
-from zk0.workflow.plan import items_of
-from zk0.workflow.planned import Plan, PlannedStep, validated
+from zk0.workflow.plan import Plan, PlannedStep, items_of, validated
 from zk0.workflow.resume import scope_of
-from zk0.workflow.scope import Scope, StepScope
-from zk0.workflow.steps import StepState
+from zk0.workflow.state import StepState
 
 type Outcomes = Mapping[str, StepFinished]
 
 
-def selected(
+def select_steps(
     plan: Plan,
     only: Sequence[str],
-    since: str | None,
+    from_step: str | None,
     seed: int,
     outcomes: Iterable[Outcomes],
     intact: Callable[[Receipt], bool],
 ) -> Selection | None:
-    """Return which steps to perform, with what earlier runs gave for the others; None for all of them.
+    """Return the steps to perform, with earlier outcomes for the others; None for all steps.
 
     Args:
-        plan: the whole workflow.
+        plan: the plan of the whole workflow.
         only: the steps to perform; empty for all.
-        since: the step from which on to perform all; None for the first.
-        seed: the run's.
-        outcomes: how the steps of earlier runs ended, newest run first.
-        intact: tells whether what a receipt says was made is still there, unchanged.
+        from_step: the first of the steps to perform; None for all.
+        seed: the seed of the run.
+        outcomes: the outcomes of earlier runs, newest run first.
+        intact: says whether the artifacts of a receipt are still there, unchanged.
 
     Raises:
         UnknownNameError: the workflow has no such step.
-        RequestError: both are asked for, or what a step reads is not to be had.
+        RequestError: both options are given, or no outcome can be reused for a step that another reads.
     """
-    if since is None and not only:
+    if from_step is None and not only:
         return None
-    if since is not None and only:
+    if from_step is not None and only:
         raise RequestError("--only and --from exclude each other", remedy="name all steps: --only a --only b")
     ids = [step.id for step in plan.steps]
-    for name in (*only, *([since] if since else [])):
+    for name in (*only, *([from_step] if from_step else [])):
         if name not in ids:
             problem = f'{plan.spec.name} has no step "{name}"{nearest(name, ids)}'
             raise UnknownNameError(problem, remedy=f"zk0 workflows show {plan.spec.name}")
-    chosen = tuple(ids[ids.index(since) :]) if since else tuple(name for name in ids if name in only)
-    asked = f"--from {since}" if since else " ".join(f"--only {name}" for name in chosen)
-    return Selection(asked, chosen, _given(plan, chosen, seed, outcomes, intact))
+    chosen = tuple(ids[ids.index(from_step) :]) if from_step else tuple(name for name in ids if name in only)
+    requested = f"--from {from_step}" if from_step else " ".join(f"--only {name}" for name in chosen)
+    return Selection(requested, chosen, _reused_outcomes(plan, chosen, seed, outcomes, intact))
 
 
-def _given(
+def _reused_outcomes(
     plan: Plan, chosen: Sequence[str], seed: int, outcomes: Iterable[Outcomes], intact: Callable[[Receipt], bool]
 ) -> tuple[StepFinished, ...]:
     readers = _readers(plan, chosen)
     seen: list[Outcomes] = []
     for one in outcomes if readers else ():
-        given, missing = _taken(plan, readers, seed, [one], intact)
+        reused, missing = _find_outcomes(plan, readers, seed, [one], intact)
         if not missing:
-            return given
+            return reused
         seen.append(one)
-    given, missing = _taken(plan, readers, seed, seen, intact)
+    reused, missing = _find_outcomes(plan, readers, seed, seen, intact)
     if missing:
         problems = [
             f"step {readers[step]} reads step {step}, which is left out, and no earlier run of {plan.spec.name} did "
@@ -77,10 +75,10 @@ def _given(
             for step in missing
         ]
         raise RequestError("\n".join(problems), remedy="leave --only and --from out, or name those steps too")
-    return given
+    return reused
 
 
-def _taken(
+def _find_outcomes(
     plan: Plan,
     wanted: Collection[str],
     seed: int,
@@ -88,11 +86,11 @@ def _taken(
     intact: Callable[[Receipt], bool],
 ) -> tuple[tuple[StepFinished, ...], list[str]]:
     """Return what the first sources that have them give for the wanted steps, and which of these none has."""
-    given: list[StepFinished] = []
+    reused: list[StepFinished] = []
     missing: list[str] = []
     scopes: dict[str, StepScope] = {}
     for step in plan.steps:
-        if step.id not in wanted or not step.given <= scopes.keys():  # else one above it is missing
+        if step.id not in wanted or not step.argument_reads <= scopes.keys():  # else one above it is missing
             continue
         inputs = _inputs(step, Scope(plan.inputs, steps=scopes))
         ends = (source[step.path] for source in sources if step.path in source)
@@ -100,17 +98,17 @@ def _taken(
         if found is None:
             missing.append(step.id)
             continue
-        given.append(found)
+        reused.append(found)
         state = StepState(id=step.path, verdict=found.receipt.verdict, receipt=found.receipt)
         scopes[step.id] = scope_of(step, state)
-    return tuple(given), missing
+    return tuple(reused), missing
 
 
 def _readers(plan: Plan, chosen: Sequence[str]) -> dict[str, str]:
     """Return the steps that are left out and yet needed, each with one that reads it."""
     readers: dict[str, str] = {}
     for step in reversed(plan.steps):  # a step reads only those above it
-        reads = step.reads if step.id in chosen else step.given if step.id in readers else frozenset[str]()
+        reads = step.reads if step.id in chosen else step.argument_reads if step.id in readers else frozenset[str]()
         readers.update(dict.fromkeys(reads.difference(chosen), step.id))
     return readers
 

@@ -5,6 +5,7 @@ how a file is read `loading`'s, and what is done with it the engine's. A key tha
 it is refused as unknown.
 """
 
+import json
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
@@ -24,6 +25,7 @@ from pydantic_core import PydanticCustomError
 
 from zk0.core.verdicts import Verdict
 
+ON_FAIL = "on-fail"  # under a step's path, the workflow that repairs it; no step of a file can have this name
 PROGRAM = "run"  # as a check: a program that must end with exit status 0
 
 type Scalar = str | int | float | bool
@@ -34,7 +36,6 @@ SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)", re.ASCII)
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST = 366 * 86400.0  # seconds; the operating system's waits overflow on much larger ones
-LONGEST_BACK_OFF = 100  # attempts behind which the wait grows no more; 100.0 ** 100 is still a float
 
 
 def _named(pattern: re.Pattern[str], style: str, joint: str) -> Callable[[str], str]:
@@ -93,13 +94,13 @@ type Text = Annotated[str, Field(min_length=1)]
 type Seconds = Annotated[float, BeforeValidator(_seconds), _text_like(DURATION)]
 
 
-class Part(BaseModel):
+class SpecModel(BaseModel):
     """A mapping in a workflow file: unknown keys are refused, nothing changes after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class InputSpec(Part):
+class InputSpec(SpecModel):
     """One input of a workflow; without a default it must be given."""
 
     type: Literal["string", "integer", "number", "boolean", "path", "list"]
@@ -115,14 +116,14 @@ class InputSpec(Part):
         return "default" not in self.model_fields_set
 
 
-class SecretSpec(Part):
+class SecretSpec(SpecModel):
     """A secret that a workflow needs: its name is that of the environment variable that holds it."""
 
     help: str = ""
     required: bool = True
 
 
-class CheckUse(Part):
+class CheckUse(SpecModel):
     """A check attached to a step, with its options."""
 
     id: Text
@@ -141,7 +142,7 @@ type Check = Annotated[
 ]
 
 
-class Judgements(Part):
+class Judgements(SpecModel):
     """How often what somebody did is judged before the step fails."""
 
     attempts: int = Field(ge=1, le=100)
@@ -158,12 +159,6 @@ class Retry(Judgements):
     factor: float = Field(default=2.0, ge=1, le=100)
     longest: Seconds = 3600.0
 
-    def pause(self, attempt: int) -> float:
-        """Return the seconds to wait after an attempt, the first one being 1."""
-        if self.wait is None:
-            return 0.0
-        return min(self.longest, self.wait * self.factor ** min(attempt - 1, LONGEST_BACK_OFF))
-
 
 class ProgramRetry(Retry):
     """The same of a program: where exit statuses are given, it is tried again only after one of them."""
@@ -171,13 +166,13 @@ class ProgramRetry(Retry):
     exit_statuses: tuple[Annotated[int, Field(ge=1, le=255)], ...] = ()
 
 
-class Propose(Part):
+class Propose(SpecModel):
     """What comes after a step that failed: a workflow to propose."""
 
     propose: KebabName
 
 
-class OnFail(Part):
+class OnFail(SpecModel):
     """The same, or a workflow to run that repairs it; behind a repair, the step is tried once more."""
 
     propose: KebabName | None = None
@@ -192,7 +187,7 @@ class OnFail(Part):
         return self
 
 
-class StepBase(Part):
+class StepBase(SpecModel):
     """What every step may say, whatever it does."""
 
     id: SnakeName
@@ -287,14 +282,14 @@ type Step = Annotated[
 ]
 
 
-class Issue(Part):
+class Issue(SpecModel):
     """A common issue: how it shows, and what helps."""
 
     sign: Text
     remedy: Text
 
 
-class WorkflowSpec(Part):
+class WorkflowSpec(SpecModel):
     """A workflow file."""
 
     name: KebabName
@@ -307,3 +302,15 @@ class WorkflowSpec(Part):
     checklist: KebabName | None = None
     notes: tuple[Text, ...] = ()
     issues: tuple[Issue, ...] = ()
+
+
+def workflow_schema() -> dict[str, Any]:
+    """Return the schema that the models of `spec` make."""
+    made = WorkflowSpec.model_json_schema(by_alias=True)
+    made["title"] = "zk0 workflow"
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+def schema_text() -> str:
+    """Return the schema as it is kept in `docs/workflow.schema.json`."""
+    return json.dumps(workflow_schema(), indent=1, ensure_ascii=False) + "\n"

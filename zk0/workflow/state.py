@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, computed_field
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 from zk0.core.errors import ExitStatus, JournalError, UnknownNameError
 from zk0.core.git import GitState
 from zk0.core.receipts import Receipt
-from zk0.core.verdicts import Verdict, worst
+from zk0.core.verdicts import Finding, Verdict, worst
 from zk0.workflow.events import (
     JournalEvent,
     RunCancelled,
@@ -25,13 +26,103 @@ from zk0.workflow.events import (
     StepStarted,
     StepWaiting,
 )
-from zk0.workflow.steps import StepState, StepStatus, resumed
+from zk0.workflow.spec import ON_FAIL
+
+
+class StepStatus(StrEnum):
+    """The status of a step."""
+
+    pending = "pending"
+    started = "started"
+    waiting = "waiting"
+    finished = "finished"
+    skipped = "skipped"
+
+
+class StepState(BaseModel):
+    """One step of a run.
+
+    `reason` says why it was skipped, ran or was reused, `missing` what a step that waits still lacks, `asked` since
+    when it waits. `failed` is how it ended before it was repaired.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    title: str = ""
+    status: StepStatus = StepStatus.pending
+    verdict: Verdict | None = None
+    attempt: int = 0
+    reason: str = ""
+    receipt: Receipt | None = None
+    exit_status: ExitStatus = ExitStatus.done
+    proposals: tuple[str, ...] = ()
+    ask: str = ""
+    handover: Path | None = None
+    missing: tuple[Finding, ...] = ()
+    asked: datetime | None = None
+    failed: StepFinished | None = None
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
+    @property
+    def seconds(self) -> float | None:
+        """The duration; None if it did not finish."""
+        return self.receipt.seconds if self.receipt else None
+
+    @property
+    def did_its_work(self) -> bool:
+        """Whether it finished successfully."""
+        return self.status is StepStatus.finished and self.verdict is not None and not self.verdict.stops
+
+
+def resumed(steps: Mapping[str, StepState], event: RunResumed) -> dict[str, StepState]:
+    """Return the steps after a resumption.
+
+    Steps that were running are pending again; a step that waits still waits. Within a step that runs again, but not as
+    a whole, the steps that succeeded stay: if one of a hundred items failed, only that one runs again.
+    """
+    top = [name for name in steps if "/" not in name]
+    first = top.index(event.from_step) if event.from_step in top else len(top)
+    redone = set(event.redone or top[first:])
+    partly: set[str | None] = set(event.partly) or (set() if event.whole else {event.from_step})
+    broken: set[str] = set()
+    found: dict[str, StepState] = {}
+    for name, step in steps.items():
+        root, _, rest = name.partition("/")
+        if root not in redone:
+            found[name] = _to_be_done(step) if step.status is StepStatus.started else step
+        elif not rest:
+            found[name] = StepState(id=name)
+        elif root in partly and _stays(step, broken) and _has_its_failure(name, found):
+            found[name] = step
+    return found
+
+
+def _to_be_done(step: StepState) -> StepState:
+    return StepState(id=step.id, title=step.title, attempt=step.attempt, failed=step.failed)
+
+
+def _stays(step: StepState, broken: set[str]) -> bool:
+    """Return whether a step within one that runs again keeps its outcome: it succeeded, and so did those before it."""
+    parent, _, own = step.id.rpartition("/")
+    if parent in broken:
+        return False
+    if not step.did_its_work and not own.isdigit():  # items do not rest on each other; the steps of a workflow do
+        broken.add(parent)
+    return step.did_its_work
+
+
+def _has_its_failure(name: str, found: Mapping[str, StepState]) -> bool:
+    """Return whether the failure that a repair belongs to is still recorded: a new failure needs a new repair."""
+    owner, within, _ = name.partition(f"/{ON_FAIL}")
+    return not within or (owner in found and found[owner].failed is not None)
+
 
 __all__ = ["RunState", "RunStatus", "StepState", "StepStatus", "fold"]
 
 
 class RunStatus(StrEnum):
-    """How a run stands.
+    """The status of a run.
 
     `waiting` is for an agent or a person; `unfinished` is running, or was killed: the journal alone can't tell.
     """
@@ -45,7 +136,7 @@ class RunStatus(StrEnum):
 
 
 class RunState(BaseModel):
-    """What a run's journal says of it."""
+    """The state of a run, from its journal."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,18 +163,18 @@ class RunState(BaseModel):
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
     def seconds(self) -> float | None:
-        """How long it took; None where it did not finish."""
+        """The duration; None if it did not finish."""
         return (self.finished - self.started).total_seconds() if self.finished else None
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
     def proposals(self) -> tuple[str, ...]:
-        """The workflows that repair what was found, each once, in the order of the steps."""
+        """The proposed workflows that repair what was found, each once, in the order of the steps."""
         return tuple(dict.fromkeys(name for step in self.steps for name in step.proposals))
 
     @property
     def receipts(self) -> tuple[Receipt, ...]:
-        """What its finished steps left, in order."""
+        """The receipts of its finished steps, in order."""
         return tuple(step.receipt for step in self.steps if step.receipt)
 
     def step(self, name: str) -> StepState:
@@ -131,21 +222,36 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
                         raise JournalError(f"{start.run}'s journal tells of step {step!r}, which is not in its plan")
                     before = StepState(id=step)
                 steps[step] = _advanced(before, event)
-    status = RunStatus.cancelled if cancelled else _status(end, steps.values())
-    return RunState(
+    waits = any(step.status is StepStatus.waiting for step in steps.values())
+    state = RunState(
         run=start.run,
         workflow=start.workflow,
         title=start.title,
-        status=status,
-        exit_status=ExitStatus.waiting if status is RunStatus.waiting else end.exit_status if end else None,
+        status=RunStatus.waiting if waits else RunStatus.unfinished,
+        exit_status=ExitStatus.waiting if waits else None,
         seed=start.seed,
         inputs=start.inputs,
         code=start.code,
         environment=start.environment,
         selection=start.selection,
         started=start.at,
-        finished=end.at if end else None,
+        finished=None,
         steps=tuple(_in_order(steps)),
+    )
+    if end:
+        state = end_run(state, end)
+    return state.model_copy(update={"status": RunStatus.cancelled}) if cancelled else state
+
+
+def end_run(state: RunState, end: RunFinished) -> RunState:
+    """Return the state of a run after its end."""
+    status = {ExitStatus.done: RunStatus.done, ExitStatus.interrupted: RunStatus.interrupted}
+    return state.model_copy(
+        update={
+            "status": status.get(end.exit_status, RunStatus.failed),
+            "exit_status": end.exit_status,
+            "finished": end.at,
+        }
     )
 
 
@@ -162,7 +268,7 @@ def _step_of(event: StepEvent) -> str:
 
 
 def _in_order(steps: Mapping[str, StepState]) -> Iterator[StepState]:
-    """Return each step of the run's own workflow, and behind it those within it; items by their numbers."""
+    """Return each step of the run's own workflow, followed by those within it; items by number."""
     place: dict[str, tuple[int, ...]] = {"": ()}
     for name in steps:  # a step begins before those within it
         parent, _, own = name.rpartition("/")
@@ -209,11 +315,3 @@ def _advanced(step: StepState, event: StepEvent) -> StepState:
                 proposals=event.proposals,
                 failed=step.failed,
             )
-
-
-def _status(end: RunFinished | None, steps: Iterable[StepState]) -> RunStatus:
-    if end is None:
-        waits = any(step.status is StepStatus.waiting for step in steps)
-        return RunStatus.waiting if waits else RunStatus.unfinished
-    ended = {ExitStatus.done: RunStatus.done, ExitStatus.interrupted: RunStatus.interrupted}
-    return ended.get(end.exit_status, RunStatus.failed)

@@ -1,23 +1,23 @@
-"""How far the steps of a plan are, and what follows from that for the others: which may begin, which can't run. Pure.
+"""The dependency graph of a plan's steps: which have ended, which may begin, which are blocked. Pure.
 
-A step may begin when all that it follows have ended. It can't do its work where a step that it needs did not, unless it
-is for the end in any case, or its `when` reads a step that failed, or one that ran for that reason.
+A step may begin when all steps that it follows have ended. It is blocked if a step that it needs failed or was blocked,
+unless it has `finally: true`, or its `when` reads a step that failed or one that ran for that reason (a repair).
 """
 
 from collections.abc import Mapping
 
 from zk0.core.errors import ExitStatus
 from zk0.core.verdicts import Verdict, worst
-from zk0.workflow.planned import Plan, PlannedStep
-from zk0.workflow.scope import StepScope
+from zk0.workflow.expressions import StepScope
+from zk0.workflow.plan import Plan, PlannedStep
 
 
-class Course:
-    """The steps of one plan that have ended, and how.
+class StepGraph:
+    """The steps of one plan, and how those that have ended did so.
 
     Args:
-        plan: whose steps these are.
-        known: what is known of steps that are not in the plan.
+        plan: the plan.
+        known: steps outside of the plan that its expressions may read.
     """
 
     def __init__(self, plan: Plan, known: Mapping[str, StepScope] | None = None) -> None:
@@ -33,30 +33,30 @@ class Course:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of what ended."""
+        """The worst verdict of the steps that ended."""
         return worst(self.steps[step].verdict for step in self._ended)
 
     def may_begin(self, step: PlannedStep) -> bool:
-        """Tell whether all that a step follows have ended."""
+        """Return whether all steps that a step follows have ended."""
         return self._follows[step.id] <= self._ended
 
-    def blocking(self, step: PlannedStep) -> str | None:
-        """Return the step for whose failure one can't do its work; the first in the file where there are several."""
-        if step.always or self._asks_for_what_failed(step):
+    def blocked_by(self, step: PlannedStep) -> str | None:
+        """Return the first step in the file whose failure blocks a step."""
+        if step.always or self._reads_failure(step):
             return None
         missing = step.needs & (self.stopped | self._blocked)
         return next((other.id for other in self.plan.steps if other.id in missing), None)
 
     def skip(self, step: PlannedStep, verdict: Verdict) -> None:
-        """Take note that a step did not run: `not-available` if it could not, `not-applicable` if it was not to."""
+        """Mark a step as skipped: `not-available` if it is blocked, `not-applicable` if it is not wanted."""
         if verdict is Verdict.not_available:
             self._blocked.add(step.id)
         self.steps[step.id] = StepScope(verdict)
         self._ended.add(step.id)
 
     def end(self, step: PlannedStep, scope: StepScope, exit_status: ExitStatus) -> None:
-        """Take note of how a step ended that ran, or for which an earlier outcome stands."""
-        if self._asks_for_what_failed(step):
+        """Mark a step as ended, after it ran or was reused."""
+        if self._reads_failure(step):
             self._repairs.add(step.id)
         if scope.verdict.stops:
             self.stopped.add(step.id)
@@ -64,9 +64,9 @@ class Course:
         self._ended.add(step.id)
         self.exit_status = max(self.exit_status, exit_status)
 
-    def rehearse(self, step: PlannedStep) -> None:
-        """Take note that a dry run came by a step: what it would give is not known."""
+    def mark_dry(self, step: PlannedStep) -> None:
+        """Mark a step as ended in a dry run: its outputs stay unknown."""
         self._ended.add(step.id)
 
-    def _asks_for_what_failed(self, step: PlannedStep) -> bool:
-        return any(map(step.asks_for, self.stopped | self._repairs))
+    def _reads_failure(self, step: PlannedStep) -> bool:
+        return any(map(step.when_reads, self.stopped | self._repairs))

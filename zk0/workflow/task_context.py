@@ -5,9 +5,15 @@ people and agents keep in the memory bank (`zk0 task`). What is not known is lef
 nothing is made up. The template makes no ticks: what it says of a task's quality is counted, not claimed.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 INHERITED = ("constraints", "critical", "assumptions")  # a subtask has these of its parent besides its own
 
@@ -70,3 +76,57 @@ class TaskContext(BaseModel):
             "validation points": self.validation,
         }
         return [name for name, lines in wanted.items() if not lines]
+
+
+def render_task(
+    context: TaskContext,
+    *,
+    title: str,
+    task: str,
+    created: datetime,
+    captured: str,
+    version: int = 1,
+    children: Iterable[str] = (),
+) -> str:
+    """Return a task's context as Markdown.
+
+    Args:
+        context: the nine blocks.
+        title: what the task is called.
+        task: its id.
+        created: when it was begun, in UTC.
+        captured: who wrote the context down.
+        version: how often it was written down.
+        children: its subtasks, a line each.
+    """
+    return (
+        _environment()
+        .get_template("task.md.j2")
+        .render(
+            context=context,
+            title=title,
+            task=task,
+            created=created,
+            captured=captured,
+            version=version,
+            children=list(children),
+        )
+    )
+
+
+def nested(line: str) -> str:
+    """Return a line as a member of a list; one that begins with blanks belongs to the one before."""
+    return f"  - {line.strip()}" if line.startswith("  ") else f"- {line}"
+
+
+def under(lines: Iterable[str], name: str) -> str:
+    """Return lines as a list with a name above; `none` where there are none."""
+    members = [nested(line) for line in lines]
+    return "\n".join([f"**{name}**:", "", *members]) if members else f"**{name}**: none"
+
+
+@cache
+def _environment() -> "Environment":
+    from zk0.core.pages import markdown  # it imports Jinja, for which `zk0 prime` has no time
+
+    return markdown("zk0.workflow", nested=nested, under=under)

@@ -1,8 +1,8 @@
-"""How long a step may take: a limit of its own, or what is left of that of a step it is part of.
+"""Timeouts of steps: a step's own limit, or what is left of the limit of a step that it is part of.
 
-A program is ended when its time is up. An action is called in this process: there a signal raises an exception in it,
-between two instructions of Python. C code that does not come back to Python is not interrupted before it does; what
-must end in any case is a program (`run:`). An action that catches the exception is asked again every few seconds.
+A program is ended when its time is up. An action runs in this process, so a signal raises an exception in it, between
+two Python instructions; C code is not interrupted before it returns to Python. What must end in any case should be a
+program (`run:`). An action that catches the exception gets it again every few seconds.
 """
 
 import signal
@@ -22,18 +22,20 @@ UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 @dataclass(frozen=True)
 class TimeLimit:
-    """The seconds that something may take; `of` names the step that allows no more, where it is one around it."""
+    """A limit in seconds; `of` names the outer step that sets it, if there is one."""
 
     seconds: float
     of: str = ""
 
     def __str__(self) -> str:
-        return f"the {self.seconds:.1f} s that were left of step {self.of}" if self.of else spelled(self.seconds)
+        return (
+            f"the {self.seconds:.1f} s that were left of step {self.of}" if self.of else format_duration(self.seconds)
+        )
 
 
 @dataclass(frozen=True)
 class Deadline:
-    """When a step that consists of others has to be done."""
+    """When a step that consists of others must be done."""
 
     step: str
     at: datetime
@@ -43,24 +45,24 @@ class _TimeIsUp(BaseException):
     """Ends an action; no Exception, so that a library which catches those does not swallow it."""
 
 
-def spelled(seconds: float) -> str:
-    """Return a time in the largest unit that measures it: 2 h, 90 s."""
+def format_duration(seconds: float) -> str:
+    """Return a duration in the largest unit that divides it: 2 h, 90 s."""
     unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0 or size == 1)
     return f"{seconds / size:g} {unit}"
 
 
-def overdue(what: str, limit: TimeLimit | None, log: Path) -> TimeLimitError:
-    """Return the error that something did not end in time."""
+def timeout_error(what: str, limit: TimeLimit | None, log: Path) -> TimeLimitError:
+    """Return the error for something that did not end in time."""
     return TimeLimitError(f"{what} did not end within {limit}", remedy=f"see {log}, or raise the timeout")
 
 
 @contextmanager
-def limited(what: str, limit: TimeLimit | None, log: Path) -> Iterator[None]:
+def enforce_limit(what: str, limit: TimeLimit | None, log: Path) -> Iterator[None]:
     """Interrupt the block when its time is up.
 
     Raises:
-        TimeLimitError: it was.
-        RequestError: this is not the process's main thread, which alone can be interrupted.
+        TimeLimitError: it was interrupted.
+        RequestError: this is not the main thread, the only one that can be interrupted.
     """
     if limit is None:
         yield
@@ -84,4 +86,4 @@ def limited(what: str, limit: TimeLimit | None, log: Path) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
     except _TimeIsUp as error:
-        raise overdue(what, limit, log) from error
+        raise timeout_error(what, limit, log) from error

@@ -1,25 +1,25 @@
-"""Do the names in a workflow file exist, and do its values fit? Every flaw, each with its place.
+"""Validate a workflow file: all names exist, all values and expressions fit. Every flaw has its place.
 
-This goes over a `Draft`, the parts of a file that have the right shape, so that a typing error in one step does not
-hide an unknown action in another. Actions and checks are looked up, which imports their modules; nothing is run.
+This goes over a `WorkflowDraft`, the parts of a file that have the right shape, so that a typing error in one step does
+not hide an unknown action in another. Actions and checks are looked up, which imports their modules; nothing is run.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel
 
 from zk0.core.checks import CHECKS
-from zk0.core.errors import UnknownNameError
+from zk0.core.errors import SpecError, UnknownNameError
 from zk0.workflow.actions import ACTIONS, Action
 from zk0.workflow.attempt import AskOutputs
-from zk0.workflow.declared_secrets import unkept
-from zk0.workflow.fitting import Flaw, Path, misfits, nearest
+from zk0.workflow.composite import EachOutputs, nested_outputs
+from zk0.workflow.declared_secrets import PLACES, exposed_secrets, misplaced
+from zk0.workflow.expressions import ROOTS, Reference, is_template, parse
+from zk0.workflow.fitting import Flaw, KeyPath, misfits, nearest
 from zk0.workflow.inputs import coerce, default_of
-from zk0.workflow.nesting import EachOutputs, Finder, nested_flaws, nested_outputs, structure_flaws
 from zk0.workflow.programs import CommandOutputs, check_named
-from zk0.workflow.references import Surroundings, check_uses, expression_flaws, output_flaws, templates_in
 from zk0.workflow.spec import (
     AnyStep,
     AskStep,
@@ -33,6 +33,143 @@ from zk0.workflow.spec import (
     WorkflowStep,
 )
 
+# Gives the workflow of a name, or says why there is none to be had.
+type Finder = Callable[[str], WorkflowSpec | str]
+
+STEP_FIELDS = ("outputs", "verdict")
+RUN_FIELDS = ("id", "directory")
+
+
+@dataclass(frozen=True)
+class ValidationContext:
+    """The names that an expression may use: inputs, and earlier steps with their output models (None: unknown).
+
+    `ids` are all steps of the file, to tell a later step from one that does not exist; `item` may be read in a step
+    that is done for each of several, and the step itself (`own`) in what repairs it.
+    """
+
+    inputs: Sequence[str]
+    earlier: Mapping[str, type[BaseModel] | None]
+    ids: Sequence[str]
+    item: bool = False
+    own: Mapping[str, type[BaseModel] | None] = field(default_factory=dict)
+    secrets: Sequence[str] = ()
+
+    def seen_from(self, key: object) -> "ValidationContext":
+        """Return the names that the part of a step under a key may use."""
+        if key == "on_fail":
+            return replace(self, item=False, earlier={**self.earlier, **self.own})
+        return replace(self, item=False) if key in ("when", "foreach") else self
+
+
+def expression_flaws(step: AnyStep, context: ValidationContext) -> Iterator[Flaw]:
+    """Yield flaws in the expressions of a step, at paths within the step."""
+    if step.when is not None and not is_template(step.when):
+        yield Flaw(("when",), "bad-when", '"when" is one whole expression: "{{ … }}"')
+    for path, text in texts_of(step):
+        try:
+            template = parse(text)
+        except SpecError as error:
+            yield Flaw(path, "bad-expression", error.message)
+            continue
+        if path[0] == "when" and not template.whole:
+            yield Flaw(path, "bad-when", '"when" is one whole expression: "{{ … }}"')
+        if (path[0] == "run" or path[2:4] == ("run", "argv")) and not template.whole:
+            problem = "an expression fills a whole argument; split it, or write {{ '--name=' ~ inputs.name }}"
+            yield Flaw(path, "spliced-argument", problem)
+        yield from misplaced(path, template, step)
+        for reference in dict.fromkeys(template.references):
+            if problem := _problem(reference, context.seen_from(path[0])):
+                yield Flaw(path, "unknown-reference", problem)
+
+
+def output_flaws(outputs: Mapping[str, object], context: ValidationContext) -> Iterator[Flaw]:
+    """Yield flaws in the expressions of a workflow's outputs."""
+    for path, text in templates_in(outputs):
+        try:
+            template = parse(text)
+        except SpecError as error:
+            yield Flaw(path, "bad-expression", error.message)
+            continue
+        if template.secrets:
+            yield Flaw(path, "secret-place", PLACES)
+        for reference in dict.fromkeys(template.references):
+            if problem := _problem(reference, context):
+                yield Flaw(path, "unknown-reference", problem)
+
+
+def templates_in(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """Yield every text with an expression in a value, with its path."""
+    match value:
+        case str() if is_template(value):
+            yield path, value
+        case Mapping():
+            for key, inner in value.items():
+                yield from templates_in(inner, (*path, str(key)))
+        case list() | tuple():
+            for index, inner in enumerate(value):
+                yield from templates_in(inner, (*path, index))
+
+
+def check_uses(step: AnyStep) -> Iterator[tuple[KeyPath, CheckUse]]:
+    """Yield the checks of a step with their paths in it."""
+    key = "accept" if isinstance(step, AskStep) else "checks"
+    return (((key, index), use) for index, use in enumerate(step.checks))
+
+
+def texts_of(step: AnyStep) -> Iterator[tuple[KeyPath, str]]:
+    """Yield every text of a step that has an expression, with its path in the step."""
+    match step:
+        case UsesStep() | WorkflowStep():
+            parts: dict[str, object] = {"with": step.arguments}
+        case RunStep():
+            parts = {"run": step.run, "cwd": step.cwd, "env": step.env}
+        case AskStep():
+            parts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
+    if isinstance(step, RepeatedStep):
+        parts["foreach"] = step.foreach
+    if isinstance(step.on_fail, OnFail):
+        parts["on_fail"] = {"with": step.on_fail.arguments}
+    yield from templates_in({"when": step.when} | parts)
+    for at, use in check_uses(step):
+        yield from templates_in(use.options, (*at, use.id))
+
+
+def _problem(reference: Reference, context: ValidationContext) -> str:
+    match reference:
+        case ("inputs" | "secrets" as root, str(name), *_):
+            known = context.inputs if root == "inputs" else context.secrets
+            return "" if name in known else f'unknown {root[:-1]} "{name}"{nearest(name, known)}'
+        case ("item", *_):
+            return "" if context.item else 'there is an item only in a step with "foreach", and not in its "when"'
+        case ("run", str(name), *_):
+            return "" if name in RUN_FIELDS else f'unknown name "run.{name}"{nearest(name, RUN_FIELDS)}'
+        case ("steps", str(step), *rest):
+            return _step_problem(step, rest, context)
+        case ("inputs" | "secrets" | "steps" | "run" as root, *_):
+            return f"{root} is read by a name that is written out: {root}.name"
+    return f'unknown name "{reference[0]}"{nearest(str(reference[0]), ROOTS)}'
+
+
+def _step_problem(step: str, rest: Sequence[str | int], context: ValidationContext) -> str:
+    if step not in context.earlier:
+        later = f'step "{step}" does not come before this one'
+        return later if step in context.ids else f'unknown step "{step}"{nearest(step, context.earlier)}'
+    match rest:
+        case ["verdict"]:
+            return ""
+        case ["outputs", str(name), *_]:
+            model = context.earlier[step]
+            known = model is None or name in model.model_fields
+            return (
+                ""
+                if known or model is None
+                else f'step "{step}" has no output "{name}"{nearest(name, model.model_fields)}'
+            )
+        case [str(name), *_] if name not in STEP_FIELDS:
+            return f'unknown name "steps.{step}.{name}"{nearest(name, STEP_FIELDS)}'
+    return f"write steps.{step}.verdict, or steps.{step}.outputs and the name of an output"
+
 
 @dataclass(frozen=True)
 class DraftStep:
@@ -43,7 +180,7 @@ class DraftStep:
 
 
 @dataclass(frozen=True)
-class Draft:
+class WorkflowDraft:
     """The understood parts of a workflow file; an input of the wrong shape is None."""
 
     inputs: Mapping[str, InputSpec | None]
@@ -52,8 +189,8 @@ class Draft:
     secrets: tuple[str, ...] = ()
 
 
-def flaws(draft: Draft, find: Finder) -> Iterator[Flaw]:
-    """Yield what is wrong with the names and values of a draft; `find` gives the workflows that it performs."""
+def find_flaws(draft: WorkflowDraft, find: Finder) -> Iterator[Flaw]:
+    """Yield flaws in the names and values of a draft; `find` gives the workflows that it performs."""
     for name, declared in draft.inputs.items():
         if declared:
             for flaw in _input_flaws(declared):
@@ -67,19 +204,21 @@ def flaws(draft: Draft, find: Finder) -> Iterator[Flaw]:
             judged = _model(step, find)  # where a step is done for each item, checks judge each
             outputs = EachOutputs if _is_repeated(step) else judged
             repeated, own = _is_repeated(step), {step.id: judged}
-            around = Surroundings(list(draft.inputs), earlier, ids, item=repeated, own=own, secrets=draft.secrets)
-            found += _step_flaws(step, find, judged, around)
+            context = ValidationContext(list(draft.inputs), earlier, ids, item=repeated, own=own, secrets=draft.secrets)
+            found += _step_flaws(step, find, judged, context)
         if step_id in earlier:
             found.append(Flaw(("id",), "duplicate-step", "an earlier step has this id already"))
         elif step_id:
             earlier[step_id] = outputs
         for flaw in found:
             yield flaw.within(("steps", index), step_id or f"step {index + 1}")
-    for flaw in output_flaws(draft.outputs, Surroundings(list(draft.inputs), earlier, ids, secrets=draft.secrets)):
+    for flaw in output_flaws(draft.outputs, ValidationContext(list(draft.inputs), earlier, ids, secrets=draft.secrets)):
         yield flaw.within(("outputs",), "outputs")
 
 
-def _step_flaws(step: AnyStep, find: Finder, judged: type[BaseModel] | None, around: Surroundings) -> Iterator[Flaw]:
+def _step_flaws(
+    step: AnyStep, find: Finder, judged: type[BaseModel] | None, context: ValidationContext
+) -> Iterator[Flaw]:
     if isinstance(step, UsesStep):
         yield from _action_flaws(step, _action(step))
     if isinstance(step, WorkflowStep):
@@ -87,10 +226,10 @@ def _step_flaws(step: AnyStep, find: Finder, judged: type[BaseModel] | None, aro
     if isinstance(step.on_fail, OnFail) and step.on_fail.run:
         for flaw in nested_flaws(step.on_fail.arguments, find(step.on_fail.run), "run"):
             yield replace(flaw, path=("on_fail", *flaw.path))
-    yield from structure_flaws(step, around.earlier, around.ids)
+    yield from structure_flaws(step, context.earlier, context.ids)
     for at, use in check_uses(step):
         yield from _check_flaws(at, use, judged)
-    yield from expression_flaws(step, around)
+    yield from expression_flaws(step, context)
 
 
 def _input_flaws(declared: InputSpec) -> Iterator[Flaw]:
@@ -126,11 +265,11 @@ def _action_flaws(step: UsesStep, action: Action | None) -> Iterator[Flaw]:
         return
     for flaw in misfits(action.inputs, *_split(step.arguments)):
         yield flaw.within(("with",), step.uses)
-    yield from unkept(step, action)
+    yield from exposed_secrets(step, action)
 
 
 def _model(step: AnyStep, find: Finder) -> type[BaseModel] | None:
-    """Return the model of what a step gives; None where that is not known."""
+    """Return the model of a step's outputs; None if it is not known."""
     match step:
         case UsesStep():
             action = _action(step)
@@ -148,7 +287,7 @@ def _is_repeated(step: AnyStep) -> bool:
     return isinstance(step, RepeatedStep) and step.foreach is not None
 
 
-def _check_flaws(at: Path, use: CheckUse, outputs: type[BaseModel] | None) -> Iterator[Flaw]:
+def _check_flaws(at: KeyPath, use: CheckUse, outputs: type[BaseModel] | None) -> Iterator[Flaw]:
     try:
         check = check_named(use.id)
     except UnknownNameError:
@@ -164,3 +303,42 @@ def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
     """Return the values that are written out, and the names of those that hold an expression."""
     open_names = {name for name, value in values.items() if any(templates_in(value))}
     return {name: value for name, value in values.items() if name not in open_names}, open_names
+
+
+def nested_flaws(arguments: Mapping[str, Any], found: WorkflowSpec | str, key: str) -> Iterator[Flaw]:
+    """Yield flaws in how a step performs the workflow that `key` names."""
+    if isinstance(found, str):
+        yield Flaw((key,), "unknown-workflow", found)
+        return
+    for name, value in arguments.items():
+        declared = found.inputs.get(name)
+        if declared is None:
+            problem = f'{found.name} has no input "{name}"{nearest(name, found.inputs)}'
+            yield Flaw(("with", name), "unknown-key", problem, key=True)
+        elif not (isinstance(value, str) and is_template(value)):
+            try:
+                coerce(declared, value)
+            except ValueError as error:
+                yield Flaw(("with", name), "bad-value", f"{found.name}: {name} {error}")
+    for name, declared in found.inputs.items():
+        if declared.required and name not in arguments:
+            yield Flaw((key,), "missing-key", f'{found.name}: the input "{name}" must be given')
+
+
+def structure_flaws(step: AnyStep, earlier: Mapping[str, object], ids: Sequence[str]) -> Iterator[Flaw]:
+    """Yield flaws in the `needs` of a step, and in its items."""
+    for index, name in enumerate(step.needs or ()):
+        if name in earlier:
+            continue
+        problem = f'unknown step "{name}"{nearest(name, earlier)}'
+        if name == step.id:
+            problem = "a step can't need itself"
+        elif name in ids:
+            problem = f'step "{name}" does not come before this one; a step needs earlier ones, so there is no circle'
+        yield Flaw(("needs", index), "bad-needs", problem)
+    repaired = isinstance(step.on_fail, OnFail) and step.on_fail.run
+    if repaired and isinstance(step, RepeatedStep) and step.foreach is not None:
+        problem = "a step with items can't run a repair; put it into a workflow, and give the items to that one"
+        yield Flaw(("on_fail", "run"), "bad-foreach", problem, key=True)
+    if isinstance(step, RepeatedStep) and isinstance(step.foreach, str) and not is_template(step.foreach):
+        yield Flaw(("foreach",), "bad-foreach", '"foreach" is a list, a matrix, or one whole expression: "{{ … }}"')

@@ -1,14 +1,15 @@
-"""The real world, seen from a project: files, programs, actions, git and the clock."""
+"""The effects of a real run: files, programs, actions, git and the clock of this machine."""
 
 import json
 import os
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from zk0.core.checks import CHECKS, Check, CheckContext
 from zk0.core.errors import JournalError
@@ -17,30 +18,28 @@ from zk0.core.project import Project, package_versions
 from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
-from zk0.workflow.approval import Answer, Question, prepare, signed_answer
-from zk0.workflow.artifacts import by_content, is_intact
-from zk0.workflow.declared_secrets import opened, revealed
-from zk0.workflow.effects.capturing import captured, set_aside
+from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion, prepare, signed_answer
+from zk0.workflow.declared_secrets import read_secrets, reveal
 from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.journal import Journal, read_events, unwritable
-from zk0.workflow.lock import end_orphans, held
+from zk0.workflow.lock import acquire, kill_orphans
 from zk0.workflow.masking import Mask
-from zk0.workflow.planned import Plan
+from zk0.workflow.plan import Plan
 from zk0.workflow.programs import Command, Programs
-from zk0.workflow.run import RunDirectory, run_directories, run_id
-from zk0.workflow.timeouts import TimeLimit, limited
+from zk0.workflow.run import RunDirectory, digest_files, is_intact, run_directories, run_id
+from zk0.workflow.timeouts import TimeLimit, enforce_limit
 
-REMEMBERED = 50  # runs that are looked through for an earlier outcome
+RECENT_RUNS = 50  # that are searched for an earlier outcome
 
 
 class LiveEffects:
-    """The real world, seen from a project."""
+    """The effects of a real run in a project."""
 
-    rehearsing = False
+    dry_run = False
 
-    def __init__(self, project: Project, answers: Mapping[str, Answer] | None = None) -> None:
+    def __init__(self, project: Project, answers: Mapping[str, ApprovalAnswer] | None = None) -> None:
         self.project = project
-        self.answers = answers or {}  # what a person said in this process's terminal, by step
+        self.answers = answers or {}  # given in this terminal, by step
         self.programs = Programs()
         self.mask = Mask()
 
@@ -49,32 +48,27 @@ class LiveEffects:
         return datetime.now(UTC)
 
     def code(self) -> GitState:
-        """Return what git says of the project."""
+        """Return the git state of the project."""
         return self.project.git_state()
 
     def versions(self) -> dict[str, str]:
-        """Return the versions of the packages that decide a result, those that bring actions and checks among them."""
+        """Return the versions of the packages that affect a result, plugins included."""
         return package_versions() | ACTIONS.versions() | CHECKS.versions()
 
     def open_secrets(self, plan: Plan, only: Collection[str] | None = None) -> None:
-        """Take the secrets of a plan from the environment.
+        """Read the secrets of a plan from the environment; raises what `read_secrets` does."""
+        self.mask = read_secrets(plan, os.environ, only)
 
-        Raises:
-            SecretMissingError: one that is needed is not there.
-            InputError: one can't be hidden.
-        """
-        self.mask = opened(plan, os.environ, only)
-
-    def revealed(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    def reveal(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a step's arguments with the secrets in them."""
-        return revealed(arguments, self.mask.secrets)
+        return reveal(arguments, self.mask.secrets)
 
-    def masked[T](self, value: T) -> T:
+    def mask_secrets[T](self, value: T) -> T:
         """Return an event, or anything else, without the secrets."""
         return self.mask.masked(value)
 
     def preflight(self, inputs: Inputs) -> None:
-        """Let an action's inputs look at the world before the run begins."""
+        """Let an action's inputs check for problems before the run begins."""
         inputs.preflight(self.project)
 
     def open_run(self, plan: Plan, source: str, nested: Mapping[str, str]) -> RunDirectory:
@@ -97,19 +91,19 @@ class LiveEffects:
         return run
 
     @contextmanager
-    def hold(self, run: RunDirectory) -> Iterator[None]:
-        """Hold the run's lock, and end what an engine that was killed left running.
+    def lock_run(self, run: RunDirectory) -> Iterator[None]:
+        """Hold the lock of a run, after ending what a killed engine left running.
 
         Raises:
-            RunBusyError: another engine performs it.
+            RunBusyError: another engine performs the run.
         """
-        with held(run):
+        with acquire(run):
             if run.journal.exists():
-                end_orphans(run)
+                kill_orphans(run)
             yield
 
-    def recorded(self, run: RunDirectory) -> list[JournalEvent]:
-        """Read the run's journal, and cut off a line that was torn when its engine was killed."""
+    def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
+        """Read the journal of a run, and remove a torn last line."""
         events = read_events(run.journal)
         Journal(run.journal).mend()
         return events
@@ -128,7 +122,7 @@ class LiveEffects:
         """
         context.directory.mkdir(parents=True, exist_ok=True)
         set_aside(log)
-        with captured(log, self.mask), limited(action.name, limit, log):
+        with capture_output(log, self.mask), enforce_limit(action.name, limit, log):
             return action.function(inputs, context)
 
     def start(self, command: Command, log: Path) -> int:
@@ -145,10 +139,10 @@ class LiveEffects:
         self.programs.end()
 
     def judge(self, check: Check, outputs: Outputs, options: Mapping[str, Any]) -> list[Finding]:
-        """Let a check judge."""
+        """Run a check on the outputs of a step."""
         return check.run(CheckContext(self.project, outputs), options)
 
-    def note(self, log: Path, text: str) -> None:
+    def append_log(self, log: Path, text: str) -> None:
         """Append a text to a log.
 
         Raises:
@@ -161,8 +155,8 @@ class LiveEffects:
         except OSError as error:
             raise unwritable(log, error) from error
 
-    def ask(self, handover: Path, text: str, question: Question | None) -> None:
-        """Write `handover.md`, and what a person can sign.
+    def write_handover(self, handover: Path, text: str, question: ApprovalQuestion | None) -> None:
+        """Write `handover.md`, and the files that a person can sign.
 
         Raises:
             StorageError: it can't be written.
@@ -174,8 +168,8 @@ class LiveEffects:
         except OSError as error:
             raise unwritable(handover, error) from error
 
-    def consult(self, question: Question) -> Answer | None:
-        """Return what a person signed, or said in the terminal.
+    def find_answer(self, question: ApprovalQuestion) -> ApprovalAnswer | None:
+        """Return the answer that a person signed or gave in the terminal.
 
         Raises:
             ConfigurationError: there is a signature, and it does not count.
@@ -183,23 +177,23 @@ class LiveEffects:
         return self.answers.get(question.step) or signed_answer(self.project, question)
 
     def code_digest(self) -> str:
-        """Return a digest of the project's code as it is now: a step before may have changed it."""
+        """Return the digest of the project's code now: an earlier step may have changed it."""
         return self.project.tree().code
 
-    def by_content(self, inputs: object) -> object:
-        """Return inputs with each file among them named by its content."""
-        return by_content(inputs, self.project)
+    def digest_files(self, inputs: object) -> object:
+        """Return inputs with the digest of each file and folder in place of its path."""
+        return digest_files(inputs, self.project)
 
-    def outcomes(self, workflow: str, run: RunDirectory | None = None) -> Iterator[dict[str, StepFinished]]:
-        """Yield how the steps of the last runs of a workflow ended, newest run first, without this run."""
+    def earlier_outcomes(self, workflow: str, run: RunDirectory | None = None) -> Iterator[dict[str, StepFinished]]:
+        """Yield the outcomes of the steps of the last runs of a workflow, newest run first, without this run."""
         others = (other for other in run_directories(self.project) if other != run and f"-{workflow}-" in other.id)
-        for other in islice(others, REMEMBERED):
-            with suppress(OSError, JournalError):  # a run that can't be read has nothing to give
+        for other in islice(others, RECENT_RUNS):
+            with suppress(OSError, JournalError):  # nothing can be reused from a run that can't be read
                 known = other.journal.stat()
                 yield _ends(other.journal, workflow, known.st_mtime_ns, known.st_size)
 
     def is_intact(self, receipt: Receipt) -> bool:
-        """Tell whether what a receipt says was made is there, unchanged."""
+        """Return whether all artifacts of a receipt are there, unchanged."""
         return is_intact(receipt, self.project)
 
     def _new(self, runs: Path, workflow: str) -> RunDirectory:
@@ -212,15 +206,46 @@ class LiveEffects:
             return RunDirectory(path)
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=RECENT_RUNS)
 def _ends(journal: Path, workflow: str, _changed: int, _size: int) -> dict[str, StepFinished]:
-    """Return how the steps of a run ended; read again only when it went on, since each of a thousand items asks."""
+    """Return the outcomes of a run's steps; cached while its journal does not change, for steps with many items."""
     ends = [event for event in read_events(journal) if isinstance(event, StepFinished)]
     return {end.receipt.step: end for end in ends if end.receipt.workflow == workflow}
 
 
 def _ignore(state: Path) -> None:
-    """Keep git from seeing runs, so that a run does not make the tree it ran on look changed."""
+    """Make git ignore runs, so that a run does not make its own working tree dirty."""
     ignore = state / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
+
+
+@contextmanager
+def capture_output(log: Path, mask: Mask) -> Iterator[None]:
+    """Redirect all output of this process, from Python or a C library, to a log: the terminal shows only progress."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    streams = (sys.stdout, sys.stderr)
+    saved = [os.dup(descriptor) for descriptor in (1, 2)]
+    with mask.opened(log) as stream:
+        try:
+            _flush(*streams)
+            for descriptor in (1, 2):
+                os.dup2(stream.fileno(), descriptor)
+            yield
+        finally:
+            _flush(*streams)
+            for descriptor, original in zip((1, 2), saved, strict=True):
+                os.dup2(original, descriptor)
+                os.close(original)
+
+
+def set_aside(log: Path) -> None:
+    """Rename the log of an attempt that was killed, so that its next try gets a new one."""
+    if log.exists():
+        before = sum(1 for _ in log.parent.glob(f"{log.stem}.killed-*.log"))
+        log.rename(log.with_name(f"{log.stem}.killed-{before + 1}.log"))
+
+
+def _flush(*streams: TextIO) -> None:
+    for stream in streams:
+        stream.flush()

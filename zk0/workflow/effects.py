@@ -1,0 +1,164 @@
+"""The effects of an engine: all it can do to the world, as a protocol.
+
+`DryEffects` have no access to processes, files or actions; `LiveEffects`, in `live_effects`, have.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Never, Protocol
+
+from zk0.core.checks import Check
+from zk0.core.git import GitState
+from zk0.core.project import Project
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import Finding
+from zk0.workflow.actions import Action, Context, Inputs, Outputs
+from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion
+from zk0.workflow.events import JournalEvent, StepFinished
+from zk0.workflow.plan import Plan
+from zk0.workflow.programs import Command
+from zk0.workflow.run import RunDirectory
+from zk0.workflow.timeouts import TimeLimit
+
+
+class Effects(Protocol):
+    """The effects that an engine needs."""
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing can be done, so that the engine only reports what it would do."""
+
+    def now(self) -> datetime:
+        """Return the time, with its zone."""
+
+    def code(self) -> GitState:
+        """Return what git says of the project."""
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of the packages that decide a result."""
+
+    def open_secrets(self, plan: Plan, only: Collection[str] | None = None) -> None:
+        """Take the secrets of a plan from the environment; from here on they are hidden in all that is written."""
+
+    def reveal(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a step's arguments with the secrets in them."""
+
+    def mask_secrets[T](self, value: T) -> T:
+        """Return an event, or another value, with its secrets masked."""
+
+    def preflight(self, inputs: Inputs) -> None:
+        """Let an action's inputs look at the world before the run begins."""
+
+    def open_run(self, plan: Plan, source: str, nested: Mapping[str, str]) -> RunDirectory:
+        """Make the directory of a new run, with the workflow file and the inputs in it."""
+
+    def lock_run(self, run: RunDirectory) -> AbstractContextManager[None]:
+        """Hold the lock of a run, after ending what a killed engine left running."""
+
+    def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
+        """Return the journal of a run that is locked."""
+
+    def append(self, run: RunDirectory, event: JournalEvent) -> None:
+        """Append an event to the journal."""
+
+    def call(
+        self, action: Action, inputs: Inputs, context: Context, log: Path, limit: TimeLimit | None = None
+    ) -> Outputs:
+        """Perform an action, within a limit; what it prints goes into the log."""
+
+    def start(self, command: Command, log: Path) -> int:
+        """Run a program and return its exit status; what it prints goes into the log."""
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass."""
+
+    def end(self) -> None:
+        """End running programs and pauses, since the run ends."""
+
+    def judge(self, check: Check, outputs: Outputs, options: Mapping[str, Any]) -> list[Finding]:
+        """Run a check on the outputs of a step."""
+
+    def append_log(self, log: Path, text: str) -> None:
+        """Append a text to a log."""
+
+    def write_handover(self, handover: Path, text: str, question: ApprovalQuestion | None) -> None:
+        """Write the handover for an agent, or for a person with the question to sign."""
+
+    def find_answer(self, question: ApprovalQuestion) -> ApprovalAnswer | None:
+        """Return the answer of a person; None if there is none yet."""
+
+    def code_digest(self) -> str:
+        """Return a digest of the project's code."""
+
+    def digest_files(self, inputs: object) -> object:
+        """Return inputs with the digest of each file and folder in place of its path."""
+
+    def earlier_outcomes(self, workflow: str, run: RunDirectory | None = None) -> Iterator[dict[str, StepFinished]]:
+        """Yield the outcomes of the steps of other runs of a workflow, newest run first."""
+
+    def is_intact(self, receipt: Receipt) -> bool:
+        """Tell whether what a receipt says was made is there, unchanged."""
+
+
+class DryEffects:
+    """The effects of a dry run: the time and the paths are real, everything else does nothing or is refused."""
+
+    dry_run = True
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+        return datetime.now(UTC)
+
+    def code(self) -> GitState:
+        """Return an empty state: asking git would start a process."""
+        return GitState()
+
+    def versions(self) -> dict[str, str]:
+        """Return no versions."""
+        return {}
+
+    def code_digest(self) -> str:
+        """Return no digest."""
+        return ""
+
+    def reveal(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Leave secrets unknown."""
+        return arguments
+
+    def mask_secrets[T](self, value: T) -> T:
+        """Return the value: no secret is known."""
+        return value
+
+    def digest_files(self, inputs: object) -> object:
+        """Leave files alone."""
+        return inputs
+
+    def open_run(self, plan: Plan, source: str, nested: Mapping[str, str]) -> RunDirectory:  # noqa: ARG002  the protocol's
+        """Name a directory without making it."""
+        return RunDirectory(self.project.runs_dir / "dry-run")
+
+    def lock_run(self, run: RunDirectory) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Lock nothing."""
+        return nullcontext()
+
+    def earlier_outcomes(self, *_: object) -> Iterator[dict[str, StepFinished]]:
+        """Know of no other run."""
+        return iter(())
+
+    def is_intact(self, receipt: Receipt) -> bool:  # noqa: ARG002
+        """Vouch for nothing."""
+        return False
+
+    def _do_nothing(self, *_: object, **__: object) -> None:
+        """Leave the world alone."""
+
+    def _refuse(self, *_: object, **__: object) -> Never:
+        raise AssertionError("a dry run was asked to act")
+
+    open_secrets = preflight = append = end = append_log = _do_nothing
+    call = start = pause = judge = read_journal = write_handover = find_answer = _refuse
