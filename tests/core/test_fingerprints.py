@@ -1,11 +1,14 @@
 """A project's files with their digests, in and outside a repository."""
 
+import fcntl
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from zk0.core.fingerprints import blob_id, read_tree
+from zk0.core.project import Project
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -66,7 +69,7 @@ def test_a_folder_of_a_repository_is_a_project_of_its_own(repository):
     (repository / "part" / "a.py").write_text("")
 
     assert set(read_tree(repository / "part").files) == {"a.py"}
-    assert set(read_tree(repository).without("part").files) == {".gitignore", "README.md", "train.py"}
+    assert set(read_tree(repository, without=["part"]).files) == {".gitignore", "README.md", "train.py"}
 
 
 def test_outside_a_repository_all_files_count_but_those_of_tools(tmp_path):
@@ -75,3 +78,16 @@ def test_outside_a_repository_all_files_count_but_those_of_tools(tmp_path):
     (tmp_path / "a.py").write_text("x = 1\n")
 
     assert dict(read_tree(tmp_path).files) == {"a.py": blob_id(tmp_path / "a.py")}
+
+
+@pytest.mark.parametrize("is_repository", [True, False])
+def test_the_lock_of_a_run_is_not_opened(repository, tmp_path, is_repository):
+    root = repository if is_repository else tmp_path
+    lock = root / ".zk0" / "runs" / "run-1" / "lock"
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as held:
+        fcntl.lockf(held, fcntl.LOCK_EX)
+        Project(root).tree()
+
+        script = f"import fcntl; fcntl.lockf(open({str(lock)!r}, 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+        assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).returncode != 0

@@ -10,7 +10,7 @@ leaves the digest as it is.
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
@@ -31,11 +31,6 @@ class Tree:
 
     root: Path
     files: Mapping[str, str]
-
-    def without(self, *folders: str) -> "Tree":
-        """Return the tree without the files in these folders."""
-        prefixes = tuple(f"{folder.strip('/')}/" for folder in folders if folder)
-        return Tree(self.root, {path: blob for path, blob in self.files.items() if not path.startswith(prefixes)})
 
     @cached_property
     def code(self) -> str:
@@ -70,25 +65,35 @@ def is_prose(path: str) -> bool:
     return pure.suffix.lower() in PROSE or pure.name in PROSE_NAMES
 
 
-def read_tree(root: Path) -> Tree:
-    """Return the files of a directory that git tracks or would track; without a repository, all files."""
-    files = _tracked(root)
+def read_tree(root: Path, *, without: Collection[str] = ()) -> Tree:
+    """Return the files of a directory that git tracks or would track; without a repository, all files.
+
+    Args:
+        root: the directory.
+        without: folders to leave out, relative to it. No file in them is opened: to close the lock of a run would
+            give up this process's hold on it (fcntl(2)).
+    """
+    own = tuple(f"{folder.strip('/')}/" for folder in without if folder)
+    files = _tracked(root, own)
     if files is None:
-        files = {path.relative_to(root).as_posix(): blob_id(path) for path in sorted(_walked(root))}
+        files = {path.relative_to(root).as_posix(): blob_id(path) for path in sorted(_walk(root, root, own))}
     return Tree(root, {path: blob for path, blob in files.items() if path not in REPORTS})
 
 
-def _tracked(root: Path) -> dict[str, str] | None:
+def _tracked(root: Path, without: tuple[str, ...]) -> dict[str, str] | None:
     listed = read_git(root, "ls-files", "--stage", "-z")
     if listed is None:
         return None
     files = {}
     for entry in filter(None, listed.split("\0")):
         facts, _, path = entry.partition("\t")
-        files[path] = facts.split(" ")[1]  # of a submodule, its commit
+        if not path.startswith(without):
+            files[path] = facts.split(" ")[1]  # of a submodule, its commit
     # Modified, deleted or untracked files.
     for path in filter(None, (read_git(root, "ls-files", "-m", "-o", "--exclude-standard", "-z") or "").split("\0")):
         whole = root / path
+        if path.startswith(without):
+            continue
         if whole.is_symlink() or whole.is_file():
             files[path] = blob_id(whole)
         elif not whole.is_dir():
@@ -117,10 +122,11 @@ def _kept_blob_id(path: Path, _changed: int, _size: int) -> str:
     return _blob_id(path)
 
 
-def _walked(directory: Path) -> Iterator[Path]:
+def _walk(directory: Path, root: Path, without: tuple[str, ...]) -> Iterator[Path]:
     for path in directory.iterdir():
         if path.is_dir() and not path.is_symlink():
-            if path.name not in SKIPPED and not (path / ".git").exists():
-                yield from _walked(path)
+            is_own = f"{path.relative_to(root).as_posix()}/".startswith(without)
+            if not is_own and path.name not in SKIPPED and not (path / ".git").exists():
+                yield from _walk(path, root, without)
         elif path.is_file() or path.is_symlink():
             yield path

@@ -126,9 +126,9 @@ class Project:
 
     def tree(self) -> Tree:
         """Return the project's files with their digests, without zk0's own state, memory bank and signatures."""
-        return read_tree(self.root).without(
-            self.settings.memory, self.settings.state, f"{self.settings.checklists}/signatures"
-        )
+        settings = self.settings
+        own = (settings.memory, settings.state, f"{settings.checklists}/signatures")
+        return read_tree(self.root, without=own)
 
     def resources(self, kind: str) -> Iterator[Path]:
         """Yield the directories that hold `workflows` or `checklists`: the project's, then the package's."""

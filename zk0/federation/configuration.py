@@ -6,7 +6,7 @@ server and clients; the ledger records the values that each used.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from zk0.core.errors import ConfigurationError
 from zk0.ledger import Setting
 
 type Value = bool | int | float | str
+type Observe = Callable[[int, int, str], None]  # called with rounds done, rounds in all, and a note
 
 OF_THIS_PROCESS = ("output", "resume")  # they change no result
 

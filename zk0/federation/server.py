@@ -15,8 +15,7 @@ from zk0.core.project import Project, package_versions
 from zk0.core.receipts import write_atomically
 from zk0.federation.checkpoints import last_checkpoint, save_checkpoint
 from zk0.federation.client import initial_policy
-from zk0.federation.configuration import RunConfig, settings_of
-from zk0.federation.engines import Observe
+from zk0.federation.configuration import Observe, RunConfig, settings_of
 from zk0.federation.exchange import to_record, to_tensors
 from zk0.federation.messages import Introduction, unpack
 from zk0.federation.server_evaluation import EvaluationSet, evaluate, evaluation_sets, run_rollouts

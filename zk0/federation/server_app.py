@@ -9,8 +9,7 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from zk0.core.project import cache_dir
-from zk0.federation.configuration import RunConfig, resolve
-from zk0.federation.engines import Observe
+from zk0.federation.configuration import Observe, RunConfig, resolve
 
 log = logging.getLogger("flwr")  # the log that `flwr run --stream` and `flwr log` show
 

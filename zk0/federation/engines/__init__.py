@@ -1,14 +1,12 @@
 """Three ways to run the same two apps: inline, simulation, and (Flower's own) deployment."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
-from zk0.federation.configuration import Value
-
-type Observe = Callable[[int, int, str], None]
+from zk0.federation.configuration import Observe, Value
 
 ENGINES = ("inline", "simulation")
 FLOWER_LOG = "flower.log"

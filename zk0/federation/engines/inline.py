@@ -17,8 +17,7 @@ from flwr.supercore.task_identity import TaskIdentity
 
 from zk0.core.errors import Zk0Error
 from zk0.federation import client_app, server_app
-from zk0.federation.configuration import Value, resolve
-from zk0.federation.engines import Observe
+from zk0.federation.configuration import Observe, Value, resolve
 
 SERVER_NODE = 1
 CLIENT_ERROR = 2  # Flower's code for "the ClientApp raised an exception"

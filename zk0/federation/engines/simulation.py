@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 from zk0.core.errors import DependencyMissingError
 from zk0.federation import client_app, server_app
-from zk0.federation.configuration import Value, resolve
-from zk0.federation.engines import Observe
+from zk0.federation.configuration import Observe, Value, resolve
 
 
 def run(run_config: Mapping[str, Value], observe: Observe) -> None:
