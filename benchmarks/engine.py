@@ -21,6 +21,8 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from zk0.workflow.recording import ReceiptRecorder
+
 from benchmarks.others import compare
 from zk0.core.project import Project
 from zk0.workflow.actions import Context, Inputs, Outputs, action
@@ -31,7 +33,6 @@ from zk0.workflow.journal import EVENT, read_events
 from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.loading import parse_workflow
 from zk0.workflow.plan import plan
-from zk0.workflow.recording import ReceiptRecorder
 from zk0.workflow.state import fold
 
 STEPS, ITEMS, EVENTS, STARTS = 200, 1_000, 100_000, 7

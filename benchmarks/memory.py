@@ -15,6 +15,8 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from zk0.workflow.recording import ReceiptRecorder
+
 from benchmarks.engine import HEAD
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt
@@ -31,7 +33,6 @@ from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.loading import parse_workflow
 from zk0.workflow.plan import plan
-from zk0.workflow.recording import ReceiptRecorder
 
 STEPS, ENTRIES, STARTS = 200, 1_000, 7
 BEGUN = datetime(2026, 3, 1, tzinfo=UTC)

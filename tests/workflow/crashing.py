@@ -12,12 +12,12 @@ from pathlib import Path
 from zk0.cli.wiring import resume  # noqa: F401  imported once, before forking
 from zk0.core.project import Project
 from zk0.workflow.engine import Engine
+from zk0.workflow.event_log import ReceiptRecorder
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.journal import EVENT, Journal
 from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.loading import load, load_performed
 from zk0.workflow.plan import plan
-from zk0.workflow.recording import ReceiptRecorder
 from zk0.workflow.run import RunDirectory, run_directories
 
 MODES = ("torn", "after")  # before a write is torn at its first byte, and mended to the same

@@ -14,7 +14,7 @@ from zk0.core.checks import check
 from zk0.core.errors import CommandError, DependencyMissingError, InputError
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, passed, warned
-from zk0.project_checks.tests import Case, read_cases
+from zk0.project_checks.test_suite import Case, read_cases
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 from zk0.workflow.programs import Command, Programs
 

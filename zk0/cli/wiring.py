@@ -8,13 +8,13 @@ from zk0.reports.progress import progress_report
 from zk0.workflow.approval import ApprovalAnswer
 from zk0.workflow.effects import DryEffects
 from zk0.workflow.engine import Engine, Outcome
+from zk0.workflow.event_log import ReceiptRecorder
 from zk0.workflow.events import Event, Selection, StepFinished, StepPlanned, StepSkipped, Subscriber
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.loading import Loaded, load_performed
 from zk0.workflow.lock import end_engine
 from zk0.workflow.plan import Plan, plan
-from zk0.workflow.recording import ReceiptRecorder
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.selection import select_steps
 from zk0.workflow.spec import WorkflowSpec

@@ -1,19 +1,18 @@
-"""The memory bank: sound, verified, up to date, and with the current task (`memory-bank.*`, `task.*`)."""
+"""The memory bank: sound, verified and up to date (`memory-bank.*`)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, JournalError
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
+from zk0.core.verdicts import Evidence, Finding, failed, passed
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
 from zk0.memory.freshness import Freshness
 from zk0.memory.preserved_blocks import read_preserved_blocks
 from zk0.memory.rendering import CONTEXT
-from zk0.memory.tasks import VERDICTS, open_tasks
+from zk0.memory.tasks import VERDICTS
 from zk0.memory.verification import verify
 from zk0.project_checks.problems import Problem, report_problems
 from zk0.workflow.run import run_directories
@@ -88,84 +87,3 @@ def next_steps(project: Project) -> Iterator[Finding]:
         yield passed(message, evidence=[Evidence(name="entries", value=len(entries), at=CONTEXT)])
     else:
         yield failed(f"{CONTEXT} names no focus and no next step", remedy=f"write between its keep markers: {page}")
-
-
-HOW = "zk0 task new"
-
-
-@check("task.context", reads=MEMORY)
-def context(project: Project) -> Iterator[Finding]:
-    """The current task is written down: objective, scope, critical information."""
-    yield from _report_lines(project, {"objective": "objective", "scope": "scope", "critical": "critical information"})
-
-
-@check("task.criteria", reads=MEMORY)
-def criteria(project: Project) -> Iterator[Finding]:
-    """The task's success criteria are stated, and each names a number or a command that decides it."""
-    task = _task(project)
-    lines = _lines(task, "criteria")
-    if not lines:
-        yield failed("no success criterion is written down", remedy=HOW)
-        return
-    for line in lines:
-        if any(character.isdigit() for character in line) or "`" in line or task.get("tests"):
-            yield passed(line)
-        else:
-            yield warned(f"not measurable: {line}", remedy="name a number, or a command between backticks")
-
-
-@check("task.constraints", reads=MEMORY)
-def constraints(project: Project) -> Iterator[Finding]:
-    """The task's constraints are written down."""
-    yield from _report_lines(project, {"constraints": "constraint"})
-
-
-@check("task.dependencies", reads=MEMORY)
-def dependencies(project: Project) -> Iterator[Finding]:
-    """The task's dependencies are written down."""
-    yield from _report_lines(project, {"dependencies": "dependency"})
-
-
-@check("task.risks", reads=MEMORY)
-def risks(project: Project) -> Iterator[Finding]:
-    """The task's risks are written down, with a way to recover."""
-    yield from _report_lines(project, {"risks": "risk", "recovery": "way to recover"})
-
-
-@check("task.plan", reads=MEMORY)
-def plan(project: Project) -> Iterator[Finding]:
-    """There is a plan: next steps, or validation points of the current task."""
-    bank = Bank.of(project).read()
-    steps = [entry.title for entry in bank.counting(Kind.next)]
-    steps += _lines(_task(project), "validation") if not steps else []
-    if steps:
-        yield passed(f"{len(steps)} steps, the first: {steps[0]}")
-    else:
-        yield failed("no next step and no validation point is written down", remedy=HOW)
-
-
-def _report_lines(project: Project, wanted: Mapping[str, str]) -> Iterator[Finding]:
-    task = _task(project)
-    for name, what in wanted.items():
-        lines = _lines(task, name)
-        if lines:
-            yield passed(lines[0] if len(lines) == 1 else f"{len(lines)} lines, the first: {lines[0]}")
-        else:
-            yield failed(f"no {what} of the task is written down", remedy=HOW)
-
-
-def _task(project: Project) -> dict[str, Any]:
-    """Return the context of the task begun last.
-
-    Raises:
-        AssetMissingError: no task is open.
-    """
-    tasks = open_tasks(Bank.of(project).read())
-    if tasks and (task := tasks[-1].task):
-        return task.model_dump()
-    raise AssetMissingError("the memory bank has no open task", remedy=HOW)
-
-
-def _lines(task: Mapping[str, Any], name: str) -> list[str]:
-    value = task.get(name) or ()
-    return [value] if isinstance(value, str) else [str(line) for line in value]

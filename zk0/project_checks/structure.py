@@ -1,4 +1,4 @@
-"""Structure: small parts, in layers without cycles, laid out as a Flower app (`structure.*`, `layout.*`)."""
+"""Structure: small parts, in layers without cycles (`structure.*`)."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from zk0.core.checks import Part, check
 from zk0.core.process import run_program
 from zk0.core.project import Project
-from zk0.core.verdicts import Finding, failed, not_applicable, not_available, passed
+from zk0.core.verdicts import Finding, not_applicable
 from zk0.project_checks.problems import Problem, report_problems
-from zk0.project_checks.sources import Module, library, modules
+from zk0.project_checks.sources import Module, library
 from zk0.project_checks.tools import Tool, problems_of
 
 LAYERS = Tool("lint-imports", "importlinter", (".importlinter",))
@@ -106,49 +106,3 @@ def _imported(module: Module, known: Mapping[str, Module]) -> set[str]:
                     whole = f"{base}.{alias.name}"
                     names.add(whole if whole in known else base)
     return {name for name in names if name in known and name != module.dotted}
-
-
-COMPONENTS = ("serverapp", "clientapp")
-
-
-@check("layout.flower-app", reads=(Part.code,))
-def flower_app(project: Project) -> Iterator[Finding]:
-    """pyproject.toml names one app with a server, a client and a run configuration, and the code has them."""
-    table: object = project.pyproject
-    for key in ("tool", "flwr", "app"):
-        table = table.get(key, {}) if isinstance(table, dict) else {}
-    if not isinstance(table, dict) or not table:
-        yield not_available("pyproject.toml has no [tool.flwr.app]")
-        return
-    components = table.get("components", {})
-    known = {module.dotted: module for module in modules(project)}
-    for kind in COMPONENTS:
-        dotted, _, name = str(components.get(kind, "")).partition(":")
-        module = known.get(dotted)
-        if not name:
-            yield failed(f"[tool.flwr.app.components] names no {kind}", remedy=f'{kind} = "package.module:app"')
-        elif module is None:
-            yield failed(f"{kind} is {dotted}:{name}, but the code has no module {dotted}", remedy="correct the name")
-        elif name not in _names(module.tree):
-            yield failed(f"{kind} is {dotted}:{name}, and {module.name} has no {name}", remedy="correct the name")
-        else:
-            yield passed(f"{kind} is {dotted}:{name}")
-    if table.get("config"):
-        yield passed(f"the run configuration has {len(table['config'])} keys")
-    else:
-        yield failed("the app has no run configuration", remedy="add [tool.flwr.app.config]")
-
-
-def _names(tree: ast.Module) -> set[str]:
-    names = set()
-    for node in tree.body:
-        match node:
-            case ast.FunctionDef() | ast.ClassDef():
-                names.add(node.name)
-            case ast.Assign():
-                names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-            case ast.AnnAssign(target=ast.Name(id=name)):
-                names.add(name)
-            case ast.ImportFrom():
-                names |= {alias.asname or alias.name for alias in node.names}
-    return names

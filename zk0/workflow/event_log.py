@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from zk0.core.errors import StorageError
+from zk0.core.project import Project
+from zk0.core.receipts import ReceiptStore
 from zk0.workflow.effects import Effects
-from zk0.workflow.events import Event, JournalEvent, RunCancelled, RunFinished, RunResumed, Subscriber
+from zk0.workflow.events import Event, JournalEvent, RunCancelled, RunFinished, RunResumed, StepFinished, Subscriber
 from zk0.workflow.run import RunDirectory
 
 SUBSCRIBER_LOG = "subscribers"
@@ -72,3 +74,15 @@ class EventLog:
                 self._errors[f"{name}: {error or type(error).__name__}"] = None
                 with suppress(StorageError):  # if the log can't be written either, the error is still reported
                     self.effects.append_log(self.run.log(SUBSCRIBER_LOG), "".join(traceback.format_exception(error)))
+
+
+class ReceiptRecorder:
+    """The subscriber that saves the receipt of every finished step."""
+
+    def __init__(self, project: Project) -> None:
+        self.store = ReceiptStore(project.runs_dir)
+
+    def __call__(self, event: Event) -> None:
+        """Save a finished step's receipt."""
+        if isinstance(event, StepFinished):
+            self.store.save(event.receipt)

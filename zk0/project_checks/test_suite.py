@@ -1,4 +1,4 @@
-"""Test runs of the project: their results, what they cover, and which code has a test.
+"""Test runs of the project: their results, and which code has a test (`test-suite.*`).
 
 A report is JUnit XML or coverage's JSON, written by the workflow `testing`, `nox -s tests` or pytest. It counts for the
 code it ran on: one that is older than a program of the project is ignored. The others count together, so that unit and
@@ -6,29 +6,22 @@ integration tests may run apart. In a workflow, a check judges the reports of it
 """
 
 import ast
-import json
-import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from zk0.core.checks import CheckContext, Part, check, register_subject
 from zk0.core.errors import AssetMissingError
 from zk0.core.fingerprints import is_prose
-from zk0.core.process import run_program
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
+from zk0.core.verdicts import Evidence, Finding, failed, not_available
 from zk0.project_checks.problems import Problem, report_problems, report_share
 from zk0.project_checks.sources import Module, library, name_of, packages, suite
 
 RESULTS = ("junit.xml", "report.xml", "test-results.xml")
-COVERAGE = ("coverage.json", ".coverage")
 HOW = "zk0 run testing, or pytest --junit-xml=.zk0/reports/tests.xml"
-HOW_COVERAGE = "zk0 run testing, or coverage run -m pytest && coverage json"
 TOGETHER = ("e2e", "end_to_end", "integration", "system", "functional")
-LEAST_COVERED = 5  # files named in a remedy
 READS = (Part.code, Part.reports)
 
 
@@ -53,15 +46,6 @@ class TestResults:
     files: int = 0
 
 
-@dataclass(frozen=True)
-class CoverageReport:
-    """The shares of lines and branches that tests executed, in percent, and of each file; None: not measured."""
-
-    lines: float | None
-    branches: float | None
-    files: dict[str, float]
-
-
 def _test_results(context: CheckContext) -> TestResults:
     """Return the results of the step that is judged, or else of the project's test runs."""
     if junit := getattr(context.outputs, "junit", None):
@@ -72,25 +56,7 @@ def _test_results(context: CheckContext) -> TestResults:
     return TestResults(cases, missing, len(files))
 
 
-def _coverage_report(context: CheckContext) -> CoverageReport:
-    """Return the coverage report of the step that is judged, or else of the project's test runs."""
-    if context.outputs and hasattr(context.outputs, "report"):
-        written = context.outputs.report
-        return _read_coverage(Path(written)) if written else CoverageReport(None, None, {})
-    report = fresh_reports(context.project, COVERAGE, "coverage.json", "coverage.json", HOW_COVERAGE)[-1]
-    if report.name != ".coverage":
-        return _read_coverage(report)
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "coverage.json"
-        command = ["coverage", "json", "-q", "--fail-under=0", "-o", str(out)]
-        ended = run_program(*command, cwd=context.project.root)
-        if ended.status or not out.is_file():
-            raise AssetMissingError(f".coverage can't be read: {ended.reason}", remedy=HOW_COVERAGE)
-        return _read_coverage(out)
-
-
 register_subject(TestResults, _test_results, reads=READS)
-register_subject(CoverageReport, _coverage_report, reads=READS)
 
 
 @check("test-suite.passed", aliases={"tests.passed": {}})
@@ -164,52 +130,12 @@ def errors_tested(project: Project, *, percent: float = 70) -> Iterator[Finding]
     yield report_share(bare, len(raised), what=what, percent=percent, name=name, remedy="write a test that raises it")
 
 
-@check("test-coverage.lines", aliases={"tests.coverage": {"minimum": "percent"}})
-def lines(coverage: CoverageReport, *, percent: float = 80) -> Iterator[Finding]:
-    """The tests cover enough of the code."""
-    if coverage.lines is None:
-        yield not_available("the tests executed no code that is measured")
-    else:
-        yield _enough("of the code is covered", coverage.lines, percent, coverage)
-
-
-@check("test-coverage.branches")
-def branches(coverage: CoverageReport, *, percent: float = 75) -> Iterator[Finding]:
-    """The tests take enough of the branches, so that they cover edge cases and errors."""
-    if coverage.branches is None:
-        yield not_available("branches were not measured: set `branch = true` in [tool.coverage.run]")
-    else:
-        yield _enough("of the branches are taken", coverage.branches, percent, coverage)
-
-
 def _failures(cases: Iterable[Case]) -> list[Problem]:
     return [Problem(f"{case.place}::{case.name}", case.message) for case in cases if case.outcome == "failed"]
 
 
-def _enough(what: str, share: float, percent: float, coverage: CoverageReport) -> Finding:
-    evidence = [Evidence(name="covered", value=round(share, 2), unit="%")]
-    message = f"{share:.1f} % {what}, {percent:g} % wanted"
-    if share >= percent:
-        return passed(message, evidence=evidence)
-    least = sorted(coverage.files, key=lambda name: coverage.files[name])[:LEAST_COVERED]
-    remedy = f"test the least covered files: {', '.join(least)}" if least else "coverage report --show-missing"
-    return failed(message, evidence=evidence, remedy=remedy)
-
-
 def _read_results(project: Project) -> list[Case]:
     return read_cases(fresh_reports(project, RESULTS, "*.xml", RESULTS[0], HOW))
-
-
-def _read_coverage(path: Path) -> CoverageReport:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        totals: dict[str, Any] = dict(content["totals"])
-        files = {name: float(one["summary"]["percent_covered"]) for name, one in content.get("files", {}).items()}
-        count = totals.get("num_branches")
-        branches = 100 * totals["covered_branches"] / count if count else None
-        return CoverageReport(float(totals["percent_covered"]), branches, files)
-    except (ValueError, KeyError, TypeError) as error:
-        raise AssetMissingError(f"{path.name} is not a coverage report: {error}", remedy=HOW_COVERAGE) from error
 
 
 def fresh_reports(project: Project, names: tuple[str, ...], pattern: str, in_runs: str, how: str) -> list[Path]:

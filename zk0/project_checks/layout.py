@@ -1,0 +1,54 @@
+"""The layout of a Flower app (`layout.*`)."""
+
+import ast
+from collections.abc import Iterator
+
+from zk0.core.checks import Part, check
+from zk0.core.project import Project
+from zk0.core.verdicts import Finding, failed, not_available, passed
+from zk0.project_checks.sources import modules
+
+COMPONENTS = ("serverapp", "clientapp")
+
+
+@check("layout.flower-app", reads=(Part.code,))
+def flower_app(project: Project) -> Iterator[Finding]:
+    """pyproject.toml names one app with a server, a client and a run configuration, and the code has them."""
+    table: object = project.pyproject
+    for key in ("tool", "flwr", "app"):
+        table = table.get(key, {}) if isinstance(table, dict) else {}
+    if not isinstance(table, dict) or not table:
+        yield not_available("pyproject.toml has no [tool.flwr.app]")
+        return
+    components = table.get("components", {})
+    known = {module.dotted: module for module in modules(project)}
+    for kind in COMPONENTS:
+        dotted, _, name = str(components.get(kind, "")).partition(":")
+        module = known.get(dotted)
+        if not name:
+            yield failed(f"[tool.flwr.app.components] names no {kind}", remedy=f'{kind} = "package.module:app"')
+        elif module is None:
+            yield failed(f"{kind} is {dotted}:{name}, but the code has no module {dotted}", remedy="correct the name")
+        elif name not in _names(module.tree):
+            yield failed(f"{kind} is {dotted}:{name}, and {module.name} has no {name}", remedy="correct the name")
+        else:
+            yield passed(f"{kind} is {dotted}:{name}")
+    if table.get("config"):
+        yield passed(f"the run configuration has {len(table['config'])} keys")
+    else:
+        yield failed("the app has no run configuration", remedy="add [tool.flwr.app.config]")
+
+
+def _names(tree: ast.Module) -> set[str]:
+    names = set()
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef() | ast.ClassDef():
+                names.add(node.name)
+            case ast.Assign():
+                names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+            case ast.ImportFrom():
+                names |= {alias.asname or alias.name for alias in node.names}
+    return names

@@ -1,0 +1,33 @@
+"""The journals of runs (`logs.*`)."""
+
+from collections.abc import Iterator
+
+from zk0.core.checks import Part, check
+from zk0.core.errors import AssetMissingError, JournalError
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
+from zk0.workflow.run import run_directories
+from zk0.workflow.state import StepStatus
+
+
+@check("logs.complete", reads=(Part.runs,))
+def complete(project: Project) -> Iterator[Finding]:
+    """The journal of the last run has the receipt and the verdict of each step."""
+    runs = run_directories(project)
+    if not runs:
+        raise AssetMissingError("no workflow has run yet", remedy="zk0 run train")
+    run = runs[0]
+    try:
+        state = run.state()
+    except JournalError as error:
+        yield failed(error.message, at=run.id, remedy=error.remedy)
+        return
+    performed = [step for step in state.steps if step.status is StepStatus.finished]
+    mute = [step.id for step in performed if step.receipt is None or step.verdict is None]
+    evidence = [Evidence(name="steps", value=len(performed), at=run.id)]
+    if mute:
+        yield failed(f"no outcome is recorded of {', '.join(mute)}", at=run.id, evidence=evidence)
+    elif not performed:
+        yield warned("it ended before its first step did", at=run.id)
+    else:
+        yield passed(f"{len(performed)} steps, each with its outcome and time", at=run.id, evidence=evidence)
