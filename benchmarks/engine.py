@@ -21,7 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from zk0.workflow.recording import ReceiptRecorder
+from zk0.workflow.event_log import ReceiptRecorder
 
 from benchmarks.others import compare
 from zk0.core.project import Project

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from zk0.workflow.recording import ReceiptRecorder
+from zk0.workflow.event_log import ReceiptRecorder
 
 from benchmarks.engine import HEAD
 from zk0.core.project import Project
