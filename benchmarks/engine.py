@@ -21,12 +21,11 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from zk0.workflow.event_log import ReceiptRecorder
-
 from benchmarks.others import compare
 from zk0.core.project import Project
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 from zk0.workflow.engine import Engine, Outcome
+from zk0.workflow.event_log import ReceiptRecorder
 from zk0.workflow.events import Event, StepFinished, StepStarted
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.journal import EVENT, read_events

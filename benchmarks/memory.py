@@ -15,8 +15,6 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from zk0.workflow.event_log import ReceiptRecorder
-
 from benchmarks.engine import HEAD
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt
@@ -28,6 +26,7 @@ from zk0.memory.recording import MemoryRecorder, write_pages
 from zk0.memory.search import search
 from zk0.memory.verification import verify
 from zk0.workflow.engine import Engine
+from zk0.workflow.event_log import ReceiptRecorder
 from zk0.workflow.events import Event, StepFinished
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.live_effects import LiveEffects

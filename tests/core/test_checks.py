@@ -129,7 +129,7 @@ def test_a_parameter_of_an_unknown_type_is_refused(kind):
 
     judge.__annotations__["subject"] = kind
 
-    with pytest.raises(ValueError, match="no type that a check can judge"):
+    with pytest.raises(ValueError, match="not a type that a check can judge"):
         check("note.unknown")(judge)
 
 

@@ -140,8 +140,8 @@ def test_an_action_may_look_at_its_secret_before_the_run(run, project, token):
     ("step", "problem"),
     [
         ("run: [curl, '{{ secrets.T }}']", "seen by everyone on the machine"),
-        ("run: [curl], env: {U: 'Bearer {{ secrets.T }}'}", 'a secret stands alone: "{{ secrets.T }}"'),
-        ("run: [curl], env: {U: '{{ secrets.T | upper }}'}", "a secret stands alone"),
+        ("run: [curl], env: {U: 'Bearer {{ secrets.T }}'}", 'a secret must be a whole value: "{{ secrets.T }}"'),
+        ("run: [curl], env: {U: '{{ secrets.T | upper }}'}", "a secret must be a whole value"),
         ("run: [curl], cwd: '{{ secrets.T }}'", 'in "env" of a program and in "with" of an action'),
         ("run: [curl], when: \"{{ secrets.T == 'a' }}\"", 'in "env" of a program and in "with" of an action'),
         ("run: [curl], checks: [run: [grep, '{{ secrets.T }}']]", 'in "env" of a program and in "with" of an action'),

@@ -78,7 +78,7 @@ def test_every_problem_of_a_file_is_told_at_once(problems):
         ),
         '14:57: second: trial.length: unknown key "maximum"; did you mean "minimum"?',
         "15:9: second: an earlier step has this id already",
-        '18:14: \'soon\' is no duration; write "90s", "30m", "2h" or "1d", at most a year',
+        '18:14: \'soon\' is not a duration; write "90s", "30m", "2h" or "1d", at most a year',
     ]
 
 
@@ -141,7 +141,7 @@ def test_an_expression_is_checked_before_anything_runs(expression, problem):
         ("{id: a, title: A, run: [b], when: 'yes'}", 'a: "when" is one whole expression: "{{ … }}"'),
         ("{id: a, title: A, run: [b], when: 'not {{ 1 == 1 }}'}", 'a: "when" is one whole expression'),
         ("{id: a, title: A, run: ['--x={{ run.id }}']}", "a: an expression fills a whole argument"),
-        ("{id: a, title: A, run: [b], checks: [{trial.say: {}, trial.length: {}}]}", "is no check; write its id"),
+        ("{id: a, title: A, run: [b], checks: [{trial.say: {}, trial.length: {}}]}", "is not a check; write its id"),
         ("{id: a, title: A, run: [b], checks: [trial.say]}", 'a: trial.say: the key "verdict" is missing'),
         (
             "{id: a, title: A, run: [b], checks: [trial.length]}",
@@ -166,8 +166,8 @@ def test_an_expression_is_checked_before_anything_runs(expression, problem):
             'unknown key "exit_statuses"; known are attempts, factor, longest, on, wait',
         ),
         ("{id: a, title: A, run: [b], retry: {attempts: 2, exit_statuses: [0]}}", "greater than or equal to 1, got 0"),
-        ("{id: a, title: A, run: [b], retry: {attempts: 2, wait: 5}}", "5 is no duration"),
-        ("{id: a, title: A, run: [b], timeout: 2x}", "'2x' is no duration"),
+        ("{id: a, title: A, run: [b], retry: {attempts: 2, wait: 5}}", "5 is not a duration"),
+        ("{id: a, title: A, run: [b], timeout: 2x}", "'2x' is not a duration"),
         (
             "{id: a, title: A, run: [b], foreach: [1], on_fail: {run: x}}",
             "6:57: a: a step with items can't run a repair",
@@ -240,7 +240,7 @@ def test_an_input_is_named_as_expressions_spell_it(problems):
         ("a: &x 1\nb: *x\n", "1:4: an anchor (&x) is not allowed here"),
         ("a: !!python/object:os.system 1\n", "1:4: the tag"),
         ("? [a]\n: 1\n", "a key is a word here"),
-        ("name: a\nname: b\n", '2:1: the key "name" stands twice; the first is in line 1'),
+        ("name: a\nname: b\n", '2:1: duplicate key "name"; the first is in line 1'),
         ("name: a\n---\nname: b\n", "not YAML"),
         ("[" * 5000, "nested too deeply"),
         ("name: \x00", "not YAML"),

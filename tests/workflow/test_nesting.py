@@ -238,7 +238,7 @@ def test_items_may_be_what_an_earlier_step_gave(run):
         """)
 
     assert outcome.directory.log("each/1").read_text() == "3\n"
-    assert outcome.state.step("wrong").receipt.failure.message == "foreach gives 3, which is no list"
+    assert outcome.state.step("wrong").receipt.failure.message == "foreach gives 3, which is not a list"
 
 
 def test_a_step_with_needs_runs_though_another_failed(run):

@@ -116,7 +116,7 @@ def test_from_a_step_on_nothing_is_reused(run, project, make_plan):
     again = engine.resume(second.directory, lambda _: make_plan(NOTE, HEAD), from_step="note")
 
     assert begun(again) == ["note", "show"]
-    assert why(again) == "note ran because it was asked to run anew"
+    assert why(again) == "note ran because a fresh run was requested"
 
 
 def test_a_step_of_others_refers_to_them(run):

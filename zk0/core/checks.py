@@ -43,7 +43,7 @@ class Part(StrEnum):
     runs = "runs"  # what workflows left behind
     memory = "memory"  # the memory bank
     reports = "reports"  # what test runners and benchmarks left behind
-    machine = "machine"  # disk, memory, network: no digest tells of them, so the answer holds for a while
+    machine = "machine"  # disk, memory, network: they have no digest, so the answer holds for a while
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class Subject:
 
     Attributes:
         type: the annotation of a check's parameter.
-        read: returns the object; raises a `MissingError` where there is none.
-        fields: a step that it judges must have one of these outputs; none where any step will do.
-        reads: the parts of the project it comes from where there is no step; none where it needs one.
+        read: returns the object, or raises a `MissingError`.
+        fields: the step must have one of these outputs; empty if any step will do.
+        reads: the parts of the project that it comes from without a step; empty if it needs a step.
     """
 
     type: type
@@ -167,7 +167,7 @@ def _subjects(function: CheckFunction) -> Iterable[Subject]:
             elif isinstance(kind, type) and issubclass(kind, BaseModel):
                 yield Subject(kind, _outputs_of)
             else:
-                raise ValueError(f"{function.__name__}: {kind!r} is no type that a check can judge")
+                raise ValueError(f"{function.__name__}: {kind!r} is not a type that a check can judge")
 
 
 def _outputs_of(context: CheckContext) -> BaseModel:

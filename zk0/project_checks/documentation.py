@@ -1,4 +1,4 @@
-"""Documentation: its links lead somewhere, what it names is there, and what users need is in it."""
+"""Documentation: links and names that resolve, explained settings, and a README to start from (`documentation.*`)."""
 
 import re
 from collections.abc import Iterator
@@ -8,20 +8,20 @@ from zk0.core.markdown import pages
 from zk0.core.project import Project
 from zk0.core.references import dead_link, missing_file
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.project_checks.problems import Problem, found
+from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.sources import library
 
 NAMED_FILE = re.compile(r"[\w.-]+(?:/[\w.-]+)+\.(?:py|md|ya?ml|toml|json|txt|sh|j2)")
 TROUBLE = re.compile(
     r"troubleshoot|common (?:issues|problems)|symptom|goes wrong|when .* fails|\btraps?\b", re.IGNORECASE
 )
-HISTORY = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md")  # they name what is no longer there
+HISTORY = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md")  # they name files of the past
 TEXTS = (Part.documents, Part.code, Part.memory)
 
 
 @check("documentation.links", reads=TEXTS)
 def links(project: Project) -> Iterator[Finding]:
-    """Every relative link of the documentation leads to a file, and every anchor to a heading."""
+    """Every relative link leads to a file, and every anchor to a heading."""
     everything = pages(project, memory=True)
     known = {page.name: page for page in everything}
     problems, count = [], 0
@@ -30,26 +30,26 @@ def links(project: Project) -> Iterator[Finding]:
             count += 1
             if problem := dead_link(page, target, known, page.folder):
                 problems.append(Problem(f"{page.name}:{line}", problem))
-    good = f"{count} links of {len(everything)} pages lead somewhere"
-    yield from found(problems, good=good, remedy="correct the link")
+    good = f"{count} links of {len(everything)} pages resolve"
+    yield from report_problems(problems, good=good, remedy="correct the link")
 
 
 @check("documentation.names", reads=TEXTS)
 def names(project: Project) -> Iterator[Finding]:
-    """The files that the documentation names are there, but for those that it invents as examples."""
+    """The files that the documentation names exist."""
     problems, count = [], 0
     for page in pages(project, memory=True):
         if page.name in HISTORY:
             continue
         for line, text in page.code_spans():
-            # What lies in a folder that the project does not have is somebody else's, or an example.
+            # A file in a folder that the project does not have is another project's, or an example.
             folder = text.partition("/")[0]
             if NAMED_FILE.fullmatch(text) and folder != project.settings.state and (project.root / folder).is_dir():
                 count += 1
                 if problem := missing_file(text, project.root):
                     problems.append(Problem(f"{page.name}:{line}", problem))
-    good = f"{count} named files are there"
-    yield from found(problems, good=good, remedy="correct the name", doubtful=True)
+    good = f"{count} named files exist"
+    yield from report_problems(problems, good=good, remedy="correct the name", doubtful=True)
 
 
 @check("documentation.settings", reads=TEXTS)
@@ -61,25 +61,27 @@ def settings(project: Project) -> Iterator[Finding]:
     if not isinstance(table, dict) or not table:
         yield not_available("pyproject.toml has no [tool.flwr.app.config]")
         return
-    told = "\n".join(page.text for page in pages(project))
+    prose = "\n".join(page.text for page in pages(project))
     declared = "\n".join(module.text for module in library(project))
     lines = [line for line in (project.root / "pyproject.toml").read_text(encoding="utf-8").splitlines() if "#" in line]
     problems = []
     for key in table:
         name = str(key).replace("-", "_")
-        explained = re.search(rf"\b({re.escape(str(key))}|{name})\b", told)
+        explained = re.search(rf"\b({re.escape(str(key))}|{name})\b", prose)
         explained = explained or re.search(rf"\b{name}\b[^\n]*\n?[^\n]*description=", declared)
         if not explained and not any(re.match(rf"{re.escape(str(key))}\s*=", line) for line in lines):
             problems.append(Problem("pyproject.toml", f"{key} is explained nowhere"))
-    yield from found(problems, good=f"{len(table)} keys are explained", remedy="say what it does, and its unit")
+    yield from report_problems(
+        problems, good=f"{len(table)} keys are explained", remedy="say what it does, and its unit"
+    )
 
 
 @check("documentation.troubleshooting", reads=(*TEXTS,))
 def troubleshooting(project: Project) -> Iterator[Finding]:
     """A page leads from a symptom to its cause and remedy, or every workflow lists what may go wrong."""
-    told = [page.name for page in pages(project) if any(TROUBLE.search(heading) for heading in page.headings)]
-    if told:
-        yield passed(f"{told[0]} does", evidence=[Evidence(name="pages", value=len(told))])
+    found = [page.name for page in pages(project) if any(TROUBLE.search(heading) for heading in page.headings)]
+    if found:
+        yield passed(f"{found[0]} does", evidence=[Evidence(name="pages", value=len(found))])
         return
     from zk0.project_checks.workflow_files import specifications
 
@@ -96,7 +98,7 @@ def start(project: Project) -> Iterator[Finding]:
     """The README says how to install and use the project, in commands."""
     readme = next((page for page in pages(project) if page.name.lower() == "readme.md"), None)
     if readme is None:
-        yield failed("there is no README.md", remedy="write what it is, how to install it, and one example")
+        yield failed("no README.md", remedy="write what it is, how to install it, and one example")
         return
     languages = [block for block in readme.blocks() if block.language in ("bash", "sh", "shell", "console", "python")]
     installs = any(re.search(r"\b(pip|uv|conda|nox|poetry)\b", block.text) for block in languages)

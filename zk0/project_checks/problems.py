@@ -55,6 +55,3 @@ def report_share(
         return passed(message, evidence=evidence)
     report = warned if doubtful else failed
     return report(f"{message}; the first without: {bad[0]}", evidence=evidence, remedy=remedy)
-
-
-found = report_problems  # for documentation.py, until it uses the new name

@@ -26,7 +26,7 @@ from zk0.workflow.scheduler import Scheduler
 from zk0.workflow.spec import PROGRAM
 from zk0.workflow.timeouts import Deadline, TimeLimit
 
-BUG = "ZK500"  # the code of a failure that is no Zk0Error
+BUG = "ZK500"  # the code of a failure that is not a Zk0Error
 
 
 class AskOutputs(Outputs):

@@ -41,7 +41,7 @@ def misplaced(path: KeyPath, template: Template, step: AnyStep) -> Iterator[Flaw
         yield Flaw(path, "secret-place", PLACES)
     elif not LONE.fullmatch(template.source.strip()):
         [name, *_] = sorted(template.secrets)
-        yield Flaw(path, "secret-place", f'a secret stands alone: "{{{{ secrets.{name} }}}}"')
+        yield Flaw(path, "secret-place", f'a secret must be a whole value: "{{{{ secrets.{name} }}}}"')
 
 
 def exposed_secrets(step: UsesStep, action: Action) -> Iterator[Flaw]:

@@ -1,4 +1,4 @@
-"""A YAML text as plain data that remembers where each key and value stands.
+"""A YAML text as plain data, with the position of each key and value.
 
 YAML 1.2's core schema and no more: scalars, lists and mappings with text keys. Duplicate keys, anchors and tags are
 reported as problems with their place, since in a workflow file each of them hides what will be done.
@@ -45,7 +45,7 @@ class Document:
     problems: list[tuple[Position, str, str]] = field(default_factory=list)
 
     def position(self, path: KeyPath, *, key: bool = False) -> Position:
-        """Return where the value (or its key) at a path stands; the nearest enclosing part where it is absent."""
+        """Return the position of the value (or its key) at a path, or of the nearest enclosing part if it is absent."""
         places = self.keys if key else self.values
         for length in range(len(path), 0, -1):
             part = path[:length]
@@ -87,7 +87,7 @@ class _Construction:
     def value(self, node: Node, path: KeyPath) -> object:
         self.document.values[path] = _at(node.start_mark)
         if id(node) in self.seen:
-            # An alias, whose anchor is the problem. It may stand for what it stands in, or for a thousand lists.
+            # An alias, whose anchor is the problem. It may refer to a parent, or expand to a thousand lists.
             return _scalar(node) if isinstance(node, ScalarNode) else None
         self.seen.add(id(node))
         if node.anchor:
@@ -112,7 +112,7 @@ class _Construction:
             place = (*path, key)
             if place in self.document.keys:
                 first = self.document.keys[place].line
-                self._problem(key_node, "duplicate-key", f'the key "{key}" stands twice; the first is in line {first}')
+                self._problem(key_node, "duplicate-key", f'duplicate key "{key}"; the first is in line {first}')
                 continue
             self.document.keys[place] = _at(key_node.start_mark)
             yield key, self.value(value_node, place)

@@ -65,7 +65,7 @@ def misfits(model: type[BaseModel], known: Mapping[str, object], undecided: Coll
 
 
 def flaw_of(detail: ErrorDetails, keys: Iterable[str]) -> Flaw:
-    """Return one of pydantic's errors in our words; `keys` are the ones known where it stands."""
+    """Return one of pydantic's errors in our words; `keys` are the known ones at its place."""
     path = detail["loc"]
     name = str(path[-1]) if path else ""
     match detail["type"]:

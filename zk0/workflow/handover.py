@@ -57,9 +57,7 @@ def _context(step: PlannedStep, arguments: Mapping[str, Any], spec: WorkflowSpec
         ),
         risks=tuple(f"{issue.sign} Remedy: {issue.remedy}" for issue in spec.issues),
         losses=("this session's end", "a change of the inputs above, which would need a new run"),
-        recovery=(
-            f"`zk0 show {state.run}` tells all that is known; this is the run's `steps/{step.path}/handover.md`",
-        ),
+        recovery=(f"`zk0 show {state.run}` shows everything known; this is the run's `steps/{step.path}/handover.md`",),
         prevention=("leave `.zk0/` alone; only what the success criteria measure counts as done",),
     )
 

@@ -4,9 +4,9 @@ constant-when     a `when` that reads nothing is always true or always false
 unreachable-step  a step that can never run
 unused-input      an input that nothing reads
 missing-checks    a step that changes something, or that an agent does, and that nothing judges
-shell-expression  an expression inside of a program text: whoever gives the input writes the program
+shell-expression  an expression inside a program's text: its value becomes code
 unused-secret     a secret that nothing is given
-literal-secret    a secret that stands in the file
+literal-secret    a secret in the file
 recorded-secret   an input that is a secret by its name, though a run records its inputs
 dead-gate         a person is asked last, and nothing depends on the answer
 """
@@ -27,7 +27,7 @@ INTERPRETERS = re.compile(r"(?:.*/)?(?:(?:ba|da|z|k|a)?sh|python[0-9.]*|perl|rub
 PROGRAM_TEXT = ("-c", "-e", "-lc", "-ec", "--eval")
 # A word that means a secret whatever is given, as `key` alone does not: that may be one to sort by.
 MEANT = re.compile(r"(?i).*(?:token|secret|passw(?:or)?d|passphrase|(?:api|access|auth|private)_?key)")
-IN_FILE = "a secret stands in the file; name it under secrets, and revoke this one"
+IN_FILE = "a secret in the file; name it under secrets, and revoke this one"
 
 
 def lint_flaws(spec: WorkflowSpec) -> Iterator[Flaw]:

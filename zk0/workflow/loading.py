@@ -47,7 +47,7 @@ class WorkflowProblem:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A workflow with the file it stands in."""
+    """A workflow and its file."""
 
     spec: WorkflowSpec
     path: Path
@@ -282,5 +282,5 @@ def lint(project: Project, paths: Iterable[Path] = ()) -> Iterator[WorkflowProbl
             WorkflowProblem(shown, found.line, found.column, "literal-secret", IN_FILE) for found in find_secrets(text)
         ]
         # A token under the name `token` is found both ways; the first has the place of the value.
-        told = {problem.line for problem in problems if problem.rule == "literal-secret"}
-        yield from sorted([*problems, *(problem for problem in literal if problem.line not in told)])
+        reported = {problem.line for problem in problems if problem.rule == "literal-secret"}
+        yield from sorted([*problems, *(problem for problem in literal if problem.line not in reported)])

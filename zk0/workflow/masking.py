@@ -128,7 +128,7 @@ class _Copying:
             self._copy()
             self.shown.write(self.mask.rest(self.kept))
             self.shown.flush()
-        except OSError as error:  # a full disk; whoever waits for this thread raises it
+        except OSError as error:  # a full disk; raised in the thread that waits for this one
             self.error = error
 
     def _copy(self) -> None:

@@ -143,7 +143,7 @@ class Plan:
     ) -> Iterator[Inputs]:
         """Yield the inputs of the actions that will be performed for certain, those of nested workflows too.
 
-        `only` names the steps that will be performed at all; None stands for all.
+        `only` names the steps that will run; None means all.
 
         Raises:
             InputError: an action does not take a secret that `revealed` puts in.
@@ -308,7 +308,7 @@ def items_of(value: object) -> Sequence[Any] | Template | None:
 def _listed(value: object) -> Sequence[Any]:
     if isinstance(value, list | tuple):
         return value
-    raise SpecError(f"foreach gives {value!r}, which is no list")
+    raise SpecError(f"foreach gives {value!r}, which is not a list")
 
 
 def _arguments(step: AnyStep, scope: Scope) -> Any:

@@ -52,14 +52,14 @@ class ProjectPlugins:
         except ModuleNotFoundError as error:
             if error.name and f"{name}.".startswith(f"{error.name}."):
                 raise ConfigurationError(
-                    f"there is no module {name} in {self.project.root} or its src, nor installed",
+                    f"no module {name} in {self.project.root}, its src, or the installed packages",
                     remedy=f"write {name.replace('.', '/')}.py, or correct [tool.zk0] actions in pyproject.toml",
                 ) from error
             raise DependencyMissingError(
                 f"the project's actions ({name}) need {error.name}, which is not installed",
                 remedy=f"pip install {error.name}",
             ) from error
-        except Exception as error:  # whatever a module does when it is imported, its author is told where
+        except Exception as error:  # a module may raise anything on import; the message names the place
             raise ConfigurationError(
                 f"the project's actions ({name}) can't be imported: {self._place(error)}{error}",
                 remedy=f"correct {name}, which [tool.zk0] in pyproject.toml names",

@@ -61,7 +61,7 @@ def decide_reuse(
     }
     basis = basis_of(parts)
     if not context.reuse:
-        return basis, ReuseDecision("ran because it was asked to run anew")
+        return basis, ReuseDecision("ran because a fresh run was requested")
     outcomes = effects.earlier_outcomes(context.workflow, context.run)
     return basis, decide(basis, inputs, candidates(step.path, outcomes), effects.is_intact)
 

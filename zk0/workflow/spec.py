@@ -59,7 +59,7 @@ def _seconds(value: object) -> float:
     seconds = float(found[1]) * SECONDS[found[2]] if found else 0.0
     if 0 < seconds <= LONGEST:
         return seconds
-    problem = 'is no duration; write "90s", "30m", "2h" or "1d", at most a year'
+    problem = 'is not a duration; write "90s", "30m", "2h" or "1d", at most a year'
     raise PydanticCustomError("duration", "{problem}", {"problem": problem})
 
 
@@ -79,7 +79,7 @@ def _check(value: object) -> object:
         case dict() if len(value) == 1:
             [(name, options)] = value.items()
             return {"id": name, "options": {} if options is None else options}
-    problem = "is no check; write its id, or its id with options: {id: {option: value}}"
+    problem = "is not a check; write its id, or its id with options: {id: {option: value}}"
     raise PydanticCustomError("check", "{problem}", {"problem": problem})
 
 

@@ -124,7 +124,7 @@ __all__ = ["RunState", "RunStatus", "StepState", "StepStatus", "fold"]
 class RunStatus(StrEnum):
     """The status of a run.
 
-    `waiting` is for an agent or a person; `unfinished` is running, or was killed: the journal alone can't tell.
+    `waiting` is for an agent or a person; `unfinished` is running, or was killed: the journal alone does not say which.
     """
 
     unfinished = "unfinished"
@@ -219,7 +219,7 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
                 before = steps.get(step)
                 if before is None:
                     if step.rpartition("/")[0] not in steps:
-                        raise JournalError(f"{start.run}'s journal tells of step {step!r}, which is not in its plan")
+                        raise JournalError(f"the journal of {start.run} has step {step!r}, which is not in its plan")
                     before = StepState(id=step)
                 steps[step] = _advanced(before, event)
     waits = any(step.status is StepStatus.waiting for step in steps.values())

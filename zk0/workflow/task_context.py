@@ -1,4 +1,4 @@
-"""The context of a task: what whoever takes it over must know, in the nine blocks of the notes' template.
+"""The context of a task for the person or agent who continues it, in nine blocks.
 
 One model and one template for both: a step that is handed to an agent or a person (`handover.md`), and a task that
 people and agents keep in the memory bank (`zk0 task`). What is not known is left empty and said to be so when rendered;

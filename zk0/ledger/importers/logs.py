@@ -202,7 +202,7 @@ class LogFile:
         named.add(name)
         if len(named) > 1:
             self.add_incident(
-                IncidentKind.mixed_clients, f"a line of {name} stands under {self.prefix.client}", client=name
+                IncidentKind.mixed_clients, f"a line of {name} in the output of {self.prefix.client}", client=name
             )
 
     def begin(self) -> None:
@@ -314,7 +314,7 @@ class LogFile:
 
     @property
     def when(self) -> str:
-        """The time that the line tells; empty where it has none."""
+        """The time in the line; empty if it has none."""
         return self.line[:TIME] if self.line[:1] == "2" and self.line[4:5] == "-" else self._when
 
     def _line(self, line: str, start: int, prefix: LinePrefix, whole: str) -> None:
