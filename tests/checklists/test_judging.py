@@ -161,7 +161,7 @@ def test_a_check_that_gives_no_answer_never_passes(project: Project, proof, verd
 
 
 def test_a_check_that_does_not_exist_is_refused(project: Project) -> None:
-    with pytest.raises(UnknownNameError, match="no check named"):
+    with pytest.raises(UnknownNameError, match="unknown check"):
         asked(project, {"project": "odd.nothing"})
 
 

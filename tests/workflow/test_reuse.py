@@ -73,6 +73,15 @@ def test_what_is_not_the_same_runs_and_says_what_changed(run, project):
     assert "the code changed" in why(run(NOTE, HEAD))
 
 
+@pytest.mark.parametrize("name", ["settings.json", "page.md.j2", "data/list.yaml"])
+def test_a_file_that_a_program_may_read_is_code(run, project, name):
+    run(NOTE, HEAD)
+    (project.root / name).parent.mkdir(exist_ok=True)
+    (project.root / name).write_text("changed")
+
+    assert "the code changed" in why(run(NOTE, HEAD))
+
+
 def test_what_is_gone_or_was_changed_is_made_again(run):
     first = run(NOTE, HEAD)
     (first.directory.step("note") / "note.txt").write_text("changed")

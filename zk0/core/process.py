@@ -80,7 +80,8 @@ def run_program(
         except subprocess.TimeoutExpired as error:
             raise CommandError(f"{command[0]} did not end within {seconds:g} s") from error
         finally:
-            end_tree(process, grace=0)
+            if process.poll() is None:
+                kill_tree(process)
     return Completed(process.returncode, out, err)
 
 
@@ -106,13 +107,19 @@ def start(
 
 def end_tree(process: "subprocess.Popen[bytes]", grace: float = GRACE) -> None:
     """End a program that still runs, and its children: they are one session, hence one process group."""
-    if process.poll() is None and grace:
+    if process.poll() is None:
         send(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             process.wait(grace)
     if process.poll() is None:
-        send(process, signal.SIGKILL)
-        process.wait()
+        kill_tree(process)
+
+
+def kill_tree(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a program and its children at once, also children that outlived it."""
+    with suppress(ProcessLookupError):  # no process is left of the group
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def send(process: "subprocess.Popen[bytes]", request: signal.Signals) -> None:

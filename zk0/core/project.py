@@ -124,10 +124,14 @@ class Project:
         """What people signed or waived of the checklists."""
         return self.root / self.settings.checklists / "signatures"
 
-    def tree(self) -> Tree:
-        """Return the project's files with their digests, without zk0's own state, memory bank and signatures."""
+    def tree(self, *, without: tuple[str, ...] = ()) -> Tree:
+        """Return the project's files with their digests, without zk0's own state, memory bank and signatures.
+
+        Args:
+            without: more folders to leave out, relative to the root.
+        """
         settings = self.settings
-        own = (settings.memory, settings.state, f"{settings.checklists}/signatures")
+        own = (settings.memory, settings.state, f"{settings.checklists}/signatures", *without)
         return read_tree(self.root, without=own)
 
     def resources(self, kind: str) -> Iterator[Path]:

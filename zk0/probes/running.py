@@ -15,7 +15,7 @@ from pathlib import Path
 
 from zk0.core import errors
 from zk0.core.errors import ProbeError, Zk0Error
-from zk0.core.process import end_tree, start
+from zk0.core.process import kill_tree, start
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, Verdict
 
@@ -111,7 +111,7 @@ def _run(
         except subprocess.TimeoutExpired:
             return -signal.SIGALRM
         finally:
-            end_tree(process, grace=0)
+            kill_tree(process)
 
 
 def _rebuild_error(record: dict[str, str | None]) -> Zk0Error:

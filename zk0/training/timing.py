@@ -50,7 +50,7 @@ def measure(preset: str, *, cameras: tuple[str, ...], batch_size: int, runs: int
     components = setup_training_components(policy, processors, settings)
     image = np.zeros((side, side, 3), dtype=np.uint8)
     seen = SimpleNamespace(
-        state=np.zeros(JOINTS, dtype=np.float32), images=dict.fromkeys(cameras, image), sentence=SENTENCE
+        state=np.zeros(len(JOINTS), dtype=np.float32), images=dict.fromkeys(cameras, image), sentence=SENTENCE
     )
     step = _median(lambda: run_training_step(components, dict(batch), step=0, measure=False), runs)
     act = make_actor(policy, processors, seed=seed)

@@ -177,8 +177,12 @@ class LiveEffects:
         return self.answers.get(question.step) or signed_answer(self.project, question)
 
     def code_digest(self) -> str:
-        """Return the digest of the project's code now: an earlier step may have changed it."""
-        return self.project.tree().code
+        """Return the digest of the project's code now: an earlier step may have changed it.
+
+        Without the workflow files: what a step takes from its own is in its plan, and so in what reuse compares. Else
+        adding a step or correcting a title would run all steps again.
+        """
+        return self.project.tree(without=(self.project.settings.workflows,)).code
 
     def digest_files(self, inputs: object) -> object:
         """Return inputs with the digest of each file and folder in place of its path."""
