@@ -93,7 +93,7 @@ def test_one_piece_of_evidence_needs_no_list(tmp_path: Path) -> None:
         (f"{head()}items:\n  - {{id: a, section: S, sentence: T., manual: false}}\n", 5, "manual"),
         (f"{head()}items: []\n", 4, "at least 1 item"),
         (head(), 1, "either `items` or `union`"),
-        (f"{head()}title: Twice\nitems:\n{ITEM}", 4, "twice"),
+        (f"{head()}title: Twice\nitems:\n{ITEM}", 4, "duplicate"),
         (f"{head('other')}items:\n{ITEM}", 1, "it is named 'other' and its file 'mine'"),
         (f"{head()}items: [\n", 5, "not YAML"),
     ],

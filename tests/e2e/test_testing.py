@@ -40,7 +40,7 @@ def test_a_project_is_tested_from_unit_to_federation_and_its_low_coverage_stops_
     assert verdicts["simulation/server_communication"] == "pass"
     assert verdicts["benchmark"] == "not-available"
     assert (verdicts["coverage"], verdicts["report"]) == ("fail", "pass")
-    assert "75.0 % of 1 files, 80 % wanted Remedy: test what is least covered: arm.py" in report
+    assert "75.0 % of the code is covered, 80 % wanted Remedy: test the least covered files: arm.py" in report
     assert all(receipt.digest in report for receipt in ReceiptStore(directory.parent).of_run(directory.name)[:-1])
 
     gate = zk0("resume", data["run"], "--from", "coverage", "--json")

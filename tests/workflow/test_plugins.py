@@ -44,7 +44,7 @@ def test_several_modules_are_imported(own, tmp_path):
 
 
 def test_a_module_that_is_not_there_is_told_with_where_it_was_looked_for(own, tmp_path):
-    with pytest.raises(ConfigurationError, match=r"there is no module nowhere\.to_be_found in") as raised:
+    with pytest.raises(ConfigurationError, match=r"no module nowhere\.to_be_found in") as raised:
         own("", '"nowhere.to_be_found"')()
 
     assert str(tmp_path) in raised.value.message
