@@ -129,11 +129,8 @@ def test_the_same_check_with_other_options_is_another_question(project: Project)
 
 
 def test_a_check_that_hangs_is_ended_with_what_it_started(project: Project) -> None:
-    before = time.monotonic()
-
     [receipt] = asked(project, {"project": "odd.hangs"}).values()
 
-    assert time.monotonic() - before < 20
     assert receipt.verdict is Verdict.not_available
     assert receipt.findings[0].message == "it did not answer within 3 s"
     child = int((project.state_dir / "child").read_text())

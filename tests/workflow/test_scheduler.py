@@ -242,17 +242,16 @@ def test_a_journal_that_can_t_be_written_ends_all_that_runs(side_by_side, projec
                 raise StorageError("the disk is full")
             super().append(run, event)
 
-    before = time.monotonic()
     with pytest.raises(StorageError, match="the disk is full"):
         side_by_side(
-            "- {id: a, title: A, run: [sleep, 60]}\n"
+            "- {id: a, title: A, run: [sh, -c, sleep 60; touch slept]}\n"
             "- {id: b, title: B, needs: [], uses: trial.sleep, with: {seconds: 60}}\n"
             "- {id: c, title: C, needs: [], foreach: [1], run: [sleep, 0.1]}\n",
             jobs=3,
             effects=FullDisk(project),
         )
 
-    assert time.monotonic() - before < 10
+    assert not (project.root / "slept").exists()
     assert set(threading.enumerate()) <= threads
 
 
