@@ -87,7 +87,7 @@ def test_a_step_waits_for_what_it_reads_in_any_place(side_by_side):
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_no_more_is_done_at_once_than_there_are_jobs(side_by_side, project, jobs):
-    script = "mkdir -p now; touch now/$$; ls now | wc -l >> most; sleep 0.05; rm now/$$"
+    script = "mkdir -p now; touch now/$$; ls now | wc -l >> most; sleep 0.3; rm now/$$"
     steps = f"- {{id: a, title: A, foreach: {list(range(8))}, run: [sh, -c, '{script}']}}\n"
 
     outcome = side_by_side(steps, jobs=jobs)

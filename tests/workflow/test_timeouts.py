@@ -2,7 +2,6 @@
 
 import signal
 import threading
-import time
 from datetime import timedelta
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from zk0.core.errors import ExitStatus, RequestError, TimeLimitError
 from zk0.workflow.engine import Engine
 from zk0.workflow.live_effects import LiveEffects
-from zk0.workflow.timeouts import TimeLimit, enforce_limit
+from zk0.workflow.timeouts import TimeLimit, _TimeIsUp, enforce_limit
 
 
 def verdicts(outcome):
@@ -173,6 +172,27 @@ def test_a_limit_that_strikes_late_strikes_no_one_else(tmp_path):
                 sum(range(2000))
         except TimeLimitError:
             continue
-    time.sleep(0.01)
+        finally:
+            assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+            assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
 
+
+def test_a_limit_that_strikes_while_it_is_lifted_is_lifted_all_the_same(tmp_path, monkeypatch):
+    """The signal comes after the work is done, and before the limit is known to be over."""
+    lifted = signal.setitimer
+
+    def strike_first(which, seconds, interval=0.0):
+        if seconds == 0 and not struck:
+            struck.append(True)
+            raise _TimeIsUp
+        return lifted(which, seconds, interval)
+
+    struck = []
+    monkeypatch.setattr(signal, "setitimer", strike_first)
+
+    with pytest.raises(TimeLimitError), enforce_limit("a", TimeLimit(60), tmp_path / "log"):
+        pass
+
+    assert struck
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL

@@ -76,14 +76,19 @@ def enforce_limit(what: str, limit: TimeLimit | None, log: Path) -> Iterator[Non
         if not over:
             raise _TimeIsUp
 
+    def disarm() -> None:
+        nonlocal over
+        over = True
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
+
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, max(limit.seconds, 1e-6), GRACE)
     try:
         try:
             yield
         finally:
-            over = True
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
+            disarm()
     except _TimeIsUp as error:
+        disarm()  # the signal may have come just before `over` was set; the next one would come in GRACE seconds
         raise timeout_error(what, limit, log) from error
