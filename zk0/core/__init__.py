@@ -1,1 +1,1 @@
-"""What everything else rests on: errors, verdicts, checks, receipts, the project and its fingerprint."""
+"""The foundation of every other package: errors, verdicts, checks, receipts, the project and its fingerprint."""

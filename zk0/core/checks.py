@@ -9,9 +9,9 @@
     @check("style.lint", reads=(Part.code, Part.environment))
     def linted(project: Project) -> Iterator[Finding]: ...
 
-The positional parameters are what is judged, and their types say where it comes from: the outputs of the step that a
-check is attached to, the project, or a type that `register_subject` made known. The keyword-only ones are the options
-that a workflow or a checklist may give; their types are validated when the file is loaded.
+The positional parameters are the subjects of the check, found by their types: the outputs of the step that it is
+attached to, the project, or a type registered with `register_subject`. The keyword-only parameters are the options that
+a workflow or a checklist may give; their types are validated when the file is loaded.
 """
 
 import inspect
@@ -48,7 +48,7 @@ class Part(StrEnum):
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What a check is asked about: the project, and the outputs of the step it is attached to, if there is one."""
+    """The project, and the outputs of the step that a check is attached to, if there is one."""
 
     project: Project
     outputs: BaseModel | None = None
@@ -56,7 +56,7 @@ class CheckContext:
 
 @dataclass(frozen=True)
 class Subject:
-    """A type that checks judge, and where an object of it comes from.
+    """A type that checks can judge, and how to read an object of it.
 
     Attributes:
         type: the annotation of a check's parameter.
@@ -100,11 +100,11 @@ class Check:
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     def judges(self, kind: type) -> bool:
-        """Tell whether objects of a type are what it judges."""
+        """Return whether it judges objects of a type."""
         return any(subject.type is kind for subject in self.subjects)
 
     def refuse(self, outputs: type[BaseModel]) -> str | None:
-        """Say why it can't judge a step with these outputs; None where it can."""
+        """Return why it can't judge a step with these outputs; None if it can."""
         if self.outputs and not issubclass(outputs, self.outputs):
             return f"{self.id} judges {self.outputs.__name__}, and this step gives {outputs.__name__}"
         for subject in self.subjects:

@@ -1,9 +1,9 @@
-"""References that lead nowhere: links, files, entries and commands that a page names and that are not there; pure.
+"""Find dead references: links, files, entries and commands that a page names and that do not exist; pure.
 
 Half of what rots in notes are names of things that were moved or deleted. A link is a reference, and so is code in
 backticks that looks like one: a path whose first part the project has, or that ends like a file; an entry's id; a
-`zk0` command. Words with placeholders (`<id>`, `NAME`, `*`) name no one thing and are left alone, and so is the state
-directory, which every machine has for itself.
+`zk0` command. Words with placeholders (`<id>`, `NAME`, `*`) are skipped, and so is the state directory, which differs
+from machine to machine.
 """
 
 import re
@@ -37,7 +37,7 @@ class KnownNames:
 
 @dataclass(frozen=True)
 class DeadReference:
-    """A reference to something that is not there; `line` counts from 1."""
+    """A reference to something that does not exist; `line` counts from 1."""
 
     line: int
     message: str
