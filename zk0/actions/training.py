@@ -59,6 +59,8 @@ def rehearse(inputs: RehearseInputs, context: Context) -> RehearseOutputs:
     save_file(to_tensors(record), tensors)
     pace = (training.resources.seconds or 0.0) / training.steps
     expected = pace * config.total_steps * len(config.clients)
+    ends = training.policy_loss[:: training.steps - 1]
+    losses = ["not finite" if loss is None else f"{loss:.3f}" for loss in ends]
     return RehearseOutputs(
         ledger=ledger.path,
         tensors=tensors,
@@ -70,15 +72,6 @@ def rehearse(inputs: RehearseInputs, context: Context) -> RehearseOutputs:
         expected_seconds=expected,
         table=[
             ["client", "steps", "first loss", "last loss", "a step", "expected for all"],
-            [
-                name,
-                str(training.steps),
-                *(
-                    f"{value:.3f}" if value is not None else "not finite"
-                    for value in training.policy_loss[:: training.steps - 1]
-                ),
-                f"{pace * 1000:.0f} ms",
-                f"{expected:.0f} s",
-            ],
+            [name, str(training.steps), *losses, f"{pace * 1000:.0f} ms", f"{expected:.0f} s"],
         ],
     )
