@@ -282,14 +282,12 @@ class RunClosed(_Record):
     resources: Resources = Resources()
 
 
-type Event = RunOpened | Training | Aggregation | Evaluation | RolloutResult | Decision | Incident | RunClosed
+type Event = Annotated[
+    RunOpened | Training | Aggregation | Evaluation | RolloutResult | Decision | Incident | RunClosed,
+    Field(discriminator="event"),
+]
 
-EVENT: TypeAdapter[Event] = TypeAdapter(
-    Annotated[
-        RunOpened | Training | Aggregation | Evaluation | RolloutResult | Decision | Incident | RunClosed,
-        Field(discriminator="event"),
-    ]
-)
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 def short(digest: str | None) -> str:
