@@ -13,7 +13,7 @@ from zk0.core.project import Project
 from zk0.core.receipts import ReceiptStore
 from zk0.ledger.schema import (
     EVENT,
-    OPTIONAL,
+    OPTIONAL_SERIES,
     Aggregation,
     Decision,
     Evaluation,
@@ -72,7 +72,7 @@ class Ledger:
 
     def comparable(self) -> list[dict[str, Any]]:
         """Return the events without what differs between two identical runs (times, memory)."""
-        return [event.model_dump(mode="json", exclude={"resources", *OPTIONAL}) for event in self.events]
+        return [event.model_dump(mode="json", exclude={"resources", *OPTIONAL_SERIES}) for event in self.events]
 
 
 def last_ledger(project: Project) -> Path:
