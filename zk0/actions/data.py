@@ -136,5 +136,5 @@ def same_features(outputs: PrepareOutputs) -> Iterator[Finding]:
 def _sources(inputs: PrepareInputs, project: Project) -> list[tuple[str, str]]:
     """Return (name, source) of all data sets, the unseen one last; the run configuration's rules hold."""
     config = resolve({"data": inputs.data, "unseen": inputs.unseen})
-    named = [*config.clients, *([config.unseen_set] if config.unseen_set else [])]
+    named = [*config.clients, *config.unseen_sets]
     return [(name, absolute_source(source, project.root)) for name, source in named]

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from zk0.federation.configuration import resolve
+from zk0.federation.configuration import Client, resolve
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -36,7 +36,7 @@ def rehearse(inputs: RehearseInputs, context: Context) -> RehearseOutputs:
     """Train the first client for a few steps from the start policy, exactly as in a round."""
     from safetensors.torch import save_file
 
-    from zk0.federation.client import Client, introduce, train
+    from zk0.federation.client import introduce, train
     from zk0.federation.client import policy_of as client_policy
     from zk0.federation.exchange import to_record, to_tensors
     from zk0.federation.messages import Assignment
