@@ -141,13 +141,13 @@ def test_a_dry_run_tells_the_plan(command, write):
     note, show, fix, _ = data["steps"]
     assert note["with"] == {"text": "some words"}
     assert note["changes"] == ["notes"]
-    assert show["with"]["argv"] == ["cat", "{{ steps.note.outputs.file }}"]
+    assert show["with"]["argv"] == ["cat", {"expression": "{{ steps.note.outputs.file }}"}]
     assert fix["when"] == "{{ steps.show.verdict == 'fail' }}"
 
     text = command("run", "plan", "--dry-run")[1]
 
     assert "trial.note: text=hello" in text
-    assert "run: cat '{{ steps.note.outputs.file }}'" in text
+    assert "run: cat {{ steps.note.outputs.file }}" in text
     assert "only if: {{ steps.show.verdict == 'fail' }}" in text
 
 
