@@ -40,7 +40,10 @@ def test_settings_have_defaults_and_come_from_pyproject(tmp_path):
     assert Project(tmp_path).memory_dir == tmp_path / "bank"
 
 
-@pytest.mark.parametrize(("text", "words"), [("[tool.zk0]\nstat = 1\n", "stat"), ("[tool.zk0\n", "pyproject.toml")])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("[tool.zk0]\nstat = 1\n", "stat"), ("[tool.zk0\n", "pyproject.toml"), ("tool.zk0 = 3\n", "pyproject.toml")],
+)
 def test_wrong_settings_are_refused_with_their_place(tmp_path, text, words):
     (tmp_path / "pyproject.toml").write_text(text)
 

@@ -7,10 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from zk0.core.checks import check
 from zk0.core.project import Project, cache_dir
-from zk0.core.verdicts import Evidence, Finding
+from zk0.core.verdicts import Evidence, Finding, passed_if
 from zk0.federation.configuration import name_source, resolve
 from zk0.federation.sources import SIMULATED, absolute_source, is_folder, locate
-from zk0.project_checks.problems import judge
 from zk0.training.dataset_inspection import MINIMUM_EPISODES, describe
 from zk0.training.presets import FEATURE_NAMES
 from zk0.workflow.actions import Context, Inputs, Outputs, action
@@ -114,11 +113,14 @@ def enough_episodes(outputs: PrepareOutputs, *, minimum: int = MINIMUM_EPISODES)
     for one in outputs.sets:
         evidence = [Evidence(name="episodes", value=one.episodes, at=one.name)]
         held_out = one.episodes - one.training_episodes if one.role == "client" else one.episodes
-        good, bad = (
+        yield passed_if(
+            one.episodes >= minimum,
             f"{one.episodes} episodes, {held_out} of them held out",
             f"{one.episodes} episodes, {minimum} wanted",
+            at=one.name,
+            evidence=evidence,
+            remedy="record more",
         )
-        yield judge(one.episodes >= minimum, good, bad, at=one.name, evidence=evidence, remedy="record more")
 
 
 @check("data.features")
@@ -126,11 +128,13 @@ def same_features(outputs: PrepareOutputs) -> Iterator[Finding]:
     """All data sets have the joints and cameras the policy needs; a set that lacks one is refused before."""
     cameras = sorted(set.intersection(*(set(one.cameras) for one in outputs.sets)))
     evidence = [Evidence(name="cameras", value=", ".join(one.cameras), at=one.name) for one in outputs.sets]
-    good, bad = (
+    yield passed_if(
+        bool(cameras),
         f"{len(FEATURE_NAMES)} joints and cameras {', '.join(cameras)} everywhere",
         "the data sets share no camera",
+        evidence=evidence,
+        remedy="rename cameras with lerobot-edit-dataset",
     )
-    yield judge(bool(cameras), good, bad, evidence=evidence, remedy="rename cameras with lerobot-edit-dataset")
 
 
 def _sources(inputs: PrepareInputs, project: Project) -> list[tuple[str, str]]:

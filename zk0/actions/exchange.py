@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zk0.core.checks import check
-from zk0.core.verdicts import Evidence, Finding
-from zk0.project_checks.problems import judge
+from zk0.core.verdicts import Evidence, Finding, passed_if
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -79,7 +78,7 @@ def round_trip(outputs: ExtractOutputs) -> Iterator[Finding]:
         "received": outputs.digest_received,
         "in the policy": outputs.digest_loaded,
     }
-    yield judge(
+    yield passed_if(
         len(set(digests.values())) == 1,
         f"{outputs.names} tensors, {outputs.digest_trained[:8]} all along",
         "the tensors change on their way",
@@ -95,6 +94,6 @@ def trainable_only(outputs: ExtractOutputs) -> Iterator[Finding]:
     evidence = [Evidence(name=name, value=size, unit="bytes") for name, size in sizes.items()]
     share, frozen = outputs.message_bytes / outputs.full_bytes, outputs.not_trainable
     good = f"{outputs.names} tensors, {share:.0%} of the policy's bytes"
-    yield judge(
+    yield passed_if(
         not frozen, good, f"{len(frozen)} frozen tensors travel, e.g. {', '.join(frozen[:1])}", evidence=evidence
     )

@@ -11,9 +11,8 @@ from zk0.actions.data import PreparedSet
 from zk0.core.checks import check
 from zk0.core.errors import ConfigurationError
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed
+from zk0.core.verdicts import Evidence, Finding, failed, passed_if
 from zk0.federation.configuration import resolve, settings_of
-from zk0.project_checks.problems import judge
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -67,7 +66,7 @@ def configured(outputs: ConfigureOutputs) -> Iterator[Finding]:
     """The configuration is valid and fits the data: no client sees a batch larger than its data set."""
     for name, frames in outputs.training_frames.items():
         sizes = {"training frames": frames, "batch size": outputs.batch_size}
-        yield judge(
+        yield passed_if(
             frames >= outputs.batch_size,
             f"{frames} training frames, batches of {outputs.batch_size}",
             f"a batch of {outputs.batch_size} repeats some of its {frames} frames",
@@ -182,7 +181,7 @@ def loads_back(outputs: CollectOutputs) -> Iterator[Finding]:
     else:
         good = f"round {outputs.round}, {outputs.digest_loaded[:8]}"
         bad = "the checkpoint is not what the server aggregated"
-        yield judge(outputs.digest_aggregated == outputs.digest_loaded, good, bad, evidence=evidence)
+        yield passed_if(outputs.digest_aggregated == outputs.digest_loaded, good, bad, evidence=evidence)
 
 
 def _flat(value: object) -> object:

@@ -8,11 +8,10 @@ from pydantic import Field
 
 from zk0.core.checks import check
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding
+from zk0.core.verdicts import Evidence, Finding, passed_if
 from zk0.memory.adding import EntryDraft, add_entry
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
-from zk0.project_checks.problems import judge
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -47,7 +46,7 @@ def remember(inputs: RememberInputs, context: Context) -> RememberOutputs:
 @check("memory.remembered")
 def remembered(outputs: RememberOutputs, project: Project) -> Iterator[Finding]:
     """The entry can be read again, and is in force."""
-    yield judge(
+    yield passed_if(
         any(entry.id == outputs.entry for entry in Bank.of(project).read().in_force),
         f"{outputs.entry} is in force",
         f"{outputs.entry} is not in force",

@@ -9,9 +9,8 @@ from pydantic import Field
 
 from zk0.core.checks import check
 from zk0.core.project import Project, cache_dir
-from zk0.core.verdicts import Evidence, Finding, failed
+from zk0.core.verdicts import Evidence, Finding, failed, passed_if
 from zk0.federation.sources import absolute_source
-from zk0.project_checks.problems import judge
 from zk0.training.presets import PRESETS, preset
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
@@ -94,7 +93,7 @@ def trainable(outputs: BuildOutputs) -> Iterator[Finding]:
     if not outputs.trainable:
         yield failed("no parameter is trainable", evidence=evidence, cause="everything is frozen")
     else:
-        yield judge(
+        yield passed_if(
             outputs.dtypes == ["float32"],
             f"{outputs.trainable:,} of {outputs.parameters:,} parameters are trained, in fp32",
             f"trainable parameters are {', '.join(outputs.dtypes)}",
@@ -109,7 +108,7 @@ def loads_back(outputs: BuildOutputs) -> Iterator[Finding]:
     digests = {"digest built": outputs.digest, "digest loaded": outputs.digest_loaded}
     evidence = [Evidence(name=name, value=digest) for name, digest in digests.items()]
     good, bad = f"every tensor equal, {outputs.digest[:8]}", "the loaded policy differs from the saved one"
-    yield judge(outputs.digest == outputs.digest_loaded, good, bad, evidence=evidence)
+    yield passed_if(outputs.digest == outputs.digest_loaded, good, bad, evidence=evidence)
 
 
 def _anchored(given: str, project: Project) -> str:

@@ -8,8 +8,7 @@ from pydantic import Field
 
 from zk0.core.checks import check
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
-from zk0.project_checks.problems import judge
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, passed_if
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -40,7 +39,7 @@ def begun(outputs: BeginOutputs, project: Project) -> Iterator[Finding]:
     branch = project.git_state().branch
     good = f"on {branch}, from {outputs.origin} at {outputs.base[:8]}"
     bad = f"{branch or 'no branch'} is checked out, not {outputs.branch}"
-    yield judge(branch == outputs.branch, good, bad, remedy=f"git switch {outputs.branch}")
+    yield passed_if(branch == outputs.branch, good, bad, remedy=f"git switch {outputs.branch}")
 
 
 class EndInputs(Inputs):
@@ -131,7 +130,7 @@ def _judge_length(name: str, places: list[tuple[int, str]], longest: int) -> Fin
     length, where = max(places)
     evidence = [Evidence(name="length", value=length, unit="lines", at=where)]
     good, bad = f"{name}, {length} lines", f"{name} has {length} lines, at most {longest} are wanted"
-    return judge(length <= longest, good, bad, at=where, evidence=evidence, remedy="split it")
+    return passed_if(length <= longest, good, bad, at=where, evidence=evidence, remedy="split it")
 
 
 def _python_files(path: Path) -> list[Path]:

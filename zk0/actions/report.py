@@ -7,8 +7,7 @@ from pydantic import Field
 
 from zk0.core.checks import check
 from zk0.core.receipts import write_atomically
-from zk0.core.verdicts import Evidence, Finding
-from zk0.project_checks.problems import judge
+from zk0.core.verdicts import Evidence, Finding, passed_if
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 from zk0.workflow.run import RunDirectory
 
@@ -47,4 +46,4 @@ def complete(outputs: ReportOutputs) -> Iterator[Finding]:
     counts = {"receipts": len(outputs.receipts), "issues": outputs.issues}
     evidence = [Evidence(name=name, value=count) for name, count in counts.items()]
     good, bad = f"{len(outputs.receipts)} receipts, {outputs.issues} issues", f"it lacks receipts: {', '.join(lost)}"
-    yield judge(not lost, good, bad, evidence=evidence)
+    yield passed_if(not lost, good, bad, evidence=evidence)

@@ -13,8 +13,7 @@ from pydantic import BaseModel, Field
 from zk0.core.checks import check
 from zk0.core.errors import CommandError, DependencyMissingError, InputError
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding
-from zk0.project_checks.problems import judge
+from zk0.core.verdicts import Evidence, Finding, passed_if
 from zk0.project_checks.test_suite import read_cases
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 from zk0.workflow.programs import Command, Programs
@@ -140,7 +139,7 @@ def fast_enough(outputs: TestsOutputs, *, seconds: float = 600) -> Iterator[Find
     evidence = [Evidence(name="duration", value=round(outputs.seconds, 1), unit="s")]
     message = f"{outputs.seconds:.0f} s, at most {seconds:g} s are wanted"
     remedy = "mark slow tests, and share what is costly to set up"
-    yield judge(outputs.seconds <= seconds, message, evidence=evidence, doubtful=True, remedy=remedy)
+    yield passed_if(outputs.seconds <= seconds, message, evidence=evidence, doubtful=True, remedy=remedy)
 
 
 def _python(context: Context, *arguments: Sequence[str], log: Path) -> int:

@@ -6,12 +6,12 @@ first and in the installed package second, so a project can start with ours and 
 
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from platformdirs import user_cache_path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -21,6 +21,7 @@ from zk0.core.fingerprints import Tree, read_tree
 from zk0.core.git import GitState, read_state
 
 MARKERS = ("pyproject.toml", ".git", ".zk0")
+FLOWER_CONFIG = ("tool", "flwr", "app", "config")  # where pyproject.toml has the run configuration
 TRACKED_PACKAGES = ("zk0", "torch", "lerobot", "flwr", "transformers", "numpy", "mujoco", "so101-nexus", "ray")
 
 
@@ -30,6 +31,14 @@ def _listed(value: object) -> object:
 
 type ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 type Modules = Annotated[tuple[ModuleName, ...], BeforeValidator(_listed)]
+
+
+def table_of(pyproject: Mapping[str, object], *keys: str) -> dict[str, Any]:
+    """Return a table of a pyproject.toml, such as `"tool", "flwr", "app"`; empty where there is none."""
+    table: object = pyproject
+    for key in keys:
+        table = table.get(key) if isinstance(table, Mapping) else None
+    return table if isinstance(table, dict) else {}
 
 
 class Settings(BaseModel):
@@ -77,16 +86,13 @@ class Project:
     @property
     def name(self) -> str:
         """The project's name in pyproject.toml, or that of its folder."""
-        table = self.pyproject.get("project")
-        return str(table.get("name") or self.root.name) if isinstance(table, dict) else self.root.name
+        return str(table_of(self.pyproject, "project").get("name") or self.root.name)
 
     @cached_property
     def settings(self) -> Settings:
         """The `[tool.zk0]` table, validated."""
-        tool = self.pyproject.get("tool", {})
-        table = tool.get("zk0", {}) if isinstance(tool, dict) else {}
         try:
-            return Settings.model_validate(table)
+            return Settings.model_validate(table_of(self.pyproject, "tool").get("zk0", {}))
         except ValidationError as error:
             keys = ", ".join(Settings.model_fields)
             raise ConfigurationError(

@@ -105,6 +105,26 @@ def failed(message: str, *, at: object = "", evidence: Iterable[Evidence] = (), 
     return Finding(verdict=Verdict.failed, message=message, at=str(at), evidence=tuple(evidence), **reasons)
 
 
+def passed_if(
+    holds: bool,  # noqa: FBT001  a call begins with the condition
+    good: str,
+    bad: str | None = None,
+    *,
+    at: object = "",
+    evidence: Iterable[Evidence] = (),
+    doubtful: bool = False,
+    **reasons: Unpack[Reasons],
+) -> Finding:
+    """Report a pass where something holds, else a failure, or a warning if that is `doubtful`.
+
+    `bad` is the message of the failure, if it is another; the reasons, such as a remedy, belong to the failure alone.
+    """
+    if holds:
+        return passed(good, at=at, evidence=evidence)
+    report = warned if doubtful else failed
+    return report(good if bad is None else bad, at=at, evidence=evidence, **reasons)
+
+
 def not_applicable(reason: str, *, at: object = "") -> Finding:
     """Report that the question does not arise."""
     return Finding(verdict=Verdict.not_applicable, message=reason, at=str(at))

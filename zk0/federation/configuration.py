@@ -15,6 +15,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from zk0.core.errors import ConfigurationError
+from zk0.core.project import FLOWER_CONFIG, table_of
 from zk0.ledger import Setting
 
 type Value = bool | int | float | str
@@ -210,11 +211,7 @@ def _pyproject_values() -> dict[str, object]:
     path = Path(__file__).parents[2] / "pyproject.toml"
     if not path.is_file():  # installed from a wheel: there are only defaults
         return {}
-    found: dict[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))
-    for key in ("tool", "flwr", "app", "config"):
-        value = found.get(key, {})
-        found = value if isinstance(value, dict) else {}
-    return found
+    return table_of(tomllib.loads(path.read_text(encoding="utf-8")), *FLOWER_CONFIG)
 
 
 def _portable(value: Value) -> Value:

@@ -7,7 +7,7 @@ from typing import Any
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, DependencyMissingError, JournalError, LedgerError, UnknownNameError
-from zk0.core.project import Project
+from zk0.core.project import FLOWER_CONFIG, Project, table_of
 from zk0.core.receipts import read_receipt
 from zk0.core.verdicts import Evidence, Finding
 from zk0.ledger import read_ledger
@@ -15,7 +15,7 @@ from zk0.memory.bank import Bank
 from zk0.project_checks.memory_bank import entry_problems
 from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.repository import last_tag, query_git
-from zk0.project_checks.sources import FLOWER_CONFIG, packages, table_of
+from zk0.project_checks.sources import packages
 from zk0.workflow.journal import read_events
 from zk0.workflow.state import fold
 

@@ -8,10 +8,9 @@ from packaging.specifiers import SpecifierSet
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
-from zk0.core.project import Project
+from zk0.core.project import Project, table_of
 from zk0.core.verdicts import Evidence, Finding, failed, passed
 from zk0.project_checks.problems import Problem, report_problems
-from zk0.project_checks.sources import table_of
 from zk0.workflow.document import read_document
 
 SERVICES = (

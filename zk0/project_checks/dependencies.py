@@ -13,10 +13,10 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from zk0.core.checks import CheckContext, Part, check, register_subject
 from zk0.core.errors import AssetMissingError
-from zk0.core.project import Project
+from zk0.core.project import Project, table_of
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
 from zk0.project_checks.problems import Problem, report_problems
-from zk0.project_checks.sources import library, packages, table_of
+from zk0.project_checks.sources import library, packages
 from zk0.project_checks.tools import ask_deptry
 
 LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "constraints.txt", "requirements.lock")

@@ -4,10 +4,10 @@ import ast
 from collections.abc import Iterator
 
 from zk0.core.checks import Part, check
-from zk0.core.project import Project
+from zk0.core.project import Project, table_of
 from zk0.core.verdicts import Finding, passed, warned
 from zk0.project_checks.problems import report_share
-from zk0.project_checks.sources import Module, library, name_of, table_of
+from zk0.project_checks.sources import Module, library, name_of
 
 type Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from zk0.core.checks import Part, check
 from zk0.core.markdown import pages
-from zk0.core.project import Project
+from zk0.core.project import FLOWER_CONFIG, Project, table_of
 from zk0.core.references import dead_link, missing_file
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
-from zk0.project_checks.problems import Problem, judge, report_problems
-from zk0.project_checks.sources import FLOWER_CONFIG, library, table_of
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, passed_if
+from zk0.project_checks.problems import Problem, report_problems
+from zk0.project_checks.sources import library
 
 NAMED_FILE = re.compile(r"[\w.-]+(?:/[\w.-]+)+\.(?:py|md|ya?ml|toml|json|txt|sh|j2)")
 TROUBLE = re.compile(
@@ -83,7 +83,7 @@ def troubleshooting(project: Project) -> Iterator[Finding]:
     from zk0.project_checks.workflow_files import specifications
 
     specs = specifications(project)
-    yield judge(
+    yield passed_if(
         bool(specs) and all(spec.issues for spec in specs.values()),
         f"{len(specs)} workflows list their issues",
         "no page has a heading such as Troubleshooting",
@@ -104,4 +104,4 @@ def start(project: Project) -> Iterator[Finding]:
     evidence = [Evidence(name="blocks of commands or code", value=len(languages), at=readme.name)]
     good = f"{len(languages)} blocks of commands, how to install among them"
     bad = "README.md does not show in commands how to install and use it"
-    yield judge(installs and len(languages) > 1, good, bad, evidence=evidence, doubtful=True)
+    yield passed_if(installs and len(languages) > 1, good, bad, evidence=evidence, doubtful=True)

@@ -17,10 +17,10 @@ from typer.main import get_command
 
 from zk0.core.checks import Part, check
 from zk0.core.markdown import Block, pages
-from zk0.core.project import Project
+from zk0.core.project import Project, table_of
 from zk0.core.verdicts import Finding, not_applicable
 from zk0.project_checks.problems import Problem, report_problems
-from zk0.project_checks.sources import modules, table_of
+from zk0.project_checks.sources import modules
 
 SHELLS = ("bash", "sh", "shell", "console", "zsh")
 OPERATORS = ("&&", "||", "|", ";")

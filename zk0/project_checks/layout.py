@@ -4,10 +4,9 @@ import ast
 from collections.abc import Iterator
 
 from zk0.core.checks import Part, check
-from zk0.core.project import Project
-from zk0.core.verdicts import Finding, failed, not_available, passed
-from zk0.project_checks.problems import judge
-from zk0.project_checks.sources import modules, table_of
+from zk0.core.project import Project, table_of
+from zk0.core.verdicts import Finding, failed, not_available, passed, passed_if
+from zk0.project_checks.sources import modules
 
 COMPONENTS = ("serverapp", "clientapp")
 
@@ -34,7 +33,7 @@ def flower_app(project: Project) -> Iterator[Finding]:
             yield passed(f"{kind} is {dotted}:{name}")
     keys = table_of(table, "config")
     good, bad = f"the run configuration has {len(keys)} keys", "the app has no run configuration"
-    yield judge(bool(keys), good, bad, remedy="add [tool.flwr.app.config]")
+    yield passed_if(bool(keys), good, bad, remedy="add [tool.flwr.app.config]")
 
 
 def _names(tree: ast.Module) -> set[str]:

@@ -7,8 +7,7 @@ from pathlib import Path
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
-from zk0.project_checks.problems import judge
+from zk0.core.verdicts import Evidence, Finding, failed, passed, passed_if, warned
 from zk0.project_checks.recorded_runs import data_folders, receipts_of
 
 ARMS = ("so100", "so101", "so-100", "so-101")
@@ -39,7 +38,7 @@ def robots(project: Project) -> Iterator[Finding]:
             yield warned("its robot is not named", at=one["name"], remedy="set robot_type in meta/info.json")
         else:
             known = any(arm in robot.lower() for arm in ARMS)
-            yield judge(known, f"recorded with {robot}", at=one["name"], remedy="leave it out")
+            yield passed_if(known, f"recorded with {robot}", at=one["name"], remedy="leave it out")
 
 
 @check("learning.aligned", reads=RUNS)
@@ -62,4 +61,4 @@ def aligned(project: Project) -> Iterator[Finding]:
             yield failed("it has no frames", at=name)
         else:
             remedy = "record it again; a wider tolerance would hide it"
-            yield judge(largest <= SLACK, message, at=name, evidence=evidence, remedy=remedy)
+            yield passed_if(largest <= SLACK, message, at=name, evidence=evidence, remedy=remedy)

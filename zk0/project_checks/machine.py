@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from zk0.core.checks import Part, check
 from zk0.core.process import find_program, run_program
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, not_applicable
-from zk0.project_checks.problems import judge
+from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, passed_if
 
 GIB = 1024**3
 READS = (Part.machine,)
@@ -46,6 +45,6 @@ def accelerator(project: Project, *, gib: float = 8) -> Iterator[Finding]:
 def _at_least(what: str, size: int, wanted: float, remedy: str) -> Finding:
     """Compare a size in bytes with the wanted one in GiB."""
     evidence = [Evidence(name=what, value=size, unit="bytes")]
-    return judge(
+    return passed_if(
         size >= wanted * GIB, f"{size / GIB:.1f} GiB of {what}, {wanted:g} wanted", evidence=evidence, remedy=remedy
     )

@@ -5,9 +5,8 @@ import time
 from collections.abc import Iterator
 
 from zk0.core.checks import Part, check
-from zk0.core.project import Project
+from zk0.core.project import Project, table_of
 from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, passed
-from zk0.project_checks.sources import table_of
 
 CONNECT_TIMEOUT = 5.0  # seconds; a federation across continents connects in less than one
 READS = (Part.machine,)

@@ -1,10 +1,9 @@
-"""Findings of one shape: one for each problem or one pass, a share that is large enough, a condition that holds."""
+"""Findings of one shape: one for each problem or one pass, and a share that is large enough."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Unpack
 
-from zk0.core.verdicts import Evidence, Finding, Reasons, failed, passed, warned
+from zk0.core.verdicts import Evidence, Finding, failed, passed, passed_if, warned
 
 MOST = 20  # findings of one check; the rest is counted
 
@@ -15,26 +14,6 @@ class Problem:
 
     at: str
     message: str
-
-
-def judge(
-    holds: bool,  # noqa: FBT001  a call begins with the condition
-    good: str,
-    bad: str | None = None,
-    *,
-    at: object = "",
-    evidence: Sequence[Evidence] = (),
-    doubtful: bool = False,
-    **reasons: Unpack[Reasons],
-) -> Finding:
-    """Return a pass where something holds, else a failure, or a warning if that is `doubtful`.
-
-    `bad` is the message of the failure, if it is another; the reasons, such as a remedy, belong to the failure alone.
-    """
-    if holds:
-        return passed(good, at=at, evidence=evidence)
-    report = warned if doubtful else failed
-    return report(good if bad is None else bad, at=at, evidence=evidence, **reasons)
 
 
 def report_problems(
@@ -68,4 +47,4 @@ def report_share(
     evidence = [Evidence(name=name, value=round(share, 1), unit="%")]
     message = f"{share:.1f} % of {total} {what}, {percent:g} % wanted"
     first = f"; the first without: {bad[0]}" if bad else ""
-    return judge(share >= percent, message, message + first, evidence=evidence, remedy=remedy, doubtful=doubtful)
+    return passed_if(share >= percent, message, message + first, evidence=evidence, remedy=remedy, doubtful=doubtful)

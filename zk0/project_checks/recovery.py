@@ -13,8 +13,7 @@ from zk0.core.git import run_git
 from zk0.core.process import run_program
 from zk0.core.project import Project
 from zk0.core.receipts import file_digest
-from zk0.core.verdicts import Evidence, Finding, failed
-from zk0.project_checks.problems import judge
+from zk0.core.verdicts import Evidence, Finding, failed, passed_if
 from zk0.project_checks.repository import last_tag, query_git
 from zk0.project_checks.sources import library, packages
 
@@ -40,7 +39,7 @@ def rollback(project: Project, *, to: str = "") -> Iterator[Finding]:
         ended = run_program(sys.executable, "-c", "\n".join(lines), cwd=Path(folder), env=env)
         own = all(line.startswith(folder) or line == "None" for line in ended.out.split())
     [reason] = ended.err.strip().splitlines()[-1:] or ["another copy was imported"]
-    yield judge(
+    yield passed_if(
         own and not ended.status,
         f"{reference} ({commit}) unpacks, and {', '.join(names)} is imported",
         f"{reference} can't be imported: {reason}",
@@ -60,7 +59,7 @@ def backup(project: Project) -> Iterator[Finding]:
             yield failed(f"the bundle can't be cloned: {cloned.err.strip()}", remedy="git fsck")
             return
         before, after = _heads(project.root), _heads(back)
-        yield judge(
+        yield passed_if(
             before == after,
             f"history: {len(before)} references came back equal",
             "the references that came back are others",
@@ -86,7 +85,7 @@ def _records_return(project: Project, folder: Path) -> Iterator[Finding]:
         tar.extractall(back, filter="data")
     lost = [path.name for path in files if not _is_equal(path, back / path.relative_to(project.root))]
     kept = Evidence(name="archive", value=archive.stat().st_size, unit="bytes")
-    yield judge(
+    yield passed_if(
         not lost,
         f"records: {len(files)} files of memory and receipts came back equal",
         f"{', '.join(lost[:1])} did not come back as it was",

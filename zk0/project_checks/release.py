@@ -8,11 +8,10 @@ from packaging.version import InvalidVersion, Version
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
-from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
-from zk0.project_checks.problems import judge
+from zk0.core.project import Project, table_of
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, passed_if
 from zk0.project_checks.repository import last_tag, query_git
-from zk0.project_checks.sources import library, table_of
+from zk0.project_checks.sources import library
 
 NAMES = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md", "CHANGELOG.rst")
 READS = (Part.code, Part.documents, Part.history)
@@ -78,7 +77,7 @@ def described(project: Project, *, page: str = "memory-bank/architecture.md") ->
     bare = [name for name in parts if not re.search(rf"\b{re.escape(name)}\b", text)]
     good, bad = f"all {len(parts)} packages are described", f"{page} does not name {', '.join(bare)}"
     evidence = [Evidence(name="packages", value=len(parts), at=page)]
-    yield judge(not bare, good, bad, at=page, evidence=evidence, doubtful=True, remedy="describe them")
+    yield passed_if(not bare, good, bad, at=page, evidence=evidence, doubtful=True, remedy="describe them")
 
 
 def _changelog(project: Project) -> Path:

@@ -8,10 +8,9 @@ from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, JournalError
 from zk0.core.process import find_program
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available
+from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed_if
 from zk0.ledger import Ledger
 from zk0.project_checks.machine import GIB
-from zk0.project_checks.problems import judge
 from zk0.project_checks.recorded_runs import receipts_of
 from zk0.workflow.lock import MARK, owner
 from zk0.workflow.run import run_directories
@@ -35,7 +34,7 @@ def memory(ledger: Ledger) -> Iterator[Finding]:
     evidence = [Evidence(name=name, value=size, unit="bytes") for name, size in sizes.items()]
     message = f"{peak / GIB:.2f} GiB at most, of {total / GIB:.1f}"
     remedy = "use a smaller batch_size, or fewer loader_workers"
-    yield judge(peak <= SHARE * total, message, evidence=evidence, remedy=remedy)
+    yield passed_if(peak <= SHARE * total, message, evidence=evidence, remedy=remedy)
 
 
 @check("resources.accelerator", reads=(Part.runs, Part.machine))
@@ -56,7 +55,8 @@ def duration(project: Project, *, minutes: float, action: str = "federation.run"
     receipt = receipts_of(project, action)[0]
     evidence = [Evidence(name="duration", value=round(receipt.seconds, 1), unit="s", at=receipt.run)]
     message = f"{receipt.title} took {receipt.seconds / 60:.1f} min, at most {minutes:g} are allowed"
-    yield judge(receipt.seconds <= minutes * 60, message, at=receipt.run, evidence=evidence, remedy="zk0 show latest")
+    in_time = receipt.seconds <= minutes * 60
+    yield passed_if(in_time, message, at=receipt.run, evidence=evidence, remedy="zk0 show latest")
 
 
 @check("resources.released", reads=(Part.runs, Part.machine))
@@ -74,7 +74,7 @@ def released(project: Project) -> Iterator[Finding]:
     left = [f"process {one}" for one in _processes(project)]
     left += [project.shown(path) for path in project.runs_dir.glob("*/**/.*.[0-9]*") if _is_left(path)]
     good, bad = "no process and no half-written file is left", f"left over: {', '.join(left[:5])}"
-    yield judge(not left, good, bad, remedy="end the processes, remove the files")
+    yield passed_if(not left, good, bad, remedy="end the processes, remove the files")
 
 
 def _processes(project: Project) -> list[int]:

@@ -1,18 +1,16 @@
-"""The tables of pyproject.toml, and the Python files of a project, parsed: the library and the tests."""
+"""The Python files of a project, parsed: the library and the tests."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
 
 from zk0.core.errors import AssetMissingError, RequestError
 from zk0.core.project import Project
 
 BESIDE = frozenset({"tests", "test", "docs", "doc", "benchmarks", "examples", "scripts", "tools"})
 BESIDE_NAMES = frozenset({"noxfile.py", "setup.py", "conftest.py"})
-FLOWER_CONFIG = ("tool", "flwr", "app", "config")  # where pyproject.toml has the run configuration
 
 
 @dataclass(frozen=True)
@@ -61,14 +59,6 @@ class Module:
         """Yield all functions, methods and inner ones too."""
         yield from self.walk(ast.FunctionDef)
         yield from self.walk(ast.AsyncFunctionDef)
-
-
-def table_of(pyproject: Mapping[str, object], *keys: str) -> dict[str, Any]:
-    """Return a table of a pyproject.toml, such as `"tool", "flwr", "app"`; empty where there is none."""
-    table: object = pyproject
-    for key in keys:
-        table = table.get(key) if isinstance(table, Mapping) else None
-    return table if isinstance(table, dict) else {}
 
 
 def name_of(node: ast.expr) -> str:

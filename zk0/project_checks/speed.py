@@ -12,8 +12,7 @@ from typing import Any
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, not_available, warned
-from zk0.project_checks.problems import judge
+from zk0.core.verdicts import Evidence, Finding, not_available, passed_if, warned
 
 RESULTS = (".zk0/reports/benchmarks.json", "benchmarks.json")
 BASELINES = ("benchmarks/baseline.json", ".benchmarks/baseline.json")
@@ -36,7 +35,7 @@ def within_limits(project: Project, *, factor: float = 1.5) -> Iterator[Finding]
     for name in common:
         ratio = measured[name] / promised[name] if promised[name] else float("inf")
         times = {name: measured[name], "baseline": promised[name]}
-        yield judge(
+        yield passed_if(
             ratio <= factor,
             f"{measured[name]:.3g} s, {ratio:.2f} times the baseline",
             at=name,

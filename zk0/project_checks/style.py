@@ -5,10 +5,9 @@ from collections.abc import Iterator
 
 from zk0.core.checks import Part, check
 from zk0.core.process import run_program
-from zk0.core.project import Project
+from zk0.core.project import Project, table_of
 from zk0.core.verdicts import Evidence, Finding, passed, warned
 from zk0.project_checks.problems import Problem, report_problems
-from zk0.project_checks.sources import table_of
 from zk0.project_checks.tools import FORMATTERS, LINTERS, configured, problems_of, require_tool
 
 # black; ruff until 0.14; ruff since.

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from zk0.core.errors import AssetMissingError, RequestError
 from zk0.core.process import Completed, run_program
-from zk0.core.project import Project
+from zk0.core.project import Project, table_of
 from zk0.project_checks.problems import Problem
-from zk0.project_checks.sources import Module, table_of
+from zk0.project_checks.sources import Module
 
 LINE = re.compile(r"(?P<at>[^\s:][^:]*:\d+)(?::\d+)?:? (?P<message>.+)")
 FILES_AT_ONCE = 1000  # the system limits the length of a command

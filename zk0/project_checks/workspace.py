@@ -8,8 +8,7 @@ from pathlib import Path
 from zk0.core.checks import Part, check
 from zk0.core.process import find_program
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
-from zk0.project_checks.problems import judge
+from zk0.core.verdicts import Evidence, Finding, failed, passed, passed_if, warned
 from zk0.project_checks.tools import FORMATTERS, LINTERS, TEST_RUNNERS, TYPE_CHECKERS, configured
 
 
@@ -18,7 +17,7 @@ def in_root(project: Project) -> Iterator[Finding]:
     """Commands run in the project's root directory."""
     here = Path.cwd().resolve()
     bad = f"this runs in {here}, and the project's root is {project.root}"
-    yield judge(here == project.root, "this runs in the project's root", bad, remedy=f"cd {project.root}")
+    yield passed_if(here == project.root, "this runs in the project's root", bad, remedy=f"cd {project.root}")
 
 
 @check("workspace.environment", reads=(Part.machine,))
@@ -52,4 +51,4 @@ def tools_there(project: Project) -> Iterator[Finding]:
             yield passed(f"{kind} {tool.name}", evidence=[Evidence(name=kind, value=tool.name, at=tool.marker)])
         else:
             yield failed(f"the {kind} {tool.name} is configured and not installed", remedy=f"pip install {tool.name}")
-    yield judge(bool(find_program("git")), "git is installed", "git is not installed", remedy="install git")
+    yield passed_if(bool(find_program("git")), "git is installed", "git is not installed", remedy="install git")

@@ -66,7 +66,7 @@ def members_of(step: PlannedStep, plan: Plan, scope: Scope) -> Members:
 
 def workflow_outputs(plan: Plan, scope: Scope) -> Outputs:
     """Return the outputs of a workflow that was performed as a step; `scope` is its own."""
-    return NestedOutputs.model_validate(to_jsonable_python(fill(plan.spec.outputs, scope)))
+    return NestedOutputs.model_validate(to_jsonable_python(fill(plan.spec.outputs, scope), fallback=str))
 
 
 def each_outputs(ends: Sequence[StepScope]) -> Outputs:

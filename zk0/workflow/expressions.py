@@ -192,11 +192,6 @@ class Template:
         return self.source
 
     @property
-    def expression(self) -> str:
-        """The text without the braces around a whole expression."""
-        return self.source.strip().removeprefix("{{").removesuffix("}}").strip() if self.whole else self.source
-
-    @property
     def steps(self) -> frozenset[str]:
         """The steps it reads."""
         return frozenset(str(reference[1]) for reference in self.references if reference[0] == "steps")
@@ -221,17 +216,6 @@ class Template:
         except UNEVALUABLE as error:
             raise SpecError(f"{self.source}: {error}") from error
         return value
-
-    def values_read(self, scope: Scope) -> dict[str, object]:
-        """Return the values that it reads, by how they are written: `inputs.rounds`."""
-        found = {}
-        for root, *parts in dict.fromkeys(self.references):
-            name, value = str(root), scope.names(self.steps)[str(root)]
-            for part in parts:
-                name += f".{part}" if isinstance(part, str) and part.isidentifier() else f"[{part!r}]"
-                value = _ENVIRONMENT.getitem(value, part)
-            found[name] = value
-        return found
 
     @cached_property
     def _compute(self) -> Callable[..., Any]:

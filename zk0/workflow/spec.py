@@ -31,7 +31,6 @@ ON_FAIL = "on-fail"  # under a step's path, the workflow that repairs it; no ste
 PROGRAM = "run"  # as a check: a program that must end with exit status 0
 
 type Scalar = str | int | float | bool
-type ValueType = Literal["string", "integer", "number", "boolean", "path", "list"]
 
 # `Filled[T]` is a value of a file that may be an expression: a T as it is written, or a `Template`, made here and
 # nowhere else. What is not annotated with it is text as it stands.
@@ -115,7 +114,7 @@ class SpecModel(BaseModel):
 class InputSpec(SpecModel):
     """One input of a workflow; without a default it must be given."""
 
-    type: ValueType
+    type: Literal["string", "integer", "number", "boolean", "path", "list"]
     choices: tuple[Scalar, ...] = ()
     minimum: int | float | None = None
     maximum: int | float | None = None
