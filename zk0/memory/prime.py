@@ -96,9 +96,7 @@ def _sections(
     def list_kind(kind: Kind) -> list[str]:
         return [f"- {cell(entry.title)} (`{entry.id}`{_doubt(by_id.get(entry.id))})" for entry in newest(kind)]
 
-    yield BriefSection(
-        f"# {_name(project)}: state of the work", [_place(evidence), _verification(assessments, reading)]
-    )
+    yield BriefSection(f"# {project.name}: state of the work", [_place(evidence), _verification(assessments, reading)])
     yield BriefSection("## Waits for you", [_run(run) for run in runs], "zk0 runs")
     yield BriefSection("## Last results", list(_results(newest(Kind.result), by_id)), "zk0 runs")
     yield BriefSection("## Focus", [*list_kind(Kind.focus), *_preserved(project, "focus")])
@@ -110,12 +108,7 @@ def _sections(
     yield BriefSection("## Open tasks", list_kind(Kind.task), "zk0 task list")
     yield BriefSection("## Decisions in force", list_kind(Kind.decision))
     yield BriefSection("## The project", _brief(project.memory_dir / "brief.md"), "cat memory-bank/brief.md")
-    yield BriefSection("## KnownNames", list_kind(Kind.procedure) + list_kind(Kind.fact), "zk0 memory search WORDS")
-
-
-def _name(project: Project) -> str:
-    table = project.pyproject.get("project", {})
-    return str(table.get("name", project.root.name)) if isinstance(table, dict) else project.root.name
+    yield BriefSection("## Known", list_kind(Kind.procedure) + list_kind(Kind.fact), "zk0 memory search WORDS")
 
 
 def _place(evidence: EvidenceReader) -> str:

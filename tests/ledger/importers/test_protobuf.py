@@ -14,7 +14,7 @@ def test_fields_of_each_wire_type():
     assert (float32(single), float64(double)) == (1.0, 1.0)
 
 
-@pytest.mark.parametrize("message", [b"\x08", b"\x12\x05ab", b"\x1d\x00", b"\x0b", b"\xff" * 12])
+@pytest.mark.parametrize("message", [b"\x08", b"\x12\x05ab", b"\x1d\x00", b"\x0b", b"\x0b\x08\x01\x0c", b"\xff" * 12])
 def test_what_is_no_message_is_refused(message):
     with pytest.raises(ValueError, match=r"cut off|wire type"):
         list(fields(message))

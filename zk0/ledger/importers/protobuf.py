@@ -3,7 +3,8 @@
 import struct
 from collections.abc import Iterator
 
-FIXED64, FIXED32 = 1, 5  # wire types: https://protobuf.dev/programming-guides/encoding/
+GROUP = 3  # a wire type; https://protobuf.dev/programming-guides/encoding/
+FIXED = {1: 8, 5: 4}  # wire types of fixed length, in bytes
 
 
 def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
@@ -21,8 +22,9 @@ def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     except DecodeError as error:
         raise ValueError("it is no message, or is cut off") from error
     for field in UnknownFieldSet(parsed):
-        lengths = {FIXED64: 8, FIXED32: 4}
-        length = lengths.get(field.wire_type)
+        if field.wire_type == GROUP:
+            raise ValueError("wire type 3, a group, which neither log has")
+        length = FIXED.get(field.wire_type)
         yield field.field_number, field.data if length is None else field.data.to_bytes(length, "little")
 
 

@@ -38,8 +38,12 @@ def read(source: LogSource, run: RunBuilder) -> FileReport:
     for number, record in enumerate(_records(source, report), start=1):
         at = f"{source.name}, record {number}"
         try:
-            history, config = list(nested(record, HISTORY)), list(nested(record, CONFIG))
-            for begun in nested(record, RUN):
+            parts: dict[int, list[bytes]] = {HISTORY: [], CONFIG: [], RUN: []}
+            for kind, value in fields(record):
+                if kind in parts and isinstance(value, bytes):
+                    parts[kind].append(value)
+            history, config = parts[HISTORY], parts[CONFIG]
+            for begun in parts[RUN]:
                 config += nested(begun, RUN_CONFIG)
             for message in history:
                 rows.add(at, flat(_items(message) | _step(message)))
