@@ -11,8 +11,8 @@ from itertools import batched
 
 from zk0.core.errors import RequestError
 from zk0.tuning.candidates import finer, ladder
-from zk0.tuning.decision import Arm, Decision, best_of, decide, has_no_influence
-from zk0.tuning.measurements import Measurement, Runner, Unit
+from zk0.tuning.decision import Decision, best_of, decide, has_no_influence, is_within_noise
+from zk0.tuning.measurements import Arm, Measurement, Runner, Unit
 from zk0.tuning.paired import LEAST_PAIRS
 from zk0.tuning.study import Study
 
@@ -83,12 +83,14 @@ class Campaign:
 
     Args:
         settings: what to measure.
-        url: of the database with the measurements.
+        url: of the database with the measurements; None keeps them in memory.
         runner: measures runs.
         observe: called after every run.
     """
 
-    def __init__(self, settings: CampaignSettings, url: str, runner: Runner, observe: Observe | None = None) -> None:
+    def __init__(
+        self, settings: CampaignSettings, url: str | None, runner: Runner, observe: Observe | None = None
+    ) -> None:
         self.settings = settings
         self.search = Study(f"{settings.name}/search", url, settings.problem, settings.search_seeds, prune=True)
         self.confirmation = Study(
@@ -112,22 +114,28 @@ class Campaign:
         return self.result()
 
     def refine(self) -> CampaignResult:
-        """Measure finer steps around the best value, unless no value has an influence; raises what `descend` does."""
+        """Measure finer steps around the best value, as long as they change the loss by more than noise.
+
+        Raises what `descend` does.
+        """
         with suppress(_BudgetSpent):
             for _ in range(FINER):
-                arms = _arms(self.search)
-                beside = finer(best_of(self.settings.current, arms), arms)
+                arms = self.search.arms()
+                best = best_of(self.settings.current, arms)
+                beside = finer(best, arms)
                 if not beside or has_no_influence(self.settings.current, arms):
                     break
                 self.search.measure_all(beside[:1], self._run)
+                if is_within_noise(beside[0], best, self.search.arms()):
+                    break
         return self.result()
 
     def confirm(self) -> CampaignResult:
         """Measure the best value and the current one on seeds that did not choose it; raises what `descend` does."""
-        decision = self.result().decision
-        if decision.best != decision.current and decision.outcome != "no-influence":
+        found = self.result()
+        if not found.complete:
             with suppress(_BudgetSpent):
-                self.confirmation.measure_all([decision.current, decision.best], self._run)
+                self.confirmation.measure_all([found.decision.current, found.decision.best], self._run)
         return self.result()
 
     def result(self) -> CampaignResult:
@@ -136,7 +144,7 @@ class Campaign:
         Raises:
             RequestError: not even the current value has been measured on all seeds.
         """
-        of, search, confirmed = self.settings, _arms(self.search), _arms(self.confirmation)
+        of, search, confirmed = self.settings, self.search.arms(), self.confirmation.arms()
         if len(search.get(of.current, ())) < of.seeds:
             raise RequestError(
                 f"mu = {of.current:g}, the current value, could not be measured on {of.seeds} seeds within the budget",
@@ -150,7 +158,9 @@ class Campaign:
             confirmed=confirmed,
             steps=steps,
             grid_steps=round(steps / len(self._measurements()) * of.grid_runs),
-            complete=decision.comparison is not None or decision.best == of.current,
+            complete=decision.comparison is not None
+            or decision.best == of.current
+            or is_within_noise(decision.best, of.current, search),
         )
 
     def _run(self, units: Sequence[Unit]) -> Iterator[Measurement]:
@@ -177,8 +187,4 @@ class Campaign:
 
     def _measurements(self) -> list[Measurement]:
         studies = (self.search, self.confirmation)
-        return [one for study in studies for arm in _arms(study).values() for one in arm.values()]
-
-
-def _arms(study: Study) -> dict[float, Arm]:
-    return {mu: study.measurements(mu) for mu in study.tried()}
+        return [one for study in studies for arm in study.arms().values() for one in arm.values()]

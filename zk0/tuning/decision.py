@@ -12,12 +12,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from zk0.tuning.measurements import Measurement, noise_floor
+from zk0.tuning.measurements import Arm, noise_floor
 from zk0.tuning.paired import Comparison, compare, difference
 
 LEVEL = 0.05  # of significance, two-sided, for all confirmed values together
 
-type Arm = Mapping[int, Measurement]  # by seed
 type DecisionOutcome = Literal["better", "not-better", "no-influence"]
 
 
@@ -48,13 +47,17 @@ def best_of(current: float, arms: Mapping[float, Arm]) -> float:
     return min(harmless, key=lambda mu: fmean(one.loss for one in arms[mu].values()))
 
 
+def is_within_noise(mu: float, other: float, arms: Mapping[float, Arm]) -> bool:
+    """Return whether two values differ by no more than another seed changes the loss of the second."""
+    floor = noise_floor([arms[other]])
+    found = compare_arms(arms[mu], arms[other])
+    return floor is not None and found.pairs == len(arms[other]) and found.is_within(floor)
+
+
 def has_no_influence(current: float, arms: Mapping[float, Arm]) -> bool:
-    """Return whether no value differs from the current one by more than another seed changes the loss."""
-    floor = noise_floor([arms[current]])
-    if floor is None:
-        return False
-    others = [compare_arms(arm, arms[current]) for mu, arm in arms.items() if mu != current]
-    return all(one.pairs == len(arms[current]) and one.is_within(floor) for one in others)
+    """Return whether no value differs from the current one by more than noise."""
+    others = [mu for mu in arms if mu != current]
+    return bool(others) and all(is_within_noise(mu, current, arms) for mu in others)
 
 
 def decide(current: float, search: Mapping[float, Arm], confirmed: Mapping[float, Arm]) -> Decision:
@@ -74,6 +77,8 @@ def decide(current: float, search: Mapping[float, Arm], confirmed: Mapping[float
         outcome, reason = "no-influence", f"no value changes the loss by more than another seed does ({_shown(floor)})"
     elif best == current:
         reason = f"no other value had a lower loss on {len(search[current])} seeds and was worse for no client"
+    elif is_within_noise(best, current, search):
+        reason = f"the lowest loss, at mu = {best:g}, is within noise ({_shown(floor)}) of that at mu = {current:g}"
     elif best not in confirmed or current not in confirmed:
         reason = f"mu = {best:g} looked better, and the budget ended before that was confirmed"
     else:

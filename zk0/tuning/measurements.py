@@ -9,6 +9,7 @@ from typing import Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 type Unit = tuple[float, int]  # mu and seed of one run
+type Arm = Mapping[int, Measurement]  # the runs with one mu, by seed
 type Measure = Callable[[float, int], "Measurement"]
 
 

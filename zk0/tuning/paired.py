@@ -73,10 +73,10 @@ def _p_value(values: NDArray[np.float64]) -> float:
 
 
 def _critical(pairs: int) -> int:
-    """Return how many Walsh averages at either end are outside of the interval."""
+    """Return how many Walsh averages at either end are outside of the interval; 0 where all are needed."""
     counts: NDArray[np.float64] = np.ones(1)  # of the assignments of signs by their sum of positive ranks
     for rank in range(1, pairs + 1):
         shifted = np.concatenate([np.zeros(rank), counts])
         counts = shifted + np.pad(counts, (0, rank))
     tail = np.cumsum(counts) / 2.0**pairs
-    return int(np.searchsorted(tail, (1 - CONFIDENCE) / 2, side="right"))
+    return max(0, int(np.searchsorted(tail, (1 - CONFIDENCE) / 2, side="right")) - 1)

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from zk0.tuning.campaign import CampaignResult
-from zk0.tuning.decision import Arm, compare_arms
+from zk0.tuning.decision import compare_arms
+from zk0.tuning.measurements import Arm
 
 CURRENT, OTHER, CHOSEN = "#2c5fa8", "#7f8c8d", "#c0392b"
 OUTCOMES = {"better": "changed", "not-better": "no better value shown", "no-influence": "mu does not matter here"}

@@ -4,7 +4,8 @@ import math
 from statistics import fmean, variance
 
 from zk0.tuning.campaign import CampaignResult
-from zk0.tuning.decision import Arm, compare_arms
+from zk0.tuning.decision import compare_arms
+from zk0.tuning.measurements import Arm
 
 HEAD = (
     "mu",

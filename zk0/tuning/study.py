@@ -23,7 +23,7 @@ from scipy.stats import ttest_rel
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from zk0.core.errors import ConfigurationError, StorageError
-from zk0.tuning.measurements import Measurement, Unit
+from zk0.tuning.measurements import Arm, Measurement, Unit, noise_floor
 
 BEAT_EVERY = 20.0  # seconds
 STALE = 120.0  # seconds without a beat, seen from here, after which another machine's trial is taken up again
@@ -42,7 +42,7 @@ class Study:
 
     Args:
         name: the study's name in the database.
-        url: of the database, as SQLAlchemy writes it.
+        url: of the database, as SQLAlchemy writes it; None keeps the measurements in memory.
         problem: what is tuned, as digest; a study of another problem is refused.
         seeds: of every trial.
         prune: end a trial that is worse than the best one before all of its seeds are measured.
@@ -52,7 +52,7 @@ class Study:
         ConfigurationError: the study is of another problem, or the URL is none.
     """
 
-    def __init__(self, name: str, url: str, problem: str, seeds: Sequence[int], *, prune: bool) -> None:
+    def __init__(self, name: str, url: str | None, problem: str, seeds: Sequence[int], *, prune: bool) -> None:
         self.seeds = tuple(seeds)
         self._prune = prune
         self._seen: dict[int, tuple[object, float]] = {}  # trial -> its last beat, and when we first saw that one
@@ -89,27 +89,20 @@ class Study:
                 else:
                     self._run(trial, run)
 
-    def measurements(self, mu: float) -> dict[int, Measurement]:
-        """Return the measurements of a mu, by seed, in the order of the seeds."""
-        stored = {
-            one.seed: one
-            for trial in self._trials()
-            if trial.user_attrs.get(MU) == mu
-            for one in (
-                Measurement.model_validate(value) for name, value in trial.user_attrs.items() if name.startswith(SEED)
-            )
-        }
-        return {seed: stored[seed] for seed in self.seeds if seed in stored}
-
-    def tried(self) -> list[float]:
-        """Return the values of mu with a measurement, in the order in which they were begun."""
-        mus = [trial.user_attrs[MU] for trial in self._trials() if trial.state is not TrialState.WAITING]
-        return [mu for mu in dict.fromkeys(mus) if self.measurements(mu)]
+    def arms(self) -> dict[float, Arm]:
+        """Return the measurements by mu, in the order in which they were begun, and by seed."""
+        found: dict[float, dict[int, Measurement]] = {}
+        for trial in self._trials():
+            for name, value in trial.user_attrs.items():
+                if name.startswith(SEED):
+                    one = Measurement.model_validate(value)
+                    found.setdefault(trial.user_attrs[MU], {})[one.seed] = one
+        return {mu: {seed: arm[seed] for seed in self.seeds if seed in arm} for mu, arm in found.items()}
 
     def _run(self, trial: optuna.Trial, run: Run) -> None:
         """Measure the seeds that are missing, and end early if the pruner says so."""
         mu = trial.user_attrs[MU]
-        known = self.measurements(mu)
+        known = self.arms().get(mu, {})
         fresh = iter(run([(mu, seed) for seed in self.seeds if seed not in known]))
         instances = count()
         with _beating(trial):
@@ -118,30 +111,32 @@ class Study:
                 trial.set_user_attr(f"{SEED}{seed}", measured.model_dump(mode="json"))
                 for client in sorted(measured.losses):
                     trial.report(measured.losses[client], next(instances))
-                if measured.failure or (self._prune and (trial.should_prune() or self._is_hopeless(mu))):
+                if measured.failure or self._is_hopeless(mu, trial):
                     self._study.tell(trial.number, state=TrialState.PRUNED)
                     return
-        losses = [one.loss for one in self.measurements(mu).values()]
+        losses = [one.loss for one in self.arms()[mu].values()]
         self._study.tell(trial.number, sum(losses) / len(losses))
 
-    def _is_hopeless(self, mu: float) -> bool:
-        """Return whether a mu is worse than the best one on the seeds so far, by a paired t-test.
+    def _is_hopeless(self, mu: float, trial: optuna.Trial) -> bool:
+        """Return whether a mu is worse than the best one by more than noise, on the seeds so far.
 
-        Wilcoxon's test needs six pairs. On paired seeds the differences hardly vary, and two show which is worse.
-        That only chooses what to spend time on, as in racing (Birattari et al., GECCO 2002); it proves nothing.
+        Wilcoxon's test on (seed, client) needs six pairs. On paired seeds the differences hardly vary, so a paired t-test
+        often sees it after two, as in racing (Birattari et al., GECCO 2002). Either only chooses where to spend time.
+        A value within noise is measured to the end: only then can it be said that mu does not matter.
         """
-        arm = self.measurements(mu)
+        arms = self.arms()
         whole = [
             (trial.value or 0.0, trial.user_attrs[MU]) for trial in self._trials() if trial.state is TrialState.COMPLETE
         ]
-        if len(arm) < FEWEST or not whole:
+        if not self._prune or len(arms[mu]) < FEWEST or not whole:
             return False
-        best = self.measurements(min(whole)[1])
-        pairs = np.array([(arm[seed].loss, best[seed].loss) for seed in arm])
-        if np.allclose(pairs[:, 0], pairs[:, 1]):
+        best = arms[min(whole)[1]]
+        pairs = np.array([(arms[mu][seed].loss, best[seed].loss) for seed in arms[mu]])
+        if np.mean(pairs[:, 0] - pairs[:, 1]) <= (noise_floor([best]) or 0.0):
             return False
         with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # differences that are all equal
-            return bool(ttest_rel(pairs[:, 0], pairs[:, 1], alternative="greater").pvalue < HOPELESS)
+            p_value = ttest_rel(pairs[:, 0], pairs[:, 1], alternative="greater").pvalue
+        return bool(p_value < HOPELESS) or trial.should_prune()
 
     def _next(self, mus: Collection[float]) -> optuna.Trial | None:
         """Return the next trial that waits, now ours; None where none waits."""
@@ -188,7 +183,7 @@ class Study:
         return [trial for trial in self._study.get_trials(deepcopy=False) if MU in trial.user_attrs]
 
 
-def _open(name: str, url: str) -> optuna.Study:
+def _open(name: str, url: str | None) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
         pruner = optuna.pruners.WilcoxonPruner()
@@ -202,9 +197,9 @@ def _open(name: str, url: str) -> optuna.Study:
 
 
 @contextmanager
-def _storage_errors(url: str) -> Iterator[None]:
+def _storage_errors(url: str | None) -> Iterator[None]:
     """Raise an error of the database as one that names it, without its password."""
-    place = url.rpartition("@")[2].rpartition("://")[2] if "@" in url else url
+    place = str(url).rpartition("@")[2]  # without a user and password
     try:
         yield
     except ArgumentError as error:
