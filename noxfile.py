@@ -32,7 +32,7 @@ def environment(session: nox.Session) -> None:
         session.log("The environment is up to date.")
         return
     stamp.unlink(missing_ok=True)
-    session.install("-c", "constraints.txt", "--group", "dev", "-e", ".[simulator,simulation]", env=UV)
+    session.install("-c", "constraints.txt", "--group", "dev", "-e", ".[simulator,simulation,tuning]", env=UV)
     stamp.write_text(digest, encoding="utf-8")
 
 

@@ -1,0 +1,93 @@
+"""Read and change one value of `[tool.flwr.app.config]` in a pyproject.toml; its layout and comments stay."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tomlkit
+from tomlkit.exceptions import ParseError
+from tomlkit.items import Item, Table
+
+from zk0.core.errors import ConfigurationError
+from zk0.core.receipts import write_atomically
+from zk0.federation.configuration import Value
+
+SECTION = ("tool", "flwr", "app", "config")
+
+
+@dataclass(frozen=True)
+class WrittenValue:
+    """A value as the file has it: with the comment behind it and those above it, and its line."""
+
+    value: Value
+    comment: str
+    line: int
+
+
+def read_value(path: Path, key: str) -> WrittenValue | None:
+    """Return the value of a key; None where the section does not have it.
+
+    Raises:
+        ConfigurationError: the file or the section does not exist, or is not TOML.
+    """
+    text, section = _read(path)
+    item = section.get(key)
+    if item is None:
+        return None
+    if not isinstance(item.unwrap(), bool | int | float | str):
+        raise ConfigurationError(f"{path}: {key} is not one value", remedy="Flower takes numbers, texts and booleans")
+    return WrittenValue(item.unwrap(), item.trivia.comment.lstrip("# ").rstrip(), _line_of(text, key))
+
+
+def set_value(path: Path, key: str, value: Value, comment: str) -> None:
+    """Write a value with a comment behind it, in the place where it is.
+
+    Raises:
+        ConfigurationError: the file, the section or the key does not exist.
+    """
+    text, section = _read(path)
+    if key not in section:
+        raise ConfigurationError(
+            f"{path} has no {key} in [{'.'.join(SECTION)}]", remedy=f"add the line: {key} = {_toml(value)}"
+        )
+    document = tomlkit.parse(text)
+    table = _section(document, path)
+    item: Item = tomlkit.item(value)
+    item.trivia.indent = table[key].trivia.indent
+    item.comment(comment)
+    table[key] = item
+    write_atomically(path, document.as_string())
+
+
+def _toml(value: Value) -> str:
+    return tomlkit.item(value).as_string()
+
+
+def _read(path: Path) -> tuple[str, Table]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text, _section(tomlkit.parse(text), path)
+    except (OSError, UnicodeDecodeError, ParseError) as error:
+        raise ConfigurationError(f"{path} can't be read: {error}", remedy="correct the file") from error
+
+
+def _section(document: tomlkit.TOMLDocument, path: Path) -> Table:
+    found: object = document
+    for name in SECTION:
+        found = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        raise ConfigurationError(
+            f"{path} has no [{'.'.join(SECTION)}]", remedy="run this in the folder of a Flower app, or add the section"
+        )
+    return found  # type: ignore[return-value]
+
+
+def _line_of(text: str, key: str) -> int:
+    """Return the number of the line that sets a key in the section, from 1."""
+    inside = False
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            inside = stripped.split("#")[0].strip() == f"[{'.'.join(SECTION)}]"
+        elif inside and stripped.split("=")[0].strip().strip("\"'") == key:
+            return number
+    raise ConfigurationError(f"{key} is set, but not on a line of [{'.'.join(SECTION)}]", remedy="write it there")
