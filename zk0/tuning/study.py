@@ -9,7 +9,7 @@ import socket
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from threading import Event, Thread
 from typing import Any
@@ -100,7 +100,19 @@ class Study:
         return {mu: {seed: arm[seed] for seed in self.seeds if seed in arm} for mu, arm in found.items()}
 
     def _run(self, trial: optuna.Trial, run: Run) -> None:
-        """Measure the seeds that are missing, and end early if the pruner says so."""
+        """Measure the seeds that are missing, and end early if the pruner says so.
+
+        Whatever ends it before, an error, a spent budget or an interruption, gives the trial up: this process lives on, so
+        that everyone would wait for it for ever.
+        """
+        try:
+            self._measure_missing(trial, run)
+        except BaseException:
+            with suppress(StorageInternalError, SQLAlchemyError):  # the first error says more
+                self._study.tell(trial.number, state=TrialState.FAIL)
+            raise
+
+    def _measure_missing(self, trial: optuna.Trial, run: Run) -> None:
         mu = trial.user_attrs[MU]
         known = self.arms().get(mu, {})
         fresh = iter(run([(mu, seed) for seed in self.seeds if seed not in known]))
@@ -144,21 +156,26 @@ class Study:
             trial = self._study.ask()
             mu = trial.user_attrs.get(MU, -1.0)  # without one, another process took the last that waited
             trial.set_user_attr(OWNER, _this_process())
-            taken = (*OVER, TrialState.RUNNING)
-            if mu in mus and self._states(without=trial.number).get(mu, TrialState.FAIL) not in taken:
+            if mu in mus and not self._is_taken(mu, trial.number):
                 trial.suggest_float(MU, 0, HIGHEST)
                 return trial
             self._study.tell(trial.number, state=TrialState.FAIL)
         return None
 
-    def _states(self, without: int | None = None) -> dict[float, TrialState]:
+    def _is_taken(self, mu: float, number: int) -> bool:
+        """Return whether another trial has or had this mu. Of two that began together, the lower number keeps it."""
+        others = [one for one in self._trials() if one.user_attrs[MU] == mu and one.number != number]
+        return any(
+            one.state in OVER or (one.state is TrialState.RUNNING and one.number < number) for one in others
+        )
+
+    def _states(self) -> dict[float, TrialState]:
         """Return the state of each mu: of its trials, the one that got furthest."""
         order = (TrialState.FAIL, TrialState.WAITING, TrialState.RUNNING, *OVER)
         found: dict[float, TrialState] = {}
         for trial in self._trials():
-            if trial.number != without:
-                mu = trial.user_attrs[MU]
-                found[mu] = max(found.get(mu, TrialState.FAIL), trial.state, key=order.index)
+            mu = trial.user_attrs[MU]
+            found[mu] = max(found.get(mu, TrialState.FAIL), trial.state, key=order.index)
         return found
 
     def _release_dead(self) -> None:
