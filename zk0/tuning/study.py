@@ -80,9 +80,10 @@ class Study:
                 states = self._states()
                 if all(states.get(mu) in OVER for mu in mus):
                     return
-                for mu in mus:
-                    if states.get(mu, TrialState.FAIL) is TrialState.FAIL:
-                        self._study.enqueue_trial({MU: mu}, user_attrs={MU: mu})
+                # One at a time and in order, so that a campaign that was killed goes on as it would have without that.
+                open_mus = [mu for mu in mus if states.get(mu) not in (*OVER, TrialState.RUNNING)]
+                if open_mus and states.get(open_mus[0]) is not TrialState.WAITING:
+                    self._study.enqueue_trial({MU: open_mus[0]}, user_attrs={MU: open_mus[0]})
                 trial = self._next(mus)
                 if trial is None:
                     time.sleep(POLL)
