@@ -21,6 +21,7 @@ COMMANDS = {
     "logs": "zk0.cli.runs:logs",
     "diagnose": "zk0.cli.diagnose:diagnose",
     "probe": "zk0.cli.probe:app",
+    "config": "zk0.cli.config:app",
     "actions": "zk0.cli.workflows:actions",
     "checks": "zk0.cli.workflows:checks",
     "workflows": "zk0.cli.workflows:app",

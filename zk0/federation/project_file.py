@@ -1,17 +1,17 @@
 """Read and change one value of `[tool.flwr.app.config]` in a pyproject.toml; its layout and comments stay."""
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 import tomlkit
 from tomlkit.exceptions import ParseError
 from tomlkit.items import Item, Table
 
-from zk0.core.errors import ConfigurationError
+from zk0.core.errors import ConfigurationError, UnknownNameError
+from zk0.core.project import FLOWER_CONFIG as SECTION
 from zk0.core.receipts import write_atomically
-from zk0.federation.configuration import Value
-
-SECTION = ("tool", "flwr", "app", "config")
+from zk0.federation.configuration import RunConfig, Value, resolve
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,46 @@ def read_value(path: Path, key: str) -> WrittenValue | None:
     return WrittenValue(item.unwrap(), item.trivia.comment.lstrip("# ").rstrip(), _line_of(text, key))
 
 
-def set_value(path: Path, key: str, value: Value, comment: str) -> None:
-    """Write a value with a comment behind it, in the place where it is.
+def read_or_default(path: Path, name: str) -> tuple[str, Value, WrittenValue | None]:
+    """Return a key as the file spells it, its value, and where that is written; None where it is zk0's default.
+
+    Raises:
+        UnknownNameError: neither the file nor zk0 has such a key.
+        ConfigurationError: the file or the section does not exist, or is not TOML.
+    """
+    _, section = _read(path)
+    key = name if name in section else name.replace("_", "-")
+    written, defaults = read_value(path, key), RunConfig().plain()
+    if written is None and key not in defaults:
+        known = sorted({*section, *defaults})
+        near = get_close_matches(key, known, n=1)
+        raise UnknownNameError(
+            f"{path} has no key {key!r} in [{'.'.join(SECTION)}]",
+            remedy=f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(known)}",
+        )
+    return key, written.value if written else defaults[key], written
+
+
+def validate_value(path: Path, key: str, text: str) -> Value:
+    """Return a value that was given as text: of the type and in the bounds of zk0's key, else as TOML reads it.
+
+    Raises:
+        ConfigurationError: the value is out of bounds, or does not go with the others in the file.
+    """
+    _, section = _read(path)
+    defaults = RunConfig().plain()
+    if key in defaults:
+        others = {name: value for name, value in section.unwrap().items() if name in defaults}
+        return resolve({**others, key: text}).plain()[key]
+    try:
+        value = tomlkit.value(text).unwrap()
+    except ParseError:
+        return text
+    return value if isinstance(value, bool | int | float) else text
+
+
+def set_value(path: Path, key: str, value: Value, comment: str = "") -> None:
+    """Write a value in the place where it is; a comment replaces that behind it, and without one that stays.
 
     Raises:
         ConfigurationError: the file, the section or the key does not exist.
@@ -52,8 +90,10 @@ def set_value(path: Path, key: str, value: Value, comment: str) -> None:
     document = tomlkit.parse(text)
     table = _section(document, path)
     item: Item = tomlkit.item(value)
-    item.trivia.indent = table[key].trivia.indent
-    item.comment(comment)
+    before = table[key].trivia
+    item.trivia.indent, item.trivia.trail = before.indent, before.trail
+    item.trivia.comment_ws = before.comment_ws or ("  " if comment else "")
+    item.trivia.comment = f"# {' '.join(comment.split())}" if comment else before.comment
     table[key] = item
     write_atomically(path, document.as_string())
 
@@ -66,6 +106,8 @@ def _read(path: Path) -> tuple[str, Table]:
     try:
         text = path.read_text(encoding="utf-8")
         return text, _section(tomlkit.parse(text), path)
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"no file {path}", remedy="run this in the project's folder, or name it") from error
     except (OSError, UnicodeDecodeError, ParseError) as error:
         raise ConfigurationError(f"{path} can't be read: {error}", remedy="correct the file") from error
 
