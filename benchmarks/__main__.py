@@ -1,8 +1,8 @@
 """Run benchmarks: `python -m benchmarks [NAME …] [--save FILE] [--OPTION …]`; each prints what it measured, with units.
 
 What is saved can be a baseline: `zk0 checklist verify post-implementation` compares `.zk0/reports/benchmarks.json` with
-`benchmarks/baseline.json`. Other options go to the benchmark that is named; `diagnosis` has some. It (five minutes) and
-`logs` (one minute, and 1 GB of room) are run only where they are named.
+`benchmarks/baseline.json`. Other options go to the benchmark that is named; `diagnosis` has some. It (five minutes),
+`tuning` (five minutes) and `logs` (one minute, and 1 GB of room) are run only where they are named.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 NAMES = ("startup", "checklist", "engine", "memory", "proximal", "aggregation", "training")
-LONG = ("diagnosis", "logs")
+LONG = ("diagnosis", "logs", "tuning")
 
 
 def main() -> int:

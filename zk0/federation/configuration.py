@@ -59,6 +59,7 @@ class RunConfig(BaseModel):
     backbone: str = Field("", description="local SmolVLM or SmolLM2 folder in place of the preset's backbone")
     strategy: Literal["fedprox", "fedavg"] = "fedprox"
     proximal_mu: float = Field(0.01, ge=0, description="strength of FedProx's term; fedavg trains with 0")
+    adaptive_mu: bool = Field(default=False, description="change mu from round to round, as the loss rises or falls")
     rounds: int = Field(10, ge=1)
     local_steps: int = Field(70, ge=1, description="optimizer steps a client makes each round")
     batch_size: int = Field(16, ge=1, description="frames a step")
@@ -86,6 +87,8 @@ class RunConfig(BaseModel):
             raise ValueError("resume needs output, the folder of the run to resume")
         if self.final_learning_rate > self.learning_rate:
             raise ValueError("final-learning-rate is larger than learning-rate")
+        if self.adaptive_mu and self.strategy != "fedprox":
+            raise ValueError("adaptive-mu needs strategy fedprox")
         if not self.camera_names:
             raise ValueError("cameras names no camera")
         if self.min_clients > len(self.clients):

@@ -183,8 +183,9 @@ def _refuse_other_schedule(old: Ledger, config: RunConfig) -> None:
     """Refuse to resume with another configuration: the run's first event would no longer be true."""
     if old.opened is None:
         raise ConfigurationError(f"{old.source} does not begin with a run", remedy="run without resume")
-    before = old.opened.configuration
-    changed = [key for key, setting in settings_of(config).items() if before[key].value != setting.value]
+    # A key that is newer than the run had its default value then.
+    before = RunConfig().plain() | {key: setting.value for key, setting in old.opened.configuration.items()}
+    changed = [key for key, setting in settings_of(config).items() if before[key] != setting.value]
     if changed:
         raise ConfigurationError(
             f"the run was begun with another {', '.join(changed)}", remedy="resume with the same configuration"

@@ -18,12 +18,13 @@ from flwr.serverapp.strategy.strategy_utils import aggregate_metricrecords
 from pydantic import ValidationError
 
 from zk0.core.errors import RoundFailedError
+from zk0.federation.adaptive import AdaptiveMu
 from zk0.federation.aggregation import ClientUpdate, split_updates, weighted_mean
 from zk0.federation.configuration import RunConfig
 from zk0.federation.exchange import Arrays, to_arrays, to_record
 from zk0.federation.geometry import measure
 from zk0.federation.messages import ARRAYS, CONFIG, METRICS, WEIGHT, Assignment, RoundReport, pack, unpack
-from zk0.ledger import Aggregation, LedgerWriter, RejectedReply, Reply, Resources
+from zk0.ledger import Aggregation, Decision, LedgerWriter, RejectedReply, Reply, Resources, Training, read_ledger
 from zk0.training.parameters import digest_of
 from zk0.training.seeds import seed_of
 
@@ -37,9 +38,10 @@ class Federation:
     ledger: LedgerWriter
     statistics: dict[str, dict[str, list[float]]]
     completed: int = 0
-    sent: Arrays = field(default_factory=dict)  # of the round in progress, as are the three below
+    sent: Arrays = field(default_factory=dict)  # of the round in progress, as are the four below
     digest_sent: str = ""
     sampled: list[int] = field(default_factory=list)
+    trained: list[Training] = field(default_factory=list)
     started: float = 0.0
 
 
@@ -61,6 +63,7 @@ class CheckedStrategy(FedAvg):
         run.sent = to_arrays(arrays)
         run.digest_sent = digest_of(run.sent)
         run.sampled = self._sample(number)
+        run.trained = []
         run.started = time.monotonic()
         config.update(pack(Assignment(digest=run.digest_sent, statistics=run.statistics)))
         # Flower's strategies ask a grid for its nodes and sample them; these are the sample already.
@@ -175,6 +178,7 @@ class CheckedStrategy(FedAvg):
                 refused.append(RejectedReply(client=name, reason=f"the reply is incomplete: {error}"))
                 continue
             run.ledger.write(training)
+            run.trained.append(training)
             updates.append(update)
         return updates, refused
 
@@ -185,6 +189,40 @@ class CheckedFedAvg(CheckedStrategy):
 
 class CheckedFedProx(CheckedStrategy, FedProx):
     """Li et al. 2020, https://arxiv.org/abs/1812.06127; the term itself is the client's, `zk0.training.fedprox`."""
+
+
+class AdaptiveFedProx(CheckedFedProx):
+    """FedProx with a mu that is decided before every round; each decision is in the ledger."""
+
+    rule: AdaptiveMu
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Send this round's mu to all clients."""
+        run = self.federation
+        self.proximal_mu = self.rule.mu
+        number = run.completed + server_round
+        decided = {"proximal-mu": self.rule.mu}
+        run.ledger.write(Decision(round=number, client=None, settings=decided, reason=self.rule.reason))
+        return super().configure_train(server_round, arrays, config, grid)
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """Average the replies, and decide on the next round's mu by the clients' losses."""
+        aggregate = super().aggregate_train(server_round, replies)
+        self.rule.observe({training.client: training.policy_loss for training in self.federation.trained})
+        return aggregate
+
+
+def _rule_of(federation: Federation) -> AdaptiveMu:
+    """Return the rule as it is after the completed rounds, which a resumed run has in its ledger."""
+    rule = AdaptiveMu(federation.config.proximal_mu)
+    trainings = read_ledger(federation.ledger.path).trainings if federation.completed else []
+    for number in range(1, federation.completed + 1):
+        rule.observe({one.client: one.policy_loss for one in trainings if one.round == number})
+    return rule
 
 
 def strategy_of(federation: Federation) -> CheckedStrategy:
@@ -199,7 +237,13 @@ def strategy_of(federation: Federation) -> CheckedStrategy:
         "weighted_by_key": WEIGHT,
     }
     mu = federation.config.proximal_mu
-    prox = federation.config.strategy == "fedprox"
-    strategy = CheckedFedProx(**common, proximal_mu=mu) if prox else CheckedFedAvg(**common)
+    strategy: CheckedStrategy
+    if federation.config.adaptive_mu:
+        strategy = AdaptiveFedProx(**common, proximal_mu=mu)
+        strategy.rule = _rule_of(federation)
+    elif federation.config.strategy == "fedprox":
+        strategy = CheckedFedProx(**common, proximal_mu=mu)
+    else:
+        strategy = CheckedFedAvg(**common)
     strategy.federation = federation
     return strategy

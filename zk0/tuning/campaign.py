@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from itertools import batched
 
 from zk0.core.errors import RequestError
-from zk0.tuning.candidates import finer, ladder
+from zk0.tuning.candidates import finer, ladder, neighbours
 from zk0.tuning.decision import Decision, best_of, decide, has_no_influence, is_within_noise
 from zk0.tuning.measurements import Arm, Measurement, Runner, Unit
 from zk0.tuning.paired import LEAST_PAIRS
 from zk0.tuning.study import Study
 
-FINER = 3  # finer steps, at most
+FINER = 4  # finer steps, at most
 
 type Observe = Callable[[int, int, str], None]  # called with runs done, runs that may be needed, and a note
 
@@ -114,21 +114,22 @@ class Campaign:
         return self.result()
 
     def refine(self) -> CampaignResult:
-        """Measure finer steps around the best value, as long as they change the loss by more than noise.
+        """Measure finer steps around the best value, until those beside it differ from it by no more than noise.
 
         Raises what `descend` does.
         """
         with suppress(_BudgetSpent):
-            for _ in range(FINER):
-                arms = self.search.arms()
-                best = best_of(self.settings.current, arms)
-                beside = finer(best, arms)
-                if not beside or has_no_influence(self.settings.current, arms):
-                    break
-                self.search.measure_all(beside[:1], self._run)
-                if is_within_noise(beside[0], best, self.search.arms()):
-                    break
+            while (mu := self._finer()) is not None:
+                self.search.measure_all([mu], self._run)
         return self.result()
+
+    def _finer(self) -> float | None:
+        arms, current = self.search.arms(), self.settings.current
+        best = best_of(current, arms)
+        steps = len(arms) - len(ladder(current))
+        beside = [mu for mu in neighbours(best, arms) if mu in arms]
+        flat = len(beside) > 1 and all(is_within_noise(mu, best, arms) for mu in beside)
+        return None if steps >= FINER or flat or has_no_influence(current, arms) else finer(best, arms)
 
     def confirm(self) -> CampaignResult:
         """Measure the best value and the current one on seeds that did not choose it; raises what `descend` does."""

@@ -5,8 +5,8 @@ from collections.abc import Collection
 
 LADDER = (10, 100, 1000)  # what the current value is divided by
 FROM_ZERO = (0.001, 0.01, 0.1)  # the ladder where the current value is 0
-STEP = 2.0  # factor of a finer step
 SAME = 1.5  # values closer than this factor are not worth two measurements
+WIDE = 10.0  # how far a side reaches where nothing was tried on it
 
 
 def ladder(current: float) -> list[float]:
@@ -16,16 +16,22 @@ def ladder(current: float) -> list[float]:
     return [current, *(_rounded(current / divisor) for divisor in LADDER), 0.0]
 
 
-def finer(best: float, tried: Collection[float]) -> list[float]:
-    """Return the values beside the best that are still to be tried."""
-    beside = (_rounded(best / STEP), _rounded(best * STEP)) if best else ()
-    return [mu for mu in beside if not any(_is_near(mu, other) for other in tried)]
+def neighbours(best: float, tried: Collection[float]) -> tuple[float, float]:
+    """Return the values next to the best one, below and above, 0 left aside; a tenth or ten times it where none is."""
+    below = max((mu for mu in tried if 0 < mu < best), default=best / WIDE)
+    return below, min((mu for mu in tried if mu > best), default=best * WIDE)
 
 
-def _is_near(mu: float, other: float) -> bool:
-    return other > 0 and abs(math.log(mu / other)) < math.log(SAME)
+def finer(best: float, tried: Collection[float]) -> float | None:
+    """Return the next value to try: the middle, by logarithm, of the wider side of the best; None if both are narrow."""
+    if best == 0:
+        return None
+    below, above = neighbours(best, tried)
+    if max(above / best, best / below) < SAME**2:
+        return None
+    return _rounded(math.sqrt(best * (above if above / best >= best / below else below)))
 
 
 def _rounded(mu: float) -> float:
-    """Return the value with three digits, as a person would write it."""
-    return float(f"{mu:.3g}")
+    """Return the value with two digits, as a person would write it."""
+    return float(f"{mu:.2g}")

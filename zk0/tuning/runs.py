@@ -45,6 +45,7 @@ class FederatedRun:
         output, begun = _fresh(self.directory / f"mu-{mu:g}-seed-{seed}"), time.monotonic()
         one: dict[str, Value] = {
             "proximal-mu": mu,
+            "adaptive-mu": False,
             "strategy": "fedprox",
             "seed": seed,
             "output": str(output),

@@ -135,7 +135,8 @@ class Study:
 
         Wilcoxon's test on (seed, client) needs six pairs. On paired seeds the differences hardly vary, so a paired t-test
         often sees it after two, as in racing (Birattari et al., GECCO 2002). Either only chooses where to spend time.
-        A value within noise is measured to the end: only then can it be said that mu does not matter.
+        Until some value differs by more than noise, others are measured to the end: only then can it be said that mu does
+        not matter.
         """
         arms = self.arms()
         whole = [
@@ -145,7 +146,9 @@ class Study:
             return False
         best = arms[min(whole)[1]]
         pairs = np.array([(arms[mu][seed].loss, best[seed].loss) for seed in arms[mu]])
-        if np.mean(pairs[:, 0] - pairs[:, 1]) <= (noise_floor([best]) or 0.0):
+        floor = noise_floor([best]) or 0.0
+        matters = max(whole)[0] - min(whole)[0] > floor
+        if not matters and np.mean(pairs[:, 0] - pairs[:, 1]) <= floor:
             return False
         with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # differences that are all equal
             p_value = ttest_rel(pairs[:, 0], pairs[:, 1], alternative="greater").pvalue
