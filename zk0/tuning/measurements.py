@@ -26,6 +26,7 @@ class Measurement(BaseModel):
     losses: dict[str, float] = Field(
         default={}, description="each client's loss on its held-out data, without the term"
     )
+    rounds: dict[int, float] = Field(default={}, description="mean held-out loss of the clients after each round")
     steps: int = Field(0, description="optimizer steps of all clients together")
     seconds: float = Field(0.0, description="wall time of the run")
     drift: float | None = Field(None, description="mean over clients of ||w - w_round|| at the last round's end")

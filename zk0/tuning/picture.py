@@ -1,4 +1,4 @@
-"""A picture of a campaign: the held-out loss against mu, with what the confirmation said. SVG."""
+"""A picture of a campaign: the held-out loss against mu, over the rounds, and seed by seed for the decision. SVG."""
 
 import math
 from pathlib import Path
@@ -17,12 +17,13 @@ OUTCOMES = {"better": "changed", "not-better": "no better value shown", "no-infl
 
 
 def draw(result: CampaignResult, path: Path) -> None:
-    """Draw the difference to the current value for each mu, paired by seed, with its interval of 95 %."""
+    """Draw three panels; differences are paired by seed, with intervals of 95 %."""
     decision = result.decision
     with mpl.rc_context({"svg.hashsalt": "zk0", "font.size": 9}):
-        figure = Figure(figsize=(8, 4.2))
-        left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+        figure = Figure(figsize=(11, 4.2))
+        left, middle, right = figure.subplots(1, 3, width_ratios=(3, 2, 2))
         _differences(left, result)
+        _rounds(middle, result)
         _seeds(right, result.confirmed or result.search, decision.current, decision.best)
         figure.suptitle(f"mu = {decision.current:g} → {decision.mu:g}: {OUTCOMES[decision.outcome]}", fontsize=11)
         figure.tight_layout()
@@ -30,24 +31,45 @@ def draw(result: CampaignResult, path: Path) -> None:
 
 
 def _differences(axes: Axes, result: CampaignResult) -> None:
+    """Draw each mu's difference to the best one."""
     decision, positions = result.decision, _positions(list(result.search))
     for mu, arm in result.search.items():
-        found = compare_arms(arm, result.search[decision.current])
+        found = compare_arms(arm, result.search[decision.best])
         if not math.isfinite(found.median):
             axes.annotate("diverged", (positions[mu], 0), rotation=90, ha="center", fontsize=8)
             continue
-        colour = CURRENT if mu == decision.current else CHOSEN if mu == decision.best else OTHER
+        colour = _colour(mu, result)
         spread = [[found.median - found.low], [found.high - found.median]]
         axes.errorbar(positions[mu], found.median, spread, fmt="o", color=colour, capsize=3)
-        axes.annotate(f"{len(arm)} seeds", (positions[mu], found.high), (0, 4), textcoords="offset points",
+        axes.annotate(f"{len(arm)}", (positions[mu], found.high), (0, 4), textcoords="offset points",
                       ha="center", fontsize=7, color=colour)  # fmt: skip
-    if decision.floor is not None:
+    if decision.floor:
+        # Linear within noise, logarithmic beyond: the value that was far too large would flatten all others.
+        axes.set_yscale("symlog", linthresh=decision.floor)
         axes.axhspan(-decision.floor, decision.floor, color="#ecf0f1", label="noise between seeds")
         axes.legend(frameon=False, loc="best")
-    axes.axhline(0, color=CURRENT, linewidth=0.8)
+    axes.axhline(0, color=CHOSEN, linewidth=0.8)
     axes.set_xticks(list(positions.values()), [f"{mu:g}" for mu in positions])
-    axes.set(xlabel="mu (0 is FedAvg)", ylabel=f"held-out loss minus that of mu = {decision.current:g}")
+    axes.tick_params(axis="x", rotation=60)
+    axes.set(xlabel="mu (0 is FedAvg); numbers are seeds", ylabel=f"held-out loss minus that of mu = {decision.best:g}")
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _rounds(axes: Axes, result: CampaignResult) -> None:
+    """Draw the mean over seeds of the loss after each round, a line for each mu."""
+    for mu, arm in sorted(result.search.items()):
+        numbers = sorted({number for one in arm.values() for number in one.rounds})
+        means = [fmean(one.rounds[number] for one in arm.values() if number in one.rounds) for number in numbers]
+        axes.plot(numbers, means, ".-", color=_colour(mu, result), linewidth=1, alpha=0.8, label=f"{mu:g}")
+    axes.set_yscale("log" if all(value > 0 for line in axes.lines for value in line.get_ydata()) else "linear")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set(xlabel="round", ylabel="held-out loss, mean of the seeds")
+    axes.legend(frameon=False, title="mu", fontsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _colour(mu: float, result: CampaignResult) -> str:
+    return CURRENT if mu == result.decision.current else CHOSEN if mu == result.decision.best else OTHER
 
 
 def _seeds(axes: Axes, arms: dict[float, Arm], current: float, best: float) -> None:

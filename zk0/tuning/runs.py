@@ -17,7 +17,7 @@ import psutil
 from zk0.core.errors import CommandError, InputError, LedgerError, RoundFailedError, TrainingError
 from zk0.core.process import run_program
 from zk0.federation.configuration import Value
-from zk0.ledger import Ledger, read_ledger
+from zk0.ledger import Evaluation, Ledger, read_ledger
 from zk0.ledger.importers import import_ledgers
 from zk0.tuning.measurements import Measure, Measurement, Unit
 
@@ -100,20 +100,25 @@ def measurement_of(ledger: Ledger, mu: float, seed: int, seconds: float) -> Meas
     Raises:
         LedgerError: it has no evaluation on held-out data.
     """
-    held_out = [one for one in ledger.evaluations if one.role == "held-out" and one.round > 0]
-    last = max((one.round for one in held_out), default=None)
-    ends = [one for one in held_out if one.round == last]
+    held_out: dict[int, list[Evaluation]] = {}
+    for one in ledger.evaluations:
+        if one.role == "held-out" and one.round > 0:
+            held_out.setdefault(one.round, []).append(one)
+    last = max(held_out, default=0)
+    ends = held_out.get(last, [])
     if not ends:
         raise LedgerError(
             f"{ledger.source} has no loss on held-out data",
             remedy="have every round evaluated, without the proximal term, and the loss logged",
         )
     losses = {one.dataset: one.loss for one in ends if one.loss is not None}
+    known_losses = {number: [one.loss for one in all_ if one.loss is not None] for number, all_ in held_out.items()}
     trainings = [one for one in ledger.trainings if one.round == last]
     return Measurement(
         mu=mu,
         seed=seed,
         losses=losses if len(losses) == len(ends) else {},
+        rounds={number: fmean(known) for number, known in sorted(known_losses.items()) if known},
         steps=sum(one.steps for one in ledger.trainings),
         seconds=seconds,
         drift=_mean_of_last([one.drift for one in trainings]),
