@@ -1,8 +1,8 @@
 """Federations of clients with quadratic losses: runs of a millisecond, with the expected loss of any mu known exactly.
 
-A client's loss is h/2 (w - c)^2 in every dimension, its gradient has noise, and FedProx's step is implicit in mu, so that no
-mu diverges. A small mu lets the clients run to their own optima, a large one holds them at the round's start. All are judged
-by the mean loss: with data of their own only, what is best for the mean would be worse for some of them.
+A client's loss is h/2 (w - c)^2 in every dimension, its gradient has noise, and FedProx's step is implicit in mu, so
+that no mu diverges. A small mu lets the clients run to their own optima, a large one holds them at the round's start.
+All are judged by the mean loss: with data of their own only, what is best for the mean would be worse for some of them.
 """
 
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ class Quadratic:
         return Measurement(mu=mu, seed=seed, losses=named, steps=self.rounds * self.steps * CLIENTS)
 
     def expected(self, mu: float) -> float:
-        """Return the expected loss above the lowest possible one: mean and variance of the weights follow a linear recursion."""
+        """Return the expected loss above the lowest one; mean and variance of the weights follow a recursion."""
         curvature, optima, mean, noise = self._drawn
         rounds, steps, rate = self._schedule
         step = rate / (1 + rate * mu)

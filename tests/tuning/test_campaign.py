@@ -19,7 +19,7 @@ def test_a_mu_that_is_too_large_is_replaced_by_a_proven_one(quadratic):
     result = perform(campaign_of(quadratic))
 
     assert result.decision.outcome == "better"
-    assert result.decision.mu == 2.0
+    assert result.decision.mu == 1.8
     assert result.decision.comparison.p < 0.05
 
 
@@ -85,7 +85,7 @@ def test_a_value_whose_runs_diverge_is_left_after_the_first(quadratic):
     result = perform(campaign_of(measure))
 
     assert len(result.search[0.0]) == 1
-    assert result.decision.mu == 2.0
+    assert result.decision.mu == 1.8
 
 
 def test_every_run_is_reported(quadratic):

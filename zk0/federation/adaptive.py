@@ -1,8 +1,9 @@
 """Adapt mu from round to round, by the rule of the FedProx paper (Li et al. 2020, appendix C.3.3) with a noise guard.
 
-The rule: raise mu by 0.1 when the loss rises, lower it by 0.1 when the loss falls five times in a row. The loss is that of
-the objective without the term, which the term itself would raise. A rise or a fall counts only if it exceeds the noise of
-batches; a smaller one waits, and counts when later rounds add to it. The server alone decides, one value for all clients.
+The rule: raise mu by 0.1 when the loss rises, lower it by 0.1 when the loss falls five times in a row. The loss is
+that of the objective without the term, which the term itself would raise. A rise or a fall counts only if it exceeds
+the noise of batches; a smaller one waits, and counts when later rounds add to it. The server alone decides, one value
+for all clients.
 """
 
 import math
@@ -38,8 +39,7 @@ class AdaptiveMu:
         self.reason = "as in the round before"
         now = {client: found for client, series in losses.items() if (found := _loss_of(series))}
         both = [(now[client], self._reference[client]) for client in now if client in self._reference]
-        for client in now:
-            self._reference.setdefault(client, now[client])
+        self._reference = now | self._reference
         if not both:
             return
         change = fmean(new.mean - old.mean for new, old in both)

@@ -23,7 +23,7 @@ def neighbours(best: float, tried: Collection[float]) -> tuple[float, float]:
 
 
 def finer(best: float, tried: Collection[float]) -> float | None:
-    """Return the next value to try: the middle, by logarithm, of the wider side of the best; None if both are narrow."""
+    """Return the middle, by logarithm, of the wider side of the best; None if both sides are narrow."""
     if best == 0:
         return None
     below, above = neighbours(best, tried)

@@ -7,6 +7,7 @@ from statistics import fmean
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from zk0.tuning.campaign import CampaignResult
 from zk0.tuning.decision import compare_arms
@@ -57,12 +58,14 @@ def _differences(axes: Axes, result: CampaignResult) -> None:
 
 def _rounds(axes: Axes, result: CampaignResult) -> None:
     """Draw the mean over seeds of the loss after each round, a line for each mu."""
+    positive = True
     for mu, arm in sorted(result.search.items()):
         numbers = sorted({number for one in arm.values() for number in one.rounds})
         means = [fmean(one.rounds[number] for one in arm.values() if number in one.rounds) for number in numbers]
+        positive = positive and all(mean > 0 for mean in means)
         axes.plot(numbers, means, ".-", color=_colour(mu, result), linewidth=1, alpha=0.8, label=f"{mu:g}")
-    axes.set_yscale("log" if all(value > 0 for line in axes.lines for value in line.get_ydata()) else "linear")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_yscale("log" if positive else "linear")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="round", ylabel="held-out loss, mean of the seeds")
     axes.legend(frameon=False, title="mu", fontsize=7)
     axes.spines[["top", "right"]].set_visible(False)

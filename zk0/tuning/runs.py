@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -163,8 +163,9 @@ def processes(measure: Measure, width: int) -> Iterator[Processes]:
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for child in psutil.Process().children():
-                if "multiprocessing" in " ".join(child.cmdline()):
-                    child.kill()
+                with suppress(psutil.NoSuchProcess):  # it ended meanwhile; a zombie is none either
+                    if "multiprocessing.spawn" in " ".join(child.cmdline()):
+                        child.kill()
             raise
 
 

@@ -103,8 +103,8 @@ class Study:
     def _run(self, trial: optuna.Trial, run: Run) -> None:
         """Measure the seeds that are missing, and end early if the pruner says so.
 
-        Whatever ends it before, an error, a spent budget or an interruption, gives the trial up: this process lives on, so
-        that everyone would wait for it for ever.
+        Whatever ends it before, an error, a spent budget or an interruption, gives the trial up: this process lives
+        on, so that everyone would wait for it for ever.
         """
         try:
             self._measure_missing(trial, run)
@@ -133,10 +133,10 @@ class Study:
     def _is_hopeless(self, mu: float, trial: optuna.Trial) -> bool:
         """Return whether a mu is worse than the best one by more than noise, on the seeds so far.
 
-        Wilcoxon's test on (seed, client) needs six pairs. On paired seeds the differences hardly vary, so a paired t-test
-        often sees it after two, as in racing (Birattari et al., GECCO 2002). Either only chooses where to spend time.
-        Until some value differs by more than noise, others are measured to the end: only then can it be said that mu does
-        not matter.
+        Wilcoxon's test on (seed, client) needs six pairs. On paired seeds the differences hardly vary, so a paired
+        t-test often sees it after two, as in racing (Birattari et al., GECCO 2002). Either only chooses where to spend
+        time. Until some value differs by more than noise, others are measured to the end: only then can it be said
+        that mu does not matter.
         """
         arms = self.arms()
         whole = [
@@ -169,9 +169,7 @@ class Study:
     def _is_taken(self, mu: float, number: int) -> bool:
         """Return whether another trial has or had this mu. Of two that began together, the lower number keeps it."""
         others = [one for one in self._trials() if one.user_attrs[MU] == mu and one.number != number]
-        return any(
-            one.state in OVER or (one.state is TrialState.RUNNING and one.number < number) for one in others
-        )
+        return any(one.state in OVER or (one.state is TrialState.RUNNING and one.number < number) for one in others)
 
     def _states(self) -> dict[float, TrialState]:
         """Return the state of each mu: of its trials, the one that got furthest."""
