@@ -83,7 +83,7 @@ def _pfl(rounds: list[list[float]]) -> float:
 
 
 def _fl4health(rounds: list[list[float]]) -> float:
-    """VectorInstitute/FL4Health, fedavg_with_adaptive_constraint.py: the FedProx paper's rule, its defaults, from mu = 1.
+    """VectorInstitute/FL4Health, fedavg_with_adaptive_constraint.py: the paper's rule, its defaults, from mu = 1.
 
     Up by 0.1 after a rise, down by 0.1 after five rounds in a row without one; not below 0.
     """

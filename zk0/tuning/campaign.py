@@ -11,7 +11,7 @@ from itertools import batched
 
 from zk0.core.errors import RequestError
 from zk0.tuning.candidates import finer, ladder, neighbours
-from zk0.tuning.decision import Decision, best_of, decide, has_no_influence, is_within_noise
+from zk0.tuning.decision import MuDecision, best_of, decide, has_no_influence, is_within_noise
 from zk0.tuning.measurements import Arm, Measurement, Runner, Unit
 from zk0.tuning.paired import LEAST_PAIRS
 from zk0.tuning.study import Study
@@ -66,7 +66,7 @@ class CampaignResult:
     `steps` are the optimizer steps spent, `grid_steps` those of the full grid.
     """
 
-    decision: Decision
+    decision: MuDecision
     search: dict[float, Arm]
     confirmed: dict[float, Arm]
     steps: int

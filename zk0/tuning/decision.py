@@ -13,14 +13,14 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from zk0.tuning.measurements import Arm, noise_floor
-from zk0.tuning.paired import Comparison, compare, difference
+from zk0.tuning.paired import PairedComparison, compare, difference
 
 LEVEL = 0.05  # of significance, two-sided, for all confirmed values together
 
 type DecisionOutcome = Literal["better", "not-better", "no-influence"]
 
 
-class Decision(BaseModel):
+class MuDecision(BaseModel):
     """The decision, with what it rests on.
 
     `best` is the value with the lowest loss on the seeds of the search; `mu` is the value to use from now on.
@@ -34,7 +34,7 @@ class Decision(BaseModel):
     mu: float
     reason: str
     floor: float | None
-    comparison: Comparison | None = None
+    comparison: PairedComparison | None = None
 
 
 def best_of(current: float, arms: Mapping[float, Arm]) -> float:
@@ -60,7 +60,7 @@ def has_no_influence(current: float, arms: Mapping[float, Arm]) -> bool:
     return bool(others) and all(is_within_noise(mu, current, arms) for mu in others)
 
 
-def decide(current: float, search: Mapping[float, Arm], confirmed: Mapping[float, Arm]) -> Decision:
+def decide(current: float, search: Mapping[float, Arm], confirmed: Mapping[float, Arm]) -> MuDecision:
     """Decide by the search, and by the confirmation of its best value on other seeds, if there was one.
 
     Args:
@@ -71,7 +71,7 @@ def decide(current: float, search: Mapping[float, Arm], confirmed: Mapping[float
     """
     best = best_of(current, search)
     floor = noise_floor([search[current]])
-    comparison: Comparison | None = None
+    comparison: PairedComparison | None = None
     outcome: DecisionOutcome = "not-better"
     if has_no_influence(current, search):
         outcome, reason = "no-influence", f"no value changes the loss by more than another seed does ({_shown(floor)})"
@@ -86,7 +86,7 @@ def decide(current: float, search: Mapping[float, Arm], confirmed: Mapping[float
         comparison = compare_arms(confirmed[best], confirmed[current])
         level = LEVEL / (len(confirmed) - 1)
         outcome, reason = _judge(best, comparison, floor, level, worse_clients(confirmed[best], confirmed[current]))
-    return Decision(
+    return MuDecision(
         outcome=outcome,
         current=current,
         best=best,
@@ -98,7 +98,7 @@ def decide(current: float, search: Mapping[float, Arm], confirmed: Mapping[float
 
 
 def _judge(
-    best: float, found: Comparison, floor: float | None, level: float, worse: list[str]
+    best: float, found: PairedComparison, floor: float | None, level: float, worse: list[str]
 ) -> tuple[DecisionOutcome, str]:
     interval = f"[{_shown(found.low)}, {_shown(found.high)}]"
     numbers = f"{_shown(found.median)} {interval}, p = {found.p:.2g}, {found.pairs} seeds"
@@ -111,7 +111,7 @@ def _judge(
     return "better", f"mu = {best:g} changes the held-out loss by {numbers}"
 
 
-def compare_arms(first: Arm, second: Arm) -> Comparison:
+def compare_arms(first: Arm, second: Arm) -> PairedComparison:
     """Compare the mean losses of two arms on the seeds that both have."""
     return compare([difference(first[seed].loss, second[seed].loss) for seed in first if seed in second])
 

@@ -19,7 +19,7 @@ EXACT = 2**16  # assignments of signs that are enumerated; more pairs than 16 ar
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedComparison:
     """Differences between two arms, one a pair; negative where the first is lower.
 
     `median` is the Hodges-Lehmann estimate, `low` and `high` its interval of at least 95 %, `p` two-sided.
@@ -40,7 +40,7 @@ class Comparison:
         return -floor <= self.low and self.high <= floor
 
 
-def compare(differences: Sequence[float]) -> Comparison:
+def compare(differences: Sequence[float]) -> PairedComparison:
     """Compare two arms by their differences.
 
     Raises:
@@ -53,11 +53,13 @@ def compare(differences: Sequence[float]) -> Comparison:
     with np.errstate(invalid="ignore"):
         walsh = (values[rows] + values[columns]) / 2
     if np.isnan(walsh).any():  # one arm diverged on one seed and the other on another: nothing is known
-        return Comparison(values.size, math.nan, -math.inf, math.inf, _p_value(values))
+        return PairedComparison(values.size, math.nan, -math.inf, math.inf, _p_value(values))
     walsh.sort()
     cut = _critical(values.size)
     median = float(np.median(walsh)) if np.isfinite(walsh).all() else float(walsh[walsh.size // 2])
-    return Comparison(values.size, median, float(walsh[cut]), float(walsh[walsh.size - 1 - cut]), _p_value(values))
+    return PairedComparison(
+        values.size, median, float(walsh[cut]), float(walsh[walsh.size - 1 - cut]), _p_value(values)
+    )
 
 
 def difference(first: float, second: float) -> float:
