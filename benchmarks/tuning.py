@@ -135,19 +135,22 @@ def _search(problem: Quadratic, repeat: int, seeds: int, *, tpe: bool) -> list[f
     sampler = optuna.samplers.TPESampler(seed=repeat) if tpe else optuna.samplers.RandomSampler(seed=repeat)
     pruner = optuna.pruners.MedianPruner() if tpe else optuna.pruners.NopPruner()
     study = optuna.create_study(sampler=sampler, pruner=pruner)
-    curve, spent, regret = np.ones(LONGEST), 0.0, 1.0
+    curve, spent, best, regret = np.ones(LONGEST), 0.0, inf, 1.0
     while spent < LONGEST:
         trial = study.ask()
         mu = trial.suggest_float("mu", HIGHEST / 1000, HIGHEST, log=True)
-        spent += _perform(study, trial, problem, mu, seeds)
-        if any(one.state is optuna.trial.TrialState.COMPLETE for one in study.get_trials(deepcopy=False)):
-            regret = problem.regret(study.best_params["mu"])
+        runs, loss = _perform(study, trial, problem, mu, seeds)
+        spent += runs
+        if loss < best:
+            best, regret = loss, problem.regret(mu)
         curve[min(LONGEST, ceil(spent)) - 1 :] = regret
     return list(curve)
 
 
-def _perform(study: optuna.Study, trial: optuna.Trial, problem: Quadratic, mu: float, seeds: int) -> float:
-    """Train on the seeds, report every round, and return the runs that this cost."""
+def _perform(
+    study: optuna.Study, trial: optuna.Trial, problem: Quadratic, mu: float, seeds: int
+) -> tuple[float, float]:
+    """Train on the seeds, report every round, and return the runs that this cost and the loss, infinite if pruned."""
     losses, rounds = [], 0
     for seed in range(seeds):
         # One seed a trial: another one each time, as in practice.
@@ -157,7 +160,7 @@ def _perform(study: optuna.Study, trial: optuna.Trial, problem: Quadratic, mu: f
             rounds += 1
             if trial.should_prune():
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-                return rounds / problem.rounds
+                return rounds / problem.rounds, inf
         losses.append(loss)
     study.tell(trial, fmean(losses))
-    return float(seeds)
+    return float(seeds), fmean(losses)

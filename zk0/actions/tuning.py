@@ -19,14 +19,14 @@ KEY = "proximal-mu"
 WORKFLOW = "mu-tuning"
 OWN_FAULTS = (Fault.proximal_too_strong, Fault.proximal_too_weak)  # of mu itself
 LEAST_SEEDS = 6  # with 5 pairs, the smallest two-sided p of Wilcoxon's test is 0.0625
+OF_THE_RUN = ("policy", "output", "seed", KEY)
 HIGH = 0.1  # above it, mu is outside of what is commonly used (0.001 to 0.01)
 
 
 class CurrentInputs(Inputs):
-    """The file that sets mu, and a value to use in its place."""
+    """The file that sets mu."""
 
     file: Path = Path("pyproject.toml")
-    value: float | None = Field(None, ge=0, allow_inf_nan=False)
 
     def preflight(self, project: Project) -> None:
         """Refuse a file without the key."""
@@ -46,10 +46,8 @@ class CurrentOutputs(Outputs):
 def current(inputs: CurrentInputs, context: Context) -> CurrentOutputs:
     """Read proximal-mu from the configuration file."""
     written = _written(context.project, inputs.file)
-    value = written.value if inputs.value is None else inputs.value
-    return CurrentOutputs(
-        value=float(value), file=context.project.shown(inputs.file), line=written.line, comment=written.comment
-    )
+    file = context.project.shown(context.project.path(inputs.file))
+    return CurrentOutputs(value=float(written.value), file=file, line=written.line, comment=written.comment)
 
 
 @check("tuning.plausible")
@@ -58,9 +56,8 @@ def plausible(outputs: CurrentOutputs) -> Iterator[Finding]:
     at = f"{outputs.file}:{outputs.line}"
     evidence = [Evidence(name=KEY, value=outputs.value, at=at)]
     if outputs.value > HIGH:
-        yield warned(
-            f"{outputs.value:g} is above {HIGH:g}", at=at, evidence=evidence, remedy="the next steps reduce it"
-        )
+        remedy = "the next steps reduce it"
+        yield warned(f"{outputs.value:g} is above {HIGH:g}", at=at, evidence=evidence, remedy=remedy)
     else:
         yield passed(f"{outputs.value:g}", at=at, evidence=evidence)
 
@@ -98,8 +95,7 @@ def judge(inputs: JudgeInputs, context: Context) -> JudgeOutputs:
 def may_begin(outputs: JudgeOutputs) -> Iterator[Finding]:
     """Nothing else is wrong that another mu could not repair."""
     if outputs.may_tune:
-        yield passed(f"no other cause was found; mu is {outputs.size}" if outputs.size != "not known" else
-                     "no other cause was found")  # fmt: skip
+        yield passed("no other cause was found" + (f"; mu is {outputs.size}" if outputs.size != "not known" else ""))
         return
     for one in outputs.others:
         cause = one.cause or f"{one.fault} is not repaired by another mu"
@@ -252,9 +248,9 @@ def _measured(
         measure = ProgramRun(tuple(inputs.command), context.project.root, scratch)
     else:
         measure = FederatedRun(inputs.configuration, scratch)
-    problem = canonical_digest(
-        [inputs.command, inputs.start, _without_paths(inputs.configuration), context.project.tree().code]
-    )
+    # The start policy lies in the run's folder, and is what `start` is the digest of.
+    deciding = {key: value for key, value in inputs.configuration.items() if key not in OF_THE_RUN}
+    problem = canonical_digest([inputs.command, inputs.start, deciding, _sources(context.project)])
     settings = CampaignSettings(
         current=inputs.current,
         problem=problem,
@@ -283,15 +279,16 @@ def _measured(
     )
 
 
+def _sources(project: Project) -> dict[str, str]:
+    """Return the programs and settings; a training writes logs and results beside them, which change no problem."""
+    files = project.tree().code_files
+    return {path: blob for path, blob in files.items() if path.endswith((".py", ".toml"))}
+
+
 def _own_study(project: Project) -> str:
     path = project.state_dir / "studies.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{path}"
-
-
-def _without_paths(configuration: dict[str, Any]) -> dict[str, Any]:
-    """Return what decides the result: the start policy lies in the run's folder, and is made from the other values."""
-    return {key: value for key, value in configuration.items() if key not in ("policy", "output", "seed", KEY)}
 
 
 def _written(project: Project, file: Path) -> Any:

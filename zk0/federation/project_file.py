@@ -30,9 +30,10 @@ def read_value(path: Path, key: str) -> WrittenValue | None:
         ConfigurationError: the file or the section does not exist, or is not TOML.
     """
     text, section = _read(path)
-    item = section.get(key)
-    if item is None:
+    key = _spelled(section, key)
+    if key not in section:
         return None
+    item = section.value.item(key)  # `section[key]` of a boolean has no comment
     if not isinstance(item.unwrap(), bool | int | float | str):
         raise ConfigurationError(f"{path}: {key} is not one value", remedy="Flower takes numbers, texts and booleans")
     return WrittenValue(item.unwrap(), item.trivia.comment.lstrip("# ").rstrip(), _line_of(text, key))
@@ -46,7 +47,7 @@ def read_or_default(path: Path, name: str) -> tuple[str, Value, WrittenValue | N
         ConfigurationError: the file or the section does not exist, or is not TOML.
     """
     _, section = _read(path)
-    key = name if name in section else name.replace("_", "-")
+    key = _spelled(section, name)
     written, defaults = read_value(path, key), RunConfig().plain()
     if written is None and key not in defaults:
         known = sorted({*section, *defaults})
@@ -83,6 +84,7 @@ def set_value(path: Path, key: str, value: Value, comment: str = "") -> None:
         ConfigurationError: the file, the section or the key does not exist.
     """
     text, section = _read(path)
+    key = _spelled(section, key)
     if key not in section:
         raise ConfigurationError(
             f"{path} has no {key} in [{'.'.join(SECTION)}]", remedy=f"add the line: {key} = {_toml(value)}"
@@ -90,12 +92,17 @@ def set_value(path: Path, key: str, value: Value, comment: str = "") -> None:
     document = tomlkit.parse(text)
     table = _section(document, path)
     item: Item = tomlkit.item(value)
-    before = table[key].trivia
+    before = table.value.item(key).trivia
     item.trivia.indent, item.trivia.trail = before.indent, before.trail
     item.trivia.comment_ws = before.comment_ws or ("  " if comment else "")
     item.trivia.comment = f"# {' '.join(comment.split())}" if comment else before.comment
     table[key] = item
     write_atomically(path, document.as_string())
+
+
+def _spelled(section: Table, key: str) -> str:
+    """Return a key as the file has it, with hyphens or underscores; with hyphens where it has none."""
+    return next((name for name in (key, key.replace("-", "_")) if name in section), key.replace("_", "-"))
 
 
 def _toml(value: Value) -> str:
