@@ -16,7 +16,6 @@ from zk0.federation.project_file import read_value, set_value
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 KEY = "proximal-mu"
-WORKFLOW = "mu-tuning"
 OWN_FAULTS = (Fault.proximal_too_strong, Fault.proximal_too_weak)  # of mu itself
 LEAST_SEEDS = 6  # with 5 pairs, the smallest two-sided p of Wilcoxon's test is 0.0625
 OF_THE_RUN = ("policy", "output", "seed", KEY)
@@ -127,7 +126,7 @@ class CampaignInputs(Inputs):
         if self.command:
             ProgramRun(tuple(self.command), project.root, project.state_dir)
         elif not self.configuration:
-            raise InputError("neither a configuration nor a command is given", remedy=f"zk0 workflows show {WORKFLOW}")
+            raise InputError("neither a configuration nor a command is given", remedy="zk0 workflows show mu-tuning")
 
 
 class CampaignOutputs(Outputs):
