@@ -12,6 +12,7 @@ from rich.text import Text
 from zk0.cli import output
 from zk0.cli.options import RunArgument
 from zk0.cli.output import JsonOption, columns, print_envelope, print_result, verdict_text
+from zk0.cli.prune import prune
 from zk0.cli.render_run import print_state, state_as_json
 from zk0.core.errors import JournalError, RequestError
 from zk0.core.project import Project
@@ -31,7 +32,13 @@ LimitOption = Annotated[int, typer.Option(min=1, help="The most runs to list.")]
 FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Keep printing until the run ends.")]
 
 
+app = typer.Typer(add_completion=False)
+app.command()(prune)
+
+
+@app.callback(invoke_without_command=True)
 def runs(
+    context: typer.Context,
     *,
     as_json: JsonOption = False,
     workflow: WorkflowOption = None,
@@ -40,6 +47,8 @@ def runs(
     limit: LimitOption = 20,
 ) -> None:
     """List the runs of this project, newest first."""
+    if context.invoked_subcommand:
+        return
     filters = {"workflow": workflow, "status": status, "verdict": verdict}
     chosen = _filter(run_directories(Project.find()), {name: value for name, value in filters.items() if value}, limit)
     if as_json:
