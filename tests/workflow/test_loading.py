@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zk0.core.errors import SpecError, UnknownNameError
-from zk0.workflow.loading import lint, load, parse_workflow, workflow_files
+from zk0.workflow.loading import lint, load, parse_workflow
+from zk0.workflow.names import workflow_files
 
 GOOD = """\
 name: trial
@@ -291,7 +292,7 @@ def test_a_file_is_named_like_its_workflow(project):
     (project.root / "workflows" / "other.yaml").write_text(GOOD)
 
     assert [problem.message for problem in lint(project) if problem.file == "workflows/other.yaml"] == [
-        'the name "trial" is not the one of its file, "other"'
+        'its name is "trial", and that of its file "other"; rename one of them'
     ]
 
 

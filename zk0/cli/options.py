@@ -20,7 +20,7 @@ AUTHOR_KINDS = ("agent", "person", "process")
 
 def workflow_names(incomplete: str) -> list[str]:
     """Complete a workflow's name; nothing if the project cannot be read."""
-    from zk0.workflow.loading import workflow_files
+    from zk0.workflow.names import workflow_files
 
     try:
         return [name for name in workflow_files(Project.find()) if name.startswith(incomplete)]

@@ -3,6 +3,7 @@
 import os
 import shlex
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,8 @@ from zk0.workflow.actions import ACTIONS
 from zk0.workflow.expressions import as_text
 from zk0.workflow.fitting import field_names
 from zk0.workflow.graph import dot, mermaid
-from zk0.workflow.loading import Library, examine, lint, load, workflow_files
+from zk0.workflow.loading import Library, examine, lint, load
+from zk0.workflow.names import workflow_files
 from zk0.workflow.spec import AnyStep, AskStep, InputSpec, RunStep, UsesStep, WorkflowSpec, WorkflowStep, schema_text
 
 
@@ -40,10 +42,11 @@ app = typer.Typer(
 def list_workflows(*, as_json: JsonOption = False) -> None:
     """List the workflows of this project and those that ship with zk0."""
     rows = []
-    files = workflow_files(Project.find())
+    project = Project.find()
+    files = workflow_files(project)
     for name, path in files.items():
-        loaded, problems = examine(path, library=Library(files, (name,)))
-        title = loaded.spec.title if loaded else f"not valid: {len(problems)} problems; zk0 workflows lint"
+        loaded, problems = examine(path, shown=project.shown(path), library=Library(files, (name,)))
+        title = loaded.spec.title if loaded else f"not valid: {problems[0]}"
         rows.append({"name": name, "title": title, "path": str(path), "valid": loaded is not None})
     if as_json:
         print_envelope(data=rows)
@@ -66,7 +69,10 @@ def lint_workflows(
     paths: Annotated[list[Path] | None, typer.Argument()] = None, *, as_json: JsonOption = False
 ) -> None:
     """Print every error and likely mistake in workflow files, with its place and rule."""
-    problems = list(lint(Project.find(), paths or ()))
+    from zk0.checklists.loading import checklist_problem
+
+    project = Project.find()
+    problems = list(lint(project, paths or (), checklist_problem=partial(checklist_problem, project)))
     text = "\n".join(f"{problem} [{problem.rule}]" for problem in problems)
     print_result({"problems": [problem.as_json() for problem in problems]}, text, as_json=as_json)
     raise typer.Exit(ExitStatus.wrong_request if problems else ExitStatus.done)

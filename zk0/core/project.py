@@ -115,6 +115,11 @@ class Project:
         return self.state_dir / "runs"
 
     @property
+    def workflows_dir(self) -> Path:
+        """The project's own workflows."""
+        return self.root / self.settings.workflows
+
+    @property
     def memory_dir(self) -> Path:
         """The memory bank."""
         return self.root / self.settings.memory

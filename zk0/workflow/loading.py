@@ -3,7 +3,7 @@
 workflows/train.yaml:12:5: federate: unknown key "whith"; did you mean "with"?
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -17,11 +17,12 @@ from zk0.core.secrets import find_secrets
 from zk0.workflow.document import Document, read_document
 from zk0.workflow.fitting import Flaw, field_names, flaw_of, nearest
 from zk0.workflow.lint import IN_FILE, lint_flaws
+from zk0.workflow.names import SUFFIX, WorkflowFiles, is_unread, unread_files, why_reserved, workflow_files
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.spec import KINDS, InputSpec, Issue, SecretSpec, SpecModel, Step, WorkflowSpec, step_kind
 from zk0.workflow.validation import DraftStep, Finder, WorkflowDraft, find_flaws
 
-SUFFIX = ".yaml"
+NOT_READ = f"zk0 does not read it, because the name of a workflow file ends with {SUFFIX}"
 INPUT: TypeAdapter[InputSpec] = TypeAdapter(InputSpec)
 STEP: TypeAdapter[Step] = TypeAdapter(Step)
 _STEP_KEYS = frozenset().union(*map(field_names, KINDS.values()))
@@ -74,7 +75,7 @@ class Library:
     """
 
     def __init__(self, files: Mapping[str, Path], outer: tuple[str, ...] = ()) -> None:
-        self.files = files
+        self.files = files.seen_from(outer[-1]) if isinstance(files, WorkflowFiles) and outer else files
         self.outer = outer
         self.found: dict[str, Loaded] = {}
 
@@ -84,22 +85,23 @@ class Library:
             return f"a circle: {' → '.join((*self.outer, name))}"
         if name not in self.files:
             return f'there is no workflow "{name}"{nearest(name, self.files)}'
-        if name not in self.found:
+        if name not in self.found or self.found[name].path != self.files[name]:
             loaded, problems = examine(self.files[name], library=Library(self.files, (*self.outer, name)))
             if loaded is None:
                 return f"{name} is not valid ({problems[0]})"
-            self.found[name] = loaded
-            self.found.update(loaded.nested)
+            if problem := self._clash({name: loaded, **loaded.nested}):
+                return problem
+            self.found |= {name: loaded, **loaded.nested}
         return self.found[name].spec
 
-
-def workflow_files(project: Project) -> dict[str, Path]:
-    """Return the workflows by name; the project's own stand before those that come with zk0."""
-    found: dict[str, Path] = {}
-    for directory in project.resources("workflows"):
-        for path in sorted(directory.glob(f"*{SUFFIX}")):
-            found.setdefault(path.stem, path)
-    return dict(sorted(found.items()))
+    def _clash(self, more: Mapping[str, "Loaded"]) -> str:
+        """Return why more workflows can't be performed beside those found: a run has one of each name."""
+        for name, loaded in more.items():
+            if name in self.found and self.found[name].path != loaded.path:
+                return (
+                    f'two workflows "{name}" would be performed, {loaded.path} and {self.found[name].path}; rename one'
+                )
+        return ""
 
 
 def load(project: Project, name: str) -> Loaded:
@@ -109,18 +111,26 @@ def load(project: Project, name: str) -> Loaded:
         UnknownNameError: there is no such workflow.
         SpecError: its file is not valid; the message has one line for each problem.
     """
-    if name.endswith(SUFFIX):
-        path = Path(name)
-    else:
-        files = workflow_files(project)
-        if name not in files:
-            raise UnknownNameError(f'there is no workflow "{name}"{nearest(name, files)}', remedy="zk0 workflows list")
-        path = files[name]
-    library = Library(workflow_files(project), (path.stem,))
+    files = workflow_files(project)
+    path = _path_of(project, name, files)
+    library = Library(files, (path.stem,))
     loaded, problems = examine(path, shown=_shown(path, project.root), library=library)
     if loaded is None:
         raise SpecError("\n".join(map(str, problems)), remedy=f"correct {_shown(path, project.root)}")
     return loaded
+
+
+def _path_of(project: Project, name: str, files: Mapping[str, Path]) -> Path:
+    path = Path(name)
+    if path.suffix == SUFFIX:
+        return path
+    if name in files:
+        return files[name]
+    unread = path if is_unread(path) and path.exists() else unread_files(project).get(path.stem)
+    if unread:
+        shown = _shown(unread, project.root)
+        raise UnknownNameError(f"{shown}: {NOT_READ}", remedy=f"mv {shown} {Path(shown).with_suffix(SUFFIX)}")
+    raise UnknownNameError(f'there is no workflow "{name}"{nearest(name, files)}', remedy="zk0 workflows list")
 
 
 def load_performed(run: RunDirectory) -> Loaded:
@@ -160,11 +170,8 @@ def examine(
     library = library or Library({}, (path.stem,))
     spec, problems = parse_workflow(text, file=shown, find=library)
     if spec and spec.name != path.stem:
-        problems = [
-            WorkflowProblem(
-                shown, 1, 1, "wrong-name", f'the name "{spec.name}" is not the one of its file, "{path.stem}"'
-            )
-        ]
+        problem = f'its name is "{spec.name}", and that of its file "{path.stem}"; rename one of them'
+        problems = [WorkflowProblem(shown, 1, 1, "wrong-name", problem)]
     return (Loaded(spec, path, text, library.found) if spec and not problems else None), problems
 
 
@@ -268,15 +275,27 @@ def _shown(path: Path, root: Path) -> str:
     return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(path)
 
 
-def lint(project: Project, paths: Iterable[Path] = ()) -> Iterator[WorkflowProblem]:
-    """Yield the problems of these files, or of all workflows; of a valid one, what its author can't have meant."""
+def lint(
+    project: Project, paths: Iterable[Path] = (), *, checklist_problem: Callable[[str], str] = lambda _name: ""
+) -> Iterator[WorkflowProblem]:
+    """Yield the problems of these files, or of all workflows; of a valid one, what its author can't have meant.
+
+    Args:
+        project: whose workflows they are.
+        paths: the files; none means all.
+        checklist_problem: says what is wrong with the checklist of a name, which a run would refuse; empty if nothing.
+    """
     files = workflow_files(project)
-    for path in list(paths) or files.values():
+    for path in list(paths) or [*files.values(), *unread_files(project).values()]:
         shown = _shown(path, project.root)
+        if is_unread(path):
+            yield WorkflowProblem(shown, 1, 1, "wrong-suffix", NOT_READ)
+            continue
         loaded, problems = examine(path, shown=shown, library=Library(files, (path.stem,)))
         if loaded:
             document = read_document(loaded.text)
-            problems = [_located(flaw, document, shown) for flaw in lint_flaws(loaded.spec)]
+            flaws = [*lint_flaws(loaded.spec), *_flaws_of_names(loaded, project, checklist_problem)]
+            problems = [_located(flaw, document, shown) for flaw in flaws]
         text = path.read_text(encoding="utf-8", errors="replace")
         literal = [
             WorkflowProblem(shown, found.line, found.column, "literal-secret", IN_FILE) for found in find_secrets(text)
@@ -284,3 +303,11 @@ def lint(project: Project, paths: Iterable[Path] = ()) -> Iterator[WorkflowProbl
         # A token under the name `token` is found both ways; the first has the place of the value.
         reported = {problem.line for problem in problems if problem.rule == "literal-secret"}
         yield from sorted([*problems, *(problem for problem in literal if problem.line not in reported)])
+
+
+def _flaws_of_names(loaded: Loaded, project: Project, checklist_problem: Callable[[str], str]) -> Iterator[Flaw]:
+    """Yield flaws in the name of a workflow and of its checklist."""
+    if reason := why_reserved(loaded.spec.name, project):
+        yield Flaw(("name",), "reserved-name", f"{reason}; rename the workflow")
+    if loaded.spec.checklist and (problem := checklist_problem(loaded.spec.checklist)):
+        yield Flaw(("checklist",), "bad-checklist", problem)
