@@ -120,7 +120,7 @@ def is_over(event: Mapping[str, object]) -> bool:
     return finished or event.get("kind") == RunCancelled.kind
 
 
-def unrecorded_runs(project: Project, bank: Bank, *, but: str) -> Iterator[RunDirectory]:
+def unrecorded_runs(project: Project, bank: Bank, *, but: str) -> "Iterator[RunDirectory]":
     """Yield the runs, oldest first, that are over and not in the bank: their engine was killed before it wrote them."""
     from zk0.workflow.lock import owner
     from zk0.workflow.run import RunDirectory
@@ -132,8 +132,8 @@ def unrecorded_runs(project: Project, bank: Bank, *, but: str) -> Iterator[RunDi
             ended[path.name, datetime.fromisoformat(str(last["at"]))] = RunDirectory(path)
     for reading in (bank.read, bank.read_archive):
         if ended:
-            for entry in reading().entries:
-                ended.pop((entry.run.id, entry.generated.at), None) if entry.run else None
+            recorded = {(entry.run.id, entry.generated.at) for entry in reading().entries if entry.run}
+            ended = {key: run for key, run in ended.items() if key not in recorded}
     yield from (run for run in ended.values() if owner(run) is None)
 
 
