@@ -16,6 +16,8 @@ from zk0.cli.output import JsonOption, columns, print_envelope, show
 from zk0.cli.render_run import print_outcome, state_as_json
 from zk0.core.errors import ExitStatus, InputError
 from zk0.core.project import Project
+from zk0.reports.github import is_active, write_summary
+from zk0.reports.github_report import run_summary
 from zk0.workflow.approval import ApprovalAnswer, agent_mark
 from zk0.workflow.engine import Outcome
 from zk0.workflow.events import StepFinished, StepPlanned, StepSkipped
@@ -141,6 +143,8 @@ def _parse_answer(text: str) -> ApprovalAnswer | None:
 
 
 def _print(outcome: Outcome, *, as_json: bool) -> None:
+    if is_active():
+        write_summary(run_summary(outcome.state))
     if as_json:
         print_envelope(data=state_as_json(outcome.state, outcome.directory, complaints=outcome.subscriber_errors))
     else:

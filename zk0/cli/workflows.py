@@ -15,6 +15,7 @@ from zk0.cli.output import JsonOption, columns, print_envelope, print_result, ta
 from zk0.core.checks import CHECKS
 from zk0.core.errors import ExitStatus
 from zk0.core.project import Project
+from zk0.reports.github import annotate, is_active
 from zk0.workflow.actions import ACTIONS
 from zk0.workflow.expressions import as_text
 from zk0.workflow.fitting import field_names
@@ -73,6 +74,10 @@ def lint_workflows(
 
     project = Project.find()
     problems = list(lint(project, paths or (), checklist_problem=partial(checklist_problem, project)))
+    if is_active():
+        for problem in problems:
+            place = f"{problem.file}:{problem.line}"
+            annotate("error", problem.message, title=problem.rule, place=place, column=problem.column)
     text = "\n".join(f"{problem} [{problem.rule}]" for problem in problems)
     print_result({"problems": [problem.as_json() for problem in problems]}, text, as_json=as_json)
     raise typer.Exit(ExitStatus.wrong_request if problems else ExitStatus.done)
