@@ -141,13 +141,13 @@ def test_a_dry_run_tells_the_plan(command, write):
     note, show, fix, _ = data["steps"]
     assert note["with"] == {"text": "some words"}
     assert note["changes"] == ["notes"]
-    assert show["with"]["argv"] == ["cat", "{{ steps.note.outputs.file }}"]
+    assert show["with"]["argv"] == ["cat", {"expression": "{{ steps.note.outputs.file }}"}]
     assert fix["when"] == "{{ steps.show.verdict == 'fail' }}"
 
     text = command("run", "plan", "--dry-run")[1]
 
     assert "trial.note: text=hello" in text
-    assert "run: cat '{{ steps.note.outputs.file }}'" in text
+    assert "run: cat {{ steps.note.outputs.file }}" in text
     assert "only if: {{ steps.show.verdict == 'fail' }}" in text
 
 
@@ -268,3 +268,21 @@ def test_jobs_run_steps_side_by_side_and_every_line_is_whole(program, write):
 
     assert ended.returncode == 0, ended.stderr
     assert sorted(line[:17] for line in ended.stderr.splitlines()[1:]) == ["pass            A", "pass            B"]
+
+
+@pytest.mark.parametrize(
+    "value", ["{{ secrets.TOKEN }}", "${{ github.sha }}", "a {# b #} c", "{% if x %}", "a {{ x", "{{ inputs.title }}"]
+)
+def test_an_input_that_looks_like_an_expression_stays_as_it_is(command, write, monkeypatch, value):
+    monkeypatch.setenv("TOKEN", "a secret of many characters")
+    write(
+        "show",
+        "  - {id: show, title: Show, run: [printf, '%s', '{{ inputs.title }}']}\n",
+        head="inputs:\n  title: {type: string}\nsecrets:\n  TOKEN: {required: false}\n",
+    )
+
+    status, out, err = command("run", "show", "-i", f"title={value}", "--json")
+
+    assert status == 0, err
+    assert "a secret of many characters" not in out
+    assert json.loads(command("logs", "latest", "show", "--json")[1])["data"][0]["text"] == value

@@ -125,7 +125,7 @@ def test_a_dry_run_needs_no_secret_and_shows_the_name(make_plan, project, monkey
     Engine(project, DryEffects(project), [told.append]).run(make_plan(GIVEN, HEAD))
 
     [planned] = [event.plan for event in told if hasattr(event, "plan")]
-    assert planned["with"]["env"] == {"TRIAL_TOKEN": "{{ secrets.TRIAL_TOKEN }}"}
+    assert planned["with"]["env"] == {"TRIAL_TOKEN": {"expression": "{{ secrets.TRIAL_TOKEN }}"}}
 
 
 def test_an_action_may_look_at_its_secret_before_the_run(run, project, token):

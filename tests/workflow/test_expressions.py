@@ -7,7 +7,14 @@ import pytest
 
 from zk0.core.errors import SpecError
 from zk0.core.verdicts import Verdict
-from zk0.workflow.expressions import MAX_LENGTH, Scope, StepScope, Template, as_json, fill, is_known, parse
+from zk0.workflow.expressions import MAX_LENGTH, Scope, StepScope, Template, as_json, compile_templates, is_known
+from zk0.workflow.expressions import fill as fill_compiled
+
+
+def fill(value, scope):
+    """Fill a value as a file has it."""
+    return fill_compiled(compile_templates(value), scope)
+
 
 SCOPE = Scope(
     inputs={"rounds": 3, "mu": 0.5, "names": ["a", "b"], "quiet": True, "keys": "k", "none": None},
@@ -60,12 +67,16 @@ def test_what_is_not_known_yet_stays_a_template():
     assert filled["rounds"] == 3
     assert isinstance(filled["root"], Template)
     assert not is_known(filled)
-    assert as_json(filled) == {"rounds": 3, "root": "{{ steps.data.outputs.root }}", "in": "{{ run.id }}"}
+    assert as_json(filled) == {
+        "rounds": 3,
+        "root": {"expression": "{{ steps.data.outputs.root }}"},
+        "in": {"expression": "{{ run.id }}"},
+    }
     assert fill(filled, SCOPE) == {"rounds": 3, "root": Path("/data"), "in": "r1"}
 
 
 def test_an_expression_knows_what_it_reads():
-    template = parse("{{ steps.data.outputs.episodes[inputs.keys].x ~ run.id }} {{ (inputs.mu)[0] }}")
+    template = compile_templates("{{ steps.data.outputs.episodes[inputs.keys].x ~ run.id }} {{ (inputs.mu)[0] }}")
 
     assert set(template.references) == {
         ("steps", "data", "outputs", "episodes"),
@@ -88,7 +99,7 @@ def test_an_expression_knows_what_it_reads():
         ("{{ 9 ** 9 ** 9 ** 9 }}", "not allowed"),
         ("{{ '%09999999999d' % 1 }}", "for numbers"),
         ("{{ inputs.__class__ }}", "__class__"),
-        ("{{ inputs.names | attr('append') }}", "No filter"),
+        ("{{ inputs.names | attr('append') }}", "no filter is named 'attr'"),
         ("{% for x in inputs.names %}{{ x }}{% endfor %}", "only {{ }}"),
         ("{{ range(3) }}", "calls nothing"),
         ("{{ " + "(" * 1500 + "1" + ")" * 1500 + " }}", "nested too deeply"),

@@ -5,7 +5,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
@@ -181,9 +181,9 @@ def _step_as_json(event: wiring.DryRunEvent) -> dict[str, Any]:
 def _facts(step: dict[str, Any]) -> list[tuple[str, str]]:
     if step["would"] != "run":
         return [(NOT_RUN[step["would"]], step["reason"])]
-    arguments = [f"{name}={value}" for name, value in step["with"].items() if value not in (None, {}, ".")]
+    arguments = [f"{name}={_shown(value)}" for name, value in step["with"].items() if value not in (None, {}, ".")]
     if step["uses"] == "run":
-        arguments[0] = shlex.join(map(str, step["with"]["argv"]))
+        arguments[0] = " ".join(_shown(word, quote=shlex.quote) for word in step["with"]["argv"])
     facts = [
         ("only if", "" if step["when"] is True else str(step["when"])),
         (step["uses"], ", ".join(arguments) or "no arguments"),
@@ -193,3 +193,13 @@ def _facts(step: dict[str, Any]) -> list[tuple[str, str]]:
         ("if it fails", f"run {step['on_fail']['run']}, then retry once" if "on_fail" in step else ""),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _shown(value: object, quote: Callable[[str], str] = str) -> str:
+    """Return a value as text: an expression, which is not known yet, without quotes."""
+    match value:
+        case {"expression": str(source), **others} if not others:
+            return source
+        case dict():
+            return "{" + ", ".join(f"{name}: {_shown(inner)}" for name, inner in value.items()) + "}"
+    return quote(str(value))

@@ -18,7 +18,7 @@ from zk0.core.verdicts import Finding, Verdict, failed, passed, worst
 from zk0.workflow.actions import Context, Inputs, Outputs, Progress
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import Selection, StepFinished
-from zk0.workflow.expressions import Scope, as_json, as_text, fill, is_known
+from zk0.workflow.expressions import Scope, arguments_as_json, as_json, as_text, fill, is_known
 from zk0.workflow.plan import PlannedCheck, PlannedStep, validated
 from zk0.workflow.programs import PROGRAM_CHECK, Command, CommandOutputs
 from zk0.workflow.run import RunDirectory
@@ -136,7 +136,7 @@ class Attempt:
         return tuple(dict.fromkeys(found + own))
 
     def _act(self, arguments: Mapping[str, Any], progress: Progress) -> None:
-        self.inputs = as_json(arguments)
+        self.inputs = arguments_as_json(arguments)
         if self.step.kind == "ask":
             self.outputs = AskOutputs(handover=self.context.run.step(self.step.path) / "handover.md")
             return

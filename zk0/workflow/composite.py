@@ -6,10 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, create_model
+from pydantic_core import to_jsonable_python
 
 from zk0.core.errors import SpecError
 from zk0.workflow.actions import Outputs
-from zk0.workflow.expressions import Scope, StepScope, as_json, fill
+from zk0.workflow.expressions import Scope, StepScope, arguments_as_json, as_json, fill
 from zk0.workflow.plan import Plan, PlannedStep, items_of, plan_nested, planned_step
 from zk0.workflow.spec import WorkflowSpec, WorkflowStep
 
@@ -50,7 +51,7 @@ def members_of(step: PlannedStep, plan: Plan, scope: Scope) -> Members:
     """
     if step.each is None and isinstance(step.spec, WorkflowStep):
         arguments = fill(step.arguments, scope)
-        return Members(as_json(arguments), (plan_nested(step.spec, arguments, plan.library, step.path),))
+        return Members(arguments_as_json(arguments), (plan_nested(step.spec, arguments, plan.library, step.path),))
     items = items_of(fill(step.each, scope))
     if not isinstance(items, Sequence):
         raise SpecError(f"{step.path}: its items are not known")
@@ -65,7 +66,7 @@ def members_of(step: PlannedStep, plan: Plan, scope: Scope) -> Members:
 
 def workflow_outputs(plan: Plan, scope: Scope) -> Outputs:
     """Return the outputs of a workflow that was performed as a step; `scope` is its own."""
-    return NestedOutputs.model_validate(as_json(fill(plan.spec.outputs, scope)))
+    return NestedOutputs.model_validate(to_jsonable_python(fill(plan.spec.outputs, scope)))
 
 
 def each_outputs(ends: Sequence[StepScope]) -> Outputs:

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from zk0.core.errors import InputError, SecretMissingError
 from zk0.workflow.actions import Action
-from zk0.workflow.expressions import Template, as_text
+from zk0.workflow.expressions import Template, as_text, templates_in
 from zk0.workflow.fitting import Flaw, KeyPath
 from zk0.workflow.masking import SHORTEST, Mask
 from zk0.workflow.plan import Plan, PlannedStep
@@ -48,7 +48,7 @@ def exposed_secrets(step: UsesStep, action: Action) -> Iterator[Flaw]:
     """Yield flaws of secrets that an action would not keep secret: its field is not a `SecretStr`."""
     for name, value in step.arguments.items():
         field = action.inputs.model_fields.get(name)
-        if field and isinstance(value, str) and LONE.fullmatch(value.strip()) and not _keeps(field.annotation):
+        if field and isinstance(value, Template) and value.secrets and not _keeps(field.annotation):
             problem = f'{action.name} does not keep "{name}" secret: its type is not pydantic\'s SecretStr'
             yield Flaw(("with", name), "secret-place", problem)
 
@@ -136,12 +136,8 @@ def _reachable(spec: WorkflowSpec, library: Mapping[str, WorkflowSpec]) -> Itera
 
 
 def _read(value: object) -> Iterator[str]:
-    match value:
-        case Template():
-            yield from value.secrets
-        case Mapping():
-            for inner in value.values():
-                yield from _read(inner)
+    for _, template in templates_in(value):
+        yield from template.secrets
 
 
 def _explained(secret: SecretSpec) -> str:

@@ -14,7 +14,7 @@ from zk0.workflow.attempt import Attempt, RunContext
 from zk0.workflow.composite import each_outputs, members_of, workflow_outputs
 from zk0.workflow.event_log import EventLog
 from zk0.workflow.events import StepFinished, StepPlanned, StepProgressed, StepRepairing, StepSkipped, StepStarted
-from zk0.workflow.expressions import Scope, StepScope, Template, as_json, fill
+from zk0.workflow.expressions import Scope, StepScope, Template, arguments_as_json, fill
 from zk0.workflow.plan import Plan, PlannedStep, decide_when
 from zk0.workflow.resume import scope_of
 from zk0.workflow.retry import run_attempts
@@ -205,7 +205,7 @@ class Execution:
         return outer if outer and outer.at <= own.at else own
 
     def _plan_dry(self, step: PlannedStep) -> None:
-        planned = step.as_json() | {"with": as_json(fill(step.arguments, self.scope()))}
+        planned = step.as_json() | {"with": arguments_as_json(fill(step.arguments, self.scope()))}
         self.log.emit(StepPlanned(self.context.run.id, step.path, step.title, planned))
         self.graph.mark_dry(step)
         if step.nested:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from zk0.workflow.expressions import parse
+from zk0.workflow.expressions import Template
 from zk0.workflow.spec import AnyStep, AskStep, OnFail, RepeatedStep, RunStep, UsesStep, WorkflowSpec
-from zk0.workflow.validation import texts_of
+from zk0.workflow.validation import templates_of
 
 type Edge = tuple[str, str, bool]  # from, to, whether a `when` makes it
 
@@ -33,11 +33,11 @@ def edges(spec: WorkflowSpec) -> Iterator[Edge]:
     """Yield which step waits for which: those it needs or reads, else the one before it."""
     before: str | None = None
     for step in spec.steps:
-        conditions = set(parse(step.when).steps) if step.when else set()
+        conditions = set(step.when.steps) if isinstance(step.when, Template) else set()
         if step.needs is None:
             waits = {before} if before else set()
         else:
-            read = {name for path, text in texts_of(step) if path[0] != "when" for name in parse(text).steps}
+            read = {name for path, template in templates_of(step) if path[0] != "when" for name in template.steps}
             waits = {*step.needs, *read} - {step.id}
         order = [other.id for other in spec.steps]
         for name in sorted(waits - conditions, key=order.index):

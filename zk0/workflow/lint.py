@@ -12,16 +12,16 @@ dead-gate         a person is asked last, and nothing depends on the answer
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 from zk0.core.secrets import is_random, is_secret_name
 from zk0.core.verdicts import Verdict
 from zk0.workflow.actions import ACTIONS
-from zk0.workflow.expressions import Scope, compared_verdicts, fill, is_template, parse
+from zk0.workflow.expressions import Scope, Template, compared_verdicts, fill, templates_in
 from zk0.workflow.fitting import Flaw, KeyPath, nearest
 from zk0.workflow.spec import PROGRAM, AnyStep, AskStep, RunStep, UsesStep, WorkflowSpec, WorkflowStep
-from zk0.workflow.validation import check_uses, templates_in, texts_of
+from zk0.workflow.validation import check_uses, templates_of
 
 INTERPRETERS = re.compile(r"(?:.*/)?(?:(?:ba|da|z|k|a)?sh|python[0-9.]*|perl|ruby|node)")
 PROGRAM_TEXT = ("-c", "-e", "-lc", "-ec", "--eval")
@@ -40,15 +40,15 @@ def lint_flaws(spec: WorkflowSpec) -> Iterator[Flaw]:
 
 
 def _read(spec: WorkflowSpec) -> Iterator[tuple[str, str]]:
-    texts = [text for step in spec.steps for _, text in texts_of(step)]
-    for text in (*texts, *(text for _, text in templates_in(spec.outputs))):
-        yield from ((str(root), str(names[0])) for root, *names in parse(text).references if names)
+    templates = [template for step in spec.steps for _, template in templates_of(step)]
+    for template in (*templates, *(template for _, template in templates_in(spec.outputs))):
+        yield from ((str(root), str(names[0])) for root, *names in template.references if names)
 
 
 def _when(step: AnyStep) -> Iterator[Flaw]:
-    if step.when is None:
+    if not isinstance(step.when, Template):
         return
-    if not parse(step.when).references:
+    if not step.when.references:
         value = fill(step.when, Scope({}))
         yield Flaw(("when",), "constant-when", f'its "when" is always {str(bool(value)).lower()}')
         if not value:
@@ -72,10 +72,10 @@ def _judged(step: AnyStep) -> Iterator[Flaw]:
 
 def _program(step: AnyStep) -> Iterator[Flaw]:
     for path, words in _argvs(step):
-        if not words or not INTERPRETERS.fullmatch(words[0]):
+        if not words or not INTERPRETERS.fullmatch(str(words[0])):
             continue
         for number in range(2, len(words)):
-            if words[number - 1] in PROGRAM_TEXT and is_template(words[number]):
+            if words[number - 1] in PROGRAM_TEXT and isinstance(words[number], Template):
                 problem = f'an expression is part of a program that {words[0]} runs; give it as an argument: "$0", "$1"'
                 yield Flaw((*path, number), "shell-expression", problem)
 
@@ -91,21 +91,27 @@ def _secrets(step: AnyStep) -> Iterator[Flaw]:
             parts = {}
     for path, value in _leaves(parts):
         name = next(part for part in reversed(path) if isinstance(part, str))
-        if value and not is_template(value) and is_secret_name(name) and (MEANT.fullmatch(name) or is_random(value)):
+        if value and is_secret_name(name) and (MEANT.fullmatch(name) or is_random(value)):
             yield Flaw(path, "literal-secret", IN_FILE)
     for path, argv in _argvs(step):
-        for number, (option, value) in enumerate(pairwise(argv), 1):
-            if option.startswith("-") and is_secret_name(option) and is_random(value) and not is_template(value):
+        for number, (option, given) in enumerate(pairwise(argv), 1):
+            if isinstance(option, Template) or isinstance(given, Template):
+                continue
+            if option.startswith("-") and is_secret_name(option) and is_random(given):
                 yield Flaw((*path, number), "literal-secret", IN_FILE)
 
 
-def _argvs(step: AnyStep) -> Iterator[tuple[KeyPath, list[str]]]:
+def _argvs(step: AnyStep) -> Iterator[tuple[KeyPath, list[str | Template]]]:
     """Yield the programs of a step, with where they stand in it."""
     if isinstance(step, RunStep):
-        yield ("run",), list(map(str, step.run))
+        yield ("run",), _words(step.run)
     for at, use in check_uses(step):
         if use.id == PROGRAM and isinstance(argv := use.options.get("argv"), list | tuple):
-            yield (*at, "run"), list(map(str, argv))
+            yield (*at, "run"), _words(argv)
+
+
+def _words(argv: Iterable[object]) -> list[str | Template]:
+    return [word if isinstance(word, Template) else str(word) for word in argv]
 
 
 def _declarations(spec: WorkflowSpec) -> Iterator[Flaw]:
@@ -124,7 +130,7 @@ def _declarations(spec: WorkflowSpec) -> Iterator[Flaw]:
 def _gate(step: AnyStep, spec: WorkflowSpec, *, last: bool) -> Iterator[Flaw]:
     if not (isinstance(step, AskStep) and step.ask == "person" and last):
         return
-    if not any(step.id in parse(text).steps for _, text in templates_in(spec.outputs)):
+    if not any(step.id in template.steps for _, template in templates_in(spec.outputs)):
         yield Flaw(("ask",), "dead-gate", "a person is asked, and nothing depends on the answer", key=True)
 
 

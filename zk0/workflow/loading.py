@@ -19,12 +19,13 @@ from zk0.workflow.fitting import Flaw, field_names, flaw_of, nearest
 from zk0.workflow.lint import IN_FILE, lint_flaws
 from zk0.workflow.names import SUFFIX, WorkflowFiles, is_unread, unread_files, why_reserved, workflow_files
 from zk0.workflow.run import RunDirectory
-from zk0.workflow.spec import KINDS, InputSpec, Issue, SecretSpec, SpecModel, Step, WorkflowSpec, step_kind
+from zk0.workflow.spec import KINDS, Filled, InputSpec, Issue, SecretSpec, SpecModel, Step, WorkflowSpec, step_kind
 from zk0.workflow.validation import DraftStep, Finder, WorkflowDraft, find_flaws
 
 NOT_READ = f"zk0 does not read it, because the name of a workflow file ends with {SUFFIX}"
 INPUT: TypeAdapter[InputSpec] = TypeAdapter(InputSpec)
 STEP: TypeAdapter[Step] = TypeAdapter(Step)
+OUTPUTS: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Filled[Any]])
 _STEP_KEYS = frozenset().union(*map(field_names, KINDS.values()))
 
 
@@ -242,10 +243,11 @@ def _draft(data: object) -> WorkflowDraft:
     inputs = top["inputs"] if isinstance(top.get("inputs"), dict) else {}
     steps = top["steps"] if isinstance(top.get("steps"), list) else []
     secrets = top["secrets"] if isinstance(top.get("secrets"), dict) else {}
+    outputs = _valid(OUTPUTS, top.get("outputs"))
     return WorkflowDraft(
         {name: _valid(INPUT, raw) for name, raw in inputs.items()},
         tuple(DraftStep(_id(raw), _valid(STEP, _trimmed(raw))) for raw in steps),
-        top["outputs"] if isinstance(top.get("outputs"), dict) else {},
+        outputs or {},
         tuple(map(str, secrets)),
     )
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from zk0.core.checks import Check
 from zk0.core.errors import InputError, SpecError
 from zk0.workflow.actions import ACTIONS, Action, Inputs
-from zk0.workflow.expressions import Scope, Template, as_json, fill, is_known, steps_in
+from zk0.workflow.expressions import Scope, Template, arguments_as_json, as_json, fill, is_known, steps_in
 from zk0.workflow.fitting import Flaw, flaw_of, misfits
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.programs import check_named
@@ -32,6 +32,7 @@ from zk0.workflow.spec import (
 )
 
 type Revealed = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # puts secrets into arguments
+type Items = Sequence[Any] | Template | Mapping[str, Any]  # the last two: not known yet
 type Kind = Literal["uses", "run", "ask", "workflow"]
 
 
@@ -80,7 +81,7 @@ class PlannedStep:
     timeout: float | None = None
     repair: "PlannedStep | None" = None
     patient: bool = False
-    each: Sequence[Any] | Template | None = None
+    each: Items | None = None
     nested: "Plan | None" = None
 
     @property
@@ -116,10 +117,10 @@ class PlannedStep:
             "id": self.path,
             "title": self.title,
             "uses": self.uses,
-            "with": as_json(self.arguments),
+            "with": arguments_as_json(self.arguments),
             "changes": list(self.changes),
             "checks": [{"id": planned.check.id, "options": as_json(planned.options)} for planned in self.checks],
-            "when": as_json(self.when),
+            "when": str(self.when) if isinstance(self.when, Template) else self.when,
             "attempts": self.retry.attempts,
             **({} if self.each is None else {"foreach": as_json(self.each)}),
             **({} if self.spec.needs is None else {"needs": list(self.spec.needs)}),
@@ -289,7 +290,7 @@ def _repair(step: AnyStep, scope: Scope, library: Mapping[str, WorkflowSpec], pa
     return None
 
 
-def items_of(value: object) -> Sequence[Any] | Template | None:
+def items_of(value: object) -> Items | None:
     """Return the items of a filled `foreach`: of a list, or all combinations of a matrix, its last axis fastest.
 
     Raises:
@@ -299,7 +300,7 @@ def items_of(value: object) -> Sequence[Any] | Template | None:
         case None | Template():
             return value
         case Mapping() if not is_known(value):
-            return next(axis for axis in value.values() if isinstance(axis, Template))
+            return value
         case Mapping():
             return [dict(zip(value, chosen, strict=True)) for chosen in product(*map(_listed, value.values()))]
     return _listed(value)

@@ -18,7 +18,7 @@ from zk0.core.receipts import Receipt, canonical_digest
 from zk0.workflow.attempt import RunContext, recorded_inputs
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import StepFinished
-from zk0.workflow.expressions import Scope, as_json, fill
+from zk0.workflow.expressions import Scope, arguments_as_json, fill
 from zk0.workflow.plan import PlannedStep, validated
 from zk0.workflow.spec import ReusableStep
 from zk0.workflow.state import StepState, StepStatus
@@ -45,7 +45,7 @@ def decide_reuse(
         return {}, ReuseDecision("")
     try:
         arguments = fill(step.arguments, scope)
-        inputs = {name: as_json(value) for name, value in arguments.items()}
+        inputs = arguments_as_json(arguments)
         if step.action:  # also what is left to its default is an input
             inputs = recorded_inputs(validated(step.action, effects.reveal(arguments)), arguments)
         checks = [checked_by(planned.check, fill(planned.options, scope)) for planned in step.checks]

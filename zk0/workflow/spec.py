@@ -8,7 +8,7 @@ it is refused as unknown.
 import json
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PlainSerializer,
     Tag,
     WithJsonSchema,
     model_validator,
@@ -24,11 +25,22 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from zk0.core.verdicts import Verdict
+from zk0.workflow.expressions import Template, as_written, compile_templates
 
 ON_FAIL = "on-fail"  # under a step's path, the workflow that repairs it; no step of a file can have this name
 PROGRAM = "run"  # as a check: a program that must end with exit status 0
 
 type Scalar = str | int | float | bool
+type ValueType = Literal["string", "integer", "number", "boolean", "path", "list"]
+
+# `Filled[T]` is a value of a file that may be an expression: a T as it is written, or a `Template`, made here and
+# nowhere else. What is not annotated with it is text as it stands.
+if TYPE_CHECKING:
+    type Filled[T] = T | Template
+else:
+    T = TypeVar("T")
+    # Not a `type`, which would get a name of its own in the schema.
+    Filled = Annotated[T, AfterValidator(compile_templates), PlainSerializer(as_written)]
 
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -103,7 +115,7 @@ class SpecModel(BaseModel):
 class InputSpec(SpecModel):
     """One input of a workflow; without a default it must be given."""
 
-    type: Literal["string", "integer", "number", "boolean", "path", "list"]
+    type: ValueType
     choices: tuple[Scalar, ...] = ()
     minimum: int | float | None = None
     maximum: int | float | None = None
@@ -127,7 +139,7 @@ class CheckUse(SpecModel):
     """A check attached to a step, with its options."""
 
     id: Text
-    options: dict[str, Any] = {}
+    options: dict[str, Filled[Any]] = {}
 
 
 type Check = Annotated[
@@ -177,7 +189,7 @@ class OnFail(SpecModel):
 
     propose: KebabName | None = None
     run: KebabName | None = None
-    arguments: dict[str, Any] = Field(default={}, alias="with")
+    arguments: dict[str, Filled[Any]] = Field(default={}, alias="with")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -192,7 +204,7 @@ class StepBase(SpecModel):
 
     id: SnakeName
     title: Text
-    when: str | None = None
+    when: Filled[str] | None = None
     needs: tuple[SnakeName, ...] | None = None
     always: bool = Field(default=False, alias="finally")
     checks: tuple[Check, ...] = ()
@@ -202,7 +214,7 @@ class StepBase(SpecModel):
 class RepeatedStep(StepBase):
     """A step that may be done once for each item: of a list, or of all combinations of a matrix."""
 
-    foreach: str | list[Any] | dict[SnakeName, list[Any] | str] | None = None
+    foreach: Filled[str] | list[Filled[Any]] | dict[SnakeName, list[Filled[Any]] | Filled[str]] | None = None
 
 
 class ReusableStep(RepeatedStep):
@@ -217,15 +229,15 @@ class UsesStep(ReusableStep):
     """A step that uses an action."""
 
     uses: Text
-    arguments: dict[str, Any] = Field(default={}, alias="with")
+    arguments: dict[str, Filled[Any]] = Field(default={}, alias="with")
 
 
 class RunStep(ReusableStep):
     """A step that runs a program: an argv list, never a shell string."""
 
-    run: Annotated[tuple[Scalar, ...], AfterValidator(_some)]
-    cwd: Text = "."
-    env: dict[str, Scalar] = {}
+    run: Annotated[tuple[Filled[Scalar], ...], AfterValidator(_some)]
+    cwd: Filled[Text] = "."
+    env: dict[str, Filled[Scalar]] = {}
     retry: ProgramRetry = ProgramRetry(attempts=1)
 
 
@@ -236,9 +248,9 @@ class AskStep(StepBase):
     """
 
     ask: Literal["agent", "person"]
-    instruction: Text
-    scope: str = ""
-    constraints: tuple[Text, ...] = ()
+    instruction: Filled[Text]
+    scope: Filled[str] = ""
+    constraints: tuple[Filled[Text], ...] = ()
     checks: tuple[Check, ...] = Field(default=(), alias="accept")
     retry: Judgements | None = None
     on_fail: Propose | None = None
@@ -248,7 +260,7 @@ class WorkflowStep(RepeatedStep):
     """A step that performs another workflow; what that one gives out is what the step gives."""
 
     workflow: KebabName
-    arguments: dict[str, Any] = Field(default={}, alias="with")
+    arguments: dict[str, Filled[Any]] = Field(default={}, alias="with")
     on_fail: Propose | None = None
 
 
@@ -298,7 +310,7 @@ class WorkflowSpec(SpecModel):
     inputs: dict[SnakeName, InputSpec] = {}
     secrets: dict[VariableName, SecretSpec] = {}
     steps: Annotated[tuple[Step, ...], AfterValidator(_some)]
-    outputs: dict[SnakeName, Any] = {}
+    outputs: dict[SnakeName, Filled[Any]] = {}
     checklist: KebabName | None = None
     notes: tuple[Text, ...] = ()
     issues: tuple[Issue, ...] = ()

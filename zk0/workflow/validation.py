@@ -11,12 +11,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from zk0.core.checks import CHECKS
-from zk0.core.errors import SpecError, UnknownNameError
+from zk0.core.errors import UnknownNameError
 from zk0.workflow.actions import ACTIONS, Action
 from zk0.workflow.attempt import AskOutputs
 from zk0.workflow.composite import EachOutputs, nested_outputs
 from zk0.workflow.declared_secrets import PLACES, exposed_secrets, misplaced
-from zk0.workflow.expressions import ROOTS, Reference, is_template, parse
+from zk0.workflow.expressions import ROOTS, Reference, Template, is_known, templates_in
 from zk0.workflow.fitting import Flaw, KeyPath, misfits, nearest
 from zk0.workflow.inputs import coerce, default_of
 from zk0.workflow.programs import CommandOutputs, check_named
@@ -64,13 +64,11 @@ class ValidationContext:
 
 def expression_flaws(step: AnyStep, context: ValidationContext) -> Iterator[Flaw]:
     """Yield flaws in the expressions of a step, at paths within the step."""
-    if step.when is not None and not is_template(step.when):
-        yield Flaw(("when",), "bad-when", '"when" is one whole expression: "{{ … }}"')
-    for path, text in texts_of(step):
-        try:
-            template = parse(text)
-        except SpecError as error:
-            yield Flaw(path, "bad-expression", error.message)
+    if step.when is not None and not isinstance(step.when, Template):
+        yield Flaw(("when",), "bad-when", f'"when" is one whole expression: "{{{{ {step.when} }}}}"')
+    for path, template in templates_of(step):
+        if template.problem:
+            yield Flaw(path, "bad-expression", template.problem)
             continue
         if path[0] == "when" and not template.whole:
             yield Flaw(path, "bad-when", '"when" is one whole expression: "{{ … }}"')
@@ -85,11 +83,9 @@ def expression_flaws(step: AnyStep, context: ValidationContext) -> Iterator[Flaw
 
 def output_flaws(outputs: Mapping[str, object], context: ValidationContext) -> Iterator[Flaw]:
     """Yield flaws in the expressions of a workflow's outputs."""
-    for path, text in templates_in(outputs):
-        try:
-            template = parse(text)
-        except SpecError as error:
-            yield Flaw(path, "bad-expression", error.message)
+    for path, template in templates_in(outputs):
+        if template.problem:
+            yield Flaw(path, "bad-expression", template.problem)
             continue
         if template.secrets:
             yield Flaw(path, "secret-place", PLACES)
@@ -98,27 +94,14 @@ def output_flaws(outputs: Mapping[str, object], context: ValidationContext) -> I
                 yield Flaw(path, "unknown-reference", problem)
 
 
-def templates_in(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
-    """Yield every text with an expression in a value, with its path."""
-    match value:
-        case str() if is_template(value):
-            yield path, value
-        case Mapping():
-            for key, inner in value.items():
-                yield from templates_in(inner, (*path, str(key)))
-        case list() | tuple():
-            for index, inner in enumerate(value):
-                yield from templates_in(inner, (*path, index))
-
-
 def check_uses(step: AnyStep) -> Iterator[tuple[KeyPath, CheckUse]]:
     """Yield the checks of a step with their paths in it."""
     key = "accept" if isinstance(step, AskStep) else "checks"
     return (((key, index), use) for index, use in enumerate(step.checks))
 
 
-def texts_of(step: AnyStep) -> Iterator[tuple[KeyPath, str]]:
-    """Yield every text of a step that has an expression, with its path in the step."""
+def templates_of(step: AnyStep) -> Iterator[tuple[KeyPath, Template]]:
+    """Yield every template of a step, with its path in the step."""
     match step:
         case UsesStep() | WorkflowStep():
             parts: dict[str, object] = {"with": step.arguments}
@@ -301,7 +284,7 @@ def _check_flaws(at: KeyPath, use: CheckUse, outputs: type[BaseModel] | None) ->
 
 def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
     """Return the values that are written out, and the names of those that hold an expression."""
-    open_names = {name for name, value in values.items() if any(templates_in(value))}
+    open_names = {name for name, value in values.items() if not is_known(value)}
     return {name: value for name, value in values.items() if name not in open_names}, open_names
 
 
@@ -315,7 +298,7 @@ def nested_flaws(arguments: Mapping[str, Any], found: WorkflowSpec | str, key: s
         if declared is None:
             problem = f'{found.name} has no input "{name}"{nearest(name, found.inputs)}'
             yield Flaw(("with", name), "unknown-key", problem, key=True)
-        elif not (isinstance(value, str) and is_template(value)):
+        elif is_known(value):
             try:
                 coerce(declared, value)
             except ValueError as error:
@@ -340,5 +323,5 @@ def structure_flaws(step: AnyStep, earlier: Mapping[str, object], ids: Sequence[
     if repaired and isinstance(step, RepeatedStep) and step.foreach is not None:
         problem = "a step with items can't run a repair; put it into a workflow, and give the items to that one"
         yield Flaw(("on_fail", "run"), "bad-foreach", problem, key=True)
-    if isinstance(step, RepeatedStep) and isinstance(step.foreach, str) and not is_template(step.foreach):
+    if isinstance(step, RepeatedStep) and isinstance(step.foreach, str):
         yield Flaw(("foreach",), "bad-foreach", '"foreach" is a list, a matrix, or one whole expression: "{{ … }}"')
