@@ -48,7 +48,7 @@ def checklist_problem(project: Project, name: str) -> str:
     try:
         load_checklist(project, name)
     except Zk0Error as error:
-        first, *more = error.message.splitlines()
+        first, *more = error.message.replace(f"{project.root}/", "").splitlines()
         hint = f"; {error.remedy}" if isinstance(error, UnknownNameError) else ""
         return f"{first}{hint}" + (f" (and {len(more)} more: zk0 checklist lint)" if more else "")
     return ""

@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from zk0.cli import output
+from zk0.cli.new import new
 from zk0.cli.output import JsonOption, columns, print_envelope, print_result, table_of
 from zk0.core.checks import CHECKS
 from zk0.core.errors import ExitStatus
@@ -35,8 +36,9 @@ class GraphFormat(StrEnum):
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="List, show and lint workflows.",
+    help="Begin, list, show and lint workflows.",
 )
+app.command()(new)
 
 
 @app.command(name="list")
