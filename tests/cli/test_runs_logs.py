@@ -1,8 +1,6 @@
-"""`zk0 logs`, the filters of `zk0 runs`, and what a shell completes."""
+"""`zk0 logs`, and the filters of `zk0 runs`."""
 
 import json
-
-import pytest
 
 from .conftest import in_flight, wait_for
 
@@ -57,35 +55,6 @@ def test_runs_are_filtered_by_how_they_stand(command, write):
     assert found("--verdict", "pass") == ["good"]
     assert found("--status", "failed", "--workflow", "good") == []
     assert command("runs", "--status", "odd")[0] == 2
-
-
-@pytest.mark.parametrize(
-    ("words", "found"), [("zk0 run go", "good"), ("zk0 resume la", "latest"), ("zk0 canc", "cancel")]
-)
-def test_a_shell_completes_workflows_runs_and_commands(program, write, words, found):
-    import os
-    import subprocess
-    import sys
-
-    write("good", "  - {id: a, title: A, run: ['true']}\n")
-    program("run", "good", "--quiet")
-
-    completed = subprocess.run(
-        [sys.executable, "-m", "zk0"],
-        cwd=program.root,
-        env={
-            **program.environment,
-            "_ZK0_COMPLETE": "complete_bash",
-            "COMP_WORDS": words,
-            "COMP_CWORD": str(len(words.split()) - 1),
-            "PATH": os.environ["PATH"],
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert found in completed.stdout.split()
 
 
 def test_why_answers_in_one_sentence(command, write):

@@ -39,6 +39,10 @@ def _run_application(arguments: list[str]) -> int:
     from zk0.cli.application import app
     from zk0.core.errors import ExitStatus
 
+    if "_ZK0_COMPLETE" in os.environ:
+        from zk0.cli.completion import mend_command_line
+
+        mend_command_line(os.environ)
     try:
         status = app(list(arguments), prog_name="zk0", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):

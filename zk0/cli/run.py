@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from zk0.cli import wiring
-from zk0.cli.options import RunArgument, WorkflowArgument
+from zk0.cli.completion import run_steps, workflow_inputs, workflow_steps
+from zk0.cli.options import RunArgument, StepsOption, WorkflowArgument
 from zk0.cli.output import JsonOption, columns, print_envelope, show
 from zk0.cli.render_run import print_outcome, state_as_json
 from zk0.core.errors import ExitStatus, InputError
@@ -31,17 +32,18 @@ MOST_JOBS = 1000  # each is a thread and a process; more is a typing error
 JOBS_HELP = "The most steps and items to run at the same time, where they do not depend on each other."
 NOT_RUN = {"skip": "skipped", "take": "not run", "fail": "fails"}
 
-InputOption = Annotated[list[str] | None, typer.Option("--input", "-i", metavar="NAME=VALUE", help="Set an input.")]
+InputOption = Annotated[
+    list[str] | None,
+    typer.Option("--input", "-i", metavar="NAME=VALUE", help="Set an input.", autocompletion=workflow_inputs),
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="The seed of all the run's random numbers.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")]
 JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, max=MOST_JOBS, help=JOBS_HELP)]
-OnlyOption = Annotated[list[str] | None, typer.Option("--only", metavar="STEP", help="Run only this step; repeatable.")]
+FROM_HELP, AGAIN_HELP = "Run only this step and those after it.", "Run this step and those after it again."
 FromOption = Annotated[
-    str | None, typer.Option("--from", metavar="STEP", help="Run only this step and those after it.")
+    str | None, typer.Option("--from", metavar="STEP", help=FROM_HELP, autocompletion=workflow_steps)
 ]
-AgainOption = Annotated[
-    str | None, typer.Option("--from", metavar="STEP", help="Run this step and those after it again.")
-]
+AgainOption = Annotated[str | None, typer.Option("--from", metavar="STEP", help=AGAIN_HELP, autocompletion=run_steps)]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
@@ -52,7 +54,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     seed: SeedOption = 0,
     as_json: JsonOption = False,
     dry_run: DryRunOption = False,
-    only: OnlyOption = None,
+    only: StepsOption = None,
     since: FromOption = None,
     jobs: JobsOption = 1,
     quiet: QuietOption = False,

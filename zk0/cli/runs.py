@@ -10,7 +10,8 @@ import typer
 from rich.text import Text
 
 from zk0.cli import output
-from zk0.cli.options import RunArgument
+from zk0.cli.completion import workflow_names
+from zk0.cli.options import OptionalStepArgument, RunArgument, StepArgument
 from zk0.cli.output import JsonOption, columns, print_envelope, print_result, verdict_text
 from zk0.cli.prune import prune
 from zk0.cli.render_run import print_state, state_as_json
@@ -25,7 +26,7 @@ from zk0.workflow.state import RunState, RunStatus
 
 POLL = 0.2  # seconds
 
-WorkflowOption = Annotated[str | None, typer.Option(help="Only runs of this workflow.")]
+WorkflowOption = Annotated[str | None, typer.Option(help="Only runs of this workflow.", autocompletion=workflow_names)]
 StatusOption = Annotated[RunStatus | None, typer.Option(help="Only runs with this status.")]
 VerdictOption = Annotated[Verdict | None, typer.Option(help="Only runs with this verdict.")]
 LimitOption = Annotated[int, typer.Option(min=1, help="The most runs to list.")]
@@ -66,7 +67,7 @@ def runs(
 
 def show(
     run: RunArgument,
-    step: Annotated[str | None, typer.Argument(help="Only this step.")] = None,
+    step: OptionalStepArgument = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -81,9 +82,7 @@ def show(
         print_envelope(data=state_as_json(state, directory))
 
 
-def why(
-    run: RunArgument, step: Annotated[str, typer.Argument(help="A step of the run.")], *, as_json: JsonOption = False
-) -> None:
+def why(run: RunArgument, step: StepArgument, *, as_json: JsonOption = False) -> None:
     """Explain in one sentence why a step ran, was reused or was skipped."""
     state = find_run(Project.find(), run).state()
     sentence = explanation(state.step(step))
@@ -92,7 +91,7 @@ def why(
 
 def logs(
     run: RunArgument,
-    step: Annotated[str | None, typer.Argument(help="Only this step and the steps within it.")] = None,
+    step: OptionalStepArgument = None,
     *,
     follow: FollowOption = False,
     as_json: JsonOption = False,
