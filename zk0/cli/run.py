@@ -5,7 +5,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -22,10 +22,12 @@ from zk0.reports.github_report import run_summary
 from zk0.workflow.approval import ApprovalAnswer, agent_mark
 from zk0.workflow.engine import Outcome
 from zk0.workflow.events import StepFinished, StepPlanned, StepSkipped
-from zk0.workflow.inputs import resolve_inputs
+from zk0.workflow.expressions import as_text
+from zk0.workflow.inputs import coerce, resolve_inputs
 from zk0.workflow.loading import load
 from zk0.workflow.plan import Plan, plan
 from zk0.workflow.run import find_run
+from zk0.workflow.spec import InputSpec, WorkflowSpec
 from zk0.workflow.state import RunState, StepStatus
 
 MOST_JOBS = 1000  # each is a thread and a process; more is a typing error
@@ -62,7 +64,9 @@ def run(  # noqa: PLR0913  each is an option of the command
     """Run a workflow of this project, by its name or the path of its file."""
     project = Project.find()
     loaded = load(project, workflow)
-    planned = plan(loaded.spec, resolve_inputs(loaded.spec, parse_inputs(inputs or ())), loaded.library)
+    given = parse_inputs(inputs or ())
+    asked = {} if as_json else ask_for_inputs(loaded.spec, given)
+    planned = plan(loaded.spec, resolve_inputs(loaded.spec, given | asked), loaded.library)
     selection = wiring.select(project, planned, only or (), since, seed=seed)
     if dry_run:
         print_dry_run(planned, wiring.dry_run(project, planned, selection), as_json=as_json)
@@ -114,6 +118,33 @@ def parse_inputs(options: Iterable[str]) -> dict[str, str]:
             raise InputError(f"{name} is given twice: {values[name]!r} and {value!r}")
         values[name] = value
     return values
+
+
+def ask_for_inputs(spec: WorkflowSpec, given: Mapping[str, str]) -> dict[str, str]:
+    """Ask the person in this terminal for each input that must be given and is not; nothing if there is no person."""
+    missing = {name: declared for name, declared in spec.inputs.items() if declared.required and name not in given}
+    is_wrong = any(name not in spec.inputs for name in given)  # no use in asking before an error
+    if is_wrong or not missing or not is_person():
+        return {}
+    return {name: _ask_for_input(name, declared) for name, declared in missing.items()}
+
+
+def _ask_for_input(name: str, declared: InputSpec) -> str:
+    def fitting(text: str) -> str:
+        try:
+            coerce(declared, text)
+        except ValueError as error:
+            raise typer.BadParameter(f"{name} {error}") from error
+        return text
+
+    bounds = " | ".join(map(as_text, declared.choices)) or declared.type
+    text = f"{name} ({', '.join(filter(None, [bounds, declared.help]))})"
+    return str(typer.prompt(text, value_proc=fitting, err=True))
+
+
+def is_person() -> bool:
+    """Return whether a person is in this terminal, as far as that can be told."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and not agent_mark(os.environ)
 
 
 def ask_in_terminal(state: RunState) -> dict[str, ApprovalAnswer]:
