@@ -22,6 +22,15 @@ def test_logs_are_printed_each_under_its_name(command, write):
     assert command("logs", "latest", "-f", "--json")[0] == 2
 
 
+def test_the_end_of_a_run_shows_what_a_failed_program_printed_last(command, write):
+    write("loud", "  - {id: loud, title: Loud, run: [sh, -c, 'seq 20; printf \"\\033[31mred\"; exit 3']}\n")
+
+    printed = command("run", "loud", "--quiet")[1]
+
+    lines = [line.partition("| ")[2] for line in printed.splitlines() if " | " in line]
+    assert lines == [*map(str, range(12, 21)), " [31mred"]
+
+
 def test_logs_are_followed_until_the_run_ends(program, write):
     write(
         "slow",

@@ -1,5 +1,6 @@
 """`zk0 runs prune`: remove runs that nobody needs any more."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -46,7 +47,9 @@ def prune(
         print_envelope(data=data)
         return
     verb = "would be removed" if dry_run else "removed"
-    summary = f"{len(chosen)} of {len(runs)} runs {verb}, {decimal(size)}"
+    reasons = Counter(run.kept for run in runs if run.kept)
+    kept = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
+    summary = f"{len(chosen)} of {len(runs)} runs {verb}, {decimal(size)}{f'; kept: {kept}' if kept else ''}"
     show(table_of(((run.directory.id, decimal(run.size)) for run in chosen), 2), summary)
 
 

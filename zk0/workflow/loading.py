@@ -123,8 +123,10 @@ def load(project: Project, name: str) -> Loaded:
 
 def _path_of(project: Project, name: str, files: Mapping[str, Path]) -> Path:
     path = Path(name)
-    if path.suffix == SUFFIX:
+    if path.suffix == SUFFIX and (path.exists() or path.stem not in files):
         return path
+    if path.suffix == SUFFIX:
+        raise UnknownNameError(f"there is no file {name}", remedy=f"give its path, or its name: {path.stem}")
     if name in files:
         return files[name]
     unread = path if is_unread(path) and path.exists() else unread_files(project).get(path.stem)
