@@ -100,7 +100,7 @@ def mend_command_line(environment: MutableMapping[str, str]) -> None:
         *before, environment[INPUT] = before if current == "=" else before[:-1]
         current = current.removeprefix("=")
     joined = [*_joined(before), current]
-    environment |= {"COMP_WORDS": "\n".join(map(shlex.quote, joined)), "COMP_CWORD": str(len(joined) - 1)}
+    environment.update(COMP_WORDS="\n".join(map(shlex.quote, joined)), COMP_CWORD=str(len(joined) - 1))
 
 
 def _joined(words: list[str]) -> list[str]:

@@ -115,7 +115,7 @@ class MemoryRecorder:
             case RunFinished() | RunCancelled():
                 for run in unrecorded_runs(self.project, self.bank, but=event.run):
                     self._catch_up(run)
-                self._remember(event)
+                self._remember(self._end(event))
                 _write_pages(self.bank, self.project, event.at)
 
     def _follow(self, event: Event) -> None:
@@ -144,7 +144,7 @@ class MemoryRecorder:
             recorder._follow(event)
         recorder._asked = False
         if isinstance(last := events[-1], RunFinished | RunCancelled):
-            recorder._remember(last)
+            recorder._remember(recorder._end(last))
 
     def _begin(self, event: RunStarted) -> None:
         kept = event.directory / CODE_FILE
@@ -163,21 +163,27 @@ class MemoryRecorder:
 
         self.bank.edit(CONTEXT, change, durable=False)
 
-    def _remember(self, event: RunFinished | RunCancelled) -> None:
+    def _end(self, event: RunFinished | RunCancelled) -> RunFinished:
+        """Return the end of a run; one that is cancelled after an interruption had none."""
+        if isinstance(event, RunFinished):
+            return event
+        verdict = worst(step.verdict for step in self._steps.values())
+        return RunFinished(event.run, self.workflow, self._directory, verdict, ExitStatus.interrupted, (), event.at)
+
+    def _remember(self, event: RunFinished) -> None:
         receipts = list(self._receipts.values())
         order = {step: place for place, step in enumerate(self._planned)}
-        digest, files = self._code(self._directory)
-        is_cancelled = isinstance(event, RunCancelled)
+        digest, files = self._code(event.directory)
         ended = EndedRun(
             run=event.run,
-            workflow=self.workflow,
-            verdict=worst(step.verdict for step in self._steps.values()) if is_cancelled else event.verdict,
-            exit_status=ExitStatus.interrupted if is_cancelled else event.exit_status,
+            workflow=event.workflow,
+            verdict=event.verdict,
+            exit_status=event.exit_status,
             at=event.at,
             by=ACTOR,
             receipts=receipts,
             steps=sorted(self._steps.values(), key=lambda step: order.get(step.id, len(order))),
-            proposals=() if is_cancelled else event.proposals,
+            proposals=event.proposals,
             tree=digest,
             files=files,
         )
