@@ -96,9 +96,9 @@ def test_lint_annotates_each_problem_at_its_place(program, write):
     done = program("workflows", "lint", "workflows/wrong.yaml")
 
     [(name, where, text)] = commands(done.stderr)
-    assert (name, where) == ("error", "file=workflows/wrong.yaml,line=5,col=42,title=unknown-key")
+    assert (name, where) == ("error", "file=workflows/wrong.yaml,line=5,col=40,title=unknown-key")
     assert 'unknown key "wen"' in text
-    assert done.stdout.startswith("workflows/wrong.yaml:5:42: ")
+    assert done.stdout.startswith("workflows/wrong.yaml:5:40: ")
 
 
 def test_elsewhere_output_stays_as_it_is(program, write):
