@@ -12,7 +12,7 @@ import typer
 
 from zk0.cli import wiring
 from zk0.cli.options import RunArgument, WorkflowArgument
-from zk0.cli.output import JsonOption, columns, print_envelope, show
+from zk0.cli.output import JsonOption, print_envelope
 from zk0.cli.render_run import print_outcome, state_as_json
 from zk0.core.errors import ExitStatus, InputError
 from zk0.core.project import Project
@@ -154,12 +154,13 @@ def print_dry_run(planned: Plan, events: list[wiring.DryRunEvent], *, as_json: b
         data = {"dry_run": True, "workflow": planned.spec.name, "inputs": planned.inputs_as_json(), "steps": steps}
         print_envelope(data=data)
         return
-    table = columns(0, 0, 0)
+    # Not a table of Rich's, which takes seconds for thousands of steps.
+    first, second = len(str(len(steps))), max((len(step["id"]) for step in steps), default=0)
+    lines = [f"{planned.spec.name}: {len(steps)} steps; nothing is done"]
     for number, step in enumerate(steps, 1):
-        table.add_row(str(number), step["id"], step["title"])
-        for name, value in _facts(step):
-            table.add_row("", "", f"  {name}: {value}")
-    show(f"{planned.spec.name}: {len(steps)} steps; nothing is done", table)
+        lines.append(f"{number:<{first}}  {step['id']:<{second}}  {step['title']}")
+        lines += [f"{'':{first + second + 4}}  {name}: {value}" for name, value in _facts(step)]
+    typer.echo("\n".join(map(_visible, lines)))
 
 
 def _step_as_json(event: wiring.DryRunEvent) -> dict[str, Any]:
@@ -189,6 +190,11 @@ def _facts(step: dict[str, Any]) -> list[tuple[str, str]]:
         ("if it fails", f"run {step['on_fail']['run']}, then retry once" if "on_fail" in step else ""),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _visible(line: str) -> str:
+    """Return a line with its control characters written out, so that no input can move the cursor."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
 
 
 def _shown(value: object, quote: Callable[[str], str] = str) -> str:

@@ -5,6 +5,7 @@ workflows/train.yaml:12:5: federate: unknown key "whith"; did you mean "with"?
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,13 +19,27 @@ from zk0.workflow.document import Document, read_document
 from zk0.workflow.fitting import Flaw, field_names, flaw_of, nearest
 from zk0.workflow.lint import IN_FILE, lint_flaws
 from zk0.workflow.run import RunDirectory
-from zk0.workflow.spec import KINDS, Filled, InputSpec, Issue, SecretSpec, SpecModel, Step, WorkflowSpec, step_kind
+from zk0.workflow.spec import (
+    KINDS,
+    AnyStep,
+    Filled,
+    InputSpec,
+    Issue,
+    SecretSpec,
+    SpecModel,
+    Step,
+    WorkflowSpec,
+    step_kind,
+)
 from zk0.workflow.validation import DraftStep, Finder, WorkflowDraft, find_flaws
 
 SUFFIX = ".yaml"
+UNKNOWN, INVALID = "unknown-workflow", "invalid-workflow"  # rules
 INPUT: TypeAdapter[InputSpec] = TypeAdapter(InputSpec)
 STEP: TypeAdapter[Step] = TypeAdapter(Step)
 OUTPUTS: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Filled[Any]])
+STAND_INS = {"id": "unnamed", "title": "Unnamed", "run": ["unknown"]}
+SEPARATE = {"when", "needs", "finally", "checks", "accept", "timeout", "retry", "reuse", "on_fail", "cwd", "env"}
 _STEP_KEYS = frozenset().union(*map(field_names, KINDS.values()))
 
 
@@ -48,12 +63,13 @@ class WorkflowProblem:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A workflow and its file."""
+    """A workflow and its file, with the positions in it."""
 
     spec: WorkflowSpec
     path: Path
     text: str
     nested: Mapping[str, "Loaded"] = field(default_factory=dict)
+    document: Document = field(default_factory=Document, repr=False)
 
     @property
     def library(self) -> dict[str, WorkflowSpec]:
@@ -72,26 +88,36 @@ class Library:
     Args:
         files: the workflows by name.
         outer: the names of those being read, from the outermost on, to see a circle.
+        root: the directory from which the files are named in problems.
     """
 
-    def __init__(self, files: Mapping[str, Path], outer: tuple[str, ...] = ()) -> None:
+    def __init__(self, files: Mapping[str, Path], outer: tuple[str, ...] = (), root: Path | None = None) -> None:
         self.files = files
         self.outer = outer
+        self.root = root
         self.found: dict[str, Loaded] = {}
+        self.problems: dict[str, list[WorkflowProblem]] = {}
 
-    def __call__(self, name: str) -> WorkflowSpec | str:
+    def __call__(self, name: str) -> WorkflowSpec | Flaw:
         """Return a workflow, or why there is none to be had."""
         if name in self.outer:
-            return f"a circle: {' → '.join((*self.outer, name))}"
+            return Flaw((), UNKNOWN, f"a circle: {' → '.join((*self.outer, name))}")
         if name not in self.files:
-            return f'there is no workflow "{name}"{nearest(name, self.files)}'
-        if name not in self.found:
-            loaded, problems = examine(self.files[name], library=Library(self.files, (*self.outer, name)))
-            if loaded is None:
-                return f"{name} is not valid ({problems[0]})"
-            self.found[name] = loaded
-            self.found.update(loaded.nested)
+            return Flaw((), UNKNOWN, f'there is no workflow "{name}"{nearest(name, self.files)}')
+        if name not in self.found and name not in self.problems:
+            self._read(name)
+        if name in self.problems:
+            return Flaw((), INVALID, f"{name} is not valid ({self.problems[name][0]})")
         return self.found[name].spec
+
+    def _read(self, name: str) -> None:
+        path = self.files[name]
+        inner = Library(self.files, (*self.outer, name), self.root)
+        loaded, problems = examine(path, shown=_shown(path, self.root) if self.root else "", library=inner)
+        if loaded is None:
+            self.problems[name] = _with_nested(problems, inner)
+        else:
+            self.found |= {name: loaded, **loaded.nested}
 
 
 def workflow_files(project: Project) -> dict[str, Path]:
@@ -117,11 +143,19 @@ def load(project: Project, name: str) -> Loaded:
         if name not in files:
             raise UnknownNameError(f'there is no workflow "{name}"{nearest(name, files)}', remedy="zk0 workflows list")
         path = files[name]
-    library = Library(workflow_files(project), (path.stem,))
+    library = Library(workflow_files(project), (path.stem,), project.root)
     loaded, problems = examine(path, shown=_shown(path, project.root), library=library)
     if loaded is None:
-        raise SpecError("\n".join(map(str, problems)), remedy=f"correct {_shown(path, project.root)}")
+        every = _with_nested(problems, library)
+        wrong = dict.fromkeys(problem.file for problem in every)
+        raise SpecError("\n".join(map(str, every)), remedy=f"correct {', '.join(wrong)}")
     return loaded
+
+
+def _with_nested(problems: Iterable[WorkflowProblem], library: Library) -> list[WorkflowProblem]:
+    """Return the problems of a file, and those of the files that it performs in place of their consequences."""
+    own = [problem for problem in problems if problem.rule != INVALID]
+    return list(dict.fromkeys([*own, *chain.from_iterable(library.problems.values())]))
 
 
 def load_performed(run: RunDirectory) -> Loaded:
@@ -159,30 +193,34 @@ def examine(
     except OSError as error:
         raise UnknownNameError(f"{shown} can't be read: {error.strerror}", remedy="zk0 workflows list") from error
     library = library or Library({}, (path.stem,))
-    spec, problems = parse_workflow(text, file=shown, find=library)
+    document = read_document(text)
+    spec, problems = _parse(document, shown, library)
     if spec and spec.name != path.stem:
         problems = [
             WorkflowProblem(
                 shown, 1, 1, "wrong-name", f'the name "{spec.name}" is not the one of its file, "{path.stem}"'
             )
         ]
-    return (Loaded(spec, path, text, library.found) if spec and not problems else None), problems
+    return (Loaded(spec, path, text, library.found, document) if spec and not problems else None), problems
 
 
-def _nowhere(name: str) -> str:
-    return f'there is no workflow "{name}"'
+def _nowhere(name: str) -> Flaw:
+    return Flaw((), UNKNOWN, f'there is no workflow "{name}"')
 
 
 def parse_workflow(
     text: str, *, file: str = "workflow", find: Finder = _nowhere
 ) -> tuple[WorkflowSpec | None, list[WorkflowProblem]]:
     """Return the workflow of a text, or None with all that is wrong with it, in the order of the lines."""
-    document = read_document(text)
+    return _parse(read_document(text), file, find)
+
+
+def _parse(document: Document, file: str, find: Finder) -> tuple[WorkflowSpec | None, list[WorkflowProblem]]:
     problems = {WorkflowProblem(file, at.line, at.column, rule, message) for at, rule, message in document.problems}
     if document.data is None and problems:
         return None, sorted(problems)
     spec, found = _shaped(document.data)
-    found += find_flaws(_draft(document.data), find)
+    found += find_flaws(_draft_of(spec) if spec else _draft(document.data), find)
     problems |= {_located(flaw, document, file) for flaw in found}
     return (None if problems else spec), sorted(problems)
 
@@ -231,6 +269,11 @@ def _model_at(path: tuple[str | int, ...]) -> type[SpecModel] | None:
     return None
 
 
+def _draft_of(spec: WorkflowSpec) -> WorkflowDraft:
+    steps = tuple(DraftStep(step.id, step) for step in spec.steps)
+    return WorkflowDraft(spec.inputs, steps, spec.outputs, tuple(spec.secrets))
+
+
 def _draft(data: object) -> WorkflowDraft:
     top = data if isinstance(data, dict) else {}
     inputs = top["inputs"] if isinstance(top.get("inputs"), dict) else {}
@@ -239,7 +282,7 @@ def _draft(data: object) -> WorkflowDraft:
     outputs = _valid(OUTPUTS, top.get("outputs"))
     return WorkflowDraft(
         {name: _valid(INPUT, raw) for name, raw in inputs.items()},
-        tuple(DraftStep(_id(raw), _valid(STEP, _trimmed(raw))) for raw in steps),
+        tuple(DraftStep(_id(raw), _understood(raw)) for raw in steps),
         outputs or {},
         tuple(map(str, secrets)),
     )
@@ -248,6 +291,19 @@ def _draft(data: object) -> WorkflowDraft:
 def _id(raw: object) -> str | None:
     found = raw.get("id") if isinstance(raw, dict) else None
     return found if isinstance(found, str) else None
+
+
+def _understood(raw: object) -> AnyStep | None:
+    """Return a step without its parts of the wrong shape; None if they are of a kind that others depend on."""
+    trimmed = _trimmed(raw)
+    try:
+        return STEP.validate_python(trimmed)
+    except ValidationError as error:
+        wrong = {str(place) for detail in error.errors(include_url=False) for place in detail["loc"][1:2]}
+    if not (isinstance(trimmed, dict) and wrong and wrong <= STAND_INS.keys() | SEPARATE):
+        return None
+    kept = {key: value for key, value in trimmed.items() if key not in wrong}
+    return _valid(STEP, kept | {key: value for key, value in STAND_INS.items() if key in wrong})
 
 
 def _trimmed(raw: object) -> object:
@@ -277,8 +333,7 @@ def lint(project: Project, paths: Iterable[Path] = ()) -> Iterator[WorkflowProbl
         shown = _shown(path, project.root)
         loaded, problems = examine(path, shown=shown, library=Library(files, (path.stem,)))
         if loaded:
-            document = read_document(loaded.text)
-            problems = [_located(flaw, document, shown) for flaw in lint_flaws(loaded.spec)]
+            problems = [_located(flaw, loaded.document, shown) for flaw in lint_flaws(loaded.spec)]
         text = path.read_text(encoding="utf-8", errors="replace")
         literal = [
             WorkflowProblem(shown, found.line, found.column, "literal-secret", IN_FILE) for found in find_secrets(text)
