@@ -83,7 +83,7 @@ def test_a_given_value_takes_the_type_of_its_input(resolve, name, given, value):
         ("security", "maybe", "security must be a boolean, got 'maybe'"),
         ("preset", "huge", "preset must be one of tiny, small; got 'huge'"),
         ("clients", "lift,fly", "clients must be one of lift, place, stack; got 'fly'"),
-        ("clients", 3, "clients must be a list (a,b,c), got 3"),
+        ("clients", 3, 'clients must be a list (a,b,c or ["a", "b, c"]), got 3'),
         ("data", 3, "data must be a path, got 3"),
         ("round", "3", "trial has no input 'round'; did you mean \"rounds\"?"),
     ],

@@ -78,6 +78,8 @@ def test_every_problem_of_a_file_is_told_at_once(problems):
         ),
         '14:57: second: trial.length: unknown key "maximum"; did you mean "minimum"?',
         "15:9: second: an earlier step has this id already",
+        '17:48: second: step "second" has no output "lenght"; did you mean "length"?',
+        '17:85: second: unknown input "who"',
         '18:14: \'soon\' is not a duration; write "90s", "30m", "2h" or "1d", at most a year',
     ]
 
@@ -235,14 +237,14 @@ def test_an_input_is_named_as_expressions_spell_it(problems):
     [
         ("", "a workflow is a mapping"),
         ("- a\n", "a workflow is a mapping"),
-        ("name: [\n", "not YAML: expected the node content"),
+        ("name: [\n", "not YAML: did not find expected node content"),
         ("name: a\n\ttitle: b\n", "2:1: not YAML"),
         ("a: &x 1\nb: *x\n", "1:4: an anchor (&x) is not allowed here"),
         ("a: !!python/object:os.system 1\n", "1:4: the tag"),
         ("? [a]\n: 1\n", "a key is a word here"),
         ("name: a\nname: b\n", '2:1: duplicate key "name"; the first is in line 1'),
-        ("name: a\n---\nname: b\n", "not YAML"),
-        ("[" * 5000, "nested too deeply"),
+        ("name: a\n---\nname: b\n", "2:1: not a workflow: a second document begins here"),
+        ("[" * 5000, "exceeded maximum nesting depth"),
         ("name: \x00", "not YAML"),
     ],
 )
