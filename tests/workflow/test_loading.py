@@ -360,3 +360,69 @@ def test_no_expression_makes_the_loader_fall(expression):
     spec, problems = parse_workflow(GOOD.partition("  - id: second")[0] + f"  - {json.dumps(step)}\n")
 
     assert (spec is None) == bool(problems)
+
+
+def test_a_mistake_in_a_file_that_another_performs_is_found_there(project):
+    folder = project.root / "workflows"
+    step = "steps: [{id: a, title: A, workflow: NAME}, {id: b, title: B, workflow: NAME}]\n"
+    for name, steps in (("outer", step.replace("NAME", "middle")), ("middle", step.replace("NAME", "inner"))):
+        (folder / f"{name}.yaml").write_text(f"name: {name}\ntitle: A\npurpose: B\n{steps}")
+    (folder / "inner.yaml").write_text("name: inner\ntitle: A\nsteps: [{id: a, title: A, run: b}]\n")
+
+    with pytest.raises(SpecError) as raised:
+        load(project, "outer")
+
+    assert raised.value.remedy == "correct workflows/inner.yaml"
+    assert [line.partition(": ")[0] for line in raised.value.message.splitlines()] == [
+        "workflows/inner.yaml:1:1",
+        "workflows/inner.yaml:3:31",
+    ]
+
+
+def test_a_part_of_the_wrong_shape_hides_no_problem_of_the_rest(problems):
+    found = problems("""\
+        name: trial
+        inputs: {publish: {type: boolean, default: false}}
+        steps:
+          - id: build-all
+            run: make build
+            when: inputs.publish
+            timeout: soon
+            env: {A: "{{ inputs.nothing }}"}
+          - {id: next, title: Next, needs: [build], run: [echo, "{{ inputs.word | shout }}", "{{ inputs.other }}"]}
+        """)
+
+    for problem in (
+        'the key "title" is missing',
+        "'build-all' is not snake_case",
+        '"run": must be a list',
+        '"when" is one whole expression: "{{ inputs.publish }}"',
+        "is not a duration",
+        'unknown input "nothing"',
+        'unknown step "build"',
+        "no filter is named 'shout'",
+        'unknown input "other"',
+    ):
+        assert any(problem in line for line in found), (problem, found)
+
+
+@pytest.mark.parametrize("text", ["a {# b #} c", "{% if 1 %}a{% endif %}", "{% raw %}a{% endraw %}", "a {# b", "{%"])
+def test_what_jinja_would_drop_is_refused(problems, text):
+    found = problems(f"""\
+        name: trial
+        title: A
+        purpose: B
+        steps: [{{id: a, title: A, run: [echo, "{text}"]}}]
+        """)
+
+    [line] = found
+    assert "not allowed" in line
+    assert "for the characters themselves" in line
+
+
+def test_the_characters_that_jinja_would_drop_can_be_written(make_plan):
+    words = """["{{ '{#' }}", "{{ '{{' }}", "{{ '{%' ~ '%}' }}", "}}", "#}", "a"]"""
+
+    [step] = make_plan(f"- {{id: a, title: A, run: {words}}}\n").steps
+
+    assert step.arguments["argv"] == ["{#", "{{", "{%%}", "}}", "#}", "a"]

@@ -127,7 +127,7 @@ def specs() -> tuple[WorkflowSpec, WorkflowSpec]:
     return outer, inner
 
 
-@settings(max_examples=10)
+@settings(max_examples=1_000)
 @given(text=HOSTILE, items=st.lists(HOSTILE, min_size=GIVEN, max_size=GIVEN), gave=HOSTILE)
 def test_every_value_arrives_unchanged_and_reveals_no_secret(text: str, items: list[str], gave: str) -> None:
     outer, inner = specs()

@@ -107,7 +107,8 @@ def parse_inputs(options: Iterable[str]) -> dict[str, str]:
         if not (name and equals):
             raise InputError(f"an input is given as name=value, not as {text!r}", remedy="-i name=value")
         if name in values:
-            raise InputError(f"{name} is given twice: {values[name]!r} and {value!r}")
+            problem = f"{name} is given twice: {values[name]!r} and {value!r}"
+            raise InputError(problem, remedy=f"""for a list: -i {name}=a,b or -i {name}='["a", "b"]'""")
         values[name] = value
     return values
 
