@@ -181,7 +181,8 @@ def _facts(step: dict[str, Any]) -> list[tuple[str, str]]:
         return [(NOT_RUN[step["would"]], step["reason"])]
     arguments = [f"{name}={_shown(value)}" for name, value in step["with"].items() if value not in (None, {}, ".")]
     if step["uses"] == "run":
-        arguments[0] = " ".join(_shown(word, quote=shlex.quote) for word in step["with"]["argv"])
+        words = (word for part in step["with"]["argv"] for word in (part if isinstance(part, list) else [part]))
+        arguments[0] = " ".join(_shown(word, shlex.quote) for word in words)
     facts = [
         ("only if", "" if step["when"] is True else str(step["when"])),
         (step["uses"], ", ".join(arguments) or "no arguments"),
@@ -204,5 +205,5 @@ def _shown(value: object, quote: Callable[[str], str] = str) -> str:
         case {"expression": str(source), **others} if not others:
             return source
         case dict():
-            return "{" + ", ".join(f"{name}: {_shown(inner)}" for name, inner in value.items()) + "}"
+            return "{" + ", ".join(f"{name}: {_shown(inner, shlex.quote)}" for name, inner in value.items()) + "}"
     return quote(str(value))

@@ -18,7 +18,7 @@ from zk0.core.verdicts import Finding, Verdict, failed, passed, worst
 from zk0.workflow.actions import Context, Inputs, Outputs, Progress
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import Selection, StepFinished
-from zk0.workflow.expressions import Scope, arguments_as_json, as_json, as_text, fill, is_known
+from zk0.workflow.expressions import Scope, arguments_as_json, as_json, as_text, fill, is_known, templates_in
 from zk0.workflow.plan import PlannedCheck, PlannedStep, validated
 from zk0.workflow.program_outputs import VARIABLE, parse_outputs
 from zk0.workflow.programs import PROGRAM_CHECK, Command, CommandOutputs
@@ -141,10 +141,14 @@ class Attempt:
         if self.step.kind == "ask":
             self.outputs = AskOutputs(handover=self.context.run.step(self.step.path) / "handover.md")
             return
+        revealed = self.effects.reveal(arguments)
+        if not is_known(revealed):
+            unknown = ", ".join(str(template) for _, template in templates_in(revealed))
+            raise SpecError(f"{self.step.path} begins, and this has no value yet: {unknown}")
         if self.step.action is None:
-            self._run(self.effects.reveal(arguments))
+            self._run(revealed)
             return
-        inputs = validated(self.step.action, self.effects.reveal(arguments))
+        inputs = validated(self.step.action, revealed)
         self.inputs = recorded_inputs(inputs, arguments)
         action_context = Context(
             project=self.context.project,
