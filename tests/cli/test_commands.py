@@ -150,7 +150,7 @@ def test_lint_prints_every_problem_and_ends_with_2(command, program, write):
     assert status == 2
     assert out.splitlines() == [
         'workflows/torn.yaml:5:32: note: unknown action "trial.nope"; did you mean "trial.note"? [unknown-action]',
-        'workflows/torn.yaml:5:50: note: "when" is one whole expression: "{{ … }}" [bad-when]',
+        'workflows/torn.yaml:5:50: note: "when" is one whole expression: "{{ x }}" [bad-when]',
     ]
     assert [problem["rule"] for problem in problems] == ["unknown-action", "bad-when"]
 

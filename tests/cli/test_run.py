@@ -328,3 +328,21 @@ def test_a_dry_run_shows_data_apart_from_expressions_and_no_control_characters(c
 
     assert "run: echo '{{ steps.a.outputs.log }}\\x1b[2J'" in out
     assert "run: echo {{ steps.a.outputs.log }}\n" in out
+
+
+@pytest.mark.parametrize(
+    "value", ["{{ secrets.TOKEN }}", "${{ github.sha }}", "a {# b #} c", "{% if x %}", "a {{ x", "{{ inputs.title }}"]
+)
+def test_an_input_that_looks_like_an_expression_stays_as_it_is(command, write, monkeypatch, value):
+    monkeypatch.setenv("TOKEN", "a secret of many characters")
+    write(
+        "show",
+        "  - {id: show, title: Show, run: [printf, '%s', '{{ inputs.title }}']}\n",
+        head="inputs:\n  title: {type: string}\nsecrets:\n  TOKEN: {required: false}\n",
+    )
+
+    status, out, err = command("run", "show", "-i", f"title={value}", "--json")
+
+    assert status == 0, err
+    assert "a secret of many characters" not in out
+    assert json.loads(command("logs", "latest", "show", "--json")[1])["data"][0]["text"] == value

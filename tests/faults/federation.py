@@ -95,8 +95,8 @@ def run(
     given = dict(values) | {"output": str(directory)}
     with kept_parts() as patch:
         if not smolvla:
-            patch.setattr(client, "start_policy", lambda *given: small.start(given[4]))
             for module in (client, server):
+                patch.setattr(module, "start_policy", lambda *given: small.start(given[4]))
                 patch.setattr(module, "make_processors", small.processors)
         inject(patch, given)
         client._policy.cache_clear()  # a fault may have changed what is frozen in it

@@ -141,8 +141,8 @@ def test_a_client_is_called_by_its_name_or_by_the_end_of_its_source(item, client
 
 
 def test_the_unseen_data_set_is_named_alike_and_may_be_none():
-    assert resolve({"unseen": "far=/data/x"}).unseen_set == ("far", "/data/x")
-    assert resolve({"unseen": " "}).unseen_set is None
+    assert resolve({"unseen": "far=/data/x"}).unseen_sets == (("far", "/data/x"),)
+    assert resolve({"unseen": " "}).unseen_sets == ()
 
 
 def test_cameras_are_names_in_order():

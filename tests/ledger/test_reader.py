@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from zk0.core.errors import LedgerError
 from zk0.ledger import Aggregation, Ledger, Resources, RunClosed, RunOpened, read_ledger
-from zk0.ledger.schema import OPTIONAL
+from zk0.ledger.schema import OPTIONAL_SERIES
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +120,7 @@ def test_two_runs_compare_without_their_resources_and_with_everything_else(ledge
 
     assert Ledger(tuple(slower)).comparable() == ledger.comparable()
     for event, shown in zip(ledger.events, ledger.comparable(), strict=True):
-        assert shown.keys() == type(event).model_fields.keys() - {"resources", *OPTIONAL}
+        assert shown.keys() == type(event).model_fields.keys() - {"resources", *OPTIONAL_SERIES}
 
 
 def test_two_runs_that_differ_in_one_loss_do_not_compare_equal(ledger):

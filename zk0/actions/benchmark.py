@@ -81,9 +81,8 @@ def steady(outputs: BenchmarkOutputs, *, doubtful: float = 1.5, slower: float = 
     """
     for name, measured in (("training step", outputs.training_step), ("action chunk", outputs.action_chunk)):
         if len(measured.before) < ENOUGH:
-            yield not_available(
-                f"{measured.now:.1f} ms; needs {ENOUGH} earlier measurements here, has {len(measured.before)}", at=name
-            )
+            needs = f"needs {ENOUGH} earlier measurements here, has {len(measured.before)}"
+            yield not_available(f"{measured.now:.1f} ms; {needs}", at=name)
             continue
         usual = median(measured.before)
         ratio = measured.now / usual

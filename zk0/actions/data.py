@@ -7,10 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from zk0.core.checks import check
 from zk0.core.project import Project, cache_dir
-from zk0.core.verdicts import Evidence, Finding, failed, passed
+from zk0.core.verdicts import Evidence, Finding
 from zk0.federation.configuration import name_source, resolve
 from zk0.federation.sources import SIMULATED, absolute_source, is_folder, locate
-from zk0.training.dataset_inspection import MINIMUM_EPISODES, DatasetDescription, describe
+from zk0.project_checks.problems import judge
+from zk0.training.dataset_inspection import MINIMUM_EPISODES, describe
 from zk0.training.presets import FEATURE_NAMES
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
@@ -86,8 +87,13 @@ def prepare(inputs: PrepareInputs, context: Context) -> PrepareOutputs:
             progress=recorded,
         )
         context.progress(before + inputs.episodes, total, name)
-        role = "unseen" if position == len(wanted) - 1 and inputs.unseen.strip() else "client"
-        sets.append(_prepared(dataset, source, role, inputs))
+        own = {
+            "source": source,
+            "role": "unseen" if position == len(wanted) - 1 and inputs.unseen.strip() else "client",
+            "training_episodes": len(dataset.training_episodes(inputs.held_out)),
+            "cameras": sorted(dataset.cameras),
+        }
+        sets.append(PreparedSet.model_validate(vars(dataset) | own))
     rows = [
         [one.name, one.role, str(one.episodes), str(one.frames), f"{one.fps:g}", one.tasks[0] if one.tasks else ""]
         for one in sets
@@ -107,13 +113,12 @@ def enough_episodes(outputs: PrepareOutputs, *, minimum: int = MINIMUM_EPISODES)
     """Each data set has enough episodes to train on and to hold some out."""
     for one in outputs.sets:
         evidence = [Evidence(name="episodes", value=one.episodes, at=one.name)]
-        if one.episodes < minimum:
-            yield failed(
-                f"{one.episodes} episodes, {minimum} wanted", at=one.name, evidence=evidence, remedy="record more"
-            )
-        else:
-            held_out = one.episodes - one.training_episodes if one.role == "client" else one.episodes
-            yield passed(f"{one.episodes} episodes, {held_out} of them held out", at=one.name, evidence=evidence)
+        held_out = one.episodes - one.training_episodes if one.role == "client" else one.episodes
+        good, bad = (
+            f"{one.episodes} episodes, {held_out} of them held out",
+            f"{one.episodes} episodes, {minimum} wanted",
+        )
+        yield judge(one.episodes >= minimum, good, bad, at=one.name, evidence=evidence, remedy="record more")
 
 
 @check("data.features")
@@ -121,33 +126,15 @@ def same_features(outputs: PrepareOutputs) -> Iterator[Finding]:
     """All data sets have the joints and cameras the policy needs; a set that lacks one is refused before."""
     cameras = sorted(set.intersection(*(set(one.cameras) for one in outputs.sets)))
     evidence = [Evidence(name="cameras", value=", ".join(one.cameras), at=one.name) for one in outputs.sets]
-    if not cameras:
-        yield failed(
-            "the data sets share no camera", evidence=evidence, remedy="rename cameras with lerobot-edit-dataset"
-        )
-    else:
-        yield passed(f"{len(FEATURE_NAMES)} joints and cameras {', '.join(cameras)} everywhere", evidence=evidence)
+    good, bad = (
+        f"{len(FEATURE_NAMES)} joints and cameras {', '.join(cameras)} everywhere",
+        "the data sets share no camera",
+    )
+    yield judge(bool(cameras), good, bad, evidence=evidence, remedy="rename cameras with lerobot-edit-dataset")
 
 
 def _sources(inputs: PrepareInputs, project: Project) -> list[tuple[str, str]]:
     """Return (name, source) of all data sets, the unseen one last; the run configuration's rules hold."""
     config = resolve({"data": inputs.data, "unseen": inputs.unseen})
-    named = [*config.clients, *([config.unseen_set] if config.unseen_set else [])]
+    named = [*config.clients, *config.unseen_sets]
     return [(name, absolute_source(source, project.root)) for name, source in named]
-
-
-def _prepared(dataset: DatasetDescription, source: str, role: str, inputs: PrepareInputs) -> PreparedSet:
-    return PreparedSet(
-        name=dataset.name,
-        source=source,
-        role=role,
-        digest=dataset.digest,
-        episodes=dataset.episodes,
-        training_episodes=len(dataset.training_episodes(inputs.held_out)),
-        frames=dataset.frames,
-        fps=dataset.fps,
-        robot_type=dataset.robot_type,
-        tasks=list(dataset.tasks),
-        cameras=sorted(dataset.cameras),
-        state_range=list(dataset.state_range),
-    )

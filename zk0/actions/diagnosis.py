@@ -18,7 +18,6 @@ from zk0.ledger.importers import ImportedLedger, import_ledgers
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 from zk0.workflow.run import find_run, run_directories
 
-LEDGER = "ledger.jsonl"
 FLOW_FAMILIES = ("rounds", "parameters", "aggregation", "incidents")
 # Which part of the code a fault of the term is in: what it computes, or when and of what.
 FORMULA = (Fault.proximal_formula, Fault.proximal_pairing, Fault.proximal_frozen)
@@ -31,10 +30,15 @@ class ExamineInputs(Inputs):
     only: list[str] = Field([], description="ids of diagnostics; none: all")
 
 
-class ExamineOutputs(FoundOutputs):
-    """What every diagnostic found, with what it looked at."""
+class DiagnosisOutputs(FoundOutputs):
+    """What the diagnostics found, with what they looked at; `table` shows the numbers behind it."""
 
     looked_at: list[str]
+
+
+class ExamineOutputs(DiagnosisOutputs):
+    """What every diagnostic found; `table` are the findings."""
+
     not_understood: int = Field(description="lines, rows and records")
 
 
@@ -42,12 +46,7 @@ class ExamineOutputs(FoundOutputs):
 def examine(inputs: ExamineInputs, context: Context) -> ExamineOutputs:
     """Say what is wrong with runs or logs, the root cause first."""
     imported = _imported(inputs.logs, context)
-    findings: list[Finding] = []
-    for one in imported:
-        diagnosis = diagnose(one.ledger, only=inputs.only)
-        findings += [*diagnosis.findings, *diagnosis.unanswered]
-    if not imported:
-        findings = [not_available("no earlier run, and no log was given")]
+    findings = _found(imported, inputs.only) or [not_available("no earlier run, and no log was given")]
     return ExamineOutputs(
         **summarize_findings(findings),
         looked_at=[_shown(one, context.project) for one in imported],
@@ -55,47 +54,33 @@ def examine(inputs: ExamineInputs, context: Context) -> ExamineOutputs:
     )
 
 
-class SeriesOutputs(FoundOutputs):
-    """Policy, proximal and total loss of each client's rounds, first and last, and what they say of the term."""
-
-    looked_at: list[str]
-
-
 @action("diagnosis.series")
-def series(inputs: ExamineInputs, context: Context) -> SeriesOutputs:
-    """Analyse the series of the proximal and the adjusted loss."""
+def series(inputs: ExamineInputs, context: Context) -> DiagnosisOutputs:
+    """Analyse the proximal and the adjusted loss of each client's rounds, and say what they show of the term."""
     imported = _imported(inputs.logs, context)
-    trainings = [training for one in imported for training in one.ledger.trainings]
-    if not trainings:
-        findings = [not_available("no training was found in a run or log")]
-    else:
-        diagnoses = [diagnose(one.ledger, only=inputs.only or _of("loss", "proximal")) for one in imported]
-        findings = [finding for one in diagnoses for finding in (*one.findings, *one.unanswered)]
+    rows = [_row(training) for one in imported for training in one.ledger.trainings]
     head = ["client", "round", "steps", "policy loss", "proximal loss", "total loss", "mu"]
-    fields = summarize_findings(findings) | {"table": [head, *map(_row, trainings)] if trainings else []}
-    return SeriesOutputs(**fields, looked_at=[_shown(one, context.project) for one in imported])
-
-
-class FlowOutputs(FoundOutputs):
-    """The parameters at the boundaries of each round, by digest and norm, and whether they are what they should be."""
-
-    looked_at: list[str]
+    only = inputs.only or _of("loss", "proximal")
+    return _with_table(imported, only, [head, *rows], "no training was found in a run or log", context)
 
 
 @action("diagnosis.flow")
-def flow(inputs: ExamineInputs, context: Context) -> FlowOutputs:
-    """Follow the parameters: sent to fit, returned, sent to evaluate, sent to the next fit."""
+def flow(inputs: ExamineInputs, context: Context) -> DiagnosisOutputs:
+    """Follow the parameters by digest and norm: sent to fit, returned, sent to evaluate, sent to the next fit."""
     imported = _imported(inputs.logs, context)
-    findings: list[Finding] = []
-    rows: list[list[str]] = []
-    for one in imported:
-        diagnosis = diagnose(one.ledger, only=inputs.only or _of(*FLOW_FAMILIES))
-        findings += [*diagnosis.findings, *diagnosis.unanswered]
-        rows += flow_rows(one.ledger)
-    if not rows:
-        findings = [not_available("no round was found in a run or log")]
-    fields = summarize_findings(findings) | {"table": [list(FLOW_HEAD), *rows] if rows else []}
-    return FlowOutputs(**fields, looked_at=[_shown(one, context.project) for one in imported])
+    rows = [row for one in imported for row in flow_rows(one.ledger)]
+    only = inputs.only or _of(*FLOW_FAMILIES)
+    return _with_table(imported, only, [list(FLOW_HEAD), *rows], "no round was found in a run or log", context)
+
+
+def _with_table(
+    imported: list[ImportedLedger], only: list[str], table: list[list[str]], nothing: str, context: Context
+) -> DiagnosisOutputs:
+    """Return what these diagnostics find, with a table; only `nothing` where that has a head alone."""
+    empty = len(table) == 1
+    findings = [not_available(nothing)] if empty else _found(imported, only)
+    fields = summarize_findings(findings) | {"table": [] if empty else table}
+    return DiagnosisOutputs(**fields, looked_at=[_shown(one, context.project) for one in imported])
 
 
 class ConcludeInputs(Inputs):
@@ -138,11 +123,10 @@ def conclude_diagnosis(inputs: ConcludeInputs, context: Context) -> ConcludeOutp
         place, summary = "unknown", f"{inputs.target} could not be tested"
     else:
         place, summary = "nowhere", f"nothing is wrong: {inputs.target} keeps its contract"
-    formula = any(one.fault in FORMULA for one in probed)
     return ConcludeOutputs(
         place=place,
         faults=faults,
-        formula=formula,
+        formula=any(one.fault in FORMULA for one in probed),
         timing=any(one.fault not in FORMULA for one in probed),
         summary=summary,
         reasons=[f"{one.fault}, at {one.at or inputs.target}: {one.message}" for one in probed],
@@ -169,6 +153,11 @@ def cause(outputs: ConcludeOutputs) -> Iterator[Finding]:
             yield failed(outputs.summary, remedy="zk0 show latest, for what the probe lacks; an adapter can give it")
 
 
+def _found(imported: Sequence[ImportedLedger], only: list[str]) -> list[Finding]:
+    diagnoses = [diagnose(one.ledger, only=only) for one in imported]
+    return [finding for one in diagnoses for finding in (*one.findings, *one.unanswered)]
+
+
 def _of(*families: str) -> list[str]:
     """Return the diagnostics of these families."""
     return [name for name in diagnostics() if name.partition(".")[0] in families]
@@ -192,12 +181,9 @@ def _path(given: str | Path, context: Context) -> Path:
 
 
 def _newest(context: Context) -> list[Path]:
-    """Return the folder of the newest run, other than this one, that wrote a ledger of a federation."""
-    for run in run_directories(context.project):
-        ledgers = [] if run.id == context.run else sorted(run.path.rglob(f"federation/{LEDGER}"))
-        if ledgers:
-            return ledgers
-    return []
+    """Return the ledgers of the newest run, other than this one, that wrote one of a federation."""
+    others = (run.path for run in run_directories(context.project) if run.id != context.run)
+    return next(filter(None, (sorted(path.rglob("federation/ledger.jsonl")) for path in others)), [])
 
 
 def _shown(one: ImportedLedger, project: Project) -> str:

@@ -47,11 +47,7 @@ def inspect(inputs: InspectInputs, context: Context) -> InspectOutputs:
     repository, outside = _changes_outside(context.project)
     cores = psutil.cpu_count() or 1
     return InspectOutputs(
-        python=needs.python,
-        requires_python=needs.requires_python,
-        packages=needs.packages,
-        missing=needs.missing,
-        conflicting=needs.conflicting,
+        **vars(needs),
         disk_free=disk,
         memory=memory,
         cores=cores,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from zk0.ledger import Evaluation, Ledger, read_ledger
+from zk0.ledger import read_ledger
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -26,7 +26,8 @@ def summarize(inputs: SummarizeInputs, context: Context) -> SummarizeOutputs:
     ledger = read_ledger(inputs.ledger)
     rows, results = [], []
     for name in dict.fromkeys(one.dataset for one in ledger.evaluations):
-        first, last = _ends(ledger, name)
+        own = sorted((one for one in ledger.evaluations if one.dataset == name), key=lambda one: one.round)
+        first, last = own[0], own[-1]
         rates = [one for one in ledger.rollouts if one.dataset == name]
         trained = last.loss if last.round else None
         losses = [_number(first.loss), _number(trained), _ratio(first.loss, trained)]
@@ -45,11 +46,6 @@ def summarize(inputs: SummarizeInputs, context: Context) -> SummarizeOutputs:
         heads.append("closed loop (95 %)")
         rows = [row + [""] * (len(heads) - len(row)) for row in rows]
     return SummarizeOutputs(ledger=inputs.ledger, results=results, table=[heads, *rows])
-
-
-def _ends(ledger: Ledger, name: str) -> tuple[Evaluation, Evaluation]:
-    evaluations = sorted((one for one in ledger.evaluations if one.dataset == name), key=lambda one: one.round)
-    return evaluations[0], evaluations[-1]
 
 
 def _number(value: float | None) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zk0.core.checks import check
-from zk0.core.verdicts import Evidence, Finding, failed, passed
+from zk0.core.verdicts import Evidence, Finding
+from zk0.project_checks.problems import judge
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -51,6 +52,12 @@ def extract(inputs: ExtractInputs, context: Context) -> ExtractOutputs:
     moved = norms_by_module((name, trained[name] - value) for name, value in own.items())
     full = sum(value.numel() * value.element_size() for value in policy.state_dict().values())
     size = record.count_bytes()
+    row = [
+        str(len(received)),
+        f"{size / 1e6:.2f} MB",
+        f"{full / 1e6:.2f} MB",
+        *(f"{one:.3f}" for one in moved.values()),
+    ]
     return ExtractOutputs(
         names=len(received),
         message_bytes=size,
@@ -60,15 +67,7 @@ def extract(inputs: ExtractInputs, context: Context) -> ExtractOutputs:
         digest_received=digest_of(received),
         digest_loaded=digest_of(trainable_parameters(policy)),
         moved=moved,
-        table=[
-            ["tensors", "message", "whole policy", *(f"moved: {name}" for name in moved)],
-            [
-                str(len(received)),
-                f"{size / 1e6:.2f} MB",
-                f"{full / 1e6:.2f} MB",
-                *(f"{norm:.3f}" for norm in moved.values()),
-            ],
-        ],
+        table=[["tensors", "message", "whole policy", *(f"moved: {name}" for name in moved)], row],
     )
 
 
@@ -80,24 +79,22 @@ def round_trip(outputs: ExtractOutputs) -> Iterator[Finding]:
         "received": outputs.digest_received,
         "in the policy": outputs.digest_loaded,
     }
-    evidence = [Evidence(name=f"digest {name}", value=digest) for name, digest in digests.items()]
-    if len(set(digests.values())) == 1:
-        yield passed(f"{outputs.names} tensors, {outputs.digest_trained[:8]} all along", evidence=evidence)
-    else:
-        yield failed("the tensors change on their way", evidence=evidence, cause="extraction or loading alters them")
+    yield judge(
+        len(set(digests.values())) == 1,
+        f"{outputs.names} tensors, {outputs.digest_trained[:8]} all along",
+        "the tensors change on their way",
+        evidence=[Evidence(name=f"digest {name}", value=digest) for name, digest in digests.items()],
+        cause="extraction or loading alters them",
+    )
 
 
 @check("exchange.trainable-only")
 def trainable_only(outputs: ExtractOutputs) -> Iterator[Finding]:
     """Only trainable tensors travel."""
-    evidence = [
-        Evidence(name="message", value=outputs.message_bytes, unit="bytes"),
-        Evidence(name="whole policy", value=outputs.full_bytes, unit="bytes"),
-    ]
-    if outputs.not_trainable:
-        yield failed(
-            f"{len(outputs.not_trainable)} frozen tensors travel, e.g. {outputs.not_trainable[0]}", evidence=evidence
-        )
-    else:
-        share = outputs.message_bytes / outputs.full_bytes
-        yield passed(f"{outputs.names} tensors, {share:.0%} of the policy's bytes", evidence=evidence)
+    sizes = {"message": outputs.message_bytes, "whole policy": outputs.full_bytes}
+    evidence = [Evidence(name=name, value=size, unit="bytes") for name, size in sizes.items()]
+    share, frozen = outputs.message_bytes / outputs.full_bytes, outputs.not_trainable
+    good = f"{outputs.names} tensors, {share:.0%} of the policy's bytes"
+    yield judge(
+        not frozen, good, f"{len(frozen)} frozen tensors travel, e.g. {', '.join(frozen[:1])}", evidence=evidence
+    )

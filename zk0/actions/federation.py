@@ -1,5 +1,6 @@
 """Configure a federation, run it, and collect its result."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -10,8 +11,9 @@ from zk0.actions.data import PreparedSet
 from zk0.core.checks import check
 from zk0.core.errors import ConfigurationError
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
+from zk0.core.verdicts import Evidence, Finding, failed
 from zk0.federation.configuration import resolve, settings_of
+from zk0.project_checks.problems import judge
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -64,19 +66,16 @@ def configure(inputs: ConfigureInputs, context: Context) -> ConfigureOutputs:
 def configured(outputs: ConfigureOutputs) -> Iterator[Finding]:
     """The configuration is valid and fits the data: no client sees a batch larger than its data set."""
     for name, frames in outputs.training_frames.items():
-        evidence = [
-            Evidence(name="training frames", value=frames, unit="frames", at=name),
-            Evidence(name="batch size", value=outputs.batch_size, unit="frames", at=name),
-        ]
-        if frames < outputs.batch_size:
-            yield warned(
-                f"a batch of {outputs.batch_size} repeats some of its {frames} frames",
-                at=name,
-                evidence=evidence,
-                remedy="lower batch_size, or record more episodes",
-            )
-        else:
-            yield passed(f"{frames} training frames, batches of {outputs.batch_size}", at=name, evidence=evidence)
+        sizes = {"training frames": frames, "batch size": outputs.batch_size}
+        yield judge(
+            frames >= outputs.batch_size,
+            f"{frames} training frames, batches of {outputs.batch_size}",
+            f"a batch of {outputs.batch_size} repeats some of its {frames} frames",
+            at=name,
+            evidence=[Evidence(name=what, value=size, unit="frames", at=name) for what, size in sizes.items()],
+            doubtful=True,
+            remedy="lower batch_size, or record more episodes",
+        )
 
 
 class RunInputs(Inputs):
@@ -176,16 +175,14 @@ def collect(inputs: CollectInputs, context: Context) -> CollectOutputs:
 @check("checkpoint.loads-back")
 def loads_back(outputs: CollectOutputs) -> Iterator[Finding]:
     """The checkpoint loads, holds exactly what was aggregated, and names no path of this machine."""
-    evidence = [
-        Evidence(name="digest aggregated", value=outputs.digest_aggregated),
-        Evidence(name="digest loaded", value=outputs.digest_loaded),
-    ]
-    if outputs.digest_aggregated != outputs.digest_loaded:
-        yield failed("the checkpoint is not what the server aggregated", evidence=evidence)
-    elif outputs.machine_paths:
+    digests = {"digest aggregated": outputs.digest_aggregated, "digest loaded": outputs.digest_loaded}
+    evidence = [Evidence(name=name, value=digest) for name, digest in digests.items()]
+    if outputs.machine_paths and outputs.digest_aggregated == outputs.digest_loaded:
         yield failed(f"{outputs.machine_paths[0]} names a path of this machine", evidence=evidence)
     else:
-        yield passed(f"round {outputs.round}, {outputs.digest_loaded[:8]}", evidence=evidence)
+        good = f"round {outputs.round}, {outputs.digest_loaded[:8]}"
+        bad = "the checkpoint is not what the server aggregated"
+        yield judge(outputs.digest_aggregated == outputs.digest_loaded, good, bad, evidence=evidence)
 
 
 def _flat(value: object) -> object:
@@ -196,7 +193,5 @@ def _flat(value: object) -> object:
 
 
 def _toml(value: object) -> str:
-    import json
-
     # Of bool, int, finite float and printable text, TOML and JSON write the same; JSON's \\u pairs are not TOML's.
     return json.dumps(value, ensure_ascii=False)

@@ -55,10 +55,9 @@ def shown(outputs: FoundOutputs, *, checks: list[str]) -> Iterator[Finding]:
 
 def summarize_findings(findings: Sequence[Finding]) -> dict[str, object]:
     """Return the fields of `FoundOutputs` that findings, in their order, make."""
-    faults = list(dict.fromkeys(one.fault for one in findings if one.verdict in WRONG and one.fault))
-    rows = [
-        [one.verdict.value, one.fault or "", one.check, one.at, one.message] for one in findings if one.verdict in WRONG
-    ]
+    wrong = [one for one in findings if one.verdict in WRONG]
+    faults = list(dict.fromkeys(one.fault for one in wrong if one.fault))
+    rows = [[one.verdict.value, one.fault or "", one.check, one.at, one.message] for one in wrong]
     return {
         "findings": list(findings),
         "faults": faults,

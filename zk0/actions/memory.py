@@ -8,10 +8,11 @@ from pydantic import Field
 
 from zk0.core.checks import check
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, passed
+from zk0.core.verdicts import Evidence, Finding
 from zk0.memory.adding import EntryDraft, add_entry
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
+from zk0.project_checks.problems import judge
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -46,8 +47,10 @@ def remember(inputs: RememberInputs, context: Context) -> RememberOutputs:
 @check("memory.remembered")
 def remembered(outputs: RememberOutputs, project: Project) -> Iterator[Finding]:
     """The entry can be read again, and is in force."""
-    evidence = [Evidence(name="entry", value=outputs.entry)]
-    if any(entry.id == outputs.entry for entry in Bank.of(project).read().in_force):
-        yield passed(f"{outputs.entry} is in force", evidence=evidence)
-    else:
-        yield failed(f"{outputs.entry} is not in force", evidence=evidence, remedy="zk0 memory show --all")
+    yield judge(
+        any(entry.id == outputs.entry for entry in Bank.of(project).read().in_force),
+        f"{outputs.entry} is in force",
+        f"{outputs.entry} is not in force",
+        evidence=[Evidence(name="entry", value=outputs.entry)],
+        remedy="zk0 memory show --all",
+    )

@@ -1,5 +1,6 @@
 """Build or load the policy every client starts from."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -8,8 +9,9 @@ from pydantic import Field
 
 from zk0.core.checks import check
 from zk0.core.project import Project, cache_dir
-from zk0.core.verdicts import Evidence, Finding, failed, passed
+from zk0.core.verdicts import Evidence, Finding, failed
 from zk0.federation.sources import absolute_source
+from zk0.project_checks.problems import judge
 from zk0.training.presets import PRESETS, preset
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
@@ -31,9 +33,8 @@ class BuildInputs(Inputs):
         for name, given in (("policy", self.policy), ("backbone", self.backbone)):
             path = Path(_anchored(given, project))
             if path.is_absolute() and not (path / "config.json").is_file():
-                raise PolicyError(
-                    f"{name} {given} has no config.json", remedy="give a folder written by save_pretrained"
-                )
+                remedy = "give a folder written by save_pretrained"
+                raise PolicyError(f"{name} {given} has no config.json", remedy=remedy)
 
 
 class BuildOutputs(Outputs):
@@ -67,9 +68,9 @@ def build(inputs: BuildInputs, context: Context) -> BuildOutputs:
         )
     path = save_policy(policy, context.directory / "policy")
     trained = trainable_parameters(policy)
-    by_module: dict[str, int] = {}
+    by_module = Counter[str]()
     for name, value in trained.items():
-        by_module[module_of(name)] = by_module.get(module_of(name), 0) + value.numel()
+        by_module[module_of(name)] += value.numel()
     return BuildOutputs(
         path=path,
         parameters=sum(value.numel() for value in policy.parameters()),
@@ -92,29 +93,23 @@ def trainable(outputs: BuildOutputs) -> Iterator[Finding]:
     ]
     if not outputs.trainable:
         yield failed("no parameter is trainable", evidence=evidence, cause="everything is frozen")
-    elif outputs.dtypes != ["float32"]:
-        yield failed(
+    else:
+        yield judge(
+            outputs.dtypes == ["float32"],
+            f"{outputs.trainable:,} of {outputs.parameters:,} parameters are trained, in fp32",
             f"trainable parameters are {', '.join(outputs.dtypes)}",
             evidence=evidence,
             cause="in lower precision small updates and the proximal pull are rounded away",
-        )
-    else:
-        yield passed(
-            f"{outputs.trainable:,} of {outputs.parameters:,} parameters are trained, in fp32", evidence=evidence
         )
 
 
 @check("policy.loads-back")
 def loads_back(outputs: BuildOutputs) -> Iterator[Finding]:
     """The saved policy loads to the same tensors."""
-    evidence = [
-        Evidence(name="digest built", value=outputs.digest),
-        Evidence(name="digest loaded", value=outputs.digest_loaded),
-    ]
-    if outputs.digest == outputs.digest_loaded:
-        yield passed(f"every tensor equal, {outputs.digest[:8]}", evidence=evidence)
-    else:
-        yield failed("the loaded policy differs from the saved one", evidence=evidence)
+    digests = {"digest built": outputs.digest, "digest loaded": outputs.digest_loaded}
+    evidence = [Evidence(name=name, value=digest) for name, digest in digests.items()]
+    good, bad = f"every tensor equal, {outputs.digest[:8]}", "the loaded policy differs from the saved one"
+    yield judge(outputs.digest == outputs.digest_loaded, good, bad, evidence=evidence)
 
 
 def _anchored(given: str, project: Project) -> str:

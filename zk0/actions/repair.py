@@ -9,6 +9,7 @@ from pydantic import Field
 from zk0.core.checks import check
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
+from zk0.project_checks.problems import judge
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -37,12 +38,9 @@ def begin(inputs: BeginInputs, context: Context) -> BeginOutputs:
 def begun(outputs: BeginOutputs, project: Project) -> Iterator[Finding]:
     """The branch is checked out."""
     branch = project.git_state().branch
-    if branch == outputs.branch:
-        yield passed(f"on {branch}, from {outputs.origin} at {outputs.base[:8]}")
-    else:
-        yield failed(
-            f"{branch or 'no branch'} is checked out, not {outputs.branch}", remedy=f"git switch {outputs.branch}"
-        )
+    good = f"on {branch}, from {outputs.origin} at {outputs.base[:8]}"
+    bad = f"{branch or 'no branch'} is checked out, not {outputs.branch}"
+    yield judge(branch == outputs.branch, good, bad, remedy=f"git switch {outputs.branch}")
 
 
 class EndInputs(Inputs):
@@ -124,22 +122,16 @@ def defines(
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in places:
                 places[node.name].append(((node.end_lineno or node.lineno) - node.lineno + 1, f"{shown}:{node.lineno}"))
-    yield from (_judge(name, where, longest) for name, where in places.items())
+    yield from (_judge_length(name, where, longest) for name, where in places.items())
 
 
-def _judge(name: str, places: list[tuple[int, str]], longest: int) -> Finding:
+def _judge_length(name: str, places: list[tuple[int, str]], longest: int) -> Finding:
     if not places:
         return failed(f"no function {name}", remedy=f"define {name}")
     length, where = max(places)
     evidence = [Evidence(name="length", value=length, unit="lines", at=where)]
-    if length > longest:
-        return failed(
-            f"{name} has {length} lines, at most {longest} are wanted",
-            at=where,
-            evidence=evidence,
-            remedy="split it",
-        )
-    return passed(f"{name}, {length} lines", at=where, evidence=evidence)
+    good, bad = f"{name}, {length} lines", f"{name} has {length} lines, at most {longest} are wanted"
+    return judge(length <= longest, good, bad, at=where, evidence=evidence, remedy="split it")
 
 
 def _python_files(path: Path) -> list[Path]:

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from zk0.core.checks import check
 from zk0.core.receipts import write_atomically
-from zk0.core.verdicts import Evidence, Finding, failed, passed
+from zk0.core.verdicts import Evidence, Finding
+from zk0.project_checks.problems import judge
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 from zk0.workflow.run import RunDirectory
 
@@ -43,11 +44,7 @@ def complete(outputs: ReportOutputs) -> Iterator[Finding]:
     """The report on the disk names the receipt of every step that has ended."""
     text = outputs.report.read_text(encoding="utf-8")
     lost = [digest for digest in outputs.receipts if digest not in text]
-    evidence = [
-        Evidence(name="receipts", value=len(outputs.receipts)),
-        Evidence(name="issues", value=outputs.issues),
-    ]
-    if lost:
-        yield failed(f"it lacks receipts: {', '.join(lost)}", evidence=evidence)
-    else:
-        yield passed(f"{len(outputs.receipts)} receipts, {outputs.issues} issues", evidence=evidence)
+    counts = {"receipts": len(outputs.receipts), "issues": outputs.issues}
+    evidence = [Evidence(name=name, value=count) for name, count in counts.items()]
+    good, bad = f"{len(outputs.receipts)} receipts, {outputs.issues} issues", f"it lacks receipts: {', '.join(lost)}"
+    yield judge(not lost, good, bad, evidence=evidence)

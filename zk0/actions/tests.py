@@ -13,8 +13,9 @@ from pydantic import BaseModel, Field
 from zk0.core.checks import check
 from zk0.core.errors import CommandError, DependencyMissingError, InputError
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, passed, warned
-from zk0.project_checks.test_suite import Case, read_cases
+from zk0.core.verdicts import Evidence, Finding
+from zk0.project_checks.problems import judge
+from zk0.project_checks.test_suite import read_cases
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 from zk0.workflow.programs import Command, Programs
 
@@ -86,7 +87,11 @@ def run(inputs: TestsInputs, context: Context) -> TestsOutputs:
     cases = read_cases([junit]) if status in TESTS_RAN and junit.exists() else []
     if not cases and status != NOTHING_COLLECTED:
         raise CommandError(f"pytest ended with exit status {status}", remedy=f"see {log}")
-    return _outputs(cases, junit, log, folder, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    counts = {kind: sum(one.outcome == kind for one in cases) for kind in ("passed", "failed", "skipped")}
+    bad = [FailedTest(name=f"{one.place}::{one.name}", message=one.message) for one in cases if one.outcome == "failed"]
+    table = [[*counts, "time"], [*map(str, counts.values()), f"{seconds:.1f} s"]]
+    return TestsOutputs(**counts, seconds=seconds, failures=bad, junit=junit, log=log, coverage=folder, table=table)
 
 
 class CoverageInputs(Inputs):
@@ -134,10 +139,8 @@ def fast_enough(outputs: TestsOutputs, *, seconds: float = 600) -> Iterator[Find
     """The tests are fast enough to be run often."""
     evidence = [Evidence(name="duration", value=round(outputs.seconds, 1), unit="s")]
     message = f"{outputs.seconds:.0f} s, at most {seconds:g} s are wanted"
-    if outputs.seconds <= seconds:
-        yield passed(message, evidence=evidence)
-    else:
-        yield warned(message, evidence=evidence, remedy="mark slow tests, and share what is costly to set up")
+    remedy = "mark slow tests, and share what is costly to set up"
+    yield judge(outputs.seconds <= seconds, message, evidence=evidence, doubtful=True, remedy=remedy)
 
 
 def _python(context: Context, *arguments: Sequence[str], log: Path) -> int:
@@ -153,20 +156,3 @@ def _require_modules(*modules: str) -> None:
             f"{' and '.join(missing)} is not installed beside zk0",
             remedy="uv pip install pytest pytest-cov pytest-xdist",
         )
-
-
-def _outputs(cases: list[Case], junit: Path, log: Path, folder: Path, seconds: float) -> TestsOutputs:
-    bad = [one for one in cases if one.outcome == "failed"]
-    counts = {kind: sum(one.outcome == kind for one in cases) for kind in ("passed", "failed", "skipped")}
-    return TestsOutputs(
-        **counts,
-        seconds=seconds,
-        failures=[FailedTest(name=f"{one.place}::{one.name}", message=one.message) for one in bad],
-        junit=junit,
-        log=log,
-        coverage=folder,
-        table=[
-            ["passed", "failed", "skipped", "time"],
-            [*(str(number) for number in counts.values()), f"{seconds:.1f} s"],
-        ],
-    )

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from zk0.federation.configuration import resolve
+from zk0.federation.configuration import Client, resolve
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -36,7 +36,7 @@ def rehearse(inputs: RehearseInputs, context: Context) -> RehearseOutputs:
     """Train the first client for a few steps from the start policy, exactly as in a round."""
     from safetensors.torch import save_file
 
-    from zk0.federation.client import Client, introduce, train
+    from zk0.federation.client import introduce, train
     from zk0.federation.client import policy_of as client_policy
     from zk0.federation.exchange import to_record, to_tensors
     from zk0.federation.messages import Assignment
@@ -59,6 +59,8 @@ def rehearse(inputs: RehearseInputs, context: Context) -> RehearseOutputs:
     save_file(to_tensors(record), tensors)
     pace = (training.resources.seconds or 0.0) / training.steps
     expected = pace * config.total_steps * len(config.clients)
+    ends = training.policy_loss[:: training.steps - 1]
+    losses = ["not finite" if loss is None else f"{loss:.3f}" for loss in ends]
     return RehearseOutputs(
         ledger=ledger.path,
         tensors=tensors,
@@ -70,15 +72,6 @@ def rehearse(inputs: RehearseInputs, context: Context) -> RehearseOutputs:
         expected_seconds=expected,
         table=[
             ["client", "steps", "first loss", "last loss", "a step", "expected for all"],
-            [
-                name,
-                str(training.steps),
-                *(
-                    f"{value:.3f}" if value is not None else "not finite"
-                    for value in training.policy_loss[:: training.steps - 1]
-                ),
-                f"{pace * 1000:.0f} ms",
-                f"{expected:.0f} s",
-            ],
+            [name, str(training.steps), *losses, f"{pace * 1000:.0f} ms", f"{expected:.0f} s"],
         ],
     )

@@ -45,31 +45,25 @@ TIERS: tuple[frozenset[Fault], ...] = (
     frozenset({Fault.worse_than_baseline, Fault.success_unfounded}),
 )  # fmt: skip
 
-_POOR_TRAINING = (
+_UNSTABLE_TRAINING = (
     Fault.gradient_exploding,
     Fault.gradient_clipped,
-    Fault.loss_not_finite,
     Fault.loss_spiking,
     Fault.learning_rate_too_high,
     Fault.client_drift,
-    Fault.client_dropouts,
     Fault.worse_than_baseline,
 )
+_POOR_TRAINING = (*_UNSTABLE_TRAINING, Fault.loss_not_finite, Fault.client_dropouts)
 _NOTHING_LEARNT = (
     Fault.learning_rate_too_low,
     Fault.evaluation_insensitive,
     Fault.worse_than_baseline,
     Fault.success_unfounded,
 )
-_BAD_AGGREGATE = (
-    Fault.client_drift,
-    Fault.loss_spiking,
-    Fault.gradient_exploding,
-    Fault.gradient_clipped,
-    Fault.learning_rate_too_high,
-    Fault.worse_than_baseline,
-    Fault.success_unfounded,
-)
+_LEARNING_RATE = tuple(fault for fault in Fault if fault.startswith("learning-rate-"))
+_TOO_STRONG = (Fault.proximal_too_strong, Fault.proximal_diverging)
+_STRENGTH = (*_TOO_STRONG, Fault.proximal_too_weak)
+_BAD_AGGREGATE = (*_UNSTABLE_TRAINING, Fault.success_unfounded)
 _SPOILT_AGGREGATE = (Fault.aggregate_outside, Fault.aggregate_weights, *_BAD_AGGREGATE)
 
 EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
@@ -88,22 +82,9 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
     },
     # Settings.
     Fault.setting_not_delivered: {
-        **dict.fromkeys(
-            (
-                Fault.learning_rate_unplanned,
-                Fault.learning_rate_too_high,
-                Fault.learning_rate_too_low,
-                Fault.learning_rate_warming,
-                Fault.learning_rate_restarted,
-            ),
-            "the client trains at a rate that was not decided",
-        ),
-        **dict.fromkeys(
-            (Fault.proximal_too_strong, Fault.proximal_too_weak, Fault.proximal_formula, Fault.proximal_diverging),
-            "the client's mu is not the one that was decided",
-        ),
-        **dict.fromkeys(_POOR_TRAINING, "what was tuned is not what was trained with"),
-        Fault.evaluation_insensitive: "what was tuned is not what was trained with",
+        **dict.fromkeys(_LEARNING_RATE, "the client trains at a rate that was not decided"),
+        **dict.fromkeys((*_STRENGTH, Fault.proximal_formula), "the client's mu is not the one that was decided"),
+        **dict.fromkeys((*_POOR_TRAINING, Fault.evaluation_insensitive), "what was tuned is not what was trained with"),
     },
     # The learning rate.
     Fault.learning_rate_warming: dict.fromkeys(
@@ -154,13 +135,7 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
         "a distance to the wrong point pulls nowhere",
     ),
     Fault.proximal_formula: dict.fromkeys(
-        (
-            Fault.proximal_too_strong,
-            Fault.proximal_too_weak,
-            Fault.proximal_diverging,
-            Fault.gradient_clipped,
-            Fault.learning_rate_too_low,
-        ),
+        (*_STRENGTH, Fault.gradient_clipped, Fault.learning_rate_too_low),
         "a term of another size acts with another strength",
     ),
     Fault.proximal_pairing: dict.fromkeys(
@@ -169,13 +144,7 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
     ),
     Fault.proximal_frozen: {Fault.proximal_formula: "frozen tensors are counted in its value"},
     Fault.proximal_repeated: dict.fromkeys(
-        (
-            *_POOR_TRAINING,
-            *_NOTHING_LEARNT,
-            Fault.proximal_too_strong,
-            Fault.proximal_formula,
-            Fault.proximal_diverging,
-        ),
+        (*_POOR_TRAINING, *_NOTHING_LEARNT, *_TOO_STRONG, Fault.proximal_formula),
         "a term that adds up holds the weights where they are, or tears them away",
     ),
     Fault.proximal_too_strong: dict.fromkeys(

@@ -28,6 +28,7 @@ REASONS: tuple[tuple[re.Pattern[str], Fault], ...] = tuple(
     )
 )
 
+MANY_LEFT_OUT = "clients fail, answer too late, or send what can't be averaged: the evidence has each reason"
 SELDOM = 0.001  # chance of so few rounds, were the client as likely as the others to be asked
 ENOUGH_ROUNDS = 5
 
@@ -45,39 +46,26 @@ def participation(ledger: Ledger, *, minimum: float = 0.9) -> Iterator[Finding]:
         yield not_available("no client was asked to train")
         return
     accepted = sum(len(one.accepted) for one in ledger.aggregations)
-    share = accepted / asked
+    rejected = [(f"round {one.round}", reply) for one in ledger.aggregations for reply in one.rejected]
     evidence = [
-        point("replies asked for", asked, "all rounds", "replies"),
-        point("replies averaged", accepted, "all rounds", "replies"),
-        *(
-            point(f"{reply.client} was left out", reply.reason, f"round {one.round}")
-            for one in ledger.aggregations
-            for reply in one.rejected
-        ),
+        point("replies asked for", asked, "replies", at="all rounds"),
+        point("replies averaged", accepted, "replies", at="all rounds"),
+        *(point(f"{reply.client} was left out", reply.reason, at=at) for at, reply in rejected),
     ]
     message = f"{accepted} of {asked} replies were averaged"
-    left_out = sorted({reply.client for one in ledger.aggregations for reply in one.rejected})
-    blamed = Counter(fault_of(reply.reason) for one in ledger.aggregations for reply in one.rejected)
-    fault = blamed.most_common(1)[0][0] if blamed else Fault.client_dropouts
     if accepted == asked:
         yield passed(message, evidence=evidence)
-    elif share >= minimum:
-        yield warned(
-            f"{message}; left out: {', '.join(left_out)}",
-            evidence=evidence,
-            remedy="see each reason",
-            fault=fault,
-            confidence=0.9,
-        )
-    else:
-        yield failed(
-            f"{message}; left out: {', '.join(left_out)}",
-            evidence=evidence,
-            cause="clients fail, answer too late, or send what can't be averaged: the evidence has each reason",
-            remedy="mend the clients that are named",
-            fault=fault,
-            confidence=0.95,
-        )
+        return
+    blamed = Counter(fault_of(reply.reason) for _, reply in rejected)
+    few = accepted / asked < minimum
+    yield (failed if few else warned)(
+        f"{message}; left out: {', '.join(sorted({reply.client for _, reply in rejected}))}",
+        evidence=evidence,
+        cause=MANY_LEFT_OUT if few else None,
+        remedy="mend the clients that are named" if few else "see each reason",
+        fault=blamed.most_common(1)[0][0] if blamed else Fault.client_dropouts,
+        confidence=0.95 if few else 0.9,
+    )
 
 
 @check("clients.starved")
@@ -93,7 +81,9 @@ def starved(ledger: Ledger) -> Iterator[Finding]:
 
     share = sum(len(sampled) for sampled in rounds) / len(rounds) / len(names)
     counts = {name: sum(name in sampled for sampled in rounds) for name in names}
-    evidence = [point(f"rounds {name} was asked in", count, "all rounds", "rounds") for name, count in counts.items()]
+    evidence = [
+        point(f"rounds {name} was asked in", count, "rounds", at="all rounds") for name, count in counts.items()
+    ]
     # Divided by the number of clients: with many of them, one is bound to be asked seldom.
     seldom = [
         name for name, count in counts.items() if float(binom.cdf(count, len(rounds), share)) < SELDOM / len(names)

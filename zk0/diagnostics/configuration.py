@@ -4,12 +4,10 @@ A setting that is decided on the server and never reaches the client makes every
 decided for a round counts before what was configured for the run.
 """
 
-from collections.abc import Iterator, Mapping
-
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed
-from zk0.diagnostics.series import point, where
+from zk0.diagnostics.series import each, each_training, point, with_places
 from zk0.ledger import Ledger, Training
 from zk0.ledger.schema import Value
 
@@ -18,13 +16,38 @@ SAME = 1e-6  # relative; logs of other programs print six digits
 
 
 @check("configuration.delivered")
-def delivered(ledger: Ledger) -> Iterator[Finding]:
+@each(
+    lambda ledger: with_places(ledger.trainings if ledger.opened or ledger.decisions else ()),
+    "needs the run's configuration and a client's account of a round",
+)
+def delivered(training: Training, ledger: Ledger) -> Finding:
     """Every client trained with the settings that the run was configured with."""
-    if (ledger.opened is None and not ledger.decisions) or not ledger.trainings:
-        yield not_available("needs the run's configuration and a client's account of a round")
-        return
-    for training in ledger.trainings:
-        yield _judge(_decided(ledger, training), training, complete=ledger.opened is not None)
+    wanted = _decided(ledger, training)
+    # Where only some settings were decided, the others are the client's own business.
+    keys = [key for key in training.settings if ledger.opened or key in wanted]
+    if not keys:
+        return not_available("the client does not say what it used")
+    others = [
+        (key, configured, used)
+        for key in keys
+        if not _same(used := training.settings[key], configured := wanted.get(key, NOT_CONFIGURED))
+    ]
+    if not others:
+        return passed(f"{len(keys)} settings arrived")
+    return failed(
+        "; ".join(
+            f"{key} is {used} at the client and {configured} in the configuration" for key, configured, used in others
+        ),
+        evidence=[
+            evidence
+            for key, configured, used in others
+            for evidence in (point(f"configured {key}", configured), point(f"used {key}", used))
+        ],
+        cause="the client reads the setting elsewhere, or the server overwrites it",
+        remedy="send the setting with the round's messages, and let the client use nothing else",
+        fault=Fault.setting_not_delivered,
+        confidence=1.0,
+    )
 
 
 def _decided(ledger: Ledger, training: Training) -> dict[str, Value]:
@@ -40,32 +63,6 @@ def _decided(ledger: Ledger, training: Training) -> dict[str, Value]:
     return wanted
 
 
-def _judge(wanted: Mapping[str, Value], training: Training, *, complete: bool) -> Finding:
-    """Compare; where only some settings were decided, the others are the client's own business."""
-    keys = [key for key in training.settings if complete or key in wanted]
-    if not keys:
-        return not_available("the client does not say what it used", at=where(training))
-    others = {key: used for key in keys if not _same(used := training.settings[key], wanted.get(key, NOT_CONFIGURED))}
-    if not others:
-        return passed(f"{len(keys)} settings arrived", at=where(training))
-    return failed(
-        "; ".join(
-            f"{key} is {used} at the client and {wanted.get(key, NOT_CONFIGURED)} in the configuration"
-            for key, used in others.items()
-        ),
-        at=where(training),
-        evidence=[
-            point(f"{side} {key}", value, where(training))
-            for key, used in others.items()
-            for side, value in (("configured", wanted.get(key, NOT_CONFIGURED)), ("used", used))
-        ],
-        cause="the client reads the setting elsewhere, or the server overwrites it",
-        remedy="send the setting with the round's messages, and let the client use nothing else",
-        fault=Fault.setting_not_delivered,
-        confidence=1.0,
-    )
-
-
 def _same(used: object, wanted: object) -> bool:
     if isinstance(used, float | int) and isinstance(wanted, float | int) and not isinstance(used, bool):
         return abs(used - wanted) <= SAME * max(abs(used), abs(wanted))
@@ -73,25 +70,21 @@ def _same(used: object, wanted: object) -> bool:
 
 
 @check("configuration.steps")
-def steps(ledger: Ledger) -> Iterator[Finding]:
+@each_training
+def steps(training: Training, ledger: Ledger) -> Finding:
     """Every client makes as many steps as configured."""
-    if not ledger.trainings:
-        yield not_available("no client has trained")
-    for training in ledger.trainings:
-        at, wanted = where(training), _decided(ledger, training).get("local-steps")
-        made = training.steps + training.faults.empty_batches
-        evidence = [point("steps made", made, at, "steps")]
-        if not isinstance(wanted, int):
-            yield not_available("needs the configured number of local steps", at=at)
-        elif made != wanted:
-            yield failed(
-                f"{made} steps were made, {wanted} were configured",
-                at=at,
-                evidence=[*evidence, point("steps configured", wanted, at, "steps")],
-                cause="the client counts something else (epochs, batches of its data), or stops early",
-                remedy="count optimizer steps, and end the round by their number",
-                fault=Fault.setting_not_delivered,
-                confidence=0.95,
-            )
-        else:
-            yield passed(f"{made} steps", at=at, evidence=evidence)
+    wanted = _decided(ledger, training).get("local-steps")
+    made = training.steps + training.faults.empty_batches
+    evidence = [point("steps made", made, "steps")]
+    if not isinstance(wanted, int):
+        return not_available("needs the configured number of local steps")
+    if made == wanted:
+        return passed(f"{made} steps", evidence=evidence)
+    return failed(
+        f"{made} steps were made, {wanted} were configured",
+        evidence=[*evidence, point("steps configured", wanted, "steps")],
+        cause="the client counts something else (epochs, batches of its data), or stops early",
+        remedy="count optimizer steps, and end the round by their number",
+        fault=Fault.setting_not_delivered,
+        confidence=0.95,
+    )

@@ -12,8 +12,8 @@ from typing import NamedTuple, Self
 from zk0.core.checks import CheckContext, Part, check, register_subject
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.series import point, where
-from zk0.ledger import ClientData, Ledger
+from zk0.diagnostics.series import each_training, point
+from zk0.ledger import ClientData, Ledger, Training
 from zk0.ledger.reader import find_ledger
 
 RADIANS = 3.2  # a half turn; all joints of an arm that moved at all are beyond it in degrees
@@ -79,7 +79,7 @@ def units(sets: DatasetSummaries) -> Iterator[Finding]:
         yield not_available("needs the joint ranges of a data set")
         return
     mixed = len({one.unit for one in known}) > 1
-    evidence = [point("largest joint position", one.largest, one.name) for one in known]
+    evidence = [point("largest joint position", one.largest, at=one.name) for one in known]
     if mixed:
         yield failed(
             "units differ: " + ", ".join(f"{one.name} in {one.unit}" for one in known),
@@ -96,9 +96,9 @@ def units(sets: DatasetSummaries) -> Iterator[Finding]:
             problem,
             at=one.name,
             evidence=[
-                point("largest joint position", one.largest, one.name),
-                point("gripper, lowest", low, one.name),
-                point("gripper, highest", high, one.name),
+                point("largest joint position", one.largest, at=one.name),
+                point("gripper, lowest", low, at=one.name),
+                point("gripper, highest", high, at=one.name),
             ],
             cause="recorded in other units, or with glitches of a sensor",
             remedy="record with LeRobot's so101_follower, use_degrees on",
@@ -131,7 +131,7 @@ def rates(sets: DatasetSummaries) -> Iterator[Finding]:
     if not sets:
         yield not_available("needs the frame rates of the data sets")
         return
-    evidence = [point("frames a second", one.fps, one.name, "1/s") for one in sets]
+    evidence = [point("frames a second", one.fps, "1/s", at=one.name) for one in sets]
     fastest, slowest = max(one.fps for one in sets), min(one.fps for one in sets)
     if fastest > slowest * (1 + RATE):
         yield failed(
@@ -157,7 +157,7 @@ def apart(ledger: Ledger) -> Iterator[Finding]:
     for data in clients:
         owners.setdefault(data.digest, []).append(data.client)
     shared = [names for names in owners.values() if len(names) > 1]
-    evidence = [point("digest of the data set", data.digest, data.client) for data in clients]
+    evidence = [point("digest of the data set", data.digest, at=data.client) for data in clients]
     if shared:
         yield failed(
             "; ".join(f"{' and '.join(names)} have the same data" for names in shared),
@@ -188,7 +188,7 @@ def covered(ledger: Ledger) -> Iterator[Finding]:
     if blind:
         yield warned(
             f"no evaluation covers {', '.join(data.client for data in blind)}",
-            evidence=[point("task", task, data.client) for data in blind for task in data.tasks[:3]],
+            evidence=[point("task", task, at=data.client) for data in blind for task in data.tasks[:3]],
             cause="the server judges other data sets than the clients train on",
             remedy="hold out episodes of every client's data set",
             fault=Fault.data_uncovered,
@@ -217,7 +217,7 @@ def spread(ledger: Ledger) -> Iterator[Finding]:
         yield failed(
             f"joint {joint} of {client} spans {width:.0f}, the others' {usual:.0f}",
             at=client,
-            evidence=[point(f"span of joint {joint}", width, name) for name, joint, width, _ in wide[:6]],
+            evidence=[point(f"span of joint {joint}", width, at=name) for name, joint, width, _ in wide[:6]],
             cause="glitches of a sensor, or another unit: the merged normalisation follows the widest",
             remedy="leave out the episodes with the wild values, or convert the units",
             fault=Fault.data_spread,
@@ -228,32 +228,27 @@ def spread(ledger: Ledger) -> Iterator[Finding]:
 
 
 @check("datasets.decoded")
-def decoded(ledger: Ledger) -> Iterator[Finding]:
+@each_training
+def decoded(training: Training, _: Ledger) -> Finding:
     """Frames can be read."""
-    if not ledger.trainings:
-        yield not_available("no client has trained")
-    for training in ledger.trainings:
-        at = where(training)
-        steps = training.steps + training.faults.empty_batches
-        asked = steps * (training.batch_size or 0)
-        if not asked:
-            yield not_available("needs the batch size", at=at)
-            continue
-        lost = training.faults.undecodable_frames
-        evidence = [point("frames that can't be decoded", lost, at, "frames"), point("asked for", asked, at, "frames")]
-        if lost / asked > LOST_WARN or training.faults.empty_batches:
-            say = failed if lost / asked > LOST_FAIL or training.faults.empty_batches else warned
-            yield say(
-                f"{lost} of {asked} frames can't be decoded",
-                at=at,
-                evidence=evidence,
-                cause="broken or cut-off videos",
-                remedy="record or fetch the data set again, or leave out the episodes that are broken",
-                fault=Fault.data_corrupt,
-                confidence=0.95,
-            )
-        else:
-            yield passed(f"{lost} of {asked} frames can't be decoded", at=at, evidence=evidence)
+    empty = training.faults.empty_batches
+    asked = (training.steps + empty) * (training.batch_size or 0)
+    if not asked:
+        return not_available("needs the batch size")
+    lost = training.faults.undecodable_frames
+    message = f"{lost} of {asked} frames can't be decoded"
+    evidence = [point("frames that can't be decoded", lost, "frames"), point("asked for", asked, "frames")]
+    if lost / asked <= LOST_WARN and not empty:
+        return passed(message, evidence=evidence)
+    say = failed if lost / asked > LOST_FAIL or empty else warned
+    return say(
+        message,
+        evidence=evidence,
+        cause="broken or cut-off videos",
+        remedy="record or fetch the data set again, or leave out the episodes that are broken",
+        fault=Fault.data_corrupt,
+        confidence=0.95,
+    )
 
 
 def _clients(ledger: Ledger, least: int) -> list[ClientData]:

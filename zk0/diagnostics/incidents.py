@@ -78,6 +78,23 @@ UNFOUNDED = Meaning(
     "ask the program itself (its health address, the status of its process) before reporting that it runs",
     Fault.success_unfounded,
 )
+WEAK_CONTROL = Meaning(
+    (IncidentKind.hash_missing,),
+    "{} replies carried no digest and were averaged all the same",
+    "some clients give no digest",
+    "refuse a reply without a digest",
+    Fault.control_inactive,
+    verdict=Verdict.warned,
+    confidence=LIKELY,
+)
+DEAD_CONTROL = Meaning(
+    (IncidentKind.hash_missing,),
+    "{} replies carried no digest and were averaged all the same, and none carried one: the control checks nothing",
+    "the digest is lost before it is sent: a filter that keeps numbers only drops it from the metrics",
+    "send the digest where text may be sent, and refuse a reply without one",
+    Fault.control_inactive,
+    "aggregation-fix",
+)
 MEANINGS: dict[str, tuple[Meaning, ...]] = {
     "data": (
         Meaning(
@@ -200,31 +217,27 @@ MEANINGS: dict[str, tuple[Meaning, ...]] = {
 def _damaged(ledger: Ledger) -> Iterator[Finding]:
     """Yield the finding on batches that could not be decoded: how many, and whether the loader lost its place."""
     decoding = _of_kind(ledger, IncidentKind.decode_error, IncidentKind.batch_skipped)
-    restarts = _of_kind(ledger, IncidentKind.loader_restarted)
     if not decoding:
         return
+    restarts = _of_kind(ledger, IncidentKind.loader_restarted)
     lost, steps, at = _total(decoding), sum(one.steps for one in ledger.trainings), _place(decoding)
-    share = lost / (steps + lost) if steps else None
-    message = f"{lost} batches could not be decoded"
-    evidence = [point("batches lost", lost, at, "batches"), point("steps done", steps, "all", "steps")]
+    share = lost / (steps + lost) if steps else 1.0
+    shown = f", {share:.1%} of all" if steps else ""
+    cause, remedy = "a video is damaged or cut off", "leave the damaged episodes out, or record them again"
     if restarts:
-        yield failed(
-            f"{message}, and the loader then started over",
-            at=at,
-            evidence=[*evidence, *_lines([*decoding, *restarts])],
-            cause="a video is damaged, and the iterator is dead after the exception: its place in the data is lost",
-            remedy="leave the damaged episodes out, and catch the error within the data set instead of around next()",
-            fault=Fault.data_corrupt,
-            confidence=SURE,
-        )
-        return
-    verdict = failed if share is None or share > MANY_SKIPPED else warned
-    yield verdict(
-        message if share is None else f"{message}, {share:.1%} of all",
+        shown = ", and the loader then started over"
+        cause = "a video is damaged, and the iterator is dead after the exception: its place in the data is lost"
+        remedy = "leave the damaged episodes out, and catch the error within the data set instead of around next()"
+    yield (failed if restarts or share > MANY_SKIPPED else warned)(
+        f"{lost} batches could not be decoded{shown}",
         at=at,
-        evidence=[*evidence, *_lines(decoding)],
-        cause="a video is damaged or cut off",
-        remedy="leave the damaged episodes out, or record them again",
+        evidence=[
+            point("batches lost", lost, "batches", at=at),
+            point("steps done", steps, "steps", at="all"),
+            *_lines([*decoding, *restarts]),
+        ],
+        cause=cause,
+        remedy=remedy,
         fault=Fault.data_corrupt,
         confidence=SURE,
     )
@@ -232,31 +245,9 @@ def _damaged(ledger: Ledger) -> Iterator[Finding]:
 
 def _without_digest(ledger: Ledger) -> Iterator[Finding]:
     """Yield the finding on replies without a digest: a weak control where others have one, else a dead one."""
-    absent = _of_kind(ledger, IncidentKind.hash_missing)
-    if not absent:
-        return
-    message = f"{_total(absent)} replies carried no digest and were averaged all the same"
-    if any(one.digest_out for one in ledger.trainings) or _of_kind(ledger, IncidentKind.hash_mismatch):
-        yield warned(
-            message,
-            at=_place(absent),
-            evidence=_lines(absent),
-            cause="some clients give no digest",
-            remedy="refuse a reply without a digest",
-            fault=Fault.control_inactive,
-            confidence=LIKELY,
-        )
-        return
-    yield failed(
-        f"{message}, and none carried one: the control checks nothing",
-        at=_place(absent),
-        evidence=_lines(absent),
-        cause="the digest is lost before it is sent: a filter that keeps numbers only drops it from the metrics",
-        remedy="send the digest where text may be sent, and refuse a reply without one",
-        workflow="aggregation-fix",
-        fault=Fault.control_inactive,
-        confidence=SURE,
-    )
+    if absent := _of_kind(ledger, IncidentKind.hash_missing):
+        others = any(one.digest_out for one in ledger.trainings) or _of_kind(ledger, IncidentKind.hash_mismatch)
+        yield (WEAK_CONTROL if others else DEAD_CONTROL).finding(absent)
 
 
 def _uncaught(ledger: Ledger) -> Iterator[Finding]:
@@ -294,7 +285,7 @@ def _cut_off(ledger: Ledger) -> Iterator[Finding]:
             yield warned(
                 f"the log ends at step {training.steps} of {wanted} without an error",
                 at=where(training),
-                evidence=[point("steps done", training.steps, where(training), "steps")],
+                evidence=[point("steps done", training.steps, "steps", at=where(training))],
                 cause="the process was killed, as Linux does where memory runs out; or the log was cut, or it goes on",
                 remedy="look for the process, and for oom-kill in the machine's log: journalctl -k",
                 fault=Fault.killed,
@@ -358,8 +349,8 @@ def _place(found: Sequence[Incident]) -> str:
 def _lines(found: Sequence[Incident]) -> list[Evidence]:
     """Return the first few lines as evidence, and the number of the others."""
     shown = [
-        point(one.kind.value, one.text, one.read_from or "", "" if one.count == 1 else f"({one.count} times)")
+        point(one.kind.value, one.text, "" if one.count == 1 else f"({one.count} times)", at=one.read_from or "")
         for one in found[:MOST_SHOWN]
     ]
     left = len(found) - len(shown)
-    return [*shown, point("further lines", left, "")] if left else shown
+    return [*shown, point("further lines", left)] if left else shown

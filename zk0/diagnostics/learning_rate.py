@@ -12,7 +12,7 @@ from itertools import pairwise
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.series import by_client, joined, measured, point, where
+from zk0.diagnostics.series import each_client, joined, judge_each, measured, point, with_places
 from zk0.ledger import Ledger, RunOpened, Training
 
 MINIMUM_STEPS = 10  # a shorter run may well be in its warm-up
@@ -26,101 +26,98 @@ WARMUP_SHARE = 10  # zk0 warms up for at most a tenth of all steps
 
 
 @check("learning-rate.warm-up")
-def warm_up(ledger: Ledger) -> Iterator[Finding]:
+@each_client
+def warm_up(trainings: list[Training], ledger: Ledger) -> Finding:
     """The learning rate comes to what was configured."""
-    if not ledger.trainings:
-        yield not_available("no client has trained")
-    for client, trainings in by_client(ledger.trainings):
-        wanted = _wanted(ledger.opened, trainings[0])
-        rates = joined(trainings, lambda one: one.learning_rate)
-        if wanted is None or len(rates) < MINIMUM_STEPS:
-            yield not_available(f"needs the configured rate and {MINIMUM_STEPS} steps' own", at=client)
-            continue
-        highest = max(rates)
-        last = joined(trainings[-1:], lambda one: one.learning_rate)
-        evidence = [
-            point("configured learning rate", wanted, client),
-            point("highest learning rate", highest, client),
-            point("highest over configured", highest / wanted, client),
-        ]
-        if highest < REACHED * wanted and last and last[-1] >= last[0]:
-            yield failed(
-                f"the rate never comes above {highest:.3g}; {wanted:.3g} is configured",
-                at=client,
-                evidence=evidence,
-                cause="the warm-up is longer than the training, or begins again each round",
-                remedy="set warmup_steps to a tenth of all steps at most",
-                fault=Fault.learning_rate_warming,
-                confidence=0.95,
-            )
-        else:
-            yield passed(f"up to {highest:.3g}", at=client, evidence=evidence)
+    wanted = _wanted(ledger.opened, trainings[0])
+    rates = _rates(trainings)
+    if wanted is None or len(rates) < MINIMUM_STEPS:
+        return not_available(f"needs the configured rate and {MINIMUM_STEPS} steps' own")
+    highest = max(rates)
+    last = _rates(trainings[-1:])
+    evidence = [
+        point("configured learning rate", wanted),
+        point("highest learning rate", highest),
+        point("highest over configured", highest / wanted),
+    ]
+    if highest >= REACHED * wanted or not last or last[-1] < last[0]:
+        return passed(f"up to {highest:.3g}", evidence=evidence)
+    return failed(
+        f"the rate never comes above {highest:.3g}; {wanted:.3g} is configured",
+        evidence=evidence,
+        cause="the warm-up is longer than the training, or begins again each round",
+        remedy="set warmup_steps to a tenth of all steps at most",
+        fault=Fault.learning_rate_warming,
+        confidence=0.95,
+    )
 
 
 @check("learning-rate.restarts")
-def restarts(ledger: Ledger) -> Iterator[Finding]:
+@each_client
+def restarts(trainings: list[Training], ledger: Ledger) -> Finding:
     """The schedule goes on from round to round and does not restart."""
-    if not ledger.trainings:
-        yield not_available("no client has trained")
+    rounds = [rates for one in trainings if len(rates := _rates([one])) > 1]
+    if len(rounds) < ENOUGH_ROUNDS:
+        return not_available(f"needs {ENOUGH_ROUNDS} rounds' learning rates, has {len(rounds)}")
+    moving = all(max(rates) > VARIES * min(rates) for rates in rounds)
+    begins = [rates[0] for rates in rounds]
+    evidence = [point("learning rate at a round's first step", begin) for begin in begins[:3]]
+    if not (moving and all(math.isclose(a, b, rel_tol=SAME) for a, b in pairwise(begins))):
+        return passed("the rounds go on from each other", evidence=evidence)
     spans = ledger.opened is not None and set(KEYS) <= ledger.opened.configuration.keys()
-    for client, trainings in by_client(ledger.trainings):
-        rounds = [rates for one in trainings if len(rates := joined([one], lambda one: one.learning_rate)) > 1]
-        if len(rounds) < ENOUGH_ROUNDS:
-            yield not_available(f"needs {ENOUGH_ROUNDS} rounds' learning rates, has {len(rounds)}", at=client)
-            continue
-        moving = all(max(rates) > VARIES * min(rates) for rates in rounds)
-        begins = [rates[0] for rates in rounds]
-        evidence = [point("learning rate at a round's first step", begin, client) for begin in begins[:3]]
-        if not (moving and all(math.isclose(a, b, rel_tol=SAME) for a, b in pairwise(begins))):
-            yield passed("the rounds go on from each other", at=client, evidence=evidence)
-            continue
-        say, confidence = (failed, 0.95) if spans else (warned, 0.6)  # another program may mean to
-        yield say(
-            f"every round begins at {begins[0]:.3g} and runs through the schedule again",
-            at=client,
-            evidence=evidence,
-            cause="optimizer and schedule are rebuilt each round, for one round's steps",
-            remedy="build one schedule over all rounds, and start it at the step the round before ended with",
-            fault=Fault.learning_rate_restarted,
-            confidence=confidence,
-        )
+    say, confidence = (failed, 0.95) if spans else (warned, 0.6)  # another program may mean to
+    return say(
+        f"every round begins at {begins[0]:.3g} and runs through the schedule again",
+        evidence=evidence,
+        cause="optimizer and schedule are rebuilt each round, for one round's steps",
+        remedy="build one schedule over all rounds, and start it at the step the round before ended with",
+        fault=Fault.learning_rate_restarted,
+        confidence=confidence,
+    )
+
+
+def _rates(trainings: list[Training]) -> list[float]:
+    return joined(trainings, lambda one: one.learning_rate)
 
 
 @check("learning-rate.as-configured")
 def as_configured(ledger: Ledger) -> Iterator[Finding]:
     """Every step's rate is that of the configured schedule."""
     settings = {} if ledger.opened is None else {k: one.value for k, one in ledger.opened.configuration.items()}
-    if not set(KEYS) <= settings.keys() or not ledger.trainings:
-        yield not_available("needs zk0's configuration of the schedule; another program's is not known")
-        return
-    peak, final, warmup, rounds, local = (float(settings[key]) for key in KEYS)
+    known = set(KEYS) <= settings.keys()
+    return judge_each(
+        with_places(ledger.trainings if known else ()),
+        lambda training: _compare_with_schedule(training, *(float(settings[key]) for key in KEYS)),
+        nothing="needs zk0's configuration of the schedule; another program's is not known",
+    )
+
+
+def _compare_with_schedule(
+    training: Training, peak: float, final: float, warmup: float, rounds: float, local: float
+) -> Finding:
+    rates = measured(training.learning_rate)
+    if not rates:
+        return not_available("its learning rates are not known")
     total = int(rounds * local)
     warm = min(int(warmup), total // WARMUP_SHARE)
-    for training in ledger.trainings:
-        before = int((training.round - 1) * local)
-        rates = measured(training.learning_rate)
-        if not rates:
-            yield not_available("its learning rates are not known", at=where(training))
-            continue
-        expected = [(step, rate, planned(before + step, peak, final, warm, total)) for step, rate in rates]
-        step, rate, wanted = max(expected, key=lambda one: abs(one[1] / one[2] - 1) if one[2] else 0.0)
-        error = abs(rate / wanted - 1) if wanted else 0.0
-        evidence = [
-            point(f"learning rate at step {step}", rate, where(training)),
-            point(f"learning rate planned for step {step}", wanted, where(training)),
-        ]
-        if error > TOLERANCE and not training.faults.empty_batches:  # steps without a batch are not in the series
-            yield failed(
-                f"{rate:.3g} at step {step}, where {wanted:.3g} was planned",
-                at=where(training),
-                evidence=evidence,
-                cause="another schedule, or other numbers in it, than was configured",
-                remedy="print the rate of the first and last step of two rounds and hold it against the schedule",
-                fault=Fault.learning_rate_unplanned,
-                confidence=0.9,
-            )
-        else:
-            yield passed(f"within {error:.1%} of the schedule", at=where(training), evidence=evidence)
+    before = int((training.round - 1) * local)
+    expected = [(step, rate, planned(before + step, peak, final, warm, total)) for step, rate in rates]
+    step, rate, wanted = max(expected, key=lambda one: abs(one[1] / one[2] - 1) if one[2] else 0.0)
+    error = abs(rate / wanted - 1) if wanted else 0.0
+    evidence = [
+        point(f"learning rate at step {step}", rate),
+        point(f"learning rate planned for step {step}", wanted),
+    ]
+    if error <= TOLERANCE or training.faults.empty_batches:  # steps without a batch are not in the series
+        return passed(f"within {error:.1%} of the schedule", evidence=evidence)
+    return failed(
+        f"{rate:.3g} at step {step}, where {wanted:.3g} was planned",
+        evidence=evidence,
+        cause="another schedule, or other numbers in it, than was configured",
+        remedy="print the rate of the first and last step of two rounds and hold it against the schedule",
+        fault=Fault.learning_rate_unplanned,
+        confidence=0.9,
+    )
 
 
 def planned(step: int, peak: float, final: float, warmup: int, total: int) -> float:

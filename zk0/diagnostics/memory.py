@@ -4,13 +4,11 @@ Memory that grows by the same amount at every step is kept by somebody: batches 
 hold their graph. It ends the run at a step that can be foretold.
 """
 
-from collections.abc import Iterator
-
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.series import line, measured, point, where
-from zk0.ledger import Ledger
+from zk0.diagnostics.series import each, line, measured, point, with_places
+from zk0.ledger import Ledger, Training
 
 MINIMUM_STEPS = 10
 LEAK = 20e6  # bytes a step: a batch of small pictures; allocators round in steps of 2 MB
@@ -20,61 +18,51 @@ SMALL = 1e9  # bytes reserved: below, the ratio harms nobody
 
 
 @check("memory.leak")
-def leak(ledger: Ledger) -> Iterator[Finding]:
+@each(
+    lambda ledger: with_places(one for one in ledger.trainings if len(measured(one.memory_allocated)) >= MINIMUM_STEPS),
+    f"needs the accelerator's memory at {MINIMUM_STEPS} steps of a round",
+)
+def leak(training: Training, _: Ledger) -> Finding:
     """Memory does not grow from step to step."""
-    trainings = [training for training in ledger.trainings if len(measured(training.memory_allocated)) >= MINIMUM_STEPS]
-    if not trainings:
-        yield not_available(f"needs the accelerator's memory at {MINIMUM_STEPS} steps of a round")
-    for training in trainings:
-        at = where(training)
-        steps, sizes = zip(*measured(training.memory_allocated), strict=True)
-        slope, fit = line(steps, sizes)
-        evidence = [
-            point("growth a step", slope, at, "bytes"),
-            point("R squared of the line", fit, at),
-            point("allocated at the last step", sizes[-1], at, "bytes"),
-        ]
-        if slope > LEAK and fit > STRAIGHT:
-            yield failed(
-                f"it grows by {slope / 1e6:.0f} MB a step, {sizes[0] / 1e9:.2f} to {sizes[-1] / 1e9:.2f} GB",
-                at=at,
-                evidence=evidence,
-                cause="something keeps every step: itertools.cycle remembers batches, a list of losses their graphs",
-                remedy="iterate without remembering, and log loss.item()",
-                fault=Fault.memory_leak,
-                confidence=0.95,
-            )
-        else:
-            yield passed(f"{slope / 1e6:+.1f} MB a step", at=at, evidence=evidence)
+    steps, sizes = zip(*measured(training.memory_allocated), strict=True)
+    slope, fit = line(steps, sizes)
+    evidence = [
+        point("growth a step", slope, "bytes"),
+        point("R squared of the line", fit),
+        point("allocated at the last step", sizes[-1], "bytes"),
+    ]
+    if slope <= LEAK or fit <= STRAIGHT:
+        return passed(f"{slope / 1e6:+.1f} MB a step", evidence=evidence)
+    return failed(
+        f"it grows by {slope / 1e6:.0f} MB a step, {sizes[0] / 1e9:.2f} to {sizes[-1] / 1e9:.2f} GB",
+        evidence=evidence,
+        cause="something keeps every step: itertools.cycle remembers batches, a list of losses their graphs",
+        remedy="iterate without remembering, and log loss.item()",
+        fault=Fault.memory_leak,
+        confidence=0.95,
+    )
 
 
 @check("memory.fragmentation")
-def fragmentation(ledger: Ledger) -> Iterator[Finding]:
+@each(
+    lambda ledger: with_places(one for one in ledger.trainings if measured(one.memory_reserved)),
+    "needs the accelerator's reserved and allocated memory",
+)
+def fragmentation(training: Training, _: Ledger) -> Finding:
     """Reserved memory is used."""
-    trainings = [training for training in ledger.trainings if measured(training.memory_reserved)]
-    if not trainings:
-        yield not_available("needs the accelerator's reserved and allocated memory")
-    for training in trainings:
-        at = where(training)
-        pairs = [
-            (reserved, allocated)
-            for reserved, allocated in zip(training.memory_reserved, training.memory_allocated, strict=True)
-            if reserved and allocated
-        ]
-        if not pairs:
-            yield not_available("needs both numbers of one step", at=at)
-            continue
-        reserved, allocated = pairs[-1]
-        evidence = [point("reserved", reserved, at, "bytes"), point("allocated", allocated, at, "bytes")]
-        if reserved > SMALL and reserved > FRAGMENTED * allocated:
-            yield warned(
-                f"{reserved / 1e9:.1f} GB are reserved and {allocated / 1e9:.1f} GB used",
-                at=at,
-                evidence=evidence,
-                cause="tensors of many sizes leave holes that none fits",
-                remedy="PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True, and batches of one shape",
-                fault=Fault.memory_fragmented,
-                confidence=0.9,
-            )
-        else:
-            yield passed(f"{reserved / allocated:.1f} times what is used", at=at, evidence=evidence)
+    both = zip(training.memory_reserved, training.memory_allocated, strict=True)
+    pairs = [(reserved, allocated) for reserved, allocated in both if reserved and allocated]
+    if not pairs:
+        return not_available("needs both numbers of one step")
+    reserved, allocated = pairs[-1]
+    evidence = [point("reserved", reserved, "bytes"), point("allocated", allocated, "bytes")]
+    if reserved <= SMALL or reserved <= FRAGMENTED * allocated:
+        return passed(f"{reserved / allocated:.1f} times what is used", evidence=evidence)
+    return warned(
+        f"{reserved / 1e9:.1f} GB are reserved and {allocated / 1e9:.1f} GB used",
+        evidence=evidence,
+        cause="tensors of many sizes leave holes that none fits",
+        remedy="PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True, and batches of one shape",
+        fault=Fault.memory_fragmented,
+        confidence=0.9,
+    )

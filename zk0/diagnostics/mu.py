@@ -7,7 +7,6 @@ square. Recorded series that were read as a loss explosion (1.201 to 28.832 in 5
 """
 
 import math
-from collections.abc import Iterator
 from itertools import accumulate
 from statistics import median
 
@@ -15,8 +14,18 @@ from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_applicable, not_available, passed, warned
 from zk0.diagnostics.parameters import FALLS_BACK, falls_back
-from zk0.diagnostics.series import by_client, ends, growth_exponent, joined, line, measured, point, where
-from zk0.ledger import Ledger
+from zk0.diagnostics.series import (
+    FEDAVG,
+    each_client,
+    each_training,
+    ends,
+    growth_exponent,
+    line,
+    losses_of,
+    measured,
+    point,
+)
+from zk0.ledger import Ledger, Training
 
 TUNING = "mu-tuning"
 MINIMUM_RATIOS = 5
@@ -32,56 +41,47 @@ MINIMUM_SERIES = 8
 
 
 @check("mu.strength")
-def strength(ledger: Ledger) -> Iterator[Finding]:
+@each_client
+def strength(trainings: list[Training], _: Ledger) -> Finding:
     """The term holds the weights near the round's start, and lets them learn."""
-    if not ledger.trainings:
-        yield not_available("no client has trained")
-    for client, trainings in by_client(ledger.trainings):
-        if all(one.settings.get("proximal-mu") == 0 for one in trainings):
-            yield not_applicable("mu is 0: this is FedAvg", at=client)
-            continue
-        # The second half of each round: at its start the term is small whatever mu is.
-        ratios = [
-            value for one in trainings for _, value in measured(one.proximal_ratio[len(one.proximal_ratio) // 2 :])
-        ]
-        losses = joined(trainings, lambda one: one.policy_loss)
-        if len(ratios) < MINIMUM_RATIOS or len(losses) < MINIMUM_RATIOS:
-            yield not_available(f"needs {MINIMUM_RATIOS} proximal ratios, has {len(ratios)}", at=client)
-            continue
-        typical = median(ratios)
-        first, last = ends(losses)
-        fall = 1 - last / first if first else 0.0
-        evidence = [
-            point("median of mu * drift over the gradient of the loss", typical, client),
-            point("fall of the policy loss, of itself", fall, client),
-        ]
-        low, high = TARGET
-        if typical > OVERWHELMS and fall < NO_PROGRESS:
-            yield failed(
-                f"its gradient is {typical:.3g} times that of the loss, which does not fall",
-                at=client,
-                evidence=evidence,
-                cause="mu is so large that the weights stay at the round's start",
-                remedy=f"lower proximal_mu by a factor of {_factor(typical / high)}",
-                workflow=TUNING,
-                fault=Fault.proximal_too_strong,
-                confidence=0.9,
-            )
-        elif typical < low and len(falls := falls_back(trainings)) > 1 and median(falls) > FALLS_BACK:
-            lost = point("loss at a round's start over that at the end of the one before", median(falls), client)
-            yield warned(
-                f"its gradient is {typical:.2g} times that of the loss, and the clients drift apart",
-                at=client,
-                evidence=[*evidence, lost],
-                cause="mu is too small to hold the clients together",
-                remedy=f"raise proximal_mu by a factor of {_factor(low / typical) if typical else 10}",
-                workflow=TUNING,
-                fault=Fault.proximal_too_weak,
-                confidence=0.7,
-            )
-        else:
-            hint = "" if low <= typical <= high else f"; {low:g} to {high:g} is where to begin when tuning mu"
-            yield passed(f"{typical:.2g} times the gradient of the loss{hint}", at=client, evidence=evidence)
+    if all(one.settings.get("proximal-mu") == 0 for one in trainings):
+        return not_applicable(FEDAVG)
+    # The second half of each round: at its start the term is small whatever mu is.
+    ratios = [value for one in trainings for _, value in measured(one.proximal_ratio[len(one.proximal_ratio) // 2 :])]
+    losses = losses_of(trainings)
+    if len(ratios) < MINIMUM_RATIOS or len(losses) < MINIMUM_RATIOS:
+        return not_available(f"needs {MINIMUM_RATIOS} proximal ratios, has {len(ratios)}")
+    typical = median(ratios)
+    first, last = ends(losses)
+    fall = 1 - last / first if first else 0.0
+    evidence = [
+        point("median of mu * drift over the gradient of the loss", typical),
+        point("fall of the policy loss, of itself", fall),
+    ]
+    low, high = TARGET
+    if typical > OVERWHELMS and fall < NO_PROGRESS:
+        return failed(
+            f"its gradient is {typical:.3g} times that of the loss, which does not fall",
+            evidence=evidence,
+            cause="mu is so large that the weights stay at the round's start",
+            remedy=f"lower proximal_mu by a factor of {_factor(typical / high)}",
+            workflow=TUNING,
+            fault=Fault.proximal_too_strong,
+            confidence=0.9,
+        )
+    if typical < low and len(falls := falls_back(trainings)) > 1 and median(falls) > FALLS_BACK:
+        lost = point("loss at a round's start over that at the end of the one before", median(falls))
+        return warned(
+            f"its gradient is {typical:.2g} times that of the loss, and the clients drift apart",
+            evidence=[*evidence, lost],
+            cause="mu is too small to hold the clients together",
+            remedy=f"raise proximal_mu by a factor of {_factor(low / typical) if typical else 10}",
+            workflow=TUNING,
+            fault=Fault.proximal_too_weak,
+            confidence=0.7,
+        )
+    hint = "" if low <= typical <= high else f"; {low:g} to {high:g} is where to begin when tuning mu"
+    return passed(f"{typical:.2g} times the gradient of the loss{hint}", evidence=evidence)
 
 
 def _factor(ratio: float) -> int:
@@ -90,40 +90,32 @@ def _factor(ratio: float) -> int:
 
 
 @check("mu.diverges")
-def diverges(ledger: Ledger) -> Iterator[Finding]:
+@each_training
+def diverges(training: Training, _: Ledger) -> Finding:
     """The term grows as drift does, and not by a factor a step."""
-    if not ledger.trainings:
-        yield not_available("no client has trained")
-    for training in ledger.trainings:
-        at = where(training)
-        values = [(step, value) for step, value in measured(training.proximal_loss) if step > 0 and value > 0]
-        if training.settings.get("proximal-mu") == 0:
-            yield not_applicable("mu is 0: this is FedAvg", at=at)
-            continue
-        if len(values) < MINIMUM_SERIES:
-            yield not_available(f"needs {MINIMUM_SERIES} values above 0, has {len(values)}", at=at)
-            continue
-        # AdamW's farthest way is the sum of the rates; without rates, the number of steps replaces it.
-        rates = [rate if rate is not None else 1.0 for rate in training.learning_rate]
-        way = [0.0, *accumulate(rates)]
-        terms = [value for _, value in values]
-        exponent = growth_exponent([max(way[step], NO_WAY) for step, _ in values], terms)
-        slope, fit = line([step for step, _ in values], [math.log(value) for value in terms])
-        evidence = [
-            point("growth exponent over the sum of learning rates", exponent, at),
-            point("growth a step", math.exp(slope), at),
-            point("R squared of exponential growth", fit, at),
-        ]
-        if exponent > GROWTH_BOUND and fit > EXPONENTIAL and terms[-1] > TEN_TIMES * terms[0]:
-            yield failed(
-                f"it grows by a factor of {math.exp(slope):.2g} a step",
-                at=at,
-                evidence=evidence,
-                cause="mu times learning rate is too large: each step overshoots the reference by more than the last",
-                remedy="lower proximal_mu or learning_rate, so that their product is well below 1",
-                workflow=TUNING,
-                fault=Fault.proximal_diverging,
-                confidence=0.9,
-            )
-        else:
-            yield passed(f"it grows with the power {exponent:.2g} of the way: drift, no explosion", at=at)
+    values = [(step, value) for step, value in measured(training.proximal_loss) if step > 0 and value > 0]
+    if training.settings.get("proximal-mu") == 0:
+        return not_applicable(FEDAVG)
+    if len(values) < MINIMUM_SERIES:
+        return not_available(f"needs {MINIMUM_SERIES} values above 0, has {len(values)}")
+    # AdamW's farthest way is the sum of the rates; without rates, the number of steps replaces it.
+    rates = [rate if rate is not None else 1.0 for rate in training.learning_rate]
+    way = [0.0, *accumulate(rates)]
+    terms = [value for _, value in values]
+    exponent = growth_exponent([max(way[step], NO_WAY) for step, _ in values], terms)
+    slope, fit = line([step for step, _ in values], [math.log(value) for value in terms])
+    if exponent <= GROWTH_BOUND or fit <= EXPONENTIAL or terms[-1] <= TEN_TIMES * terms[0]:
+        return passed(f"it grows with the power {exponent:.2g} of the way: drift, no explosion")
+    return failed(
+        f"it grows by a factor of {math.exp(slope):.2g} a step",
+        evidence=[
+            point("growth exponent over the sum of learning rates", exponent),
+            point("growth a step", math.exp(slope)),
+            point("R squared of exponential growth", fit),
+        ],
+        cause="mu times learning rate is too large: each step overshoots the reference by more than the last",
+        remedy="lower proximal_mu or learning_rate, so that their product is well below 1",
+        workflow=TUNING,
+        fault=Fault.proximal_diverging,
+        confidence=0.9,
+    )

@@ -4,7 +4,7 @@ A program that could not measure something and writes 0.0 or 1.0 in its place ma
 Measured floats are never exactly 0 or 1, round after round. SageMaker Debugger's AllZero is the same thought.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from zk0.core.checks import check
 from zk0.core.faults import Fault
@@ -32,10 +32,10 @@ def _trainings(ledger: Ledger) -> Iterator[Finding]:
     for training in ledger.trainings:
         for name in ("policy_loss", "gradient_norm"):
             series = [value for _, value in measured(getattr(training, name))]
-            stands_for = _sentinel(series)
-            if stands_for is not None:
-                evidence = [point(f"{name}, steps", len(series), where(training), "steps")]
-                yield _failed(f"{name} is {stands_for:g} at all {len(series)} steps", where(training), evidence)
+            # One value at all steps, and one that programs write for want of another.
+            if len(series) >= TWICE and len(set(series)) == 1 and series[0] in SENTINELS:
+                evidence = [point(f"{name}, steps", len(series), "steps", at=where(training))]
+                yield _failed(f"{name} is {series[0]:g} at all {len(series)} steps", where(training), evidence)
 
 
 def _evaluations(ledger: Ledger) -> Iterator[Finding]:
@@ -44,16 +44,12 @@ def _evaluations(ledger: Ledger) -> Iterator[Finding]:
         without = [one for one in found if one.frames == 0]
         exact = [one for one in found if one.loss in SENTINELS]
         if without:
-            evidence = [point(f"loss at round {one.round}", one.loss, name) for one in without[:3]]
-            yield _failed(f"a loss of {without[0].loss:g} was logged for no frame", name, evidence)
+            message, shown = f"a loss of {without[0].loss:g} was logged for no frame", without
         elif len(exact) >= TWICE:
-            evidence = [point(f"loss at round {one.round}", one.loss, name) for one in exact[:3]]
-            yield _failed(f"the loss is exactly {exact[0].loss:g} in {len(exact)} rounds", name, evidence)
-
-
-def _sentinel(series: Sequence[float]) -> float | None:
-    """Return the value that all steps have, where it is one that programs write for want of another."""
-    return series[0] if len(series) >= TWICE and len(set(series)) == 1 and series[0] in SENTINELS else None
+            message, shown = f"the loss is exactly {exact[0].loss:g} in {len(exact)} rounds", exact
+        else:
+            continue
+        yield _failed(message, name, [point(f"loss at round {one.round}", one.loss, at=name) for one in shown[:3]])
 
 
 def _failed(message: str, at: str, evidence: list[Evidence]) -> Finding:

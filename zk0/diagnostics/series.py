@@ -1,12 +1,20 @@
-"""Names of rounds, numbers as evidence, and series without gaps: the vocabulary that all diagnostics share."""
+"""What all diagnostics share: a judgement of each round or client in turn, numbers as evidence, series without gaps."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from math import log
-from statistics import median
+from statistics import StatisticsError, correlation, linear_regression, median
 
-from zk0.core.verdicts import Evidence
-from zk0.ledger import Training
+from zk0.core.verdicts import Evidence, Finding, not_available
+from zk0.ledger import Ledger, Training
+
+NOT_TRAINED = "no client has trained"
+FEDAVG = "mu is 0: this is FedAvg"
+
+type Points = list[tuple[int, float]]
+type LedgerCheck = Callable[[Ledger], Iterator[Finding]]
+
+TENTH = 10  # a series' beginning and end are its first and last tenth: one value is noise, a half is half the story
 
 
 def where(training: Training) -> str:
@@ -14,19 +22,44 @@ def where(training: Training) -> str:
     return f"{training.client}, round {training.round}"
 
 
-def point(name: str, value: float | str | None, at: str, unit: str = "") -> Evidence:
-    """Return one number as evidence."""
+def point(name: str, value: float | str | None, unit: str = "", *, at: str = "") -> Evidence:
+    """Return one number as evidence; `judge_each` fills in the place where there is none."""
     return Evidence(name=name, value=value, unit=unit, at=at)
 
 
-type Points = list[tuple[int, float]]
+def judge_each[T](
+    items: Iterable[tuple[str, T]], judge: Callable[[T], Finding], *, nothing: str = NOT_TRAINED
+) -> Iterator[Finding]:
+    """Yield the finding on each item, with its place; where there is no item, say that there is `nothing`."""
+    empty = True
+    for at, item in items:
+        empty = False
+        finding = judge(item)
+        evidence = [one if one.at else one.model_copy(update={"at": at}) for one in finding.evidence]
+        yield finding.model_copy(update={"at": at, "evidence": tuple(evidence)})
+    if empty:
+        yield not_available(nothing)
 
-TENTH = 10  # a series' beginning and end are its first and last tenth: one value is noise, a half is half the story
+
+def each[T](
+    items: Callable[[Ledger], Iterable[tuple[str, T]]], nothing: str = NOT_TRAINED
+) -> Callable[[Callable[[T, Ledger], Finding]], LedgerCheck]:
+    """Make a check of a ledger out of a function that judges one of its items; see `judge_each`."""
+
+    def decorate(judge: Callable[[T, Ledger], Finding]) -> LedgerCheck:
+        def judge_ledger(ledger: Ledger) -> Iterator[Finding]:
+            return judge_each(items(ledger), lambda item: judge(item, ledger), nothing=nothing)
+
+        # Not `wraps`: the check's signature is that of the ledger.
+        judge_ledger.__doc__, judge_ledger.__module__ = judge.__doc__, judge.__module__
+        return judge_ledger
+
+    return decorate
 
 
-def measured(series: Sequence[float | None]) -> Points:
-    """Return (step, value) where a value was measured."""
-    return [(step, value) for step, value in enumerate(series) if value is not None]
+def with_places(trainings: Iterable[Training]) -> Iterator[tuple[str, Training]]:
+    """Yield each client's round with its place."""
+    return ((where(training), training) for training in trainings)
 
 
 def by_client(trainings: Iterable[Training]) -> Iterator[tuple[str, list[Training]]]:
@@ -36,9 +69,23 @@ def by_client(trainings: Iterable[Training]) -> Iterator[tuple[str, list[Trainin
         yield client, list(group)
 
 
+each_training = each(lambda ledger: with_places(ledger.trainings))
+each_client = each(lambda ledger: by_client(ledger.trainings))
+
+
+def measured(series: Sequence[float | None]) -> Points:
+    """Return (step, value) where a value was measured."""
+    return [(step, value) for step, value in enumerate(series) if value is not None]
+
+
 def joined(trainings: Iterable[Training], series: Callable[[Training], Sequence[float | None]]) -> list[float]:
     """Return what was measured in all of these rounds as one series."""
     return [value for training in trainings for _, value in measured(series(training))]
+
+
+def losses_of(trainings: Iterable[Training]) -> list[float]:
+    """Return the policy losses of all of these rounds as one series."""
+    return joined(trainings, lambda training: training.policy_loss)
 
 
 def ends(values: Sequence[float]) -> tuple[float, float]:
@@ -54,14 +101,11 @@ def thinned(values: Sequence[float], most: int) -> list[float]:
 
 
 def line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
-    """Return (slope, R squared) of the least-squares line; R squared is 0 where the values do not vary."""
-    x, y = sum(xs) / len(xs), sum(ys) / len(ys)
-    spread_x = sum((value - x) ** 2 for value in xs)
-    spread_y = sum((value - y) ** 2 for value in ys)
-    both = sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True))
-    if spread_x == 0 or spread_y == 0:
+    """Return (slope, R squared) of the least-squares line; both are 0 where the values do not vary."""
+    try:
+        return linear_regression(xs, ys).slope, correlation(xs, ys) ** 2
+    except StatisticsError:
         return 0.0, 0.0
-    return both / spread_x, both**2 / (spread_x * spread_y)
 
 
 def growth_exponent(xs: Sequence[float], ys: Sequence[float]) -> float:

@@ -29,19 +29,11 @@ class ClientUpdate:
     digest_out: str | None
 
 
-def rejection_reason(update: ClientUpdate, reference: Mapping[str, Array32], digest_sent: str) -> str | None:
-    """Return why an update must not be averaged, or None.
-
-    Args:
-        update: the reply.
-        reference: the global tensors of this round, for names, shapes and dtypes.
-        digest_sent: the digest of the tensors sent to the client.
-    """
-    return next(_problems(update, reference, digest_sent), None)
-
-
 def _problems(update: ClientUpdate, reference: Mapping[str, Array32], digest_sent: str) -> Iterator[str]:
-    """Yield problems, the simplest first; a later test may assume that the earlier ones passed."""
+    """Yield why an update must not be averaged, the simplest first; a later test assumes that the earlier ones passed.
+
+    `reference` are the global tensors of this round, for names, shapes and dtypes, and `digest_sent` is their digest.
+    """
     if not (math.isfinite(update.weight) and update.weight > 0):
         yield f"weight {update.weight} is not a positive number"
     if missing := sorted(reference.keys() - update.arrays.keys()):
@@ -67,7 +59,7 @@ def split_updates(
     accepted: list[ClientUpdate] = []
     rejected: list[RejectedReply] = []
     for update in sorted(updates, key=lambda update: update.client):
-        reason = rejection_reason(update, reference, digest_sent)
+        reason = next(_problems(update, reference, digest_sent), None)
         if reason is None:
             accepted.append(update)
         else:
@@ -90,12 +82,9 @@ def weighted_mean(updates: Sequence[ClientUpdate]) -> Arrays:
 def aggregate(
     state_dicts: Sequence[Mapping[str, Array32]], num_examples: Sequence[float], global_state: Mapping[str, Array32]
 ) -> Arrays:
-    """Average a round's replies as the strategy does; for `zk0 probe`, which has no federation to run one in.
+    """Average the float32 arrays of a round's replies as the strategy does; `global_state` was sent to the clients.
 
-    Args:
-        state_dicts: the float32 arrays of each client's reply, by name.
-        num_examples: the number of examples of each client.
-        global_state: the arrays that were sent to the clients.
+    For `zk0 probe`, which has no federation to run a strategy in.
 
     Raises:
         RoundFailedError: no update is valid.

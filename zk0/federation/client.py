@@ -1,18 +1,19 @@
 """The client: describe its data, and train a round from the server's tensors."""
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from flwr.app import ArrayRecord
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
 from zk0.core.errors import PolicyError
 from zk0.core.project import cache_dir
-from zk0.federation.configuration import RunConfig
+from zk0.federation.configuration import Client, RunConfig
 from zk0.federation.exchange import to_record, to_tensors
 from zk0.federation.messages import Assignment, Introduction
 from zk0.federation.sources import locate, locate_configured
 from zk0.ledger import ClientData, Training
+from zk0.ledger.schema import OPTIONAL_SERIES, SERIES
 from zk0.training.frames import Frames, open_frames, plan_batches
 from zk0.training.loop import LocalTraining, TrainingSettings, run_training_loop, setup_training_components
 from zk0.training.parameters import digest_of, frozen_tensors, trainable_parameters
@@ -21,30 +22,14 @@ from zk0.training.presets import preset
 from zk0.training.statistics import to_plain, training_statistics
 
 
-@dataclass(frozen=True)
-class Client:
-    """A client: its partition, its name and the source of its data set."""
-
-    partition: int
-    name: str
-    source: str
-
-
 def start_policy(
     name: str, checkpoint: str, backbone: str, cameras: tuple[str, ...], seed: int, device: str
 ) -> SmolVLAPolicy:
-    """Build the start policy: the same on server and clients, on every machine."""
+    """Build the start policy that these `policy_settings` decide: the same on server and clients, on every machine."""
     if checkpoint:
         return load_policy(checkpoint, device=device)
     return build_policy(
         preset(name), cameras=cameras, seed=seed, cache=cache_dir(), backbone=backbone or None, device=device
-    )
-
-
-def initial_policy(config: RunConfig) -> SmolVLAPolicy:
-    """Build a start policy of its own for the caller."""
-    return start_policy(
-        config.preset, config.policy, config.backbone, config.camera_names, config.seed, config.resolved_device()
     )
 
 
@@ -80,16 +65,10 @@ def train(
     mu: float,
     steps: int | None = None,
 ) -> tuple[ArrayRecord, Training]:
-    """Train one round from the tensors in the record; return the trained tensors and the round's ledger event.
+    """Train round `number`, from 1, and return the trained tensors and the round's ledger event.
 
-    Args:
-        client: the client that trains.
-        config: the run configuration.
-        record: the global trainable tensors.
-        assignment: their digest and the statistics to normalise with.
-        number: the round, from 1.
-        mu: the proximal term's strength.
-        steps: the number of steps to train; None for the whole round.
+    `record` holds the global trainable tensors, `assignment` their digest and the statistics to normalise with;
+    without `steps` the round is trained to its end.
 
     Raises:
         PolicyError: the tensors differ from those the server reports, or do not fit this policy.
@@ -103,12 +82,7 @@ def train(
     settings = training_settings(config, number=number, mu=mu)
     components = setup_training_components(policy, make_processors(policy, assignment.statistics), settings)
     plan = batch_plan(client, config, number=number, frames=len(frames))[:steps]
-    result = run_training_loop(
-        components,
-        frames.batches(plan),
-        steps=len(plan),
-        purpose=(client.name, number),
-    )
+    result = run_training_loop(components, frames.batches(plan), steps=len(plan), purpose=(client.name, number))
     trained = trainable_parameters(policy)
     training = training_event(
         client,
@@ -161,7 +135,9 @@ def training_event(
 ) -> Training:
     """Return a round's ledger event; `digests` are those of the tensors before and after, and of the frozen ones."""
     steps = result.steps
-    accelerated = any(step.memory_allocated is not None for step in steps)
+    series = {name: [getattr(step, name) for step in steps] for name in SERIES}
+    for name in OPTIONAL_SERIES:
+        series[name] = series[name] if any(value is not None for value in series[name]) else []
     missing = {}
     if settings.measure_every > 1:
         rarely = f"measured every {settings.measure_every} steps, and at the first and the last"
@@ -187,15 +163,7 @@ def training_event(
             "weight-decay": settings.weight_decay,
             "seed": settings.seed,
         },
-        policy_loss=[step.policy_loss for step in steps],
-        proximal_loss=[step.proximal_loss for step in steps],
-        total_loss=[step.total_loss for step in steps],
-        gradient_norm=[step.gradient_norm for step in steps],
-        proximal_ratio=[step.proximal_ratio for step in steps],
-        learning_rate=[step.learning_rate for step in steps],
-        drift=[step.drift for step in steps],
-        memory_allocated=[step.memory_allocated for step in steps] if accelerated else [],
-        memory_reserved=[step.memory_reserved for step in steps] if accelerated else [],
+        **series,
         update_norm=result.update_norm,
         digest_in=digests[0],
         digest_out=digests[1],
@@ -210,9 +178,12 @@ def training_event(
 # trainable tensors each round overwrites) and the decoded frames.
 def policy_of(config: RunConfig) -> SmolVLAPolicy:
     """Return the policy that the clients of this process share."""
-    return _policy(
-        config.preset, config.policy, config.backbone, config.camera_names, config.seed, config.resolved_device()
-    )
+    return _policy(*config.policy_settings)
+
+
+@lru_cache(maxsize=1)
+def _policy(*settings: Any) -> SmolVLAPolicy:
+    return start_policy(*settings)
 
 
 def frames_of(client: Client, config: RunConfig, horizon: int) -> Frames:
@@ -222,22 +193,10 @@ def frames_of(client: Client, config: RunConfig, horizon: int) -> Frames:
     )
 
 
-@lru_cache(maxsize=1)
-def _policy(
-    name: str, checkpoint: str, backbone: str, cameras: tuple[str, ...], seed: int, device: str
-) -> SmolVLAPolicy:
-    return start_policy(name, checkpoint, backbone, cameras, seed, device)
-
-
 @lru_cache(maxsize=16)
 def _frames(
     client: Client, episodes: int, seed: int, held_out: float, cameras: tuple[str, ...], workers: int, horizon: int
 ) -> Frames:
     dataset = locate(client.source, name=client.name, episodes=episodes, seed=seed, cache=cache_dir(), cameras=cameras)
-    return open_frames(
-        dataset,
-        episodes=dataset.training_episodes(held_out),
-        horizon=horizon,
-        cameras=cameras,
-        workers=workers,
-    )
+    training = dataset.training_episodes(held_out)
+    return open_frames(dataset, episodes=training, horizon=horizon, cameras=cameras, workers=workers)

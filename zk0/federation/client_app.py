@@ -6,7 +6,7 @@ from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from zk0.core.errors import ConfigurationError
-from zk0.federation.configuration import RunConfig, resolve
+from zk0.federation.configuration import Client, RunConfig, resolve
 from zk0.federation.messages import ARRAYS, CONFIG, METRICS, REPORT, Assignment, RoundReport, metrics, pack, unpack
 
 
@@ -16,21 +16,20 @@ def build(run_config: Mapping[str, object] | None = None) -> ClientApp:
 
     @client_app.query()
     def query(message: Message, context: Context) -> Message:
-        from zk0.federation.client import Client, introduce  # LeRobot: 13 s, in the process that trains only
+        from zk0.federation.client import introduce  # LeRobot: 13 s, in the process that trains only
 
         config = resolve({**context.run_config, **(run_config or {})})
-        introduction = introduce(Client(*_identity(context, config)), config)
+        introduction = introduce(_client_at(context, config), config)
         return Message(content=RecordDict({REPORT: pack(introduction)}), reply_to=message)
 
     @client_app.train()
     def train(message: Message, context: Context) -> Message:
-        from zk0.federation.client import Client
         from zk0.federation.client import train as train_round
 
         config = resolve({**context.run_config, **(run_config or {})})
         config_record = message.content.config_records[CONFIG]
         record, training = train_round(
-            Client(*_identity(context, config)),
+            _client_at(context, config),
             config,
             message.content.array_records[ARRAYS],
             assignment=unpack(Assignment, message.content, CONFIG),
@@ -49,8 +48,8 @@ def build(run_config: Mapping[str, object] | None = None) -> ClientApp:
     return client_app
 
 
-def _identity(context: Context, config: RunConfig) -> tuple[int, str, str]:
-    """Return (partition, name, source): the node's own configuration first, the run's list second.
+def _client_at(context: Context, config: RunConfig) -> Client:
+    """Return the client at a node: by the node's own configuration first, by the run's list second.
 
     Raises:
         ConfigurationError: there are more nodes than data sets; two clients must never share one by accident.
@@ -58,14 +57,13 @@ def _identity(context: Context, config: RunConfig) -> tuple[int, str, str]:
     partition = int(context.node_config.get("partition-id", 0))
     if "dataset" in context.node_config:
         source = str(context.node_config["dataset"])
-        return partition, str(context.node_config.get("name", source)), source
+        return Client(partition, str(context.node_config.get("name", source)), source)
     if partition >= len(config.clients):
         raise ConfigurationError(
             f"node {partition} has no data set: `data` names {len(config.clients)}",
             remedy=f"run {len(config.clients)} nodes, or name more data sets in `data`",
         )
-    name, source = config.clients[partition]
-    return partition, name, source
+    return Client(partition, *config.clients[partition])
 
 
 app = build()

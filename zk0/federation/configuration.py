@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -23,6 +23,14 @@ type Observe = Callable[[int, int, str], None]  # called with rounds done, round
 OF_THIS_PROCESS = ("output", "resume")  # they change no result
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Client(NamedTuple):
+    """A client: its partition, its name and the source of its data set."""
+
+    partition: int
+    name: str
+    source: str
 
 
 def _kebab(name: str) -> str:
@@ -90,11 +98,10 @@ class RunConfig(BaseModel):
             raise ValueError(f"two clients have one name or one data set: {', '.join(sorted(names))}")
         if not names:
             raise ValueError("data names no data set")
-        unseen = [self.unseen_set] if self.unseen_set else []
-        for name, source in (*self.clients, *unseen):
+        for name, source in (*self.clients, *self.unseen_sets):
             if not name or not source:
                 raise ValueError(f"a data set lacks its name or its source: {name}={source}")
-        if any(name in names or source in dict(self.clients).values() for name, source in unseen):
+        if any(name in names or source in dict(self.clients).values() for name, source in self.unseen_sets):
             raise ValueError(f"unseen is a client's data set: {self.unseen}")
         return self
 
@@ -104,14 +111,19 @@ class RunConfig(BaseModel):
         return tuple(_named(item) for item in self.data.split(";") if item.strip())
 
     @cached_property
-    def unseen_set(self) -> tuple[str, str] | None:
-        """(name, source) of the data set no client has."""
-        return _named(self.unseen) if self.unseen.strip() else None
+    def unseen_sets(self) -> tuple[tuple[str, str], ...]:
+        """(name, source) of the data set no client has, where there is one."""
+        return (_named(self.unseen),) if self.unseen.strip() else ()
 
     @cached_property
     def camera_names(self) -> tuple[str, ...]:
         """The cameras' names."""
         return tuple(name.strip() for name in self.cameras.split(",") if name.strip())
+
+    @property
+    def policy_settings(self) -> tuple[str, str, str, tuple[str, ...], int, str]:
+        """Everything that decides the start policy."""
+        return self.preset, self.policy, self.backbone, self.camera_names, self.seed, self.resolved_device()
 
     @property
     def clients_wanted(self) -> int:

@@ -14,7 +14,7 @@ from zk0.core.errors import ConfigurationError, RoundFailedError, Zk0Error
 from zk0.core.project import Project, package_versions
 from zk0.core.receipts import write_atomically
 from zk0.federation.checkpoints import last_checkpoint, save_checkpoint
-from zk0.federation.client import initial_policy
+from zk0.federation.client import start_policy
 from zk0.federation.configuration import Observe, RunConfig, settings_of
 from zk0.federation.exchange import to_record, to_tensors
 from zk0.federation.messages import Introduction, unpack
@@ -64,16 +64,7 @@ class Server:
 
 
 def serve(grid: Grid, config: RunConfig, *, directory: Path, observe: Observe) -> Path:
-    """Run the federation to its end.
-
-    Args:
-        grid: Flower's connection to the clients.
-        config: the resolved run configuration.
-        directory: the folder for ledger and checkpoints.
-        observe: called with (rounds done, rounds wanted, a note).
-
-    Returns:
-        The ledger's path.
+    """Run the federation to its end, with ledger and checkpoints in `directory`, and return the ledger's path.
 
     Raises:
         RoundFailedError: too few clients connected, or a round had no valid reply.
@@ -142,7 +133,7 @@ def _meet_clients(grid: Grid, config: RunConfig) -> dict[int, Introduction]:
 def _prepare(
     config: RunConfig, directory: Path, met: dict[int, Introduction], statistics: FeatureStatistics, observe: Observe
 ) -> Server:
-    policy = initial_policy(config)
+    policy = start_policy(*config.policy_settings)
     frozen = digest_of(frozen_tensors(policy))
     for one in met.values():
         if one.frozen_digest != frozen:
@@ -201,11 +192,7 @@ def _refuse_other_schedule(old: Ledger, config: RunConfig) -> None:
 
 
 def _run_opened(
-    config: RunConfig,
-    met: dict[int, Introduction],
-    policy: SmolVLAPolicy,
-    frozen: str,
-    statistics: FeatureStatistics,
+    config: RunConfig, met: dict[int, Introduction], policy: SmolVLAPolicy, frozen: str, statistics: FeatureStatistics
 ) -> RunOpened:
     trained = trainable_parameters(policy)
     return RunOpened(

@@ -15,12 +15,7 @@ log = logging.getLogger("flwr")  # the log that `flwr run --stream` and `flwr lo
 
 
 def build(run_config: Mapping[str, object] | None = None, *, observe: Observe | None = None) -> ServerApp:
-    """Return the app.
-
-    Args:
-        run_config: a run configuration, for engines that do not pass one.
-        observe: called with (rounds done, rounds wanted, a note); logs by default.
-    """
+    """Return the app; `run_config` is for engines that do not pass one, and progress is logged by default."""
     server_app = ServerApp()
 
     @server_app.main()

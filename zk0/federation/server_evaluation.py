@@ -26,12 +26,19 @@ class EvaluationSet:
 
 def evaluation_sets(config: RunConfig, horizon: int) -> list[EvaluationSet]:
     """Open the held-out episodes of every client's data set, and the unseen data set."""
-    wanted: list[tuple[str, str, Literal["held-out", "unseen"]]] = [
-        (name, source, "held-out") for name, source in config.clients
-    ]
-    if config.unseen_set is not None:
-        wanted.append((*config.unseen_set, "unseen"))
-    return [_open(name, source, role, config, horizon) for name, source, role in wanted]
+    sets = []
+    for name, source in (*config.clients, *config.unseen_sets):
+        dataset = locate_configured(name, source, config)
+        unseen = (name, source) in config.unseen_sets
+        frames = open_frames(
+            dataset,
+            episodes=list(range(dataset.episodes)) if unseen else dataset.held_out_episodes(config.held_out),
+            horizon=horizon,
+            cameras=config.camera_names,
+            workers=config.loader_workers,
+        )
+        sets.append(EvaluationSet(name, "unseen" if unseen else "held-out", frames))
+    return sets
 
 
 def evaluate(
@@ -68,7 +75,7 @@ def run_rollouts(
     from zk0.simulator.rollout import rollout
     from zk0.simulator.tasks import task
 
-    for name, source in (*config.clients, *([config.unseen_set] if config.unseen_set else [])):
+    for name, source in (*config.clients, *config.unseen_sets):
         if not source.startswith(SIMULATED):
             continue
         started = time.monotonic()
@@ -93,14 +100,3 @@ def run_rollouts(
             digest=digest,
             resources=Resources(seconds=time.monotonic() - started),
         )
-
-
-def _open(
-    name: str, source: str, role: Literal["held-out", "unseen"], config: RunConfig, horizon: int
-) -> EvaluationSet:
-    dataset = locate_configured(name, source, config)
-    episodes = dataset.held_out_episodes(config.held_out) if role == "held-out" else list(range(dataset.episodes))
-    frames = open_frames(
-        dataset, episodes=episodes, horizon=horizon, cameras=config.camera_names, workers=config.loader_workers
-    )
-    return EvaluationSet(name, role, frames)

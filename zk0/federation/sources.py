@@ -35,14 +35,8 @@ def locate(
 ) -> DatasetDescription:
     """Return a checked data set; record or fetch it first if needed.
 
-    Args:
-        source: `sim:TASK`, a folder, or a hub id `owner/name`.
-        name: what to call it.
-        episodes: how many demonstrations a `sim:` source has.
-        seed: of the recording.
-        cache: the folder for recordings.
-        cameras: the cameras the policy needs.
-        progress: called with (episodes recorded, episodes wanted).
+    A source is `sim:TASK`, which is recorded in the simulator with these episodes and this seed, a folder, or a hub id
+    `owner/name`. `progress` is called with (episodes recorded, episodes wanted).
 
     Raises:
         DatasetError: it cannot be trained on.
@@ -64,14 +58,8 @@ def locate(
 
 def locate_configured(name: str, source: str, config: RunConfig) -> DatasetDescription:
     """Locate a data set with a run's configuration; raises what `locate` raises."""
-    return locate(
-        source,
-        name=name,
-        episodes=config.episodes,
-        seed=config.data_seed,
-        cache=cache_dir(),
-        cameras=config.camera_names,
-    )
+    seed, cameras = config.data_seed, config.camera_names
+    return locate(source, name=name, episodes=config.episodes, seed=seed, cache=cache_dir(), cameras=cameras)
 
 
 def _fetch(repository: str) -> Path:

@@ -8,9 +8,10 @@ import random
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
-from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
+from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import FedAvg, FedProx
 from flwr.serverapp.strategy.strategy_utils import aggregate_metricrecords
@@ -48,7 +49,11 @@ class CheckedStrategy(FedAvg):
     federation: Federation
 
     def configure_train(
-        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+        self,
+        server_round: int,
+        arrays: ArrayRecord,
+        config: ConfigRecord,
+        grid: Grid,  # noqa: ARG002  see below
     ) -> Iterable[Message]:
         """Send a seeded sample of the clients the round, mu, the statistics and the digest of the tensors."""
         run = self.federation
@@ -58,7 +63,9 @@ class CheckedStrategy(FedAvg):
         run.sampled = self._sample(number)
         run.started = time.monotonic()
         config.update(pack(Assignment(digest=run.digest_sent, statistics=run.statistics)))
-        messages = super().configure_train(number, arrays, config, _SubsetGrid(grid, run.sampled))
+        # Flower's strategies ask a grid for its nodes and sample them; these are the sample already.
+        chosen = cast("Grid", SimpleNamespace(get_node_ids=lambda: run.sampled))
+        messages = super().configure_train(number, arrays, config, chosen)
         return sorted(messages, key=lambda message: run.clients[message.metadata.dst_node_id])
 
     def aggregate_train(
@@ -84,8 +91,12 @@ class CheckedStrategy(FedAvg):
                 remedy="repair the clients, then resume from the last checkpoint with resume=true",
             )
         names = {update.client for update in accepted}
-        contents = [message.content for node, message in answered.items() if run.clients[node] in names]
-        return to_record(mean), aggregate_metricrecords(_metrics_only(contents), WEIGHT)
+        metrics = [
+            RecordDict({METRICS: message.content.metric_records[METRICS]})
+            for node, message in answered.items()
+            if run.clients[node] in names
+        ]
+        return to_record(mean), aggregate_metricrecords(metrics, WEIGHT)
 
     def _aggregation_event(
         self, number: int, mean: Arrays | None, accepted: list[ClientUpdate], rejected: list[RejectedReply]
@@ -187,46 +198,8 @@ def strategy_of(federation: Federation) -> CheckedStrategy:
         "configrecord_key": CONFIG,
         "weighted_by_key": WEIGHT,
     }
-    strategy: CheckedStrategy
-    if federation.config.strategy == "fedprox":
-        strategy = CheckedFedProx(**common, proximal_mu=federation.config.proximal_mu)
-    else:
-        strategy = CheckedFedAvg(**common)
+    mu = federation.config.proximal_mu
+    prox = federation.config.strategy == "fedprox"
+    strategy = CheckedFedProx(**common, proximal_mu=mu) if prox else CheckedFedAvg(**common)
     strategy.federation = federation
     return strategy
-
-
-class _SubsetGrid(Grid):
-    """A grid of some of another grid's nodes."""
-
-    def __init__(self, grid: Grid, nodes: list[int]) -> None:
-        self._grid = grid
-        self._nodes = nodes
-
-    def get_node_ids(self) -> Iterable[int]:
-        return list(self._nodes)
-
-    def set_run(self, run: Any) -> None:
-        self._grid.set_run(run)
-
-    @property
-    def run(self) -> Any:
-        return self._grid.run
-
-    def create_message(self, *args: Any, **kwargs: Any) -> Message:
-        return self._grid.create_message(*args, **kwargs)
-
-    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
-        return self._grid.push_messages(messages)
-
-    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
-        return self._grid.pull_messages(message_ids)
-
-    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
-        return self._grid.send_and_receive(messages, timeout=timeout)
-
-
-def _metrics_only(contents: Iterable[Any]) -> list[Any]:
-    from flwr.app import RecordDict
-
-    return [RecordDict({METRICS: content.metric_records[METRICS]}) for content in contents]

@@ -1,6 +1,5 @@
 """Read a ledger back, and ask it questions."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,7 +13,7 @@ from zk0.core.project import Project
 from zk0.core.receipts import ReceiptStore
 from zk0.ledger.schema import (
     EVENT,
-    OPTIONAL,
+    OPTIONAL_SERIES,
     Aggregation,
     Decision,
     Evaluation,
@@ -27,6 +26,11 @@ from zk0.ledger.schema import (
 )
 
 
+def _events_of[E](kind: type[E]) -> cached_property[tuple[E, ...]]:
+    """Return a ledger's property of all its events of a kind."""
+    return cached_property(lambda ledger: tuple(event for event in ledger.events if isinstance(event, kind)))
+
+
 @dataclass(frozen=True)
 class Ledger:
     """The events of one run, in order; `torn` where a crash cut off the last line."""
@@ -35,45 +39,22 @@ class Ledger:
     source: str = "ledger"
     torn: bool = False
 
+    trainings = _events_of(Training)  # each client's work in each round
+    aggregations = _events_of(Aggregation)  # one a round
+    evaluations = _events_of(Evaluation)  # one a data set and round, round 0 included
+    rollouts = _events_of(RolloutResult)  # closed-loop results
+    decisions = _events_of(Decision)  # the server's, round by round
+    incidents = _events_of(Incident)  # errors, refusals and claims in a log
+
     @cached_property
     def opened(self) -> RunOpened | None:
         """The run's configuration, clients and versions."""
-        return next(self._of(RunOpened), None)
+        return next((event for event in self.events if isinstance(event, RunOpened)), None)
 
     @cached_property
     def closed(self) -> RunClosed | None:
         """The end of the run; None while it goes on or when it was killed."""
-        return next(self._of(RunClosed), None)
-
-    @cached_property
-    def trainings(self) -> tuple[Training, ...]:
-        """Each client's work in each round."""
-        return tuple(self._of(Training))
-
-    @cached_property
-    def aggregations(self) -> tuple[Aggregation, ...]:
-        """One a round."""
-        return tuple(self._of(Aggregation))
-
-    @cached_property
-    def evaluations(self) -> tuple[Evaluation, ...]:
-        """One a data set and round, round 0 included."""
-        return tuple(self._of(Evaluation))
-
-    @cached_property
-    def rollouts(self) -> tuple[RolloutResult, ...]:
-        """Closed-loop results."""
-        return tuple(self._of(RolloutResult))
-
-    @cached_property
-    def decisions(self) -> tuple[Decision, ...]:
-        """The server's decisions, round by round."""
-        return tuple(self._of(Decision))
-
-    @cached_property
-    def incidents(self) -> tuple[Incident, ...]:
-        """Errors, refusals and claims in a log."""
-        return tuple(self._of(Incident))
+        return next((event for event in self.events if isinstance(event, RunClosed)), None)
 
     @property
     def last_round(self) -> int:
@@ -91,10 +72,7 @@ class Ledger:
 
     def comparable(self) -> list[dict[str, Any]]:
         """Return the events without what differs between two identical runs (times, memory)."""
-        return [event.model_dump(mode="json", exclude={"resources", *OPTIONAL}) for event in self.events]
-
-    def _of[E](self, kind: type[E]) -> Iterator[E]:
-        return (event for event in self.events if isinstance(event, kind))
+        return [event.model_dump(mode="json", exclude={"resources", *OPTIONAL_SERIES}) for event in self.events]
 
 
 def last_ledger(project: Project) -> Path:
@@ -121,9 +99,8 @@ def find_ledger(context: CheckContext) -> Ledger:
     return _read_once(path, known and known.st_mtime_ns, known and known.st_size)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=1)  # several checks of one step judge the same ledger
 def _read_once(path: Path, _changed: int | None, _size: int | None) -> Ledger:
-    """Read a ledger; several checks of one step judge the same."""
     return read_ledger(path)
 
 

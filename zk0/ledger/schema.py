@@ -46,7 +46,11 @@ class IncidentKind(StrEnum):
 
 SCHEMA_VERSION = 1
 
-OPTIONAL = ("memory_allocated", "memory_reserved")  # series that a run without an accelerator leaves empty
+OPTIONAL_SERIES = ("memory_allocated", "memory_reserved")  # a run without an accelerator leaves them empty
+SERIES = (
+    *("policy_loss", "proximal_loss", "total_loss", "gradient_norm", "proximal_ratio", "learning_rate", "drift"),
+    *OPTIONAL_SERIES,
+)
 
 type Series = list[float | None]
 type Value = bool | int | float | str
@@ -165,7 +169,9 @@ class Training(_Measured):
     @model_validator(mode="after")
     def _one_entry_a_step(self) -> Self:
         for name, series in self:
-            if isinstance(series, list) and len(series) not in ((0, self.steps) if name in OPTIONAL else (self.steps,)):
+            if isinstance(series, list) and len(series) not in (
+                (0, self.steps) if name in OPTIONAL_SERIES else (self.steps,)
+            ):
                 raise ValueError(f"{name} has {len(series)} entries for {self.steps} steps")
         return self
 
@@ -282,14 +288,12 @@ class RunClosed(_Record):
     resources: Resources = Resources()
 
 
-type Event = RunOpened | Training | Aggregation | Evaluation | RolloutResult | Decision | Incident | RunClosed
+type Event = Annotated[
+    RunOpened | Training | Aggregation | Evaluation | RolloutResult | Decision | Incident | RunClosed,
+    Field(discriminator="event"),
+]
 
-EVENT: TypeAdapter[Event] = TypeAdapter(
-    Annotated[
-        RunOpened | Training | Aggregation | Evaluation | RolloutResult | Decision | Incident | RunClosed,
-        Field(discriminator="event"),
-    ]
-)
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 def short(digest: str | None) -> str:

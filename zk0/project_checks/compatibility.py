@@ -12,9 +12,10 @@ from zk0.core.receipts import read_receipt
 from zk0.core.verdicts import Evidence, Finding
 from zk0.ledger import read_ledger
 from zk0.memory.bank import Bank
+from zk0.project_checks.memory_bank import entry_problems
 from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.repository import last_tag, query_git
-from zk0.project_checks.sources import packages
+from zk0.project_checks.sources import FLOWER_CONFIG, packages, table_of
 from zk0.workflow.journal import read_events
 from zk0.workflow.state import fold
 
@@ -29,34 +30,31 @@ def api(project: Project, *, against: str = "") -> Iterator[Finding]:
         raise DependencyMissingError(
             "griffe, which compares interfaces, is missing", remedy="pip install griffe"
         ) from error
-    src = project.root / "src"
-    paths = [str(src if src.is_dir() else project.root)]
+    folder = src if (src := project.root / "src").is_dir() else project.root
+    # The project may be a folder of its repository.
+    top = Path(query_git(project, "rev-parse", "--show-toplevel").strip())
+    within = folder.relative_to(top).as_posix()
     problems, count = [], 0
-    for name in sorted(packages(project)):
-        where = Path(paths[0]) / name
-        if not where.is_dir():
-            continue
+    for name in sorted(one for one in packages(project) if (folder / one).is_dir()):
         try:
-            old = griffe.load_git(name, ref=reference, repo=project.root, search_paths=_within(project, paths))
+            old = griffe.load_git(name, ref=reference, repo=project.root, search_paths=[within])
         except (griffe.GitError, ImportError, OSError):
             continue  # the package is newer than the reference
-        new = griffe.load(name, search_paths=paths, allow_inspection=False)
+        new = griffe.load(name, search_paths=[str(folder)], allow_inspection=False)
         count += 1
         problems += [_breakage(one, project) for one in griffe.find_breaking_changes(old, new)]
     if not count:
         raise AssetMissingError(f"{reference} has no package of the project")
-    good = f"nothing public broke since {reference}"
-    yield from report_problems(
-        problems, good=good, remedy="keep the old way too, or raise the major version and say so"
-    )
+    remedy = "keep the old way too, or raise the major version and say so"
+    yield from report_problems(problems, good=f"nothing public broke since {reference}", remedy=remedy)
 
 
 @check("compatibility.configuration", reads=(Part.code, Part.history))
 def configuration(project: Project, *, against: str = "") -> Iterator[Finding]:
     """A run configuration written for the last tag is still valid: no key is gone or has another type."""
     reference = _reference(project, against)
-    old = _config(tomllib.loads(query_git(project, "show", f"{reference}:./pyproject.toml")))
-    new = _config(project.pyproject)
+    then = tomllib.loads(query_git(project, "show", f"{reference}:./pyproject.toml"))
+    old, new = (table_of(pyproject, *FLOWER_CONFIG) for pyproject in (then, project.pyproject))
     if not old:
         raise AssetMissingError(f"pyproject.toml of {reference} has no [tool.flwr.app.config]")
     problems = [Problem("pyproject.toml", f"{key} is gone since {reference}") for key in old if key not in new]
@@ -81,7 +79,7 @@ def records(project: Project) -> Iterator[Finding]:
         else:
             count += read
     bank = Bank.of(project).read()
-    problems += [Problem(f"{project.memory_dir.name}/{one.path}:{one.line}", one.message) for one in bank.problems]
+    problems += entry_problems(project, bank)
     count += len(bank.entries)
     if not count and not problems:
         raise AssetMissingError("no earlier run has left a record", remedy="zk0 run train")
@@ -108,24 +106,11 @@ def _reference(project: Project, against: str) -> str:
     raise AssetMissingError("no earlier version is tagged", remedy="git tag v0.1.0")
 
 
-def _within(project: Project, paths: list[str]) -> list[str]:
-    """Return search paths relative to the repository, in which the project may be a folder."""
-    top = Path(query_git(project, "rev-parse", "--show-toplevel").strip())
-    return [Path(path).relative_to(top).as_posix() for path in paths]
-
-
 def _breakage(one: Any, project: Project) -> Problem:
     file = Path(one.obj.filepath)
     name = file.relative_to(project.root).as_posix() if file.is_relative_to(project.root) else one.obj.path
     line = f":{one.obj.lineno}" if one.obj.lineno else ""
     return Problem(f"{name}{line}", f"{one.obj.path}: {one.kind.value}")
-
-
-def _config(pyproject: dict[str, Any]) -> dict[str, Any]:
-    table: Any = pyproject
-    for key in ("tool", "flwr", "app", "config"):
-        table = table.get(key, {}) if isinstance(table, dict) else {}
-    return table if isinstance(table, dict) else {}
 
 
 def _same_type(old: object, new: object) -> bool:

@@ -11,6 +11,7 @@ from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, passed
 from zk0.project_checks.problems import Problem, report_problems
+from zk0.project_checks.sources import table_of
 from zk0.workflow.document import read_document
 
 SERVICES = (
@@ -54,7 +55,7 @@ def installation(project: Project) -> Iterator[Finding]:
     if not files:
         raise AssetMissingError("nothing installs the project", remedy="write noxfile.py or environment.yml")
     problems = [problem for path in files for problem in _problems(project, path)]
-    yield from report_problems(problems, good=f"{', '.join(path.name for path in files)}", remedy="correct it")
+    yield from report_problems(problems, good=", ".join(path.name for path in files), remedy="correct it")
 
 
 def _problems(project: Project, path: Path) -> Iterator[Problem]:
@@ -67,8 +68,7 @@ def _problems(project: Project, path: Path) -> Iterator[Problem]:
             compile(text, path.name, "exec")
         except SyntaxError as error:
             yield Problem(f"{path.name}:{error.lineno}", f"is not Python: {error.msg}")
-    table = project.pyproject.get("project")
-    wanted = str(table.get("requires-python", "")) if isinstance(table, dict) else ""
+    wanted = str(table_of(project.pyproject, "project").get("requires-python", ""))
     for match in WANTED_PYTHON.finditer(text):
         # Some patch release of that minor version must be allowed.
         versions = [f"{match[1]}.{patch}" for patch in (0, 1, 20)]

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
-from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -17,7 +16,7 @@ from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
 from zk0.project_checks.problems import Problem, report_problems
-from zk0.project_checks.sources import library, packages
+from zk0.project_checks.sources import library, packages, table_of
 from zk0.project_checks.tools import ask_deptry
 
 LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "constraints.txt", "requirements.lock")
@@ -137,21 +136,20 @@ def declared(project: Project, *, optional: bool = False) -> list[Requirement]:
         AssetMissingError: there is no [project] table, and no requirements.txt.
     """
     table = _table(project)
-    lines = [str(line) for line in _strings(table.get("dependencies"))]
-    extras = table.get("optional-dependencies")
-    if optional and isinstance(extras, dict):
-        lines += [str(line) for group in extras.values() for line in _strings(group)]
-    groups = project.pyproject.get("dependency-groups")
-    if optional and isinstance(groups, dict):
-        lines += [str(line) for group in groups.values() for line in _strings(group) if isinstance(line, str)]
-    if "dependencies" not in table:
-        lines += _requirements(project.root / "requirements.txt")
+    groups = [table.get("dependencies")]
+    if optional:
+        extras = (("project", "optional-dependencies"), ("dependency-groups",))
+        groups += [group for keys in extras for group in table_of(project.pyproject, *keys).values()]
+    lines = [line for group in groups if isinstance(group, list) for line in group if isinstance(line, str)]
+    requirements = project.root / "requirements.txt"
+    if "dependencies" not in table and requirements.is_file():
+        lines += [line.partition("#")[0].strip() for line in requirements.read_text(encoding="utf-8").splitlines()]
     needs = []
     for line in lines:
         try:
             need = Requirement(line)
         except InvalidRequirement:
-            continue  # pip's own options and URLs
+            continue  # pip's own options, URLs, and lines of requirements.txt that are empty
         if need.marker is None or need.marker.evaluate({"extra": ""}):
             needs.append(need)
     return needs
@@ -173,21 +171,9 @@ def read_environment(needs: Iterable[Requirement], requires_python: str) -> Envi
 
 
 def _table(project: Project) -> dict[str, object]:
-    table = project.pyproject.get("project")
-    if isinstance(table, dict):
-        return table
-    if (project.root / "requirements.txt").is_file():
-        return {}
+    if "project" in project.pyproject or (project.root / "requirements.txt").is_file():
+        return table_of(project.pyproject, "project")
     raise AssetMissingError("pyproject.toml has no [project] table", remedy="declare name, version and dependencies")
-
-
-def _requirements(path: Path) -> list[str]:
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return [text for line in lines if (text := line.partition("#")[0].strip()) and not text.startswith("-")]
-
-
-def _strings(value: object) -> list[object]:
-    return list(value) if isinstance(value, list) else []
 
 
 def _parts_of(name: str) -> set[NormalizedName]:
@@ -196,10 +182,9 @@ def _parts_of(name: str) -> set[NormalizedName]:
         lines = distribution(name).requires or []
     except PackageNotFoundError:
         return set()
-    needs = [Requirement(line) for line in lines]
     return {
         canonicalize_name(need.name)
-        for need in needs
+        for need in map(Requirement, lines)
         if need.marker is None and [one.operator for one in need.specifier] == ["=="]
     }
 

@@ -7,7 +7,7 @@ from zk0.core.checks import Part, check
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, passed, warned
 from zk0.project_checks.problems import report_share
-from zk0.project_checks.sources import Module, library, name_of
+from zk0.project_checks.sources import Module, library, name_of, table_of
 
 type Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -44,13 +44,11 @@ def documents_errors(project: Project, *, percent: float = 60) -> Iterator[Findi
 @check("docstrings.convention", reads=(Part.code,))
 def convention(project: Project) -> Iterator[Finding]:
     """A program checks docstrings against a written convention."""
-    tool = project.pyproject.get("tool")
-    ruff = tool.get("ruff", {}) if isinstance(tool, dict) else {}
-    lint = ruff.get("lint", {}) if isinstance(ruff, dict) else {}
+    tools = table_of(project.pyproject, "tool")
+    lint = table_of(tools, "ruff", "lint")
     selected = {str(rule) for rule in (*lint.get("select", ()), *lint.get("extend-select", ()))}
-    named = lint.get("pydocstyle", {}).get("convention")
-    other = [name for name in ("pydocstyle", "interrogate", "pydoclint") if isinstance(tool, dict) and name in tool]
-    if other:
+    named = table_of(lint, "pydocstyle").get("convention")
+    if other := [name for name in ("pydocstyle", "interrogate", "pydoclint") if name in tools]:
         yield passed(f"{other[0]} applies it")
     elif selected & {"ALL", "D"}:
         yield passed(f"ruff's D rules, convention {named or 'of none by name'}")

@@ -7,9 +7,9 @@ from zk0.core.checks import Part, check
 from zk0.core.markdown import pages
 from zk0.core.project import Project
 from zk0.core.references import dead_link, missing_file
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.project_checks.problems import Problem, report_problems
-from zk0.project_checks.sources import library
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
+from zk0.project_checks.problems import Problem, judge, report_problems
+from zk0.project_checks.sources import FLOWER_CONFIG, library, table_of
 
 NAMED_FILE = re.compile(r"[\w.-]+(?:/[\w.-]+)+\.(?:py|md|ya?ml|toml|json|txt|sh|j2)")
 TROUBLE = re.compile(
@@ -55,10 +55,8 @@ def names(project: Project) -> Iterator[Finding]:
 @check("documentation.settings", reads=TEXTS)
 def settings(project: Project) -> Iterator[Finding]:
     """Every key of the run configuration is explained: in the documentation, or where it is declared."""
-    table: object = project.pyproject
-    for key in ("tool", "flwr", "app", "config"):
-        table = table.get(key, {}) if isinstance(table, dict) else {}
-    if not isinstance(table, dict) or not table:
+    table = table_of(project.pyproject, *FLOWER_CONFIG)
+    if not table:
         yield not_available("pyproject.toml has no [tool.flwr.app.config]")
         return
     prose = "\n".join(page.text for page in pages(project))
@@ -66,17 +64,16 @@ def settings(project: Project) -> Iterator[Finding]:
     lines = [line for line in (project.root / "pyproject.toml").read_text(encoding="utf-8").splitlines() if "#" in line]
     problems = []
     for key in table:
-        name = str(key).replace("-", "_")
-        explained = re.search(rf"\b({re.escape(str(key))}|{name})\b", prose)
+        name, written = key.replace("-", "_"), re.escape(key)
+        explained = re.search(rf"\b({written}|{name})\b", prose)
         explained = explained or re.search(rf"\b{name}\b[^\n]*\n?[^\n]*description=", declared)
-        if not explained and not any(re.match(rf"{re.escape(str(key))}\s*=", line) for line in lines):
+        if not explained and not any(re.match(rf"{written}\s*=", line) for line in lines):
             problems.append(Problem("pyproject.toml", f"{key} is explained nowhere"))
-    yield from report_problems(
-        problems, good=f"{len(table)} keys are explained", remedy="say what it does, and its unit"
-    )
+    good = f"{len(table)} keys are explained"
+    yield from report_problems(problems, good=good, remedy="say what it does, and its unit")
 
 
-@check("documentation.troubleshooting", reads=(*TEXTS,))
+@check("documentation.troubleshooting", reads=TEXTS)
 def troubleshooting(project: Project) -> Iterator[Finding]:
     """A page leads from a symptom to its cause and remedy, or every workflow lists what may go wrong."""
     found = [page.name for page in pages(project) if any(TROUBLE.search(heading) for heading in page.headings)]
@@ -86,11 +83,13 @@ def troubleshooting(project: Project) -> Iterator[Finding]:
     from zk0.project_checks.workflow_files import specifications
 
     specs = specifications(project)
-    mute = sorted(name for name, spec in specs.items() if not spec.issues)
-    if specs and not mute:
-        yield passed(f"{len(specs)} workflows list their issues")
-    else:
-        yield warned("no page has a heading such as Troubleshooting", remedy="write one: symptom, cause, remedy")
+    yield judge(
+        bool(specs) and all(spec.issues for spec in specs.values()),
+        f"{len(specs)} workflows list their issues",
+        "no page has a heading such as Troubleshooting",
+        doubtful=True,
+        remedy="write one: symptom, cause, remedy",
+    )
 
 
 @check("documentation.start", reads=(Part.documents, Part.code))
@@ -103,7 +102,6 @@ def start(project: Project) -> Iterator[Finding]:
     languages = [block for block in readme.blocks() if block.language in ("bash", "sh", "shell", "console", "python")]
     installs = any(re.search(r"\b(pip|uv|conda|nox|poetry)\b", block.text) for block in languages)
     evidence = [Evidence(name="blocks of commands or code", value=len(languages), at=readme.name)]
-    if installs and len(languages) > 1:
-        yield passed(f"{len(languages)} blocks of commands, how to install among them", evidence=evidence)
-    else:
-        yield warned("README.md does not show in commands how to install and use it", evidence=evidence)
+    good = f"{len(languages)} blocks of commands, how to install among them"
+    bad = "README.md does not show in commands how to install and use it"
+    yield judge(installs and len(languages) > 1, good, bad, evidence=evidence, doubtful=True)

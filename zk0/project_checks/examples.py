@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from itertools import dropwhile, groupby, takewhile
 from typing import Any
 
 import click
@@ -19,10 +20,11 @@ from zk0.core.markdown import Block, pages
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, not_applicable
 from zk0.project_checks.problems import Problem, report_problems
-from zk0.project_checks.sources import modules
+from zk0.project_checks.sources import modules, table_of
 
 SHELLS = ("bash", "sh", "shell", "console", "zsh")
 OPERATORS = ("&&", "||", "|", ";")
+ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*")  # before a command's program
 READS = (Part.documents, Part.code, Part.environment)
 
 
@@ -74,32 +76,16 @@ def lines_of(block: Block) -> Iterator[tuple[str, list[str]]]:
         number += 1
         if prompted and not line.startswith("$ "):
             continue
+        lexer = shlex.shlex(line.removeprefix("$ "), posix=True, punctuation_chars=";|&")  # operators are words
+        lexer.whitespace_split = True
         try:
-            words = list(_lexer(line.removeprefix("$ ")))
+            words = list(lexer)
         except ValueError:  # a quotation over several lines
             continue
-        for part in _split(words):
-            yield f"{name}:{int(first) + start}", part
-
-
-def _lexer(line: str) -> shlex.shlex:
-    """Return the words of a line of shell; operators are words of their own."""
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=";|&")
-    lexer.whitespace_split = True
-    return lexer
-
-
-def _split(words: list[str]) -> Iterator[list[str]]:
-    part: list[str] = []
-    for word in [*words, ";"]:
-        if word in OPERATORS:
-            while part and re.fullmatch(r"[A-Za-z_]\w*=.*", part[0]):
-                part = part[1:]
-            if part:
-                yield part
-            part = []
-        else:
-            part.append(word)
+        for between, part in groupby(words, OPERATORS.__contains__):
+            command = list(dropwhile(ASSIGNMENT.fullmatch, part))
+            if command and not between:
+                yield f"{name}:{int(first) + start}", command
 
 
 def _problem(words: list[str], project: Project) -> str | None:
@@ -112,12 +98,11 @@ def _problem(words: list[str], project: Project) -> str | None:
             return "" if there or find_spec(module.partition(".")[0]) else f"no module {module}"
         case ["python" | "python3", file, *_] if file.endswith(".py"):
             return "" if (project.root / file).is_file() else f"no file {file}"
-        case ["nox", "-s", *names]:
-            sessions = _sessions(project)
-            wrong = [name for name in _until_options(names) if sessions and name not in sessions]
-            return f"no session {wrong[0]}" if wrong else "" if sessions else None
-        case [program, *rest] if program in _scripts(project) and _application(program) is not None:
-            return _of_application(program, rest)
+        case ["nox", "-s", *names] if sessions := _sessions(project):
+            wrong = [name for name in takewhile(lambda word: not word.startswith("-"), names) if name not in sessions]
+            return f"no session {wrong[0]}" if wrong else ""
+        case [program, *rest] if program in {"zk0", *table_of(project.pyproject, "project", "scripts")}:
+            return _of_application(program, rest) if _application(program) else None
     return None
 
 
@@ -132,7 +117,7 @@ def _of_application(program: str, words: list[str]) -> str:
         command = found
         said.append(words.pop(0))
     options = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
-    for word in _until_end(words):
+    for word in takewhile(lambda word: word != "--", words):
         if word.startswith("--") and word.partition("=")[0] not in options:
             return f"{' '.join(said)} has no option {word.partition('=')[0]}"
     return ""
@@ -153,12 +138,6 @@ def _application(program: str) -> Any:
     return None
 
 
-def _scripts(project: Project) -> set[str]:
-    table = project.pyproject.get("project")
-    scripts = table.get("scripts") if isinstance(table, dict) else None
-    return {"zk0", *(scripts if isinstance(scripts, dict) else ())}
-
-
 def _sessions(project: Project) -> set[str]:
     file = project.root / "noxfile.py"
     if not file.is_file():
@@ -166,17 +145,6 @@ def _sessions(project: Project) -> set[str]:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.decorator_list}
     return names | {path.stem for folder in project.resources("workflows") for path in folder.glob("*.yaml")}
-
-
-def _until_options(words: list[str]) -> list[str]:
-    for number, word in enumerate(words):
-        if word.startswith("-"):
-            return words[:number]
-    return words
-
-
-def _until_end(words: list[str]) -> list[str]:
-    return words[: words.index("--")] if "--" in words else words
 
 
 def _source(text: str) -> str:

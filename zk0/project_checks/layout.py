@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from zk0.core.checks import Part, check
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, failed, not_available, passed
-from zk0.project_checks.sources import modules
+from zk0.project_checks.problems import judge
+from zk0.project_checks.sources import modules, table_of
 
 COMPONENTS = ("serverapp", "clientapp")
 
@@ -14,13 +15,11 @@ COMPONENTS = ("serverapp", "clientapp")
 @check("layout.flower-app", reads=(Part.code,))
 def flower_app(project: Project) -> Iterator[Finding]:
     """pyproject.toml names one app with a server, a client and a run configuration, and the code has them."""
-    table: object = project.pyproject
-    for key in ("tool", "flwr", "app"):
-        table = table.get(key, {}) if isinstance(table, dict) else {}
-    if not isinstance(table, dict) or not table:
+    table = table_of(project.pyproject, "tool", "flwr", "app")
+    if not table:
         yield not_available("pyproject.toml has no [tool.flwr.app]")
         return
-    components = table.get("components", {})
+    components = table_of(table, "components")
     known = {module.dotted: module for module in modules(project)}
     for kind in COMPONENTS:
         dotted, _, name = str(components.get(kind, "")).partition(":")
@@ -33,10 +32,9 @@ def flower_app(project: Project) -> Iterator[Finding]:
             yield failed(f"{kind} is {dotted}:{name}, and {module.name} has no {name}", remedy="correct the name")
         else:
             yield passed(f"{kind} is {dotted}:{name}")
-    if table.get("config"):
-        yield passed(f"the run configuration has {len(table['config'])} keys")
-    else:
-        yield failed("the app has no run configuration", remedy="add [tool.flwr.app.config]")
+    keys = table_of(table, "config")
+    good, bad = f"the run configuration has {len(keys)} keys", "the app has no run configuration"
+    yield judge(bool(keys), good, bad, remedy="add [tool.flwr.app.config]")
 
 
 def _names(tree: ast.Module) -> set[str]:

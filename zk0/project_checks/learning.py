@@ -8,6 +8,7 @@ from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
+from zk0.project_checks.problems import judge
 from zk0.project_checks.recorded_runs import data_folders, receipts_of
 
 ARMS = ("so100", "so101", "so-100", "so-101")
@@ -36,10 +37,9 @@ def robots(project: Project) -> Iterator[Finding]:
         robot = one.get("robot_type")
         if robot is None:
             yield warned("its robot is not named", at=one["name"], remedy="set robot_type in meta/info.json")
-        elif any(arm in robot.lower() for arm in ARMS):
-            yield passed(f"recorded with {robot}", at=one["name"])
         else:
-            yield failed(f"recorded with {robot}", at=one["name"], remedy="leave it out")
+            known = any(arm in robot.lower() for arm in ARMS)
+            yield judge(known, f"recorded with {robot}", at=one["name"], remedy="leave it out")
 
 
 @check("learning.aligned", reads=RUNS)
@@ -60,7 +60,6 @@ def aligned(project: Project) -> Iterator[Finding]:
         message = f"{rows} frames, at most {largest:.2g} of a frame's time away from their places"
         if not rows:
             yield failed("it has no frames", at=name)
-        elif largest <= SLACK:
-            yield passed(message, at=name, evidence=evidence)
         else:
-            yield failed(message, at=name, evidence=evidence, remedy="record it again; a wider tolerance would hide it")
+            remedy = "record it again; a wider tolerance would hide it"
+            yield judge(largest <= SLACK, message, at=name, evidence=evidence, remedy=remedy)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from zk0.core.checks import Part, check
 from zk0.core.process import find_program, run_program
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, passed
+from zk0.core.verdicts import Evidence, Finding, failed, not_applicable
+from zk0.project_checks.problems import judge
 
 GIB = 1024**3
 READS = (Part.machine,)
@@ -32,9 +33,8 @@ def accelerator(project: Project, *, gib: float = 8) -> Iterator[Finding]:
     if not find_program("nvidia-smi"):
         yield not_applicable("this machine has no NVIDIA GPU: presets tiny and small train on the CPU")
         return
-    ended = run_program(
-        "nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits", cwd=project.root
-    )
+    query = ("--query-gpu=name,memory.total", "--format=csv,noheader,nounits")
+    ended = run_program("nvidia-smi", *query, cwd=project.root)
     lines = [line.rpartition(", ") for line in ended.out.strip().splitlines() if ", " in line]
     if ended.status or not lines:
         yield failed(f"nvidia-smi finds no GPU: {ended.reason}", remedy="install the driver")
@@ -46,7 +46,6 @@ def accelerator(project: Project, *, gib: float = 8) -> Iterator[Finding]:
 def _at_least(what: str, size: int, wanted: float, remedy: str) -> Finding:
     """Compare a size in bytes with the wanted one in GiB."""
     evidence = [Evidence(name=what, value=size, unit="bytes")]
-    message = f"{size / GIB:.1f} GiB of {what}, {wanted:g} wanted"
-    if size >= wanted * GIB:
-        return passed(message, evidence=evidence)
-    return failed(message, evidence=evidence, remedy=remedy)
+    return judge(
+        size >= wanted * GIB, f"{size / GIB:.1f} GiB of {what}, {wanted:g} wanted", evidence=evidence, remedy=remedy
+    )

@@ -7,7 +7,7 @@ from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, JournalError
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, passed
-from zk0.memory.bank import Bank
+from zk0.memory.bank import Bank, BankSnapshot
 from zk0.memory.entries import Kind
 from zk0.memory.freshness import Freshness
 from zk0.memory.preserved_blocks import read_preserved_blocks
@@ -19,6 +19,7 @@ from zk0.workflow.run import run_directories
 from zk0.workflow.state import RunStatus
 
 MEMORY = (Part.memory,)
+HOW = "zk0 memory verify"
 
 
 @check("memory-bank.sound", reads=MEMORY)
@@ -27,10 +28,8 @@ def sound(project: Project) -> Iterator[Finding]:
     bank = Bank.of(project).read()
     if not bank.entries and not bank.problems:
         raise AssetMissingError("the memory bank has no entries yet", remedy="zk0 run train")
-    problems = [Problem(f"{project.memory_dir.name}/{one.path}:{one.line}", one.message) for one in bank.problems]
-    yield from report_problems(
-        problems, good=f"{len(bank.entries)} entries can be read", remedy="correct it, or git checkout it"
-    )
+    good = f"{len(bank.entries)} entries can be read"
+    yield from report_problems(entry_problems(project, bank), good=good, remedy="correct it, or git checkout it")
 
 
 @check("memory-bank.verified", reads=(*MEMORY, Part.runs, Part.code, Part.history, Part.machine))
@@ -43,14 +42,12 @@ def verified(project: Project) -> Iterator[Finding]:
     for assessment in report.assessments:
         if assessment.freshness is not Freshness.fresh:
             message = f"{assessment.freshness}: {'; '.join(assessment.reasons) or assessment.entry.title}"
-            finding = Finding(verdict=VERDICTS[assessment.freshness], message=message, at=assessment.entry.id)
-            yield finding.model_copy(update={"remedy": "zk0 memory verify"})
+            verdict = VERDICTS[assessment.freshness]
+            yield Finding(verdict=verdict, message=message, at=assessment.entry.id, remedy=HOW)
     for one in report.contradictions:
-        yield failed(
-            f"{one.one.id} and {one.other.id} contradict each other on {one.about}", remedy="zk0 memory verify"
-        )
+        yield failed(f"{one.one.id} and {one.other.id} contradict each other on {one.about}", remedy=HOW)
     for problem in report.problems:
-        yield failed(problem.message, at=f"{problem.path}:{problem.line}", remedy="zk0 memory verify")
+        yield failed(problem.message, at=f"{problem.path}:{problem.line}", remedy=HOW)
     if not report.is_in_doubt:
         yield passed(f"{len(report.assessments)} entries agree with their evidence", evidence=evidence)
 
@@ -87,3 +84,8 @@ def next_steps(project: Project) -> Iterator[Finding]:
         yield passed(message, evidence=[Evidence(name="entries", value=len(entries), at=CONTEXT)])
     else:
         yield failed(f"{CONTEXT} names no focus and no next step", remedy=f"write between its keep markers: {page}")
+
+
+def entry_problems(project: Project, bank: BankSnapshot) -> list[Problem]:
+    """Return what is wrong with the entries of a project's bank."""
+    return [Problem(f"{project.memory_dir.name}/{one.path}:{one.line}", one.message) for one in bank.problems]

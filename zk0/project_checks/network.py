@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from zk0.core.checks import Part, check
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, passed
+from zk0.project_checks.sources import table_of
 
 CONNECT_TIMEOUT = 5.0  # seconds; a federation across continents connects in less than one
 READS = (Part.machine,)
@@ -48,8 +49,5 @@ def _connect(host: str, port: int) -> Finding:
 
 
 def _addresses(project: Project) -> list[str]:
-    table: object = project.pyproject
-    for key in ("tool", "flwr", "federations"):
-        table = table.get(key, {}) if isinstance(table, dict) else {}
-    federations = table.values() if isinstance(table, dict) else ()
+    federations = table_of(project.pyproject, "tool", "flwr", "federations").values()
     return [str(one["address"]) for one in federations if isinstance(one, dict) and "address" in one]

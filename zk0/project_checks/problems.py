@@ -1,9 +1,10 @@
-"""Problems with their places, and the findings they make: one for each problem, or one pass."""
+"""Findings of one shape: one for each problem or one pass, a share that is large enough, a condition that holds."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
-from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
+from zk0.core.verdicts import Evidence, Finding, Reasons, failed, passed, warned
 
 MOST = 20  # findings of one check; the rest is counted
 
@@ -16,6 +17,26 @@ class Problem:
     message: str
 
 
+def judge(
+    holds: bool,  # noqa: FBT001  a call begins with the condition
+    good: str,
+    bad: str | None = None,
+    *,
+    at: object = "",
+    evidence: Sequence[Evidence] = (),
+    doubtful: bool = False,
+    **reasons: Unpack[Reasons],
+) -> Finding:
+    """Return a pass where something holds, else a failure, or a warning if that is `doubtful`.
+
+    `bad` is the message of the failure, if it is another; the reasons, such as a remedy, belong to the failure alone.
+    """
+    if holds:
+        return passed(good, at=at, evidence=evidence)
+    report = warned if doubtful else failed
+    return report(good if bad is None else bad, at=at, evidence=evidence, **reasons)
+
+
 def report_problems(
     problems: Iterable[Problem],
     *,
@@ -24,14 +45,9 @@ def report_problems(
     doubtful: bool = False,
     evidence: Sequence[Evidence] = (),
 ) -> Iterator[Finding]:
-    """Yield a finding for each problem, or one pass if there is none.
+    """Yield a failure for each problem, or a warning if they are `doubtful`; one pass where there is none.
 
-    Args:
-        problems: what is wrong.
-        good: the message of the pass.
-        remedy: how to correct it.
-        doubtful: the problems are warnings, not failures.
-        evidence: the numbers behind the pass.
+    The evidence is the numbers behind the pass.
     """
     everything = sorted(set(problems))
     if not everything:
@@ -51,7 +67,5 @@ def report_share(
     share = 100 * (total - len(bad)) / total if total else 100.0
     evidence = [Evidence(name=name, value=round(share, 1), unit="%")]
     message = f"{share:.1f} % of {total} {what}, {percent:g} % wanted"
-    if share >= percent:
-        return passed(message, evidence=evidence)
-    report = warned if doubtful else failed
-    return report(f"{message}; the first without: {bad[0]}", evidence=evidence, remedy=remedy)
+    first = f"; the first without: {bad[0]}" if bad else ""
+    return judge(share >= percent, message, message + first, evidence=evidence, remedy=remedy, doubtful=doubtful)

@@ -13,7 +13,8 @@ from zk0.core.git import run_git
 from zk0.core.process import run_program
 from zk0.core.project import Project
 from zk0.core.receipts import file_digest
-from zk0.core.verdicts import Evidence, Finding, failed, passed
+from zk0.core.verdicts import Evidence, Finding, failed
+from zk0.project_checks.problems import judge
 from zk0.project_checks.repository import last_tag, query_git
 from zk0.project_checks.sources import library, packages
 
@@ -38,14 +39,14 @@ def rollback(project: Project, *, to: str = "") -> Iterator[Finding]:
         env = {"PYTHONPATH": str(there), "PYTHONDONTWRITEBYTECODE": "1"}
         ended = run_program(sys.executable, "-c", "\n".join(lines), cwd=Path(folder), env=env)
         own = all(line.startswith(folder) or line == "None" for line in ended.out.split())
-    evidence = [Evidence(name="commit", value=commit, at=reference)]
-    if ended.status or not own:
-        reason = ended.err.strip().splitlines()[-1:] or ["another copy was imported"]
-        yield failed(
-            f"{reference} can't be imported: {reason[0]}", evidence=evidence, remedy=f"git checkout {reference}"
-        )
-    else:
-        yield passed(f"{reference} ({commit}) unpacks, and {', '.join(names)} is imported", evidence=evidence)
+    [reason] = ended.err.strip().splitlines()[-1:] or ["another copy was imported"]
+    yield judge(
+        own and not ended.status,
+        f"{reference} ({commit}) unpacks, and {', '.join(names)} is imported",
+        f"{reference} can't be imported: {reason}",
+        evidence=[Evidence(name="commit", value=commit, at=reference)],
+        remedy=f"git checkout {reference}",
+    )
 
 
 @check("recovery.backup", reads=(Part.history, Part.memory, Part.runs))
@@ -59,11 +60,13 @@ def backup(project: Project) -> Iterator[Finding]:
             yield failed(f"the bundle can't be cloned: {cloned.err.strip()}", remedy="git fsck")
             return
         before, after = _heads(project.root), _heads(back)
-        evidence = [Evidence(name="references", value=len(before)), Evidence(name="restored", value=len(after))]
-        if before != after:
-            yield failed("the references that came back are others", evidence=evidence, remedy="git fsck")
-        else:
-            yield passed(f"history: {len(before)} references came back equal", evidence=evidence)
+        yield judge(
+            before == after,
+            f"history: {len(before)} references came back equal",
+            "the references that came back are others",
+            evidence=[Evidence(name="references", value=len(before)), Evidence(name="restored", value=len(after))],
+            remedy="git fsck",
+        )
         yield from _records_return(project, Path(folder))
 
 
@@ -81,13 +84,15 @@ def _records_return(project: Project, folder: Path) -> Iterator[Finding]:
             tar.add(path, path.relative_to(project.root).as_posix() if path.is_relative_to(project.root) else path.name)
     with tarfile.open(archive) as tar:
         tar.extractall(back, filter="data")
-    lost = [path for path in files if not _is_equal(path, back / path.relative_to(project.root))]
+    lost = [path.name for path in files if not _is_equal(path, back / path.relative_to(project.root))]
     kept = Evidence(name="archive", value=archive.stat().st_size, unit="bytes")
-    evidence = [Evidence(name="records", value=len(files)), kept]
-    if lost:
-        yield failed(f"{lost[0].name} did not come back as it was", evidence=evidence, remedy="look at the disk")
-    else:
-        yield passed(f"records: {len(files)} files of memory and receipts came back equal", evidence=evidence)
+    yield judge(
+        not lost,
+        f"records: {len(files)} files of memory and receipts came back equal",
+        f"{', '.join(lost[:1])} did not come back as it was",
+        evidence=[Evidence(name="records", value=len(files)), kept],
+        remedy="look at the disk",
+    )
 
 
 def _is_equal(path: Path, back: Path) -> bool:

@@ -9,9 +9,10 @@ from packaging.version import InvalidVersion, Version
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
+from zk0.project_checks.problems import judge
 from zk0.project_checks.repository import last_tag, query_git
-from zk0.project_checks.sources import library
+from zk0.project_checks.sources import library, table_of
 
 NAMES = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md", "CHANGELOG.rst")
 READS = (Part.code, Part.documents, Part.history)
@@ -45,8 +46,7 @@ def changelog(project: Project) -> Iterator[Finding]:
 def version(project: Project) -> Iterator[Finding]:
     """The version is the same in pyproject.toml and in the code, and no tag is newer."""
     stated: dict[str, str] = {}
-    table = project.pyproject.get("project")
-    if isinstance(table, dict) and "version" in table:
+    if "version" in (table := table_of(project.pyproject, "project")):
         stated["pyproject.toml"] = str(table["version"])
     for module in library(project):
         if match := re.search(r"""^__version__\s*(?::\s*\w+\s*)?=\s*["']([^"']+)""", module.text, re.MULTILINE):
@@ -76,11 +76,9 @@ def described(project: Project, *, page: str = "memory-bank/architecture.md") ->
     folders = {module.dotted for module in library(project) if module.name.endswith("/__init__.py")}
     parts = sorted({name.rpartition(".")[2] for name in folders if name.count(".") == 1} or folders)
     bare = [name for name in parts if not re.search(rf"\b{re.escape(name)}\b", text)]
+    good, bad = f"all {len(parts)} packages are described", f"{page} does not name {', '.join(bare)}"
     evidence = [Evidence(name="packages", value=len(parts), at=page)]
-    if bare:
-        yield warned(f"{page} does not name {', '.join(bare)}", at=page, evidence=evidence, remedy="describe them")
-    else:
-        yield passed(f"all {len(parts)} packages are described", at=page, evidence=evidence)
+    yield judge(not bare, good, bad, at=page, evidence=evidence, doubtful=True, remedy="describe them")
 
 
 def _changelog(project: Project) -> Path:

@@ -42,7 +42,8 @@ def no_conflicts(project: Project) -> Iterator[Finding]:
         raise CommandError(f"git grep failed: {ended.err.strip()}")
     lines = [line.split(":", 2) for line in ended.out.splitlines()]
     problems = [Problem(f"{path}:{number}", "holds the mark of a conflict") for path, number, _ in lines]
-    problems += [Problem(path, "is not merged") for path in unmerged(project)]
+    unmerged = query_git(project, "diff", "--name-only", "--diff-filter=U", "-z").split("\0")
+    problems += [Problem(path, "is not merged") for path in unmerged if path]
     yield from report_problems(problems, good="no conflict is left", remedy="finish the merge")
 
 
@@ -98,11 +99,6 @@ def changed_outside(project: Project) -> list[str]:
     """Return those that lie outside the project's directory, sorted."""
     top = Path(query_git(project, "rev-parse", "--show-toplevel").strip())
     return sorted(path for path in changed(project) if not (top / path).is_relative_to(project.root))
-
-
-def unmerged(project: Project) -> list[str]:
-    """Return the files that a merge left undecided."""
-    return [line for line in query_git(project, "diff", "--name-only", "--diff-filter=U", "-z").split("\0") if line]
 
 
 def last_tag(project: Project) -> str | None:

@@ -8,14 +8,15 @@ from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, JournalError
 from zk0.core.process import find_program
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed
+from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available
 from zk0.ledger import Ledger
+from zk0.project_checks.machine import GIB
+from zk0.project_checks.problems import judge
 from zk0.project_checks.recorded_runs import receipts_of
 from zk0.workflow.lock import MARK, owner
 from zk0.workflow.run import run_directories
 from zk0.workflow.state import RunStatus
 
-GIB = 1024**3
 SHARE = 0.9  # of the memory: the system and the other programs need the rest
 
 
@@ -30,13 +31,11 @@ def memory(ledger: Ledger) -> Iterator[Finding]:
         yield not_available("the ledger of the last run has no memory use")
         return
     peak, total = max(known), psutil.virtual_memory().total
-    whole = Evidence(name="memory", value=total, unit="bytes")
-    evidence = [Evidence(name="peak memory", value=peak, unit="bytes"), whole]
+    sizes = {"peak memory": peak, "memory": total}
+    evidence = [Evidence(name=name, value=size, unit="bytes") for name, size in sizes.items()]
     message = f"{peak / GIB:.2f} GiB at most, of {total / GIB:.1f}"
-    if peak <= SHARE * total:
-        yield passed(message, evidence=evidence)
-    else:
-        yield failed(message, evidence=evidence, remedy="use a smaller batch_size, or fewer loader_workers")
+    remedy = "use a smaller batch_size, or fewer loader_workers"
+    yield judge(peak <= SHARE * total, message, evidence=evidence, remedy=remedy)
 
 
 @check("resources.accelerator", reads=(Part.runs, Part.machine))
@@ -57,10 +56,7 @@ def duration(project: Project, *, minutes: float, action: str = "federation.run"
     receipt = receipts_of(project, action)[0]
     evidence = [Evidence(name="duration", value=round(receipt.seconds, 1), unit="s", at=receipt.run)]
     message = f"{receipt.title} took {receipt.seconds / 60:.1f} min, at most {minutes:g} are allowed"
-    if receipt.seconds <= minutes * 60:
-        yield passed(message, at=receipt.run, evidence=evidence)
-    else:
-        yield failed(message, at=receipt.run, evidence=evidence, remedy="zk0 show latest")
+    yield judge(receipt.seconds <= minutes * 60, message, at=receipt.run, evidence=evidence, remedy="zk0 show latest")
 
 
 @check("resources.released", reads=(Part.runs, Part.machine))
@@ -76,12 +72,9 @@ def released(project: Project) -> Iterator[Finding]:
         if over and owner(run) is not None:
             yield failed("it is over, and a process still holds it", at=run.id, remedy=f"zk0 cancel {run.id}")
     left = [f"process {one}" for one in _processes(project)]
-    half = [path for path in project.runs_dir.glob("*/**/.*.[0-9]*") if _is_left(path)]
-    left += [str(path.relative_to(project.root)) for path in half]
-    if left:
-        yield failed(f"left over: {', '.join(left[:5])}", remedy="end the processes, remove the files")
-    else:
-        yield passed("no process and no half-written file is left")
+    left += [project.shown(path) for path in project.runs_dir.glob("*/**/.*.[0-9]*") if _is_left(path)]
+    good, bad = "no process and no half-written file is left", f"left over: {', '.join(left[:5])}"
+    yield judge(not left, good, bad, remedy="end the processes, remove the files")
 
 
 def _processes(project: Project) -> list[int]:

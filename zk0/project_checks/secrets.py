@@ -26,10 +26,10 @@ def in_files(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Find
     """No file of the project holds a secret; `beside` names files whose secrets are made up, for tests."""
     problems: list[Problem] = []
     count = 0
-    memory = sorted(path for path in project.memory_dir.rglob("*.md"))
+    memory = sorted(project.memory_dir.rglob("*.md"))
     for path in [*(project.root / name for name in project.tree().files), *memory]:
         name = project.shown(path)
-        if path.is_file() and path.stat().st_size <= LARGEST and not name.startswith(beside or ("\0",)):
+        if path.is_file() and path.stat().st_size <= LARGEST and not name.startswith(beside):
             count += 1
             problems += _in_text(name, _text(path))
     yield from report_problems(problems, good=f"{count} files hold none", remedy="revoke it, then remove it")
@@ -41,7 +41,7 @@ def in_history(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Fi
     count = int(query_git(project, "rev-list", "--count", "HEAD"))
     arguments = ("log", "-p", "-U0", "--no-color", "--no-ext-diff", "--diff-filter=AM", f"--max-count={COMMITS}")
     ended = run_git(project.root, *arguments, "--format=commit %h", "--", ".", seconds=45)
-    problems = [problem for problem in _in_diff(ended.out.splitlines()) if not _is_beside(problem.at, beside)]
+    problems = [problem for problem in _in_diff(ended.out.splitlines()) if not problem.at.startswith(beside)]
     if count > COMMITS:
         yield warned(f"of {count} commits only the newest {COMMITS} were read")
     good = f"{min(count, COMMITS)} commits added none"
@@ -87,10 +87,6 @@ def _in_diff(lines: Iterable[str]) -> Iterator[Problem]:
             for secret in find_secrets(line[1:]):
                 yield Problem(f"{name}:{number}", f"commit {commit} added a {secret.kind}")
             number += 1
-
-
-def _is_beside(at: str, beside: tuple[str, ...]) -> bool:
-    return at.startswith(beside) if beside else False
 
 
 def _text(path: Path) -> str:

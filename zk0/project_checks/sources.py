@@ -1,16 +1,18 @@
-"""The Python files of a project, parsed: the library and the tests."""
+"""The tables of pyproject.toml, and the Python files of a project, parsed: the library and the tests."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 from zk0.core.errors import AssetMissingError, RequestError
 from zk0.core.project import Project
 
 BESIDE = frozenset({"tests", "test", "docs", "doc", "benchmarks", "examples", "scripts", "tools"})
 BESIDE_NAMES = frozenset({"noxfile.py", "setup.py", "conftest.py"})
+FLOWER_CONFIG = ("tool", "flwr", "app", "config")  # where pyproject.toml has the run configuration
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,14 @@ class Module:
         yield from self.walk(ast.AsyncFunctionDef)
 
 
+def table_of(pyproject: Mapping[str, object], *keys: str) -> dict[str, Any]:
+    """Return a table of a pyproject.toml, such as `"tool", "flwr", "app"`; empty where there is none."""
+    table: object = pyproject
+    for key in keys:
+        table = table.get(key) if isinstance(table, Mapping) else None
+    return table if isinstance(table, dict) else {}
+
+
 def name_of(node: ast.expr) -> str:
     """Return the dotted name that an expression is, such as `os.system`; empty where it is another expression."""
     parts = []
@@ -99,8 +109,7 @@ def suite(project: Project) -> list[Module]:
     Raises:
         AssetMissingError: there is none.
     """
-    found = [module for module in modules(project) if _is_test(module.name)]
-    if found:
+    if found := [module for module in modules(project) if _is_test(module.name)]:
         return found
     raise AssetMissingError(f"no tests in {project.root}", remedy="write tests/test_….py")
 

@@ -5,14 +5,15 @@ The results are `python -m benchmarks --save FILE`'s (a name, a number and a uni
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.core.verdicts import Evidence, Finding, not_available, warned
+from zk0.project_checks.problems import judge
 
 RESULTS = (".zk0/reports/benchmarks.json", "benchmarks.json")
 BASELINES = ("benchmarks/baseline.json", ".benchmarks/baseline.json")
@@ -34,17 +35,14 @@ def within_limits(project: Project, *, factor: float = 1.5) -> Iterator[Finding]
         yield not_available("no benchmark of the baseline was measured")
     for name in common:
         ratio = measured[name] / promised[name] if promised[name] else float("inf")
-        evidence = [
-            Evidence(name=name, value=measured[name], unit="s"),
-            Evidence(name="baseline", value=promised[name], unit="s"),
-        ]
-        message = f"{measured[name]:.3g} s, {ratio:.2f} times the baseline"
-        if ratio <= factor:
-            yield passed(message, at=name, evidence=evidence)
-        else:
-            yield failed(
-                message, at=name, evidence=evidence, remedy="measure again alone; then find what became slower"
-            )
+        times = {name: measured[name], "baseline": promised[name]}
+        yield judge(
+            ratio <= factor,
+            f"{measured[name]:.3g} s, {ratio:.2f} times the baseline",
+            at=name,
+            evidence=[Evidence(name=what, value=seconds, unit="s") for what, seconds in times.items()],
+            remedy="measure again alone; then find what became slower",
+        )
     if missing := sorted(set(promised) - set(measured)):
         yield warned(f"{len(missing)} were not measured, {missing[0]} for one", remedy=HOW)
 
@@ -62,18 +60,14 @@ def read_times(path: Path) -> dict[str, float]:
     if isinstance(content, dict) and isinstance(content.get("benchmarks"), list):  # pytest-benchmark
         return {str(one["name"]): float(one["stats"]["median"]) for one in content["benchmarks"]}
     results = content.get("results", content) if isinstance(content, dict) else {}
-    return {str(name): seconds for name, value in _pairs(results) if (seconds := _seconds(value)) is not None}
+    pairs = results.items() if isinstance(results, dict) else ()
+    return {name: seconds for name, value in pairs if (seconds := _seconds(value)) is not None}
 
 
 def read_machine(path: Path) -> object:
     """Return the machine of a file of results; None if it names none."""
     content = json.loads(path.read_text(encoding="utf-8"))
     return (content.get("machine") or content.get("machine_info")) if isinstance(content, dict) else None
-
-
-def _pairs(results: object) -> Iterator[tuple[str, object]]:
-    if isinstance(results, Mapping):
-        yield from results.items()
 
 
 def _seconds(value: Any) -> float | None:

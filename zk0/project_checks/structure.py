@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 
 from zk0.core.checks import Part, check
 from zk0.core.process import run_program
@@ -9,7 +10,7 @@ from zk0.core.project import Project
 from zk0.core.verdicts import Finding, not_applicable
 from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.sources import Module, library
-from zk0.project_checks.tools import Tool, problems_of
+from zk0.project_checks.tools import Tool, configured, problems_of
 
 LAYERS = Tool("lint-imports", "importlinter", (".importlinter",))
 
@@ -36,59 +37,39 @@ def acyclic(project: Project) -> Iterator[Finding]:
     """No modules import each other in a cycle when they are loaded."""
     known = {module.dotted: module for module in library(project) if module.dotted}
     graph = {name: _imported(module, known) for name, module in known.items()}
-    circles = [Problem(known[circle[0]].name, " → ".join([*circle, circle[0]])) for circle in cycles(graph)]
-    yield from report_problems(
-        circles, good=f"{len(known)} modules without a cycle", remedy="move what both need to a third"
-    )
+    problems = [Problem(known[circle[0]].name, " → ".join([*circle, circle[0]])) for circle in cycles(graph)]
+    good = f"{len(known)} modules without a cycle"
+    yield from report_problems(problems, good=good, remedy="move what both need to a third")
 
 
 @check("structure.layers", reads=(Part.code, Part.environment))
 def layered(project: Project) -> Iterator[Finding]:
     """The layers that the project declares are kept (import-linter)."""
-    tool = project.pyproject.get("tool")
-    declared = isinstance(tool, dict) and "importlinter" in tool
-    if not declared and not (project.root / ".importlinter").is_file():
+    if configured(project, [LAYERS]) is None:
         yield not_applicable("the project declares no layers")
         return
     ended = run_program(LAYERS.name, "--no-cache", cwd=project.root, remedy="pip install import-linter")
     broken = [Problem("", line.strip()) for line in ended.out.splitlines() if line.rstrip().endswith("BROKEN")]
-    yield from report_problems(
-        broken or problems_of(ended, LAYERS), good="every contract is kept", remedy="lint-imports"
-    )
+    problems = broken or problems_of(ended, LAYERS)
+    yield from report_problems(problems, good="every contract is kept", remedy="lint-imports")
 
 
 def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:
-    """Return the cycles of a graph: each set of nodes that reach each other (Tarjan 1972)."""
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
+    """Return cycles of a graph, each from its first node by name; of cycles that share a node, one."""
+    rest = {node: sorted(others) for node, others in graph.items()}
     circles: list[list[str]] = []
-    for start in graph:
-        if start in index:
-            continue
-        work = [(start, iter(sorted(graph[start])))]
-        index[start] = low[start] = len(index)
-        stack.append(start)
-        while work:
-            node, others = work[-1]
-            for other in others:
-                if other not in index:
-                    index[other] = low[other] = len(index)
-                    stack.append(other)
-                    work.append((other, iter(sorted(graph.get(other, set())))))
-                    break
-                if other in stack:
-                    low[node] = min(low[node], index[other])
-            else:
-                work.pop()
-                if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
-                if low[node] == index[node]:
-                    members = stack[stack.index(node) :]
-                    del stack[stack.index(node) :]
-                    if len(members) > 1 or node in graph[node]:
-                        circles.append(members)
-    return circles
+    while True:
+        try:
+            TopologicalSorter(rest).prepare()
+        except CycleError as error:
+            circle = error.args[1][:0:-1]  # graphlib gives it against the edges, its first node twice
+        else:
+            return circles
+        first = circle.index(min(circle))
+        circles.append(circle[first:] + circle[:first])
+        rest = {
+            node: [one for one in others if one not in circle] for node, others in rest.items() if node not in circle
+        }
 
 
 def _imported(module: Module, known: Mapping[str, Module]) -> set[str]:

@@ -8,6 +8,7 @@ from zk0.core.process import run_program
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, passed, warned
 from zk0.project_checks.problems import Problem, report_problems
+from zk0.project_checks.sources import table_of
 from zk0.project_checks.tools import FORMATTERS, LINTERS, configured, problems_of, require_tool
 
 # black; ruff until 0.14; ruff since.
@@ -19,9 +20,8 @@ def linted(project: Project) -> Iterator[Finding]:
     """The project's linter finds nothing."""
     tool = require_tool(project, LINTERS, "linter")
     ended = run_program(tool.name, *tool.arguments, cwd=project.root)
-    yield from report_problems(
-        problems_of(ended, tool), good=f"{tool.name} finds nothing", remedy=f"{tool.name} check --fix"
-    )
+    good, remedy = f"{tool.name} finds nothing", f"{tool.name} check --fix"
+    yield from report_problems(problems_of(ended, tool), good=good, remedy=remedy)
 
 
 @check("style.format", reads=(Part.code, Part.environment))
@@ -41,10 +41,9 @@ def written_down(project: Project) -> Iterator[Finding]:
     if tool is None:
         yield warned("no linter is configured", remedy="add [tool.ruff.lint] with `select` to pyproject.toml")
         return
-    tables = project.pyproject.get("tool")
-    table = tables.get(tool.table) if isinstance(tables, dict) else None
-    lint = table.get("lint", table) if isinstance(table, dict) else {}
-    selected = [*lint.get("select", []), *lint.get("extend-select", [])] if isinstance(lint, dict) else []
+    table = table_of(project.pyproject, "tool", tool.table)
+    lint = table_of(table, "lint") or table
+    selected = [*lint.get("select", []), *lint.get("extend-select", [])]
     files = [name for name in tool.files if (project.root / name).is_file()]
     if selected or files:
         message = f"rules {', '.join(map(str, selected[:8]))}" if selected else f"rules in {files[0]}"

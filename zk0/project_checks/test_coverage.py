@@ -10,7 +10,8 @@ from typing import Any
 from zk0.core.checks import CheckContext, Part, check, register_subject
 from zk0.core.errors import AssetMissingError
 from zk0.core.process import run_program
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
+from zk0.core.verdicts import Evidence, Finding, not_available
+from zk0.project_checks.problems import judge
 from zk0.project_checks.test_suite import fresh_reports
 
 COVERAGE = ("coverage.json", ".coverage")
@@ -69,11 +70,9 @@ def branches(coverage: CoverageReport, *, percent: float = 75) -> Iterator[Findi
 def _enough(what: str, share: float, percent: float, coverage: CoverageReport) -> Finding:
     evidence = [Evidence(name="covered", value=round(share, 2), unit="%")]
     message = f"{share:.1f} % {what}, {percent:g} % wanted"
-    if share >= percent:
-        return passed(message, evidence=evidence)
     least = sorted(coverage.files, key=lambda name: coverage.files[name])[:LEAST_COVERED]
     remedy = f"test the least covered files: {', '.join(least)}" if least else "coverage report --show-missing"
-    return failed(message, evidence=evidence, remedy=remedy)
+    return judge(share >= percent, message, evidence=evidence, remedy=remedy)
 
 
 def _read_coverage(path: Path) -> CoverageReport:

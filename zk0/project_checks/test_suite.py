@@ -17,10 +17,11 @@ from zk0.core.fingerprints import is_prose
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, not_available
 from zk0.project_checks.problems import Problem, report_problems, report_share
-from zk0.project_checks.sources import Module, library, name_of, packages, suite
+from zk0.project_checks.sources import Module, library, name_of, suite
 
 RESULTS = ("junit.xml", "report.xml", "test-results.xml")
 HOW = "zk0 run testing, or pytest --junit-xml=.zk0/reports/tests.xml"
+PROGRAMS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 TOGETHER = ("e2e", "end_to_end", "integration", "system", "functional")
 READS = (Part.code, Part.reports)
 
@@ -92,20 +93,13 @@ def together(project: Project, *, folders: tuple[str, ...] = TOGETHER) -> Iterat
 @check("test-suite.every-module", reads=(Part.code,))
 def every_module(project: Project, *, percent: float = 80) -> Iterator[Finding]:
     """Nearly every module has a test that imports it or is named after it."""
-    own = packages(project)
-    used: set[str] = set()
-    for module in suite(project):
-        plain = [(alias.name, "") for node in module.walk(ast.Import) for alias in node.names]
-        members = [(alias.name, node.module or "") for node in module.walk(ast.ImportFrom) for alias in node.names]
-        for name, base in plain + members:
-            used |= {one for one in (base or name, f"{base}.{name}") if one.split(".")[0] in own}
+    used = {name for module in suite(project) for name in _imported(module)}
     everything = library(project)
     # Importing a package imports what its `__init__` imports.
-    used |= {
-        name for module in everything if module.dotted in used and _is_package(module) for name in _members(module)
-    }
+    packages = [module for module in everything if module.dotted in used and module.name.endswith("/__init__.py")]
+    used |= {name for module in packages for name in _imported(module)}
     named = {module.name.rpartition("/")[2].removeprefix("test_") for module in suite(project)}
-    known = [module for module in everything if any(map(_is_program, module.tree.body))]
+    known = [module for module in everything if any(isinstance(node, PROGRAMS) for node in module.tree.body)]
     bare = [one.name for one in known if one.dotted not in used and one.name.rpartition("/")[2] not in named]
     what, name = "modules have a test", "modules with a test"
     yield report_share(bare, len(known), what=what, percent=percent, name=name, remedy="write its test", doubtful=True)
@@ -141,12 +135,8 @@ def _read_results(project: Project) -> list[Case]:
 def fresh_reports(project: Project, names: tuple[str, ...], pattern: str, in_runs: str, how: str) -> list[Path]:
     """Return the reports that are newer than every program of the project, oldest first.
 
-    Args:
-        project: the project.
-        names: of reports in its root.
-        pattern: of reports in the state's `reports/`.
-        in_runs: the name of reports that steps of workflows leave.
-        how: how to make such a report.
+    They have one of these names in its root, match the pattern in the state's `reports/`, or are called `in_runs` in a
+    step of a workflow; `how` says how to make one.
 
     Raises:
         AssetMissingError: there is none, or each is older than a program.
@@ -160,8 +150,7 @@ def fresh_reports(project: Project, names: tuple[str, ...], pattern: str, in_run
     changed, last = max(((path.stat().st_mtime, path) for path in programs if path.is_file()), default=(0.0, None))
     fresh = [path for path in there if path.stat().st_mtime >= changed]
     if not fresh and last is not None:
-        name = last.relative_to(project.root).as_posix()
-        raise AssetMissingError(f"{name} was changed after the last test run", remedy=how)
+        raise AssetMissingError(f"{project.shown(last)} was changed after the last test run", remedy=how)
     return sorted(fresh, key=lambda path: path.stat().st_mtime)
 
 
@@ -203,13 +192,9 @@ def _is_in(case: Case, module: Module) -> bool:
     return case.place == dotted or case.place.startswith(f"{dotted}.") or dotted.endswith(f".{case.place}")
 
 
-def _is_package(module: Module) -> bool:
-    return module.name.endswith("/__init__.py")
-
-
-def _members(module: Module) -> set[str]:
-    return {node.module for node in module.walk(ast.ImportFrom) if node.module}
-
-
-def _is_program(node: ast.stmt) -> bool:
-    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+def _imported(module: Module) -> Iterator[str]:
+    """Yield all names of modules that a module may import: `b` of `from a import b` may be one."""
+    yield from (alias.name for node in module.walk(ast.Import) for alias in node.names)
+    for node in module.walk(ast.ImportFrom):
+        yield node.module or ""
+        yield from (f"{node.module or ''}.{alias.name}" for alias in node.names)

@@ -16,7 +16,7 @@ from zk0.core.errors import AssetMissingError, RequestError
 from zk0.core.process import Completed, run_program
 from zk0.core.project import Project
 from zk0.project_checks.problems import Problem
-from zk0.project_checks.sources import Module
+from zk0.project_checks.sources import Module, table_of
 
 LINE = re.compile(r"(?P<at>[^\s:][^:]*:\d+)(?::\d+)?:? (?P<message>.+)")
 FILES_AT_ONCE = 1000  # the system limits the length of a command
@@ -56,10 +56,9 @@ TEST_RUNNERS = (Tool("pytest", "pytest", ("pytest.ini", "tox.ini", "conftest.py"
 
 def configured(project: Project, tools: Sequence[Tool]) -> Tool | None:
     """Return the first of these tools that the project configures."""
-    tables = project.pyproject.get("tool")
-    known = tables if isinstance(tables, dict) else {}
+    tables = table_of(project.pyproject, "tool")
     for tool in tools:
-        if tool.table in known or any((project.root / name).is_file() for name in tool.files):
+        if tool.table in tables or any((project.root / name).is_file() for name in tool.files):
             return tool
     return None
 
@@ -88,13 +87,7 @@ def problems_of(ended: Completed, tool: Tool) -> list[Problem]:
 def ask_ruff(
     project: Project, modules: Iterable[Module], rules: Sequence[str], *, banned: Mapping[str, str] = {}
 ) -> list[Problem]:
-    """Return what Ruff's rules find in some modules.
-
-    Args:
-        project: the project.
-        modules: the files to look at.
-        rules: the rules to apply, such as `S307`.
-        banned: names that must not be used, in addition, each with the reason.
+    """Return what Ruff's rules, such as `S307`, find in some modules; `banned` names are forbidden with a reason.
 
     Raises:
         DependencyMissingError: Ruff is not installed.
@@ -122,9 +115,7 @@ def ask_ruff(
 def ask_deptry(project: Project, own: Iterable[str]) -> list[tuple[str, str, str]]:
     """Return (`file:line`, imported name, message) of each import of a package that the project does not declare.
 
-    Args:
-        project: the project.
-        own: the names that its own packages are imported by.
+    `own` are the names that its own packages are imported by.
 
     Raises:
         DependencyMissingError: deptry is not installed.

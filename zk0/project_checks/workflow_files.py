@@ -18,7 +18,7 @@ READS = (Part.code, Part.environment)
 @check("workflow-files.valid", reads=READS)
 def valid(project: Project) -> Iterator[Finding]:
     """Every workflow file is valid and passes the linter."""
-    files = _required(project)
+    files = _require_own(project)
     problems = [Problem("", str(problem)) for problem in lint(project, files)]
     yield from report_problems(problems, good=f"{len(files)} workflows are valid", remedy="zk0 workflows lint")
 
@@ -26,7 +26,7 @@ def valid(project: Project) -> Iterator[Finding]:
 @check("workflow-files.explained", reads=READS)
 def explained(project: Project) -> Iterator[Finding]:
     """Every workflow explains its inputs, and has notes and known issues."""
-    _required(project)
+    _require_own(project)
     problems = []
     for name, spec in specifications(project).items():
         if not spec.notes:
@@ -35,15 +35,14 @@ def explained(project: Project) -> Iterator[Finding]:
             problems.append(Problem(name, "does not say what may go wrong (`issues`)"))
         mute = [key for key, declared in spec.inputs.items() if not declared.help]
         problems += [Problem(name, f"does not explain its input {key}") for key in mute]
-    yield from report_problems(
-        problems, good="all explain their inputs, notes and issues", remedy="add them", doubtful=True
-    )
+    good = "all explain their inputs, notes and issues"
+    yield from report_problems(problems, good=good, remedy="add them", doubtful=True)
 
 
 @check("workflow-files.checklists", reads=READS)
 def checklists(project: Project) -> Iterator[Finding]:
     """Every workflow names a checklist, and that exists."""
-    _required(project)
+    _require_own(project)
     known, problems = checklist_names(project), []
     for name, spec in specifications(project).items():
         if spec.checklist is None:
@@ -56,12 +55,15 @@ def checklists(project: Project) -> Iterator[Finding]:
 def specifications(project: Project) -> dict[str, WorkflowSpec]:
     """Return the project's own valid workflows by name."""
     files = workflow_files(project)
-    own = {name: path for name, path in files.items() if path.is_relative_to(project.root)}
-    loaded = {name: examine(path, library=Library(files, (name,)))[0] for name, path in own.items()}
+    loaded = {name: examine(path, library=Library(files, (name,)))[0] for name, path in _own(project).items()}
     return {name: one.spec for name, one in loaded.items() if one is not None}
 
 
-def _required(project: Project) -> list[Path]:
-    if files := [path for path in workflow_files(project).values() if path.is_relative_to(project.root)]:
+def _own(project: Project) -> dict[str, Path]:
+    return {name: path for name, path in workflow_files(project).items() if path.is_relative_to(project.root)}
+
+
+def _require_own(project: Project) -> list[Path]:
+    if files := list(_own(project).values()):
         return files
     raise AssetMissingError("the project has no workflow of its own", remedy="write workflows/NAME.yaml")

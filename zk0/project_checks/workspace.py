@@ -9,6 +9,7 @@ from zk0.core.checks import Part, check
 from zk0.core.process import find_program
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
+from zk0.project_checks.problems import judge
 from zk0.project_checks.tools import FORMATTERS, LINTERS, TEST_RUNNERS, TYPE_CHECKERS, configured
 
 
@@ -16,10 +17,8 @@ from zk0.project_checks.tools import FORMATTERS, LINTERS, TEST_RUNNERS, TYPE_CHE
 def in_root(project: Project) -> Iterator[Finding]:
     """Commands run in the project's root directory."""
     here = Path.cwd().resolve()
-    if here == project.root:
-        yield passed("this runs in the project's root")
-    else:
-        yield failed(f"this runs in {here}, and the project's root is {project.root}", remedy=f"cd {project.root}")
+    bad = f"this runs in {here}, and the project's root is {project.root}"
+    yield judge(here == project.root, "this runs in the project's root", bad, remedy=f"cd {project.root}")
 
 
 @check("workspace.environment", reads=(Part.machine,))
@@ -53,7 +52,4 @@ def tools_there(project: Project) -> Iterator[Finding]:
             yield passed(f"{kind} {tool.name}", evidence=[Evidence(name=kind, value=tool.name, at=tool.marker)])
         else:
             yield failed(f"the {kind} {tool.name} is configured and not installed", remedy=f"pip install {tool.name}")
-    if find_program("git"):
-        yield passed("git is installed")
-    else:
-        yield failed("git is not installed", remedy="install git")
+    yield judge(bool(find_program("git")), "git is installed", "git is not installed", remedy="install git")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zk0.ledger.importers import import_ledgers
-from zk0.ledger.importers.formats import TEXT
+from zk0.ledger.importers.logs import TEXT
 from zk0.ledger.importers.reading import LogSource, batches
 from zk0.ledger.schema import EVENT
 

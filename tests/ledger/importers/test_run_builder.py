@@ -88,7 +88,7 @@ def test_events_come_round_by_round():
     run.training("client 1", 2, file="f", at="f:5").put(0, {"policy_loss": 1.0})
     run.aggregation(1, "f:2")
     run.add_decision(0, {"mu": 0.1}, at="f:1")
-    run.set_outcome("done", 2, at="f:10")
+    run.close(2, at="f:10")
 
     assert [(one.event, getattr(one, "round", None)) for one in run.ledger().events] == [
         ("decision", 0),

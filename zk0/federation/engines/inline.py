@@ -26,12 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class InlineGrid(Grid):
-    """Calls one ClientApp for every node, in this process.
-
-    Args:
-        client_app: Flower's ClientApp.
-        nodes: the number of nodes; node i has partition-id i.
-    """
+    """Calls one ClientApp for each of `nodes` nodes, in this process; node i has partition-id i."""
 
     def __init__(self, client_app: ClientApp, nodes: int) -> None:
         self._app = client_app
@@ -70,25 +65,16 @@ class InlineGrid(Grid):
             TaskIdentity.node_id = SERVER_NODE
         return Message(reply, reply_to=message)
 
-    def set_run(self, run: Any) -> None:
-        """Do nothing: there is one run."""
-
     @property
     def run(self) -> Any:
         """There is no run record."""
         return None
 
-    def create_message(self, *args: Any, **kwargs: Any) -> Message:
-        """Not supported: Flower's strategies create messages themselves."""
+    def _unsupported(self, *_: Any, **__: Any) -> Any:
+        """Flower's strategies create messages themselves, and `send_and_receive` answers at once."""
         raise NotImplementedError
 
-    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
-        """Not supported: `send_and_receive` answers at once."""
-        raise NotImplementedError
-
-    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
-        """Not supported: `send_and_receive` answers at once."""
-        raise NotImplementedError
+    set_run = create_message = push_messages = pull_messages = _unsupported
 
 
 def run(run_config: Mapping[str, Value], observe: Observe) -> None:

@@ -6,14 +6,15 @@ Sources: `flwr/server/server.py` (`configure_fit: strategy sampled …`, `fit pr
 """
 
 import ast
-import math
 import re
 
-from zk0.ledger.importers.logs import FINAL, LogFile, Rule, incident, rule
+from zk0.ledger.importers.logs import FINAL, LogFile, Rule, incident, phase, rule
 from zk0.ledger.importers.metrics import evaluation_loss, training_summary
+from zk0.ledger.importers.run_builder import SERVER
 from zk0.ledger.schema import IncidentKind
 
 NAME = "Flower"
+CENTRALIZED = "history of the server"  # a phase of the log
 CLIENTS = "clients"  # the evaluation that clients do and the server averages
 AVERAGE = "mean of all clients"
 NUMBER = r"(-?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf))"
@@ -26,14 +27,6 @@ def mapping(text: str) -> dict[str, object]:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return {}
     return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
-
-
-def _round(log: LogFile, found: re.Match[str]) -> None:
-    log.enter_round(int(found[1]))
-
-
-def _start(log: LogFile, _found: re.Match[str]) -> None:
-    log.restart()
 
 
 def _sampled(log: LogFile, found: re.Match[str]) -> None:
@@ -54,10 +47,6 @@ def _answered(log: LogFile, found: re.Match[str]) -> None:
         log.add_incident(IncidentKind.no_clients, found[0])
 
 
-def _evaluated_by_clients(log: LogFile, _found: re.Match[str]) -> None:
-    log.phase = "evaluate"
-
-
 def _error_reply(log: LogFile, found: re.Match[str]) -> None:
     node = f"node {found[1]}"
     if log.phase != "evaluate" and log.server_round is not None:
@@ -67,43 +56,23 @@ def _error_reply(log: LogFile, found: re.Match[str]) -> None:
     log.add_incident(IncidentKind.client_failed, found[0], client=node)
 
 
-def _loss(log: LogFile, number: int, text: str) -> None:
-    value = float(text)
-    finite = math.isfinite(value)
-    log.run.add_evaluation(number, value if finite else None, at=log.at, missing=None if finite else "not finite")
-
-
 def _initial(log: LogFile, found: re.Match[str]) -> None:
-    if (0 in {number for _, number in log.run.evaluations}) and (log.server_round or 0) > 0:
+    if any(number == 0 for _, number in log.run.evaluations) and log.server_round:
         log.restart()
-    _loss(log, 0, found[1])
+    log.run.add_evaluation(0, float(found[1]), at=log.at)
 
 
 def _progress(log: LogFile, found: re.Match[str]) -> None:
     log.enter_round(int(found[1]))
-    _loss(log, int(found[1]), found[2])
+    log.run.add_evaluation(int(found[1]), float(found[2]), at=log.at)
 
 
-def _initial_results(log: LogFile, found: re.Match[str]) -> None:
-    _metrics_evaluated(log, 0, found[1], "server")
-
-
-def _metrics_evaluated(log: LogFile, number: int, text: str, dataset: str) -> None:
-    values = mapping(text)
-    key, value = evaluation_loss(values)
-    if key is None:
+def _metrics_evaluated(log: LogFile, number: int | None, text: str, dataset: str = SERVER) -> None:
+    key, value = evaluation_loss(mapping(text))
+    if key is None or number is None:
         return
     log.run.note(f"the loss of an evaluation is read from {key!r}")
     log.run.add_evaluation(number, value, at=log.at, dataset=dataset, missing="not finite" if value is None else None)
-
-
-def _global(log: LogFile, _found: re.Match[str]) -> None:
-    log.phase = "global"
-
-
-def _metric_record(log: LogFile, found: re.Match[str]) -> None:
-    if log.server_round is not None:
-        _metrics_evaluated(log, log.server_round, found[1], "server")
 
 
 def _aggregated_record(log: LogFile, found: re.Match[str]) -> None:
@@ -123,35 +92,13 @@ def _settings(log: LogFile, found: re.Match[str]) -> None:
     log.run.add_decision(0, values, at=log.at, reason="the configuration that the strategy sends")
 
 
-def _rounds(log: LogFile, found: re.Match[str]) -> None:
-    log.run.add_decision(0, {"rounds": int(found[1])}, at=log.at, reason="given to the strategy")
-
-
-def _mu(log: LogFile, found: re.Match[str]) -> None:
-    log.run.add_decision(0, {"proximal-mu": float(found[1])}, at=log.at, reason="given to the strategy")
-
-
-def _finished(log: LogFile, found: re.Match[str]) -> None:
-    log.run.set_outcome("done", int(found[1]), at=log.at)
-
-
-def _finished_strategy(log: LogFile, _found: re.Match[str]) -> None:
-    log.run.set_outcome("done", log.server_round or 0, at=log.at)
-
-
-def _history(log: LogFile, found: re.Match[str]) -> None:
-    log.phase = f"history of {found[1]}"
+def _given(log: LogFile, **settings: float) -> None:
+    log.run.add_decision(0, settings, at=log.at, reason="given to the strategy")
 
 
 def _history_round(log: LogFile, found: re.Match[str]) -> None:
-    number, value = int(found[1]), float(found[2])
-    finite = math.isfinite(value)
-    dataset = "server" if log.phase == "history of centralized" else CLIENTS
-    log.run.add_evaluation(number, value if finite else None, at=log.at, dataset=dataset)
-
-
-def _final(log: LogFile, _found: re.Match[str]) -> None:
-    log.phase = FINAL
+    dataset = SERVER if log.phase == CENTRALIZED else CLIENTS
+    log.run.add_evaluation(int(found[1]), float(found[2]), at=log.at, dataset=dataset)
 
 
 def _message_round(log: LogFile, found: re.Match[str]) -> None:
@@ -198,30 +145,31 @@ _NOISE = (
 )
 
 RULES: tuple[Rule, ...] = (
-    rule(r"ROUND (\d+)(?:/\d+)?\]", _round),
-    rule(r"Starting Flower (?:server|simulation), config", _start),
-    rule(r"Starting \w+ strategy:", _start),
+    rule(r"ROUND (\d+)(?:/\d+)?\]", lambda log, found: log.enter_round(int(found[1]))),
+    rule(r"Starting Flower (?:server|simulation), config", lambda log, _: log.restart()),
+    rule(r"Starting \w+ strategy:", lambda log, _: log.restart()),
     rule(r"configure_fit: strategy sampled (\d+) clients \(out of \d+\)", _sampled),
     rule(r"configure_train: Sampled (\d+) nodes \(out of \d+\)", _sampled),
     rule(r"configure_fit: no clients selected, cancel", incident(IncidentKind.no_clients)),
     rule(r"fit_round \d+: strategy sampled (\d+) clients", _sampled),
     rule(r"fit_round \d+ received (\d+) results and (\d+) failures", _answered),
     rule(r"aggregate_(?:fit|train): [rR]eceived (\d+) results and (\d+) failures", _answered),
-    rule(r"aggregate_evaluate: [rR]eceived \d+ results", _evaluated_by_clients),
+    rule(r"aggregate_evaluate: [rR]eceived \d+ results", phase("evaluate")),
     rule(r"Received error in reply from node (\d+): (.*)", _error_reply),
     rule(rf"initial parameters \(loss, other metrics\): {NUMBER}", _initial),
     rule(rf"fit progress: \((\d+), {NUMBER}, ", _progress),
-    rule(r"Initial global evaluation results: (.*)", _initial_results),
-    rule(r"Global evaluation", _global),
-    rule(r"MetricRecord: (.*)", _metric_record),
+    rule(r"Initial global evaluation results: (.*)", lambda log, found: _metrics_evaluated(log, 0, found[1])),
+    rule(r"Global evaluation", phase("global")),
+    rule(r"MetricRecord: (.*)", lambda log, found: _metrics_evaluated(log, log.server_round, found[1])),
     rule(r"Aggregated MetricRecord: (.*)", _aggregated_record),
     rule(r"ConfigRecord \(train\): (\{.*\})", _settings),
-    rule(r"Number of rounds: (\d+)", _rounds),
-    rule(rf"Proximal mu: {NUMBER}", _mu),
-    rule(r"Run finished (\d+) round\(s\) in", _finished),
-    rule(r"Strategy execution finished in", _finished_strategy),
-    rule(r"Final results:", _final),
-    rule(r"History \((?:loss|metrics), (\w+)", _history),
+    rule(r"Number of rounds: (\d+)", lambda log, found: _given(log, rounds=int(found[1]))),
+    rule(rf"Proximal mu: {NUMBER}", lambda log, found: _given(log, proximal_mu=float(found[1]))),
+    rule(r"Run finished (\d+) round\(s\) in", lambda log, found: log.run.close(int(found[1]), at=log.at)),
+    rule(r"Strategy execution finished in", lambda log, _: log.run.close(log.server_round or 0, at=log.at)),
+    rule(r"Final results:", phase(FINAL)),
+    rule(r"History \((?:loss|metrics), centralized", phase(CENTRALIZED)),
+    rule(r"History \((?:loss|metrics), \w+", phase("history of the clients")),
     rule(rf"round (\d+): {NUMBER}$", _history_round),
     rule(r"RUN \d+, ROUND (\d+)\]", _message_round),
     *map(rule, _NOISE),

@@ -8,7 +8,7 @@ Another distribution adds a format by an entry point of the group `zk0.importers
 Importers are asked in order, those of other distributions first; lines of text are read by all dialects at once.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.metadata import entry_points
@@ -21,26 +21,17 @@ from zk0.ledger.importers.run_builder import RunBuilder
 from zk0.ledger.importers.tables import DocumentReader
 
 GROUP = "zk0.importers"
-TEXT = "text"
 BINARY_SHARE = 0.05  # of control characters at the beginning, above which it is not text; random bytes have 0.08
 
 
 @dataclass(frozen=True)
 class Importer:
-    """Reads the output of one program: lines of its logs, whole files, JSON documents, or several of these.
+    """Reads the output of one program: lines of its logs, whole files, JSON documents, or several of these."""
 
-    Attributes:
-        name: shown to users as the format.
-        rules: the meaning of its log lines.
-        matches: whether a file is of its kind.
-        read: adds such a file to a run.
-        documents: reads its JSON files.
-    """
-
-    name: str
-    rules: tuple[Rule, ...] = ()
-    matches: Callable[[LogSource], bool] | None = None
-    read: Callable[[LogSource, RunBuilder], FileReport] | None = None
+    name: str  # shown to users as the format
+    rules: tuple[Rule, ...] = ()  # for lines of logs
+    matches: Callable[[LogSource], bool] | None = None  # whether a file is of its kind
+    read: Callable[[LogSource, RunBuilder], FileReport] | None = None  # adds such a file to a run
     documents: DocumentReader | None = None
 
 
@@ -69,15 +60,13 @@ def importers() -> tuple[Importer, ...]:
                 f"the importer {point.name!r} ({point.value}) can't be imported: {error}",
                 remedy=f"pip install {point.dist.name if point.dist else 'zk0'}",
             ) from error
-    return (*added, *BUILT_IN, *_generic([*added, *BUILT_IN]))
-
-
-def _generic(known: Iterable[Importer]) -> Iterable[Importer]:
-    """Yield the importers of formats that belong to no program."""
-    documents = [one.documents for one in known if one.documents]
-    yield Importer("JSON lines", matches=tables.looks_like_json_lines, read=tables.read_json_lines)
-    yield Importer("JSON", matches=tables.looks_like_json, read=partial(tables.read_json, documents=documents))
-    yield Importer("table", matches=tables.looks_like_table, read=tables.read_table)
+    documents = [one.documents for one in (*added, *BUILT_IN) if one.documents]
+    of_no_program = (
+        Importer("JSON lines", matches=tables.looks_like_json_lines, read=tables.read_json_lines),
+        Importer("JSON", matches=tables.looks_like_json, read=partial(tables.read_json, documents=documents)),
+        Importer("table", matches=tables.looks_like_table, read=tables.read_table),
+    )
+    return (*added, *BUILT_IN, *of_no_program)
 
 
 @dataclass
@@ -107,23 +96,8 @@ def read_file(source: LogSource, runs: Runs, client: str | None) -> FileReport:
             return one.read(source, runs.current)
     if _is_binary(source.head):
         return FileReport(source.name, "binary", unknown=1, notes=["it is not text, and not a known binary log"])
-    return _read_log(source, runs, client)
-
-
-def _read_log(source: LogSource, runs: Runs, client: str | None) -> FileReport:
     dialects = [(one.name, one.rules) for one in importers() if one.rules]
-    log = LogFile(source, runs.current, next_run=runs.add, dialects=dialects, client=client)
-    log.read()
-    names = [name for name, _ in log.dialects.most_common()]
-    return FileReport(
-        source.name,
-        f"{' and '.join(names)} log" if names else TEXT,
-        understood=log.understood,
-        noise=log.noise,
-        unknown=log.unknown.lines,
-        examples=log.unknown.examples,
-        notes=source.notes,
-    )
+    return LogFile(source, runs.current, next_run=runs.add, dialects=dialects, client=client).read()
 
 
 def _is_binary(head: bytes) -> bool:

@@ -50,14 +50,6 @@ def _evaluated(log: LogFile, found: re.Match[str]) -> None:
     log.run.add_evaluation(number, float(found[2]), at=log.at, dataset="evaluation split")
 
 
-def _ended(log: LogFile, _found: re.Match[str]) -> None:
-    log.run.set_outcome("done", 1, at=log.at)
-
-
-def _start(log: LogFile, _found: re.Match[str]) -> None:
-    log.restart()
-
-
 _NOISE = (
     r"Logs will be saved locally",
     r"Creating (?:dataset|policy|optimizer|env|reward model)",
@@ -72,11 +64,8 @@ _NOISE = (
 RULES: tuple[Rule, ...] = (
     rule(r"step:(\d+)([KMB]?) smpl:\S+ ep:\S+ epch:\S+ (.*)", _step),
     rule(rf"step (\d+): eval_loss={NUMBER}", _evaluated),
-    rule(r"End of training", _ended),
-    rule(
-        r"One or several (?:query )?timestamps unexpectedly violate the tolerance.*",
-        incident(IncidentKind.timestamps),
-    ),
-    rule(r"Start offline training on a fixed dataset", _start),
+    rule(r"End of training", lambda log, _: log.run.close(1, at=log.at)),
+    rule(r"One or several (?:query )?timestamps unexpectedly violate the tol.*", incident(IncidentKind.timestamps)),
+    rule(r"Start offline training on a fixed dataset", lambda log, _: log.restart()),
     *map(rule, _NOISE),
 )

@@ -23,12 +23,15 @@ from zk0.ledger.importers.lines import (
     split_prefix,
     strip_ray,
 )
-from zk0.ledger.importers.reading import LogSource, Unknown, batches
+from zk0.ledger.importers.reading import FileReport, LogSource, batches
 from zk0.ledger.importers.records import TrainingRecord
 from zk0.ledger.importers.run_builder import RunBuilder, client_name
 from zk0.ledger.schema import IncidentKind, Value
 
 FIRST_WORD = re.compile(r"[^A-Za-z\n]*([A-Za-z]+)")
+
+
+type Act = Callable[["LogFile", re.Match[str]], object]
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,10 @@ class Rule:
 
     word: str
     pattern: re.Pattern[str]
-    act: Callable[["LogFile", re.Match[str]], object] | None = None
+    act: Act | None = None
 
 
-def rule(pattern: str, act: Callable[["LogFile", re.Match[str]], object] | None = None) -> Rule:
+def rule(pattern: str, act: Act | None = None) -> Rule:
     """Return the rule of a pattern, which has to begin with letters."""
     word = FIRST_WORD.match(pattern)
     if word is None or word.start(1):
@@ -48,9 +51,21 @@ def rule(pattern: str, act: Callable[["LogFile", re.Match[str]], object] | None 
     return Rule(word[1], re.compile(pattern, re.DOTALL), act)
 
 
-def incident(kind: IncidentKind) -> Callable[["LogFile", re.Match[str]], None]:
+def incident(kind: IncidentKind) -> Act:
     """Return the action of a rule whose lines are incidents of one kind."""
     return lambda log, found: log.add_incident(kind, found[0])
+
+
+def phase(name: str) -> Act:
+    """Return the action of a rule whose lines say what the server does from here on."""
+    return lambda log, _: setattr(log, "phase", name)
+
+
+def measurements(*names: str, unit: float = 1.0) -> Act:
+    """Return the action of a rule whose pattern finds a step, from 0, and the values of these series at that step."""
+    return lambda log, found: log.add_measurements(
+        int(found[1]), {name: unit * float(found[place]) for place, name in enumerate(names, start=2)}
+    )
 
 
 class StepCounter:
@@ -100,6 +115,7 @@ class LinePrefix:
 
 
 MOST_PREFIXES = 10_000  # places in programs, known by their prefixes
+TEXT = "text"  # the format of a log without a line that a rule knows
 FINAL = "final"  # the phase in which Flower repeats all metrics as a table
 _RESULT = re.compile(r"[\s{]*(?:\d+: *)?\{?[\s{}]*(?:\d+: )?\{? *'[^']+': '[^']*'")
 RECENT = 256  # lines that begin something, remembered so that their second printing begins nothing
@@ -109,14 +125,10 @@ type Unmatched = tuple[int, str, int, str, LinePrefix, str, int | None]  # see `
 
 
 class LogFile:
-    """One log while it is read; the rules of the dialects act on it.
+    """One log while it is read; the rules of the dialects, by the name of their program, act on it.
 
-    Args:
-        source: the file.
-        run: what it adds to; `next_run` gives another one when another run begins.
-        next_run: called at a second start in the log.
-        dialects: rules by the name of the program whose lines they know.
-        client: whose log this is, where its folder or name says so.
+    It adds to `run`, and to what `next_run` returns from a second start in the log on. `client` is whose log it is,
+    where its folder or name says so.
     """
 
     def __init__(
@@ -141,8 +153,7 @@ class LogFile:
         self.prefix = LinePrefix(self.stream)
         self.server_round: int | None = None
         self.phase = ""  # what the server does, where the next line does not say
-        self.understood = self.noise = 0
-        self.unknown = Unknown()
+        self.report = FileReport(source.name, TEXT, notes=source.notes)
         self.dialects: Counter[str] = Counter()
         self.tracebacks = Tracebacks()
         self.fields: dict[str, set[str]] = {}  # clients named in the lines under one client's heading
@@ -259,14 +270,17 @@ class LogFile:
             return stream.number
         return stream.record.round if stream.record is not None else self.server_round
 
-    def read(self) -> None:
-        """Read the file to its end."""
+    def read(self) -> FileReport:
+        """Read the file to its end and return how."""
         for numbers, lines, text in batches(self.source):
             self._traced = TRACEBACK in text
             self._read(numbers, lines)
             self._look_for_failures()
         for begun in self.tracebacks.open.values():
             self.add_incident(IncidentKind.traceback, f"{begun} (the log ends in it)")
+        if self.dialects:
+            self.report.format = f"{' and '.join(name for name, _ in self.dialects.most_common())} log"
+        return self.report
 
     def _read(self, numbers: Iterable[int], lines: Iterable[str]) -> None:
         prefixes, tracebacks = self.prefixes, self.tracebacks.open
@@ -290,7 +304,7 @@ class LogFile:
                 found = rule.pattern.match(line, start + prefix.offset)
                 if found is not None:
                     if rule.act is None:
-                        self.noise += 1
+                        self.report.noise += 1
                     else:
                         self._act(rule, found, whole)
                     continue
@@ -325,11 +339,11 @@ class LogFile:
         if self._traced and TRACEBACK in line:
             self.stream = prefix.stream
             self.tracebacks.open_traceback(prefix.process, line[start:])
-            self.understood += 1
+            self.report.understood += 1
         elif self.phase == FINAL and _RESULT.match(line, start):
-            self.noise += 1
+            self.report.noise += 1
         elif FIRST_WORD.match(line, start) is None:
-            self.noise += 1  # decoration
+            self.report.noise += 1  # decoration
         else:
             record = prefix.stream.record
             number = self.server_round if record is None else record.round
@@ -345,14 +359,13 @@ class LogFile:
             text = self.run.redact(whole, f"{self.source.name}:{number}") if secrets else whole
             if words and (kind := kind_of(line[start:])) is not None:
                 self.number, self.line, self.prefix, self._when, self.stream = number, line, prefix, when, prefix.stream
-                self.understood += 1
+                self.report.understood += 1
                 self.add_incident(kind, line[start:], number=turn)
             elif noises and any(word in line for word in noises):
-                self.noise += 1
+                self.report.noise += 1
             else:
-                self.unknown.lines += 1
-                if self.unknown.wants_more:
-                    self.unknown.add(f"{self.source.name}:{number}", text)
+                self.report.unknown += 1
+                self.report.add_example(f"{self.source.name}:{number}", text)
         self._unmatched.clear()
 
     def _known(self, line: str, start: int, prefix: LinePrefix, whole: str) -> bool:
@@ -375,16 +388,16 @@ class LogFile:
 
     def _act(self, rule: Rule, found: re.Match[str], whole: str) -> None:
         if rule.act is None:
-            self.noise += 1
+            self.report.noise += 1
             return
         self.stream = self.prefix.stream
         try:
             rule.act(self, found)
         except (ValueError, OverflowError):  # a number that is none, or beyond all measure: half a line, or a lie
-            self.unknown.lines += 1
-            self.unknown.add(self.at, self.run.redact(whole[:200], self.at))
+            self.report.unknown += 1
+            self.report.add_example(self.at, self.run.redact(whole[:200], self.at))
         else:
-            self.understood += 1
+            self.report.understood += 1
 
     def _stream(self, client: str, process: str) -> LogStream:
         key = client or process
@@ -401,5 +414,5 @@ class LogFile:
         if exception is not None:
             self.stream = prefix.stream
             self.add_incident(kind_of(exception) or IncidentKind.traceback, exception)
-        self.understood += belongs
+        self.report.understood += belongs
         return belongs

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from zk0.ledger.importers.reading import FileReport
 from zk0.ledger.importers.records import TrainingRecord
 from zk0.ledger.importers.run_builder import RunBuilder, client_name
 
@@ -52,50 +53,35 @@ def plain(name: str) -> str:
 
 def meanings(names: Sequence[str]) -> dict[str, str]:
     """Return {meaning: column} for the columns that are known; of several with one meaning, the most specific."""
-    found: dict[str, tuple[int, str]] = {}
+    ranked: dict[str, tuple[int, str]] = {}
     for name in names:
         meaning, place = _MEANINGS.get(plain(name), ("", 0))
-        if meaning and (meaning not in found or place < found[meaning][0]):
-            found[meaning] = (place, name)
-    total = next((name for name in names if plain(name) in ("loss", "train_loss")), None)
+        if meaning and (meaning not in ranked or place < ranked[meaning][0]):
+            ranked[meaning] = (place, name)
+    found = {meaning: name for meaning, (_, name) in ranked.items()}
     # Beside a policy loss and a proximal one, `loss` is what both make together.
-    if (
-        total
-        and "total_loss" not in found
-        and found.get("policy_loss", (0, total))[1] != total
-        and "proximal_loss" in found
-    ):
-        found["total_loss"] = (0, total)
-    return {meaning: name for meaning, (_, name) in found.items()}
-
-
-def of_client(name: str) -> tuple[str, str] | None:
-    """Return (client, metric) of a column like `client_3_policy_loss`."""
-    found = _PER_CLIENT.fullmatch(plain(name))
-    return (found["client"], found["name"]) if found else None
+    total = next((name for name in names if plain(name) in ("loss", "train_loss")), None)
+    if total and found.keys() >= {"policy_loss", "proximal_loss"} and found["policy_loss"] != total:
+        found.setdefault("total_loss", total)
+    return found
 
 
 def parse_number(value: object) -> float | None:
     """Return a value as a number, None where it is none; NaN stays NaN."""
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    if isinstance(value, int | float):
+    try:
         return float(value)
-    if isinstance(value, str) and value.strip():
-        try:
-            return float(value)
-        except ValueError:
-            return None
-    return None
+    except (ValueError, OverflowError):
+        return None
 
 
 def evaluation_loss(readings: Mapping[str, object]) -> tuple[str | None, float | None]:
-    """Return (key, loss) of an evaluation's metrics; None where it is not finite, both None where there is none."""
+    """Return (key, loss) of an evaluation's metrics: no loss where it is not a number, neither where there is none."""
     for key in (*SYNONYMS["evaluation"], "loss", "policy_loss", "mse", "server_policy_loss"):
         for name, value in readings.items():
             if plain(name) == key:
-                found = parse_number(value)
-                return name, found if found is not None and math.isfinite(found) else None
+                return name, parse_number(value)
     return None, None
 
 
@@ -127,20 +113,13 @@ class Columns:
     meaning: Mapping[str, str]
     clients: Mapping[str, tuple[str, str]]
 
-    @classmethod
-    def of(cls, names: Sequence[str]) -> "Columns":
-        """Return the meaning of these names."""
-        return cls(meanings(names), {name: parts for name in names if (parts := of_client(name)) is not None})
-
 
 @dataclass
 class Rows:
-    """Adds rows to a run, and counts those with a known column."""
+    """Adds the rows of one file to a run; rows without a known column are counted as unknown."""
 
     run: RunBuilder
-    file: str
-    understood: int = 0
-    unknown: int = 0
+    report: FileReport
     readings: dict[str, str] = field(default_factory=dict)
     ignored: dict[str, None] = field(default_factory=dict)
     _known: dict[tuple[str, ...], Columns] = field(default_factory=dict)
@@ -153,40 +132,41 @@ class Rows:
         kind = self._known.get(tuple(row)) or self._columns(tuple(row))
         meaning = kind.meaning
         number = _whole(row[meaning["round"]]) if "round" in meaning else None
-        before = self.understood
-        if "evaluation" in meaning:
-            self._evaluated(at, row, meaning, number)
-        if kind.clients:
-            self._per_client(at, row, kind.clients, number)
+        evaluated = "evaluation" in meaning and self._evaluated(at, row, meaning, number)
+        known = self._per_client(at, row, kind.clients, number) or evaluated
         values = {
             name: value
             for name, column in meaning.items()
             if name in SERIES and (value := parse_number(row[column])) is not None
         }
-        if self.understood > before and not LOCAL & values.keys():
+        if known and not LOCAL & values.keys():
             values = {}  # the server's row: what else is in it belongs to nobody
         named = row[meaning["client"]] if "client" in meaning else ONE
         if values and named not in (None, ""):
             self._trained(at, str(named), number, values, row, meaning)
-        if self.understood > before:
-            self.understood = before + 1
-        else:
-            self.unknown += 1
+            known = True
+        self.report.understood += known
+        self.report.unknown += not known
 
-    def conclude(self) -> None:
-        """Note for the user how the columns were read."""
+    def conclude(self) -> FileReport:
+        """Note for the user how the columns were read, and return the file's report."""
         if self.readings:
             read = ", ".join(f"{name} as {meaning}" for name, meaning in self.readings.items())
-            self.run.note(f"{self.file}: columns were read by their names: {read}")
+            self._note(f"columns were read by their names: {read}")
         if self.ignored:
             names = list(self.ignored)
             more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-            self.run.note(f"{self.file}: columns that mean nothing here: {', '.join(names[:MOST_NAMED])}{more}")
+            self._note(f"columns that mean nothing here: {', '.join(names[:MOST_NAMED])}{more}")
         if (ONE, None) in self._records:
-            self.run.note(f"{self.file}: no column names rounds or clients: read as round 1 of a client named {ONE}")
+            self._note(f"no column names rounds or clients: read as round 1 of a client named {ONE}")
+        return self.report
+
+    def _note(self, text: str) -> None:
+        self.run.note(f"{self.report.name}: {text}")
 
     def _columns(self, names: tuple[str, ...]) -> Columns:
-        found = Columns.of(names)
+        matches = {name: match for name in names if (match := _PER_CLIENT.fullmatch(plain(name)))}
+        found = Columns(meanings(names), {name: (match["client"], match["name"]) for name, match in matches.items()})
         if len(self._known) < MOST_KINDS:
             self._known[names] = found
         self.readings |= {name: meaning for meaning, name in found.meaning.items()}
@@ -195,43 +175,43 @@ class Rows:
             self.ignored |= dict.fromkeys(name for name in names if name not in known)
         return found
 
-    def _evaluated(self, at: str, row: Row, meaning: Mapping[str, str], number: int | None) -> None:
+    def _evaluated(self, at: str, row: Row, meaning: Mapping[str, str], number: int | None) -> bool:
         loss = parse_number(row[meaning["evaluation"]])
         if loss is None:
-            return
-        self.understood += 1
+            return False
         if number is None and _whole(row.get(meaning.get("step", ""))) == 0:
             number = 0  # before any step: the untrained policy
         elif number is None:
             self._evaluations += 1
             number = self._evaluations
-            self.run.note(f"{self.file}: evaluations name no round: they are counted from 1")
-        finite = math.isfinite(loss)
-        self.run.add_evaluation(number, loss if finite else None, at=at, missing=None if finite else "not finite")
+            self._note("evaluations name no round: they are counted from 1")
+        self.run.add_evaluation(number, loss, at=at)
+        return True
 
-    def _per_client(self, at: str, row: Row, clients: Mapping[str, tuple[str, str]], number: int | None) -> None:
+    def _per_client(self, at: str, row: Row, clients: Mapping[str, tuple[str, str]], number: int | None) -> bool:
         found: dict[str, dict[str, float]] = {}
         for name, (client, metric) in clients.items():
-            readings = parse_number(row[name])
-            if readings is not None:
-                found.setdefault(client_name(client), {})[metric] = readings
+            value = parse_number(row[name])
+            if value is not None:
+                found.setdefault(client_name(client), {})[metric] = value
         for client, means in found.items():
-            self.understood += 1
             place = number if number is not None else self._rows.get((client, None), 0) + 1
             self._rows[client, None] = place
-            record = self.run.training(client, place, file=f"{self.file} (columns)", at=at)
+            record = self.run.training(client, place, file=f"{self.report.name} (columns)", at=at)
             record.summarise(training_summary(means), None)
             if "param_update_norm" in means:
                 record.update_norm["all"] = means["param_update_norm"]
+        return bool(found)
 
     def _trained(
         self, at: str, named: str, number: int | None, values: dict[str, float], row: Row, meaning: Mapping[str, str]
     ) -> None:
-        self.understood += 1
         key = (named, number)
         record = self._records.get(key)
         if record is None:
-            record = self.run.training(client_name(named), 1 if number is None else number, file=self.file, at=at)
+            record = self.run.training(
+                client_name(named), 1 if number is None else number, file=self.report.name, at=at
+            )
             self._records[key] = record
         place = self._rows.get(key, 0)
         self._rows[key] = place + 1

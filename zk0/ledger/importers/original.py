@@ -13,13 +13,12 @@ learning rate below 5e-5 therefore as 0.0000: such a rate is not a measurement.
 | `config.json` | both | the configuration, including overrides that no client ever received |
 """
 
-import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from zk0.ledger.importers.flower import AVERAGE, NUMBER, mapping
-from zk0.ledger.importers.logs import LogFile, Rule, incident, rule
+from zk0.ledger.importers.logs import LogFile, Rule, incident, measurements, rule
 from zk0.ledger.importers.metrics import parse_number, training_summary
 from zk0.ledger.importers.run_builder import RunBuilder, client_name
 from zk0.ledger.importers.tables import DocumentReader
@@ -46,19 +45,7 @@ def _adjusted(log: LogFile, found: re.Match[str]) -> None:
         log.add_measurements(step, {"total_loss": total})
 
 
-def _split(log: LogFile, found: re.Match[str]) -> None:
-    step, total, policy, proximal = found.groups()
-    log.add_measurements(
-        int(step), {"total_loss": float(total), "policy_loss": float(policy), "proximal_loss": float(proximal)}
-    )
-
-
-def _memory(log: LogFile, found: re.Match[str]) -> None:
-    step, allocated, reserved = found.groups()
-    log.add_measurements(
-        int(step),
-        {"memory_allocated": float(allocated) * GIGABYTE, "memory_reserved": float(reserved) * GIGABYTE},
-    )
+_MEMORY = measurements("memory_allocated", "memory_reserved", unit=GIGABYTE)
 
 
 def _progress(log: LogFile, found: re.Match[str]) -> None:
@@ -70,10 +57,9 @@ def _progress(log: LogFile, found: re.Match[str]) -> None:
 
 
 def _each_250(log: LogFile, found: re.Match[str]) -> None:
-    rate = float(found[4])
-    values = {"total_loss": float(found[2]), "gradient_norm": float(found[3])} | (
-        {"learning_rate": rate} if rate else {}
-    )
+    values = {"total_loss": float(found[2]), "gradient_norm": float(found[3])}
+    if rate := float(found[4]):
+        values["learning_rate"] = rate
     log.add_measurements(max(int(found[1]) - 1, 0), values)
 
 
@@ -84,9 +70,8 @@ def _end(log: LogFile, found: re.Match[str]) -> None:
         values.pop("lr")
     if steps and not any(values.values()):
         log.add_incident(IncidentKind.sentinel, found[0])  # the meters were set back just before
-        log.finish()
-        return
-    log.training().summarise(training_summary(values), steps or None)
+    else:
+        log.training().summarise(training_summary(values), steps or None)
     log.finish()
 
 
@@ -118,40 +103,29 @@ def _client_returned(log: LogFile, found: re.Match[str]) -> None:
     steps = parse_number(values.get("num_steps") or values.get("steps_completed"))
     record = log.training()
     record.summarise(training_summary(values), int(steps) if steps else None)
-    _update(log, values.get("param_update_norm"))
-    digest = values.get("param_hash")
-    if isinstance(digest, str) and digest:
-        record.digest_out = digest
+    norm = parse_number(values.get("param_update_norm"))
+    if norm is not None:
+        record.update_norm["all"] = norm
+    record.digest_out = _digest(values) or record.digest_out
+
+
+def _digest(values: Mapping[str, object]) -> str | None:
+    found = values.get("param_hash")
+    return found if isinstance(found, str) and found else None
 
 
 def _update_norm(log: LogFile, found: re.Match[str]) -> None:
     log.switch_client(found[1])
-    _update(log, found[2])
-
-
-def _update(log: LogFile, value: object) -> None:
-    norm = parse_number(value)
-    if norm is not None:
-        log.training().update_norm["all"] = norm
+    log.training().update_norm["all"] = float(found[2])
 
 
 def _validated(log: LogFile, found: re.Match[str]) -> None:
     log.switch_client(found[1]).digest_in = found[2]
 
 
-def _decision(log: LogFile, found: re.Match[str]) -> None:
-    log.enter_round(int(found[1]))
-    settings = {"proximal-mu": float(found[2]), "learning-rate": float(found[3])}
-    log.run.add_decision(int(found[1]), settings, at=log.at, reason=found[4])
-
-
-def _fixed_decision(log: LogFile, found: re.Match[str]) -> None:
-    log.enter_round(int(found[1]))
-    log.run.add_decision(int(found[1]), {"proximal-mu": float(found[2])}, at=log.at, reason="fixed adjustment")
-
-
-def _server_norm(log: LogFile, found: re.Match[str]) -> None:
-    log.enter_round(int(found[1]))
+def _decision(log: LogFile, number: int, reason: str, **settings: float) -> None:
+    log.enter_round(number)
+    log.run.add_decision(number, settings, at=log.at, reason=reason)
 
 
 def _answered(log: LogFile, found: re.Match[str]) -> None:
@@ -227,11 +201,14 @@ _NOISE = (
 )
 
 RULES: tuple[Rule, ...] = (
-    rule(rf"Step (\d+): FedProx total_loss={NUMBER} \(main={NUMBER} \+ proximal={NUMBER}\)", _split),
+    rule(
+        rf"Step (\d+): FedProx total_loss={NUMBER} \(main={NUMBER} \+ proximal={NUMBER}\)",
+        measurements("total_loss", "policy_loss", "proximal_loss"),
+    ),
     rule(rf"Step (\d+): FedProx proximal_loss={NUMBER} \(mu={NUMBER}, ", _proximal),
     rule(rf"Step (\d+): FedProx adjusted loss={NUMBER} ", _adjusted),
-    rule(rf"Step (\d+): VRAM before update_policy - Allocated: {NUMBER} GB, Reserved: {NUMBER} GB", _memory),
-    rule(rf"Step (\d+) PID:\d+ pre-forward alloc={NUMBER}GB res={NUMBER}GB", _memory),
+    rule(rf"Step (\d+): VRAM before update_policy - Allocated: {NUMBER} GB, Reserved: {NUMBER} GB", _MEMORY),
+    rule(rf"Step (\d+) PID:\d+ pre-forward alloc={NUMBER}GB res={NUMBER}GB", _MEMORY),
     rule(rf"Step (\d+): loss={NUMBER}, grad_norm={NUMBER}, lr={NUMBER}, update_s=", _each_250),
     rule(rf"DIAG: Step (\d+)/\d+ completed, loss_avg={NUMBER}, time_elapsed=[\d.]+s(, total_skipped)?", _progress),
     rule(r"Entering training loop: target steps=(\d+)", _enter),
@@ -241,9 +218,15 @@ RULES: tuple[Rule, ...] = (
     rule(r"Client (\S+): train\(\) returned successfully with metrics: (\{.*\})", _client_returned),
     rule(rf"Client (\S+): Computed param_update_norm={NUMBER}", _update_norm),
     rule(r"Client (\S+): Parameter hash validated: ([0-9a-f]+)", _validated),
-    rule(rf"Server R(\d+): Dynamic decay mu={NUMBER}, lr={NUMBER} \((\w+)", _decision),
-    rule(rf"Server R(\d+): Fixed adjust mu={NUMBER}", _fixed_decision),
-    rule(r"Server R(\d+) POST-AGG: Full norm=", _server_norm),
+    rule(
+        rf"Server R(\d+): Dynamic decay mu={NUMBER}, lr={NUMBER} \((\w+)",
+        lambda log, found: _decision(log, int(found[1]), found[4], mu=float(found[2]), lr=float(found[3])),
+    ),
+    rule(
+        rf"Server R(\d+): Fixed adjust mu={NUMBER}",
+        lambda log, found: _decision(log, int(found[1]), "fixed adjustment", mu=float(found[2])),
+    ),
+    rule(r"Server R(\d+) POST-AGG: Full norm=", lambda log, found: log.enter_round(int(found[1]))),
     rule(r"Server: Received (\d+) successful results, (\d+) failures", _answered),
     rule(r"Server: (\d+) client failures in fit round (\d+)", _failures),
     rule(r"Failure (\d+): (\w+: .*)", _failure),
@@ -272,92 +255,68 @@ AGGREGATE_KEYS = ("client_aggregated_training_metrics", "aggregated_client_metri
 INDIVIDUAL_KEYS = ("individual_client_training_metrics", "individual_client_metrics")
 
 
-def matches_document(content: Any) -> bool:
-    """Return whether this is one of the JSON files."""
+def _reader_of(content: Any) -> Callable[[RunBuilder, Any, str], None] | None:
+    """Return what adds a JSON file of this content and name to a run; None where it is not one of zk0's."""
     match content:
         case {"run_config": dict()}:
-            return True
-        case dict() if EVALUATION_KEYS & content.keys() or content.keys() >= CLIENT_KEYS:
-            return True
-        case dict() if content and all(
-            isinstance(one, dict) and "server_policy_loss" in one for one in content.values()
-        ):
-            return True
-        case [{"round": _, "num_clients": _}, *_]:
-            return True
-    return False
-
-
-def read_document(run: RunBuilder, content: Any, name: str) -> None:
-    """Add one JSON file to a run; `name` gives the round where the content does not."""
-    match content:
-        case {"run_config": dict() as configured}:
-            values = {key: value for key, value in configured.items() if isinstance(value, bool | int | float | str)}
-            run.add_decision(0, values, at=name, reason="the run's configuration as it was saved")
+            return _configuration
         case dict() if EVALUATION_KEYS & content.keys():
-            _server_round(run, content, name)
+            return _server_round
         case dict() if content.keys() >= CLIENT_KEYS:
-            _client_round(run, content, name)
-        case dict():
-            _history(run, content, name)
-        case list():
-            for row in content:
-                _federated(run, row, name)
+            return _client_round
+        case dict() if content and all("server_policy_loss" in _dict(one) for one in content.values()):
+            return _history
+        case [{"round": _, "num_clients": _}, *_]:
+            return _federated
+    return None
 
 
-def _round_of(content: Mapping[str, Any], name: str) -> int | None:
-    values = parse_number(content.get("round"))
-    if values is not None:
-        return int(values)
-    found = re.search(r"round_(\d+)", name)
-    return int(found[1]) if found else None
+def _read(run: RunBuilder, content: Any, name: str) -> None:
+    reader = _reader_of(content)
+    assert reader is not None, "asked for first"
+    reader(run, content, name)
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _configuration(run: RunBuilder, content: Mapping[str, Any], name: str) -> None:
+    values = {key: value for key, value in content["run_config"].items() if isinstance(value, bool | int | float | str)}
+    run.add_decision(0, values, at=name, reason="the run's configuration as it was saved")
 
 
 def _server_round(run: RunBuilder, content: Mapping[str, Any], name: str) -> None:
-    at = _round_of(content, name)
-    if at is None:
+    in_name = re.search(r"round_(\d+)", name)
+    number = parse_number(content.get("round"))
+    number = parse_number(in_name[1]) if in_name and number is None else number
+    if number is None:
         run.note(f"{name}: neither the name nor the content gives the round: left out")
         return
-    metrics = content.get("metrics")
-    metrics = metrics if isinstance(metrics, dict) else {}
+    at = int(number)
+    metrics = _dict(content.get("metrics"))
     loss = parse_number(content.get("server_composite_eval_loss", content.get("loss", metrics.get("policy_loss"))))
     datasets = [one for one in content.get("server_per_dataset_eval_results") or () if isinstance(one, dict)]
     frames = sum(int(parse_number(one.get("num_examples")) or 0) for one in datasets) or None
-    batches = [found for one in (*datasets, {"metrics": metrics}) for found in _batches(one)]
-    _evaluation(run, at, loss, name, frames=frames, failed=bool(batches) and not any(batches))
+    counts = [parse_number(_dict(one.get("metrics")).get("successful_batches")) for one in (*datasets, content)]
+    batches = [count for count in counts if count is not None]
+    if loss is not None and batches and not any(batches):
+        missing = f"no batch was evaluated; the {loss:g} in the file is a placeholder"
+        run.add_evaluation(at, None, at=name, missing=missing)
+        run.add_incident(IncidentKind.sentinel, f"a loss of {loss:g}, and no batch was evaluated", at=name, number=at)
+    elif loss is not None:
+        run.add_evaluation(at, loss, at=name, frames=frames)
     for one in datasets if len(datasets) > 1 else ():
-        values = parse_number(one.get("loss"))
-        size = parse_number(one.get("num_examples"))
-        run.add_evaluation(
-            at, values if values is None or math.isfinite(values) else None, at=name,
-            dataset=str(one.get("dataset_name") or one.get("evaldata_id")), frames=None if size is None else int(size),
-        )  # fmt: skip
-    aggregate = next((content[key] for key in AGGREGATE_KEYS if isinstance(content.get(key), dict)), None)
-    if at > 0 and aggregate:
+        dataset, size = str(one.get("dataset_name") or one.get("evaldata_id")), parse_number(one.get("num_examples"))
+        frames = None if size is None else int(size)
+        run.add_evaluation(at, parse_number(one.get("loss")), at=name, dataset=dataset, frames=frames)
+    if at <= 0:
+        return
+    if aggregate := next((content[key] for key in AGGREGATE_KEYS if isinstance(content.get(key), dict)), None):
         _aggregate(run, at, aggregate, name)
     for individual in next((content[key] for key in INDIVIDUAL_KEYS if isinstance(content.get(key), list)), ()):
-        if at > 0 and isinstance(individual, dict):
+        if isinstance(individual, dict):
             _client_round(run, {**individual, "round": at}, name)
-
-
-def _batches(result: Mapping[str, Any]) -> Iterator[float]:
-    metrics = result.get("metrics")
-    values = parse_number(metrics.get("successful_batches")) if isinstance(metrics, dict) else None
-    if values is not None:
-        yield values
-
-
-def _evaluation(run: RunBuilder, at: int, loss: float | None, name: str, *, frames: int | None, failed: bool) -> None:
-    if loss is None:
-        return
-    if failed:
-        run.add_evaluation(
-            at, None, at=name, missing=f"no batch was evaluated; the {loss:g} in the file is a placeholder"
-        )
-        run.add_incident(IncidentKind.sentinel, f"a loss of {loss:g}, and no batch was evaluated", at=name, number=at)
-        return
-    finite = math.isfinite(loss)
-    run.add_evaluation(at, loss if finite else None, at=name, frames=frames, missing=None if finite else "not finite")
 
 
 def _aggregate(run: RunBuilder, at: int, values: Mapping[str, Any], name: str) -> None:
@@ -368,9 +327,8 @@ def _aggregate(run: RunBuilder, at: int, values: Mapping[str, Any], name: str) -
         return
     if clients is not None and record.answered is None:
         record.answered = int(clients)
-    norm = parse_number(values.get("param_update_norm"))
-    if norm is not None and record.update_norm is None:
-        record.update_norm = norm
+    if record.update_norm is None:
+        record.update_norm = parse_number(values.get("param_update_norm"))
 
 
 def _client_round(run: RunBuilder, values: Mapping[str, Any], name: str) -> None:
@@ -386,19 +344,17 @@ def _client_round(run: RunBuilder, values: Mapping[str, Any], name: str) -> None
     norm = parse_number(values.get("param_update_norm"))
     if norm is not None:
         record.update_norm.setdefault("all", norm)
-    digest = values.get("param_hash")
-    if isinstance(digest, str) and digest:
-        record.digest_out = record.digest_out or digest
+    record.digest_out = record.digest_out or _digest(values)
 
 
-def _federated(run: RunBuilder, row: Mapping[str, Any], name: str) -> None:
-    at = parse_number(row.get("round"))
-    if at is None or at < 1:
-        return
-    _aggregate(run, int(at), row, name)
-    if not any(number_ == at for _, number_ in run.trainings):
+def _federated(run: RunBuilder, rows: list[Any], name: str) -> None:
+    for row in rows:
+        at = parse_number(row.get("round"))
+        if at is None or at < 1:
+            continue
+        _aggregate(run, int(at), row, name)
         summary = training_summary(row)
-        if summary:
+        if summary and not any(number == at for _, number in run.trainings):
             run.training(AVERAGE, int(at), file=name, at=name).summarise(summary, None)
 
 
@@ -409,7 +365,7 @@ def _history(run: RunBuilder, content: Mapping[str, Any], name: str) -> None:
     for key, one in content.items():
         loss = parse_number(one.get("server_policy_loss"))
         if key.isdigit() and loss is not None:
-            _evaluation(run, int(key), loss, name, frames=None, failed=False)
+            run.add_evaluation(int(key), loss, at=name)
 
 
-DOCUMENTS = DocumentReader(f"{NAME}, JSON", matches_document, read_document)
+DOCUMENTS = DocumentReader(f"{NAME}, JSON", lambda content: _reader_of(content) is not None, _read)

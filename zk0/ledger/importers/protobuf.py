@@ -1,12 +1,9 @@
-"""Read protocol buffers without their schema: field numbers and raw values, as far as two binary logs need them.
-
-https://protobuf.dev/programming-guides/encoding/
-"""
+"""Read protocol buffers without their schema: field numbers and raw values, as far as two binary logs need them."""
 
 import struct
 from collections.abc import Iterator
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+FIXED64, FIXED32 = 1, 5  # wire types: https://protobuf.dev/programming-guides/encoding/
 
 
 def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
@@ -15,24 +12,18 @@ def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     Raises:
         ValueError: the bytes are not a message, or are cut off.
     """
-    at, end = 0, len(message)
-    while at < end:
-        key, at = _varint(message, at)
-        kind = key & 7
-        if kind == VARINT:
-            value, at = _varint(message, at)
-            yield key >> 3, value
-            continue
-        if kind == BYTES:
-            length, at = _varint(message, at)
-        elif kind in (FIXED64, FIXED32):
-            length = 8 if kind == FIXED64 else 4
-        else:
-            raise ValueError(f"wire type {kind}")
-        if at + length > end:
-            raise ValueError("cut off")
-        yield key >> 3, message[at : at + length]
-        at += length
+    from google.protobuf.empty_pb2 import Empty
+    from google.protobuf.message import DecodeError
+    from google.protobuf.unknown_fields import UnknownFieldSet
+
+    try:
+        parsed = Empty.FromString(message)  # it has no field of its own, so all are unknown ones
+    except DecodeError as error:
+        raise ValueError("it is no message, or is cut off") from error
+    for field in UnknownFieldSet(parsed):
+        lengths = {FIXED64: 8, FIXED32: 4}
+        length = lengths.get(field.wire_type)
+        yield field.field_number, field.data if length is None else field.data.to_bytes(length, "little")
 
 
 def nested(message: bytes, number: int) -> Iterator[bytes]:
@@ -48,15 +39,3 @@ def float32(value: bytes) -> float:
 def float64(value: bytes) -> float:
     """Return an 8-byte float."""
     return float(struct.unpack("<d", value)[0])
-
-
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < len(message) and shift < 70:  # noqa: PLR2004  ten bytes of seven bits
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:  # noqa: PLR2004  the last byte has its high bit clear
-            return value, at
-        shift += 7
-    raise ValueError("cut off")

@@ -5,16 +5,18 @@ returns becomes one line for each drawing (all with the number of the line in th
 """
 
 import codecs
+import gzip
+import io
 import re
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from zk0.core.errors import LedgerError
 
@@ -61,19 +63,18 @@ class LogSource:
         """Yield the unpacked bytes from the beginning."""
         return chain([self.head], self._rest) if self._rest is not None else self._opened()
 
-    def content(self, limit: int) -> bytes | None:
-        """Return all bytes, or None where there are more than `limit`."""
-        found = BytesIO()
-        for chunk in self.chunks():
-            found.write(chunk)
-            if found.tell() > limit:
-                return None
-        return found.getvalue()
+    def stream(self) -> io.BufferedReader:
+        """Return the unpacked bytes as a file to read from the beginning."""
+        return io.BufferedReader(_ChunkStream(self.chunks()))
 
     def head_text(self) -> str:
         """Return the beginning as text."""
-        encoding = next((name for bom, name in _BOMS.items() if self.head.startswith(bom)), "utf-8")
-        return self.head[:HEAD].decode(encoding, errors="replace").removeprefix("\ufeff")
+        return self.head[:HEAD].decode(self.utf_16 or "utf-8", errors="replace").removeprefix("\ufeff")
+
+    @property
+    def utf_16(self) -> str | None:
+        """The encoding that a byte order mark names; None where there is none."""
+        return next((name for bom, name in _BOMS.items() if self.head.startswith(bom)), None)
 
     def note(self, text: str) -> None:
         """Keep what was odd, once."""
@@ -82,26 +83,44 @@ class LogSource:
 
     def _opened(self) -> Iterator[bytes]:
         if self.piped:
-            yield from _pieces(sys.stdin.buffer)
+            yield from _pieces(sys.stdin.buffer.read)
             return
         with self.path.open("rb") as stream:
             magic = stream.read(4)
             stream.seek(0)
             if magic.startswith(_GZIP):
-                yield from self._unpacked(_gunzipped(_pieces(stream)))
+                # read1, since of a file that is cut off `read` loses what was unpacked last.
+                yield from self._unpacked(_pieces(gzip.GzipFile(fileobj=stream).read1))
             elif magic == _ZIP:
                 with zipfile.ZipFile(stream) as archive:
                     for member in archive.namelist():
                         with archive.open(member) as packed:
-                            yield from self._unpacked(_pieces(packed))
+                            yield from self._unpacked(_pieces(packed.read))
             else:
-                yield from _pieces(stream)
+                yield from _pieces(stream.read)
 
     def _unpacked(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         try:
             yield from pieces
-        except (EOFError, zlib.error, zipfile.BadZipFile):
+        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile):
             self.note("the packed file is damaged or cut off: read up to there")
+
+
+class _ChunkStream(io.RawIOBase):
+    """Chunks of any length as a file, from which pieces of a given length can be read."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        rest = self._rest or memoryview(next(self._chunks, b""))
+        size = min(len(buffer), len(rest))
+        buffer[:size], self._rest = rest[:size], rest[size:]
+        return size
 
 
 def batches(source: LogSource) -> Iterator[Batch]:
@@ -120,59 +139,27 @@ def batches(source: LogSource) -> Iterator[Batch]:
         numbers: Sequence[int] = range(number, number + len(lines))
         number += len(lines)
         if "\r" in text:
-            redrawn = [(at, part) for at, line in zip(numbers, lines, strict=True) for part in _drawings(line)]
-            numbers, lines = [at for at, _ in redrawn], [part for _, part in redrawn]
+            drawn = [[part for part in line.split("\r") if part] or [""] for line in lines]
+            numbers = [at for at, parts in zip(numbers, drawn, strict=True) for _ in parts]
+            lines = list(chain.from_iterable(drawn))
         yield numbers, lines, text
 
 
-def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
-    while piece := stream.read(CHUNK):
-        yield piece
-
-
-def _gunzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Unpack as far as it goes, which gzip.GzipFile does not where the end is missing; at most a chunk at a time.
-
-    Raises:
-        EOFError: the end is missing.
-    """
-    member, within = zlib.decompressobj(wbits=31), False  # 31: with gzip's head
-    for piece in pieces:
-        packed = piece
-        while packed:
-            within = True
-            if unpacked := member.decompress(packed, CHUNK):
-                yield unpacked
-            packed = member.unconsumed_tail
-            if member.eof:  # another member may follow: logs are appended to
-                packed = member.unused_data.lstrip(b"\0")
-                member, within = zlib.decompressobj(wbits=31), False
-    while within and (unpacked := member.decompress(b"", CHUNK)):
-        yield unpacked
-    if within and not member.eof:
-        raise EOFError
-
-
-def _drawings(line: str) -> list[str]:
-    return [part for part in line.split("\r") if part] or [""]
+def _pieces(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    return iter(partial(read, CHUNK), b"")
 
 
 def _as_utf8(source: LogSource) -> Iterable[bytes]:
     chunks = source.chunks()
-    encoding = next((name for bom, name in _BOMS.items() if source.head.startswith(bom)), None)
-    if encoding is None:
-        yield from _without_bom(chunks)
+    if source.utf_16 is None:
+        yield next(chunks, b"").removeprefix(codecs.BOM_UTF8)
+        yield from chunks
         return
     source.note("UTF-16")
-    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    decoder = codecs.getincrementaldecoder(source.utf_16)(errors="replace")
     for text in map(decoder.decode, chunks):
         yield text.removeprefix("\ufeff").encode()
     yield decoder.decode(b"", final=True).encode()
-
-
-def _without_bom(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    yield next(chunks, b"").removeprefix(codecs.BOM_UTF8)
-    yield from chunks
 
 
 def _whole_lines(chunks: Iterable[bytes], source: LogSource) -> Iterator[bytes]:
@@ -231,24 +218,16 @@ class FileReport:
     examples: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-
-class Unknown:
-    """Lines that no rule knows: how many, and the first of some that are unlike each other."""
-
-    def __init__(self) -> None:
-        self.lines = 0
-        self.examples: list[str] = []
-        self._shapes: set[str] = set()
-
     @property
-    def wants_more(self) -> bool:
-        """True while more examples are wanted."""
-        return self.lines <= LOOKED_AT and len(self.examples) < EXAMPLES
+    def wants_examples(self) -> bool:
+        """True while more examples of what was not understood are wanted."""
+        return self.unknown <= LOOKED_AT and len(self.examples) < EXAMPLES
 
-    def add(self, at: str, text: str) -> None:
-        """Keep a line as an example, if it is unlike those before."""
-        if self.wants_more:
-            shape = _DIGITS.sub("#", text[:200])[:80]
-            if shape not in self._shapes:
-                self._shapes.add(shape)
-                self.examples.append(f"{at}: {text[:200]}")
+    def add_example(self, at: str, text: str) -> None:
+        """Keep a line that was not understood, unless it differs from another example by its numbers alone."""
+        example = f"{at}: {text[:200]}"
+        if self.wants_examples and self._shape(example) not in map(self._shape, self.examples):
+            self.examples.append(example)
+
+    def _shape(self, example: str) -> str:
+        return _DIGITS.sub("#", example)[: len(self.name) + 84]

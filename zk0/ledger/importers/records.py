@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
-from zk0.ledger.schema import Aggregation, RejectedReply, Reply, Training, Value
+from zk0.ledger.schema import OPTIONAL_SERIES, SERIES, Aggregation, RejectedReply, Reply, Training, Value
 
 NOTHING = math.nan  # marks, within an array, a step without a measurement
 
@@ -86,18 +86,6 @@ def _extremes(values: array[float]) -> Iterator[tuple[float, float]]:
         yield (low, high) if first == low else (high, low)
 
 
-NAMES = (
-    "policy_loss",
-    "proximal_loss",
-    "total_loss",
-    "gradient_norm",
-    "proximal_ratio",
-    "learning_rate",
-    "drift",
-    "memory_allocated",
-    "memory_reserved",
-)
-OPTIONAL = NAMES[-2:]
 UNTOLD = "not in the log"
 MOST_ENTRIES = 65_536  # of one series: beyond, it is thinned
 
@@ -170,8 +158,8 @@ class TrainingRecord:
             )
         lists = {name: one.as_list(entries) for name, one in self.series.items()}
         absent: dict[str, str] = {}
-        for name in NAMES:
-            if name not in lists and name not in OPTIONAL:
+        for name in SERIES:
+            if name not in lists and name not in OPTIONAL_SERIES:
                 lists[name], absent[name] = [None] * entries, UNTOLD
         return Training(
             round=self.round,

@@ -4,6 +4,7 @@ A fact may be logged twice (each line on stdout and on stderr, a client's log an
 same is kept once, and the first word counts. A round of a client that no line numbers is counted, and a note says so.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -107,6 +108,8 @@ class RunBuilder:
         missing: str | None = None,
     ) -> None:
         """Keep the loss of a round's parameters on a data set."""
+        if loss is not None and not math.isfinite(loss):
+            loss, missing = None, "not finite"
         known = self.evaluations.get((dataset, number))
         if known is not None and (known.loss is not None or loss is None):
             if known.frames is None and frames is not None:
@@ -187,12 +190,9 @@ class RunBuilder:
     def _secret(self, kind: str, at: str, **where: Any) -> None:
         self.add_incident(IncidentKind.secret_shown, f"{kind}, whose value is cut out here", at=at, **where)
 
-    def set_outcome(self, outcome: str, rounds: int, *, at: str, reason: str | None = None) -> None:
-        """Keep that the run said how it ended."""
-        if self.closed is None:
-            self.closed = RunClosed(
-                outcome="done" if outcome == "done" else "failed", rounds=rounds, reason=reason or f"read from {at}"
-            )
+    def close(self, rounds: int, *, at: str) -> None:
+        """Keep that the run ended well, which its log says once."""
+        self.closed = self.closed or RunClosed(outcome="done", rounds=rounds, reason=f"read from {at}")
 
     def ledger(self) -> Ledger:
         """Return the run as a ledger, round by round."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zk0.ledger.importers.metrics import Row, Rows, meanings
-from zk0.ledger.importers.reading import EXAMPLES, FileReport, LogSource, batches
+from zk0.ledger.importers.reading import FileReport, LogSource, batches
 from zk0.ledger.importers.run_builder import RunBuilder
 
 DELIMITERS = ",;\t|"
@@ -39,20 +39,19 @@ def read_table(source: LogSource, run: RunBuilder) -> FileReport:
     """Read rows separated by a delimiter."""
     if not _is_plain_table(source):
         return _read_among_messages(source, run)
-    report = FileReport(source.name, NAME)
+    rows = _rows(source, run, NAME)
     delimiter = _delimiter(_first_lines(source)[0]) or ","
-    rows = Rows(run, source.name)
-    reader = csv.reader(_lines(source), delimiter=delimiter)
+    reader = csv.reader((f"{line}\n" for _, line in _numbered(source)), delimiter=delimiter)
     names = next(reader)
-    size = len(names)
     for values in reader:
-        if len(values) == size and values != names:
-            rows.add(f"{source.name}:{reader.line_num}", dict(zip(names, values, strict=True)))
+        at = f"{source.name}:{reader.line_num}"
+        if len(values) == len(names) and values != names:
+            rows.add(at, dict(zip(names, values, strict=True)))
         elif values == names or not any(values):
-            report.noise += 1  # a head that is repeated where a run was begun again
+            rows.report.noise += 1  # a head that is repeated where a run was begun again
         else:
-            _unknown(report, run, f"{source.name}:{reader.line_num}", delimiter.join(values))
-    return _concluded(report, rows, source)
+            _unknown(rows, at, delimiter.join(values))
+    return rows.conclude()
 
 
 def _is_plain_table(source: LogSource) -> bool:
@@ -86,20 +85,17 @@ def _head(source: LogSource) -> tuple[str, str] | None:
 
 def _read_among_messages(source: LogSource, run: RunBuilder) -> FileReport:
     """Read the rows that a program prints on stdout while libraries write to stderr, both in one file."""
-    report = FileReport(source.name, NAME)
-    found = _head(source)
-    head, delimiter = found or ("", ",")
+    rows = _rows(source, run, NAME)
+    head, delimiter = _head(source) or ("", ",")
     names = head.split(delimiter)
-    rows = Rows(run, source.name)
-    for numbers, lines, _ in batches(source):
-        for number, line in zip(numbers, lines, strict=True):
-            if _is_row(line, delimiter, len(names)):
-                rows.add(f"{source.name}:{number}", dict(zip(names, line.split(delimiter), strict=True)))
-            elif line == head or not line.strip():
-                report.noise += 1
-            else:
-                _unknown(report, run, f"{source.name}:{number}", line)
-    return _concluded(report, rows, source)
+    for at, line in _numbered(source):
+        if _is_row(line, delimiter, len(names)):
+            rows.add(at, dict(zip(names, line.split(delimiter), strict=True)))
+        elif line == head or not line.strip():
+            rows.report.noise += 1
+        else:
+            _unknown(rows, at, line)
+    return rows.conclude()
 
 
 def _is_row(line: str, delimiter: str, size: int) -> bool:
@@ -115,16 +111,14 @@ def looks_like_json_lines(source: LogSource) -> bool:
 
 def read_json_lines(source: LogSource, run: RunBuilder) -> FileReport:
     """Read one JSON object a line."""
-    report = FileReport(source.name, "JSON lines of metrics")
-    rows = Rows(run, source.name)
-    for numbers, lines, _ in batches(source):
-        for number, line in zip(numbers, lines, strict=True):
-            content = _parsed(line)
-            if isinstance(content, dict):
-                rows.add(f"{source.name}:{number}", flat(content))
-            elif line.strip():
-                _unknown(report, run, f"{source.name}:{number}", line)
-    return _concluded(report, rows, source)
+    rows = _rows(source, run, "JSON lines of metrics")
+    for at, line in _numbered(source):
+        content = _parsed(line)
+        if isinstance(content, dict):
+            rows.add(at, flat(content))
+        elif line.strip():
+            _unknown(rows, at, line)
+    return rows.conclude()
 
 
 def looks_like_json(source: LogSource) -> bool:
@@ -134,25 +128,23 @@ def looks_like_json(source: LogSource) -> bool:
 
 def read_json(source: LogSource, run: RunBuilder, documents: Iterable[DocumentReader] = ()) -> FileReport:
     """Read one JSON document, with the reader that recognises it, or as rows of metrics."""
-    report = FileReport(source.name, "JSON of metrics")
-    content = source.content(MOST_JSON)
+    rows = _rows(source, run, "JSON of metrics")
+    with source.stream() as stream:
+        content = stream.read(MOST_JSON + 1)
+    if len(content) > MOST_JSON:
+        return _unknown(rows, source.name, f"more than {MOST_JSON >> 20} MiB of one JSON document")
     try:
-        document = None if content is None else json.loads(content)
+        document = json.loads(content)
     except ValueError as error:
-        _unknown(report, run, source.name, f"not JSON: {error}")
-        return report
-    if document is None:
-        _unknown(report, run, source.name, f"more than {MOST_JSON >> 20} MiB of one JSON document")
-        return report
+        return _unknown(rows, source.name, f"not JSON: {error}")
     for one in documents:
         if one.matches(document):
             one.read(run, document, source.name)
-            report.format, report.understood = one.name, 1
-            return report
-    rows = Rows(run, source.name)
+            rows.report.format, rows.report.understood = one.name, 1
+            return rows.report
     for number, row in enumerate(_rows_of(document), start=1):
         rows.add(f"{source.name}, row {number}", row)
-    return _concluded(report, rows, source)
+    return rows.conclude()
 
 
 def flat(content: Mapping[str, Any], before: str = "", depth: int = DEPTH) -> dict[str, object]:
@@ -183,23 +175,23 @@ def _rows_of(document: Any) -> Iterator[Row]:
             yield flat(document)
 
 
-def _concluded(report: FileReport, rows: Rows, source: LogSource) -> FileReport:
-    rows.conclude()
-    report.understood += rows.understood
-    report.unknown += rows.unknown
-    report.notes = source.notes
+def _rows(source: LogSource, run: RunBuilder, name: str) -> Rows:
+    return Rows(run, FileReport(source.name, name, notes=source.notes))
+
+
+def _unknown(rows: Rows, at: str, text: str) -> FileReport:
+    """Count what was not understood, keep it as an example without its secrets, and return the report."""
+    report = rows.report
+    report.unknown += 1
+    if report.wants_examples:
+        report.add_example(at, rows.run.redact(text[:200], at))
     return report
 
 
-def _unknown(report: FileReport, run: RunBuilder, at: str, text: str) -> None:
-    report.unknown += 1
-    if len(report.examples) < EXAMPLES:
-        report.examples.append(f"{at}: {run.redact(text[:200], at)}")
-
-
-def _lines(source: LogSource) -> Iterator[str]:
-    for _, lines, _ in batches(source):
-        yield from (f"{line}\n" for line in lines)
+def _numbered(source: LogSource) -> Iterator[tuple[str, str]]:
+    """Yield (`file:line`, line)."""
+    for numbers, lines, _ in batches(source):
+        yield from ((f"{source.name}:{number}", line) for number, line in zip(numbers, lines, strict=True))
 
 
 def _first_lines(source: LogSource) -> list[str]:
@@ -209,8 +201,7 @@ def _first_lines(source: LogSource) -> list[str]:
 
 
 def _delimiter(line: str) -> str | None:
-    counted: Iterable[tuple[int, str]] = ((line.count(mark), mark) for mark in DELIMITERS)
-    most, mark = max(counted)
+    most, mark = max((line.count(mark), mark) for mark in DELIMITERS)
     return mark if most else None
 
 

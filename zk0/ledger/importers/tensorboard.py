@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from zk0.ledger.importers.metrics import Rows
 from zk0.ledger.importers.protobuf import fields, float32, float64, nested
-from zk0.ledger.importers.reading import CHUNK, FileReport, LogSource
+from zk0.ledger.importers.reading import FileReport, LogSource
 from zk0.ledger.importers.run_builder import RunBuilder
 
 NAME = "TensorBoard"
@@ -52,7 +52,7 @@ def matches(source: LogSource) -> bool:
 def read(source: LogSource, run: RunBuilder) -> FileReport:
     """Read all scalars, each as a row of its step."""
     report = FileReport(source.name, NAME, notes=source.notes)
-    rows = Rows(run, source.name)
+    rows = Rows(run, report)
     for number, record in enumerate(_records(source, report), start=1):
         if record is None:
             report.noise += 1
@@ -67,10 +67,7 @@ def read(source: LogSource, run: RunBuilder) -> FileReport:
             rows.add(f"{source.name}, record {number}", {"step": step, **scalars})
         else:
             report.noise += 1
-    rows.conclude()
-    report.understood += rows.understood
-    report.unknown += rows.unknown
-    return report
+    return rows.conclude()
 
 
 def _event(record: bytes) -> tuple[int, dict[str, float]]:
@@ -114,8 +111,8 @@ def _tensor(tensor: bytes) -> float | None:
 
 def _records(source: LogSource, report: FileReport) -> Iterator[bytes | None]:
     """Yield the data of each record, None for one too large to hold a scalar."""
-    stream = _Stream(source)
-    while head := stream.read(LENGTH_AND_SUM):
+    stream = source.stream()
+    while len(head := stream.read(LENGTH_AND_SUM)) == LENGTH_AND_SUM:
         length, total = struct.unpack("<QI", head)
         if length > MOST_RECORD or masked_crc32c(head[:8]) != total:
             source.note("a record's length does not have the sum it should: read up to there")
@@ -123,11 +120,12 @@ def _records(source: LogSource, report: FileReport) -> Iterator[bytes | None]:
             return
         if length > MOST_SCALAR:
             source.note(f"sums were not checked in records above {MOST_SCALAR} bytes, which hold no scalars")
-            stream.skip(length + SUM)
+            for start in range(0, length + SUM, MOST_SCALAR):  # in pieces, since it may not fit into memory
+                stream.read(min(MOST_SCALAR, length + SUM - start))
             yield None
             continue
         data = stream.read(length + SUM)
-        if not data:
+        if len(data) < length + SUM:
             source.note("the last record is cut off")
             return
         if masked_crc32c(data[:-SUM]) != struct.unpack("<I", data[-SUM:])[0]:
@@ -135,27 +133,3 @@ def _records(source: LogSource, report: FileReport) -> Iterator[bytes | None]:
             report.unknown += 1
         else:
             yield data[:-SUM]
-
-
-class _Stream:
-    """Reads pieces of a given length from chunks of any length."""
-
-    def __init__(self, source: LogSource) -> None:
-        self._chunks = source.chunks()
-        self._buffer = bytearray()
-
-    def read(self, length: int) -> bytes:
-        """Return that many bytes; none where the source has fewer."""
-        while len(self._buffer) < length:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return b""
-            self._buffer += chunk
-        taken = bytes(self._buffer[:length])
-        del self._buffer[:length]
-        return taken
-
-    def skip(self, length: int) -> None:
-        """Pass over that many bytes."""
-        while length > 0 and (taken := self.read(min(length, CHUNK))):
-            length -= len(taken)

@@ -34,14 +34,12 @@ def matches(source: LogSource) -> bool:
 def read(source: LogSource, run: RunBuilder) -> FileReport:
     """Read history and configuration."""
     report = FileReport(source.name, NAME, notes=source.notes)
-    rows = Rows(run, source.name)
+    rows = Rows(run, report)
     for number, record in enumerate(_records(source, report), start=1):
         at = f"{source.name}, record {number}"
         try:
-            parts = list(fields(record))
-            history = [value for kind, value in parts if kind == HISTORY and isinstance(value, bytes)]
-            config = [value for kind, value in parts if kind == CONFIG and isinstance(value, bytes)]
-            for begun in (value for kind, value in parts if kind == RUN and isinstance(value, bytes)):
+            history, config = list(nested(record, HISTORY)), list(nested(record, CONFIG))
+            for begun in nested(record, RUN):
                 config += nested(begun, RUN_CONFIG)
             for message in history:
                 rows.add(at, flat(_items(message) | _step(message)))
@@ -53,10 +51,7 @@ def read(source: LogSource, run: RunBuilder) -> FileReport:
             continue
         report.understood += bool(config)
         report.noise += not (history or config)
-    rows.conclude()
-    report.understood += rows.understood
-    report.unknown += rows.unknown
-    return report
+    return rows.conclude()
 
 
 def _items(message: bytes) -> dict[str, object]:
@@ -106,10 +101,10 @@ def _records(source: LogSource, report: FileReport) -> Iterator[bytes]:
 
 
 def _pieces(source: LogSource, report: FileReport) -> Iterator[tuple[int, bytes]]:
-    first = True
-    for block in _blocks(source):
-        at = HEADER if first else 0
-        first = False
+    stream = source.stream()
+    block = stream.read(BLOCK)[HEADER:]  # the file's own header stands in the first block, before the pieces
+    while block:
+        at = 0
         while at + HEADER <= len(block):
             total, length, kind = struct.unpack("<IHB", block[at : at + HEADER])
             if kind == 0:
@@ -124,14 +119,4 @@ def _pieces(source: LogSource, report: FileReport) -> Iterator[tuple[int, bytes]
             else:
                 yield kind, data
             at += HEADER + length
-
-
-def _blocks(source: LogSource) -> Iterator[bytes]:
-    buffer = b""
-    for chunk in source.chunks():
-        buffer += chunk
-        while len(buffer) >= BLOCK:
-            yield buffer[:BLOCK]
-            buffer = buffer[BLOCK:]
-    if buffer:
-        yield buffer
+        block = stream.read(BLOCK)
