@@ -23,7 +23,8 @@ def expected() -> dict[str, list[tuple[int, str]]]:
     return {name: sorted(rules) for name, rules in found.items()}
 
 
-def test_each_file_s_problems_are_told_with_rule_and_line(command):
+def test_each_file_s_problems_are_told_with_rule_and_line(command, write):
+    write("broken", "  - {id: a, title: A, run: b}\n")
     files = [str(path) for path in sorted(BAD.glob("*.y*ml"))]
 
     status, out, _ = command("workflows", "lint", "--json", *files)

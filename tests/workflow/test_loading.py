@@ -79,6 +79,8 @@ def test_every_problem_of_a_file_is_told_at_once(problems):
         ),
         '14:57: second: trial.length: unknown key "maximum"; did you mean "minimum"?',
         "15:9: second: an earlier step has this id already",
+        '17:48: second: step "second" has no output "lenght"; did you mean "length"?',
+        '17:85: second: unknown input "who"',
         '18:14: \'soon\' is not a duration; write "90s", "30m", "2h" or "1d", at most a year',
     ]
 
@@ -236,14 +238,14 @@ def test_an_input_is_named_as_expressions_spell_it(problems):
     [
         ("", "a workflow is a mapping"),
         ("- a\n", "a workflow is a mapping"),
-        ("name: [\n", "not YAML: expected the node content"),
+        ("name: [\n", "not YAML: did not find expected node content"),
         ("name: a\n\ttitle: b\n", "2:1: not YAML"),
         ("a: &x 1\nb: *x\n", "1:4: an anchor (&x) is not allowed here"),
         ("a: !!python/object:os.system 1\n", "1:4: the tag"),
         ("? [a]\n: 1\n", "a key is a word here"),
         ("name: a\nname: b\n", '2:1: duplicate key "name"; the first is in line 1'),
-        ("name: a\n---\nname: b\n", "not YAML"),
-        ("[" * 5000, "nested too deeply"),
+        ("name: a\n---\nname: b\n", "2:1: not a workflow: a second document begins here"),
+        ("[" * 5000, "exceeded maximum nesting depth"),
         ("name: \x00", "not YAML"),
     ],
 )
@@ -359,3 +361,69 @@ def test_no_expression_makes_the_loader_fall(expression):
     spec, problems = parse_workflow(GOOD.partition("  - id: second")[0] + f"  - {json.dumps(step)}\n")
 
     assert (spec is None) == bool(problems)
+
+
+def test_a_mistake_in_a_file_that_another_performs_is_found_there(project):
+    folder = project.root / "workflows"
+    step = "steps: [{id: a, title: A, workflow: NAME}, {id: b, title: B, workflow: NAME}]\n"
+    for name, steps in (("outer", step.replace("NAME", "middle")), ("middle", step.replace("NAME", "inner"))):
+        (folder / f"{name}.yaml").write_text(f"name: {name}\ntitle: A\npurpose: B\n{steps}")
+    (folder / "inner.yaml").write_text("name: inner\ntitle: A\nsteps: [{id: a, title: A, run: b}]\n")
+
+    with pytest.raises(SpecError) as raised:
+        load(project, "outer")
+
+    assert raised.value.remedy == "correct workflows/inner.yaml"
+    assert [line.partition(": ")[0] for line in raised.value.message.splitlines()] == [
+        "workflows/inner.yaml:1:1",
+        "workflows/inner.yaml:3:31",
+    ]
+
+
+def test_a_part_of_the_wrong_shape_hides_no_problem_of_the_rest(problems):
+    found = problems("""\
+        name: trial
+        inputs: {publish: {type: boolean, default: false}}
+        steps:
+          - id: build-all
+            run: make build
+            when: inputs.publish
+            timeout: soon
+            env: {A: "{{ inputs.nothing }}"}
+          - {id: next, title: Next, needs: [build], run: [echo, "{{ inputs.word | shout }}", "{{ inputs.other }}"]}
+        """)
+
+    for problem in (
+        'the key "title" is missing',
+        "'build-all' is not snake_case",
+        '"run": must be a list',
+        '"when" is one whole expression: "{{ inputs.publish }}"',
+        "is not a duration",
+        'unknown input "nothing"',
+        'unknown step "build"',
+        "no filter is named 'shout'",
+        'unknown input "other"',
+    ):
+        assert any(problem in line for line in found), (problem, found)
+
+
+@pytest.mark.parametrize("text", ["a {# b #} c", "{% if 1 %}a{% endif %}", "{% raw %}a{% endraw %}", "a {# b", "{%"])
+def test_what_jinja_would_drop_is_refused(problems, text):
+    found = problems(f"""\
+        name: trial
+        title: A
+        purpose: B
+        steps: [{{id: a, title: A, run: [echo, "{text}"]}}]
+        """)
+
+    [line] = found
+    assert "not allowed" in line
+    assert "for the characters themselves" in line
+
+
+def test_the_characters_that_jinja_would_drop_can_be_written(make_plan):
+    words = """["{{ '{#' }}", "{{ '{{' }}", "{{ '{%' ~ '%}' }}", "}}", "#}", "a"]"""
+
+    [step] = make_plan(f"- {{id: a, title: A, run: {words}}}\n").steps
+
+    assert step.arguments["argv"] == ["{#", "{{", "{%%}", "}}", "#}", "a"]

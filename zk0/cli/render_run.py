@@ -1,5 +1,6 @@
 """Render a run as text or JSON: its steps with verdicts, times and findings."""
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,6 +33,8 @@ def print_outcome(outcome: Outcome) -> None:
     for step in outcome.state.steps:
         if table := _results(step):
             show("", Text(step.title, "bold"), table)
+    if outcome.state.outputs:
+        show("", *_outputs(outcome.state))
     show("", _summary(outcome.state))
     for complaint in outcome.subscriber_errors:
         typer.echo(f"not recorded everywhere: {complaint}", err=True)
@@ -44,7 +47,7 @@ def print_state(state: RunState, *, step: str | None = None) -> None:
         UnknownNameError: the run has no such step.
     """
     shown = state if step is None else state.model_copy(update={"steps": (state.step(step),)})
-    show(_summary(state), steps_table(shown, every_finding=True))
+    show(_summary(state), steps_table(shown, every_finding=True), *(_outputs(state) if step is None else ()))
     for chosen in shown.steps:
         for artifact in chosen.receipt.artifacts if step and chosen.receipt else ():
             show(f"  {artifact.name}: {artifact.path} ({artifact.size} bytes, sha256 {artifact.sha256[:16]})")
@@ -122,11 +125,18 @@ def _advice(remedy: str | None) -> Iterator[Text]:
 def _summary(state: RunState) -> Text:
     took = "" if state.seconds is None else f" in {duration(state.seconds)}"
     line = Text(f"{state.run}: {state.status}{took}, ").append(verdict_text(state.verdict))
+    if state.failure:
+        line.append(f"\n{state.failure.code}: {state.failure.message}")
     for workflow in state.proposals:
         line.append(f"\nnext: zk0 run {workflow}")
     if state.status is RunStatus.waiting:
         line.append(f"\nnext: zk0 resume {state.run}")
     return line
+
+
+def _outputs(state: RunState) -> Iterator[Text]:
+    for name, value in state.outputs.items():
+        yield Text(f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
 
 
 def _results(step: StepState) -> Table | None:

@@ -13,7 +13,7 @@ import typer
 from zk0.cli import wiring
 from zk0.cli.completion import run_steps, workflow_inputs, workflow_steps
 from zk0.cli.options import RunArgument, StepsOption, WorkflowArgument
-from zk0.cli.output import JsonOption, columns, print_envelope, show
+from zk0.cli.output import JsonOption, print_envelope
 from zk0.cli.render_run import print_outcome, state_as_json
 from zk0.core.errors import ExitStatus, InputError
 from zk0.core.project import Project
@@ -115,7 +115,8 @@ def parse_inputs(options: Iterable[str]) -> dict[str, str]:
         if not (name and equals):
             raise InputError(f"an input is given as name=value, not as {text!r}", remedy="-i name=value")
         if name in values:
-            raise InputError(f"{name} is given twice: {values[name]!r} and {value!r}")
+            problem = f"{name} is given twice: {values[name]!r} and {value!r}"
+            raise InputError(problem, remedy=f"""for a list: -i {name}=a,b or -i {name}='["a", "b"]'""")
         values[name] = value
     return values
 
@@ -191,12 +192,13 @@ def print_dry_run(planned: Plan, events: list[wiring.DryRunEvent], *, as_json: b
         data = {"dry_run": True, "workflow": planned.spec.name, "inputs": planned.inputs_as_json(), "steps": steps}
         print_envelope(data=data)
         return
-    table = columns(0, 0, 0)
+    # Not a table of Rich's, which takes seconds for thousands of steps.
+    first, second = len(str(len(steps))), max((len(step["id"]) for step in steps), default=0)
+    lines = [f"{planned.spec.name}: {len(steps)} steps; nothing is done"]
     for number, step in enumerate(steps, 1):
-        table.add_row(str(number), step["id"], step["title"])
-        for name, value in _facts(step):
-            table.add_row("", "", f"  {name}: {value}")
-    show(f"{planned.spec.name}: {len(steps)} steps; nothing is done", table)
+        lines.append(f"{number:<{first}}  {step['id']:<{second}}  {step['title']}")
+        lines += [f"{'':{first + second + 4}}  {name}: {value}" for name, value in _facts(step)]
+    typer.echo("\n".join(map(_visible, lines)))
 
 
 def _step_as_json(event: wiring.DryRunEvent) -> dict[str, Any]:
@@ -216,7 +218,8 @@ def _facts(step: dict[str, Any]) -> list[tuple[str, str]]:
         return [(NOT_RUN[step["would"]], step["reason"])]
     arguments = [f"{name}={_shown(value)}" for name, value in step["with"].items() if value not in (None, {}, ".")]
     if step["uses"] == "run":
-        arguments[0] = " ".join(_shown(word, quote=shlex.quote) for word in step["with"]["argv"])
+        words = (word for part in step["with"]["argv"] for word in (part if isinstance(part, list) else [part]))
+        arguments[0] = " ".join(_shown(word, shlex.quote) for word in words)
     facts = [
         ("only if", "" if step["when"] is True else str(step["when"])),
         (step["uses"], ", ".join(arguments) or "no arguments"),
@@ -228,11 +231,16 @@ def _facts(step: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
+def _visible(line: str) -> str:
+    """Return a line with its control characters written out, so that no input can move the cursor."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+
+
 def _shown(value: object, quote: Callable[[str], str] = str) -> str:
     """Return a value as text: an expression, which is not known yet, without quotes."""
     match value:
         case {"expression": str(source), **others} if not others:
             return source
         case dict():
-            return "{" + ", ".join(f"{name}: {_shown(inner)}" for name, inner in value.items()) + "}"
+            return "{" + ", ".join(f"{name}: {_shown(inner, shlex.quote)}" for name, inner in value.items()) + "}"
     return quote(str(value))

@@ -18,12 +18,13 @@ from zk0.core.verdicts import Finding, Verdict, failed, passed, worst
 from zk0.workflow.actions import Context, Inputs, Outputs, Progress
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import Selection, StepFinished
-from zk0.workflow.expressions import Scope, arguments_as_json, as_json, as_text, fill, is_known
+from zk0.workflow.expressions import Scope, arguments_as_json, as_json, as_text, fill, is_known, templates_in
 from zk0.workflow.plan import PlannedCheck, PlannedStep, validated
+from zk0.workflow.program_outputs import VARIABLE, parse_outputs
 from zk0.workflow.programs import PROGRAM_CHECK, Command, CommandOutputs
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.scheduler import Scheduler
-from zk0.workflow.spec import PROGRAM
+from zk0.workflow.spec import PROGRAM, RunStep
 from zk0.workflow.timeouts import Deadline, TimeLimit
 
 BUG = "ZK500"  # the code of a failure that is not a Zk0Error
@@ -140,10 +141,14 @@ class Attempt:
         if self.step.kind == "ask":
             self.outputs = AskOutputs(handover=self.context.run.step(self.step.path) / "handover.md")
             return
+        revealed = self.effects.reveal(arguments)
+        if not is_known(revealed):
+            unknown = ", ".join(str(template) for _, template in templates_in(revealed))
+            raise SpecError(f"{self.step.path} begins, and this has no value yet: {unknown}")
         if self.step.action is None:
-            self._run(self.effects.reveal(arguments))
+            self._run(revealed)
             return
-        inputs = validated(self.step.action, self.effects.reveal(arguments))
+        inputs = validated(self.step.action, revealed)
         self.inputs = recorded_inputs(inputs, arguments)
         action_context = Context(
             project=self.context.project,
@@ -154,9 +159,10 @@ class Attempt:
             progress=progress,
         )
         action = self.step.action
-        self.outputs = self.context.scheduler.run_in_main_thread(
+        outputs = self.context.scheduler.run_in_main_thread(
             lambda: self.effects.call(action, inputs, action_context, self.log, self.limit())
         )
+        self.outputs = self.effects.mask_secrets(outputs)  # a later step that names no secret may read them
 
     def limit(self) -> TimeLimit | None:
         """Return the time that the step has from now on: its own timeout, or what is left of an outer one."""
@@ -167,14 +173,19 @@ class Attempt:
         return own if own and own.seconds <= left else TimeLimit(left, self.deadline.step)
 
     def _run(self, arguments: Mapping[str, Any]) -> None:
-        command = _command(arguments, self.context.project.root)
+        file = self.context.run.outputs(self.step.path, self.number)
+        self.effects.clear_outputs(file)
+        command = _command(arguments, self.context.project.root, {VARIABLE: str(file)})
         status = self._run_program(command, self.log)
-        self.outputs = CommandOutputs(exit_status=status, log=self.log)
+        self.outputs = base = CommandOutputs(exit_status=status, log=self.log)
         if status:
             name = Path(command.argv[0]).name
             raise CommandError(
                 f"{name} ended with exit status {status}", remedy=f"see {self.context.project.shown(self.log)}"
             )
+        if isinstance(self.step.spec, RunStep) and self.step.spec.outputs:
+            written, root = self.effects.read_outputs(file), self.context.project.root
+            self.outputs = self.effects.mask_secrets(parse_outputs(written, self.step.spec, base, command.cwd, root))
 
     def _run_check(self, number: int, planned: PlannedCheck, options: Mapping[str, Any]) -> list[Finding]:
         """Run a check, or the program that a `run` check names."""
@@ -266,7 +277,7 @@ def _paths_in(name: str, value: object) -> Iterator[tuple[str, Path]]:
                 yield from _paths_in(f"{name}.{index}", inner)
 
 
-def _command(arguments: Mapping[str, Any], root: Path) -> Command:
+def _command(arguments: Mapping[str, Any], root: Path, own: Mapping[str, str]) -> Command:
     cwd = (root / as_text(arguments["cwd"])).resolve()
     if not cwd.is_relative_to(root):
         raise SpecError(f"cwd {cwd} is outside of the project {root}", remedy="name a directory inside the project")
@@ -276,7 +287,8 @@ def _command(arguments: Mapping[str, Any], root: Path) -> Command:
         env={
             name: value.get_secret_value() if isinstance(value, SecretStr) else as_text(value)
             for name, value in arguments["env"].items()
-        },
+        }
+        | dict(own),
     )
 
 

@@ -71,6 +71,12 @@ class Effects(Protocol):
     def start(self, command: Command, log: Path) -> int:
         """Run a program and return its exit status; what it prints goes into the log."""
 
+    def clear_outputs(self, file: Path) -> None:
+        """Make room for the outputs of a program."""
+
+    def read_outputs(self, file: Path) -> str:
+        """Return what a program wrote as its outputs, without secrets."""
+
     def pause(self, seconds: float) -> None:
         """Let time pass."""
 
@@ -161,4 +167,4 @@ class DryEffects:
         raise AssertionError("a dry run was asked to act")
 
     open_secrets = preflight = append = end = append_log = _do_nothing
-    call = start = pause = judge = read_journal = write_handover = find_answer = _refuse
+    call = start = clear_outputs = read_outputs = pause = judge = read_journal = write_handover = find_answer = _refuse

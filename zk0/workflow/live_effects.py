@@ -25,6 +25,7 @@ from zk0.workflow.journal import Journal, read_events, unwritable
 from zk0.workflow.lock import acquire, kill_orphans
 from zk0.workflow.masking import Mask
 from zk0.workflow.plan import Plan
+from zk0.workflow.program_outputs import clear_outputs, read_outputs
 from zk0.workflow.programs import Command, Programs
 from zk0.workflow.run import RunDirectory, digest_files, is_intact, run_directories, run_id
 from zk0.workflow.timeouts import TimeLimit, enforce_limit
@@ -129,6 +130,25 @@ class LiveEffects:
         """Run a program."""
         set_aside(log)
         return self.programs.run(command, log, self.mask)
+
+    def clear_outputs(self, file: Path) -> None:
+        """Remove the file for a program's outputs, and make its folder.
+
+        Raises:
+            StorageError: it can't be done.
+        """
+        try:
+            clear_outputs(file)
+        except OSError as error:
+            raise unwritable(file, error) from error
+
+    def read_outputs(self, file: Path) -> str:
+        """Return what a program wrote as its outputs, without secrets.
+
+        Raises:
+            CommandError: it wrote nothing that can be read.
+        """
+        return self.mask.text(read_outputs(file))
 
     def pause(self, seconds: float) -> None:
         """Sleep."""

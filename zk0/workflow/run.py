@@ -67,6 +67,10 @@ class RunDirectory:
         """The log of a step's output."""
         return self.path / "logs" / (f"{step}.log" if attempt == 1 else f"{step}.{attempt}.log")
 
+    def outputs(self, step: str, attempt: int) -> Path:
+        """The file to which the program of a step writes its outputs; it is removed when they are read."""
+        return self.path / "outputs" / f"{step}.{attempt}.json"
+
     def state(self) -> RunState:
         """Return the state of the run.
 

@@ -233,11 +233,15 @@ class UsesStep(ReusableStep):
 
 
 class RunStep(ReusableStep):
-    """A step that runs a program: an argv list, never a shell string."""
+    """A step that runs a program: an argv list, never a shell string.
+
+    `outputs` are the names and types of what it writes to the file that `ZK0_OUTPUT` names.
+    """
 
     run: Annotated[tuple[Filled[Scalar], ...], AfterValidator(_some)]
     cwd: Filled[Text] = "."
     env: dict[str, Filled[Scalar]] = {}
+    outputs: dict[SnakeName, ValueType] = {}
     retry: ProgramRetry = ProgramRetry(attempts=1)
 
 
