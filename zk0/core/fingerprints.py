@@ -11,26 +11,31 @@ import hashlib
 import os
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 
+from zk0.core.contents import CLOCK_TICK
 from zk0.core.git import read_git
 
-CLOCK_TICK = 2.0  # seconds; the coarsest times that file systems in use keep
 SKIPPED = frozenset({".git", ".nox", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache"})
 PROSE = frozenset({".md", ".rst", ".png", ".svg", ".jpg", ".jpeg", ".gif", ".pdf"})
 PROSE_NAMES = frozenset({"LICENSE", "LICENCE", "NOTICE", "AUTHORS", "allowed_signers"})
+OTHER, CHANGED, REMOVED = "?CR"  # git's tags of files that are untracked, modified, deleted
 # Reports that test runners write into a project's root: results about the code, not code.
 REPORTS = frozenset({".coverage", "coverage.json", "coverage.xml", "junit.xml", "report.xml", "test-results.xml"})
 
 
 @dataclass(frozen=True)
 class Tree:
-    """Files by their path relative to `root`, with `/`, each with its git blob id."""
+    """Files by their path relative to `root`, with `/`, each with its git blob id.
+
+    `reports` are those that test runners wrote; they are no part of the code.
+    """
 
     root: Path
     files: Mapping[str, str]
+    reports: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def code(self) -> str:
@@ -61,8 +66,8 @@ class Tree:
 
 def is_prose(path: str) -> bool:
     """Whether a file is a document or a picture, not code."""
-    pure = PurePosixPath(path)
-    return pure.suffix.lower() in PROSE or pure.name in PROSE_NAMES
+    name = path.rpartition("/")[2]
+    return os.path.splitext(name)[1].lower() in PROSE or name in PROSE_NAMES  # noqa: PTH122  asked of every file
 
 
 def read_tree(root: Path, *, without: Collection[str] = ()) -> Tree:
@@ -77,23 +82,32 @@ def read_tree(root: Path, *, without: Collection[str] = ()) -> Tree:
     files = _tracked(root, own)
     if files is None:
         files = {path.relative_to(root).as_posix(): blob_id(path) for path in sorted(_walk(root, root, own))}
-    return Tree(root, {path: blob for path, blob in files.items() if path not in REPORTS})
+    reports = {path: files.pop(path) for path in REPORTS & files.keys()}
+    return Tree(root, files, reports)
 
 
 def _tracked(root: Path, without: tuple[str, ...]) -> dict[str, str] | None:
-    listed = read_git(root, "ls-files", "--stage", "-z")
+    listed = read_git(
+        root, "ls-files", "-t", "--stage", "--modified", "--deleted", "--others", "--exclude-standard", "-z"
+    )
     if listed is None:
         return None
-    files = {}
+    files: dict[str, str] = {}
+    altered: dict[str, None] = {}
     for entry in filter(None, listed.split("\0")):
-        facts, _, path = entry.partition("\t")
-        if not path.startswith(without):
-            files[path] = facts.split(" ")[1]  # of a submodule, its commit
-    # Modified, deleted or untracked files.
-    for path in filter(None, (read_git(root, "ls-files", "-m", "-o", "--exclude-standard", "-z") or "").split("\0")):
-        whole = root / path
+        tag, facts = entry[0], entry[2:]
+        if tag == OTHER:
+            path = facts
+        else:
+            facts, _, path = facts.partition("\t")
         if path.startswith(without):
             continue
+        if tag in (OTHER, CHANGED, REMOVED):
+            altered[path] = None
+        else:
+            files[path] = facts.split(" ")[1]  # of a submodule, its commit
+    for path in altered:
+        whole = root / path
         if whole.is_symlink() or whole.is_file():
             files[path] = blob_id(whole)
         elif not whole.is_dir():
