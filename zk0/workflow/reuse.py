@@ -203,7 +203,7 @@ def _say_changes(changed: list[str], basis: Basis, before: StepFinished) -> str:
         if is_fact(name):
             changes.append(say_fact(name))
         elif name == PROJECT:
-            changes.append("files of the project changed")
+            changes += [] if contents else ["files of the project changed"]
         elif not name.startswith((INPUT, FILE, READS)):
             changes.append(f"the {name} changed")
     return "; ".join(changes) or "the inputs changed"
