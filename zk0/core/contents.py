@@ -23,14 +23,14 @@ def _nothing(_path: str) -> bool:
 
 
 def content_digest(path: Path, excluded: Excluded = _nothing) -> str:
-    """Return the SHA-256 of a file, or of a folder: its names, its contents, and which files can be executed.
+    """Return what identifies the content of a file, or of a folder: names, SHA-256s, and which files can be executed.
 
     Raises:
         OSError: there is no such file, or it can't be read.
     """
     known = path.stat()
     if not stat.S_ISDIR(known.st_mode):
-        return _of_file(os.fspath(path), known)
+        return _of_member(os.fspath(path), known)
     total = hashlib.sha256()
     start = len(os.fspath(path)) + 1
     for member, state in walk(path, excluded):

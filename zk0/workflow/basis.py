@@ -7,6 +7,7 @@ Of both: the seed, the versions, and the checks with their programs and files.
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from zk0.workflow.plan import PlannedStep, validated
 from zk0.workflow.programs import PROGRAM_CHECK
 
 INPUT, FILE, READS, RUNS = "input ", "file ", "reads ", "program "  # begin the names of parts that are one of several
+GIT = re.compile(r"(?:^|[\s/;&|(`])git(?:$|\s)")  # a program that reads the history of the project
 PROJECT, CODE = "project", "code"  # the part that is all files of the project, of a program and of an action
 
 
@@ -99,6 +101,8 @@ def _program_basis(step: PlannedStep, scope: Scope, context: RunContext, effects
             raise NotComparableError(f"reads names {pattern!r}, which matches nothing")
         found.add(f"{READS}{dependencies.shown(Path(pattern))}", digest)
     found.add("variables", dependencies.variables())
+    if any(GIT.search(text) for text in texts["argv"]):
+        found.add("history", dependencies.history())
     found.parts[PROJECT] = dependencies.code(documents=True, without=left_out(context, own))
     return found
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from zk0.core.contents import content_digest, walk
 from zk0.core.errors import RequestError
-from zk0.core.fingerprints import Tree
+from zk0.core.fingerprints import Tree, read_tree
+from zk0.core.git import read_git
 from zk0.core.project import Project
 from zk0.core.receipts import canonical_digest
 from zk0.workflow.patterns import excluded_from, matches
@@ -114,7 +115,7 @@ class Dependencies:
 
         def read() -> Tree:
             found = self.project.tree()
-            if self._tree is None or (found.files, found.reports) != (self._tree.files, self._tree.reports):
+            if found != self._tree:
                 self._tree = found
                 self._links = tuple(path for name in found.files if (path := found.root / name).is_symlink())
                 self._of_tree.clear()
@@ -123,7 +124,9 @@ class Dependencies:
         return self._kept(("tree",), read)
 
     def files(self, *, documents: bool, without: frozenset[str]) -> dict[str, str]:
-        """Return the files of the project: blob ids by path; of a link to a file, the digest of that file.
+        """Return the files of the project and of repositories in it: blob ids by path.
+
+        Of a link to a file, the digest of that file.
 
         Args:
             documents: whether prose, pictures and reports count.
@@ -131,12 +134,12 @@ class Dependencies:
         """
         tree = self.tree()
         files = {**tree.files, **tree.reports} if documents else tree.code_files
-        return {path: blob for path, blob in (files | self._linked()).items() if not _is_below(path, without)}
+        return {path: blob for path, blob in (files | self._outside_of_tree()).items() if not _is_below(path, without)}
 
     def code(self, *, documents: bool, without: frozenset[str]) -> str:
         """Return the digest of those files, 16 digits."""
         self.tree()
-        key = (documents, without, *self._linked().items())
+        key = (documents, without, canonical_digest(self._outside_of_tree()))
         if key not in self._of_tree:
             files = self.files(documents=documents, without=without)
             digest = self._of_tree[key] = canonical_digest(files)[:16]
@@ -150,14 +153,25 @@ class Dependencies:
         old, new = self._seen.get(before, {}), self._seen.get(after, {})
         return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 
-    def _linked(self) -> dict[str, str]:
+    def _outside_of_tree(self) -> dict[str, str]:
+        """Return what the tree does not say: the content behind its links, and the files of nested repositories."""
+
         def read() -> dict[str, str]:
-            found = {
+            links = {
                 self.project.shown(link): self._digest_of(link.resolve()) for link in self._links if link.is_file()
             }
-            return {name: digest for name, digest in found.items() if digest is not None}
+            found = {name: digest for name, digest in links.items() if digest is not None}
+            for nested in self.tree().nested:
+                whole = self.project.root / nested
+                if (whole / ".git").exists():  # else git would list the outer repository
+                    found |= {f"{nested}/{name}": blob for name, blob in read_tree(whole).files.items()}
+            return found
 
-        return self._kept(("links",), read)
+        return self._kept(("outside of tree",), read)
+
+    def history(self) -> str | None:
+        """Return the digest of the commits and references of the project's repository; None outside of one."""
+        return self._kept(("history",), lambda: read_git(self.project.root, "show-ref", "--head"))
 
     def names_in(self, directory: Path, own: frozenset[str]) -> str:
         """Return the digest of the names in a folder, without those that are left out of every digest."""
