@@ -29,14 +29,13 @@ SHOWN = 5  # files that a message names; the evidence has all
 CALL = re.compile(r"(\d+) +(\w+)\((.*)")
 RESUMED = re.compile(r"(\d+) +<\.\.\. \w+ resumed>(.*)")
 UNFINISHED = " <unfinished ...>"
-RESULT = re.compile(r"\) += (-?\d+|\?)(?:<(?P<path>[^>]*)>)?(?: (?P<error>E[A-Z]+))?[^)]*$")
+RESULT = re.compile(r".*\) += (-?\d+|\?)(?: (E[A-Z]+) )?")  # greedy: the last one is that of the call
 NAME = re.compile(r'(?:(?:AT_FDCWD|\d+)<(?P<base>[^>]*)>, )?"(?P<name>(?:[^"\\]|\\.)*)"')
 ESCAPE = re.compile(rb"\\([0-7]{1,3}|x[0-9a-f]{2}|.)")
 LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f"}
 OPENING = frozenset({"open", "openat", "openat2", "creat"})
-SECOND = frozenset(
-    {"rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat"}
-)  # writes its last path
+SECOND = frozenset({"rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat"})  # they write the last
+MAKING = SECOND | {"creat", "mkdir", "mkdirat"}
 
 
 @cache
@@ -63,7 +62,7 @@ class Opened:
         """Add what the lines of a trace show; the traced program began in `cwd`."""
         places = {os.fspath(cwd)}  # a relative name may be relative to any directory that one of the processes was in
         for call, arguments, result in _calls(lines):
-            found = RESULT.search(result)
+            found = RESULT.match(result)
             names = list(NAME.finditer(arguments))
             if call in ("chdir", "fchdir") and found and found[1] == "0":
                 places |= {path for match in names[:1] for path in _whole(match, places)}
@@ -73,7 +72,7 @@ class Opened:
                 continue
             names = names[-1:] if call in SECOND else names[:1]
             for path in dict.fromkeys(path for match in names for path in _whole(match, places)):
-                self._use(call, path, arguments, error=found["error"], failed=found[1].startswith("-"))
+                self._use(call, path, arguments, error=found[2], failed=found[1].startswith("-"))
 
     def _use(self, call: str, path: str, arguments: str, *, error: str | None, failed: bool) -> None:
         if path in self.written:
@@ -81,7 +80,7 @@ class Opened:
         if failed:
             if error in ("ENOENT", "ENOTDIR") and path not in self.read:
                 self.absent.add(path)
-        elif call in SECOND or (call in OPENING and re.search(r"O_(?:WRONLY|RDWR|CREAT|TRUNC)|^creat", f"{arguments}")):
+        elif call in MAKING or (call in OPENING and re.search(r"O_(?:WRONLY|RDWR|CREAT|TRUNC)", arguments)):
             if path not in self.read and "O_RDWR" in arguments and "O_CREAT" not in arguments:
                 self.read.add(path)
             self.written.add(path)
@@ -112,9 +111,11 @@ def _calls(lines: Iterable[str]) -> Iterator[tuple[str, str, str]]:
 
 def _whole(match: re.Match[str], places: Iterable[str]) -> Iterator[str]:
     name = _plain(match["name"])
+    if not name:  # what is asked of a file that is open, such as the step's own log
+        return
     bases = places if match["base"] is None else [_plain(match["base"])]
     for base in bases:
-        yield os.path.normpath(os.path.join(base, name)) if name else base  # noqa: PTH118
+        yield os.path.normpath(os.path.join(base, name))  # noqa: PTH118
 
 
 def _plain(text: str) -> str:
@@ -204,17 +205,13 @@ def judge_trace(opened: Opened, declared: Declared, dependencies: Dependencies) 
         found = (path if path.startswith(root) else os.path.realpath(path) for path in paths)
         return sorted({path for path in found if path.startswith(root) and not DERIVED & set(path.split("/"))})
 
+    root_too = {str(project.root)} & opened.listed
+    folders = [path for path in (*root_too, *inside(opened.listed)) if not declared.covers(path)]
+    hidden = tuple(f"{place}/" for place in (project.state_dir, project.memory_dir, project.root / ".git"))
     reads = [path for path in inside(opened.read) if not declared.covers(path)]
-    writes = [
-        path for path in inside(opened.written) if os.path.lexists(path) and not declared.covers(path, written=True)
-    ]
-    hidden = {os.fspath(place) for place in (project.state_dir, project.memory_dir, project.root / ".git")}
-    folders = [path for path in inside(opened.listed) if not declared.covers(path)]
-    folders += (
-        [str(project.root)] if str(project.root) in opened.listed and not declared.covers(str(project.root)) else []
-    )
-    reads += [path for path in folders if any(path == place or path.startswith(f"{place}/") for place in hidden)]
-    writes = [path for path in writes if not path.startswith(f"{project.runs_dir}/")]
+    reads += [path for path in folders if f"{path}/".startswith(hidden)]  # their names change with every run
+    left = [path for path in inside(opened.written) if os.path.lexists(path) and not os.path.isdir(path)]  # noqa: PTH112
+    writes = [path for path in left if not declared.covers(path, written=True)]
     if reads or writes:
         return _undeclared([project.shown(path) for path in reads], [project.shown(path) for path in writes])
     own = declared.makes
