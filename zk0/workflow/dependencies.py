@@ -209,9 +209,16 @@ class Dependencies:
         shown = os.fspath(path)
         if runs.is_relative_to(path) or path.parent == runs or shown in own or shown.startswith(UNREAD):
             return None
+        if self._holds_products_only(path, own):
+            return None
         if not path.is_relative_to(self.project.root) and path.is_dir():
             return self._kept(("outside", path), lambda: _listing(path))
         return self._kept(("named", path, own), lambda: self._content(path, own))
+
+    def _holds_products_only(self, path: Path, own: frozenset[str]) -> bool:
+        if not any(product.startswith(f"{path}/") for product in own):
+            return False
+        return all(stat.S_ISDIR(state.st_mode) for _, state in walk(path, excluded_from(path, self.project, own)))
 
     def _content(self, path: Path, own: frozenset[str]) -> str:
         if path.is_symlink() and not path.exists():
