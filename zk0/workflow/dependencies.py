@@ -115,7 +115,7 @@ class Dependencies:
 
         def read() -> Tree:
             found = self.project.tree()
-            if found != self._tree:
+            if found is not self._tree:
                 self._tree = found
                 self._links = tuple(path for name in found.files if (path := found.root / name).is_symlink())
                 self._of_tree.clear()

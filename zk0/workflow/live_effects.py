@@ -27,6 +27,7 @@ from zk0.workflow.lock import acquire, kill_orphans
 from zk0.workflow.masking import Mask
 from zk0.workflow.plan import Plan
 from zk0.workflow.programs import Command, Programs
+from zk0.workflow.reuse import RunOutcomes
 from zk0.workflow.run import RunDirectory, is_intact, run_directories, run_id
 from zk0.workflow.timeouts import TimeLimit, enforce_limit
 
@@ -44,6 +45,7 @@ class LiveEffects:
         self.programs = Programs()
         self.mask = Mask()
         self._dependencies = Dependencies(project)
+        self._runs: dict[tuple[str, RunDirectory | None], list[RunDirectory]] = {}
 
     def now(self) -> datetime:
         """Return the time in UTC."""
@@ -186,11 +188,17 @@ class LiveEffects:
 
     def earlier_outcomes(self, workflow: str, run: RunDirectory | None = None) -> Iterator[dict[str, StepFinished]]:
         """Yield the outcomes of the steps of the last runs of a workflow, newest run first, without this run."""
-        others = (other for other in run_directories(self.project) if other != run and f"-{workflow}-" in other.id)
-        for other in islice(others, RECENT_RUNS):
+        for other in self._earlier_runs(workflow, run):
             with suppress(OSError, JournalError):  # nothing can be reused from a run that can't be read
                 known = other.journal.stat()
                 yield _ends(other.journal, workflow, known.st_mtime_ns, known.st_size)
+
+    def _earlier_runs(self, workflow: str, run: RunDirectory | None) -> list[RunDirectory]:
+        """Return the last runs of a workflow; those that begin after this one asks first are not looked for."""
+        if (workflow, run) not in self._runs:
+            others = (other for other in run_directories(self.project) if other != run and f"-{workflow}-" in other.id)
+            self._runs[workflow, run] = list(islice(others, RECENT_RUNS))
+        return self._runs[workflow, run]
 
     def is_intact(self, receipt: Receipt) -> bool:
         """Return whether all artifacts of a receipt are there, unchanged."""
@@ -216,10 +224,10 @@ class LiveEffects:
 
 
 @lru_cache(maxsize=RECENT_RUNS)
-def _ends(journal: Path, workflow: str, _changed: int, _size: int) -> dict[str, StepFinished]:
+def _ends(journal: Path, workflow: str, _changed: int, _size: int) -> RunOutcomes:
     """Return the outcomes of a run's steps; cached while its journal does not change, for steps with many items."""
     ends = [event for event in read_events(journal) if isinstance(event, StepFinished)]
-    return {end.receipt.step: end for end in ends if end.receipt.workflow == workflow}
+    return RunOutcomes({end.receipt.step: end for end in ends if end.receipt.workflow == workflow})
 
 
 def _ignore(state: Path) -> None:

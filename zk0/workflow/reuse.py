@@ -7,9 +7,10 @@ showed that a program opened nothing of the project but what it declares, the re
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from zk0.core.errors import RequestError
-from zk0.core.receipts import Receipt
+from zk0.core.receipts import Receipt, canonical_digest
 from zk0.workflow.attempt import Attempt, RunContext
 from zk0.workflow.basis import (
     CODE,
@@ -64,7 +65,7 @@ def decide_reuse(
     outcomes = effects.earlier_outcomes(context.workflow, context.run)
     own = own_products(basis.inputs, effects.dependencies())
     files = EarlierFiles(effects.dependencies(), effects.is_intact, own)
-    return basis.parts, decide(basis, candidates(step.path, outcomes), files)
+    return basis.parts, decide(basis, candidates(step.path, basis.parts, outcomes), files)
 
 
 def _may_be_reused(step: PlannedStep) -> bool:
@@ -138,7 +139,31 @@ def _files_of(part: str, basis: Mapping[str, str], after: Basis, attempt: Attemp
     return [name for name in changed if name not in dropped] or [f"the {part}"]
 
 
-def candidates(path: str, outcomes: Iterable[Mapping[str, StepFinished]]) -> Iterator[StepFinished]:
+class RunOutcomes(dict[str, StepFinished]):
+    """The outcomes of the steps of one run, by path."""
+
+    def alike(self, path: str, basis: Mapping[str, str]) -> list[StepFinished]:
+        """Return the outcomes of the other items of a step that may have this basis."""
+        return [end for end in self._items.get(_item_key(path, basis), ()) if end.receipt.step != path]
+
+    @cached_property
+    def _items(self) -> dict[tuple[str, str], list[StepFinished]]:
+        found: dict[tuple[str, str], list[StepFinished]] = {}
+        for path, end in self.items():
+            if NUMBER.search(path):
+                found.setdefault(_item_key(path, end.basis), []).append(end)
+        return found
+
+
+def _item_key(path: str, basis: Mapping[str, str]) -> tuple[str, str]:
+    """Return what the outcomes of two items share, if one can stand for the other."""
+    own = {name: digest for name, digest in basis.items() if not (is_fact(name) or name in (PROJECT, TRACE))}
+    return NUMBER.sub("/", path), canonical_digest(own)
+
+
+def candidates(
+    path: str, basis: Mapping[str, str], outcomes: Iterable[Mapping[str, StepFinished]]
+) -> Iterator[StepFinished]:
     """Yield the earlier outcomes that a step may reuse, newest first.
 
     After those of its own path come, for a step that is done for an item, those of the other items in the newest run:
@@ -149,9 +174,8 @@ def candidates(path: str, outcomes: Iterable[Mapping[str, StepFinished]]) -> Ite
         newest = newest or ends
         if path in ends:
             yield ends[path]
-    if NUMBER.search(path):
-        alike = NUMBER.sub("/", path)
-        yield from (end for other, end in newest.items() if other != path and NUMBER.sub("/", other) == alike)
+    if NUMBER.search(path) and isinstance(newest, RunOutcomes):
+        yield from newest.alike(path, basis)
 
 
 def explanation(step: StepState) -> str:
