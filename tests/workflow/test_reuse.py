@@ -129,7 +129,9 @@ def test_from_a_step_on_nothing_is_reused(run, project, make_plan):
 
 
 def test_a_step_of_others_refers_to_them(run):
-    outcome = run("- {id: sweep, title: Sweep, foreach: [a], reuse: true, reads: [], makes: [], run: [echo, '{{ item }}']}\n")
+    outcome = run(
+        "- {id: sweep, title: Sweep, foreach: [a], reuse: true, reads: [], makes: [], run: [echo, '{{ item }}']}\n"
+    )
 
     assert why(outcome, "sweep") == "sweep ran because it consists of others; each of them has a reason of its own"
     assert why(outcome, "sweep/0") == "sweep/0 ran because no earlier run of it did its work"
@@ -145,7 +147,8 @@ def test_a_default_that_is_written_out_and_another_order_of_checks_change_nothin
 
 
 def test_each_of_two_programs_that_judge_counts(run):
-    steps = "- {id: a, title: A, reuse: true, reads: [], makes: [], run: ['true'], checks: [run: [test, 1], run: [test, 2]]}\n"
+    declared = "id: a, title: A, reuse: true, reads: [], makes: []"
+    steps = f"- {{{declared}, run: ['true'], checks: [run: [test, 1], run: [test, 2]]}}\n"
     first = run(steps)
 
     changed = run(steps.replace("test, 1", "test, 3"))
@@ -163,7 +166,9 @@ def test_only_the_inputs_that_changed_are_told(run):
 
 
 def test_an_item_is_told_by_what_it_is_and_not_by_its_number(run):
-    steps = "- {id: sweep, title: Sweep, reuse: true, reads: [], makes: [], foreach: [a, b], run: [echo, '{{ item }}']}\n"
+    steps = (
+        "- {id: sweep, title: Sweep, reuse: true, reads: [], makes: [], foreach: [a, b], run: [echo, '{{ item }}']}\n"
+    )
     first = run(steps)
 
     more = run(steps.replace("[a, b]", "[c, a, b]"))
