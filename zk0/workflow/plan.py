@@ -317,7 +317,9 @@ def _arguments(step: AnyStep, scope: Scope) -> Any:
         case UsesStep() | WorkflowStep():
             return fill(step.arguments, scope)
         case RunStep():
-            return fill({"argv": step.run, "cwd": step.cwd, "env": step.env}, scope)
+            patterns = {"reads": step.reads, "makes": step.makes}
+            declared = {name: listed for name, listed in patterns.items() if listed is not None}
+            return fill({"argv": step.run, "cwd": step.cwd, "env": step.env} | declared, scope)
         case AskStep():
             texts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
             return {"ask": step.ask} | fill(texts, scope)

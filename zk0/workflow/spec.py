@@ -233,11 +233,18 @@ class UsesStep(ReusableStep):
 
 
 class RunStep(ReusableStep):
-    """A step that runs a program: an argv list, never a shell string."""
+    """A step that runs a program: an argv list, never a shell string.
+
+    `reads` and `makes` are files, folders and globs; None means that the file does not say. With `trace`, what the
+    program opens in the project is compared with them.
+    """
 
     run: Annotated[tuple[Filled[Scalar], ...], AfterValidator(_some)]
     cwd: Filled[Text] = "."
     env: dict[str, Filled[Scalar]] = {}
+    reads: tuple[Filled[Text], ...] | None = None
+    makes: tuple[Filled[Text], ...] | None = None
+    trace: bool = False
     retry: ProgramRetry = ProgramRetry(attempts=1)
 
 
