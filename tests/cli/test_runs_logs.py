@@ -67,7 +67,7 @@ def test_runs_are_filtered_by_how_they_stand(command, write):
 
 
 def test_why_answers_in_one_sentence(command, write):
-    write("talk", "  - {id: first, title: First, reuse: true, run: [echo, one]}\n")
+    write("talk", "  - {id: first, title: First, reuse: true, reads: [], makes: [], run: [echo, one]}\n")
     command("run", "talk", "--quiet")
     assert command("why", "latest", "first") == (0, "first ran because no earlier run of it did its work\n", "")
 

@@ -18,7 +18,7 @@ from zk0.workflow.expressions import Scope, StepScope, Template, arguments_as_js
 from zk0.workflow.plan import Plan, PlannedStep, decide_when
 from zk0.workflow.resume import scope_of
 from zk0.workflow.retry import run_attempts
-from zk0.workflow.reuse import decide_reuse
+from zk0.workflow.reuse import confirm, decide_reuse
 from zk0.workflow.run import relocate_receipt
 from zk0.workflow.scheduler import Slot
 from zk0.workflow.state import StepState, StepStatus
@@ -133,7 +133,8 @@ class Execution:
             self._perform_one(step)
 
     def _perform_one(self, step: PlannedStep) -> None:
-        basis, decision = decide_reuse(step, self.scope(), self.context, self.effects)
+        scope = self.scope()
+        basis, decision = decide_reuse(step, scope, self.context, self.effects)
         if decision.reused:
             self._reuse(step, decision.reused, decision.reason)
             return
@@ -143,7 +144,7 @@ class Execution:
         if failed is None:
             attempt, receipt = run_attempts(number, lambda number: self._start(step, number), self._attempt, self.log)
             if not (step.repair and receipt.verdict.stops):
-                self._finish(attempt, receipt, basis, decision.reason)
+                self._finish(attempt, receipt, confirm(basis, step, scope, attempt, self.effects), decision.reason)
                 return
             number, failed = attempt.number + 1, attempt.ended(receipt, reason=decision.reason)
             self.log.append(StepRepairing(failed, step.repair.uses.removeprefix("workflow."), self.effects.now()))

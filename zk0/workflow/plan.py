@@ -317,8 +317,10 @@ def _arguments(step: AnyStep, scope: Scope) -> Any:
         case UsesStep() | WorkflowStep():
             return fill(step.arguments, scope)
         case RunStep():
-            declared = {"outputs": step.outputs} if step.outputs else {}
-            return fill({"argv": step.run, "cwd": step.cwd, "env": step.env}, scope) | declared
+            patterns = {"reads": step.reads, "makes": step.makes}
+            declared = {name: listed for name, listed in patterns.items() if listed is not None}
+            filled = fill({"argv": step.run, "cwd": step.cwd, "env": step.env} | declared, scope)
+            return filled | ({"outputs": step.outputs} if step.outputs else {})
         case AskStep():
             texts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
             return {"ask": step.ask} | fill(texts, scope)

@@ -235,12 +235,17 @@ class UsesStep(ReusableStep):
 class RunStep(ReusableStep):
     """A step that runs a program: an argv list, never a shell string.
 
+    `reads` and `makes` are files, folders and globs; None means that the file does not say. With `trace`, what the
+    program opens in the project is compared with them.
     `outputs` are the names and types of what it writes to the file that `ZK0_OUTPUT` names.
     """
 
     run: Annotated[tuple[Filled[Scalar], ...], AfterValidator(_some)]
     cwd: Filled[Text] = "."
     env: dict[str, Filled[Scalar]] = {}
+    reads: tuple[Filled[Text], ...] | None = None
+    makes: tuple[Filled[Text], ...] | None = None
+    trace: bool = False
     outputs: dict[SnakeName, ValueType] = {}
     retry: ProgramRetry = ProgramRetry(attempts=1)
 

@@ -19,6 +19,7 @@ from zk0.workflow.declared_secrets import PLACES, exposed_secrets, misplaced
 from zk0.workflow.expressions import ROOTS, Reference, Template, is_known, templates_in
 from zk0.workflow.fitting import Flaw, KeyPath, misfits, nearest
 from zk0.workflow.inputs import coerce, default_of
+from zk0.workflow.patterns import pattern_problem
 from zk0.workflow.program_outputs import declared_outputs, outputs_model
 from zk0.workflow.programs import CommandOutputs, check_named
 from zk0.workflow.spec import (
@@ -107,7 +108,7 @@ def templates_of(step: AnyStep) -> Iterator[tuple[KeyPath, Template]]:
         case UsesStep() | WorkflowStep():
             parts: dict[str, object] = {"with": step.arguments}
         case RunStep():
-            parts = {"run": step.run, "cwd": step.cwd, "env": step.env}
+            parts = {"run": step.run, "cwd": step.cwd, "env": step.env, "reads": step.reads, "makes": step.makes}
         case AskStep():
             parts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
     if isinstance(step, RepeatedStep):
@@ -325,5 +326,22 @@ def structure_flaws(step: AnyStep, earlier: Mapping[str, object], ids: Sequence[
     if repaired and isinstance(step, RepeatedStep) and step.foreach is not None:
         problem = "a step with items can't run a repair; put it into a workflow, and give the items to that one"
         yield Flaw(("on_fail", "run"), "bad-foreach", problem, key=True)
+    if isinstance(step, RunStep):
+        yield from _declaration_flaws(step)
     if isinstance(step, RepeatedStep) and isinstance(step.foreach, str):
         yield Flaw(("foreach",), "bad-foreach", '"foreach" is a list, a matrix, or one whole expression: "{{ … }}"')
+
+
+def _declaration_flaws(step: RunStep) -> Iterator[Flaw]:
+    """Yield flaws in what a program's step says that it reads and makes."""
+    missing = " and ".join(f'"{name}"' for name in ("reads", "makes") if getattr(step, name) is None)
+    for key in ("reuse", "trace"):
+        if getattr(step, key) and missing:
+            problem = (
+                f'"{key}" needs {missing}: the files, folders and globs that the program reads and makes; [] for none'
+            )
+            yield Flaw((key,), "undeclared-files", problem, key=True)
+    for key in ("reads", "makes"):
+        for index, pattern in enumerate(getattr(step, key) or ()):
+            if not isinstance(pattern, Template) and (problem := pattern_problem(pattern, makes=key == "makes")):
+                yield Flaw((key, index), "bad-pattern", problem)
