@@ -111,7 +111,7 @@ def test_what_can_t_be_hidden_is_refused(make_plan):
 
 
 def test_another_value_of_a_secret_makes_no_step_run_again(run, token, monkeypatch):
-    steps = GIVEN.replace("title: A,", "title: A, reuse: true,")
+    steps = GIVEN.replace("title: A,", "title: A, reuse: true, reads: [], makes: [],")
     run(steps, HEAD)
     monkeypatch.setenv("TRIAL_TOKEN", VALUE[::-1])
 

@@ -73,7 +73,8 @@ def read_secrets(plan: Plan, environment: Mapping[str, str], only: Collection[st
             )
     mask = Mask(values)
     for name, given in plan.inputs.items():
-        if mask.text(as_text(given)) != as_text(given):
+        texts = [as_text(one) for one in (given if isinstance(given, list) else [given])]
+        if any(mask.text(text) != text for text in texts):
             raise InputError(
                 f"the input {name} holds a secret, and inputs are recorded", remedy=f"give it by its name: {PLACES}"
             )

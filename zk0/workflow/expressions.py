@@ -11,6 +11,7 @@ is loaded, and nothing else makes any. `fill` evaluates these and leaves every t
 """
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -25,7 +26,7 @@ from pydantic_core import to_jsonable_python
 
 from zk0.core.errors import SpecError
 from zk0.core.verdicts import Verdict
-from zk0.workflow.fitting import KeyPath, nearest
+from zk0.workflow.fitting import LONGEST_VALUE, KeyPath, nearest
 
 type Reference = tuple[str | int, ...]
 
@@ -102,6 +103,7 @@ FILTERS = frozenset(
     }
 )
 ROOTS = ("inputs", "secrets", "steps", "run", "item")
+PLAIN = re.compile(r"\{\{[ ]*((?:inputs|steps|run|item|secrets)(?:\.[A-Za-z_][A-Za-z0-9_]*)*)[ ]*\}\}")
 DEEPEST = 60  # levels; Python's own compiler refuses 200
 MAX_LENGTH = 4000  # characters; an expression is one decision, and Jinja's parser is recursive
 # What Jinja and the interpreter raise for an expression that can't be compiled or evaluated.
@@ -181,15 +183,22 @@ class Template:
         whole: whether it is one whole expression, whose value keeps its type.
         references: what it reads.
         problem: why it has no value, whatever it reads; empty if it may have one.
+        plain: whether it is nothing but the one name that it reads.
     """
 
     source: str
     whole: bool = False
     references: tuple[Reference, ...] = ()
     problem: str = ""
+    plain: bool = False
 
     def __str__(self) -> str:
         return self.source
+
+    @property
+    def expression(self) -> str:
+        """The text without the braces around a whole expression."""
+        return self.source.strip().removeprefix("{{").removesuffix("}}").strip() if self.whole else self.source
 
     @property
     def steps(self) -> frozenset[str]:
@@ -210,12 +219,16 @@ class Template:
         if self.problem:
             raise SpecError(self.problem)
         try:
-            value = self._compute(**scope.names(self.steps))
+            value = _look_up(self.references[0], scope) if self.plain else self._compute(**scope.names(self.steps))
             if isinstance(value, Undefined):
                 str(value)  # StrictUndefined raises on use; a whole expression only hands it on
         except UNEVALUABLE as error:
             raise SpecError(f"{self.source}: {error}") from error
         return value
+
+    def values_read(self, scope: Scope) -> dict[str, object]:
+        """Return the values that it reads, by how they are written: `inputs.rounds`."""
+        return {_spell(reference): _look_up(reference, scope) for reference in self.references}
 
     @cached_property
     def _compute(self) -> Callable[..., Any]:
@@ -224,6 +237,37 @@ class Template:
         if inner is None:
             return _ENVIRONMENT.from_string(self.source).render
         return _ENVIRONMENT.compile_expression(inner, undefined_to_none=False)
+
+
+def _look_up(reference: Reference, scope: Scope) -> Any:
+    root, *parts = reference
+    value = scope.names([str(parts[0])] if root == "steps" else ())[str(root)]
+    for part in parts:
+        value = _ENVIRONMENT.getattr(value, part) if isinstance(part, str) else _ENVIRONMENT.getitem(value, part)
+    return value
+
+
+def _spell(reference: Reference) -> str:
+    """Return a reference as an expression writes it."""
+    root, *parts = reference
+    plain = (isinstance(part, str) and part.isidentifier() for part in parts)
+    return str(root) + "".join(
+        f".{part}" if dotted else f"[{part!r}]" for part, dotted in zip(parts, plain, strict=True)
+    )
+
+
+def explain_condition(template: Template, scope: Scope) -> str:
+    """Return a condition with the values that it read: `inputs.rounds > 3, where inputs.rounds is 2`."""
+    values = {name: _brief(value) for name, value in template.values_read(scope).items()}
+    if template.expression in values:
+        return f"{template.expression} is {values[template.expression]}"
+    read = " and ".join(f"{name} is {value}" for name, value in values.items())
+    return f"{template.expression}, where {read}" if read else template.expression
+
+
+def _brief(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else as_text(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
 def compared_verdicts(template: Template) -> list[str]:
@@ -278,6 +322,9 @@ def _parsed(source: str) -> Template:
     """
     if len(source) > MAX_LENGTH:
         raise SpecError(f"an expression has at most {MAX_LENGTH} characters, this one {len(source)}")
+    if plain := PLAIN.fullmatch(source):  # most are, and Jinja takes a hundred times as long
+        reference = tuple(plain[1].split("."))
+        return Template(source, True, (reference,), plain=True)
     try:
         tokens = list(_ENVIRONMENT.lex(source))
         for mark in ("{%", "{#", "\0"):

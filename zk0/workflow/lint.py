@@ -6,6 +6,7 @@ unused-input      an input that nothing reads
 missing-checks    a step that changes something, or that an agent does, and that nothing judges
 shell-expression  an expression inside a program's text: its value becomes code
 unused-secret     a secret that nothing is given
+dead-expression   an expression where none is evaluated: in a title, or in the default of an input
 literal-secret    a secret in the file
 recorded-secret   an input that is a secret by its name, though a run records its inputs
 dead-gate         a person is asked last, and nothing depends on the answer
@@ -35,7 +36,14 @@ def lint_flaws(spec: WorkflowSpec) -> Iterator[Flaw]:
     yield from _declarations(spec)
     for index, step in enumerate(spec.steps):
         last = index == len(spec.steps) - 1
-        for flaw in (*_when(step), *_judged(step), *_program(step), *_secrets(step), *_gate(step, spec, last=last)):
+        for flaw in (
+            *_title(step),
+            *_when(step),
+            *_judged(step),
+            *_program(step),
+            *_secrets(step),
+            *_gate(step, spec, last=last),
+        ):
             yield flaw.within(("steps", index), step.id)
 
 
@@ -57,6 +65,11 @@ def _when(step: AnyStep) -> Iterator[Flaw]:
         if word not in list(Verdict):
             problem = f'its "when" compares a verdict with "{word}", which no verdict is{nearest(word, list(Verdict))}'
             yield Flaw(("when",), "unreachable-step", problem)
+
+
+def _title(step: AnyStep) -> Iterator[Flaw]:
+    if "{{" in step.title:
+        yield Flaw(("title",), "dead-expression", "a title is not evaluated: {{ }} stays as it is written")
 
 
 def _judged(step: AnyStep) -> Iterator[Flaw]:
@@ -122,6 +135,9 @@ def _declarations(spec: WorkflowSpec) -> Iterator[Flaw]:
             if (root, name) not in read:
                 yield Flaw((root, name), f"unused-{root[:-1]}", f'nothing reads the {root[:-1]} "{name}"', key=True)
     for name, declared in spec.inputs.items():
+        if "{{" in str(declared.default):
+            problem = "the default of an input is not evaluated: {{ }} stays as it is written"
+            yield Flaw(("inputs", name, "default"), "dead-expression", problem)
         if declared.type == "string" and MEANT.fullmatch(name):
             problem = f'a run records its inputs; name "{name.upper()}" under secrets'
             yield Flaw(("inputs", name), "recorded-secret", problem, key=True)
