@@ -64,3 +64,24 @@ def test_an_expression_does_not_lead_out_of_the_project(run, tmp_path):
 
     assert outcome.exit_status is ExitStatus.wrong_request
     assert not [made for made in outcome.state.step("a").receipt.artifacts if made.name != "log"]
+
+
+def test_a_check_of_a_product_and_an_update_in_place_are_reused(run, project):
+    (project.root / "state.db").write_text("1\n")
+    steps = """\
+- {id: a, title: A, reuse: true, reads: [], makes: [x.csv], run: [touch, x.csv], checks: [run: [test, -e, x.csv]]}
+- {id: b, title: B, reuse: true, reads: [state.db], makes: [state.db], run: [sh, -c, 'echo 2 >> state.db']}
+"""
+    run(steps)
+
+    again = run(steps)
+
+    assert explanation(again.state.step("a")).startswith("a reused")
+    assert explanation(again.state.step("b")).startswith("b reused")
+
+
+@pytest.mark.parametrize("makes", [".", ".zk0", "'.zk0/runs/*'"])
+def test_what_zk0_writes_is_no_product(run, makes):
+    outcome = run(f"- {{id: a, title: A, makes: [{makes}], run: ['true']}}\n")
+
+    assert outcome.exit_status is ExitStatus.wrong_request
