@@ -64,3 +64,26 @@ def test_an_expression_does_not_lead_out_of_the_project(run, tmp_path):
 
     assert outcome.exit_status is ExitStatus.wrong_request
     assert not [made for made in outcome.state.step("a").receipt.artifacts if made.name != "log"]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "makes: [x.csv], run: [touch, x.csv], checks: [run: [test, -e, x.csv]]",
+        "makes: [data.csv], run: [sh, -c, 'echo 2 >> data.csv']",
+    ],
+    ids=["a check of it", "an update in place"],
+)
+def test_a_product_is_no_input(run, project, rest):
+    (project.root / "data.csv").write_text("1\n")
+    steps = f"- {{id: a, title: A, reuse: true, reads: [data.csv], {rest}}}\n"
+    run(steps)
+
+    assert explanation(run(steps).state.step("a")).startswith("a reused")
+
+
+@pytest.mark.parametrize("makes", [".", ".zk0", "'.zk0/runs/*'"])
+def test_what_zk0_writes_is_no_product(run, makes):
+    outcome = run(f"- {{id: a, title: A, makes: [{makes}], run: ['true']}}\n")
+
+    assert outcome.exit_status is ExitStatus.wrong_request

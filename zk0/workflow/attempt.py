@@ -28,7 +28,7 @@ from zk0.workflow.run import RunDirectory
 from zk0.workflow.scheduler import Scheduler
 from zk0.workflow.spec import PROGRAM, RunStep
 from zk0.workflow.timeouts import Deadline, TimeLimit
-from zk0.workflow.trace import ProgramTrace
+from zk0.workflow.trace import TRACE, ProgramTrace
 
 BUG = "ZK500"  # the code of a failure that is not a Zk0Error
 
@@ -104,7 +104,8 @@ class Attempt:
                 with _capture_errors(self, check=planned.check.id):
                     self.findings += self._run_check(number, planned, fill(planned.options, scope))
             if self.trace:
-                self.findings.append(self.trace.judge(self.effects.dependencies()))
+                with _capture_errors(self, check=TRACE):
+                    self.findings.append(self.trace.judge(self.effects.dependencies()))
         return self.finish()
 
     def finish(self, *findings: Finding) -> Receipt:

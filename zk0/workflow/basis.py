@@ -49,8 +49,14 @@ def find_basis(step: PlannedStep, scope: Scope, context: RunContext, effects: Ef
     Raises:
         RequestError: its arguments have no value, or something it depends on can't be compared.
     """
-    found = _program_basis(step, scope, context, effects) if step.kind == "run" else _action_basis(step, scope, effects)
-    _add_checks(found, step, scope, effects.dependencies())
+    try:
+        if step.kind == "run":
+            found, own = _program_basis(step, scope, context, effects)
+        else:
+            found, own = _action_basis(step, scope, effects), frozenset[str]()
+        _add_checks(found, step, scope, effects.dependencies(), own)
+    except OSError as error:
+        raise NotComparableError(f"{error.filename} can't be read: {error.strerror}") from error
     found.add("action", step.uses)
     found.add("seed", context.seed)
     found.add("environment", dict(context.environment))
@@ -84,7 +90,10 @@ def _action_basis(step: PlannedStep, scope: Scope, effects: Effects) -> Basis:
     return found
 
 
-def _program_basis(step: PlannedStep, scope: Scope, context: RunContext, effects: Effects) -> Basis:
+def _program_basis(
+    step: PlannedStep, scope: Scope, context: RunContext, effects: Effects
+) -> tuple[Basis, frozenset[str]]:
+    """Return what the outcome of a program depends on, and what it makes, as far as that is there."""
     dependencies, arguments = effects.dependencies(), fill(step.arguments, scope)
     inputs: dict[str, Any] = arguments_as_json(arguments)
     root = dependencies.project.root
@@ -104,7 +113,7 @@ def _program_basis(step: PlannedStep, scope: Scope, context: RunContext, effects
     if any(GIT.search(text) for text in texts["argv"]):
         found.add("history", dependencies.history())
     found.parts[PROJECT] = dependencies.code(documents=True, without=left_out(context, own))
-    return found
+    return found, own
 
 
 def left_out(context: RunContext, own: frozenset[str]) -> frozenset[str]:
@@ -127,13 +136,13 @@ def _add_program(
     found.add(f"{RUNS}{dependencies.shown(Path(name))}", dependencies.program(name, cwd, environment))
 
 
-def _add_checks(found: Basis, step: PlannedStep, scope: Scope, dependencies: Dependencies) -> None:
+def _add_checks(found: Basis, step: PlannedStep, scope: Scope, dependencies: Dependencies, own: frozenset[str]) -> None:
     """Add the checks: their options, which may name files, and their programs."""
     root = dependencies.project.root
     texts = []
     for planned in step.checks:
         options = check_options(planned.check, fill(planned.options, scope))
-        normal, digests = dependencies.named(options, Place((root,), words=planned.check is PROGRAM_CHECK))
+        normal, digests = dependencies.named(options, Place((root,), words=planned.check is PROGRAM_CHECK, own=own))
         texts.append(f"{planned.check.id} {json.dumps(normal, sort_keys=True)}")
         for path, digest in digests.items():
             found.add(f"{FILE}{path}", digest)

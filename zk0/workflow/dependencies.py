@@ -193,8 +193,8 @@ class Dependencies:
         return found
 
     def _of_pattern(self, pattern: str, own: frozenset[str]) -> str | None:
-        found = [path for path in matches(pattern, self.project) if os.fspath(path) not in own]
-        contents = {self.shown(path): self._content(path, own) for path in found}
+        found = matches(pattern, self.project)
+        contents = {self.shown(path): self._content(path, own) for path in found if os.fspath(path) not in own}
         return canonical_digest(contents) if found else None
 
     def _digest_of(self, path: Path, own: frozenset[str] = frozenset()) -> str | None:

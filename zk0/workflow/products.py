@@ -28,6 +28,7 @@ def find_products(makes: Sequence[str], project: Project) -> list[Path]:
 
     Raises:
         CommandError: a pattern matches nothing.
+        SpecError: a pattern matches the directory of a run, or one around it.
     """
     found: dict[Path, None] = {}
     for pattern in makes:
@@ -35,6 +36,10 @@ def find_products(makes: Sequence[str], project: Project) -> list[Path]:
         if not matched:
             problem = f"it ended with exit status 0, but makes names {pattern!r}, and there is no such file"
             raise CommandError(problem, remedy="correct the program, or what the step makes")
+        for path in matched:
+            if project.runs_dir.is_relative_to(path) or path.parent == project.runs_dir:
+                problem = f"makes names {pattern!r}, which holds what zk0 writes about runs"
+                raise SpecError(problem, remedy="name the files that the program makes")
         found |= dict.fromkeys(matched)
     return list(found)
 

@@ -8,7 +8,7 @@ server, is not seen, nor what is opened by io_uring(7).
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -166,7 +166,8 @@ class ProgramTrace:
         """Return a finding on what the programs opened."""
         if tracer() is None:
             return unavailable()
-        finding, facts = judge_trace(self.opened, self._declared(dependencies), dependencies)
+        searched = {place for command in self.commands for place in os.get_exec_path({**os.environ, **command.env})}
+        finding, facts = judge_trace(self.opened, self._declared(dependencies), dependencies, searched)
         self.facts = facts if self.sees_all or UNDECLARED in facts else {}
         return finding
 
@@ -196,8 +197,13 @@ class Declared:
         return any(place in known for one in whole for place in (one, *map(os.fspath, Path(one).parents)))
 
 
-def judge_trace(opened: Opened, declared: Declared, dependencies: Dependencies) -> tuple[Finding, dict[str, str]]:
-    """Return a finding on what programs opened in the project, and the parts that this adds to a basis."""
+def judge_trace(
+    opened: Opened, declared: Declared, dependencies: Dependencies, searched: Collection[str]
+) -> tuple[Finding, dict[str, str]]:
+    """Return a finding on what programs opened in the project, and the parts that this adds to a basis.
+
+    `searched` are the directories that were searched for programs.
+    """
     project = dependencies.project
     root = f"{project.root}/"
 
@@ -216,9 +222,10 @@ def judge_trace(opened: Opened, declared: Declared, dependencies: Dependencies) 
         return _undeclared([project.shown(path) for path in reads], [project.shown(path) for path in writes])
     own = declared.makes
     facts = {f"{ABSENT}{project.shown(path)}": "" for path in inside(opened.absent) if not declared.covers(path)}
-    facts |= {f"{ABSENT}{path}": "" for path in opened.absent if os.path.dirname(path) in os.get_exec_path()}  # noqa: PTH120
+    facts |= {f"{ABSENT}{path}": "" for path in opened.absent if os.path.dirname(path) in searched}  # noqa: PTH120
     facts |= {f"{LISTED}{project.shown(path)}": dependencies.names_in(Path(path), own) for path in folders}
-    facts |= {f"{STARTED}{path}": _program_digest(path) for path in opened.started if not path.startswith(root)}
+    outside = [path for path in opened.started if not path.startswith(root) and os.path.isfile(path)]  # noqa: PTH113
+    facts |= {f"{STARTED}{path}": _program_digest(path) for path in outside}
     if len(facts) > MOST_FACTS:
         many = (
             f"it looks at {len(facts)} names in the project, more than {MOST_FACTS}: reuse compares the whole project"
@@ -259,9 +266,11 @@ def holds(fact: str, value: str, dependencies: Dependencies, own: frozenset[str]
     path = dependencies.project.root / fact.removeprefix(kind)
     if kind == ABSENT:
         return not os.path.lexists(path)
-    if kind == STARTED:
-        return path.is_file() and _program_digest(os.fspath(path)) == value
-    return path.is_dir() and dependencies.names_in(path, own) == value
+    try:
+        found = _program_digest(os.fspath(path)) if kind == STARTED else dependencies.names_in(path, own)
+    except OSError:  # it is gone, or no longer to be read
+        return False
+    return found == value
 
 
 def say_fact(fact: str) -> str:

@@ -340,7 +340,7 @@ def _declaration_flaws(step: RunStep) -> Iterator[Flaw]:
             problem = (
                 f'"{key}" needs {missing}: the files, folders and globs that the program reads and makes; [] for none'
             )
-            yield Flaw((key,), "undeclared-files", problem, key=True)
+            yield Flaw((key,), "missing-declaration", problem, key=True)
     for key in ("reads", "makes"):
         for index, pattern in enumerate(getattr(step, key) or ()):
             if not isinstance(pattern, Template) and (problem := pattern_problem(pattern, makes=key == "makes")):
