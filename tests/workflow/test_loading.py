@@ -380,7 +380,7 @@ def test_a_mistake_in_a_file_that_another_performs_is_found_there(project):
     assert raised.value.remedy == "correct workflows/inner.yaml"
     assert [line.partition(": ")[0] for line in raised.value.message.splitlines()] == [
         "workflows/inner.yaml:1:1",
-        "workflows/inner.yaml:3:31",
+        "workflows/inner.yaml:3:32",
     ]
 
 
