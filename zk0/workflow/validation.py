@@ -132,7 +132,7 @@ def _problem(reference: Reference, context: ValidationContext) -> str:
         case ("steps", str(step), *rest):
             return _step_problem(step, rest, context)
         case ("inputs" | "secrets" | "steps" | "run" as root, *_):
-            return f"{root} is read by a name that is written out: {root}.name"
+            return f"{root} can't be read as a whole; write which value: {root}.name"
     return f'unknown name "{reference[0]}"{nearest(str(reference[0]), ROOTS)}'
 
 
