@@ -1,7 +1,7 @@
 """The arguments of the proximal probe: names of parameters, and objects from the bench for them."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +20,25 @@ EXAMPLE = """\
         return penalty(model, {"start": global_params, "strength": mu})"""
 
 DATA = ("classes", "values", "image", "robot", "pixels")
-REFERENCE = ("list", "trained", "dict", "trained-dict", "state", "module", "arrays", "trained-arrays")
+STYLES: dict[str, tuple[str, ...]] = {
+    "reference": ("list", "trained", "dict", "trained-dict", "state", "module", "arrays", "trained-arrays"),
+    "parameters": ("list", "trained", "dict", "trained-dict", "module", "state"),
+    "batch": DATA,
+    "loader": DATA,
+    "validation": ("classes",),
+    "data": (*DATA, *(f"loader-{style}" for style in DATA)),
+    "criterion": ("classes", "values"),
+    "labels": ("classes", "values"),
+    "device": ("object", "text"),
+}
+# The words in a parameter's name that speak for a style.
+HINTS = {
+    "module": ("model", "net", "server"),
+    "state": ("state", "dict"),
+    "dict": ("named", "dict"),
+    "trained": ("trainable",),
+    "arrays": ("arrays", "ndarrays", "numpy"),
+}
 
 NAMES = split_names(
     {
@@ -85,30 +103,12 @@ ANNOTATIONS = {
 
 def preferred(role: str, name: str) -> Sequence[str]:
     """Return the styles of a role, those first that a parameter's name hints at."""
-    styles = {
-        "reference": REFERENCE,
-        "parameters": ("list", "trained", "dict", "trained-dict", "module", "state"),
-        "batch": DATA,
-        "loader": DATA,
-        "validation": ("classes",),
-        "data": (*DATA, *(f"loader-{style}" for style in DATA)),
-        "criterion": ("classes", "values"),
-        "labels": ("classes", "values"),
-        "device": ("object", "text"),
-    }.get(role, ("",))
-    hints = {
-        "module": ("model", "net", "server"),
-        "state": ("state", "dict"),
-        "dict": ("named", "dict"),
-        "trained": ("trainable",),
-        "arrays": ("arrays", "ndarrays", "numpy"),
-    }
-    lower = name.lower()
-    hinted = [style for style, words in hints.items() if style in styles and any(word in lower for word in words)]
+    styles, lower = STYLES.get(role, ("",)), name.lower()
+    hinted = [style for style, words in HINTS.items() if style in styles and any(word in lower for word in words)]
     return (*hinted, *(style for style in styles if style not in hinted))
 
 
-PROXIMAL = Vocabulary(NAMES, ANNOTATIONS, {}, preferred, EXAMPLE)
+PROXIMAL = Vocabulary(NAMES, ANNOTATIONS, preferred, EXAMPLE)
 
 
 def give(bench: Bench, variant: Variant) -> dict[str, Any]:
@@ -200,15 +200,12 @@ def _module(bench: Bench) -> nn.Module:
 
 def scalar_of(result: Any) -> Tensor | float | None:
     """Return the loss in what a function returned: itself, or the first scalar of a tuple or dict."""
-    if isinstance(result, bool) or result is None:
-        return None
     if isinstance(result, Tensor):
         return result if result.numel() == 1 else None
-    if isinstance(result, int | float):
+    if isinstance(result, int | float) and not isinstance(result, bool):
         return float(result)
+    parts: Iterable[Any] = result if isinstance(result, tuple | list) else ()
     if isinstance(result, dict):
         named = [value for key, value in result.items() if "loss" in str(key).lower() or "total" in str(key).lower()]
-        return next((found for value in (*named, *result.values()) if (found := scalar_of(value)) is not None), None)
-    if isinstance(result, tuple | list):
-        return next((found for value in result if (found := scalar_of(value)) is not None), None)
-    return None
+        parts = (*named, *result.values())
+    return next((found for value in parts if (found := scalar_of(value)) is not None), None)

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from zk0.probes.harness.tensors import trained_parameters
+
 WIDTH = 4  # features, hidden units and classes
 BATCH = 8
 BATCHES = 4
@@ -143,18 +145,16 @@ class Bench:
         generator = torch.Generator().manual_seed(1)
         with torch.no_grad():
             for value in self.model.state_dict(keep_vars=True).values():
-                trained = isinstance(value, nn.Parameter) and value.requires_grad
-                frozen = isinstance(value, nn.Parameter) and not value.requires_grad
-                buffer = not isinstance(value, nn.Parameter)
                 step = torch.randn(value.shape, generator=generator, dtype=torch.float64) * self.distance
-                if trained or (frozen and self.moved == "frozen"):
-                    value.add_(step.to(value.dtype))
-                elif buffer and self.moved == "buffers":
+                if isinstance(value, nn.Parameter):
+                    if value.requires_grad or self.moved == "frozen":
+                        value.add_(step.to(value.dtype))
+                elif self.moved == "buffers":
                     value.add_(1 if not value.is_floating_point() else step.to(value.dtype).abs())
 
     def trained(self) -> dict[str, nn.Parameter]:
         """Return the trained parameters by name."""
-        return {name: value for name, value in self.model.named_parameters() if value.requires_grad}
+        return trained_parameters(self.model)
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:

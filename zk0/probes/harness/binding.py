@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from zk0.core.errors import ProbeError
-from zk0.probes.harness.targets import Target
+from zk0.probes.harness.targets import Target, describe
 
 MAX_VARIANTS = 96  # calls of a few milliseconds each
 
@@ -33,16 +33,14 @@ class Vocabulary:
     Args:
         names: role -> the names of parameters that ask for it, without underscores and in lower case.
         annotations: the name of an annotated type -> role, for parameters whose name says nothing.
-        styles: role -> the styles it comes in, the commonest first.
-        prefer: role -> how a parameter's name sorts those styles.
+        styles: (role, a parameter's name) -> the styles the role comes in, the likeliest first.
         example: an adapter, shown where a function can't be called.
         yielding: names that have another role where a second parameter asks for theirs.
     """
 
     names: Mapping[str, Sequence[str]]
     annotations: Mapping[str, str]
-    styles: Mapping[str, Sequence[Style]]
-    prefer: Callable[[str, str], Sequence[Style]]
+    styles: Callable[[str, str], Sequence[Style]]
     example: str
     yielding: Mapping[str, str] = field(default_factory=dict)
 
@@ -98,12 +96,16 @@ def uncallable(message: str, vocabulary: Vocabulary) -> ProbeError:
     )
 
 
+def not_callable(target: Target, error: Exception | None, vocabulary: Vocabulary) -> ProbeError:
+    """Return the error of a target that no variant of its arguments fits; `error` is the first variant's."""
+    signature = signature_text(target.value) if callable(target.value) else ""
+    shown = describe(error, target.root) if error else "no arguments fit"
+    return uncallable(f"{target.name}{signature} at {target.at} can't be called: {shown}", vocabulary)
+
+
 def variants(roles: Mapping[str, str], vocabulary: Vocabulary) -> Iterator[Variant]:
     """Yield the ways to give these roles, the likeliest first."""
-    choices = [
-        [(role, style) for style in vocabulary.prefer(role, name) or vocabulary.styles.get(role, ("",))]
-        for name, role in roles.items()
-    ]
+    choices = [[(role, style) for style in vocabulary.styles(role, name)] for name, role in roles.items()]
     # The likeliest of all first, then one role after the other away from it: the sum of the positions.
     ranked = sorted(itertools.product(*(range(len(choice)) for choice in choices)), key=sum)
     for positions in ranked[:MAX_VARIANTS]:
@@ -155,33 +157,25 @@ class TargetCallable:
     constructor: Callable[..., Any] | None = None
     opaque: bool = False  # what it does with its arguments can't be seen in its code
 
-    def variants(self, vocabulary: Vocabulary) -> Iterator[Variant]:
-        """Yield the ways to give its roles."""
-        return variants(self.roles, vocabulary)
-
     def takes(self, *roles: str) -> bool:
         """Return whether one of the roles is asked for."""
         return any(role in self.roles.values() for role in roles)
 
     def make(self, arguments: Mapping[str, Any]) -> Any:
         """Return the instance, or None for a function."""
-        return call_quietly(self.constructor, _part(arguments, "made")) if self.constructor else None
+        return call_quietly(self.constructor, arguments) if self.constructor else None
 
     def call(self, instance: Any, arguments: Mapping[str, Any]) -> Any:
         """Call it."""
         function = getattr(instance, self.function) if isinstance(self.function, str) else self.function
-        return call_quietly(function, _part(arguments, "called"))
+        return call_quietly(function, arguments)
 
     @property
     def codes(self) -> list[Any]:
         """The code objects behind it, for a look at what they use."""
-        found = (
-            [self.function, getattr(self.constructor, self.function, None)]
-            if self.constructor and isinstance(self.function, str)
-            else [self.function]
-        )
-        if self.constructor is not None:
-            found.append(self.constructor.__init__)
+        found: list[Any] = [self.function]
+        if self.constructor is not None and isinstance(self.function, str):
+            found = [getattr(self.constructor, self.function, None), self.constructor.__init__]
         return [inspect.unwrap(code).__code__ for code in found if inspect.isfunction(code) or inspect.ismethod(code)]
 
 
@@ -200,7 +194,7 @@ def find_callable(target: Target, vocabulary: Vocabulary) -> TargetCallable:
         return _method(value, names[0], vocabulary, target)
     if not callable(value):
         raise ProbeError(f"{target.text} is a {type(value).__name__}, nothing to call")
-    roles = roles_of(value, vocabulary, what=target.text.rpartition(":")[2], at=target.at)
+    roles = roles_of(value, vocabulary, what=target.name, at=target.at)
     return TargetCallable(target.text, value, {f"called:{name}": role for name, role in roles.items()})
 
 
@@ -232,21 +226,19 @@ def optimizer_callable(target: Target, vocabulary: Vocabulary) -> TargetCallable
 def _method(owner: type, name: str, vocabulary: Vocabulary, target: Target) -> TargetCallable:
     made = roles_of(owner, vocabulary, what=owner.__name__, at=target.at)
     function = getattr(owner, name)
-    unbound = _without_self(function, owner, name)
-    called = roles_of(unbound, vocabulary, what=f"{owner.__name__}.{name}", at=target.at)
+    if not isinstance(inspect.getattr_static(owner, name), staticmethod | classmethod):
+        function = _with_parameters(list(inspect.signature(function).parameters.values())[1:])
+    called = roles_of(function, vocabulary, what=f"{owner.__name__}.{name}", at=target.at)
     roles = {f"made:{parameter}": role for parameter, role in made.items()}
     roles |= {f"called:{parameter}": role for parameter, role in called.items()}
     return TargetCallable(target.text, name, roles, owner)
 
 
-def _without_self(function: Callable[..., Any], owner: type, name: str) -> Callable[..., Any]:
-    if isinstance(inspect.getattr_static(owner, name), staticmethod | classmethod):
-        return function
+def _with_parameters(parameters: list[inspect.Parameter]) -> Callable[..., None]:
+    """Return a function of which only the signature is read: that of a bound method."""
 
-    def method(*_: Any, **__: Any) -> None:
-        """Stand for the bound method; only its signature is read."""
+    def method(*_: Any, **__: Any) -> None: ...
 
-    parameters = list(inspect.signature(function).parameters.values())[1:]
     method.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return method
 
@@ -270,5 +262,6 @@ def call_quietly(function: Callable[..., Any], arguments: Mapping[str, Any]) -> 
         return call_with(function, arguments)
 
 
-def _part(arguments: Mapping[str, Any], when: str) -> dict[str, Any]:
+def part(arguments: Mapping[str, Any], when: str) -> dict[str, Any]:
+    """Return what is for the constructor (`made`) or for the function (`called`), by parameter."""
     return {name.partition(":")[2]: value for name, value in arguments.items() if name.startswith(f"{when}:")}

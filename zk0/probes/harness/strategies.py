@@ -25,7 +25,6 @@ NOT_THE_MEAN = {
     "MultiKrum": "a robust aggregation: the clients nearest to the others",
     "Bulyan": "a robust aggregation: the trimmed mean of the clients nearest to the others",
     "QFedAvg": "fair aggregation: clients of higher loss count more",
-    "FaultTolerantFedAvg": "",
 }
 
 
@@ -35,13 +34,11 @@ def is_strategy(value: Any) -> bool:
 
 
 def strategy_variants(target: Target) -> Iterator[Aggregator]:
-    """Yield the one or two ways to call a strategy class, an instance, or a function that makes one."""
+    """Yield the one way to call a strategy class, an instance, or a function that makes one."""
     make = _maker(target)
     strategy = make()
-    if callable(getattr(strategy, "aggregate_train", None)):
-        yield Aggregator(lambda: _by_messages(make()), "strategy", strategy)
-    else:
-        yield Aggregator(lambda: _by_results(make()), "strategy", strategy)
+    call = _by_messages if callable(getattr(strategy, "aggregate_train", None)) else _by_results
+    yield Aggregator(lambda: call(make()), "strategy", strategy)
 
 
 def other_meaning(strategy: Any) -> str | None:
@@ -58,7 +55,7 @@ def _maker(target: Target) -> Callable[[], Any]:
     value = target.value
     if not callable(value) or (is_strategy(value) and not inspect.isclass(value)):
         return lambda: copy.deepcopy(value)
-    roles = roles_of(value, AGGREGATION, what=target.text.rpartition(":")[2], at=target.at)
+    roles = roles_of(value, AGGREGATION, what=target.name, at=target.at)
 
     def make() -> Any:
         made = call_with(value, {name: _constructor_argument(role) for name, role in roles.items()})
