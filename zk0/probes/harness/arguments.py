@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.nn import functional
 
-from zk0.probes.harness.bench import BATCH, RATE, Accelerator, Bench, TinyPolicy
+from zk0.probes.harness.bench import ACCELERATOR, BATCH, RATE, Bench, TinyPolicy
 from zk0.probes.harness.binding import Variant, Vocabulary, split_names
 
 EXAMPLE = """\
@@ -139,7 +139,7 @@ PLAIN: dict[str, Callable[[Bench, str], Any]] = {
     "config": lambda bench, _: bench.settings,
     "logger": lambda *_: logging.getLogger("probe"),
     "tracker": lambda *_: SimpleNamespace(),
-    "accelerator": lambda *_: Accelerator(),
+    "accelerator": lambda *_: ACCELERATOR,
     "epochs": lambda *_: 1,
     "steps": lambda *_: 3,
     "rate": lambda *_: RATE,

@@ -74,27 +74,15 @@ class MuSettings(dict[str, Any]):
         return self[key]
 
 
-class Accelerator:
-    """The part of accelerate that LeRobot's `update_policy` uses, on one CPU."""
-
-    device = torch.device("cpu")
-    sync_gradients = True
-
-    def autocast(self) -> Any:
-        """Change nothing."""
-        return nullcontext()
-
-    def backward(self, loss: Tensor) -> None:
-        """Back-propagate."""
-        loss.backward()  # type: ignore[no-untyped-call]
-
-    def clip_grad_norm_(self, parameters: Any, limit: float) -> Tensor:
-        """Clip the gradients' norm."""
-        return nn.utils.clip_grad_norm_(parameters, limit)
-
-    def unwrap_model(self, model: nn.Module, **_: Any) -> nn.Module:
-        """Return the model."""
-        return model
+# The part of accelerate that LeRobot's `update_policy` uses, on one CPU.
+ACCELERATOR = SimpleNamespace(
+    device=torch.device("cpu"),
+    sync_gradients=True,
+    autocast=nullcontext,
+    backward=lambda loss: loss.backward(),
+    clip_grad_norm_=nn.utils.clip_grad_norm_,
+    unwrap_model=lambda model, **_: model,
+)
 
 
 def seed_everything() -> None:
