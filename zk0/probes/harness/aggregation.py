@@ -11,7 +11,7 @@ from zk0.core.errors import ProbeError
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, not_applicable, not_available
 from zk0.probes.harness import robustness
-from zk0.probes.harness.binding import not_callable, parameters_of, roles_of
+from zk0.probes.harness.binding import not_callable, parameters_of, roles_of, run_each
 from zk0.probes.harness.findings import Points, failed, largest_gap, passed, warned
 from zk0.probes.harness.replies import AGGREGATION, function_variants
 from zk0.probes.harness.rounds import Aggregate, Aggregator, Round, flat, make_round
@@ -81,23 +81,15 @@ def _points(target: Target) -> Points:
 def _first_working_variant(target: Target) -> AggregatedRound:
     """Return the first way to call whose result is the mean, else the first that runs."""
     round_ = make_round()
-    fallback: AggregatedRound | None = None
-    first: Exception | None = None
-    for aggregator in _variants(target):
-        try:
-            done = AggregatedRound(aggregator, aggregator.once(round_), round_)
-        except ProbeError:
-            raise
-        except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first error is reported below
-            first = first or error
-            continue
-        if is_mean(done.result, round_):
-            return done
-        if fallback is None or (fallback.result.arrays is None and done.result.arrays is not None):
-            fallback = done
-    if fallback is None:
-        raise not_callable(target, first, AGGREGATION)
-    return fallback
+    ran: list[AggregatedRound] = []
+    ways = run_each(
+        _variants(target), lambda way: way.once(round_), lambda error: not_callable(target, error, AGGREGATION)
+    )
+    for aggregator, result in ways:
+        ran.append(AggregatedRound(aggregator, result, round_))
+        if is_mean(result, round_):
+            return ran[-1]
+    return next((done for done in ran if done.result.arrays is not None), ran[0])
 
 
 def _variants(target: Target) -> Iterator[Aggregator]:

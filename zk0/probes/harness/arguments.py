@@ -40,56 +40,46 @@ HINTS = {
     "arrays": ("arrays", "ndarrays", "numpy"),
 }
 
-NAMES = split_names(
-    {
-        "model": "model net module policy network localmodel clientmodel localnet",
-        "parameters": (
-            "params parameters weights localparams localweights localparameters modelparams trainableparams "
-            "namedparams namedparameters currentparams theta w values params0"
-        ),
-        "reference": (
-            "globalparams globalweights globalparameters globalmodel globalnet globalstate globalstatedict "
-            "globalmodelparams globaltensors reference referenceparams referencemodel ref refparams initialparams "
-            "initialparameters initialweights initparams initweights serverparams serverweights servermodel "
-            "serverparameters w0 wt wglobal wround theta0 anchor anchors origin origins start roundparams "
-            "oldparams referencestate globalp initialstate server globaldict globalw gparams gweights startparams "
-            "references roundweights"
-        ),
-        "mu": (
-            "mu proximalmu proxmu fedproxmu muprox lam lmbda lambdaprox proxlambda proximalcoefficient proxcoef "
-            "proxcoeff strength proximalweight proxweight rho"
-        ),
-        "loss": "loss baseloss taskloss celoss policyloss mainloss localloss originalloss total",
-        "outputs": "outputs output logits preds pred ypred predictions yhat",
-        "labels": "labels label targets target y ytrue groundtruth",
-        "inputs": "inputs input x images image features img",
-        "batch": "batch minibatch databatch batchdata",
-        "loader": (
-            "trainloader dataloader loader traindataloader trainiter trainset traindata batches dataiter dataset "
-            "traindl dl"
-        ),
-        "data": "data",
-        "validation": "valloader validationloader testloader evalloader valdataloader testset valset",
-        "criterion": "criterion lossfn lossfunc lossfunction criterionfn",
-        "optimizer": "optimizer optim opt",
-        "scheduler": "scheduler lrscheduler sched",
-        "scaler": "scaler gradscaler",
-        "device": "device dev",
-        "epochs": "epochs localepochs numepochs nepochs",
-        "steps": "steps localsteps numsteps maxsteps nsteps iterations",
-        "rate": "lr learningrate",
-        "size": "batchsize numexamples numsamples numtrain",
-        "zero": "momentum weightdecay wd",
-        "limit": "clipnorm gradclip maxgradnorm gradclipnorm maxnorm clip",
-        "config": "config cfg args settings hparams runconfig fitconfig trainconfig hyperparams",
-        "counter": "step stepidx iteration epoch round serverround currentround rnd i seed",
-        "identity": "cid clientid partitionid partition nodeid",
-        "quiet": "verbose useamp amp debug",
-        "logger": "logger log",
-        "tracker": "trainmetrics traintracker metrics tracker",
-        "accelerator": "accelerator",
-    }
-)
+NAMES = split_names("""
+    model: model net module policy network localmodel clientmodel localnet
+    parameters: params parameters weights localparams localweights localparameters modelparams trainableparams
+        namedparams namedparameters currentparams theta w values params0
+    reference: globalparams globalweights globalparameters globalmodel globalnet globalstate globalstatedict
+        globalmodelparams globaltensors reference referenceparams referencemodel ref refparams initialparams
+        initialparameters initialweights initparams initweights serverparams serverweights servermodel
+        serverparameters w0 wt wglobal wround theta0 anchor anchors origin origins start roundparams oldparams
+        referencestate globalp initialstate server globaldict globalw gparams gweights startparams references
+        roundweights
+    mu: mu proximalmu proxmu fedproxmu muprox lam lmbda lambdaprox proxlambda proximalcoefficient proxcoef
+        proxcoeff strength proximalweight proxweight rho
+    loss: loss baseloss taskloss celoss policyloss mainloss localloss originalloss total
+    outputs: outputs output logits preds pred ypred predictions yhat
+    labels: labels label targets target y ytrue groundtruth
+    inputs: inputs input x images image features img
+    batch: batch minibatch databatch batchdata
+    loader: trainloader dataloader loader traindataloader trainiter trainset traindata batches dataiter dataset
+        traindl dl
+    data: data
+    validation: valloader validationloader testloader evalloader valdataloader testset valset
+    criterion: criterion lossfn lossfunc lossfunction criterionfn
+    optimizer: optimizer optim opt
+    scheduler: scheduler lrscheduler sched
+    scaler: scaler gradscaler
+    device: device dev
+    epochs: epochs localepochs numepochs nepochs
+    steps: steps localsteps numsteps maxsteps nsteps iterations
+    rate: lr learningrate
+    size: batchsize numexamples numsamples numtrain
+    zero: momentum weightdecay wd
+    limit: clipnorm gradclip maxgradnorm gradclipnorm maxnorm clip
+    config: config cfg args settings hparams runconfig fitconfig trainconfig hyperparams
+    counter: step stepidx iteration epoch round serverround currentround rnd i seed
+    identity: cid clientid partitionid partition nodeid
+    quiet: verbose useamp amp debug
+    logger: logger log
+    tracker: trainmetrics traintracker metrics tracker
+    accelerator: accelerator
+""")
 
 ANNOTATIONS = {
     "DataLoader": "loader",

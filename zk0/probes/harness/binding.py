@@ -8,7 +8,7 @@ import inspect
 import itertools
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,20 +28,13 @@ type Variant = dict[str, tuple[str, Style]]  # parameter -> (role, style)
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The names a contract knows.
+    """The names a contract knows."""
 
-    Args:
-        names: role -> the names of parameters that ask for it, without underscores and in lower case.
-        annotations: the name of an annotated type -> role, for parameters whose name says nothing.
-        styles: (role, a parameter's name) -> the styles the role comes in, the likeliest first.
-        example: an adapter, shown where a function can't be called.
-        yielding: names that have another role where a second parameter asks for theirs.
-    """
-
-    names: Mapping[str, Sequence[str]]
-    annotations: Mapping[str, str]
-    styles: Callable[[str, str], Sequence[Style]]
-    example: str
+    names: Mapping[str, Sequence[str]]  # role -> names of parameters, without underscores and in lower case
+    annotations: Mapping[str, str]  # name of a type -> role, for parameters whose name says nothing
+    styles: Callable[[str, str], Sequence[Style]]  # of a role, for a parameter's name, the likeliest first
+    example: str  # an adapter, shown where a function can't be called
+    # Names that have another role where a second parameter asks for theirs.
     yielding: Mapping[str, str] = field(default_factory=dict)
 
     def role_of(self, parameter: inspect.Parameter) -> str | None:
@@ -55,9 +48,16 @@ class Vocabulary:
         return next((role for part, role in self.annotations.items() if part in text), None)
 
 
-def split_names(table: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return the names of each role, given as words in one text."""
-    return {role: names.split() for role, names in table.items()}
+def split_names(table: str) -> dict[str, list[str]]:
+    """Return the names of each role, given as a text of `role: name name …`."""
+    names: dict[str, list[str]] = {}
+    role = ""
+    for word in table.split():
+        if word.endswith(":"):
+            role = word.removesuffix(":")
+        else:
+            names.setdefault(role, []).append(word)
+    return names
 
 
 def roles_of(function: Callable[..., Any], vocabulary: Vocabulary, *, what: str, at: str) -> dict[str, str]:
@@ -118,6 +118,30 @@ def parameters_of(function: Callable[..., Any], *, what: str) -> list[inspect.Pa
         return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError) as error:
         raise ProbeError(f"{what} has no signature zk0 can read: {error}") from error
+
+
+def run_each[W, R](
+    ways: Iterable[W], run: Callable[[W], R], error: Callable[[Exception | None], ProbeError]
+) -> Iterator[tuple[W, R]]:
+    """Yield the ways to run foreign code that work, with their results.
+
+    Raises:
+        ProbeError: none works; `error` makes it from the first way's exception.
+    """
+    first: Exception | None = None
+    works = False
+    for way in ways:
+        try:
+            result = run(way)
+        except ProbeError:
+            raise
+        except Exception as raised:  # noqa: BLE001  foreign code may raise anything
+            first = first or raised
+        else:
+            works = True
+            yield way, result
+    if not works:
+        raise error(first) from first
 
 
 def call_with(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
@@ -182,8 +206,12 @@ class TargetCallable:
 def find_callable(target: Target, vocabulary: Vocabulary) -> TargetCallable:
     """Return how a function, a class, an instance or `Class.method` is called."""
     value = target.value
-    if target.owner is not None and inspect.isroutine(value) and not _is_static(target):
-        return _method(target.owner, value.__name__, vocabulary, target)
+    if target.owner is not None and inspect.isroutine(value):
+        static = inspect.getattr_static(target.owner, value.__name__)
+        if not isinstance(static, staticmethod):
+            return _method(target.owner, value.__name__, vocabulary, target)
+    if inspect.isclass(value) and issubclass(value, torch.optim.Optimizer):  # it may have the term in its step
+        return _training_with_optimizer(target, vocabulary)
     if inspect.isclass(value):
         names = [name for name in METHODS if _defines(value, name)]
         if not names:
@@ -198,12 +226,7 @@ def find_callable(target: Target, vocabulary: Vocabulary) -> TargetCallable:
     return TargetCallable(target.text, value, {f"called:{name}": role for name, role in roles.items()})
 
 
-def is_optimizer(value: Any) -> bool:
-    """Return whether this is a class of optimizers, which may have the term in its step."""
-    return inspect.isclass(value) and issubclass(value, torch.optim.Optimizer)
-
-
-def optimizer_callable(target: Target, vocabulary: Vocabulary) -> TargetCallable:
+def _training_with_optimizer(target: Target, vocabulary: Vocabulary) -> TargetCallable:
     """Return a loop that trains with an optimizer of this class."""
     roles = roles_of(target.value, vocabulary, what=target.value.__name__, at=target.at)
 
@@ -241,11 +264,6 @@ def _with_parameters(parameters: list[inspect.Parameter]) -> Callable[..., None]
 
     method.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return method
-
-
-def _is_static(target: Target) -> bool:
-    assert target.owner is not None
-    return isinstance(inspect.getattr_static(target.owner, target.value.__name__), staticmethod)
 
 
 def _defines(owner: type, name: str) -> bool:

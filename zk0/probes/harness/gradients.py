@@ -19,23 +19,14 @@ SUM = "mu / 2 * sum(((w - w_round) ** 2).sum() for each trained tensor)"
 
 @dataclass(frozen=True)
 class GradientSample:
-    """The gradient of the term at one place.
+    """The gradient of the term at one place."""
 
-    Args:
-        found: the gradient that the code's term has, by tensor; zero where it has none.
-        weights: the trained weights w.
-        references: w_round of every tensor of the model.
-        mu: the strength.
-        noise: the relative size of rounding errors.
-        floor: the size below which a number is rounding alone.
-    """
-
-    found: Named
-    weights: Named
-    references: Named
+    found: Named  # the gradient that the code's term has, by tensor; zero where it has none
+    weights: Named  # w, of the trained tensors
+    references: Named  # w_round, of every tensor of the model
     mu: float
-    noise: float = 1e-6
-    floor: float = 1e-12
+    noise: float = 1e-6  # the relative size of rounding errors
+    floor: float = 1e-12  # the size below which a number is rounding alone
 
     @property
     def expected(self) -> Named:
@@ -82,9 +73,7 @@ class GradientSample:
 def explain(sample: GradientSample, twice: GradientSample | None = None) -> Finding | None:
     """Return why a gradient that is not all zero is not what it should be; None where it is.
 
-    Args:
-        sample: the gradient at w.
-        twice: the same farther from w_round; distinguishes a norm from a squared norm.
+    `twice` is the gradient farther from w_round; it distinguishes a norm from a squared norm.
     """
     if sample.conforms():
         return None

@@ -16,7 +16,7 @@ from zk0.core.errors import ProbeError
 from zk0.probes.harness.arguments import PROXIMAL
 from zk0.probes.harness.arguments import give as arguments_from_bench
 from zk0.probes.harness.bench import Bench
-from zk0.probes.harness.binding import Vocabulary, call_quietly, call_with, roles_of, signature_text, variants
+from zk0.probes.harness.binding import Vocabulary, call_quietly, call_with, roles_of, run_each, signature_text, variants
 from zk0.probes.harness.findings import Shown, largest_gap
 from zk0.probes.harness.targets import Target, describe, find_target, location
 from zk0.probes.harness.tensors import to_array
@@ -145,15 +145,12 @@ def _call_accessor(
 
 
 def _first_working_maker(target: Target) -> Callable[[Bench], Any]:
-    errors: list[Exception] = []
-    for make in _makers(target):
-        try:
-            make(Bench(0.0, dtype=torch.float32))
-        except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first is reported
-            errors.append(error)
-        else:
-            return make
-    raise ProbeError(f"{target.text} can't be made: {describe(errors[0], target.root)}", remedy=EXAMPLE)
+    def not_made(error: Exception | None) -> ProbeError:
+        shown = describe(error, target.root) if error else "no arguments fit"
+        return ProbeError(f"{target.text} can't be made: {shown}", remedy=EXAMPLE)
+
+    make, _ = next(run_each(_makers(target), lambda make: make(Bench(0.0, dtype=torch.float32)), not_made))
+    return make
 
 
 def _makers(target: Target) -> Iterator[Callable[[Bench], Any]]:

@@ -18,9 +18,8 @@ from zk0.probes.harness.binding import (
     TargetCallable,
     Variant,
     find_callable,
-    is_optimizer,
     not_callable,
-    optimizer_callable,
+    run_each,
     uncallable,
     variants,
 )
@@ -81,7 +80,7 @@ def _points(target: Target) -> Points:
         training = _first_working_training(target)
         yield from _training(training, uses_mu=True, made_with_mu=takes_mu(target))
         return
-    callee = optimizer_callable(target, PROXIMAL) if is_optimizer(target.value) else find_callable(target, PROXIMAL)
+    callee = find_callable(target, PROXIMAL)
     found = _first_working_variant(callee, target)
     if isinstance(found, WorkingTraining):
         yield from _training(found, uses_mu=_uses_mu(callee))
@@ -145,17 +144,13 @@ def _try(
 
 
 def _first_working_training(target: Target) -> WorkingTraining:
-    first: Exception | None = None
-    for dtype in PRECISIONS:
-        for run in client_runners(target, dtype):
-            try:
-                return WorkingTraining.of(run, dtype)
-            except ProbeError:
-                raise
-            except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first error is reported below
-                first = first or error
-    assert first is not None
-    raise uncallable(f"{target.text} at {target.at} can't be run: {describe(first, target.root)}", PROXIMAL) from first
+    def not_runnable(error: Exception | None) -> ProbeError:
+        shown = describe(error, target.root) if error else "no arguments fit"
+        return uncallable(f"{target.text} at {target.at} can't be run: {shown}", PROXIMAL)
+
+    runners = ((run, dtype) for dtype in PRECISIONS for run in client_runners(target, dtype))
+    _, training = next(run_each(runners, lambda runner: WorkingTraining.of(*runner), not_runnable))
+    return training
 
 
 def _uses_mu(callee: TargetCallable) -> bool:

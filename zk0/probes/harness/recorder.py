@@ -51,15 +51,10 @@ class Step:
 
 @dataclass
 class OptimizerRecorder:
-    """Record the optimizer steps of one training.
+    """Record the optimizer steps of one training."""
 
-    Args:
-        model: the model if it is known; else it is taken from the first frame that has one.
-        lead: the steps of an earlier run whose weights this one is to follow.
-    """
-
-    model: nn.Module | None = None
-    lead: Sequence[Step] = ()
+    model: nn.Module | None = None  # where it is not known, it is taken from the first frame that has one
+    lead: Sequence[Step] = ()  # of an earlier run whose weights this one is to follow
     steps: list[Step] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)  # kind of reference -> the variable's name and line
     start: Named = field(default_factory=dict)  # all parameters at the first step

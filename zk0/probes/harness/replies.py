@@ -15,39 +15,29 @@ EXAMPLE = """\
         return combine([{"w": w, "n": n} for w, n in zip(weights_list, num_examples)])"""
 
 
-NAMES = split_names(
-    {
-        "results": "results fitresults clientresults replies clientupdatesandweights res",
-        "updates": (
-            "weightslist updates clientweights clientupdates clientparams clientparameters params statedicts "
-            "clientstatedicts localweights localparams localstates models clientmodels weights parameters "
-            "parameterslist arrayslist arrays tensors clientarrays localmodels w states clientstates "
-            "statedictlist modelslist deltas clientdeltas ndarrays dicts modelupdates paramslist listofweights "
-            "clientdicts"
-        ),
-        "counts": (
-            "numexamples examples numsamples samples counts sizes ns n nk datasetsizes clientsizes numdata "
-            "samplecounts clientnums lens lengths samplenum clientcounts examplecounts clientsamples "
-            "numexampleslist datasizes"
-        ),
-        "weights": "aggregationweights weight clientimportance mixing",
-        "fractions": "coefficients fractions alphas ratios clientfractions factors importance",
-        "current": (
-            "globalmodel globalweights globalparams globalparameters globalstate globalstatedict servermodel "
-            "serverstate currentweights currentparameters oldparams previous current oldweights globaldict "
-            "globalarrays"
-        ),
-        "round": "serverround round rnd currentround roundnum",
-        "failures": "failures",
-        "total": "total totalexamples totalsamples ntotal",
-        "number": "numclients nclients k clients",
-        "rate": "serverlr lr serverlearningrate eta",
-        "initial": "initialparameters",
-        "mu": "proximalmu mu",
-        "context": "context",
-        "name": "weightedbykey key weightingmetricname",
-    }
-)
+NAMES = split_names("""
+    results: results fitresults clientresults replies clientupdatesandweights res
+    updates: weightslist updates clientweights clientupdates clientparams clientparameters params statedicts
+        clientstatedicts localweights localparams localstates models clientmodels weights parameters
+        parameterslist arrayslist arrays tensors clientarrays localmodels w states clientstates statedictlist
+        modelslist deltas clientdeltas ndarrays dicts modelupdates paramslist listofweights clientdicts
+    counts: numexamples examples numsamples samples counts sizes ns n nk datasetsizes clientsizes numdata
+        samplecounts clientnums lens lengths samplenum clientcounts examplecounts clientsamples numexampleslist
+        datasizes
+    weights: aggregationweights weight clientimportance mixing
+    fractions: coefficients fractions alphas ratios clientfractions factors importance
+    current: globalmodel globalweights globalparams globalparameters globalstate globalstatedict servermodel
+        serverstate currentweights currentparameters oldparams previous current oldweights globaldict globalarrays
+    round: serverround round rnd currentround roundnum
+    failures: failures
+    total: total totalexamples totalsamples ntotal
+    number: numclients nclients k clients
+    rate: serverlr lr serverlearningrate eta
+    initial: initialparameters
+    mu: proximalmu mu
+    context: context
+    name: weightedbykey key weightingmetricname
+""")
 
 # `weights` are the clients' tensors, or how much they count where the tensors have a name of their own.
 YIELDING = {"weights": "weights", "clientweights": "weights", "w": "weights"}
