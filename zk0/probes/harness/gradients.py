@@ -85,7 +85,11 @@ def explain(sample: GradientSample, twice: GradientSample | None = None) -> Find
             "square the distance: ((w - w_round) ** 2).sum()",
             sample.worst(),
         )
-    return _missing(sample) or _factor(sample, twice) or _lengths(sample) or _pairs(sample) or _another(sample)
+    found, wanted = _flat(sample.found), _flat(sample.expected)
+    angle = float(found @ wanted / (np.linalg.norm(found) * np.linalg.norm(wanted)))
+    message = f"the term's gradient is not mu * (w - w_round) (cosine {angle:.3g})"
+    another = failed(message, Fault.proximal_formula, "the formula is another one", SUM, sample.worst())
+    return _missing(sample) or _factor(sample, twice) or _lengths(sample) or _pairs(sample) or another
 
 
 def _missing(sample: GradientSample) -> Finding | None:
@@ -180,10 +184,3 @@ def _pairs(sample: GradientSample) -> Finding | None:
                     sample.worst(),
                 )
     return None
-
-
-def _another(sample: GradientSample) -> Finding:
-    found, wanted = _flat(sample.found), _flat(sample.expected)
-    angle = float(found @ wanted / (np.linalg.norm(found) * np.linalg.norm(wanted)))
-    message = f"the term's gradient is not mu * (w - w_round) (cosine {angle:.3g})"
-    return failed(message, Fault.proximal_formula, "the formula is another one", SUM, sample.worst())

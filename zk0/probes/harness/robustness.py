@@ -139,7 +139,7 @@ def _empty(aggregator: Aggregator, round_: Round) -> Finding:
         return warned(
             f"with no reply at all it ends in {type(got).__name__}: {got}",
             Fault.client_dropouts,
-            "nobody thought of a round without a reply",
+            "a round without a reply is not expected",
             "return (None, {}) as Flower does, or raise an error that says so",
         )
     refused = isinstance(got, Exception) or got.arrays is None

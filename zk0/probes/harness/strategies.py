@@ -74,18 +74,17 @@ def _constructor_argument(role: str) -> Any:
     from flwr.app import Context, RecordDict
     from flwr.common import ndarrays_to_parameters
 
-    match role:
-        case "initial":
-            return ndarrays_to_parameters(list(make_round().current.values()))
-        case "context":
-            return Context(run_id=1, node_id=0, node_config={}, state=RecordDict(), run_config={"num-server-rounds": 1})
-        case "mu":
-            return 0.1
-        case "name":
-            return "num-examples"
-        case "rate":
-            return 1.0
-    raise ProbeError(f"zk0 has no {role} to make a strategy with")
+    config: dict[str, Any] = {"num-server-rounds": 1}
+    known = {
+        "initial": ndarrays_to_parameters(list(make_round().current.values())),
+        "context": Context(run_id=1, node_id=0, node_config={}, state=RecordDict(), run_config=config),
+        "mu": 0.1,
+        "name": "num-examples",
+        "rate": 1.0,
+    }
+    if role not in known:
+        raise ProbeError(f"zk0 has no {role} to make a strategy with")
+    return known[role]
 
 
 def _by_results(strategy: Any) -> Callable[[Round], Aggregate]:

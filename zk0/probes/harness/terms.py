@@ -76,7 +76,10 @@ class Term:
         instance = self.callee.make(give(bench, part(self.variant, "made")))
         if point.displaced:
             bench.depart()
-        _nudge(bench, point.nudge)
+        with torch.no_grad():
+            for name, step in point.nudge.items():
+                parameter = bench.model.get_parameter(name)
+                parameter.add_(torch.from_numpy(step).to(parameter.dtype))
         return [self._call(bench, instance) for _ in range(times)]
 
     def isolate(self, point: EvalPoint) -> tuple[GradientSample, float | None]:
@@ -116,13 +119,6 @@ class Term:
         )
 
 
-def _nudge(bench: Bench, nudge: Named) -> None:
-    with torch.no_grad():
-        for name, step in nudge.items():
-            parameter = bench.model.get_parameter(name)
-            parameter.add_(torch.from_numpy(step).to(parameter.dtype))
-
-
 STEP = 1e-5  # of central differences in float64: error of the order 1e-10
 
 
@@ -153,8 +149,9 @@ def measure(term: Term) -> TermMeasurement:
     far, far_value = term.isolate(replace(point, distance=2 * point.distance))
     stronger, _ = term.isolate(replace(point, mu=2 * point.mu))
     takes = term.callee.takes("mu", "config")
-    if not takes and (strength := _fixed(sample)) is not None:
-        # It returns 1/2 ||d||^2 or ||d||^2, for its caller to multiply.
+    # A term without mu returns 1/2 ||d||^2 or ||d||^2, for its caller to multiply: the same as with a mu of 1 or 2.
+    strength = None if takes else next((mu for mu in (1.0, 2.0) if replace(sample, mu=mu).conforms()), None)
+    if strength is not None:
         sample, far, stronger = (replace(each, mu=strength) for each in (sample, far, stronger))
     return TermMeasurement(sample, value, far, far_value, stronger, term.evaluate(point), takes)
 
@@ -234,11 +231,6 @@ def slopes(term: Term, measured: TermMeasurement) -> tuple[float, float] | None:
     own = sum(float((measured.sample.found[name] * each).sum()) for name, each in direction.items())
     # The slope of the loss around the term is the rest of the total, and is taken off both.
     return (values[0] - values[1]) / (2 * STEP) - (total - own), own
-
-
-def _fixed(sample: GradientSample) -> float | None:
-    """Return 1 or 2 where the gradient is that times the distance."""
-    return next((factor for factor in (1.0, 2.0) if replace(sample, mu=factor).conforms()), None)
 
 
 def norm_of(sample: GradientSample) -> float:
