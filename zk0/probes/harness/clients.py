@@ -49,7 +49,7 @@ def _makes_client(value: Any) -> bool:
 def client_runners(target: Target, dtype: torch.dtype) -> Iterator[Runner]:
     """Yield the ways to run a client in one precision."""
     maker = target.owner or target.value
-    if is_app(maker):
+    if is_app(target.value):
         yield app_runner(target)
     elif not callable(maker):
         yield _runner(lambda _: maker, dtype)

@@ -156,9 +156,9 @@ def _complete(models: ModelPair) -> Finding:
 
 def _used(accessors: Accessors, models: ModelPair) -> Finding:
     """The receiving model must compute with what was set."""
-    peers = (models.sender, models.receiver, make_peer(accessors, 1))
     try:
-        sent, received, before = (_output(peer.model()) for peer in peers)
+        sent, received = (_output(peer.model()) for peer in (models.sender, models.receiver))
+        before = _output(make_peer(accessors, 1).model())
     except Exception as error:  # noqa: BLE001  a model of the client's own takes inputs of its own
         return not_available(f"its model does not take zk0's inputs ({type(error).__name__})")
     gap = float(np.abs(sent - received).max())

@@ -131,7 +131,7 @@ def read(answer: Any, names: Sequence[str]) -> Aggregate:
         arrays = {str(name): _numpy(value) for name, value in content.items()}
         return Aggregate(arrays, paired, answer, tuple(arrays))
     if isinstance(content, list | tuple):
-        arrays = {name: _numpy(value) for name, value in zip(names, content, strict=False)}
+        arrays = dict(zip(names, [_numpy(value) for value in content], strict=False))
         return Aggregate(arrays, paired, answer, None if len(content) == len(names) else tuple(arrays))
     raise TypeError(f"it returned {type(content).__name__}, not tensors")
 
