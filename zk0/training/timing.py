@@ -1,11 +1,11 @@
 """Measure the time and memory of a training step and an action on this machine."""
 
 import platform
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from timeit import repeat
 from types import SimpleNamespace
 
 import numpy as np
@@ -52,8 +52,8 @@ def measure(preset: str, *, cameras: tuple[str, ...], batch_size: int, runs: int
     seen = SimpleNamespace(
         state=np.zeros(len(JOINTS), dtype=np.float32), images=dict.fromkeys(cameras, image), sentence=SENTENCE
     )
-    step = _median(lambda: run_training_step(components, dict(batch), step=0, measure=False), runs)
     act = make_actor(policy, processors, seed=seed)
+    step = _median(lambda: run_training_step(components, dict(batch), step=0, measure=False), runs)
     return Timing(step, _median(lambda: act(seen), runs), runs, peak_memory())
 
 
@@ -68,11 +68,4 @@ def machine() -> str:
 
 
 def _median(call: Callable[[], object], runs: int) -> float:
-    for _ in range(WARM):
-        call()
-    times = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - began)
-    return median(times)
+    return median(repeat(call, number=1, repeat=WARM + runs)[WARM:])
