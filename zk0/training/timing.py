@@ -52,8 +52,8 @@ def measure(preset: str, *, cameras: tuple[str, ...], batch_size: int, runs: int
     seen = SimpleNamespace(
         state=np.zeros(len(JOINTS), dtype=np.float32), images=dict.fromkeys(cameras, image), sentence=SENTENCE
     )
-    act = make_actor(policy, processors, seed=seed)
     step = _median(lambda: run_training_step(components, dict(batch), step=0, measure=False), runs)
+    act = make_actor(policy, processors, seed=seed)
     return Timing(step, _median(lambda: act(seen), runs), runs, peak_memory())
 
 
