@@ -39,8 +39,8 @@ def judge(
 
 def report_problems(
     problems: Iterable[Problem],
-    *,
     good: str,
+    *,
     remedy: str | None = None,
     doubtful: bool = False,
     evidence: Sequence[Evidence] = (),
