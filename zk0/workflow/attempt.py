@@ -18,7 +18,8 @@ from zk0.core.verdicts import Finding, Verdict, failed, passed, worst
 from zk0.workflow.actions import Context, Inputs, Outputs, Progress
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import Selection, StepFinished
-from zk0.workflow.expressions import Scope, arguments_as_json, as_json, as_text, fill, is_known, templates_in
+from zk0.workflow.expression_syntax import as_text
+from zk0.workflow.expressions import Scope, arguments_as_json, as_json, fill, is_known, templates_in
 from zk0.workflow.patterns import argument_texts
 from zk0.workflow.plan import PlannedCheck, PlannedStep, validated
 from zk0.workflow.products import check_patterns, find_products, product_artifacts

@@ -16,7 +16,8 @@ from zk0.workflow.actions import ACTIONS, Action
 from zk0.workflow.attempt import AskOutputs
 from zk0.workflow.composite import EachOutputs, nested_outputs
 from zk0.workflow.declared_secrets import PLACES, exposed_secrets, misplaced
-from zk0.workflow.expressions import ROOTS, Reference, Template, is_known, templates_in
+from zk0.workflow.expression_syntax import ROOTS, Reference
+from zk0.workflow.expressions import Template, is_known, templates_in
 from zk0.workflow.fitting import Flaw, KeyPath, misfits, nearest
 from zk0.workflow.inputs import coerce, default_of
 from zk0.workflow.patterns import pattern_problem
