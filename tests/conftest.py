@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, settings
 
 # A shell that starts the tests in its background ignores Ctrl-C for them, and their programs would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):  # CI runs these tests, and output is different there
+    os.environ.pop(name, None)
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported
 
 # The same examples on every machine, however busy: a test that fails in CI fails here too, and no clock decides.
@@ -36,7 +38,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def recordings(cache: Path) -> dict[str, Path]:
     """Return two recorded data sets of three episodes each, by task."""
-    from zk0.simulator import cached_recording, task
+    from zk0.simulator.recorder import cached_recording
+    from zk0.simulator.tasks import task
 
     return {name: cached_recording(task(name), episodes=3, seed=0, cache=cache / "recordings") for name in TASKS}
 

@@ -1,15 +1,17 @@
 """The project's own workflow files: valid, explained, with a checklist (`workflow-files.*`)."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from zk0.checklists.loading import checklist_names
+from zk0.checklists.loading import checklist_names, checklist_problem
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding
 from zk0.project_checks.problems import Problem, report_problems
-from zk0.workflow.loading import Library, examine, lint, workflow_files
+from zk0.workflow.loading import Library, examine, lint
+from zk0.workflow.names import unread_files, workflow_files
 from zk0.workflow.spec import WorkflowSpec
 
 READS = (Part.code, Part.environment)
@@ -18,9 +20,12 @@ READS = (Part.code, Part.environment)
 @check("workflow-files.valid", reads=READS)
 def valid(project: Project) -> Iterator[Finding]:
     """Every workflow file is valid and passes the linter."""
-    files = _require_own(project)
-    problems = [Problem("", str(problem)) for problem in lint(project, files)]
-    yield from report_problems(problems, good=f"{len(files)} workflows are valid", remedy="zk0 workflows lint")
+    paths = [*_require_own(project), *unread_files(project).values()]
+    problems = [
+        Problem("", str(problem))
+        for problem in lint(project, paths, checklist_problem=partial(checklist_problem, project))
+    ]
+    yield from report_problems(problems, f"{len(paths)} workflows are valid", remedy="zk0 workflows lint")
 
 
 @check("workflow-files.explained", reads=READS)
@@ -35,8 +40,7 @@ def explained(project: Project) -> Iterator[Finding]:
             problems.append(Problem(name, "does not say what may go wrong (`issues`)"))
         mute = [key for key, declared in spec.inputs.items() if not declared.help]
         problems += [Problem(name, f"does not explain its input {key}") for key in mute]
-    good = "all explain their inputs, notes and issues"
-    yield from report_problems(problems, good=good, remedy="add them", doubtful=True)
+    yield from report_problems(problems, "all explain their inputs, notes and issues", remedy="add them", doubtful=True)
 
 
 @check("workflow-files.checklists", reads=READS)
@@ -49,7 +53,7 @@ def checklists(project: Project) -> Iterator[Finding]:
             problems.append(Problem(name, "names no checklist"))
         elif spec.checklist not in known:
             problems.append(Problem(name, f"names the checklist {spec.checklist}, which does not exist"))
-    yield from report_problems(problems, good="all name one", remedy="checklist: NAME", doubtful=True)
+    yield from report_problems(problems, "all name one", remedy="checklist: NAME", doubtful=True)
 
 
 def specifications(project: Project) -> dict[str, WorkflowSpec]:
