@@ -1,5 +1,7 @@
 """The steps of mu-tuning: read mu, judge whether it is the cause, write the better value down."""
 
+import sys
+
 import pytest
 
 from zk0.actions.tuning import (
@@ -16,7 +18,7 @@ from zk0.actions.tuning import (
 from zk0.actions.tuning import (
     judge as judge_cause,
 )
-from zk0.core.errors import ConfigurationError, InputError
+from zk0.core.errors import ConfigurationError, DependencyMissingError, InputError
 from zk0.core.faults import Fault
 from zk0.core.verdicts import failed, warned
 
@@ -100,6 +102,15 @@ def test_a_campaign_on_a_program_is_measured_once_and_confirmed(file, context, j
 def test_a_campaign_with_nothing_to_measure_is_refused(context):
     with pytest.raises(InputError, match="neither a configuration nor a command"):
         CampaignInputs(current=1).preflight(context.project)
+
+
+def test_without_optuna_it_says_what_to_install(context, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+
+    with pytest.raises(DependencyMissingError, match="tuning needs optuna") as caught:
+        CampaignInputs(current=1, command=COMMAND).preflight(context.project)
+
+    assert caught.value.remedy == "pip install 'zk0[tuning]'"
 
 
 def test_a_decision_that_waits_for_budget_is_a_warning(judge):

@@ -1,13 +1,14 @@
 """Tune mu in a workflow: read it, judge whether it is the cause, measure others, and write the better one down."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from zk0.core.checks import check
-from zk0.core.errors import ConfigurationError, InputError
+from zk0.core.errors import ConfigurationError, DependencyMissingError, InputError
 from zk0.core.faults import Fault
 from zk0.core.project import Project
 from zk0.core.receipts import canonical_digest
@@ -46,7 +47,7 @@ def current(inputs: CurrentInputs, context: Context) -> CurrentOutputs:
     """Read proximal-mu from the configuration file."""
     written = _written(context.project, inputs.file)
     file = context.project.shown(context.project.path(inputs.file))
-    return CurrentOutputs(value=float(written.value), file=file, line=written.line, comment=written.comment)
+    return CurrentOutputs(value=written.value, file=file, line=written.line, comment=written.comment)
 
 
 @check("tuning.plausible")
@@ -120,7 +121,9 @@ class CampaignInputs(Inputs):
     study: str = Field("", description="URL of a database that several machines share; by default a file in .zk0")
 
     def preflight(self, project: Project) -> None:
-        """Refuse a campaign without anything to measure."""
+        """Refuse a campaign without anything to measure, or without Optuna."""
+        if missing := [name for name in ("optuna", "matplotlib") if find_spec(name) is None]:
+            raise DependencyMissingError(f"tuning needs {missing[0]}", remedy="pip install 'zk0[tuning]'")
         from zk0.tuning.runs import ProgramRun
 
         if self.command:
@@ -217,7 +220,7 @@ def update(inputs: UpdateInputs, context: Context) -> UpdateOutputs:
     path = context.project.path(inputs.file)
     set_value(path, KEY, inputs.value, f"was {inputs.before:g}; {inputs.reason} (run {context.run})")
     written = _written(context.project, inputs.file)
-    return UpdateOutputs(file=path, value=float(written.value), line=written.line, comment=written.comment)
+    return UpdateOutputs(file=path, value=written.value, line=written.line, comment=written.comment)
 
 
 @check("tuning.updated")

@@ -33,9 +33,7 @@ def read_value(path: Path, key: str) -> WrittenValue | None:
     key = _spelled(section, key)
     if key not in section:
         return None
-    item = section.value.item(key)  # `section[key]` of a boolean has no comment
-    if not isinstance(item.unwrap(), bool | int | float | str):
-        raise ConfigurationError(f"{path}: {key} is not one value", remedy="Flower takes numbers, texts and booleans")
+    item = _item(section, key, path)
     return WrittenValue(item.unwrap(), item.trivia.comment.lstrip("# ").rstrip(), _line_of(text, key))
 
 
@@ -92,7 +90,7 @@ def set_value(path: Path, key: str, value: Value, comment: str = "") -> None:
     document = tomlkit.parse(text)
     table = _section(document, path)
     item: Item = tomlkit.item(value)
-    before = table.value.item(key).trivia
+    before = _item(table, key, path).trivia
     item.trivia.indent, item.trivia.trail = before.indent, before.trail
     item.trivia.comment_ws = before.comment_ws or ("  " if comment else "")
     item.trivia.comment = f"# {' '.join(comment.split())}" if comment else before.comment
@@ -103,6 +101,13 @@ def set_value(path: Path, key: str, value: Value, comment: str = "") -> None:
 def _spelled(section: Table, key: str) -> str:
     """Return a key as the file has it, with hyphens or underscores; with hyphens where it has none."""
     return next((name for name in (key, key.replace("-", "_")) if name in section), key.replace("_", "-"))
+
+
+def _item(section: Table, key: str, path: Path) -> Item:
+    item = section.value.item(key)  # `section[key]` of a boolean has no comment
+    if not isinstance(item, Item) or not isinstance(item.unwrap(), bool | int | float | str):
+        raise ConfigurationError(f"{path}: {key} is not one value", remedy="Flower takes numbers, texts and booleans")
+    return item
 
 
 def _toml(value: Value) -> str:

@@ -14,7 +14,8 @@ from zk0.federation.project_file import read_or_default
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind
 from zk0.workflow.actions import ACTIONS
-from zk0.workflow.loading import Library, examine, workflow_files
+from zk0.workflow.loading import Library, examine
+from zk0.workflow.names import workflow_files
 from zk0.workflow.spec import UsesStep
 
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
