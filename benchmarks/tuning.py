@@ -128,6 +128,7 @@ def _regret() -> Iterator[tuple[str, str]]:
             spent = min(LONGEST, round(search + confirmation)) - 1
             yield f"{name}, {seeds} seeds a trial: the same regret", runs
             yield f"{name}, {seeds} seeds a trial: regret at mu-tuning's cost", f"{curve[spent]:.2%} of the range"
+            yield f"{name}, {seeds} seeds a trial: regret after {LONGEST} runs", f"{curve[-1]:.2%} of the range"
 
 
 def _search(problem: Quadratic, repeat: int, seeds: int, *, tpe: bool) -> list[float]:

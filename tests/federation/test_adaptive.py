@@ -7,6 +7,8 @@ from zk0.core.errors import ConfigurationError
 from zk0.diagnostics.diagnosis import diagnose
 from zk0.federation.adaptive import AdaptiveMu
 from zk0.federation.configuration import resolve
+from zk0.federation.strategy import Federation, strategy_of
+from zk0.ledger import LedgerWriter
 
 
 def batches(loss, spread=0.1):
@@ -102,6 +104,16 @@ def test_every_client_gets_the_decision_once_and_the_ledger_has_it(federation):
     ]
     assert decisions[0].reason == "the configured value"
     assert decisions[2].reason.startswith("the loss rose")
+
+
+def test_a_resumed_run_goes_on_with_the_mu_it_had(federation):
+    small = federation(clients=2, rounds=3, proximal_mu=0.5, adaptive_mu=True)
+    small.run(still, lie=training_of([1.0, 2.0, 3.0]))
+
+    writer = LedgerWriter(small.directory / "ledger.jsonl")
+    resumed = strategy_of(Federation({1: "client-0"}, small.config, writer, statistics={}, completed=2))
+
+    assert resumed.rule.mu == 0.6
 
 
 def test_a_decision_that_does_not_arrive_is_diagnosed(federation):

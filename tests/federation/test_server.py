@@ -1,5 +1,6 @@
 """Whole federations of the real SmolVLA at tiny size, on the inline engine."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -184,6 +185,21 @@ def test_a_run_is_not_resumed_with_another_configuration(done, federate, tmp_pat
 
     with pytest.raises(ConfigurationError, match="another learning-rate"):
         federate(output=copy, resume=True, learning_rate=5e-4)
+
+
+def test_a_run_that_is_older_than_a_key_is_resumed(done, federate, tmp_path):
+    output, whole = done
+    copy = tmp_path / "copy"
+    shutil.copytree(output, copy)
+    shutil.rmtree(checkpoint_path(copy, 2))
+    opened, *others = (copy / "ledger.jsonl").read_text().splitlines()
+    event = json.loads(opened)
+    del event["configuration"]["adaptive-mu"]
+    (copy / "ledger.jsonl").write_text("\n".join([json.dumps(event), *others]) + "\n")
+
+    _, resumed = federate(output=copy, resume=True)
+
+    assert resumed.aggregations[-1].digest_out == whole.aggregations[-1].digest_out
 
 
 def test_there_is_nothing_to_resume_in_an_empty_folder(federate, tmp_path):
