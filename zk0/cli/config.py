@@ -7,6 +7,7 @@ import typer
 
 from zk0.cli.output import JsonOption, print_envelope, print_result, show, table_of
 from zk0.core.project import Project
+from zk0.federation.configuration import Value
 from zk0.federation.project_file import read_or_default, set_value, validate_value
 from zk0.memory.settings import explain as explanation_of
 
@@ -21,8 +22,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Read, change
 def get(key: KeyArgument, *, file: FileOption = PYPROJECT, as_json: JsonOption = False) -> None:
     """Print a value."""
     key, value, written = read_or_default(Project.find().path(file), key)
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    print_result({"key": key, "value": value, "written": written is not None}, text, as_json=as_json)
+    print_result({"key": key, "value": value, "written": written is not None}, _shown(value), as_json=as_json)
 
 
 @app.command(name="set", context_settings={"ignore_unknown_options": True})  # -1 is a value here
@@ -39,7 +39,8 @@ def set_key(
     key, before, _ = read_or_default(path, key)
     after = validate_value(path, key, value)
     set_value(path, key, after, reason)
-    print_result({"key": key, "value": after, "before": before}, f"{key} = {after}, was {before}", as_json=as_json)
+    text = f"{key} = {_shown(after)}, was {_shown(before)}"
+    print_result({"key": key, "value": after, "before": before}, text, as_json=as_json)
 
 
 @app.command()
@@ -52,13 +53,17 @@ def explain(key: KeyArgument, *, file: FileOption = PYPROJECT, as_json: JsonOpti
         return
     decided = found.decided
     rows = [
-        (found.key, str(found.value)),
+        (found.key, _shown(found.value)),
         ("source", found.source),
         ("comment", found.comment or "none"),
         ("bounds", found.bounds),
         ("meaning", found.meaning),
         ("read by", ", ".join(found.read_by) or "no step of a workflow names it"),
         ("decided", f"{decided.at} by {decided.by} ({decided.entry}): {decided.title}" if decided else "never"),
-        *([("because", decided.reason)] if decided else []),
+        *([("because", decided.reason)] if decided and decided.reason else []),
     ]
     show(table_of(rows, 2))
+
+
+def _shown(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -257,7 +257,8 @@ class RolloutResult(_Record):
 class Decision(_Measured):
     """The settings that the server decided for a client's round; whether they arrived is another question.
 
-    zk0's own server decides once, before the first round; other programs change settings from round to round.
+    zk0's own server decides before every round with `adaptive-mu`, and else once, before the first, which is in the
+    run's configuration; other programs change settings from round to round.
     """
 
     event: Literal["decision"] = "decision"
