@@ -2,7 +2,7 @@
 
 What is saved can be a baseline: `zk0 checklist verify post-implementation` compares `.zk0/reports/benchmarks.json` with
 `benchmarks/baseline.json`. Other options go to the benchmark that is named; `diagnosis` has some. It (five minutes),
-`tuning` (five minutes) and `logs` (one minute, and 1 GB of room) are run only where they are named.
+`tuning` (eight minutes) and `logs` (one minute, and 1 GB of room) are run only where they are named.
 """
 
 import argparse

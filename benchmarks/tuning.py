@@ -1,4 +1,4 @@
-"""False wins and regret of `mu-tuning`, beside the rules that others use; about five minutes on two cores.
+"""False wins and regret of `mu-tuning`, beside the rules that others use; about eight minutes.
 
 All of it is on cheap quadratic federations (`benchmarks.quadratics`) and through the campaign that the workflow runs.
 """
