@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated
 
 from platformdirs import user_cache_path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, ValidationError
 
 from zk0.core.errors import ConfigurationError, UnknownNameError
 from zk0.core.fingerprints import Tree, read_tree
@@ -22,6 +22,9 @@ from zk0.core.git import GitState, read_state
 
 MARKERS = ("pyproject.toml", ".git", ".zk0")
 TRACKED_PACKAGES = ("zk0", "torch", "lerobot", "flwr", "transformers", "numpy", "mujoco", "so101-nexus", "ray")
+
+
+DEFAULT_LOG_LIMIT = 100_000_000  # bytes, about a million lines: a log that people and `zk0 logs --json` can read
 
 
 def _listed(value: object) -> object:
@@ -33,7 +36,11 @@ type Modules = Annotated[tuple[ModuleName, ...], BeforeValidator(_listed)]
 
 
 class Settings(BaseModel):
-    """The `[tool.zk0]` table; `actions` is a module of the project's own actions and checks, or several."""
+    """The `[tool.zk0]` table.
+
+    `actions` is a module of the project's own actions and checks, or several; `log_limit` is the size of the longest
+    log of a step, such as "100 MB".
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,6 +49,7 @@ class Settings(BaseModel):
     memory: str = "memory-bank"
     state: str = ".zk0"
     actions: Modules = ()
+    log_limit: Annotated[ByteSize, Field(ge=10_000)] = ByteSize(DEFAULT_LOG_LIMIT)
 
 
 class Project:

@@ -70,6 +70,11 @@ class Receipt(BaseModel):
     findings: tuple[Finding, ...] = ()
     verdict: Verdict
     failure: Failure | None = None
+    program: str | None = Field(
+        None,
+        description="the absolute path of the file that ran as the step's program",
+        exclude_if=lambda it: it is None,
+    )
 
     digest: str = ""
 

@@ -14,7 +14,7 @@ from zk0.core.errors import CommandError, ExitStatus, SpecError, Zk0Error
 from zk0.core.git import GitState
 from zk0.core.project import Project
 from zk0.core.receipts import Artifact, Failure, Receipt, artifact
-from zk0.core.verdicts import Finding, Verdict, failed, passed, worst
+from zk0.core.verdicts import Evidence, Finding, Verdict, failed, passed, warned, worst
 from zk0.workflow.actions import Context, Inputs, Outputs, Progress
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import Selection, StepFinished
@@ -69,6 +69,7 @@ class Attempt:
     verdict: Verdict = Verdict.passed
     exit_status: ExitStatus = ExitStatus.done
     started: datetime | None = None
+    program: str | None = None
 
     @property
     def log(self) -> Path:
@@ -154,9 +155,15 @@ class Attempt:
             progress=progress,
         )
         action = self.step.action
-        self.outputs = self.context.scheduler.run_in_main_thread(
-            lambda: self.effects.call(action, inputs, action_context, self.log, self.limit())
-        )
+
+        def call() -> Outputs:
+            try:
+                return self.effects.call(action, inputs, action_context, self.log, self.limit())
+            finally:
+                with self.context.scheduler.locked():  # what subscribers start in other threads is not the action's
+                    self._report_left(self.effects.end_children())
+
+        self.outputs = self.context.scheduler.run_in_main_thread(call)
 
     def limit(self) -> TimeLimit | None:
         """Return the time that the step has from now on: its own timeout, or what is left of an outer one."""
@@ -167,7 +174,8 @@ class Attempt:
         return own if own and own.seconds <= left else TimeLimit(left, self.deadline.step)
 
     def _run(self, arguments: Mapping[str, Any]) -> None:
-        command = _command(arguments, self.context.project.root)
+        command = self._located(_command(arguments, self.context.project.root))
+        self.program = command.argv[0]
         status = self._run_program(command, self.log)
         self.outputs = CommandOutputs(exit_status=status, log=self.log)
         if status:
@@ -183,16 +191,32 @@ class Attempt:
                 return self.effects.judge(planned.check, self.outputs or Outputs(), options)
         argv = tuple(_arguments(options["argv"]))
         log = self.context.run.log(f"{self.step.path}.check-{number}", self.number)
-        status = self._run_program(Command(argv, self.context.project.root), log)
+        command = self._located(Command(argv, self.context.project.root))
+        status = self._run_program(command, log)
         name = " ".join(argv)
+        evidence = [Evidence(name="program", value=command.argv[0])]
+        finding = passed(f"{name} ended with exit status 0", evidence=evidence)
         if status:
-            why = failed(f"{name} ended with exit status {status}", remedy=f"see {self.context.project.shown(log)}")
-            return [why.model_copy(update={"check": PROGRAM})]
-        return [passed(f"{name} ended with exit status 0").model_copy(update={"check": PROGRAM})]
+            remedy = f"see {self.context.project.shown(log)}"
+            finding = failed(f"{name} ended with exit status {status}", evidence=evidence, remedy=remedy)
+        return [finding.model_copy(update={"check": PROGRAM})]
+
+    def _located(self, command: Command) -> Command:
+        """Return a command with the absolute path of its program, which a receipt names."""
+        path = self.effects.locate(command)
+        return command if path is None else replace(command, argv=(str(path), *command.argv[1:]))
 
     def _run_program(self, command: Command, log: Path) -> int:
         with self.context.scheduler.slot():
-            return self.effects.start(replace(command, limit=self.limit()), log)
+            end = self.effects.start(replace(command, limit=self.limit()), log)
+        self._report_left(end.left)
+        return end.status
+
+    def _report_left(self, left: Sequence[str]) -> None:
+        """Warn of processes that the step left running, which were ended with it."""
+        for process in left:
+            message = f"the step ended and left this running, which was ended too: {process}"
+            self.findings.append(warned(message, remedy="say service: true if later steps need it, else wait for it"))
 
     def ended(self, receipt: Receipt, basis: Mapping[str, str] | None = None, reason: str = "") -> StepFinished:
         """Return the event for the end of the step with this receipt."""
@@ -222,6 +246,7 @@ class Attempt:
             findings=tuple(self.findings),
             verdict=self.verdict,
             failure=self.failure,
+            program=self.program,
         )
 
     def _artifacts(self) -> tuple[Artifact, ...]:

@@ -18,7 +18,7 @@ from zk0.workflow.actions import Action, Context, Inputs, Outputs
 from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion
 from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.plan import Plan
-from zk0.workflow.programs import Command
+from zk0.workflow.programs import Command, ProgramEnd
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.timeouts import TimeLimit
 
@@ -55,7 +55,10 @@ class Effects(Protocol):
         """Make the directory of a new run, with the workflow file and the inputs in it."""
 
     def lock_run(self, run: RunDirectory) -> AbstractContextManager[None]:
-        """Hold the lock of a run, after ending what a killed engine left running."""
+        """Hold the lock of a run; all processes that were started in the block are ended with it."""
+
+    def end_orphans(self, run: RunDirectory) -> None:
+        """End what a killed engine of a run that is locked left running."""
 
     def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
         """Return the journal of a run that is locked."""
@@ -68,8 +71,14 @@ class Effects(Protocol):
     ) -> Outputs:
         """Perform an action, within a limit; what it prints goes into the log."""
 
-    def start(self, command: Command, log: Path) -> int:
-        """Run a program and return its exit status; what it prints goes into the log."""
+    def end_children(self) -> tuple[str, ...]:
+        """End the processes that the last action left behind, and return what they were."""
+
+    def locate(self, command: Command) -> Path | None:
+        """Return the file that a command runs; None if there is none."""
+
+    def start(self, command: Command, log: Path) -> ProgramEnd:
+        """Run a program to its end, with all that it starts; what it prints goes into the log."""
 
     def pause(self, seconds: float) -> None:
         """Let time pass."""
@@ -160,5 +169,5 @@ class DryEffects:
     def _refuse(self, *_: object, **__: object) -> Never:
         raise AssertionError("a dry run was asked to act")
 
-    open_secrets = preflight = append = end = append_log = _do_nothing
-    call = start = pause = judge = read_journal = write_handover = find_answer = _refuse
+    open_secrets = preflight = append = end_orphans = end = append_log = _do_nothing
+    call = end_children = locate = start = pause = judge = read_journal = write_handover = find_answer = _refuse

@@ -143,6 +143,7 @@ class Engine:
             state = fold(before)
             redone = first_to_redo(state, from_step)
             plan = replan(state)
+            self.effects.end_orphans(run)
             self.effects.open_secrets(plan, state.selection.steps if state.selection else None)
             again = to_redo(state, plan) if from_step is None and redone else Redone()
             log.replay(before)
@@ -177,6 +178,7 @@ class Engine:
         log = EventLog(run, self.effects, self.subscribers, self.live_subscribers)
         with self.effects.lock_run(run):
             log.replay(self.effects.read_journal(run))
+            self.effects.end_orphans(run)
             state = fold(log.events)
             if state.status in (RunStatus.done, RunStatus.failed, RunStatus.cancelled):
                 raise RequestError(f"run {run.id} can't be cancelled: it is {state.status}")

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,7 +14,9 @@ from typing import Any, TextIO
 from zk0.core.checks import CHECKS, Check, CheckContext
 from zk0.core.errors import JournalError
 from zk0.core.git import GitState
-from zk0.core.project import Project, package_versions
+from zk0.core.process import GRACE, end_left, locate_program, without_interruption
+from zk0.core.process_tree import Entry, end_all, other_children, own_children, unclaimed_children
+from zk0.core.project import DEFAULT_LOG_LIMIT, Project, package_versions
 from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
@@ -23,9 +25,10 @@ from zk0.workflow.declared_secrets import read_secrets, reveal
 from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.journal import Journal, read_events, unwritable
 from zk0.workflow.lock import acquire, kill_orphans
+from zk0.workflow.log_limit import limited
 from zk0.workflow.masking import Mask
 from zk0.workflow.plan import Plan
-from zk0.workflow.programs import Command, Programs
+from zk0.workflow.programs import Command, ProgramEnd, Programs, environment_for
 from zk0.workflow.run import RunDirectory, digest_files, is_intact, run_directories, run_id
 from zk0.workflow.timeouts import TimeLimit, enforce_limit
 
@@ -40,8 +43,9 @@ class LiveEffects:
     def __init__(self, project: Project, answers: Mapping[str, ApprovalAnswer] | None = None) -> None:
         self.project = project
         self.answers = answers or {}  # given in this terminal, by step
-        self.programs = Programs()
+        self.programs = Programs(project.settings.log_limit)
         self.mask = Mask()
+        self._children: frozenset[Entry] = frozenset()  # that there were before the last action
 
     def now(self) -> datetime:
         """Return the time in UTC."""
@@ -92,15 +96,22 @@ class LiveEffects:
 
     @contextmanager
     def lock_run(self, run: RunDirectory) -> Iterator[None]:
-        """Hold the lock of a run, after ending what a killed engine left running.
+        """Hold the lock of a run; all processes that were started in the block are ended with it.
 
         Raises:
             RunBusyError: another engine performs the run.
         """
         with acquire(run):
-            if run.journal.exists():
-                kill_orphans(run)
-            yield
+            before = own_children()
+            try:
+                yield
+            finally:
+                with without_interruption():
+                    end_all(partial(unclaimed_children, before), GRACE)
+
+    def end_orphans(self, run: RunDirectory) -> None:
+        """End what a killed engine of a run left running."""
+        kill_orphans(run)
 
     def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
         """Read the journal of a run, and remove a torn last line."""
@@ -122,10 +133,23 @@ class LiveEffects:
         """
         context.directory.mkdir(parents=True, exist_ok=True)
         set_aside(log)
-        with capture_output(log, self.mask), enforce_limit(action.name, limit, log):
+        log_limit = self.project.settings.log_limit
+        with (
+            other_children() as self._children,
+            capture_output(log, self.mask, log_limit),
+            enforce_limit(action.name, limit, log),
+        ):
             return action.function(inputs, context)
 
-    def start(self, command: Command, log: Path) -> int:
+    def end_children(self) -> tuple[str, ...]:
+        """End the processes that the last action left behind, and return what they were."""
+        return tuple(end_left(partial(unclaimed_children, self._children)))
+
+    def locate(self, command: Command) -> Path | None:
+        """Return the file that a command runs."""
+        return locate_program(command.argv[0], command.cwd, environment_for(command, self.mask))
+
+    def start(self, command: Command, log: Path) -> ProgramEnd:
         """Run a program."""
         set_aside(log)
         return self.programs.run(command, log, self.mask)
@@ -225,12 +249,12 @@ def _ignore(state: Path) -> None:
 
 
 @contextmanager
-def capture_output(log: Path, mask: Mask) -> Iterator[None]:
+def capture_output(log: Path, mask: Mask, limit: int = DEFAULT_LOG_LIMIT) -> Iterator[None]:
     """Redirect all output of this process, from Python or a C library, to a log: the terminal shows only progress."""
     log.parent.mkdir(parents=True, exist_ok=True)
     streams = (sys.stdout, sys.stderr)
     saved = [os.dup(descriptor) for descriptor in (1, 2)]
-    with mask.opened(log) as stream:
+    with limited(log, limit), mask.opened(log) as stream:
         try:
             _flush(*streams)
             for descriptor in (1, 2):
