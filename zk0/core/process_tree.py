@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from zk0.core.errors import CommandError
 
+ON_LINUX = sys.platform.startswith("linux")
 MARK = "ZK0_TREE"  # environment variable: the programs that a process descends from, outermost first
 JOINT = ";"
 KILL_SECONDS = 5.0  # until a killed process is gone; one that waits for a disk may take long
@@ -64,11 +65,11 @@ if hasattr(os, "register_at_fork"):
 @lru_cache(maxsize=1)
 def become_subreaper(_process: int) -> bool:
     """Make this process the new parent of its orphaned descendants; return whether the system can do that."""
-    if sys.platform != "linux":
+    if not ON_LINUX:
         return False
     import ctypes
 
-    return ctypes.CDLL(None, use_errno=True).prctl(SET_SUBREAPER, 1, 0, 0, 0) == 0
+    return bool(ctypes.CDLL(None, use_errno=True).prctl(SET_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
 def new_mark() -> str:
@@ -88,7 +89,7 @@ def is_of_run(pid: int, run: Path) -> bool:
 
 def environment_of(pid: int) -> Mapping[str, str]:
     """Return the environment that a process began with; empty if it is another user's, or gone."""
-    if sys.platform == "linux":
+    if ON_LINUX:
         with suppress(OSError):
             parts = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
             return dict(os.fsdecode(part).partition("=")[::2] for part in parts if b"=" in part)
@@ -102,7 +103,7 @@ def environment_of(pid: int) -> Mapping[str, str]:
 
 def processes() -> dict[int, Entry]:
     """Return all processes by number."""
-    if sys.platform == "linux":
+    if ON_LINUX:
         numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208  one of the hot paths
         return {entry.pid: entry for entry in map(_read_entry, numbers) if entry}
     import psutil
@@ -207,7 +208,7 @@ def send(entry: Entry, request: signal.Signals) -> None:
 
 def processes_entry(pid: int) -> Entry | None:
     """Return one process; None if there is none of this number."""
-    return _read_entry(pid) if sys.platform == "linux" else processes().get(pid)
+    return _read_entry(pid) if ON_LINUX else processes().get(pid)
 
 
 def describe(entry: Entry) -> str:

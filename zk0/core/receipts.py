@@ -22,6 +22,10 @@ from zk0.core.verdicts import Finding, Verdict
 DIGEST_LENGTH = 16  # 64 bits: a collision among a million receipts has a chance of 3e-8
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Artifact(BaseModel):
     """A file or directory that a step made; its path is relative to the run's directory if it is inside."""
 
@@ -70,11 +74,10 @@ class Receipt(BaseModel):
     findings: tuple[Finding, ...] = ()
     verdict: Verdict
     failure: Failure | None = None
-    program: str | None = Field(
-        None,
-        description="the absolute path of the file that ran as the step's program",
-        exclude_if=lambda it: it is None,
-    )
+    # Not in receipts of an older zk0, nor where they do not apply; then they are no part of the digest either.
+    duration: float | None = Field(None, description="seconds, by a clock that is not set", exclude_if=_is_none)
+    sequence: int | None = Field(None, description="greater than that of all receipts before", exclude_if=_is_none)
+    program: str | None = Field(None, description="the absolute path of the program that ran", exclude_if=_is_none)
 
     digest: str = ""
 
@@ -94,7 +97,12 @@ class Receipt(BaseModel):
     @property
     def seconds(self) -> float:
         """The duration of the step in seconds."""
-        return (self.finished - self.started).total_seconds()
+        return (self.finished - self.started).total_seconds() if self.duration is None else self.duration
+
+    @property
+    def order(self) -> int:
+        """What orders receipts: the time in microseconds at which they were finished, if the clock was not set."""
+        return round(self.finished.timestamp() * 1e6) if self.sequence is None else self.sequence
 
 
 def canonical_digest(content: object) -> str:
@@ -104,23 +112,38 @@ def canonical_digest(content: object) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, or of the names and contents of a directory."""
+    """Return the SHA-256 of a file, or of the names and contents of a directory; a link out of it is its target's name.
+
+    What is neither a file nor a directory, such as a pipe or a device, has no content.
+    """
     if path.is_file():
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     total = hashlib.sha256()
-    for member in sorted(path.rglob("*")):
-        if member.is_file():
-            total.update(f"{member.relative_to(path).as_posix()}\0{file_digest(member)}\0".encode())
+    for member, link in _members_of(path):
+        content = f"link to {link}" if link else file_digest(member)
+        total.update(f"{member.relative_to(path).as_posix()}\0{content}\0".encode(errors="surrogateescape"))
     return total.hexdigest()
 
 
 def artifact(name: str, path: Path, *, base: Path) -> Artifact:
     """Return the description of a file or directory that a step made."""
-    members = [path] if path.is_file() else [member for member in path.rglob("*") if member.is_file()]
+    members = [path] if path.is_file() else [member for member, link in _members_of(path) if not link]
     shown = path.relative_to(base) if path.is_relative_to(base) else path
     size = sum(member.stat().st_size for member in members)
     return Artifact(name=name, path=shown.as_posix(), sha256=file_digest(path), size=size)
+
+
+def _members_of(directory: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files in a directory at any depth, sorted, and the links that lead out of it, with their targets."""
+    real, found = directory.resolve(), []
+    for parent, folders, files in os.walk(directory):
+        for path in (Path(parent, name) for name in (*folders, *files)):
+            if path.is_symlink() and not path.resolve().is_relative_to(real):
+                found.append((path, os.fsdecode(path.readlink())))
+            elif path.is_file():
+                found.append((path, ""))
+    yield from sorted(found)
 
 
 def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
@@ -156,7 +179,7 @@ class ReceiptStore:
     def of_run(self, run: str) -> list[Receipt]:
         """Return a run's receipts in the order they were finished."""
         found = [read_receipt(path) for path in (self.runs_dir / run / "receipts").rglob("*.json")]
-        return sorted(found, key=lambda receipt: receipt.finished)
+        return sorted(found, key=lambda receipt: receipt.order)
 
     def paths(self) -> dict[str, Path]:
         """Return where the receipts of all runs are, by the digest that each states; a broken file is left out."""

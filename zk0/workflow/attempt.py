@@ -13,9 +13,11 @@ from pydantic import SecretStr
 from zk0.core.errors import CommandError, ExitStatus, SpecError, Zk0Error
 from zk0.core.git import GitState
 from zk0.core.project import Project
-from zk0.core.receipts import Artifact, Failure, Receipt, artifact
+from zk0.core.receipts import Artifact, Failure, Receipt
 from zk0.core.verdicts import Evidence, Finding, Verdict, failed, passed, warned, worst
 from zk0.workflow.actions import Context, Inputs, Outputs, Progress
+from zk0.workflow.artifacts import artifacts_of, made_paths
+from zk0.workflow.clock import Ticks
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import Selection, StepFinished
 from zk0.workflow.expressions import Scope, as_json, as_text, fill, is_known
@@ -23,6 +25,7 @@ from zk0.workflow.plan import PlannedCheck, PlannedStep, validated
 from zk0.workflow.programs import PROGRAM_CHECK, Command, CommandOutputs
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.scheduler import Scheduler
+from zk0.workflow.services import ServiceOutputs, readiness_of
 from zk0.workflow.spec import PROGRAM
 from zk0.workflow.timeouts import Deadline, TimeLimit
 
@@ -69,6 +72,7 @@ class Attempt:
     verdict: Verdict = Verdict.passed
     exit_status: ExitStatus = ExitStatus.done
     started: datetime | None = None
+    ticks: Ticks | None = None
     program: str | None = None
 
     @property
@@ -76,11 +80,16 @@ class Attempt:
         """The log of its output."""
         return self.context.run.log(self.step.path, self.number)
 
+    def begin(self) -> None:
+        """Note when it began."""
+        self.started, self.ticks = self.effects.now(), self.effects.ticks()
+
     def perform(self, scope: Scope, progress: Progress) -> Receipt:
         """Do the work of the step and run its checks; only an interruption leaves no receipt."""
-        self.started = self.effects.now()
+        self.begin()
         with _capture_errors(self):
             self._act(fill(self.step.arguments, scope), progress)
+            made_paths(self.outputs, self.context.run, self.context.project)  # refuses some, before the checks
         return self._after_acting(scope)
 
     def aggregate(
@@ -103,15 +112,17 @@ class Attempt:
     def finish(self, *findings: Finding) -> Receipt:
         """Add findings to those of the checks, and return the receipt."""
         self.findings += findings
+        stops = self.failure is not None or any(finding.verdict.stops for finding in self.findings)
+        self.findings += [warned(message) for message in self.effects.ended_services(again=stops)]
         if self.exit_status is ExitStatus.done and any(finding.verdict.stops for finding in self.findings):
             self.exit_status = ExitStatus.failed
         self.verdict = worst([self.verdict, *(finding.verdict for finding in self.findings)])
-        return self._receipt(self.started or self.effects.now())
+        return self._receipt()
 
     def refuse(self, error: Zk0Error) -> Receipt:
         """Fail without acting."""
         self.fail(error)
-        return self._receipt(self.effects.now())
+        return self._receipt()
 
     def fail(self, error: BaseException, check: str = "") -> None:
         """Record the error that ended the action or a check."""
@@ -170,12 +181,15 @@ class Attempt:
         own = TimeLimit(self.step.timeout) if self.step.timeout and self.step.kind in ("uses", "run") else None
         if self.deadline is None:
             return own
-        left = max(0.0, (self.deadline.at - self.effects.now()).total_seconds())
+        left = max(0.0, self.deadline.at - self.effects.ticks().seconds)
         return own if own and own.seconds <= left else TimeLimit(left, self.deadline.step)
 
     def _run(self, arguments: Mapping[str, Any]) -> None:
         command = self._located(_command(arguments, self.context.project.root))
         self.program = command.argv[0]
+        if self.step.is_service:
+            self._serve(command, arguments["ready"])
+            return
         status = self._run_program(command, self.log)
         self.outputs = CommandOutputs(exit_status=status, log=self.log)
         if status:
@@ -183,6 +197,12 @@ class Attempt:
             raise CommandError(
                 f"{name} ended with exit status {status}", remedy=f"see {self.context.project.shown(self.log)}"
             )
+
+    def _serve(self, command: Command, ready: Mapping[str, Any]) -> None:
+        readiness = readiness_of(ready, tuple(_arguments(ready.get("run", ()))))
+        with self.context.scheduler.slot():
+            pid = self.effects.serve(self.step.path, replace(command, limit=self.limit()), readiness, self.log)
+        self.outputs = ServiceOutputs(pid=pid, log=str(self.log))
 
     def _run_check(self, number: int, planned: PlannedCheck, options: Mapping[str, Any]) -> list[Finding]:
         """Run a check, or the program that a `run` check names."""
@@ -222,12 +242,13 @@ class Attempt:
         """Return the event for the end of the step with this receipt."""
         return StepFinished(receipt, self.exit_status, self.proposals(), dict(basis or {}), reason)
 
-    def _receipt(self, started: datetime) -> Receipt:
+    def _receipt(self) -> Receipt:
         outputs: dict[str, Any] = {}
         artifacts: tuple[Artifact, ...] = ()
         with _capture_errors(self):  # outputs that JSON can't hold, or a file that can't be read
             outputs = self.outputs.model_dump(mode="json") if self.outputs else {}
-            artifacts = self._artifacts()
+            artifacts = artifacts_of(self.outputs, self.context.run, self.context.project)
+        now, ticks = self.effects.now(), self.effects.ticks()
         return Receipt(
             run=self.context.run.id,
             workflow=self.context.workflow,
@@ -238,8 +259,10 @@ class Attempt:
             seed=self.context.seed,
             code=self.context.code,
             environment=dict(self.context.environment),
-            started=started,
-            finished=self.effects.now(),
+            started=self.started or now,
+            finished=now,
+            duration=ticks.since(self.ticks or ticks),
+            sequence=self.effects.next_number(),
             attempt=self.number,
             outputs=outputs,
             artifacts=artifacts,
@@ -248,15 +271,6 @@ class Attempt:
             failure=self.failure,
             program=self.program,
         )
-
-    def _artifacts(self) -> tuple[Artifact, ...]:
-        run, root = self.context.run.path, self.context.project.root
-        found = []
-        for name, path in _paths(self.outputs) if self.outputs else ():
-            whole = next((base / path for base in (run, root) if (base / path).exists()), None)
-            if whole is not None:
-                found.append(artifact(name, whole, base=run if whole.is_relative_to(run) else root))
-        return tuple(found)
 
 
 def recorded_inputs(inputs: Inputs, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,23 +286,6 @@ def _capture_errors(attempt: Attempt, check: str = "") -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:  # noqa: BLE001  libraries that call sys.exit() in their depths fail too
         attempt.fail(error, check)
-
-
-def _paths(outputs: Outputs) -> Iterator[tuple[str, Path]]:
-    for name in type(outputs).model_fields:
-        yield from _paths_in(name, getattr(outputs, name))
-
-
-def _paths_in(name: str, value: object) -> Iterator[tuple[str, Path]]:
-    match value:
-        case Path():
-            yield name, value
-        case Mapping():
-            for key, inner in value.items():
-                yield from _paths_in(f"{name}.{key}", inner)
-        case list() | tuple():
-            for index, inner in enumerate(value):
-                yield from _paths_in(f"{name}.{index}", inner)
 
 
 def _command(arguments: Mapping[str, Any], root: Path) -> Command:

@@ -116,6 +116,7 @@ class Engine:
                     code=code,
                     environment=dict(environment),
                     selection=selection,
+                    ticks=self.effects.ticks(),
                 )
             )
             return self._execute(Execution(plan, context, log, {}))
@@ -143,7 +144,6 @@ class Engine:
             state = fold(before)
             redone = first_to_redo(state, from_step)
             plan = replan(state)
-            self.effects.end_orphans(run)
             self.effects.open_secrets(plan, state.selection.steps if state.selection else None)
             again = to_redo(state, plan) if from_step is None and redone else Redone()
             log.replay(before)
@@ -165,6 +165,7 @@ class Engine:
                 reuse=from_step is None,
             )
             known = {step.id: step for step in fold(log.events).steps}
+            self.effects.end_orphans(run, services=[name for name, step in known.items() if step.did_its_work])
             return self._execute(Execution(plan, context, log, known))
 
     def cancel(self, run: RunDirectory) -> Outcome:
@@ -211,6 +212,7 @@ class Engine:
             exit_status=status,
             proposals=state.proposals,
             at=self.effects.now(),
+            ticks=self.effects.ticks(),
         )
         log.append(end)
         return end_run(state, end)

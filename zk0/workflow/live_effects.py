@@ -21,6 +21,7 @@ from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
 from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion, prepare, signed_answer
+from zk0.workflow.clock import Ticks, next_number, read_ticks
 from zk0.workflow.declared_secrets import read_secrets, reveal
 from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.journal import Journal, read_events, unwritable
@@ -30,6 +31,7 @@ from zk0.workflow.masking import Mask
 from zk0.workflow.plan import Plan
 from zk0.workflow.programs import Command, ProgramEnd, Programs, environment_for
 from zk0.workflow.run import RunDirectory, digest_files, is_intact, run_directories, run_id
+from zk0.workflow.services import Readiness, Services
 from zk0.workflow.timeouts import TimeLimit, enforce_limit
 
 RECENT_RUNS = 50  # that are searched for an earlier outcome
@@ -44,12 +46,28 @@ class LiveEffects:
         self.project = project
         self.answers = answers or {}  # given in this terminal, by step
         self.programs = Programs(project.settings.log_limit)
+        self.services = Services(self.programs)
         self.mask = Mask()
         self._children: frozenset[Entry] = frozenset()  # that there were before the last action
 
     def now(self) -> datetime:
         """Return the time in UTC."""
         return datetime.now(UTC)
+
+    def ticks(self) -> Ticks:
+        """Return the time that only goes on."""
+        return read_ticks()
+
+    def next_number(self) -> int:
+        """Return a number that orders what is recorded.
+
+        Raises:
+            StorageError: it can't be kept.
+        """
+        try:
+            return next_number(self.project.state_dir, self.now())
+        except OSError as error:
+            raise unwritable(self.project.state_dir, error) from error
 
     def code(self) -> GitState:
         """Return the git state of the project."""
@@ -107,11 +125,14 @@ class LiveEffects:
                 yield
             finally:
                 with without_interruption():
+                    self.services.end()
                     end_all(partial(unclaimed_children, before), GRACE)
 
-    def end_orphans(self, run: RunDirectory) -> None:
-        """End what a killed engine of a run left running."""
-        kill_orphans(run)
+    def end_orphans(self, run: RunDirectory, services: Collection[str] = ()) -> None:
+        """End what a killed engine of a run left running, and take over the services of some steps."""
+        kill_orphans(run, services)
+        if services:
+            self.services.find(run)
 
     def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
         """Read the journal of a run, and remove a torn last line."""
@@ -153,6 +174,23 @@ class LiveEffects:
         """Run a program."""
         set_aside(log)
         return self.programs.run(command, log, self.mask)
+
+    def serve(self, step: str, command: Command, readiness: Readiness, log: Path) -> int:
+        """Start a service, and return its process number when it is ready."""
+        set_aside(log)
+        return self.services.start(step, command, readiness, log, self.mask)
+
+    def is_serving(self, step: str) -> bool:
+        """Return whether the service of a step runs."""
+        return self.services.lives(step)
+
+    def ended_services(self, *, again: bool) -> list[str]:
+        """Say of each service that it ended by itself, if that was not said before; with `again`, in any case."""
+        return list(self.services.ended(again=again))
+
+    def end_services(self, steps: Collection[str]) -> None:
+        """End the services of some steps."""
+        self.services.end(steps)
 
     def pause(self, seconds: float) -> None:
         """Sleep."""
@@ -226,7 +264,7 @@ class LiveEffects:
 
     def _new(self, runs: Path, workflow: str) -> RunDirectory:
         while True:
-            path = runs / run_id(workflow, self.now())
+            path = runs / run_id(workflow, self.now(), os.listdir(runs))  # noqa: PTH208  names alone
             try:
                 path.mkdir()
             except FileExistsError:  # another run began within the same 15 µs: take the next

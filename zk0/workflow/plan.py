@@ -102,6 +102,11 @@ class PlannedStep:
         return () if self.uses == "ask.person" else ("anything",)
 
     @property
+    def is_service(self) -> bool:
+        """Whether its program goes on while later steps run."""
+        return isinstance(self.spec, RunStep) and self.spec.service
+
+    @property
     def always(self) -> bool:
         """Whether it runs whatever happened before it."""
         return self.spec.always
@@ -316,7 +321,8 @@ def _arguments(step: AnyStep, scope: Scope) -> Any:
         case UsesStep() | WorkflowStep():
             return fill(step.arguments, scope)
         case RunStep():
-            return fill({"argv": step.run, "cwd": step.cwd, "env": step.env}, scope)
+            ready = {"ready": step.ready.model_dump(exclude_none=True)} if step.ready else {}
+            return fill({"argv": step.run, "cwd": step.cwd, "env": step.env} | ready, scope)
         case AskStep():
             texts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
             return {"ask": step.ask} | fill(texts, scope)

@@ -220,12 +220,37 @@ class UsesStep(ReusableStep):
     arguments: dict[str, Any] = Field(default={}, alias="with")
 
 
+def _one_of(values: Any) -> Any:
+    if isinstance(values, dict) and len(values) != 1:
+        raise PydanticCustomError("ready", "{problem}", {"problem": "has one of the keys run, port, log"})
+    return values
+
+
+class Ready(SpecModel):
+    """How a service shows that it is ready.
+
+    A program (`run`) ends with exit status 0, a `port` of this machine takes connections, or a line of the service's
+    `log` matches a regular expression.
+    """
+
+    run: Annotated[tuple[Scalar, ...], AfterValidator(_some)] | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | Text | None = None
+    log: Text | None = None
+
+    _has_one = model_validator(mode="before")(_one_of)
+
+
 class RunStep(ReusableStep):
-    """A step that runs a program: an argv list, never a shell string."""
+    """A step that runs a program: an argv list, never a shell string.
+
+    A `service` goes on while later steps run; its step ends when it is `ready`, within the step's timeout.
+    """
 
     run: Annotated[tuple[Scalar, ...], AfterValidator(_some)]
     cwd: Text = "."
     env: dict[str, Scalar] = {}
+    service: bool = False
+    ready: Ready | None = None
     retry: ProgramRetry = ProgramRetry(attempts=1)
 
 

@@ -101,6 +101,20 @@ def talk(inputs: Nothing, context: Context) -> Empty:
     return Empty()
 
 
+class NameInputs(Inputs):
+    path: Path
+
+
+class NameOutputs(Outputs):
+    path: Path
+
+
+@action("trial.name")
+def name(inputs: NameInputs, context: Context) -> NameOutputs:
+    """Give out a path as the step's output."""
+    return NameOutputs(path=inputs.path)
+
+
 @action("trial.leave")
 def leave(inputs: Nothing, context: Context) -> Empty:
     """Start a program that leaves a process running, and two that are waited for."""
