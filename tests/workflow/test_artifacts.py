@@ -1,4 +1,4 @@
-"""Outputs outside of the project are refused, links are not followed out of a folder, a run's records are no artifact."""
+"""Outputs outside of the project are refused, links lead out of no folder, and a run's records are no artifact."""
 
 import os
 

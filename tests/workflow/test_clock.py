@@ -19,7 +19,7 @@ AT = datetime(2026, 1, 24, 13, 15, 2, tzinfo=UTC)
 class OtherClock(LiveEffects):
     """The same world, in which the wall clock jumps by so many hours each time it is read."""
 
-    def __init__(self, project, hours, once=False):
+    def __init__(self, project, hours, *, once=False):
         super().__init__(project)
         self.hours, self.once, self.reads = hours, once, 0
 
@@ -32,8 +32,14 @@ class OtherClock(LiveEffects):
 def test_a_clock_that_is_set_changes_no_verdict_and_no_duration(project, hours):
     from .test_nesting import plan_of
 
-    inner = "- {id: one, title: One, run: ['true']}\n- {id: two, title: Two, run: ['false'], retry: {attempts: 2, wait: 0.1s}}\n"
-    outer = "- {id: part, title: Part, workflow: inner, timeout: 60s}\n- {id: then, title: T, needs: [], run: [sleep, 0.2], timeout: 30s}\n"
+    inner = """\
+        - {id: one, title: One, run: ['true']}
+        - {id: two, title: Two, run: ['false'], retry: {attempts: 2, wait: 0.1s}}
+        """
+    outer = """\
+        - {id: part, title: Part, workflow: inner, timeout: 60s}
+        - {id: then, title: Then, needs: [], run: [sleep, 0.2], timeout: 30s}
+        """
 
     outcome = Engine(project, OtherClock(project, hours)).run(plan_of(project, outer, inner))
 

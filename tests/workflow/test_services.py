@@ -1,6 +1,7 @@
 """A service goes on while later steps run, and no longer than its workflow."""
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -189,8 +190,8 @@ def test_only_a_step_that_needs_a_service_starts_it_too(project, make_plan, port
     ],
 )
 def test_what_a_service_may_not_say_is_refused_where_it_stands(problems, step, place, words):
-    text = f"name: a\ntitle: A\npurpose: P.\nsteps:\n- id: a\n  title: A\n  run: [x]\n  {step.replace(', re', chr(10) + '  re')}\n"
-    text = text.replace(", foreach", "\n  foreach").replace(", finally", "\n  finally")
+    lines = re.sub(r", (?=(re|foreach|finally))", "\n  ", step)
+    text = f"name: a\ntitle: A\npurpose: P.\nsteps:\n- id: a\n  title: A\n  run: [x]\n  {lines}\n"
 
     [problem] = problems(text)
 

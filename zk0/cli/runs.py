@@ -140,9 +140,7 @@ def _brief(directory: RunDirectory, state: RunState | str) -> dict[str, object]:
     return {**brief, "directory": str(directory.path)}
 
 
-def _read_new(
-    run: RunDirectory, step: str | None, offsets: dict[Path, int]
-) -> Iterator[tuple[str, Iterator[str]]]:
+def _read_new(run: RunDirectory, step: str | None, offsets: dict[Path, int]) -> Iterator[tuple[str, Iterator[str]]]:
     """Yield the new text of each log in pieces, with the log's name; `offsets` holds the bytes read of each."""
     root = run.path / "logs"
     for path in sorted(root.rglob("*.log"), key=lambda path: (path.stat().st_mtime, str(path))):

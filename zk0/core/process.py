@@ -119,7 +119,6 @@ def start(
     stdout: int | IO[bytes],
     stdin: int | IO[bytes] = subprocess.DEVNULL,
     stderr: int | IO[bytes] = subprocess.STDOUT,
-    executable: Path | None = None,
 ) -> "subprocess.Popen[bytes]":
     """Start a program in a session of its own and with a mark, so that what it starts can be ended with it.
 
@@ -132,7 +131,6 @@ def start(
         stdout: where its output goes.
         stdin: what it reads.
         stderr: where its errors go; by default to its output.
-        executable: the file to run, if the name is not enough.
 
     Raises:
         OSError: the system can't start it.
@@ -143,7 +141,6 @@ def start(
     with REGISTRY.lock:
         process = subprocess.Popen(  # noqa: S603  an argv list, no shell
             argv,
-            executable=executable,
             cwd=cwd,
             env={**env, MARK: mark},
             stdin=stdin,
@@ -235,7 +232,8 @@ def without_interruption() -> Iterator[None]:
         yield  # interruptions reach the main thread alone
         return
     held: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in INTERRUPTIONS}
+    present = {number: signal.getsignal(number) for number in INTERRUPTIONS}
+    handlers = {number: handler for number, handler in present.items() if handler is not signal.SIG_IGN}
     for number in handlers:
         signal.signal(number, lambda number, _frame: held.append(number))
     try:

@@ -5,7 +5,7 @@ checklists, the memory bank and progress are subscribers, none of which it knows
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zk0.core.errors import ExitStatus, JournalError, RequestError
 from zk0.core.project import Project
@@ -214,5 +214,6 @@ class Engine:
             at=self.effects.now(),
             ticks=self.effects.ticks(),
         )
-        log.append(end)
-        return end_run(state, end)
+        ended = end_run(state, end)
+        log.append(replace(end, verdict=ended.verdict))
+        return ended

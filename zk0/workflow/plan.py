@@ -321,7 +321,7 @@ def _arguments(step: AnyStep, scope: Scope) -> Any:
         case UsesStep() | WorkflowStep():
             return fill(step.arguments, scope)
         case RunStep():
-            ready = {"ready": step.ready.model_dump(exclude_none=True)} if step.ready else {}
+            ready = {"ready": step.ready.written} if step.ready else {}
             return fill({"argv": step.run, "cwd": step.cwd, "env": step.env} | ready, scope)
         case AskStep():
             texts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}

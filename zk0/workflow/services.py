@@ -153,7 +153,7 @@ class Services:
                 return
             if time.monotonic() > deadline:
                 raise timeout_error(f"{Path(command.argv[0]).name} was started, and", command.limit, service.log)
-            self.programs.pause(POLL)
+            self.programs.pause(POLL * 4 if readiness.argv else POLL)
 
     def _look(self, service: _Service, command: Command, readiness: Readiness, mask: Mask) -> Iterator[bool]:
         """Yield for ever whether a service is ready."""

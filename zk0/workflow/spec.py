@@ -239,6 +239,11 @@ class Ready(SpecModel):
 
     _has_one = model_validator(mode="before")(_one_of)
 
+    @property
+    def written(self) -> dict[str, Any]:
+        """What is written, by its key."""
+        return {name: value for name, value in self if value is not None}
+
 
 class RunStep(ReusableStep):
     """A step that runs a program: an argv list, never a shell string.

@@ -125,7 +125,7 @@ def texts_of(step: AnyStep) -> Iterator[tuple[KeyPath, str]]:
             parts: dict[str, object] = {"with": step.arguments}
         case RunStep():
             parts = {"run": step.run, "cwd": step.cwd, "env": step.env}
-            parts |= {"ready": step.ready.model_dump(exclude_none=True)} if step.ready else {}
+            parts |= {"ready": step.ready.written} if step.ready else {}
         case AskStep():
             parts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
     if isinstance(step, RepeatedStep):
