@@ -148,3 +148,74 @@ def test_resume_from_a_step_that_is_not_there_ends_with_2(command, write):
     assert status == 2
     assert 'did you mean "note"' in err
     assert command("resume", "latest", "--from", "note", "--quiet")[0] == 0
+
+
+HIDDEN = """\
+setsid sh -c 'sh -c "echo \\$\\$ >> pids; exec sleep 60" & exit' &
+setsid sh -c '{trap} echo $$ >> pids; while :; do sleep 1; done' &
+while test $(wc -l < pids) -lt 2; do sleep 0.05; done
+echo $$ >> pids
+exec sleep 60
+"""
+
+
+@pytest.mark.parametrize(
+    ("request_", "trap"), [(signal.SIGINT, ""), (signal.SIGTERM, 'trap "" TERM INT HUP;'), (signal.SIGHUP, "")]
+)
+def test_an_interruption_ends_all_that_a_step_started(program, write, request_, trap):
+    (program.root / "hidden.sh").write_text(HIDDEN.replace("{trap}", trap))
+    (program.root / "pids").touch()
+    write("hidden", "  - {id: a, title: A, run: ['true']}\n  - {id: slow, title: Slow, run: [sh, hidden.sh]}\n")
+    process = program.begin("run", "hidden", "--json")
+    pids = wait_for(lambda: found if len(found := (program.root / "pids").read_text().split()) == 3 else None)
+
+    process.send_signal(request_)
+    out, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert not [pid for pid in map(int, pids) if psutil.pid_exists(pid)]
+    state = json.loads(out)["data"]
+    assert (state["status"], state["verdict"]) == ("interrupted", "not-available")
+    assert [step["status"] for step in state["steps"]] == ["finished", "interrupted"]
+
+
+SERVED = """\
+  - {id: web, title: Web, run: [sh, -c, 'echo $$ >> served; echo up; exec sleep 100'], service: true, ready: {log: up}}
+  - {id: slow, title: Slow, run: [sh, -c, 'test -e ready || exec sleep 100']}
+"""
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_service_outlives_an_engine_that_is_killed_and_goes_on_with_the_run(program, write, dies):
+    write("served", SERVED)
+    process = program.begin("run", "served")
+    run = wait_for(lambda: found_in_flight(program.root, "slow"))
+    wait_for(lambda: len(_marked(run)) == 2)
+    process.kill()
+    process.communicate()
+    [service] = map(int, (program.root / "served").read_text().split())
+    assert psutil.pid_exists(service)
+    if dies:
+        os.kill(service, signal.SIGKILL)
+    (program.root / "ready").touch()
+
+    ended = program("resume", "latest", "--json")
+
+    assert ended.returncode == 0, ended.stdout
+    served = list(map(int, (program.root / "served").read_text().split()))
+    assert len(served) == (2 if dies else 1)
+    assert served[0] == service
+    assert _marked(run) == []
+
+
+def test_cancel_ends_the_service_of_a_run_that_was_killed(program, write):
+    write("served", SERVED)
+    process = program.begin("run", "served")
+    run = wait_for(lambda: found_in_flight(program.root, "slow"))
+    wait_for(lambda: len(_marked(run)) == 2)
+    process.kill()
+    process.communicate()
+
+    assert program("cancel", "latest").returncode == 0
+
+    assert _marked(run) == []

@@ -192,7 +192,7 @@ def _remedy(proof: EvidenceRef, part: ChecklistFile, checklist: str) -> str:
 def _latest_run(receipts: Sequence[Receipt]) -> list[Receipt]:
     if not receipts:
         return []
-    run = max(receipts, key=lambda receipt: receipt.finished).run
+    run = max(receipts, key=lambda receipt: receipt.order).run
     return [receipt for receipt in receipts if receipt.run == run]
 
 

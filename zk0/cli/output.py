@@ -27,6 +27,18 @@ def print_envelope(**content: object) -> None:
     sys.stdout.flush()
 
 
+def print_texts(texts: Iterable[tuple[str, Iterable[str]]]) -> None:
+    """Print a command's JSON object whose data are long texts by name, piece by piece."""
+    sys.stdout.write(f'{{"schema_version": {SCHEMA_VERSION}, "data": [')
+    for number, (name, pieces) in enumerate(texts):
+        sys.stdout.write(f'{", " if number else ""}{{"log": {json.dumps(name)}, "text": "')
+        for piece in pieces:
+            sys.stdout.write(json.dumps(piece, ensure_ascii=False)[1:-1])
+        sys.stdout.write('"}')
+    sys.stdout.write("]}\n")
+    sys.stdout.flush()
+
+
 def print_result(data: object, text: str, *, as_json: bool) -> None:
     """Print a command's result: its data as JSON, else its text."""
     if as_json:

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
@@ -35,10 +34,10 @@ class TimeLimit:
 
 @dataclass(frozen=True)
 class Deadline:
-    """When a step that consists of others must be done."""
+    """When a step that consists of others must be done: a reading of this process's clock, in seconds."""
 
     step: str
-    at: datetime
+    at: float
 
 
 class _TimeIsUp(BaseException):
