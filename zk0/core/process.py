@@ -194,7 +194,9 @@ def end_tree(process: "subprocess.Popen[bytes]", grace: float = GRACE) -> list[s
 
 
 def end_left(find: Callable[[], list[Entry]], grace: float = GRACE) -> list[str]:
-    """End what outlived a step, and return what it was; nothing if it ended by itself in a moment.
+    """End what outlived a step, and return what it was, without what that started itself.
+
+    Nothing is returned of what ended by itself in a moment.
 
     Raises:
         CommandError: something can't be killed.
@@ -202,7 +204,8 @@ def end_left(find: Callable[[], list[Entry]], grace: float = GRACE) -> list[str]
     settled = time.monotonic() + min(SETTLE, grace)
     while (found := find()) and time.monotonic() < settled:
         time.sleep(SETTLE / 20)
-    names = [describe(entry) for entry in found]
+    started = {entry.pid for entry in found}
+    names = [describe(entry) for entry in found if entry.parent not in started]
     if found:
         end_all(find, grace)
     return names
