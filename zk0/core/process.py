@@ -17,7 +17,8 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from zk0.core.errors import CommandError, DependencyMissingError
-from zk0.core.process_tree import MARK, REGISTRY, SETTLE, Entry, become_subreaper, describe, end_all, left_of, new_mark
+from zk0.core.process_marks import MARK, new_mark
+from zk0.core.process_tree import REGISTRY, SETTLE, Entry, become_subreaper, describe, end_all, left_of
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LONGEST_POLL = 86400.0  # seconds; the system counts milliseconds in 32 bits

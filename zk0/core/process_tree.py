@@ -17,15 +17,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 from zk0.core.errors import CommandError
+from zk0.core.process_marks import MARK, ON_LINUX, environment_of, is_within
 
-ON_LINUX = sys.platform.startswith("linux")
-MARK = "ZK0_TREE"  # environment variable: the programs that a process descends from, outermost first
-JOINT = ";"
 KILL_SECONDS = 5.0  # until a killed process is gone; one that waits for a disk may take long
 SETTLE = 0.5  # seconds that what outlives its program gets to end by itself, as the rest of a pipeline does
 POLL = 0.02  # seconds between two looks at processes that are being ended
@@ -57,7 +54,6 @@ class Registry:
 
 
 REGISTRY = Registry()
-_numbers = count(1)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=REGISTRY.__init__)  # type: ignore[misc]  # a fork's children are its own
 
@@ -70,35 +66,6 @@ def become_subreaper(_process: int) -> bool:
     import ctypes
 
     return bool(ctypes.CDLL(None, use_errno=True).prctl(SET_SUBREAPER, 1, 0, 0, 0) == 0)
-
-
-def new_mark() -> str:
-    """Return a mark for one program, behind those of the programs that this process descends from."""
-    return _joined(os.environ.get(MARK, ""), f"{os.getpid()}.{next(_numbers)}")
-
-
-def run_mark(run: Path) -> str:
-    """Return the mark of a process that performs a run, for its environment."""
-    return _joined(os.environ.get(MARK, ""), _run_part(run))
-
-
-def is_of_run(pid: int, run: Path) -> bool:
-    """Return whether a process descends from an engine of a run."""
-    return _run_part(run) in environment_of(pid).get(MARK, "").split(JOINT)
-
-
-def environment_of(pid: int) -> Mapping[str, str]:
-    """Return the environment that a process began with; empty if it is another user's, or gone."""
-    if ON_LINUX:
-        with suppress(OSError):
-            parts = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            return dict(os.fsdecode(part).partition("=")[::2] for part in parts if b"=" in part)
-        return {}
-    import psutil
-
-    with suppress(psutil.Error, OSError):
-        return dict(psutil.Process(pid).environ())
-    return {}
 
 
 def processes() -> dict[int, Entry]:
@@ -146,7 +113,7 @@ def left_of(pid: int, mark: str) -> list[Entry]:
     if become_subreaper(os.getpid()):
         roots |= {orphan.pid for orphan in _orphans(table, known) if _belongs(orphan, pid, mark)}
     else:
-        roots |= {other for other in table if _is_within(environment_of(other).get(MARK, ""), mark)}
+        roots |= {other for other in table if is_within(environment_of(other).get(MARK, ""), mark)}
     return with_descendants(roots - {os.getpid()}, table)
 
 
@@ -170,7 +137,7 @@ def unclaimed_children(before: frozenset[Entry] = frozenset()) -> list[Entry]:
     }
     for zombie in [pid for pid in roots if table[pid].is_zombie and table[pid].session != os.getsid(0)]:
         _reap(zombie)
-    claimed = {pid for pid in roots if any(_is_within(environment_of(pid).get(MARK, ""), mark) for mark in marks)}
+    claimed = {pid for pid in roots if any(is_within(environment_of(pid).get(MARK, ""), mark) for mark in marks)}
     return with_descendants(roots - claimed, table)
 
 
@@ -264,12 +231,12 @@ def _orphans(table: Mapping[int, Entry], known: set[int]) -> Iterator[Entry]:
 def _belongs(orphan: Entry, pid: int, mark: str) -> bool:
     """Return whether an orphan is of a program: by its mark, its session, or because no other program can be its."""
     value = environment_of(orphan.pid).get(MARK, "")
-    if _is_within(value, mark):
+    if is_within(value, mark):
         return True
     with REGISTRY.lock:
         others = {number: one for number, one in REGISTRY.marks.items() if number != pid}
         lasting = set(REGISTRY.lasting)
-    if any(_is_within(value, other) for other in others.values()):
+    if any(is_within(value, other) for other in others.values()):
         return False
     if orphan.session == pid or orphan.session in others:
         return orphan.session == pid
@@ -310,15 +277,3 @@ def _read_entry(pid: int) -> Entry | None:
         return None
     # proc(5): state, parent, group, session, …; the start time is the 20th behind the name.
     return Entry(pid, int(fields[1]), int(fields[3]), float(fields[19]), fields[0] in b"ZX")
-
-
-def _is_within(value: str, mark: str) -> bool:
-    return value == mark or value.startswith(mark + JOINT)
-
-
-def _run_part(run: Path) -> str:
-    return f"run:{run}".replace(JOINT, ",")
-
-
-def _joined(before: str, part: str) -> str:
-    return f"{before}{JOINT}{part}" if before else part

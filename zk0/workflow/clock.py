@@ -4,6 +4,7 @@ The clock counts the seconds since the machine was started, with those it slept 
 start that was, so that readings of different processes can be compared. Across a restart of the machine they can't.
 """
 
+import fcntl
 import os
 import time
 from dataclasses import dataclass
@@ -49,13 +50,13 @@ def next_number(state: Path, now: datetime) -> int:
     Raises:
         OSError: it can't be written.
     """
-    from filelock import FileLock  # its import takes 30 ms, for which `zk0 prime` has no time
-
-    kept = state / "sequence"
-    with FileLock(state / "sequence.lock", mode=0o644):
-        text = kept.read_text(encoding="utf-8", errors="replace").strip() if kept.exists() else ""
+    with (state / "sequence").open("a+", encoding="utf-8", errors="replace") as kept:
+        fcntl.flock(kept, fcntl.LOCK_EX)
+        kept.seek(0)
+        text = kept.read().strip()
         number = max(int(text) + 1 if text.isdigit() else 0, microseconds(now))
-        kept.write_text(f"{number}\n", encoding="utf-8")
+        kept.truncate(0)
+        kept.write(f"{number}\n")
     return number
 
 

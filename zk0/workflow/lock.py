@@ -1,13 +1,15 @@
 """The lock of a run: one engine at a time holds it, and processes that a killed engine left behind are ended.
 
-It is flock(2), by the library filelock: the system frees it when the process ends, however it ends, and nothing else in
-the process can lose it by opening and closing the file once more. On a network file system it is as good as the mount:
-Linux turns it into a lock of the server over NFS, and `local_lock=flock` makes it one of this machine alone.
+It is flock(2): the system frees it when the process ends, however it ends, and nothing else in the process can lose it
+by opening and closing the file once more. A fork of the process does not share it. On a network file system it is as
+good as the mount: Linux turns it into a lock of the server over NFS, and `local_lock=flock` makes it one of this
+machine alone.
 
-All processes of a run have the run's mark in their environment (`zk0.core.process_tree`), so they are found after their
-parent has died, even in a session of their own.
+All processes of a run have the run's mark (`zk0.core.process_tree`), so they are found after their parent has died,
+even in a session of their own.
 """
 
+import fcntl
 import os
 import signal
 import time
@@ -18,8 +20,9 @@ import psutil
 
 from zk0.core.errors import RunBusyError
 from zk0.core.process import GRACE
-from zk0.core.process_tree import MARK as TREE
-from zk0.core.process_tree import Entry, end_all, environment_of, is_of_run, processes, run_mark, with_descendants
+from zk0.core.process_marks import MARK as TREE
+from zk0.core.process_marks import environment_of, inherited_mark, is_of_run, run_mark
+from zk0.core.process_tree import Entry, end_all, processes, with_descendants
 from zk0.workflow.journal import unwritable
 from zk0.workflow.run import RunDirectory
 
@@ -30,6 +33,18 @@ PATIENCE = 0.3  # seconds; to look who holds the lock, another process takes it 
 POLL = 0.05  # seconds
 
 
+_held: set[int] = set()  # descriptors of locks that this process holds
+
+
+def _give_up() -> None:
+    """Close the locks in a fork: they are its parent's, and would outlive it."""
+    while _held:
+        os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_give_up)
+
+
 @contextmanager
 def acquire(run: RunDirectory) -> Iterator[None]:
     """Hold the lock of a run, and mark processes started in the block as the run's.
@@ -38,36 +53,56 @@ def acquire(run: RunDirectory) -> Iterator[None]:
         RunBusyError: another engine holds it.
         StorageError: the lock can't be written.
     """
-    from filelock import FileLock, Timeout  # its import takes 30 ms
-
-    lock = FileLock(run.lock, mode=0o644)
     try:
-        lock.acquire(timeout=PATIENCE, poll_interval=PATIENCE / 10)
-    except Timeout as error:
-        raise _busy(run, _holder(run)) from error
+        descriptor = os.open(run.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        _held.add(descriptor)
     except OSError as error:
         raise unwritable(run.lock, error) from error
     try:
-        _write_holder(run)
-        with _environment({MARK: str(run.path), TREE: run_mark(run.path)}):
+        _wait_for(descriptor, run)
+        with inherited_mark(run.path), _environment({MARK: str(run.path), TREE: run_mark(run.path)}):
             yield
     finally:
-        lock.release()
+        if descriptor in _held:  # else this is a fork, which has none
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            _held.discard(descriptor)
+            os.close(descriptor)
+
+
+def _wait_for(descriptor: int, run: RunDirectory) -> None:
+    """Lock a file, and write into it who did."""
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while not _locks(descriptor, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                raise _busy(run, _holder(run))
+            time.sleep(PATIENCE / 10)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        raise unwritable(run.lock, error) from error
+
+
+def _locks(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def owner(run: RunDirectory) -> int | None:
     """Return the process that holds the lock of a run; None if there is none."""
-    from filelock import FileLock, Timeout
-
-    if not run.lock.exists():
-        return None
     try:
-        with FileLock(run.lock, mode=0o644, blocking=False):
-            return None
-    except Timeout:
-        return _holder(run) or None
+        descriptor = os.open(run.lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise unwritable(run.lock, error) from error
+    try:
+        return None if _locks(descriptor, fcntl.LOCK_SH) else _holder(run) or None
+    finally:
+        os.close(descriptor)
 
 
 def end_engine(run: RunDirectory) -> bool:
@@ -137,13 +172,6 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def _write_holder(run: RunDirectory) -> None:
-    try:
-        run.lock.write_text(f"{os.getpid()}\n", encoding="utf-8")
-    except OSError as error:
-        raise unwritable(run.lock, error) from error
 
 
 def _holder(run: RunDirectory) -> int:

@@ -7,7 +7,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from pathlib import Path
 
 from zk0.core.errors import JournalError, UnknownNameError
@@ -35,6 +35,8 @@ def _ticks_of(run: str) -> int | None:
     """Return the time in a run's id; None if it is not one of ours."""
     try:
         at = datetime.strptime(run[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+        if at.year == MAXYEAR:  # there would be no time after it
+            return None
         return int(at.timestamp()) * FRACTIONS + int(run[-4:], 16)
     except ValueError:
         return None
