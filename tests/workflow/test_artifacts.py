@@ -85,6 +85,33 @@ def test_links_in_a_folder_are_not_followed_out_of_it(tmp_path):
     assert file_digest(folder) != inside
 
 
+def test_a_product_outside_of_the_project_is_refused(run, project, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("elsewhere")
+    (outside / "secret").write_text("x")
+    (project.root / "link").symlink_to(outside)
+    (project.root / "file").symlink_to(outside / "secret")
+    for pattern in ("link", "link/*", "link/**/secret", "file", "fi*"):
+        outcome = run(f"- {{id: a, title: A, run: ['true'], makes: ['{pattern}']}}\n")
+
+        failure = outcome.state.step("a").receipt.failure
+        assert (failure.code, "outside of the project" in failure.message) == ("ZK202", True), pattern
+        assert names(outcome) == ["logs/a.log"]
+
+
+def test_a_link_to_a_folder_beside_it_counts_by_its_target_and_once(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file").write_text("x")
+    plain = file_digest(tmp_path)
+    (tmp_path / "latest").symlink_to("data")
+
+    linked = file_digest(tmp_path)
+
+    assert linked != plain
+    assert artifact("a", tmp_path, base=tmp_path.parent).size == 1
+    (tmp_path / "data" / "file").write_text("y")
+    assert file_digest(tmp_path) != linked
+
+
 def test_a_folder_that_leads_into_itself_and_a_pipe_are_no_trap(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe")

@@ -93,6 +93,22 @@ def test_an_id_is_later_than_all_that_there_are():
     assert run_id("b", AT, ["20250124-131502-a-00ff"]) == "20260124-131502-b-0000"
 
 
+def test_a_run_from_the_end_of_the_calendar_stops_no_other():
+    assert run_id("b", AT, ["99991231-235959-a-ffff"]) == "20260124-131502-b-0000"
+
+
+@pytest.mark.parametrize("hours", [-24, 24])
+def test_a_checklist_rests_on_the_newest_run_although_the_clock_went_back(project, make_plan, hours):
+    def run(program, hours):
+        plan = make_plan(f"- {{id: a, title: A, run: [{program}], checks: [run: [{program}]]}}\n")
+        return Engine(project, OtherClock(project, hours, once=True), [ReceiptRecorder(project)]).run(plan).directory
+
+    older, newer = run("true", 0), run("true", hours)
+
+    folders = sorted((folder.stat().st_mtime_ns, folder.parent.name) for folder in project.runs_dir.glob("*/receipts"))
+    assert [name for _, name in folders] == [older.id, newer.id]
+
+
 def test_numbers_only_grow(tmp_path):
     numbers = [next_number(tmp_path, AT + timedelta(hours=hours)) for hours in (0, -1, 1, 0)]
 

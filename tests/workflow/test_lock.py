@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from zk0.core.errors import RunBusyError
+from zk0.core.process_tree import processes_entry
 from zk0.core.receipts import file_digest
-from zk0.workflow.lock import MARK, acquire, owner
+from zk0.workflow.lock import MARK, acquire, kill_orphans, owner
 from zk0.workflow.run import RunDirectory
 
 TRY = """
@@ -66,6 +67,51 @@ def test_a_process_that_was_forked_does_not_keep_the_lock(directory):
     finally:
         go.set()
         child.join()
+
+
+KILLED = """
+import multiprocessing, os, signal, sys, time
+from pathlib import Path
+from zk0.workflow.lock import acquire
+from zk0.workflow.run import RunDirectory
+def work():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.setsid()
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+with acquire(RunDirectory(Path(sys.argv[1]))):
+    multiprocessing.get_context("fork").Process(target=work).start()
+    time.sleep(60)
+"""
+
+
+def test_a_fork_of_a_killed_engine_does_not_keep_the_lock_and_is_found(directory, monkeypatch):
+    monkeypatch.setattr("zk0.workflow.lock.GRACE", 0.2)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", KILLED, str(directory.path)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as engine:
+        fork = int(engine.stdout.readline())
+        assert owner(directory) == engine.pid
+        engine.kill()
+    assert processes_entry(fork) is not None
+    assert owner(directory) is None
+
+    with acquire(directory):
+        assert kill_orphans(directory) == 1
+
+    assert processes_entry(fork) is None or processes_entry(fork).is_zombie
+
+
+def test_to_ask_who_holds_a_lock_needs_no_permission_to_write_and_changes_nothing(directory, monkeypatch):
+    with acquire(directory):
+        pass
+    opened = []
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda path, flags, *mode: opened.append(flags) or real(path, flags, *mode))
+
+    assert owner(directory) is None
+
+    assert opened == [os.O_RDONLY | os.O_CLOEXEC]
 
 
 def test_the_marks_of_a_run_are_in_the_environment_while_it_is_held(directory):

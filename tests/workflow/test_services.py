@@ -182,15 +182,19 @@ def test_only_a_step_that_needs_a_service_starts_it_too(project, make_plan, port
         ("service: true, ready: {port: 80}, retry: {attempts: 2}", "retry", "is started once"),
         ("service: true, ready: {port: 80}, foreach: [1]", "foreach", "is started once"),
         ("service: true, ready: {port: 80}, finally: true", "finally", "nothing could use it"),
+        ("service: true, ready: {port: 80}, reads: [a]", "reads", "whatever it reads"),
+        ("service: true, ready: {port: 80}, makes: [a]", "makes", "has not ended"),
+        ("service: true, ready: {port: 80}, trace: true", "trace", "has not ended"),
+        ("service: true, ready: {port: 80}, outputs: {a: string}", "outputs", "are pid and log"),
         ("service: true, ready: {port: 80, log: x}", "ready", "one of the keys"),
         ("service: true, ready: {}", "ready", "one of the keys"),
-        ("service: true, ready: {port: 0}", "ready", ""),
+        ("service: true, ready: {port: 0}", "ready", "from 1 to 65535"),
         ("service: true, ready: {run: ['--port={{ 1 }}']}", "ready", "fills a whole argument"),
         ("service: true, ready: {log: '{{ steps.b }}'}", "ready", "unknown step"),
     ],
 )
 def test_what_a_service_may_not_say_is_refused_where_it_stands(problems, step, place, words):
-    lines = re.sub(r", (?=(re|foreach|finally))", "\n  ", step)
+    lines = re.sub(r", (?=(re|foreach|finally|makes|trace|outputs))", "\n  ", step)
     text = f"name: a\ntitle: A\npurpose: P.\nsteps:\n- id: a\n  title: A\n  run: [x]\n  {lines}\n"
 
     [problem] = problems(text)
