@@ -25,7 +25,7 @@ class Ticks:
 
     def since(self, earlier: "Ticks | None") -> float | None:
         """Return the seconds since an earlier reading; None if the machine was restarted meanwhile."""
-        return None if earlier is None or earlier.boot != self.boot else self.seconds - earlier.seconds
+        return None if earlier is None or earlier.boot != self.boot else round(self.seconds - earlier.seconds, 6)
 
 
 def read_ticks() -> Ticks:

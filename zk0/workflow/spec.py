@@ -238,6 +238,9 @@ def _one_of(values: Any) -> Any:
     return values
 
 
+PORT = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 65535}, {"type": "string"}]}
+
+
 def _port(value: Any) -> Any:
     if not isinstance(value, Template) and value not in range(1, 2**16):
         problem = "is a number from 1 to 65535, or one whole expression"
@@ -253,7 +256,7 @@ class Ready(SpecModel):
     """
 
     run: Annotated[tuple[Filled[Scalar], ...], AfterValidator(_some)] | None = None
-    port: Annotated[Filled[int | str], AfterValidator(_port)] | None = None
+    port: Annotated[Filled[int | str], AfterValidator(_port), WithJsonSchema(PORT)] | None = None
     log: Filled[Text] | None = None
 
     _has_one = model_validator(mode="before")(_one_of)
