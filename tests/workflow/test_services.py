@@ -86,7 +86,7 @@ def test_a_service_is_there_for_later_steps_and_ends_with_the_run(run, project, 
 @pytest.mark.parametrize(
     ("more", "code", "words"),
     [
-        (", timeout: 0.5s, env: {DELAY: '60'}", "ZK105", "was started, and did not end within"),
+        (", timeout: 0.5s, env: {DELAY: '60'}", "ZK105", "did not get ready within"),
         (", env: {DELAY: never}", "ZK104", "ended with exit status 1 before it was ready"),
     ],
 )

@@ -152,7 +152,7 @@ class Services:
             if ready:
                 return
             if time.monotonic() > deadline:
-                raise timeout_error(f"{Path(command.argv[0]).name} was started, and", command.limit, service.log)
+                raise timeout_error(Path(command.argv[0]).name, command.limit, service.log, expected="get ready")
             self.programs.pause(POLL * 4 if readiness.argv else POLL)
 
     def _look(self, service: _Service, command: Command, readiness: Readiness, mask: Mask) -> Iterator[bool]:

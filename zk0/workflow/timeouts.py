@@ -50,9 +50,9 @@ def format_duration(seconds: float) -> str:
     return f"{seconds / size:g} {unit}"
 
 
-def timeout_error(what: str, limit: TimeLimit | None, log: Path) -> TimeLimitError:
-    """Return the error for something that did not end in time."""
-    return TimeLimitError(f"{what} did not end within {limit}", remedy=f"see {log}, or raise the timeout")
+def timeout_error(what: str, limit: TimeLimit | None, log: Path, *, expected: str = "end") -> TimeLimitError:
+    """Return the error for something that did not end in time, or do what else was expected."""
+    return TimeLimitError(f"{what} did not {expected} within {limit}", remedy=f"see {log}, or raise the timeout")
 
 
 @contextmanager
