@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 
-from zk0.core.process_tree import processes_entry
+from zk0.core.process_tree import process_entry
 from zk0.workflow.lock import MARK
 
 from .conftest import in_flight as found_in_flight
@@ -37,7 +37,7 @@ def in_flight(program, write):
 
 
 def _lives(pid: int) -> bool:
-    entry = processes_entry(pid)
+    entry = process_entry(pid)
     return entry is not None and not entry.is_zombie  # whoever gets orphans need not reap them
 
 

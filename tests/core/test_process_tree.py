@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from zk0.core.process import end_tree, run_program, start, wait
-from zk0.core.process_tree import processes_entry, unclaimed_children
+from zk0.core.process_tree import process_entry, unclaimed_children
 
 SLEEP = "import time; time.sleep(60)"
 DEAF = f"import signal; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; print('deaf', flush=True); {SLEEP}"
@@ -27,7 +27,7 @@ WAYS = {
 
 
 def lives(pid: int) -> bool:
-    entry = processes_entry(pid)
+    entry = process_entry(pid)
     return entry is not None and not entry.is_zombie
 
 
@@ -61,7 +61,7 @@ def test_what_a_program_starts_ends_with_it(tmp_path, way, outlives):
     assert not lives(child)
     assert process.returncode == (0 if outlives else -signal.SIGTERM)
     assert bool(left) is outlives
-    assert processes_entry(child) is None, "it is a zombie"
+    assert process_entry(child) is None, "it is a zombie"
 
 
 def test_what_ends_by_itself_in_a_moment_is_not_left_over(tmp_path):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from zk0.core.errors import RunBusyError
-from zk0.core.process_tree import processes_entry
+from zk0.core.process_tree import process_entry
 from zk0.core.receipts import file_digest
 from zk0.workflow.lock import MARK, acquire, kill_orphans, owner
 from zk0.workflow.run import RunDirectory
@@ -93,13 +93,13 @@ def test_a_fork_of_a_killed_engine_does_not_keep_the_lock_and_is_found(directory
         fork = int(engine.stdout.readline())
         assert owner(directory) == engine.pid
         engine.kill()
-    assert processes_entry(fork) is not None
+    assert process_entry(fork) is not None
     assert owner(directory) is None
 
     with acquire(directory):
         assert kill_orphans(directory) == 1
 
-    assert processes_entry(fork) is None or processes_entry(fork).is_zombie
+    assert process_entry(fork) is None or process_entry(fork).is_zombie
 
 
 def test_to_ask_who_holds_a_lock_needs_no_permission_to_write_and_changes_nothing(directory, monkeypatch):

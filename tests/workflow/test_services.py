@@ -10,7 +10,7 @@ import time
 import pytest
 
 from zk0.core.errors import ExitStatus
-from zk0.core.process_tree import processes_entry
+from zk0.core.process_tree import process_entry
 from zk0.workflow.engine import Engine
 from zk0.workflow.live_effects import LiveEffects
 
@@ -55,7 +55,7 @@ def served(project):
 
 
 def lives(pid):
-    entry = processes_entry(pid)
+    entry = process_entry(pid)
     return entry is not None and not entry.is_zombie
 
 
@@ -81,6 +81,18 @@ def test_a_service_is_there_for_later_steps_and_ends_with_the_run(run, project, 
     assert outcome.state.step("web").receipt.outputs["pid"] == served(project)[0]
     assert outcome.state.step("web").receipt.findings == ()
     assert not lives(served(project)[0])
+
+
+def test_what_a_service_needs_may_come_from_an_earlier_step(run, project, port):
+    choose = (
+        f"- {{id: choose, title: C, run: [sh, -c, 'echo port={port} > $ZK0_OUTPUT'], outputs: {{port: integer}}}}\n"
+    )
+    chosen = "'{{ steps.choose.outputs.port }}'"
+
+    outcome = run(choose + web(chosen, ready=f"{{port: {chosen}}}") + ask(chosen))
+
+    assert outcome.exit_status is ExitStatus.done
+    assert outcome.directory.log("ask").read_text() == "served\n"
 
 
 @pytest.mark.parametrize(

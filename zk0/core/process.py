@@ -18,7 +18,7 @@ from typing import IO
 
 from zk0.core.errors import CommandError, DependencyMissingError
 from zk0.core.process_marks import MARK, new_mark
-from zk0.core.process_tree import REGISTRY, SETTLE, Entry, become_subreaper, describe, end_all, left_of
+from zk0.core.process_tree import REGISTRY, SETTLE, ProcessEntry, become_subreaper, describe, end_all, left_of
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LONGEST_POLL = 86400.0  # seconds; the system counts milliseconds in 32 bits
@@ -194,7 +194,7 @@ def end_tree(process: "subprocess.Popen[bytes]", grace: float = GRACE) -> list[s
         REGISTRY.marks.pop(process.pid, None)
 
 
-def end_left(find: Callable[[], list[Entry]], grace: float = GRACE) -> list[str]:
+def end_left(find: Callable[[], list[ProcessEntry]], grace: float = GRACE) -> list[str]:
     """End what outlived a step, and return what it was, without what that started itself.
 
     Nothing is returned of what ended by itself in a moment.

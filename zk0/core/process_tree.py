@@ -30,7 +30,7 @@ LONGEST_NAME = 80  # characters of a command line in a message
 SET_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of <linux/prctl.h>
 
 
-class Entry(NamedTuple):
+class ProcessEntry(NamedTuple):
     """A process; `born` tells it from a later one with the same number."""
 
     pid: int
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 
 
 @dataclass
-class Registry:
+class KnownChildren:
     """The children of this process that are accounted for: programs by number with their marks.
 
     `others` counts the actions that run: each may start children of its own.
@@ -53,7 +53,7 @@ class Registry:
     others: int = 0
 
 
-REGISTRY = Registry()
+REGISTRY = KnownChildren()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=REGISTRY.__init__)  # type: ignore[misc]  # a fork's children are its own
 
@@ -68,7 +68,7 @@ def become_subreaper(_process: int) -> bool:
     return bool(ctypes.CDLL(None, use_errno=True).prctl(SET_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
-def processes() -> dict[int, Entry]:
+def processes() -> dict[int, ProcessEntry]:
     """Return all processes by number."""
     if ON_LINUX:
         numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208  one of the hot paths
@@ -78,7 +78,7 @@ def processes() -> dict[int, Entry]:
     found = {}
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError), process.oneshot():
-            found[process.pid] = Entry(
+            found[process.pid] = ProcessEntry(
                 process.pid,
                 process.ppid(),
                 os.getsid(process.pid),
@@ -88,7 +88,7 @@ def processes() -> dict[int, Entry]:
     return found
 
 
-def with_descendants(roots: set[int], table: Mapping[int, Entry]) -> list[Entry]:
+def with_descendants(roots: set[int], table: Mapping[int, ProcessEntry]) -> list[ProcessEntry]:
     """Return the processes of these numbers and all that descend from them, without those that have ended."""
     children: dict[int, list[int]] = {}
     for entry in table.values():
@@ -102,7 +102,7 @@ def with_descendants(roots: set[int], table: Mapping[int, Entry]) -> list[Entry]
     return [table[pid] for pid in sorted(found) if not table[pid].is_zombie]
 
 
-def left_of(pid: int, mark: str) -> list[Entry]:
+def left_of(pid: int, mark: str) -> list[ProcessEntry]:
     """Return what runs of a program: itself, and all that it started."""
     with REGISTRY.lock:  # a program that is being started is no orphan
         known = set(REGISTRY.marks)
@@ -117,7 +117,7 @@ def left_of(pid: int, mark: str) -> list[Entry]:
     return with_descendants(roots - {os.getpid()}, table)
 
 
-def unclaimed_children(before: frozenset[Entry] = frozenset()) -> list[Entry]:
+def unclaimed_children(before: frozenset[ProcessEntry] = frozenset()) -> list[ProcessEntry]:
     """Return children of this process that are neither programs, nor theirs, nor Python's own, with what they started.
 
     Args:
@@ -141,13 +141,13 @@ def unclaimed_children(before: frozenset[Entry] = frozenset()) -> list[Entry]:
     return with_descendants(roots - claimed, table)
 
 
-def end_all(find: Callable[[], list[Entry]], grace: float) -> None:
+def end_all(find: Callable[[], list[ProcessEntry]], grace: float) -> None:
     """Ask processes to end, and kill those that still run after `grace` seconds, until none is found.
 
     Raises:
         CommandError: one can't be killed.
     """
-    asked: set[Entry] = set()
+    asked: set[ProcessEntry] = set()
     deadline = time.monotonic() + grace
     while (found := find()) and time.monotonic() < deadline:
         for entry in set(found) - asked:
@@ -165,20 +165,20 @@ def end_all(find: Callable[[], list[Entry]], grace: float) -> None:
         time.sleep(POLL / 4)
 
 
-def send(entry: Entry, request: signal.Signals) -> None:
+def send(entry: ProcessEntry, request: signal.Signals) -> None:
     """Send a signal to a process, if it is still the same one."""
-    now = processes_entry(entry.pid)
+    now = process_entry(entry.pid)
     if now is not None and now.born == entry.born:
         with suppress(ProcessLookupError, PermissionError):  # it ended, or became another user's: then it is not ended
             os.kill(entry.pid, request)
 
 
-def processes_entry(pid: int) -> Entry | None:
+def process_entry(pid: int) -> ProcessEntry | None:
     """Return one process; None if there is none of this number."""
     return _read_entry(pid) if ON_LINUX else processes().get(pid)
 
 
-def describe(entry: Entry) -> str:
+def describe(entry: ProcessEntry) -> str:
     """Return the command line of a process and its number, for a message."""
     import psutil
 
@@ -190,7 +190,7 @@ def describe(entry: Entry) -> str:
     return f"{shown} (process {entry.pid})".strip()
 
 
-def own_children() -> frozenset[Entry]:
+def own_children() -> frozenset[ProcessEntry]:
     """Return the children of this process."""
     me = os.getpid()
     return (
@@ -201,7 +201,7 @@ def own_children() -> frozenset[Entry]:
 
 
 @contextmanager
-def other_children() -> Iterator[frozenset[Entry]]:
+def other_children() -> Iterator[frozenset[ProcessEntry]]:
     """Mark the block as one that may start children of its own; give those that are there before."""
     with REGISTRY.lock:
         REGISTRY.others += 1
@@ -213,7 +213,7 @@ def other_children() -> Iterator[frozenset[Entry]]:
             REGISTRY.others -= 1
 
 
-def _orphans(table: Mapping[int, Entry], known: set[int]) -> Iterator[Entry]:
+def _orphans(table: Mapping[int, ProcessEntry], known: set[int]) -> Iterator[ProcessEntry]:
     """Yield the children of this process that came to it when their parents died; those that have ended are reaped.
 
     They are told by their session: a program begins one of its own, and none of its descendants can come back.
@@ -228,7 +228,7 @@ def _orphans(table: Mapping[int, Entry], known: set[int]) -> Iterator[Entry]:
             _reap(entry.pid)
 
 
-def _belongs(orphan: Entry, pid: int, mark: str) -> bool:
+def _belongs(orphan: ProcessEntry, pid: int, mark: str) -> bool:
     """Return whether an orphan is of a program: by its mark, its session, or because no other program can be its."""
     value = environment_of(orphan.pid).get(MARK, "")
     if is_within(value, mark):
@@ -269,11 +269,11 @@ def _reap(pid: int) -> None:
         os.waitpid(pid, os.WNOHANG)
 
 
-def _read_entry(pid: int) -> Entry | None:
+def _read_entry(pid: int) -> ProcessEntry | None:
     try:
         with open(f"/proc/{pid}/stat", "rb") as stream:  # noqa: PTH123  one of the hot paths
             fields = stream.read().rpartition(b")")[2].split()
     except OSError:
         return None
     # proc(5): state, parent, group, session, …; the start time is the 20th behind the name.
-    return Entry(pid, int(fields[1]), int(fields[3]), float(fields[19]), fields[0] in b"ZX")
+    return ProcessEntry(pid, int(fields[1]), int(fields[3]), float(fields[19]), fields[0] in b"ZX")

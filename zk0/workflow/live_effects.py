@@ -15,7 +15,7 @@ from zk0.core.checks import CHECKS, Check, CheckContext
 from zk0.core.errors import JournalError
 from zk0.core.git import GitState
 from zk0.core.process import GRACE, end_left, locate_program, without_interruption
-from zk0.core.process_tree import Entry, end_all, other_children, own_children, unclaimed_children
+from zk0.core.process_tree import ProcessEntry, end_all, other_children, own_children, unclaimed_children
 from zk0.core.project import DEFAULT_LOG_LIMIT, Project, package_versions
 from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
@@ -53,7 +53,7 @@ class LiveEffects:
         self.mask = Mask()
         self._dependencies = Dependencies(project)
         self._runs: dict[tuple[str, RunDirectory | None], list[RunDirectory]] = {}
-        self._children: frozenset[Entry] = frozenset()  # that there were before the last action
+        self._children: frozenset[ProcessEntry] = frozenset()  # that there were before the last action
 
     def now(self) -> datetime:
         """Return the time in UTC."""

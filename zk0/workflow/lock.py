@@ -22,7 +22,7 @@ from zk0.core.errors import RunBusyError
 from zk0.core.process import GRACE
 from zk0.core.process_marks import MARK as TREE
 from zk0.core.process_marks import environment_of, inherited_mark, is_of_run, run_mark
-from zk0.core.process_tree import Entry, end_all, processes, with_descendants
+from zk0.core.process_tree import ProcessEntry, end_all, processes, with_descendants
 from zk0.workflow.journal import unwritable
 from zk0.workflow.run import RunDirectory
 
@@ -130,7 +130,7 @@ def kill_orphans(run: RunDirectory, services: Collection[str] = ()) -> int:
     """
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
 
-    def found() -> list[Entry]:
+    def found() -> list[ProcessEntry]:
         table = processes()
         roots = {pid for pid in table.keys() - own if _is_left(pid, run, services)}
         kept = {pid for pid in table if _service_of(pid, run) in services} if services else set()
@@ -141,9 +141,9 @@ def kill_orphans(run: RunDirectory, services: Collection[str] = ()) -> int:
     return len(orphans)
 
 
-def services_of(run: RunDirectory) -> dict[str, list[Entry]]:
+def services_of(run: RunDirectory) -> dict[str, list[ProcessEntry]]:
     """Return the processes of services that a run left behind, by the step that started them."""
-    found: dict[str, list[Entry]] = {}
+    found: dict[str, list[ProcessEntry]] = {}
     for entry in processes().values():
         if not entry.is_zombie and (step := _service_of(entry.pid, run)):
             found.setdefault(step, []).append(entry)

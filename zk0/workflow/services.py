@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from zk0.core.errors import CommandError, SpecError
 from zk0.core.process import GRACE, without_interruption
-from zk0.core.process_tree import REGISTRY, Entry, end_all, processes, with_descendants
+from zk0.core.process_tree import REGISTRY, ProcessEntry, end_all, processes, with_descendants
 from zk0.workflow.actions import Outputs
 from zk0.workflow.lock import SERVICE, services_of
 from zk0.workflow.masking import Mask
@@ -56,7 +56,7 @@ class _Service:
 
     log: Path
     process: subprocess.Popen[bytes] | None = None
-    found: tuple[Entry, ...] = ()
+    found: tuple[ProcessEntry, ...] = ()
     opened: ExitStack = field(default_factory=ExitStack)
     reported: bool = False
 
@@ -205,12 +205,12 @@ def _read_from(log: Path, position: int) -> str:
         return stream.read().decode(errors="replace")
 
 
-def _is_alive(entry: Entry) -> bool:
+def _is_alive(entry: ProcessEntry) -> bool:
     now = processes().get(entry.pid)
     return now is not None and now.born == entry.born and not now.is_zombie
 
 
-def _remaining(found: Collection[Entry]) -> list[Entry]:
+def _remaining(found: Collection[ProcessEntry]) -> list[ProcessEntry]:
     table = processes()
     alive = {entry.pid for entry in found if entry.pid in table and table[entry.pid].born == entry.born}
     return with_descendants(alive, table)
