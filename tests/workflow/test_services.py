@@ -84,9 +84,9 @@ def test_a_service_is_there_for_later_steps_and_ends_with_the_run(run, project, 
 
 
 def test_what_a_service_needs_may_come_from_an_earlier_step(run, project, port):
-    choose = (
-        f"- {{id: choose, title: C, run: [sh, -c, 'echo port={port} > $ZK0_OUTPUT'], outputs: {{port: integer}}}}\n"
-    )
+    (project.root / "port.json").write_text(f'{{"port": {port}}}')
+    program = "[sh, -c, 'cp port.json $ZK0_OUTPUT']"
+    choose = f"- {{id: choose, title: Choose, run: {program}, outputs: {{port: integer}}}}\n"
     chosen = "'{{ steps.choose.outputs.port }}'"
 
     outcome = run(choose + web(chosen, ready=f"{{port: {chosen}}}") + ask(chosen))
