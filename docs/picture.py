@@ -9,7 +9,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 from zk0.ledger import Ledger, read_ledger
-from zk0.simulator import Simulation, task
+from zk0.simulator.environment import Simulation
+from zk0.simulator.tasks import task
 
 TASKS = ("lift-left", "lift-right", "place-middle", "touch-far", "place-far")
 COLOURS = {"lift-left": "#c0392b", "lift-right": "#2c5fa8", "place-middle": "#d68910", "touch-far": "#7d3c98"}

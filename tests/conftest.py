@@ -38,7 +38,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def recordings(cache: Path) -> dict[str, Path]:
     """Return two recorded data sets of three episodes each, by task."""
-    from zk0.simulator import cached_recording, task
+    from zk0.simulator.recorder import cached_recording
+    from zk0.simulator.tasks import task
 
     return {name: cached_recording(task(name), episodes=3, seed=0, cache=cache / "recordings") for name in TASKS}
 

@@ -76,13 +76,13 @@ def test_the_recipe_in_flower_s_own_docstring_never_acts(program):
 def test_so_does_the_recipe_for_flower_s_messages(tmp_path):
     from flwr.serverapp.strategy import FedProx
 
-    from zk0.probes.harness.contracts import CONTRACTS
+    from zk0.probes.harness.contracts import findings_of
 
     (tmp_path / "app.py").write_text(
         APP + recipe(FedProx.__doc__).partition("\n\n\n")[2].replace("config)", "config, msg)")
     )
 
-    findings = list(CONTRACTS["proximal"]("app.py:app", tmp_path))
+    findings = list(findings_of("proximal", "app.py:app", tmp_path))
 
     faults = [finding.fault for finding in findings if finding.verdict == "fail"]
     assert (faults[0], faults[-1]) == ("proximal-reference", "proximal-formula")

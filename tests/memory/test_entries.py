@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from zk0.memory.entries import MASK, Entry, Kind, content_id, in_force, one_line, with_id
+from zk0.memory.bank import BankSnapshot
+from zk0.memory.entries import MASK, Entry, Kind, content_id, one_line, with_id
 
 type MakeEntry = Callable[..., Entry]
 
@@ -68,20 +69,20 @@ def test_an_entry_counts_until_another_supersedes_it(make_entry: MakeEntry) -> N
     first = with_id(make_entry("mu is 0.01"))
     second = with_id(make_entry("mu is 0.001", after=HOUR, supersedes=(first.id,)))
 
-    assert in_force([second, first]) == [second]
+    assert BankSnapshot((second, first)).in_force == [second]
 
 
 def test_a_closing_entry_settles_a_matter_and_does_not_count_itself(make_entry: MakeEntry) -> None:
     fault = with_id(make_entry("the loss rises", Kind.fault))
     closing = with_id(make_entry("it falls", Kind.fault, status="closed", after=HOUR, supersedes=(fault.id,)))
 
-    assert in_force([fault, closing]) == []
+    assert BankSnapshot((fault, closing)).in_force == []
 
 
 def test_entries_that_count_come_oldest_first(make_entry: MakeEntry) -> None:
     entries = [with_id(make_entry(f"fact {hour}", after=hour * HOUR)) for hour in (2, 0, 1)]
 
-    assert [entry.title for entry in in_force(entries)] == ["fact 0", "fact 1", "fact 2"]
+    assert [entry.title for entry in BankSnapshot(tuple(entries)).in_force] == ["fact 0", "fact 1", "fact 2"]
 
 
 def test_a_text_becomes_one_line() -> None:

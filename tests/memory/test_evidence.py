@@ -165,7 +165,8 @@ def test_where_no_action_names_results_all_evidence_is_told(receipt: Receipt, ma
 
 
 def test_every_number_is_found_again_in_its_receipt(receipt: Receipt) -> None:
-    for source in (*numbers_of([receipt]), *evidence_of(receipt)):
+    of_findings = [source for number in range(len(receipt.findings)) for source in evidence_of(receipt, number)]
+    for source in (*numbers_of([receipt]), *of_findings):
         assert source.receipt == receipt.digest
         assert source.metric
         assert value_at(receipt, source.metric) == source.value

@@ -10,9 +10,9 @@ from zk0.core.git import GitState
 from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_available, passed, warned, worst
 from zk0.memory.bank import BankSnapshot
-from zk0.memory.entries import Entry, FactSource, Kind, Status, with_id
+from zk0.memory.entries import Entry, FactSource, Kind, RunRecord, Status, with_id
 from zk0.memory.evidence import value_at
-from zk0.memory.results import EndedRun, entries_of, step_records
+from zk0.memory.results import EndedRun, entries_of, step_record
 
 type MakeReceipt = Callable[..., Receipt]
 
@@ -38,16 +38,15 @@ RISES = found(
 
 
 def ended(receipts: Sequence[Receipt], run: str = "run-1", exit_status: ExitStatus = ExitStatus.done) -> EndedRun:
-    return EndedRun(
-        run=run,
+    record = RunRecord(
+        id=run,
         workflow="train",
         verdict=worst(receipt.verdict for receipt in receipts),
-        exit_status=exit_status,
-        at=NOON + HOUR,
-        by="process:zk0 0",
-        receipts=receipts,
-        steps=step_records(receipts),
+        ended=exit_status.name,
+        seconds=sum(receipt.seconds for receipt in receipts),
+        steps=tuple(step_record(receipt) for receipt in receipts),
     )
+    return EndedRun(record, receipts, NOON + HOUR, "process:zk0 0")
 
 
 def added(run: EndedRun, *before: Entry) -> tuple[Entry, ...]:

@@ -6,7 +6,7 @@ from zk0.core.errors import ProbeError
 from zk0.core.verdicts import Verdict
 from zk0.probes.harness.arguments import PROXIMAL
 from zk0.probes.harness.binding import roles_of
-from zk0.probes.harness.contracts import CONTRACTS
+from zk0.probes.harness.contracts import findings_of
 from zk0.probes.harness.replies import AGGREGATION
 
 
@@ -47,7 +47,7 @@ def test_code_that_can_t_be_called_is_shown_with_the_way_out(tmp_path):
     with pytest.raises(
         ProbeError, match=r"penalty\(anchor_bundle, net, strength\) at losses.py:1: .* anchor_bundle$"
     ) as raised:
-        list(CONTRACTS["proximal"]("losses.py:penalty", tmp_path))
+        list(findings_of("proximal", "losses.py:penalty", tmp_path))
 
     assert "def term(model, global_params, mu):" in raised.value.remedy
     adapter = (
@@ -55,19 +55,19 @@ def test_code_that_can_t_be_called_is_shown_with_the_way_out(tmp_path):
         "    return penalty({'w0': global_params}, model, mu)\n"
     )
     (tmp_path / "adapter.py").write_text(adapter)
-    assert not any(finding.verdict.stops for finding in CONTRACTS["proximal"]("adapter.py:term", tmp_path))
+    assert not any(finding.verdict.stops for finding in findings_of("proximal", "adapter.py:term", tmp_path))
 
 
 def test_an_error_of_the_code_is_told_with_its_line(tmp_path):
     (tmp_path / "step.py").write_text("def term(model, global_params, mu):\n    return model.layers[0]\n")
 
     with pytest.raises(ProbeError, match=r"can't be called: AttributeError: .*layers.* \(step.py:2\)"):
-        list(CONTRACTS["proximal"]("step.py:term", tmp_path))
+        list(findings_of("proximal", "step.py:term", tmp_path))
 
 
 def test_a_strategy_is_no_proximal_term(tmp_path):
     with pytest.raises(ProbeError, match="is a strategy; the proximal term is the client's"):
-        list(CONTRACTS["proximal"]("flwr.server.strategy:FedProx", tmp_path))
+        list(findings_of("proximal", "flwr.server.strategy:FedProx", tmp_path))
 
 
 def test_a_term_without_mu_is_not_said_to_obey_it(tmp_path):
@@ -76,7 +76,7 @@ def test_a_term_without_mu_is_not_said_to_obey_it(tmp_path):
         "    return sum(((p - q) ** 2).sum() for p, q in zip(model.parameters(), global_params, strict=True))\n"
     )
 
-    points = {finding.check: finding for finding in CONTRACTS["proximal"]("bare.py:distance", tmp_path)}
+    points = {finding.check: finding for finding in findings_of("proximal", "bare.py:distance", tmp_path)}
 
     assert points["probe.proximal.gradient"].verdict is Verdict.passed
     assert points["probe.proximal.mu"].verdict is Verdict.not_available

@@ -32,11 +32,11 @@ RIGHT += [("exchange", f"exchange_right.py:{pair}") for pair in pairs_of("exchan
 
 
 def found(kind: str, target: str, *, strict: bool, root: Path = SAMPLES) -> list[Finding]:
-    from zk0.probes.harness.contracts import CONTRACTS
+    from zk0.probes.harness.contracts import findings_of
 
     gc.freeze()  # Flower's QFedAvg collects garbage at each client
     logging.getLogger("flwr").setLevel(logging.ERROR)
-    return list(CONTRACTS[kind](target, root, strict=strict))
+    return list(findings_of(kind, target, root, strict=strict))
 
 
 @pytest.mark.parametrize(("kind", "target", "fault"), WRONG, ids=[target for _, target, _ in WRONG])

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from zk0.simulator import Simulation, Task, record, task
+from zk0.simulator.environment import Simulation
+from zk0.simulator.recorder import record
+from zk0.simulator.tasks import Task, task
 
 FORKS = multiprocessing.get_context("forkserver")
 

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from zk0.simulator import CAMERAS, CLIENT_TASKS, UNSEEN_TASK, Simulation, task
+from zk0.simulator.cameras import CAMERAS
+from zk0.simulator.environment import Simulation
+from zk0.simulator.tasks import CLIENT_TASKS, UNSEEN_TASK, task
 
 TASKS = (*CLIENT_TASKS, UNSEEN_TASK)
 RGB = {"red": "r", "orange": "rg", "yellow": "rg", "green": "g", "blue": "b", "purple": "rb"}

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from zk0.core.errors import DependencyMissingError
-from zk0.simulator import CAMERAS, FEATURE_NAMES, Task
+from zk0.simulator.cameras import CAMERAS
 from zk0.simulator.dataset_writer import new_dataset
+from zk0.simulator.tasks import Task
+from zk0.simulator.units import FEATURE_NAMES
 
 Load = Callable[[Path], Any]
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from zk0.core.errors import DependencyMissingError
-from zk0.simulator import Simulation, Task
+from zk0.simulator.environment import Simulation
+from zk0.simulator.tasks import Task
 
 
 def test_an_episode_is_decided_by_its_seed(blind: Simulation) -> None:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from zk0.simulator import CLIENT_TASKS, UNSEEN_TASK, Simulation, demonstrate
-from zk0.simulator.expert import Kinematics
-from zk0.simulator.tasks import episode_seed
+from zk0.simulator.environment import Simulation
+from zk0.simulator.expert import Kinematics, demonstrate
+from zk0.simulator.tasks import CLIENT_TASKS, UNSEEN_TASK, episode_seed
 
 EPISODES = 20  # 200 each were measured once: 99, 99.5, 99.5, 100 and 98.5 %
 

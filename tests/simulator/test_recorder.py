@@ -15,8 +15,9 @@ import pytest
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from zk0.core.errors import DependencyMissingError, RecordingError
-from zk0.simulator import Task, cached_recording, record, task
 from zk0.simulator import recorder as recorder_module
+from zk0.simulator.recorder import cached_recording, record
+from zk0.simulator.tasks import Task, task
 
 Load = Callable[[Path], Any]
 PATIENCE = 120  # seconds; importing LeRobot takes 10 to 30

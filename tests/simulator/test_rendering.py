@@ -48,7 +48,8 @@ def test_a_choice_that_does_not_render_is_named_with_its_reason() -> None:
         """
 os.environ["MUJOCO_GL"] = "disabled"
 from zk0.core.errors import RenderingError
-from zk0.simulator import Simulation, task
+from zk0.simulator.environment import Simulation
+from zk0.simulator.tasks import task
 try:
     Simulation(task("lift-left"))
 except RenderingError as error:

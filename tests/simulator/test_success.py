@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from zk0.simulator import Simulation, demonstrate, task
+from zk0.simulator.environment import Simulation
+from zk0.simulator.expert import demonstrate
 from zk0.simulator.success import Judge
-from zk0.simulator.tasks import episode_seed
+from zk0.simulator.tasks import episode_seed, task
 
 
 def told(*, success: bool, grasped: bool = False, lifted: float = 0.0) -> dict[str, Any]:

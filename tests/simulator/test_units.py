@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from so101_nexus import SO101_JOINT_NAMES, sim_qpos_to_dataset_row
 
-from zk0.simulator import FEATURE_NAMES, JOINTS, JointUnits
+from zk0.simulator.units import FEATURE_NAMES, JOINTS, JointUnits
 
 LOW = np.radians([-110, -100, -97, -95, -157, -10])
 HIGH = np.radians([110, 100, 97, 95, 163, 100])

@@ -7,7 +7,8 @@ import pytest
 
 from zk0.core.errors import SpecError
 from zk0.core.verdicts import Verdict
-from zk0.workflow.expressions import MAX_LENGTH, Scope, StepScope, Template, as_json, compile_templates, is_known
+from zk0.workflow.expression_syntax import MAX_LENGTH
+from zk0.workflow.expressions import Scope, StepScope, Template, as_json, compile_templates, is_known
 from zk0.workflow.expressions import fill as fill_compiled
 
 

@@ -97,8 +97,8 @@ def test_every_problem_of_a_file_is_told_at_once(problems):
         ("steps.first", "write steps.first.verdict, or steps.first.outputs and the name of an output"),
         ("run.dir", 'unknown name "run.dir"; did you mean "directory"?'),
         ("input.who", 'unknown name "input"; did you mean "inputs"?'),
-        ("inputs", "inputs is read by a name that is written out: inputs.name"),
-        ("inputs[inputs.who]", "inputs is read by a name that is written out: inputs.name"),
+        ("inputs", "inputs can't be read as a whole; write which value: inputs.name"),
+        ("inputs[inputs.who]", "inputs can't be read as a whole; write which value: inputs.name"),
         ("inputs.who | shout", "no filter is named 'shout'; did you mean \"sort\"?"),
         ("inputs.who.upper()", "an expression calls nothing; write a filter: {{ value | upper }}"),
         ("inputs.who +", "bad expression: unexpected 'end of the expression'"),
@@ -380,7 +380,7 @@ def test_a_mistake_in_a_file_that_another_performs_is_found_there(project):
     assert raised.value.remedy == "correct workflows/inner.yaml"
     assert [line.partition(": ")[0] for line in raised.value.message.splitlines()] == [
         "workflows/inner.yaml:1:1",
-        "workflows/inner.yaml:3:31",
+        "workflows/inner.yaml:3:32",
     ]
 
 

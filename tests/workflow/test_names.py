@@ -84,7 +84,7 @@ def test_two_workflows_of_one_name_in_one_run_are_refused(project, write):
     problems = [*lint(project, [write("both", two)]), *lint(project, [write("reverse", reverse)])]
 
     assert [(problem.line, problem.rule) for problem in problems] == [(6, "unknown-workflow")] * 2
-    assert {problem.message.partition(",")[0] for problem in problems} == {'it would perform two workflows "train"'}
+    assert all('it would perform two workflows "train"' in problem.message for problem in problems)
 
 
 def test_a_file_with_another_suffix_is_reported_and_not_read(project, write):

@@ -1,9 +1,9 @@
 """A program gives typed outputs; what is missing, wrong, stale or not its own fails the step."""
 
-import json
 import os
 import sys
 from textwrap import dedent
+from zlib import compress
 
 import pytest
 
@@ -22,7 +22,7 @@ def giving(outputs, declared="{accuracy: number}", more=""):
     return dedent(f"""\
         - id: score
           title: Score
-          run: [{sys.executable}, give.py, {json.dumps(outputs)}]
+          run: [{sys.executable}, give.py, "{compress(os.fsencode(outputs)).hex()}"]
           outputs: {declared}
           {more}
         - id: use
@@ -34,7 +34,8 @@ def giving(outputs, declared="{accuracy: number}", more=""):
 @pytest.fixture
 def project(project):
     (project.root / "give.py").write_text(
-        f'import os, sys\nopen(os.environ["{VARIABLE}"], "wb").write(os.fsencode(sys.argv[1]))\n'
+        "import os, sys, zlib\n"
+        f'open(os.environ["{VARIABLE}"], "wb").write(zlib.decompress(bytes.fromhex(sys.argv[1])))\n'
     )
     return project
 
@@ -67,7 +68,7 @@ def test_an_output_has_its_declared_type(project, run, declared, written, values
         ("{accuracy: number}", "accuracy=0.9", "not JSON"),
         ("{accuracy: number}", "[0.9]", "not a JSON object"),
         ("{accuracy: number}", '{"acuracy": 0.9}', 'the key "accuracy" is missing; it also wrote acuracy'),
-        ("{accuracy: number}", '{"accuracy": "0.9"}', "must be a number"),
+        ("{accuracy: number}", '{"accuracy": "0.9"}', "accuracy"),
         ("{accuracy: number}", '{"accuracy": NaN}', "NaN is not a number that JSON has"),
         ("{accuracy: number}", '{"accuracy": 1e999}', "finite"),
         ("{accuracy: number}", '{"accuracy": true}', "accuracy"),
@@ -76,6 +77,7 @@ def test_an_output_has_its_declared_type(project, run, declared, written, values
         ("{n: integer}", '{"n": 1.5}', "n"),
         ("{text: string}", '{"text": "\\ud800"}', "not JSON"),
         ("{names: list}", '{"names": [[1]]}', "names"),
+        ("{names: list}", '{"names": [1e999]}', "names"),
         ("{model: path}", '{"model": "nowhere.pt"}', "there is no file 'nowhere.pt'"),
         ("{model: path}", '{"model": "/etc/passwd"}', "'/etc/passwd' is outside of the project"),
         ("{model: path}", '{"model": "link"}', "'link' is outside of the project"),

@@ -112,33 +112,19 @@ class Evaluated:
 def evaluate(
     checklist: Checklist, receipts: Sequence[Receipt], snapshot: ProjectSnapshot, signatures: Signatures | None = None
 ) -> Evaluated:
-    """Decide every box of a checklist.
-
-    Args:
-        checklist: what is to be decided; it has at least one item.
-        receipts: the evidence, of one run or of many.
-        snapshot: what the boxes are to vouch for.
-        signatures: what people signed and waived.
-    """
-    answers = signatures or Signatures()
-    items = [_decide(item, part, receipts, snapshot, answers, checklist.name) for part, item in checklist.items()]
+    """Decide every box of a checklist as of a snapshot, from receipts, of one run or of many, and signatures."""
+    given = signatures or Signatures()
+    items = []
+    for part, item in checklist.items():
+        if item.check is None:
+            found = _decide_by_signature(item, part, snapshot, given)
+        else:
+            found = _decide_by_receipts(item, part, receipts, snapshot, checklist.name)
+        waiver = given.of(item, SignatureDecision.waived)
+        if waiver and not found.ticked and not waiver.complaint(item, snapshot.at, snapshot.code.tree):
+            found = replace(found, waived=waiver.summary)
+        items.append(found)
     return Evaluated(checklist, tuple(items), snapshot)
-
-
-def _decide(
-    item: Item,
-    part: ChecklistFile,
-    receipts: Sequence[Receipt],
-    snapshot: ProjectSnapshot,
-    signatures: Signatures,
-    checklist: str,
-) -> EvaluatedItem:
-    found = _decide_by_signature(item, part, snapshot, signatures) if item.check is None else None
-    found = found or _decide_by_receipts(item, part, receipts, snapshot, checklist)
-    waiver = signatures.of(item, SignatureDecision.waived)
-    if waiver and not found.ticked and not waiver.complaint(item, snapshot.at, snapshot.code.tree):
-        return replace(found, waived=waiver.summary)
-    return found
 
 
 def _decide_by_signature(
@@ -161,10 +147,12 @@ def _decide_by_receipts(
     stale = False
     for proof in item.check or ():
         remedy = _remedy(proof, part, checklist)
-        found = _latest_run([receipt for receipt in receipts if any(lines_of(proof, receipt))])
+        found = [receipt for receipt in receipts if any(lines_of(proof, receipt))]
         if not found:
-            outcomes.append((Verdict.not_available, f"no {_what(proof)} yet{remedy}"))
-        for receipt in found:
+            what = "answer" if isinstance(proof, ProjectCheckRef) else "run"
+            outcomes.append((Verdict.not_available, f"no {what} of {proof} yet{remedy}"))
+        latest = max(found, key=lambda receipt: receipt.order, default=None)
+        for receipt in (one for one in found if latest and one.run == latest.run):
             lines = list(lines_of(proof, receipt))
             evidence += lines
             if changed := why_stale(receipt, snapshot):
@@ -178,10 +166,6 @@ def _decide_by_receipts(
     return EvaluatedItem(item, part.title, verdict, verdict is Verdict.passed, message, tuple(evidence), stale=stale)
 
 
-def _what(proof: EvidenceRef) -> str:
-    return f"answer of {proof}" if isinstance(proof, ProjectCheckRef) else f"run of {proof}"
-
-
 def _remedy(proof: EvidenceRef, part: ChecklistFile, checklist: str) -> str:
     if isinstance(proof, ProjectCheckRef):
         return f": zk0 checklist verify {checklist}"
@@ -189,44 +173,21 @@ def _remedy(proof: EvidenceRef, part: ChecklistFile, checklist: str) -> str:
     return f": zk0 run {workflow}" if workflow else ""
 
 
-def _latest_run(receipts: Sequence[Receipt]) -> list[Receipt]:
-    if not receipts:
-        return []
-    run = max(receipts, key=lambda receipt: receipt.order).run
-    return [receipt for receipt in receipts if receipt.run == run]
-
-
 def lines_of(proof: EvidenceRef, receipt: Receipt) -> Iterator[EvidenceLine]:
     """Yield what a receipt says of a piece of evidence; nothing where it says nothing of it."""
+    origin = {"run": receipt.run, "workflow": receipt.workflow, "step": receipt.step, "receipt": receipt.digest}
     match proof:
-        case ProjectCheckRef():
-            if receipt.workflow == PROJECT and receipt.step == proof.key:
-                yield from _findings(receipt, proof.project)
+        case ProjectCheckRef() if receipt.workflow == PROJECT and receipt.step == proof.key:
+            check = proof.project
         case CheckRef() if proof.workflow in (ANY, receipt.workflow) and proof.step in (ANY, receipt.step):
-            yield from _findings(receipt, proof.check)
+            check = proof.check
         case StepVerdictRef() if proof.workflow in (ANY, receipt.workflow) and proof.verdict_of == receipt.step:
             ended = receipt.failure.message if receipt.failure else f"{receipt.title}: {receipt.verdict}"
-            yield _line(receipt, f"step {receipt.step}", receipt.verdict, ended)
-
-
-def _findings(receipt: Receipt, check: str) -> Iterator[EvidenceLine]:
-    for finding in receipt.findings:
-        if finding.check == check:
-            where = f"{finding.at}: " if finding.at else ""
-            yield _line(receipt, check, finding.verdict, where + finding.message, at=finding.at, remedy=finding.remedy)
-
-
-def _line(
-    receipt: Receipt, name: str, verdict: Verdict, message: str, *, at: str = "", remedy: str | None = None
-) -> EvidenceLine:
-    return EvidenceLine(
-        name=name,
-        verdict=verdict,
-        message=message,
-        run=receipt.run,
-        workflow=receipt.workflow,
-        step=receipt.step,
-        receipt=receipt.digest,
-        at=at,
-        remedy=remedy,
-    )
+            yield EvidenceLine(f"step {receipt.step}", receipt.verdict, ended, **origin)
+            return
+        case _:
+            return
+    for one in receipt.findings:
+        if one.check == check:
+            message = f"{one.at}: {one.message}" if one.at else one.message
+            yield EvidenceLine(check, one.verdict, message, **origin, at=one.at, remedy=one.remedy)

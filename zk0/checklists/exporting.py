@@ -35,18 +35,19 @@ KINDS = {
 }
 
 
+JUNIT_COUNTS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
+
+
 def statement(evaluated: Evaluated, project: str) -> dict[str, Any]:
     """Return an in-toto statement over the code; undecided items make the whole `WARNED` at best."""
     code = evaluated.snapshot.code
     digest = {"sha256": evaluated.snapshot.parts[Part.code]} if Part.code in evaluated.snapshot.parts else {}
     if code.commit and not code.dirty:
         digest["gitCommit"] = code.commit
-    by_verdict: dict[str, list[str]] = {"passed": [], "warned": [], "failed": [], "untold": [], "waived": []}
+    by_class: dict[str, list[str]] = {"passed": [], "warned": [], "failed": [], "open": [], "waived": []}
     for item in evaluated.items:
-        by_verdict[_class(item)].append(item.item.id)
-    result = (
-        "FAILED" if by_verdict["failed"] else "WARNED" if by_verdict["warned"] or by_verdict["untold"] else "PASSED"
-    )
+        by_class[_class(item)].append(item.item.id)
+    result = "FAILED" if by_class["failed"] else "WARNED" if by_class["warned"] or by_class["open"] else "PASSED"
     return {
         "_type": STATEMENT,
         "subject": [{"name": project, "digest": digest}],
@@ -57,12 +58,12 @@ def statement(evaluated: Evaluated, project: str) -> dict[str, Any]:
                 {"name": part.name, "digest": {"sha256": canonical_digest(part.model_dump(mode="json"))}}
                 for part in evaluated.checklist.parts
             ],
-            "passedTests": by_verdict["passed"],
-            "warnedTests": by_verdict["warned"],
-            "failedTests": by_verdict["failed"],
+            "passedTests": by_class["passed"],
+            "warnedTests": by_class["warned"],
+            "failedTests": by_class["failed"],
             # Fields of our own, which readers that don't know them leave aside.
-            "zk0_openTests": by_verdict["untold"],
-            "zk0_waivedTests": by_verdict["waived"],
+            "zk0_openTests": by_class["open"],
+            "zk0_waivedTests": by_class["waived"],
             "zk0_receipts": {
                 item.item.id: sorted({line.receipt for line in item.evidence})
                 for item in evaluated.items
@@ -78,15 +79,12 @@ def junit(evaluated: Evaluated) -> str:
     for number, section in enumerate(evaluated.sections):
         suite = ET.SubElement(top, "testsuite", name=f"{section.part}: {section.title}", id=str(number))
         suite.set("timestamp", evaluated.snapshot.at.isoformat(timespec="seconds"))
-        counted = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
+        counted = {"tests": len(section.items), "failures": 0, "errors": 0, "skipped": 0}
+        group = f"{evaluated.checklist.name}.{section.title}"
         for item in section.items:
-            counted["tests"] += 1
-            case = ET.SubElement(
-                suite, "testcase", classname=f"{evaluated.checklist.name}.{section.title}", name=item.item.id, time="0"
-            )
-            if outcome_of_item := _junit_outcome(item):
-                tag, count = outcome_of_item
-                counted[count] += 1
+            case = ET.SubElement(suite, "testcase", classname=group, name=item.item.id, time="0")
+            if tag := _junit_tag(item):
+                counted[JUNIT_COUNTS[tag]] += 1
                 outcome = ET.SubElement(case, tag, message=_xml(item.waived or item.message))
                 if tag != "skipped":
                     outcome.set("type", str(item.verdict))
@@ -143,15 +141,9 @@ def _suppression(item: EvaluatedItem) -> dict[str, Any]:
     return {"suppressions": [{"kind": "external", "justification": item.waived}]} if item.waived else {}
 
 
-def _junit_outcome(item: EvaluatedItem) -> tuple[str, str] | None:
-    match _class(item), item.verdict:
-        case "failed", Verdict.error:
-            return "error", "errors"
-        case "failed", _:
-            return "failure", "failures"
-        case "passed", _:
-            return None
-    return "skipped", "skipped"
+def _junit_tag(item: EvaluatedItem) -> str | None:
+    failed = "error" if item.verdict is Verdict.error else "failure"
+    return {"passed": None, "failed": failed}.get(_class(item), "skipped")
 
 
 def _class(item: EvaluatedItem) -> str:
@@ -161,7 +153,7 @@ def _class(item: EvaluatedItem) -> str:
         return "waived"
     if item.verdict.stops:
         return "failed"
-    return "warned" if item.verdict is Verdict.warned else "untold"
+    return "warned" if item.verdict is Verdict.warned else "open"
 
 
 def _xml(text: str) -> str:

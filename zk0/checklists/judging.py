@@ -23,7 +23,7 @@ from zk0.core.errors import CommandError, MissingError, Zk0Error
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.core.registry import extend
-from zk0.core.verdicts import Finding, Verdict, not_available, worst
+from zk0.core.verdicts import Finding, Verdict, worst
 from zk0.workflow.plugins import ProjectPlugins
 
 AT_ONCE = max(2, os.cpu_count() or 1)  # most checks wait for a program or the disk part of their time
@@ -88,8 +88,8 @@ class Worker:
             message = f"its process ended with exit status {self._process.exitcode} and no answer"
             return [Finding(verdict=Verdict.error, message=message, check=check.id)]
         self.usable = False
-        late = not_available(f"it did not answer within {check.timeout:.0f} s")
-        return [late.model_copy(update={"check": check.id})]
+        message = f"it did not answer within {check.timeout:.0f} s"
+        return [Finding(verdict=Verdict.not_available, message=message, check=check.id)]
 
     def end(self) -> None:
         """End the process, and what its checks started and left."""
@@ -153,10 +153,10 @@ def _serve(theirs: Connection, root: Path, cwd: Path) -> None:
 def _run_check(check: str, project: Project, options: Mapping[str, object]) -> list[Finding]:
     try:
         return CHECKS.get(check).run(CheckContext(project), options)
-    except (MissingError, CommandError) as error:  # something is not here, or did not end in time
-        return [not_available(error.message).model_copy(update={"remedy": error.remedy, "check": check})]
     except Zk0Error as error:
-        return [Finding(verdict=Verdict.error, message=error.message, remedy=error.remedy, check=check)]
+        missing = isinstance(error, MissingError | CommandError)  # something is not here, or did not end in time
+        verdict = Verdict.not_available if missing else Verdict.error
+        return [Finding(verdict=verdict, message=error.message, remedy=error.remedy, check=check)]
     except Exception as error:  # noqa: BLE001  a check is foreign code, and the others are to be asked all the same
         return [Finding(verdict=Verdict.error, message=f"{type(error).__name__}: {error}", check=check)]
 
@@ -164,14 +164,13 @@ def _run_check(check: str, project: Project, options: Mapping[str, object]) -> l
 type Progress = Callable[[str, int, int], None]
 
 
-def store_of(project: Project) -> ReceiptStore:
-    """Return where the answers of checks of the project are kept."""
+def _store(project: Project) -> ReceiptStore:
     return ReceiptStore(project.state_dir / "checklists")
 
 
 def read_answers(project: Project) -> list[Receipt]:
     """Return the answers kept so far."""
-    return store_of(project).of_run(PROJECT)
+    return _store(project).of_run(PROJECT)
 
 
 def answers_for(project: Project, checklist: Checklist) -> list[Receipt]:
@@ -188,14 +187,9 @@ def judge(
     force: bool = False,
     progress: Progress = lambda _name, _done, _all: None,
 ) -> None:
-    """Ask every check that a checklist names and that has no answer for the project as it is.
+    """Ask every check that a checklist names and that has no answer for the project as it is; all with `force`.
 
-    Args:
-        project: what is judged.
-        checklist: whose checks are asked.
-        snapshot: the project as it is.
-        force: ask all of them, whatever answers are kept.
-        progress: called for each answer with the check, how many are done, and how many are asked.
+    `progress` is called for each answer with the check, how many are done, and how many are asked.
 
     Raises:
         UnknownNameError: the checklist names a check that does not exist.
@@ -204,9 +198,8 @@ def judge(
     proofs = {proof.key: proof for proof in checklist.evidence() if isinstance(proof, ProjectCheckRef)}
     wanted = [proof for key, proof in proofs.items() if force or key not in kept or why_stale(kept[key], snapshot)]
     requests = [CheckRequest(proof.key, CHECKS.get(proof.project), proof.options) for proof in wanted]
-    store = store_of(project)
     for done, result in enumerate(run_checks(project.root, requests), start=1):
-        store.save(_receipt(result, snapshot))
+        _store(project).save(_receipt(result, snapshot))
         progress(result.request.check.id, done, len(requests))
 
 

@@ -20,13 +20,10 @@ TICKED, OPEN = "[x]", "[ ]"
 
 
 def render(evaluated: Evaluated, template: str, *, name: str = "the template") -> str:
-    """Return the Markdown text of a checklist.
+    """Return the Markdown text of a checklist, made by a Jinja2 template; messages call that by `name`.
 
-    Args:
-        evaluated: the items with their boxes.
-        template: a Jinja2 template's text; it is given `checklist`, `sections`, `total`, `ticked`, `manual`,
-            `waived`, `verdicts`, `code` and `at`, and the filters `box` and `cell`.
-        name: how to call the template in a message.
+    It is given `checklist`, `sections`, `total`, `ticked`, `manual`, `waived`, `verdicts`, `code` and `at`, and the
+    filters `box` and `cell`.
 
     Raises:
         SpecError: the template has a tick of its own, does not compile, or names what it was not given.

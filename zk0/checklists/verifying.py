@@ -91,10 +91,8 @@ def find_item(project: Project, name: str) -> Item:
         items |= {item.id: item for _, item in load_checklist(project, checklist).items()}
     if name not in items:
         near = get_close_matches(name, items, n=3)
-        raise UnknownNameError(
-            f"no checklist has an item {name!r}",
-            remedy=f"did you mean {', '.join(near)}?" if near else "zk0 checklist list",
-        )
+        remedy = f"did you mean {', '.join(near)}?" if near else "zk0 checklist list"
+        raise UnknownNameError(f"no checklist has an item {name!r}", remedy=remedy)
     return items[name]
 
 

@@ -28,15 +28,22 @@ def print_envelope(**content: object) -> None:
 
 
 def print_texts(texts: Iterable[tuple[str, Iterable[str]]]) -> None:
-    """Print a command's JSON object whose data are long texts by name, piece by piece."""
+    """Print a command's JSON object whose data are long texts by name, piece by piece.
+
+    Every # is escaped: ##[…] may be parted between two pieces.
+    """
     sys.stdout.write(f'{{"schema_version": {SCHEMA_VERSION}, "data": [')
     for number, (name, pieces) in enumerate(texts):
-        sys.stdout.write(f'{", " if number else ""}{{"log": {json.dumps(name)}, "text": "')
+        sys.stdout.write(f'{", " if number else ""}{{"log": {_escaped(name)}, "text": "')
         for piece in pieces:
-            sys.stdout.write(json.dumps(piece, ensure_ascii=False)[1:-1])
+            sys.stdout.write(_escaped(piece)[1:-1])
         sys.stdout.write('"}')
     sys.stdout.write("]}\n")
     sys.stdout.flush()
+
+
+def _escaped(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("#", "\\u0023")
 
 
 def print_result(data: object, text: str, *, as_json: bool) -> None:

@@ -22,7 +22,7 @@ from zk0.reports.github_report import run_summary
 from zk0.workflow.approval import ApprovalAnswer, agent_mark
 from zk0.workflow.engine import Outcome
 from zk0.workflow.events import StepFinished, StepPlanned, StepSkipped
-from zk0.workflow.expressions import as_text
+from zk0.workflow.expression_syntax import as_text
 from zk0.workflow.inputs import coerce, resolve_inputs
 from zk0.workflow.loading import load
 from zk0.workflow.plan import Plan, plan

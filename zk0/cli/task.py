@@ -21,6 +21,7 @@ from zk0.memory.tasks import (
     check_task,
     closing_entry,
     compose_task,
+    context_of,
     extend_context,
     fill_context,
     open_tasks,
@@ -108,7 +109,7 @@ def update(  # noqa: PLR0913  each is an option of the command
     before = task_of(reading, task)
     entry = compose_task(
         before.title,
-        extend_context(before.task or TaskContext(), more),
+        extend_context(context_of(before), more),
         by=resolve_author(by),
         at=now,
         evidence=evidence,
@@ -153,7 +154,7 @@ def list_tasks(*, as_json: JsonOption = False) -> None:
     waiting = [(task, 0) for task in reversed(tasks) if task.id not in children]
     while waiting:
         task, depth = waiting.pop()
-        context = task.task or TaskContext()
+        context = context_of(task)
         table.add_row(task.id, Text(context.priority, "dim"), f"{'  ' * depth}{task.title}")
         waiting += [(child, depth + 1) for child in reversed(subtasks(reading, task))]
     show(table)

@@ -18,7 +18,7 @@ from zk0.core.errors import ExitStatus
 from zk0.core.project import Project
 from zk0.reports.github import annotate, is_active
 from zk0.workflow.actions import ACTIONS
-from zk0.workflow.expressions import as_text
+from zk0.workflow.expression_syntax import as_text
 from zk0.workflow.fitting import field_names
 from zk0.workflow.graph import dot, mermaid
 from zk0.workflow.loading import Library, examine, lint, load

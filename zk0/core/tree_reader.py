@@ -39,10 +39,11 @@ class TreeReader:
     def read(self) -> Tree:
         """Return the files as they are now; the same object if nothing changed."""
         if self._tree is None or not self._is_current():
+            began = time.time()
             found = read_tree(self.root, without=self.without)
             if found != self._tree:
                 self._tree = found
-            self._mark(found)
+            self._mark(found, began - CLOCK_TICK)
         return self._tree or found
 
     def _is_current(self) -> bool:
@@ -51,15 +52,14 @@ class TreeReader:
             return False
         return all(blob_id(Path(path)) == blob for path, blob in self._fresh.items())
 
-    def _mark(self, tree: Tree) -> None:
-        """Remember how the files and folders look; taken after the tree was read, so that a fresh one is distrusted."""
+    def _mark(self, tree: Tree, since: float) -> None:
+        """Remember how the files and folders look; what was written after `since` (seconds) is distrusted."""
         known = {**tree.files, **tree.reports}
         nested = {os.fspath(self.root / name) for name in tree.nested}
         paths = {os.fspath(self.root / name): blob for name, blob in known.items()}
         folders = list(self._folders(paths, nested))
-        since = (time.time() - CLOCK_TICK) * 1e9
         self._marks = {path: _mark_of(path) for path in (*paths, *folders, *self._git_files)}
-        fresh = [path for path, mark in self._marks.items() if mark and max(mark[0], mark[1]) >= since]
+        fresh = [path for path, mark in self._marks.items() if mark and max(mark[0], mark[1]) >= since * 1e9]
         self._fresh = {path: paths[path] for path in fresh if path in paths and path not in nested}
         if len(self._fresh) < len(fresh):  # a folder, too: an entry may come without a new time
             self._marks[""] = (0, 0, 0, 0, 0)  # equals nothing, so the next reading asks git

@@ -4,15 +4,16 @@ The server measures its aggregate beside the replies with other code than averag
 lies from the mean by examples, which share of its values lies beyond every client's, and in what precision it is.
 """
 
+from functools import partial
 from math import isclose
 
+from zk0.core import verdicts
 from zk0.core.checks import check
 from zk0.core.faults import Fault
-from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed
+from zk0.core.verdicts import Evidence, Finding, not_applicable, not_available, passed
 from zk0.diagnostics.series import each, point
 from zk0.ledger import Aggregation, Ledger
 
-WORKFLOW = "aggregation-fix"
 DEVIATION = 1e-3  # of the aggregate's own way; float32's rounding of the mean is 1e-6 of it, seldom 1e-5
 ROUNDING = 3e-7  # of the weights' norm: where they hardly move, float32's rounding is all the way there is
 SHARE = 1e-3  # absolute difference of two shares that are said to be the same
@@ -20,6 +21,7 @@ OUTSIDE = 1e-6  # share of values: a mean lies between its terms, also rounded
 FULL = 23  # bits of float32's fraction
 ONE = 1e-6  # relative: a cosine of 1 and the same length are the same update
 
+failed = partial(verdicts.failed, workflow="aggregation-fix")
 each_aggregate = each(
     lambda ledger: ((f"round {one.round}", one) for one in ledger.aggregations if one.accepted),
     "no round was aggregated",
@@ -39,7 +41,6 @@ def finite(current: Aggregation, _: Ledger) -> Finding:
         evidence=[point("values not finite", current.not_finite)],
         cause="a reply that is not finite was averaged, or the division went wrong",
         remedy="refuse replies that are not finite, and weights that sum to 0",
-        workflow=WORKFLOW,
         fault=Fault.aggregate_not_finite,
         confidence=1.0,
     )
@@ -58,7 +59,6 @@ def within_range(current: Aggregation, _: Ledger) -> Finding:
         evidence=[point("share of values outside", current.outside), _distance(current)],
         cause="a sum in place of a mean, weights that do not sum to 1, or a server step larger than 1",
         remedy="divide by the sum of the weights",
-        workflow=WORKFLOW,
         fault=Fault.aggregate_outside,
         confidence=0.95,
     )
@@ -103,7 +103,6 @@ def _wrong(message: str, *evidence: Evidence) -> Finding:
         evidence=evidence,
         cause="clients are weighted by something else than their number of examples, or not at all",
         remedy="weight each reply by its number of examples over the sum of all",
-        workflow=WORKFLOW,
         fault=Fault.aggregate_weights,
         confidence=0.9,
     )
@@ -130,7 +129,6 @@ def not_one_client(current: Aggregation, _: Ledger) -> Finding:
         evidence=[point("cosine of its update with the aggregate's", same[0].cosine)],
         cause="one reply is used for all: a loop that overwrites, or an index that stays",
         remedy="sum over all replies",
-        workflow=WORKFLOW,
         fault=Fault.aggregate_of_one,
         confidence=1.0,
     )
@@ -151,7 +149,6 @@ def same_type(current: Aggregation, _: Ledger) -> Finding:
         evidence=evidence,
         cause="it is summed or sent in another type: small updates are rounded away, or clients refuse it",
         remedy="sum in float64 and cast back to each tensor's own type",
-        workflow=WORKFLOW,
         fault=Fault.aggregate_type,
         confidence=0.98,
     )
@@ -171,7 +168,6 @@ def complete(current: Aggregation, ledger: Ledger) -> Finding:
         evidence=[point("tensors in the aggregate", current.tensors), point("trained", wanted)],
         cause="tensors are lost where replies are read or averaged",
         remedy="pair tensors by name, strictly",
-        workflow=WORKFLOW,
         fault=Fault.exchange_incomplete,
         confidence=1.0,
     )

@@ -6,12 +6,11 @@ missing reply is only the symptom.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.series import point
+from zk0.diagnostics.series import once, point
 from zk0.ledger import Ledger
 
 # What the sentences of zk0's own server and clients, of PyTorch and of Flower say; the first that fits counts.
@@ -39,12 +38,12 @@ def fault_of(reason: str) -> Fault:
 
 
 @check("clients.participation")
-def participation(ledger: Ledger, *, minimum: float = 0.9) -> Iterator[Finding]:
+@once
+def participation(ledger: Ledger, *, minimum: float = 0.9) -> Finding:
     """At least `minimum` of the replies asked for were averaged; every other is named with its reason."""
     asked = sum(len(one.sampled) for one in ledger.aggregations)
     if not asked:
-        yield not_available("no client was asked to train")
-        return
+        return not_available("no client was asked to train")
     accepted = sum(len(one.accepted) for one in ledger.aggregations)
     rejected = [(f"round {one.round}", reply) for one in ledger.aggregations for reply in one.rejected]
     evidence = [
@@ -54,11 +53,10 @@ def participation(ledger: Ledger, *, minimum: float = 0.9) -> Iterator[Finding]:
     ]
     message = f"{accepted} of {asked} replies were averaged"
     if accepted == asked:
-        yield passed(message, evidence=evidence)
-        return
+        return passed(message, evidence=evidence)
     blamed = Counter(fault_of(reply.reason) for _, reply in rejected)
     few = accepted / asked < minimum
-    yield (failed if few else warned)(
+    return (failed if few else warned)(
         f"{message}; left out: {', '.join(sorted({reply.client for _, reply in rejected}))}",
         evidence=evidence,
         cause=MANY_LEFT_OUT if few else None,
@@ -69,41 +67,35 @@ def participation(ledger: Ledger, *, minimum: float = 0.9) -> Iterator[Finding]:
 
 
 @check("clients.starved")
-def starved(ledger: Ledger) -> Iterator[Finding]:
+@once
+def starved(ledger: Ledger) -> Finding:
     """No client is asked so seldom that chance can't be the reason."""
     rounds = [one.sampled for one in ledger.aggregations if one.sampled]
     known = {data.client for data in ledger.opened.clients} if ledger.opened else set()
     names = sorted(known.union(*rounds)) if rounds else []
     if len(rounds) < ENOUGH_ROUNDS or len(names) < 2:  # noqa: PLR2004  one client is all there is
-        yield not_available(f"needs {ENOUGH_ROUNDS} rounds and two clients, has {len(rounds)} and {len(names)}")
-        return
+        return not_available(f"needs {ENOUGH_ROUNDS} rounds and two clients, has {len(rounds)} and {len(names)}")
     from scipy.stats import binom
 
     share = sum(len(sampled) for sampled in rounds) / len(rounds) / len(names)
     counts = {name: sum(name in sampled for sampled in rounds) for name in names}
-    evidence = [
-        point(f"rounds {name} was asked in", count, "rounds", at="all rounds") for name, count in counts.items()
-    ]
+    named = [(f"rounds {name} was asked in", count) for name, count in counts.items()]
+    evidence = [point(name, count, "rounds", at="all rounds") for name, count in named]
+    never_by_chance = (1 - share) ** len(rounds) > SELDOM
     # Divided by the number of clients: with many of them, one is bound to be asked seldom.
     seldom = [
-        name for name, count in counts.items() if float(binom.cdf(count, len(rounds), share)) < SELDOM / len(names)
+        name
+        for name, count in counts.items()
+        if binom.cdf(count, len(rounds), share) < SELDOM / len(names) or (count == 0 and not never_by_chance)
     ]
-    never = [name for name, count in counts.items() if not count and not _could_be_chance(share, len(rounds))]
-    found = sorted({*seldom, *never})
-    if found:
-        yield failed(
-            f"{', '.join(found)}: asked in {', '.join(str(counts[name]) for name in found)} of {len(rounds)} rounds",
-            evidence=evidence,
-            cause="the sampling prefers some clients: an order that never changes, or a seed that is set each round",
-            remedy="draw the clients of each round again, from all that are available",
-            fault=Fault.client_starved,
-            confidence=0.9,
-        )
-    else:
-        yield passed(
-            f"each client was asked in {min(counts.values())} of {len(rounds)} rounds or more", evidence=evidence
-        )
-
-
-def _could_be_chance(share: float, rounds: int) -> bool:
-    return (1 - share) ** rounds > SELDOM
+    if not seldom:
+        fewest = min(counts.values())
+        return passed(f"each client was asked in {fewest} of {len(rounds)} rounds or more", evidence=evidence)
+    return failed(
+        f"{', '.join(seldom)}: asked in {', '.join(str(counts[name]) for name in seldom)} of {len(rounds)} rounds",
+        evidence=evidence,
+        cause="the sampling prefers some clients: an order that never changes, or a seed that is set each round",
+        remedy="draw the clients of each round again, from all that are available",
+        fault=Fault.client_starved,
+        confidence=0.9,
+    )

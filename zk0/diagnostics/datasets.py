@@ -5,14 +5,14 @@ and from radians at the next learns from neither. Frames never leave a client, s
 rates are checked as well where the data sets are prepared, under the ids `data.units` and `data.format`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import NamedTuple, Self
 
 from zk0.core.checks import CheckContext, Part, check, register_subject
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.series import each_training, point
+from zk0.diagnostics.series import each_training, once, point
 from zk0.ledger import ClientData, Ledger, Training
 from zk0.ledger.reader import find_ledger
 
@@ -89,122 +89,117 @@ def units(sets: DatasetSummaries) -> Iterator[Finding]:
             fault=Fault.data_units,
             confidence=0.9,
         )
-    problems = [(one, *found) for one in known if (found := _implausible(one, mixed=mixed))]
-    for one, problem, confidence in problems:
-        low, high = one.state_range[-1]
-        yield failed(
-            problem,
-            at=one.name,
-            evidence=[
-                point("largest joint position", one.largest, at=one.name),
-                point("gripper, lowest", low, at=one.name),
-                point("gripper, highest", high, at=one.name),
-            ],
-            cause="recorded in other units, or with glitches of a sensor",
-            remedy="record with LeRobot's so101_follower, use_degrees on",
-            fault=Fault.data_units,
-            confidence=confidence,
-        )
-    if not mixed and not problems:
+    implausible = [finding for one in known if (finding := _implausible(one, mixed=mixed))]
+    yield from implausible
+    if not mixed and not implausible:
         yield passed(f"{_number(known)} in {known[0].unit}", evidence=evidence)
 
 
-def _implausible(one: DatasetSummary, *, mixed: bool) -> tuple[str, float] | None:
-    """Return (problem, confidence) of ranges that no SO-101 has in LeRobot's units; None where they are plausible."""
+def _implausible(one: DatasetSummary, *, mixed: bool) -> Finding | None:
+    """Return the finding on ranges that no SO-101 has in LeRobot's units; None where they are plausible."""
     low, high = one.state_range[-1]
-    if one.unit == "radians":
-        return None if mixed else (f"no joint goes beyond {one.largest:.2f}: these look like radians", 0.9)
-    if one.largest > HALF_TURN:
-        return f"a joint reaches {one.largest:.0f}, more than a half turn", GUESS
-    if low < GRIPPER[0] or high > GRIPPER[1]:
-        return f"the gripper spans {low:.0f} to {high:.0f}, not 0 to 100", GUESS
-    return None
+    confidence = GUESS
+    if one.unit == "radians" and not mixed:
+        message, confidence = f"no joint goes beyond {one.largest:.2f}: these look like radians", 0.9
+    elif one.largest > HALF_TURN:
+        message = f"a joint reaches {one.largest:.0f}, more than a half turn"
+    elif one.unit != "radians" and (low < GRIPPER[0] or high > GRIPPER[1]):
+        message = f"the gripper spans {low:.0f} to {high:.0f}, not 0 to 100"
+    else:
+        return None
+    shown = {"largest joint position": one.largest, "gripper, lowest": low, "gripper, highest": high}
+    return failed(
+        message,
+        at=one.name,
+        evidence=[point(name, value, at=one.name) for name, value in shown.items()],
+        cause="recorded in other units, or with glitches of a sensor",
+        remedy="record with LeRobot's so101_follower, use_degrees on",
+        fault=Fault.data_units,
+        confidence=confidence,
+    )
 
 
-def _number(sets: list[DatasetSummary]) -> str:
+def _number(sets: Sequence[DatasetSummary]) -> str:
     return f"{len(sets)} data set{'s' * (len(sets) > 1)}"
 
 
 @check("datasets.rates", aliases={"data.format": {}})
-def rates(sets: DatasetSummaries) -> Iterator[Finding]:
+@once
+def rates(sets: DatasetSummaries) -> Finding:
     """All data sets have one frame rate: a chunk of actions spans the same time everywhere."""
     if not sets:
-        yield not_available("needs the frame rates of the data sets")
-        return
+        return not_available("needs the frame rates of the data sets")
     evidence = [point("frames a second", one.fps, "1/s", at=one.name) for one in sets]
     fastest, slowest = max(one.fps for one in sets), min(one.fps for one in sets)
-    if fastest > slowest * (1 + RATE):
-        yield failed(
-            "frame rates differ: " + ", ".join(f"{one.name} {one.fps:g}" for one in sets),
-            evidence=evidence,
-            cause="a chunk of actions spans another time for each client",
-            remedy="resample the data sets to one rate",
-            fault=Fault.data_rate,
-            confidence=1.0,
-        )
-    else:
-        yield passed(f"{_number(list(sets))}, {fastest:g} frames a second", evidence=evidence)
+    if fastest <= slowest * (1 + RATE):
+        return passed(f"{_number(sets)}, {fastest:g} frames a second", evidence=evidence)
+    return failed(
+        "frame rates differ: " + ", ".join(f"{one.name} {one.fps:g}" for one in sets),
+        evidence=evidence,
+        cause="a chunk of actions spans another time for each client",
+        remedy="resample the data sets to one rate",
+        fault=Fault.data_rate,
+        confidence=1.0,
+    )
 
 
 @check("datasets.apart")
-def apart(ledger: Ledger) -> Iterator[Finding]:
+@once
+def apart(ledger: Ledger) -> Finding:
     """No two clients have the same data."""
-    clients = _clients(ledger, 2)
-    if not clients:
-        yield not_available("needs the digests of two clients' data")
-        return
+    clients = _clients(ledger)
+    if len(clients) < 2:  # noqa: PLR2004  two make a pair
+        return not_available("needs the digests of two clients' data")
     owners: dict[str, list[str]] = {}
     for data in clients:
         owners.setdefault(data.digest, []).append(data.client)
     shared = [names for names in owners.values() if len(names) > 1]
     evidence = [point("digest of the data set", data.digest, at=data.client) for data in clients]
-    if shared:
-        yield failed(
-            "; ".join(f"{' and '.join(names)} have the same data" for names in shared),
-            evidence=evidence,
-            cause="one data set is configured for two nodes, or an environment variable overrides the choice",
-            remedy="give each node its own data set",
-            fault=Fault.data_duplicated,
-            confidence=1.0,
-        )
-    else:
-        yield passed(f"{len(clients)} data sets, all different", evidence=evidence)
+    if not shared:
+        return passed(f"{len(clients)} data sets, all different", evidence=evidence)
+    return failed(
+        "; ".join(f"{' and '.join(names)} have the same data" for names in shared),
+        evidence=evidence,
+        cause="one data set is configured for two nodes, or an environment variable overrides the choice",
+        remedy="give each node its own data set",
+        fault=Fault.data_duplicated,
+        confidence=1.0,
+    )
+
+
+def _clients(ledger: Ledger) -> list[ClientData]:
+    return ledger.opened.clients if ledger.opened else []
 
 
 @check("datasets.covered")
-def covered(ledger: Ledger) -> Iterator[Finding]:
+@once
+def covered(ledger: Ledger) -> Finding:
     """Every task that is trained is evaluated too."""
-    clients = _clients(ledger, 1)
-    evaluated = {one.dataset for one in ledger.evaluations}
+    clients, evaluated = _clients(ledger), {one.dataset for one in ledger.evaluations}
     if not clients or not evaluated:
-        yield not_available("needs the clients' tasks and an evaluation")
-        return
-    seen = {task for data in clients if {data.client, data.dataset} & evaluated for task in data.tasks}
-    blind = [
-        data
-        for data in clients
-        if not {data.client, data.dataset} & evaluated and any(task not in seen for task in data.tasks)
-    ]
-    if blind:
-        yield warned(
-            f"no evaluation covers {', '.join(data.client for data in blind)}",
-            evidence=[point("task", task, at=data.client) for data in blind for task in data.tasks[:3]],
-            cause="the server judges other data sets than the clients train on",
-            remedy="hold out episodes of every client's data set",
-            fault=Fault.data_uncovered,
-            confidence=0.9,
-        )
-    else:
-        yield passed(f"all {len(clients)} clients' tasks are evaluated")
+        return not_available("needs the clients' tasks and an evaluation")
+    left_out = [data for data in clients if not {data.client, data.dataset} & evaluated]
+    seen = {task for data in clients if data not in left_out for task in data.tasks}
+    blind = [data for data in left_out if not seen.issuperset(data.tasks)]
+    if not blind:
+        return passed(f"all {len(clients)} clients' tasks are evaluated")
+    return warned(
+        f"no evaluation covers {', '.join(data.client for data in blind)}",
+        evidence=[point("task", task, at=data.client) for data in blind for task in data.tasks[:3]],
+        cause="the server judges other data sets than the clients train on",
+        remedy="hold out episodes of every client's data set",
+        fault=Fault.data_uncovered,
+        confidence=0.9,
+    )
 
 
 @check("datasets.spread")
-def spread(ledger: Ledger) -> Iterator[Finding]:
+@once
+def spread(ledger: Ledger) -> Finding:
     """No client's values are so wide that they squeeze the others' into nothing."""
-    clients = _clients(ledger, 2)
-    if not clients:
-        yield not_available("needs the joint ranges of two clients")
-        return
+    clients = _clients(ledger)
+    if len(clients) < 2:  # noqa: PLR2004  there are no others to squeeze
+        return not_available("needs the joint ranges of two clients")
     wide = []
     for data in clients:
         for joint, (low, high) in enumerate(data.state_range):
@@ -212,19 +207,18 @@ def spread(ledger: Ledger) -> Iterator[Finding]:
             usual = median(top - bottom for bottom, top in others) if others else 0.0
             if high - low > max(WIDE, WIDER * usual):
                 wide.append((data.client, joint, high - low, usual))
-    if wide:
-        client, joint, width, usual = max(wide, key=lambda one: one[2])
-        yield failed(
-            f"joint {joint} of {client} spans {width:.0f}, the others' {usual:.0f}",
-            at=client,
-            evidence=[point(f"span of joint {joint}", width, at=name) for name, joint, width, _ in wide[:6]],
-            cause="glitches of a sensor, or another unit: the merged normalisation follows the widest",
-            remedy="leave out the episodes with the wild values, or convert the units",
-            fault=Fault.data_spread,
-            confidence=0.9,
-        )
-    else:
-        yield passed("the ranges are of one size")
+    if not wide:
+        return passed("the ranges are of one size")
+    client, joint, width, usual = max(wide, key=lambda one: one[2])
+    return failed(
+        f"joint {joint} of {client} spans {width:.0f}, the others' {usual:.0f}",
+        at=client,
+        evidence=[point(f"span of joint {joint}", width, at=name) for name, joint, width, _ in wide[:6]],
+        cause="glitches of a sensor, or another unit: the merged normalisation follows the widest",
+        remedy="leave out the episodes with the wild values, or convert the units",
+        fault=Fault.data_spread,
+        confidence=0.9,
+    )
 
 
 @check("datasets.decoded")
@@ -249,8 +243,3 @@ def decoded(training: Training, _: Ledger) -> Finding:
         fault=Fault.data_corrupt,
         confidence=0.95,
     )
-
-
-def _clients(ledger: Ledger, least: int) -> list[ClientData]:
-    found = ledger.opened.clients if ledger.opened else []
-    return found if len(found) >= least else []

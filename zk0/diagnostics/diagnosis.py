@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zk0.core.checks import CHECKS, Check
+from zk0.core.faults import Fault
 from zk0.core.verdicts import SEVERITY, Finding, Verdict
 from zk0.diagnostics.causes import SURE_ENOUGH, causal_rank, explained_by
 from zk0.ledger import Ledger
@@ -35,8 +36,8 @@ class Suppressed:
 class Diagnosis:
     """The answer of all diagnostics to a ledger.
 
-    `findings` are the problems that nothing explains, the first cause first, and behind them what passed; `silent` are
-    the questions that could not be answered, with what they lack; `idle` those that do not arise.
+    `findings` are the problems that nothing explains, the first cause first, and behind them what passed; `unanswered`
+    are the questions that could not be answered, with what they lack; `not_applicable` those that do not arise.
     """
 
     findings: tuple[Finding, ...]
@@ -108,7 +109,7 @@ def conclude(found: Iterable[Finding]) -> Diagnosis:
     kept: list[Finding] = []
     suppressed: list[Suppressed] = []
     for finding in problems:
-        explanation = _explanation(finding, problems) or _repetition(finding, kept)
+        explanation = _explain(finding, problems, kept)
         if explanation is None:
             kept.append(finding)
         else:
@@ -122,28 +123,23 @@ def conclude(found: Iterable[Finding]) -> Diagnosis:
 
 
 def _rank(finding: Finding) -> tuple[float, int, int, str, str]:
-    confidence = USUAL_CONFIDENCE if finding.confidence is None else finding.confidence
     place = causal_rank(finding.fault)
-    score = WEIGHT[finding.verdict] * confidence * (1 - TIER_DISCOUNT * place)
+    score = WEIGHT[finding.verdict] * _confidence(finding) * (1 - TIER_DISCOUNT * place)
     return -score, -SEVERITY.index(finding.verdict), place, finding.check, finding.at
 
 
-def _explanation(finding: Finding, problems: Sequence[Finding]) -> tuple[str, str] | None:
-    """Return (fault, reason) of the best-ranked finding that explains this one; None where none does."""
+def _confidence(finding: Finding) -> float:
+    return USUAL_CONFIDENCE if finding.confidence is None else finding.confidence
+
+
+def _explain(finding: Finding, problems: Sequence[Finding], kept: Sequence[Finding]) -> tuple[str, str] | None:
+    """Return (fault, reason) of the best-ranked problem that explains this one, or that is kept for the same fault."""
     for other in problems:
-        confidence = USUAL_CONFIDENCE if other.confidence is None else other.confidence
-        if other.fault is None or confidence < SURE_ENOUGH:
-            continue
-        reasons = {symptom.value: reason for symptom, reason in explained_by(other.fault).items()}
-        if finding.fault in reasons:
-            return other.fault, reasons[finding.fault]
-    return None
-
-
-def _repetition(finding: Finding, kept: Sequence[Finding]) -> tuple[str, str] | None:
-    """Return (fault, reason) where a finding that is kept already names the same fault."""
+        reasons = explained_by(other.fault) if _confidence(other) >= SURE_ENOUGH else {}
+        if other.fault and finding.fault and finding.fault in reasons:
+            return other.fault, reasons[Fault(finding.fault)]
     for other in kept:
-        if other.fault is not None and other.fault == finding.fault:
+        if other.fault and other.fault == finding.fault:
             return other.fault, f"{other.check} names the same fault"
     return None
 

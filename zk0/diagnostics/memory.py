@@ -1,7 +1,7 @@
 """Does the accelerator's memory last? (`memory.leak`, `memory.fragmentation`)
 
-Memory that grows by the same amount at every step is kept by somebody: batches that an iterator remembers, losses that
-hold their graph. It ends the run at a step that can be foretold.
+Memory that grows by the same amount at every step is never freed: batches that an iterator remembers, losses that hold
+their graph. It ends the run at a step that can be predicted.
 """
 
 from zk0.core.checks import check

@@ -28,7 +28,8 @@ LEVEL = 0.1  # of the loss at the start: falling back from almost nothing to lit
 @each_training
 def trained(training: Training, ledger: Ledger) -> Finding:
     """A client returns other parameters than it got, by more than rounding and less than all."""
-    moved = _moved(training)
+    norms = [norm for norm in training.update_norm.values() if norm is not None]
+    moved = math.hypot(*norms) if norms else None
     norm = next((one.weight_norm for one in reversed(ledger.aggregations) if one.round == training.round), None)
     evidence = [point("L2 norm of the round's change", moved), point("L2 norm of the weights", norm)]
     if training.digest_in is not None and training.digest_in == training.digest_out:
@@ -61,11 +62,6 @@ def trained(training: Training, ledger: Ledger) -> Finding:
             confidence=0.6,
         )
     return passed(f"moved by {moved / norm:.2g} of the weights' norm", evidence=evidence)
-
-
-def _moved(training: Training) -> float | None:
-    norms = [norm for norm in training.update_norm.values() if norm is not None]
-    return math.hypot(*norms) if norms else None
 
 
 @check("parameters.frozen")

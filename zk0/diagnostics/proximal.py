@@ -8,11 +8,13 @@ norms of the gradient with and without it. `scaling` compares two runs that diff
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from statistics import median
 
+from zk0.core import verdicts
 from zk0.core.checks import check
 from zk0.core.faults import Fault
-from zk0.core.verdicts import Finding, failed, not_applicable, not_available, passed
+from zk0.core.verdicts import Finding, not_applicable, not_available, passed
 from zk0.diagnostics.series import (
     FEDAVG,
     Points,
@@ -28,7 +30,6 @@ from zk0.ledger import Ledger, Training
 
 FIRST_STEP_TOLERANCE = 1e-9  # a sum of squares of exact zeros is zero; this is generous
 ONE_STEP = 2.0  # times learning rate * sqrt(parameters), the longest first step of Adam; weight decay adds a little
-DEBUG = "fedprox-debug"
 IN_THE_GRADIENT = "add mu * (w - w_round) to the gradient before clipping and the optimizer step"
 SNAPSHOT = "snapshot the reference once a round: detached, in storage of its own"
 
@@ -39,6 +40,8 @@ ENOUGH_TERMS = 3  # of two runs: the first value after a step scales with mu alw
 SMALL_RATIO = 0.01  # below it the term's share of the gradient drowns in fp32's rounding of the norm
 MINIMUM_NORMS = 5
 UNMOVED = 0.01  # of the term's share: were it in the gradient, the norm would differ by about its cosine with it
+
+failed = partial(verdicts.failed, workflow="fedprox-debug")
 
 
 @check("proximal.acts")
@@ -95,7 +98,6 @@ def _not_from_0(training: Training, values: Points, *, began_well: bool, paramet
         evidence=evidence,
         cause=cause,
         remedy=remedy,
-        workflow=DEBUG,
         fault=fault,
         confidence=confidence,
     )
@@ -117,7 +119,6 @@ def _later(training: Training, values: Points) -> Finding:
         evidence=evidence,
         cause="its reference moves with the weights, or the weights do not move",
         remedy=SNAPSHOT,
-        workflow=DEBUG,
         fault=Fault.proximal_reference,
         confidence=0.95,
     )
@@ -162,7 +163,6 @@ def _compare_with_formula(both: list[tuple[int, float, float]], mu: float) -> Fi
             evidence=evidence,
             cause="it is added to a total that is never set back",
             remedy="recompute the term at every step",
-            workflow=DEBUG,
             fault=Fault.proximal_repeated,
             confidence=0.95,
         )
@@ -177,7 +177,6 @@ def _compare_with_formula(both: list[tuple[int, float, float]], mu: float) -> Fi
         evidence=evidence,
         cause=cause,
         remedy="mu/2 * sum of (w - w_round)^2 over the trained tensors",
-        workflow=DEBUG,
         fault=Fault.proximal_formula,
         confidence=0.9,
     )
@@ -204,7 +203,6 @@ def proximal_gradient(trainings: list[Training], _: Ledger) -> Finding:
         evidence=evidence,
         cause="the term is only a number: detached, `.item()`, or not in what `backward` is called on",
         remedy=IN_THE_GRADIENT,
-        workflow=DEBUG,
         fault=Fault.proximal_detached,
         confidence=0.95,
     )
@@ -258,7 +256,6 @@ def _scaling(left: Training, right: Training) -> Finding:
         evidence=evidence,
         cause="the term has no gradient: mu changes the log and nothing else",
         remedy=IN_THE_GRADIENT,
-        workflow=DEBUG,
         fault=Fault.proximal_detached,
         confidence=0.99,
     )

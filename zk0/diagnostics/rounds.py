@@ -11,7 +11,7 @@ from itertools import pairwise
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
-from zk0.diagnostics.series import by_client, judge_each, point
+from zk0.diagnostics.series import by_client, judge_each, once, point
 from zk0.ledger import Aggregation, Ledger, Training, short
 
 WORKFLOW = "aggregation-fix"
@@ -120,7 +120,8 @@ def _unchanged(trainings: list[Training], current: Aggregation, evidence: list[E
 
 
 @check("rounds.start-losses")
-def start_losses(ledger: Ledger) -> Iterator[Finding]:
+@once
+def start_losses(ledger: Ledger) -> Finding:
     """A round does not begin with the very loss the round before began with."""
     known = {
         # Exact zeros and ones are nobody's loss (`sentinels.values`).
@@ -129,13 +130,13 @@ def start_losses(ledger: Ledger) -> Iterator[Finding]:
     }
     enough = {client: losses for client, losses in known.items() if len(losses) >= ENOUGH_ROUNDS}
     if not enough:
-        yield not_available(f"needs the first loss of {ENOUGH_ROUNDS} rounds of a client")
-        return
+        return not_available(f"needs the first loss of {ENOUGH_ROUNDS} rounds of a client")
     alike = [client for client, losses in enough.items() if all(abs(a - b) < SAME_LOSS for a, b in pairwise(losses))]
-    evidence = [point("first loss of each round", ", ".join(f"{x:.6g}" for x in ls), at=c) for c, ls in enough.items()]
-    if len(alike) >= ALIKE * len(enough):
-        message = f"{len(alike)} of {len(enough)} clients begin every round with the same loss"
-        cause = "what was aggregated does not come back: the strategy does not return it"
-        yield _not_returned(message, evidence, cause=cause, confidence=0.9)
-    else:
-        yield passed(f"the rounds of {len(enough) - len(alike)} clients begin at other losses", evidence=evidence)
+    shown = {client: ", ".join(f"{loss:.6g}" for loss in losses) for client, losses in enough.items()}
+    evidence = [point("first loss of each round", losses, at=client) for client, losses in shown.items()]
+    if len(alike) < ALIKE * len(enough):
+        others = len(enough) - len(alike)
+        return passed(f"the rounds of {others} clients begin at other losses", evidence=evidence)
+    message = f"{len(alike)} of {len(enough)} clients begin every round with the same loss"
+    cause = "what was aggregated does not come back: the strategy does not return it"
+    return _not_returned(message, evidence, cause=cause, confidence=0.9)

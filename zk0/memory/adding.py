@@ -61,7 +61,6 @@ def add_entry(project: Project, draft: EntryDraft, now: datetime) -> Entry:
     """
     evidence = EvidenceReader(project)
     reading = Bank.of(project).read()
-    sources = tuple(cite(source, evidence) for source in draft.sources)
     if draft.closes and not draft.supersedes:
         raise InputError("it closes nothing", remedy="--supersedes ID")
     try:
@@ -70,7 +69,7 @@ def add_entry(project: Project, draft: EntryDraft, now: datetime) -> Entry:
             title=draft.title,
             status=Status.closed if draft.closes else Status.active,
             generated=Mark(by=draft.by, at=now),
-            sources=sources,
+            sources=tuple(cite(source, evidence) for source in draft.sources),
             commit=evidence.head,
             branch=evidence.branch,
             stale_after=draft.stale_after,
@@ -93,16 +92,11 @@ def save_entry(
         SecretError: it holds a secret.
     """
     [written] = Bank.of(project).put(entry, based_on=based_on)
-    copy_cited_receipts(project, entry.sources, evidence)
-    write_pages(project, now)
-    return written
-
-
-def copy_cited_receipts(project: Project, sources: Sequence[FactSource], evidence: EvidenceReader) -> None:
-    """Copy the receipts that sources name from this machine's runs into the bank."""
-    for digest in {source.receipt for source in sources if source.receipt}:
+    for digest in {source.receipt for source in entry.sources if source.receipt}:
         if path := evidence.file(digest):
             copy_receipt(project, digest, path.read_text(encoding="utf-8"))
+    write_pages(project, now)
+    return written
 
 
 def confirm_entry(project: Project, name: str, by: str, now: datetime) -> Entry:
@@ -174,9 +168,8 @@ def _file(name: str, what: str, evidence: EvidenceReader) -> FactSource:
     first, last = int(found["first"]), int(found["last"] or found["first"])
     if not 1 <= first <= last <= len(lines):
         raise InputError(f"{file} has lines 1 to {len(lines)}, not {first} to {last}")
-    return FactSource(
-        name=name, file=file.as_posix(), lines=(first, last), sha256=lines_digest(lines[first - 1 : last])
-    )
+    digest = lines_digest(lines[first - 1 : last])
+    return FactSource(name=name, file=file.as_posix(), lines=(first, last), sha256=digest)
 
 
 def _plain(value: object, what: str) -> bool | int | float | str | None:

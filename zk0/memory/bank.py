@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -23,7 +23,7 @@ from zk0.core.receipts import write_atomically
 from zk0.core.references import ENTRY_ID
 from zk0.core.secrets import find_secrets
 from zk0.memory.budget import join_first
-from zk0.memory.entries import Entry, Kind, content_id, in_force, with_id
+from zk0.memory.entries import Entry, Kind, Status, content_id, with_id
 from zk0.memory.frontmatter import UnreadableEntryError, read_entry, write_entry
 
 ENTRIES, ARCHIVE = "entries", "archive"
@@ -63,16 +63,31 @@ class BankSnapshot:
     @cached_property
     def in_force(self) -> list[Entry]:
         """The entries that are active and superseded by none, oldest first."""
-        return in_force(self.entries)
+        superseded = {old for entry in self.entries for old in entry.supersedes}
+        counting = [entry for entry in self.entries if entry.status is Status.active and entry.id not in superseded]
+        return sorted(counting, key=lambda entry: (entry.generated.at, entry.id))
 
     def counting(self, kind: Kind) -> list[Entry]:
         """Return those of one kind."""
         return [entry for entry in self.in_force if entry.kind is kind]
 
+    def newest(self, kind: Kind) -> list[Entry]:
+        """Return those of one kind, the newest first."""
+        return self.counting(kind)[::-1]
+
+    @cached_property
+    def last_results(self) -> dict[str, Entry]:
+        """The last result of each workflow, newest first; one that is of no run stands under its id."""
+        last: dict[str, Entry] = {}
+        for entry in self.newest(Kind.result):
+            last.setdefault(entry.run.workflow if entry.run else entry.id, entry)
+        return last
+
     @property
     def revision(self) -> str:
         """What names this state of the bank; a writer gives it back with what it writes."""
-        return revision_of(self.arrived)
+        names = hashlib.sha256("\n".join(sorted(self.arrived)).encode()).hexdigest()
+        return f"{names[:8]}-{max(self.arrived.values(), default=0):x}"
 
     def entry(self, name: str) -> Entry:
         """Return the entry of this id, or of this unique beginning or end of one.
@@ -87,17 +102,12 @@ class BankSnapshot:
                 return entry
             case []:
                 raise UnknownNameError(f"the memory bank has no entry {name!r}", remedy="zk0 memory show")
-        several = ", ".join(entry.id for entry in found[:5])
+        several = ", ".join(entry.id for entry in found[:NAMED])
         raise UnknownNameError(f"{name!r} is {len(found)} entries: {several}", remedy="give more of the id")
 
 
 class Bank:
-    """The store of entries and pages.
-
-    Args:
-        directory: the memory bank.
-        lock: the file that writers lock; it holds nothing and may be removed while there is no writer.
-    """
+    """The store of entries and pages; the `lock` holds nothing and may be removed while there is no writer."""
 
     def __init__(self, directory: Path, lock: Path) -> None:
         self.directory = directory
@@ -149,22 +159,22 @@ class Bank:
             return tuple(self._write(entry, text) for entry, text in zip(entries, texts, strict=True))
 
     def put(self, *entries: Entry, based_on: str | None = None) -> tuple[Entry, ...]:
-        """Add entries that were composed of an earlier reading.
+        """Add entries that were composed of an earlier reading; what they supersede must still be in force.
 
-        Args:
-            entries: what to add; what they supersede must still be in force.
-            based_on: the revision of the reading; None where nothing but what they supersede was read.
+        `based_on` is the revision of that reading; None where nothing but what they supersede was read.
 
         Raises:
+            InputError: that is no revision.
             StaleReadError: the bank has changed since; the message says what.
             UnknownNameError: they supersede what is not there.
             SecretError: an entry holds a secret.
         """
 
         def compose(now: BankSnapshot) -> Iterable[Entry]:
-            refuse_unless_current(based_on, now.entries, now.arrived)
+            if based_on is not None:
+                _require_current(based_on, now)
             for entry in entries:
-                refuse_stale_supersession(with_id(entry), now.entries)
+                _require_in_force(with_id(entry), now)
             return entries
 
         return self.add(compose)
@@ -246,9 +256,8 @@ def read_page(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8") if path.is_file() else ""
     except UnicodeDecodeError as error:
-        raise SpecError(
-            f"{path} is not UTF-8: {error.reason} at byte {error.start}", remedy="save it as UTF-8, or remove it"
-        ) from error
+        problem = f"{path} is not UTF-8: {error.reason} at byte {error.start}"
+        raise SpecError(problem, remedy="save it as UTF-8, or remove it") from error
 
 
 @cache
@@ -256,10 +265,9 @@ def _bank(directory: Path, lock: Path) -> Bank:
     return Bank(directory, lock)
 
 
-def _snapshot(found: Iterable[Parsed], arrived: dict[str, int]) -> BankSnapshot:
-    known = list(found)
-    entries = tuple(entry for entry, _ in known if entry)
-    return BankSnapshot(entries, tuple(problem for _, problem in known if problem), arrived)
+def _snapshot(found: list[Parsed], arrived: dict[str, int]) -> BankSnapshot:
+    entries = tuple(entry for entry, _ in found if entry)
+    return BankSnapshot(entries, tuple(problem for _, problem in found if problem), arrived)
 
 
 def _refuse_secrets(entry: Entry, text: str) -> None:
@@ -270,47 +278,26 @@ def _refuse_secrets(entry: Entry, text: str) -> None:
         )
 
 
-def revision_of(arrived: Mapping[str, int]) -> str:
-    """Return the revision of the entries that arrived at these times, in nanoseconds."""
-    names = hashlib.sha256("\n".join(sorted(arrived)).encode()).hexdigest()
-    return f"{names[:8]}-{max(arrived.values(), default=0):x}"
-
-
-def refuse_unless_current(revision: str | None, entries: Iterable[Entry], arrived: Mapping[str, int]) -> None:
-    """Let a write pass whose writer had read this state of the bank, or claims nothing.
-
-    Raises:
-        InputError: it is not a revision.
-        StaleReadError: the bank has changed since.
-    """
-    if revision is None:
-        return
+def _require_current(revision: str, now: BankSnapshot) -> None:
     found = REVISION.fullmatch(revision)
     if found is None:
         raise InputError(f"{revision!r} is not a revision of the memory bank", remedy="zk0 memory show --json")
-    if found[1] == revision_of(arrived)[:8]:
+    if found[1] == now.revision[:8]:
         return
-    new = [entry for entry in entries if arrived.get(entry.id, 0) > int(found[2], 16)]
+    new = [entry for entry in now.entries if now.arrived.get(entry.id, 0) > int(found[2], 16)]
     what = _names(new) if new else "entries were archived or removed"
     raise StaleReadError(f"the memory bank has changed since {revision}: {what}", remedy="zk0 memory show; then again")
 
 
-def refuse_stale_supersession(entry: Entry, entries: Iterable[Entry]) -> None:
-    """Let an entry pass if all that it supersedes is in force.
-
-    Raises:
-        StaleReadError: something was superseded by another entry meanwhile.
-        UnknownNameError: something is not there.
-    """
-    known = list(entries)
-    ids = {other.id for other in known}
+def _require_in_force(entry: Entry, now: BankSnapshot) -> None:
+    """Refuse an entry that supersedes what is not there, or what another superseded meanwhile."""
+    ids = {other.id for other in now.entries}
     for name in entry.supersedes:
         if name not in ids:
             raise UnknownNameError(f"it supersedes {name}, which is not an entry", remedy="zk0 memory show")
-        if newer := [other for other in known if name in other.supersedes and other.id != entry.id]:
-            raise StaleReadError(
-                f"{name} was superseded meanwhile: {_names(newer)}", remedy=f"zk0 memory show {newer[0].id}; then again"
-            )
+        if newer := [other for other in now.entries if name in other.supersedes and other.id != entry.id]:
+            remedy = f"zk0 memory show {newer[0].id}; then again"
+            raise StaleReadError(f"{name} was superseded meanwhile: {_names(newer)}", remedy=remedy)
 
 
 def _names(entries: list[Entry]) -> str:

@@ -18,13 +18,10 @@ def fit[Name](
     render: Callable[[Mapping[Name, int]], str],
     budget: int,
 ) -> str:
-    """Return the text with as many members of each list as the budget allows; it is larger if that is not enough.
+    """Return the text with as many members of each list as the budget (bytes) allows; larger if that is not enough.
 
-    Args:
-        counts: how many members each list has.
-        order: which list is shortened first, and to how few members at most; then which is next.
-        render: makes the text of so many members of each list.
-        budget: the most bytes the text should have.
+    `counts` says how many members each list has, `order` which list is shortened first, and to how few members at
+    most, then which is next; `render` makes the text of so many members of each list.
     """
     counts = dict(counts)
     text = render(counts)

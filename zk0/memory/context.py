@@ -74,27 +74,20 @@ class ContextContent:
 
 def context_content(bank: BankSnapshot) -> ContextContent:
     """Return what the bank holds for the page: of results, each workflow's last."""
-
-    def newest_first(kind: Kind) -> list[Entry]:
-        return bank.counting(kind)[::-1]
-
-    last: dict[str, Entry] = {}
-    for entry in newest_first(Kind.result):
-        last.setdefault(entry.run.workflow if entry.run else entry.id, entry)
-    results = list(last.values())
+    results = list(bank.last_results.values())
     # Dealt out in turns: each workflow's first numbers come before any second ones.
     turns = zip_longest(*([ResultNumber(entry.id, source) for source in entry.sources] for entry in results))
     numbers = [number for turn in turns for number in turn if number]
     others = Counter(entry.kind.value for kind in (Kind.fact, Kind.procedure) for entry in bank.counting(kind))
     return ContextContent(
-        focus=newest_first(Kind.focus),
+        focus=bank.newest(Kind.focus),
         results=results,
         steps=results,
         numbers=numbers,
-        faults=newest_first(Kind.fault),
-        decisions=newest_first(Kind.decision),
-        tasks=newest_first(Kind.task),
-        next_steps=newest_first(Kind.next),
+        faults=bank.newest(Kind.fault),
+        decisions=bank.newest(Kind.decision),
+        tasks=bank.newest(Kind.task),
+        next_steps=bank.newest(Kind.next),
         problems=bank.problems,
         others=dict(others),
     )
@@ -103,12 +96,9 @@ def context_content(bank: BankSnapshot) -> ContextContent:
 def fit_context(
     content: ContextContent, render: Callable[[ContextContent, list[str]], str], *, budget: int = BUDGET
 ) -> str:
-    """Return the page with as much of the content as its budget allows.
+    """Return the page with as much of the content as its budget (bytes) allows.
 
-    Args:
-        content: all that could be on the page.
-        render: makes the page of some of it, and of the sentences that name what is left out.
-        budget: the most bytes the page may have.
+    `render` makes the page of some of it, and of the sentences that name what is left out.
 
     Raises:
         SpecError: what people wrote between keep markers exceeds the budget alone.
@@ -137,24 +127,19 @@ def left_out(content: ContextContent, chosen: ContextContent) -> list[str]:
         if not missing:
             continue
         what = f"{len(missing)} of {len(everything)} {LEFT_OUT.get(name, name)}"
-        match missing[0]:
-            case ResultNumber():
-                ids = list(dict.fromkeys(number.result for number in missing))
-            case Entry():
-                ids = [entry.id for entry in missing]
-            case _:
-                ids = []
-        sentences.append(f"{what}: {join_first([f'`{name}`' for name in ids], NAMED) or 'see the files'}")
+        if name == "problems":
+            sentences.append(f"{what}: see the files")
+        else:
+            ids = dict.fromkeys(one.result if isinstance(one, ResultNumber) else one.id for one in missing)
+            sentences.append(f"{what}: {join_first([f'`{name}`' for name in ids], NAMED)}")
     return sentences
 
 
 def fit_workflows(names: Sequence[str], render: Callable[[Mapping[str, int], list[str]], str], budget: int) -> str:
-    """Return `tasks.md` with as much of each workflow as its budget allows; kept paragraphs are never cut.
+    """Return `tasks.md` with as much of each workflow as its budget (bytes) allows; the first is shortened first.
 
-    Args:
-        names: the workflows, the first to be shortened first.
-        render: makes the page of how many of `PARTS` are left out of each, and of the sentences that say so.
-        budget: the most bytes the page should have; headings and kept paragraphs stay, whatever they need.
+    Headings and kept paragraphs stay, whatever they need. `render` makes the page of how many of `PARTS` are left out
+    of each workflow, and of the sentences that say so.
     """
 
     def page(counts: Mapping[str, int]) -> str:

@@ -5,7 +5,6 @@ is settled is superseded by an entry of status `closed`. So two branches can't c
 The id is the date and a hash of the content, so that two writers never choose the same one for different facts.
 """
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Self
@@ -203,11 +202,3 @@ def content_id(entry: Entry) -> str:
     """
     content = entry.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)
     return f"{entry.generated.at:%Y-%m-%d}-{canonical_digest(content)[:HASH_LENGTH]}"
-
-
-def in_force(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the entries that count: active and superseded by none, oldest first."""
-    known = list(entries)
-    superseded = {old for entry in known for old in entry.supersedes}
-    counting = [entry for entry in known if entry.status is Status.active and entry.id not in superseded]
-    return sorted(counting, key=lambda entry: (entry.generated.at, entry.id))

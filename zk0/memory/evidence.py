@@ -9,7 +9,7 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from zk0.core.git import read_git
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore, read_content, write_atomically
 from zk0.core.secrets import find_secrets
-from zk0.core.verdicts import Finding, Verdict
+from zk0.core.verdicts import Verdict
 from zk0.memory.entries import FactSource
 
 EVIDENCE = "evidence"
@@ -102,29 +102,26 @@ class EvidenceReader:
     @cached_property
     def head(self) -> str | None:
         """The commit that is checked out; None where there is none."""
-        return self._recent[0] if self._recent else None
+        return next(iter(self._recent), None)
 
     @cached_property
-    def _recent(self) -> tuple[str, ...]:
-        return tuple(self._git("rev-list", f"--max-count={RECENT}", "HEAD").split())
+    def _recent(self) -> dict[str, None]:
+        """The newest commits; a dictionary, to find one at once among them."""
+        return dict.fromkeys(self._git("rev-list", f"--max-count={RECENT}", "HEAD").split())
 
     @cached_property
     def branch(self) -> str | None:
         """The branch that is checked out; None where HEAD is at a commit alone, or there is no repository."""
         return self._git("symbolic-ref", "--quiet", "--short", "HEAD").strip() or None
 
-    @cached_property
-    def _ancestors(self) -> frozenset[str]:
-        return frozenset(self._recent)
-
     def contains(self, commit: str) -> bool | None:
-        """Tell whether HEAD contains a commit; None where the repository does not know it, or there is none."""
-        if commit in self._ancestors:
+        """Return whether HEAD contains a commit; None where the repository does not know it, or there is none."""
+        if commit in self._recent:
             return True
         whole = self.resolve_commit(commit) if COMMIT.fullmatch(commit) else None
         if whole is None:
             return None
-        return whole in self._ancestors or self._git("merge-base", whole, "HEAD").strip() == whole
+        return whole in self._recent or self._git("merge-base", whole, "HEAD").strip() == whole
 
     def resolve_commit(self, revision: str) -> str | None:
         """Return the commit that a revision names; None where it names none."""
@@ -182,15 +179,29 @@ def numbers_of(receipts: Sequence[Receipt]) -> tuple[FactSource, ...]:
     """
     named = [source for receipt in receipts for source in _results(receipt)]
     shown = frozenset(Verdict) - {Verdict.passed} if named else frozenset(Verdict)
-    evidence = [source for receipt in receipts for source in evidence_of(receipt, shown)]
+    evidence = [
+        source
+        for receipt in receipts
+        for number, finding in enumerate(receipt.findings)
+        if finding.verdict in shown
+        for source in evidence_of(receipt, number)
+    ]
     return tuple(named + evidence)
 
 
-def evidence_of(receipt: Receipt, verdicts: Collection[Verdict] = tuple(Verdict)) -> Iterator[FactSource]:
-    """Yield the numbers that a receipt's findings of these verdicts rest on."""
-    for number, finding in enumerate(receipt.findings):
-        if finding.verdict in verdicts:
-            yield from _numbers(receipt, number, finding)
+def evidence_of(receipt: Receipt, number: int) -> Iterator[FactSource]:
+    """Yield the numbers that a receipt's finding of this number rests on."""
+    finding = receipt.findings[number]
+    for index, evidence in enumerate(finding.evidence):
+        if _is_number(evidence.value):
+            where = evidence.at or finding.at
+            yield FactSource(
+                name=f"{finding.check}: {evidence.name}{f' ({where})' if where else ''}",
+                receipt=receipt.digest,
+                metric=f"findings.{number}.evidence.{index}.value",
+                value=evidence.value,
+                unit=evidence.unit,
+            )
 
 
 def value_at(receipt: Receipt | Mapping[str, Any], metric: str) -> object:
@@ -227,19 +238,6 @@ def _results(receipt: Receipt) -> Iterator[FactSource]:
             path = f"outputs.{RESULTS}.{index}.value"
             unit = str(result.get("unit") or "")
             yield FactSource(name=result["name"], receipt=receipt.digest, metric=path, value=result["value"], unit=unit)
-
-
-def _numbers(receipt: Receipt, number: int, finding: Finding) -> Iterator[FactSource]:
-    for index, evidence in enumerate(finding.evidence):
-        if _is_number(evidence.value):
-            where = evidence.at or finding.at
-            yield FactSource(
-                name=f"{finding.check}: {evidence.name}{f' ({where})' if where else ''}",
-                receipt=receipt.digest,
-                metric=f"findings.{number}.evidence.{index}.value",
-                value=evidence.value,
-                unit=evidence.unit,
-            )
 
 
 def _is_number(value: object) -> bool:

@@ -9,7 +9,8 @@ An entry is what the worst of its sources is. Web links are not read; beside oth
 not count.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -57,16 +58,20 @@ FRESH = SourceCheck(Freshness.fresh)
 
 def assess(entry: Entry, evidence: EvidenceReader, now: datetime) -> Assessment:
     """Read an entry's evidence again."""
-    found = list(_all(entry, evidence, now)) or [
-        SourceCheck(Freshness.unverifiable, "it names no source that can be read again")
-    ]
-    truth = max((one.freshness for one in found), key=WORST.index)
-    return Assessment(
-        entry, truth, tuple(dict.fromkeys(one.reason for one in found if one.freshness is not Freshness.fresh))
-    )
+    nothing = SourceCheck(Freshness.unverifiable, "it names no source that can be read again")
+    found = list(_read_again(entry, evidence, now)) or [nothing]
+    freshness = max((one.freshness for one in found), key=WORST.index)
+    reasons = dict.fromkeys(one.reason for one in found if one.freshness is not Freshness.fresh)
+    return Assessment(entry, freshness, tuple(reasons))
 
 
-def _all(entry: Entry, evidence: EvidenceReader, now: datetime) -> Iterator[SourceCheck]:
+def count_freshness(assessments: Iterable[Assessment]) -> dict[str, int]:
+    """Return how many entries are fresh, unverifiable, stale and contradicted, all four named."""
+    counted = Counter(one.freshness for one in assessments)
+    return {freshness.value: counted[freshness] for freshness in Freshness}
+
+
+def _read_again(entry: Entry, evidence: EvidenceReader, now: datetime) -> Iterator[SourceCheck]:
     read = [found for source in entry.sources if (found := _source(source, evidence))]
     yield from read
     if entry.is_stale(now):
@@ -76,10 +81,8 @@ def _all(entry: Entry, evidence: EvidenceReader, now: datetime) -> Iterator[Sour
         if not read:
             yield from _steps(entry, evidence)
     elif entry.commit and evidence.contains(entry.commit) is False:
-        branch = f" of branch {entry.branch}" if entry.branch else ""
-        yield SourceCheck(
-            Freshness.stale, f"it is about commit {entry.commit[:SHORT_COMMIT]}{branch}, which is not part of HEAD"
-        )
+        commit = f"{entry.commit[:SHORT_COMMIT]}{f' of branch {entry.branch}' if entry.branch else ''}"
+        yield SourceCheck(Freshness.stale, f"it is about commit {commit}, which is not part of HEAD")
 
 
 def _source(source: FactSource, evidence: EvidenceReader) -> SourceCheck | None:
@@ -105,11 +108,7 @@ def _receipt(source: FactSource, evidence: EvidenceReader) -> SourceCheck:
         value = value_at(receipt, source.metric)
     except UnknownNameError as error:
         return SourceCheck(Freshness.contradicted, str(error))
-    if _equal(value, source.value):
-        return FRESH
-    return SourceCheck(
-        Freshness.contradicted, f"{source.metric} of receipt {digest} is {value!r}, not {source.value!r}"
-    )
+    return _compare(f"{source.metric} of receipt {digest}", value, source.value)
 
 
 def _setting(source: FactSource, evidence: EvidenceReader) -> SourceCheck:
@@ -118,9 +117,7 @@ def _setting(source: FactSource, evidence: EvidenceReader) -> SourceCheck:
         value = evidence.setting(file, key)
     except KeyError as error:
         return SourceCheck(Freshness.stale, str(error.args[0]))
-    if _equal(value, source.value):
-        return FRESH
-    return SourceCheck(Freshness.contradicted, f"{key} in {file} is {value!r}, not {source.value!r}")
+    return _compare(f"{key} in {file}", value, source.value)
 
 
 def _file(source: FactSource, evidence: EvidenceReader) -> SourceCheck:
@@ -165,12 +162,9 @@ def _code(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
         yield SourceCheck(Freshness.unverifiable, "it does not say which code it is about")
     else:
         files = evidence.changed_since(entry.commit) if entry.commit else []
-        if entry.tree is None and not files:
-            yield FRESH
-        else:
-            yield SourceCheck(
-                Freshness.stale, f"the code has changed since{f': {join_first(files, FILES_NAMED)}' if files else ''}"
-            )
+        named = f": {join_first(files, FILES_NAMED)}" if files else ""
+        changed = entry.tree is not None or files
+        yield SourceCheck(Freshness.stale, f"the code has changed since{named}") if changed else FRESH
 
 
 def _steps(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
@@ -180,8 +174,9 @@ def _steps(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
             yield _receipt(FactSource(receipt=step.receipt, metric="verdict", value=str(step.verdict)), evidence)
 
 
-def _equal(found: object, stated: object) -> bool:
+def _compare(what: str, found: object, stated: object) -> SourceCheck:
     # TOML and YAML read 1 and 1.0 as different types; true is not 1.
-    if isinstance(found, bool) or isinstance(stated, bool):
-        return found is stated
-    return found == stated
+    is_flag = isinstance(found, bool) or isinstance(stated, bool)
+    if found is stated if is_flag else found == stated:
+        return FRESH
+    return SourceCheck(Freshness.contradicted, f"{what} is {found!r}, not {stated!r}")

@@ -13,36 +13,36 @@ from dataclasses import dataclass
 from zk0.core.errors import SpecError
 
 MARKER = re.compile(r"<!--\s*(?:keep:(?P<name>[\w-]+)|(?P<end>/keep))\s*-->")
-OURS, BASE, THEIRS, END = "<<<<<<<", "|||||||", "=======", ">>>>>>>"
-CONFLICT = re.compile(rf"^{OURS}.*?^{THEIRS}.*?^{END}", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"<!--\s*keep:(?P<name>[\w-]+)\s*-->(?P<paragraph>.*?)<!--\s*/keep\s*-->", re.DOTALL)
+CONFLICT = re.compile(
+    r"""
+    ^<{7}[^\n]*\n        (?P<ours>.*?)
+    (?:^\|{7}[^\n]*\n    (?P<base>.*?))?   # with git's merge.conflictStyle diff3
+    ^={7}[^\n]*\n        (?P<theirs>.*?)
+    ^>{7}[^\n]*(?:\n|\Z)
+    """,
+    re.MULTILINE | re.DOTALL | re.VERBOSE,
+)
 
 
 def read_preserved_blocks(text: str, name: str) -> dict[str, str]:
     """Return the kept paragraphs of a page by their names; two of one name are joined.
 
-    Args:
-        text: the page.
-        name: how to call the page in a message.
-
     Raises:
-        SpecError: a paragraph is not closed, or closed and never opened: its end would be a guess.
+        SpecError: a paragraph is not closed, or closed and never opened: its end would be a guess; the message calls
+            the page by `name`.
     """
-    found: dict[str, list[str]] = {}
     opened: re.Match[str] | None = None
     for marker in MARKER.finditer(text):
-        if (marker["end"] is None) is (opened is not None):
+        if bool(marker["end"]) is not bool(opened):
             _refuse(text, opened or marker, name)
-        if opened is None:
-            opened = marker
-            continue
-        paragraph = text[opened.end() : marker.start()].strip()
-        known = found.setdefault(opened["name"], [])
-        if paragraph and paragraph not in known:
-            known.append(paragraph)
-        opened = None
-    if opened is not None:
+        opened = None if opened else marker
+    if opened:
         _refuse(text, opened, name)
-    return {title: "\n\n".join(paragraphs) for title, paragraphs in found.items()}
+    found: dict[str, list[str]] = {}
+    for block in BLOCK.finditer(text):
+        found.setdefault(block["name"], []).append(block["paragraph"].strip())
+    return {title: "\n\n".join(filter(None, dict.fromkeys(paragraphs))) for title, paragraphs in found.items()}
 
 
 def _refuse(text: str, marker: re.Match[str], name: str) -> None:
@@ -89,21 +89,9 @@ def is_conflicted(text: str) -> bool:
 
 def split_conflict(text: str) -> ConflictSides:
     """Return the versions that a text with conflict markers was merged from."""
-    ours: list[str] = []
-    theirs: list[str] = []
-    base: list[str] = []
-    side = ""
-    with_base = False
-    for line in text.splitlines(keepends=True):
-        mark = line[:7]
-        if mark == OURS or (side and mark in (BASE, THEIRS, END)):
-            with_base = with_base or mark == BASE
-            side = "" if mark == END else mark
-        else:
-            for lines, own in ((ours, OURS), (base, BASE), (theirs, THEIRS)):
-                if side in ("", own):
-                    lines.append(line)
-    return ConflictSides("".join(ours), "".join(theirs), "".join(base) if with_base else None)
+    ours, theirs, base = (CONFLICT.sub(rf"\g<{side}>", text) for side in ("ours", "theirs", "base"))
+    with_base = any(found["base"] is not None for found in CONFLICT.finditer(text))
+    return ConflictSides(ours, theirs, base if with_base else None)
 
 
 def resolve_conflict(text: str) -> str:
@@ -123,7 +111,7 @@ def merge_pages(sides: ConflictSides) -> str:
     base = None if sides.base is None else read_preserved_blocks(sides.base, "the base of the merge")
     names = dict.fromkeys((*ours, *theirs))
     keep = PreservedBlocks({name: _merge_block(name, ours, theirs, base) for name in names})
-    text = _replace_blocks(sides.ours, keep)
+    text = BLOCK.sub(lambda block: keep(block["name"]), sides.ours)
     rest = keep.rest()
     return f"{text.rstrip()}\n\n{rest}\n" if rest else text
 
@@ -138,17 +126,3 @@ def _merge_block(name: str, ours: Mapping[str, str], theirs: Mapping[str, str], 
             return mine
     # Both wrote: both stay. Deleting one of two paragraphs is easy, and finding a lost one is not.
     return "\n\n".join(dict.fromkeys(paragraph for paragraph in (mine, other) if paragraph))
-
-
-def _replace_blocks(text: str, keep: PreservedBlocks) -> str:
-    """Return a page with its kept paragraphs exchanged for others."""
-    parts: list[str] = []
-    end = 0
-    opened: re.Match[str] | None = None
-    for marker in MARKER.finditer(text):
-        if opened is None:
-            parts += [text[end : marker.start()], keep(marker["name"])]
-            opened = marker
-        else:
-            opened, end = None, marker.end()
-    return "".join([*parts, text[end:]])

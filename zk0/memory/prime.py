@@ -16,7 +16,7 @@ from zk0.memory.bank import Bank, BankSnapshot
 from zk0.memory.budget import cell, cut, fit
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.evidence import EvidenceReader
-from zk0.memory.freshness import SHORT_COMMIT, Assessment, Freshness, assess
+from zk0.memory.freshness import SHORT_COMMIT, Assessment, Freshness, assess, count_freshness
 from zk0.memory.preserved_blocks import read_preserved_blocks, resolve_conflict
 from zk0.memory.unfinished_runs import OpenRun, open_runs
 
@@ -57,7 +57,7 @@ def prime(project: Project, now: datetime, *, budget: int = BUDGET) -> Brief:
     reading = Bank.of(project).read_current()
     evidence = EvidenceReader(project)
     assessments = [assess(entry, evidence, now) for entry in reading.in_force[-ASSESSED:]]
-    counts = {freshness.value: sum(one.freshness is freshness for one in assessments) for freshness in Freshness}
+    counts = count_freshness(assessments)
     sections = list(_sections(project, reading, assessments, evidence, list(open_runs(project))))
     text = fit_sections(sections, budget * BYTES_A_TOKEN)
     return Brief(text, math.ceil(len(text.encode()) / BYTES_A_TOKEN), reading.revision, counts)
@@ -90,20 +90,21 @@ def _sections(
 ) -> Iterator[BriefSection]:
     by_id = {assessment.entry.id: assessment for assessment in assessments}
 
-    def newest(kind: Kind) -> list[Entry]:
-        return reading.counting(kind)[::-1]
+    def line(entry: Entry, when: str = "") -> str:
+        return f"- {cell(entry.title)}{when} (`{entry.id}`{_doubt(by_id.get(entry.id))})"
 
     def list_kind(kind: Kind) -> list[str]:
-        return [f"- {cell(entry.title)} (`{entry.id}`{_doubt(by_id.get(entry.id))})" for entry in newest(kind)]
+        return [line(entry) for entry in reading.newest(kind)]
 
+    results = [line(one, f", {one.generated.at:%Y-%m-%d %H:%M} UTC") for one in reading.last_results.values()]
+    runs_of_results = [entry.run for entry in reading.newest(Kind.result) if entry.run]
+    proposed = [f"- `zk0 run {name}`, proposed by run `{run.id}`" for run in runs_of_results for name in run.proposals]
     yield BriefSection(f"# {project.name}: state of the work", [_place(evidence), _verification(assessments, reading)])
     yield BriefSection("## Waits for you", [_run(run) for run in runs], "zk0 runs")
-    yield BriefSection("## Last results", list(_results(newest(Kind.result), by_id)), "zk0 runs")
+    yield BriefSection("## Last results", results, "zk0 runs")
     yield BriefSection("## Focus", [*list_kind(Kind.focus), *_preserved(project, "focus")])
-    yield BriefSection("## Open findings", [_finding(entry) for entry in newest(Kind.fault)])
-    yield BriefSection(
-        "## Next steps", [*_proposals(newest(Kind.result)), *list_kind(Kind.next), *_preserved(project, "notes")]
-    )
+    yield BriefSection("## Open findings", [_finding(entry) for entry in reading.newest(Kind.fault)])
+    yield BriefSection("## Next steps", [*proposed, *list_kind(Kind.next), *_preserved(project, "notes")])
     yield BriefSection("## To go on", [f"- {line}" for line in COMMANDS], "zk0 --help")
     yield BriefSection("## Open tasks", list_kind(Kind.task), "zk0 task list")
     yield BriefSection("## Decisions in force", list_kind(Kind.decision))
@@ -119,11 +120,7 @@ def _place(evidence: EvidenceReader) -> str:
 
 
 def _verification(assessments: Sequence[Assessment], reading: BankSnapshot) -> str:
-    counts = ", ".join(
-        f"{count} {freshness}"
-        for freshness in Freshness
-        if (count := sum(one.freshness is freshness for one in assessments))
-    )
+    counts = ", ".join(f"{count} {name}" for name, count in count_freshness(assessments).items() if count)
     others = len(reading.in_force) - len(assessments)
     broken = f", {others} older ones not looked at (`zk0 memory verify`)" if others else ""
     broken += f", {len(reading.problems)} to repair (`zk0 memory verify`)" if reading.problems else ""
@@ -145,22 +142,6 @@ def _finding(entry: Entry) -> str:
     remedy = f" Remedy: {cell(fault.remedy.rstrip('.'))}." if fault.remedy and not repair else ""
     title = cell(entry.title.rstrip("."))
     return f"- {fault.workflow}/{fault.step} `{fault.check or fault.code}`: {title}.{repair}{remedy} (`{entry.id}`)"
-
-
-def _results(results: Sequence[Entry], by_id: dict[str, Assessment]) -> Iterator[str]:
-    seen: set[str] = set()
-    for entry in results:
-        workflow = entry.run.workflow if entry.run else entry.id
-        if workflow in seen:
-            continue
-        seen.add(workflow)
-        day = f"{entry.generated.at:%Y-%m-%d %H:%M}"
-        yield f"- {cell(entry.title)}, {day} UTC (`{entry.id}`{_doubt(by_id.get(entry.id))})"
-
-
-def _proposals(results: Sequence[Entry]) -> list[str]:
-    runs = [entry.run for entry in results if entry.run]
-    return [f"- `zk0 run {name}`, proposed by run `{run.id}`" for run in runs for name in run.proposals]
 
 
 def _doubt(assessment: Assessment | None) -> str:

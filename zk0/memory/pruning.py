@@ -34,10 +34,8 @@ def proposals(reading: BankSnapshot, now: datetime, *, kept: timedelta = KEPT) -
     for entry in sorted(reading.entries, key=lambda entry: entry.generated.at):
         for name in entry.supersedes:
             newer.setdefault(name, entry)
-    reasons: dict[str, str] = {}
-    for entry in reading.entries:
-        if reason := _reason(entry, newer.get(entry.id), now, kept):
-            reasons[entry.id] = reason
+    why = {entry.id: _reason(entry, newer.get(entry.id), now, kept) for entry in reading.entries}
+    reasons = {name: reason for name, reason in why.items() if reason}
     # An entry stays as long as one that it supersedes has to stay.
     by_id = {entry.id: entry for entry in reading.entries}
     while bound := [n for n in reasons if any(old in by_id and old not in reasons for old in by_id[n].supersedes)]:

@@ -25,10 +25,10 @@ from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import worst
 from zk0.memory.bank import ENTRIES, Bank, read_page
 from zk0.memory.context import BUDGET
-from zk0.memory.entries import Entry, StepRecord, one_line
+from zk0.memory.entries import Entry, RunRecord, StepRecord, one_line
 from zk0.memory.evidence import CODE_LENGTH, copy_receipt
 from zk0.memory.rendering import CONTEXT, TASKS, render_context, render_tasks, workflow_pages
-from zk0.memory.results import EndedRun, entries_of, step_records
+from zk0.memory.results import EndedRun, entries_of, step_record
 from zk0.memory.unfinished_runs import (
     CODE_FILE,
     RunningRun,
@@ -54,7 +54,9 @@ def write_pages(project: Project, now: datetime) -> None:
     Raises:
         SpecError: a kept paragraph of a page is not closed, or all of them take the page's budget alone.
     """
-    _write_pages(Bank.of(project), project, now)
+    workflows, running, bank = workflow_pages(project), list(running_runs(project)), Bank.of(project)
+    bank.rewrite(TASKS, lambda entries, old: render_tasks(entries, workflows, old=old))
+    bank.rewrite(CONTEXT, lambda entries, old: render_context(entries, old=old, now=now, running=running))
 
 
 def outdated_pages(project: Project, now: datetime) -> list[str]:
@@ -68,20 +70,8 @@ def outdated_pages(project: Project, now: datetime) -> list[str]:
     return [name for name in old if new[name] != old[name]]
 
 
-def _write_pages(bank: Bank, project: Project, now: datetime) -> None:
-    workflows = workflow_pages(project)
-    running = list(running_runs(project))
-    bank.rewrite(TASKS, lambda entries, old: render_tasks(entries, workflows, old=old))
-    bank.rewrite(CONTEXT, lambda entries, old: render_context(entries, old=old, now=now, running=running))
-
-
 class MemoryRecorder:
-    """Subscribes to a run and writes its results to the memory bank.
-
-    Args:
-        project: where the bank and the runs are.
-        spec: the workflow that runs.
-    """
+    """Subscribes to a run of a workflow and writes its results to the project's memory bank."""
 
     def __init__(self, project: Project, spec: WorkflowSpec) -> None:
         self.project = project
@@ -106,7 +96,7 @@ class MemoryRecorder:
             case RunStarted():
                 self._begin(event)
             case StepWaiting():
-                place = waiting_of(event.step, event.title, event.ask, event.handover, self.project.root)
+                place = waiting_of(event.title, event.ask, event.handover, self.project)
                 self._progress(event.run, event.at, place)
             case StepFinished(receipt=receipt) if "/" not in receipt.step:
                 self._progress(receipt.run, receipt.finished)
@@ -116,7 +106,7 @@ class MemoryRecorder:
                 for run in unrecorded_runs(self.project, self.bank, but=event.run):
                     self._catch_up(run)
                 self._remember(self._end(event))
-                _write_pages(self.bank, self.project, event.at)
+                write_pages(self.project, event.at)
 
     def _follow(self, event: Event) -> None:
         """Remember what a run did so far; writes nothing."""
@@ -132,7 +122,7 @@ class MemoryRecorder:
             case StepFinished(receipt=receipt) if "/" not in receipt.step:
                 # The steps within a composite step have receipts of their own; it sums them up.
                 self._asked = self._asked or receipt.uses.startswith("ask.")
-                [self._steps[receipt.step]] = step_records([receipt])
+                self._steps[receipt.step] = step_record(receipt)
                 self._receipts.pop(receipt.step, None)
                 self._receipts[receipt.step] = receipt
 
@@ -174,19 +164,17 @@ class MemoryRecorder:
         receipts = list(self._receipts.values())
         order = {step: place for place, step in enumerate(self._planned)}
         digest, files = self._code(event.directory)
-        ended = EndedRun(
-            run=event.run,
+        record = RunRecord(
+            id=event.run,
             workflow=event.workflow,
             verdict=event.verdict,
-            exit_status=event.exit_status,
-            at=event.at,
-            by=ACTOR,
-            receipts=receipts,
-            steps=sorted(self._steps.values(), key=lambda step: order.get(step.id, len(order))),
-            proposals=event.proposals,
-            tree=digest,
-            files=files,
+            ended=event.exit_status.name,
+            seconds=round(sum(receipt.seconds for receipt in receipts), 3),
+            steps=tuple(sorted(self._steps.values(), key=lambda step: order.get(step.id, len(order)))),
+            proposals=tuple(event.proposals),
+            files=tuple(files),
         )
+        ended = EndedRun(record, receipts, event.at, ACTOR, digest)
         self.bank.add(lambda bank: self._with_evidence(entries_of(ended, bank)))
 
     def _with_evidence(self, entries: list[Entry]) -> list[Entry]:
@@ -227,15 +215,8 @@ def install(project: Project, now: datetime) -> Iterator[str]:
         attributes.write_text(f"{known}{joint}{'\n'.join(missing)}\n", encoding="utf-8")
         yield f"named the merge driver in {ATTRIBUTES}"
     command = f'"{sys.executable}" -m zk0 memory merge-driver %O %A %B'
-    if _is_repository(project.root) and _config(project.root, f"merge.{DRIVER}.driver") != command:
+    is_repository = read_git(project.root, "rev-parse", "--git-dir") is not None
+    if is_repository and (read_git(project.root, "config", f"merge.{DRIVER}.driver") or "").strip() != command:
         read_git(project.root, "config", f"merge.{DRIVER}.name", "keeps what people wrote in zk0's rendered pages")
         read_git(project.root, "config", f"merge.{DRIVER}.driver", command)
         yield "defined the merge driver in this clone's git config"
-
-
-def _is_repository(root: Path) -> bool:
-    return read_git(root, "rev-parse", "--git-dir") is not None
-
-
-def _config(root: Path, key: str) -> str:
-    return (read_git(root, "config", "--get", key) or "").strip()

@@ -18,7 +18,7 @@ from zk0.core.project import Project
 from zk0.memory.bank import BankSnapshot
 from zk0.memory.budget import cell
 from zk0.memory.context import BUDGET, ContextContent, context_content, fit_context, fit_workflows
-from zk0.memory.entries import Entry, Kind
+from zk0.memory.entries import Entry
 from zk0.memory.preserved_blocks import PreservedBlocks, read_preserved_blocks, resolve_conflict
 from zk0.memory.unfinished_runs import RESERVE, RunningRun, region, step_line
 from zk0.workflow.document import read_document
@@ -65,14 +65,10 @@ def _page(name: str, path: Path, changed: int, size: int) -> WorkflowPage:  # no
 def render_context(
     bank: BankSnapshot, *, old: str, now: datetime, running: Sequence[RunningRun] = (), budget: int = BUDGET
 ) -> str:
-    """Return the page an agent or a person reads first.
+    """Return the page an agent or a person reads first, with the kept paragraphs of the old one.
 
-    Args:
-        bank: the entries.
-        old: the page as it is, for its kept paragraphs; one that a merge left in conflict is healed.
-        now: decides which entries are marked as stale; it is not printed.
-        running: the runs that have not ended; the page leaves them room to grow.
-        budget: the most bytes the page may have.
+    An old page that a merge left in conflict is healed. `now` decides which entries are marked as stale. The page
+    leaves the regions of runs that have not ended room to grow within the budget (bytes).
 
     Raises:
         SpecError: a kept paragraph of the old page is not closed, or all of them take the budget alone.
@@ -98,16 +94,12 @@ def render_context(
 def render_tasks(bank: BankSnapshot, workflows: Sequence[WorkflowPage], *, old: str, budget: int = BUDGET) -> str:
     """Return the page that explains each workflow and says when it was last performed, and how it ended.
 
-    Args:
-        bank: the entries.
-        workflows: what there is, in the page's order.
-        old: the page as it is, for its kept paragraphs; one that a merge left in conflict is healed.
-        budget: the bytes the page should have at most.
+    It has the kept paragraphs of the old page, which is healed where a merge left it in conflict.
 
     Raises:
         SpecError: a kept paragraph of the old page is not closed.
     """
-    last = {entry.run.workflow: entry for entry in bank.counting(Kind.result) if entry.run}
+    last = bank.last_results
     kept = read_preserved_blocks(resolve_conflict(old), TASKS)
     template = _environment().get_template(f"{TASKS}.j2")
     names = [page.name for page in workflows]
@@ -122,17 +114,12 @@ def render_tasks(bank: BankSnapshot, workflows: Sequence[WorkflowPage], *, old: 
 
 @cache
 def _environment() -> Environment:
-    return markdown("zk0.memory", cell=cell, number=number, commit=commit, step_line=step_line, code=code)
+    return markdown("zk0.memory", cell=cell, number=number, commit=commit, step_line=step_line)
 
 
 def number(value: float | str | None) -> str:
     """Return a value as it is shown: integers whole, others with six significant digits."""
     return f"{value:.6g}" if isinstance(value, float) else cell(value)
-
-
-def code(text: str) -> str:
-    """Return a name as Markdown shows it."""
-    return f"`{text}`"
 
 
 def commit(entry: Entry) -> str:

@@ -6,53 +6,10 @@ from datetime import datetime
 
 from zk0.core.errors import ExitStatus
 from zk0.core.receipts import Receipt
-from zk0.core.verdicts import Finding, Verdict
+from zk0.core.verdicts import Verdict
 from zk0.memory.bank import BankSnapshot
 from zk0.memory.entries import Entry, FactSource, FaultRecord, Kind, Mark, RunRecord, Status, StepRecord, one_line
 from zk0.memory.evidence import evidence_of, numbers_of
-
-
-@dataclass(frozen=True)
-class ObservedFault:
-    """Something found wrong in one receipt: by a finding, or by the failure that ended the step."""
-
-    receipt: Receipt
-    record: FaultRecord
-    message: str
-    sources: tuple[FactSource, ...]
-
-
-def faults_of(receipt: Receipt) -> Iterator[ObservedFault]:
-    """Yield each failed finding of a receipt, and the error that ended its step."""
-    for number, finding in enumerate(receipt.findings):
-        if finding.verdict.stops:
-            record = FaultRecord(
-                workflow=receipt.workflow,
-                step=receipt.step,
-                check=finding.check,
-                at=finding.at,
-                verdict=finding.verdict,
-                cause=finding.cause,
-                remedy=finding.remedy,
-                repaired_by=finding.workflow,
-            )
-            yield ObservedFault(receipt, record, finding.message, _sources(receipt, number, finding))
-    if failure := receipt.failure:
-        record = FaultRecord(
-            workflow=receipt.workflow,
-            step=receipt.step,
-            code=failure.code,
-            verdict=Verdict.error,
-            remedy=failure.remedy,
-        )
-        source = FactSource(receipt=receipt.digest, metric="failure.code", value=failure.code)
-        yield ObservedFault(receipt, record, failure.message, (source,))
-
-
-def _sources(receipt: Receipt, number: int, finding: Finding) -> tuple[FactSource, ...]:
-    verdict = FactSource(receipt=receipt.digest, metric=f"findings.{number}.verdict", value=str(finding.verdict))
-    own = (source for source in evidence_of(receipt) if (source.metric or "").startswith(f"findings.{number}."))
-    return (verdict, *own)
 
 
 def is_repaired(fault: FaultRecord, receipt: Receipt) -> bool:
@@ -69,33 +26,13 @@ def is_repaired(fault: FaultRecord, receipt: Receipt) -> bool:
 
 @dataclass(frozen=True)
 class EndedRun:
-    """A run that is over, and who writes about it.
+    """A run that is over with its receipts, and who writes about it when; `tree` is the code that it vouches for."""
 
-    `tree` is the digest of the code it vouches for, `files` those that changed while it ran.
-    """
-
-    run: str
-    workflow: str
-    verdict: Verdict
-    exit_status: ExitStatus
+    record: RunRecord
+    receipts: Sequence[Receipt]
     at: datetime
     by: str
-    receipts: Sequence[Receipt]
-    steps: Sequence[StepRecord]
-    proposals: Sequence[str] = ()
     tree: str | None = None
-    files: Sequence[str] = ()
-
-    @property
-    def seconds(self) -> float:
-        """How long its steps took together."""
-        return sum(receipt.seconds for receipt in self.receipts)
-
-    @property
-    def outcome(self) -> str:
-        """The verdict; of a run that did not get to its end, that it did not."""
-        complete = self.exit_status in (ExitStatus.done, ExitStatus.failed)
-        return str(self.verdict) if complete else f"{self.exit_status.name.replace('_', ' ')} ({self.verdict})"
 
 
 def entries_of(ended: EndedRun, bank: BankSnapshot) -> list[Entry]:
@@ -103,39 +40,32 @@ def entries_of(ended: EndedRun, bank: BankSnapshot) -> list[Entry]:
 
     The result supersedes the workflow's earlier ones. A fault that is open already is not written again.
     """
-    faults = [fault for receipt in ended.receipts for fault in faults_of(receipt)]
     known = {entry.fault.key: entry for entry in bank.counting(Kind.fault) if entry.fault}
-    new: dict[tuple[str, ...], ObservedFault] = {}
-    for fault in faults:
-        if fault.record.key not in known:
-            new.setdefault(fault.record.key, fault)
+    new: dict[tuple[str, ...], Entry] = {}
+    for receipt in ended.receipts:
+        for entry in _faults(ended, receipt):
+            if entry.fault and entry.fault.key not in known:
+                new.setdefault(entry.fault.key, entry)
     repaired = [
-        (entry, entry.fault, receipt)
+        _closing_entry(ended, entry, entry.fault, receipt)
         for entry in known.values()
         for receipt in ended.receipts
         if entry.fault and (receipt.workflow, receipt.step) == (entry.fault.workflow, entry.fault.step)
         if is_repaired(entry.fault, receipt)
     ]
-    return [
-        _result(ended, bank),
-        *(_fault_entry(ended, fault) for fault in new.values()),
-        *(_closing_entry(ended, entry, fault, receipt) for entry, fault, receipt in repaired),
-    ]
+    return [_result(ended, bank), *new.values(), *repaired]
 
 
-def step_records(receipts: Sequence[Receipt]) -> list[StepRecord]:
-    """Return the steps that were performed, one record each."""
-    return [
-        StepRecord(
-            id=receipt.step,
-            title=one_line(receipt.title),
-            verdict=receipt.verdict,
-            seconds=round(receipt.seconds, 3),
-            receipt=receipt.digest,
-            note=one_line(_note(receipt)),
-        )
-        for receipt in receipts
-    ]
+def step_record(receipt: Receipt) -> StepRecord:
+    """Return the record of a step that was performed."""
+    return StepRecord(
+        id=receipt.step,
+        title=one_line(receipt.title),
+        verdict=receipt.verdict,
+        seconds=round(receipt.seconds, 3),
+        receipt=receipt.digest,
+        note=one_line(_note(receipt)),
+    )
 
 
 def _note(receipt: Receipt) -> str:
@@ -147,48 +77,65 @@ def _note(receipt: Receipt) -> str:
 
 
 def _result(ended: EndedRun, bank: BankSnapshot) -> Entry:
-    record = RunRecord(
-        id=ended.run,
-        workflow=ended.workflow,
-        verdict=ended.verdict,
-        ended=ended.exit_status.name,
-        seconds=round(ended.seconds, 3),
-        steps=tuple(ended.steps),
-        proposals=tuple(ended.proposals),
-        files=tuple(ended.files),
-    )
-    earlier = [entry.id for entry in bank.counting(Kind.result) if entry.run and entry.run.workflow == ended.workflow]
-    steps = "\n".join(f"- {step.title}: {step.verdict}{f' ({step.note})' if step.note else ''}" for step in ended.steps)
+    run = ended.record
+    complete = run.ended in (ExitStatus.done.name, ExitStatus.failed.name)
+    outcome = run.verdict if complete else f"{run.ended.replace('_', ' ')} ({run.verdict})"
+    earlier = [entry.id for entry in bank.counting(Kind.result) if entry.run and entry.run.workflow == run.workflow]
+    steps = "\n".join(f"- {step.title}: {step.verdict}{f' ({step.note})' if step.note else ''}" for step in run.steps)
     return _entry(
         ended,
         ended.receipts[-1] if ended.receipts else None,
         kind=Kind.result,
-        title=f"{ended.workflow}: {ended.outcome} after {ended.seconds:.0f} s",
+        title=f"{run.workflow}: {outcome} after {run.seconds:.0f} s",
         sources=numbers_of(ended.receipts),
         supersedes=tuple(earlier),
         tree=ended.tree,
-        run=record,
-        body=f"Run `{ended.run}`.\n\n{steps or 'No step was performed.'}",
+        run=run,
+        body=f"Run `{run.id}`.\n\n{steps or 'No step was performed.'}",
     )
 
 
-def _fault_entry(ended: EndedRun, fault: ObservedFault) -> Entry:
-    record = fault.record.model_copy(
-        update={name: one_line(text) for name in ("cause", "remedy") if (text := getattr(fault.record, name))}
-    )
+def _faults(ended: EndedRun, receipt: Receipt) -> Iterator[Entry]:
+    """Yield an entry for each failed finding of a receipt, and for the error that ended its step."""
+    place = {"workflow": receipt.workflow, "step": receipt.step}
+    for number, finding in enumerate(receipt.findings):
+        if finding.verdict.stops:
+            record = FaultRecord(
+                **place,
+                check=finding.check,
+                at=finding.at,
+                verdict=finding.verdict,
+                cause=finding.cause and one_line(finding.cause),
+                remedy=finding.remedy and one_line(finding.remedy),
+                repaired_by=finding.workflow,
+            )
+            verdict = FactSource(
+                receipt=receipt.digest, metric=f"findings.{number}.verdict", value=str(finding.verdict)
+            )
+            yield _fault(ended, receipt, record, finding.message, [verdict, *evidence_of(receipt, number)])
+    if failure := receipt.failure:
+        remedy = failure.remedy and one_line(failure.remedy)
+        record = FaultRecord(**place, code=failure.code, verdict=Verdict.error, remedy=remedy)
+        source = FactSource(receipt=receipt.digest, metric="failure.code", value=failure.code)
+        yield _fault(ended, receipt, record, failure.message, [source])
+
+
+def _fault(
+    ended: EndedRun, receipt: Receipt, record: FaultRecord, message: str, sources: Sequence[FactSource]
+) -> Entry:
     where = f" ({record.at})" if record.at else ""
     lines = (
-        f"Found by `{record.check or record.code}` in step `{record.step}` of run `{ended.run}`{where}.",
+        f"Found by `{record.check or record.code}` in step `{record.step}` of run `{ended.record.id}`{where}.",
         record.cause and f"Cause: {record.cause.rstrip('.')}.",
         record.remedy and f"Remedy: {record.remedy.rstrip('.')}.",
         record.repaired_by and f"Repaired by: `zk0 run {record.repaired_by}`.",
     )
     return _entry(
         ended,
-        fault.receipt,
+        receipt,
         kind=Kind.fault,
-        title=one_line(fault.message) or f"{record.check or record.code} without a message",
-        sources=fault.sources,
+        title=one_line(message) or f"{record.check or record.code} without a message",
+        sources=tuple(sources),
         fault=record,
         body="\n".join(line for line in lines if line),
     )
@@ -204,7 +151,7 @@ def _closing_entry(ended: EndedRun, entry: Entry, fault: FaultRecord, receipt: R
         sources=(FactSource(receipt=receipt.digest, metric="verdict", value=str(receipt.verdict)),),
         supersedes=(entry.id,),
         fault=fault,
-        body=f"Step `{receipt.step}` of run `{ended.run}` found it right.",
+        body=f"Step `{receipt.step}` of run `{ended.record.id}` found it right.",
     )
 
 

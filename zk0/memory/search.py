@@ -4,15 +4,17 @@ A bank is small: indexing a thousand entries is faster than keeping an index up 
 and entries in force come before superseded ones.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from zk0.core.errors import DependencyMissingError, InputError
-from zk0.memory.bank import Bank, BankSnapshot
+from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry
 
+HEADING = re.compile(r"^#+(.*)$", re.MULTILINE)
 TITLE_WEIGHT = 4.0  # a word in a title says what the text is about
 SNIPPET = 16  # words of the text around what was found
 OUT_OF_FORCE = 0.5  # of its rank has what is superseded: it is shown, behind what holds
@@ -42,11 +44,7 @@ class _Text:
 def search(bank: Bank, words: str, *, limit: int = 10, archived: bool = False) -> list[Hit]:
     """Return what has all of the words, or where nothing has, some of them; the best first.
 
-    Args:
-        bank: where to search.
-        words: what a person would type; the last may be the beginning of a word.
-        limit: the most hits.
-        archived: search the archive too.
+    The words are what a person would type; each may be the beginning of one.
 
     Raises:
         InputError: it has no word.
@@ -56,7 +54,10 @@ def search(bank: Bank, words: str, *, limit: int = 10, archived: bool = False) -
     quoted = [f'"{" ".join(term)}"*' for term in terms if term]
     if not quoted:
         raise InputError(f"no word to search for in {words!r}", remedy="zk0 memory search WORD")
-    texts = [*_entries(bank.read()), *_pages(bank.directory)]
+    reading = bank.read()
+    counting = {entry.id for entry in reading.in_force}
+    texts = [_text(entry, in_force=entry.id in counting) for entry in reading.entries]
+    texts += _pages(bank.directory)
     if archived:
         texts += [_text(entry, in_force=False) for entry in bank.read_archive().entries]
     with _index(texts) as index:
@@ -90,12 +91,6 @@ def _index(texts: Iterable[_Text]) -> sqlite3.Connection:
     return index
 
 
-def _entries(reading: BankSnapshot) -> Iterator[_Text]:
-    counting = {entry.id for entry in reading.in_force}
-    for entry in reading.entries:
-        yield _text(entry, in_force=entry.id in counting)
-
-
 def _text(entry: Entry, *, in_force: bool) -> _Text:
     sources = (
         f"{source.name} {source.value if source.value is not None else ''} {source.where}" for source in entry.sources
@@ -110,13 +105,8 @@ def _pages(directory: Path) -> Iterator[_Text]:
     for path in sorted(directory.glob("*.md")):
         if path.name in ("context.md", "tasks.md"):
             continue
-        title, lines = path.stem, list[str]()
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("#"):
-                if "".join(lines).strip():
-                    yield _Text(path.name, "page", title, "\n".join(lines))
-                title, lines = line.lstrip("# ").strip(), []
-            else:
-                lines.append(line)
-        if "".join(lines).strip():
-            yield _Text(path.name, "page", title, "\n".join(lines))
+        # The text before the first heading, then headings and texts in turns.
+        parts = [path.stem, *HEADING.split(path.read_text(encoding="utf-8", errors="replace"))]
+        for title, text in zip(parts[::2], parts[1::2], strict=True):
+            if text.strip():
+                yield _Text(path.name, "page", title.strip(), text)

@@ -17,7 +17,7 @@ from zk0.core.errors import InputError, RequestError, SpecError, UnknownNameErro
 from zk0.core.markdown import Page
 from zk0.core.project import package_versions
 from zk0.core.references import KnownNames, dead_references
-from zk0.core.verdicts import Finding, Verdict, failed, not_available, passed
+from zk0.core.verdicts import Finding, Verdict, failed, not_available, passed, warned
 from zk0.memory.bank import BankSnapshot
 from zk0.memory.entries import Entry, FactSource, Kind, Mark, Status
 from zk0.memory.evidence import EvidenceReader
@@ -65,7 +65,7 @@ def versions(reading: BankSnapshot, task: Entry) -> list[Entry]:
 def subtasks(reading: BankSnapshot, task: Entry) -> list[Entry]:
     """Return the open tasks that name any version of this one as their parent."""
     ids = {version.id for version in versions(reading, task)}
-    return [entry for entry in open_tasks(reading) if entry.task and entry.task.parent in ids]
+    return [entry for entry in open_tasks(reading) if context_of(entry).parent in ids]
 
 
 def compose_task(
@@ -79,20 +79,12 @@ def compose_task(
     parent: Entry | None = None,
     before: Entry | None = None,
 ) -> Entry:
-    """Return a task's entry, or the next version of one.
+    """Return a task's entry, or the version that replaces `before`; a part of another task inherits from this `parent`.
 
-    Args:
-        title: what the task is called.
-        context: what is known of it; a subtask gets what it inherits.
-        by: who writes it down.
-        at: when, in UTC.
-        evidence: reads the commit.
-        sources: its validation points that a machine can check.
-        parent: the task it is part of.
-        before: the version it replaces.
+    Its sources are the validation points that a machine can check.
     """
-    if parent and parent.task:
-        context = context.model_copy(update={"parent": parent.id}).of_parent(parent.task)
+    if parent:
+        context = context.model_copy(update={"parent": parent.id}).of_parent(context_of(parent))
     head = evidence.head
     cited = tuple(sources)
     if head and before is None and not any(source.commit for source in cited):
@@ -117,8 +109,10 @@ def fill_context(
     where = f"commit {head}{f' on {evidence.branch}' if evidence.branch else ''}" if head else "no git repository"
     changed = evidence.changed_since("HEAD") if head else []
     state = [f"{where}, {len(changed)} files changed" if changed else where]
-    state += [f"{one.title} ({one.id})" for one in _last_results(reading)]
-    state += [f"run {run.run} has not ended{_waits(run)}" for run in waiting]
+    state += [f"{one.title} ({one.id})" for one in reversed(reading.last_results.values()) if one.run]
+    for run in waiting:
+        what = f": it waits for {run.waiting.who}, {run.waiting.handover}" if run.waiting else ""
+        state.append(f"run {run.run} has not ended{what}")
     decisions = [f"{entry.title} ({entry.id})" for entry in reading.counting(Kind.decision)]
     risks = [f"open finding: {entry.title} ({entry.id})" for entry in reading.counting(Kind.fault)]
     return context.model_copy(
@@ -129,14 +123,6 @@ def fill_context(
             "risks": (*context.risks, *risks),
         }
     )
-
-
-def _last_results(reading: BankSnapshot) -> Iterable[Entry]:
-    return {entry.run.workflow: entry for entry in reading.counting(Kind.result) if entry.run}.values()
-
-
-def _waits(run: OpenRun) -> str:
-    return f": it waits for {run.waiting.who}, {run.waiting.handover}" if run.waiting else ""
 
 
 def extend_context(context: TaskContext, more: TaskContext) -> TaskContext:
@@ -150,11 +136,9 @@ def extend_context(context: TaskContext, more: TaskContext) -> TaskContext:
 
 def render_task_page(reading: BankSnapshot, task: Entry) -> str:
     """Return a task as Markdown, in the template's nine blocks."""
-    if task.task is None:
-        raise RequestError(f"{task.id} is not a task", remedy="zk0 task list")
     chain = versions(reading, task)
     return render_task(
-        _with_sources(task, task.task),
+        _with_sources(task),
         title=task.title,
         task=chain[0].id,
         created=chain[0].generated.at,
@@ -164,8 +148,14 @@ def render_task_page(reading: BankSnapshot, task: Entry) -> str:
     )
 
 
-def _with_sources(task: Entry, context: TaskContext) -> TaskContext:
+def context_of(task: Entry) -> TaskContext:
+    """Return the context that a task's entry holds."""
+    return task.task or TaskContext()
+
+
+def _with_sources(task: Entry) -> TaskContext:
     """Return a task's context with its sources among the validation points."""
+    context = context_of(task)
     points = tuple(f"{source.name or 'source'}: `{source.where}`" for source in task.sources)
     return context.model_copy(update={"validation": (*context.validation, *points)})
 
@@ -178,31 +168,25 @@ def check_task(
     Its sources are read again, files that its lines name must exist, its tests must name a program that is here, and
     no line of critical information or constraint may be missing that an earlier version or its parent has.
     """
-    if task.task is None:
-        raise InputError(f"{task.id} is not a task", remedy="zk0 task list")
     assessment = assess(task, evidence, now)
     if assessment.freshness is Freshness.fresh:
         yield passed(f"{len(task.sources)} sources say what they said", at="sources")
     else:
         yield Finding(verdict=VERDICTS[assessment.freshness], message="; ".join(assessment.reasons), at="sources")
     yield from _named_files(task, known)
-    yield _tests(task.task, known.root)
+    yield _tests(context_of(task), known.root)
     yield from _lost(reading, task)
-    if gaps := _with_sources(task, task.task).gaps():
-        yield Finding(verdict=Verdict.warned, message=f"not said: {', '.join(gaps)}", at="template")
+    if gaps := _with_sources(task).gaps():
+        yield warned(f"not said: {', '.join(gaps)}", at="template")
 
 
 def _named_files(task: Entry, known: KnownNames) -> Iterator[Finding]:
-    lines = [line for value in task.task for line in _lines(value[1])] if task.task else []
+    values = [value for _, value in context_of(task)]
+    lines = [line for value in values for line in (value if isinstance(value, tuple) else [value])]
     dead = list(dead_references(Page(known.root, task.id, "\n\n".join(lines)), known))
-    for reference in dead:
-        yield failed(reference.message, at="references")
+    yield from (failed(reference.message, at="references") for reference in dead)
     if not dead:
         yield passed("all files, entries and commands that it names are there", at="references")
-
-
-def _lines(value: object) -> tuple[str, ...]:
-    return tuple(map(str, value)) if isinstance(value, tuple) else (str(value),)
 
 
 def _tests(context: TaskContext, root: Path) -> Finding:
@@ -219,19 +203,18 @@ def _tests(context: TaskContext, root: Path) -> Finding:
 
 
 def _lost(reading: BankSnapshot, task: Entry) -> Iterator[Finding]:
-    earlier = versions(reading, task)[:-1]
-    parent = task.task.parent if task.task else ""
-    if parent and any(entry.id == parent for entry in reading.entries):
-        earlier.append(task_of(reading, parent))
-    complete = True
-    for other in earlier:
-        for name in INHERITED:
-            kept = getattr(task.task, name)
-            for line in getattr(other.task, name):
-                if line not in kept:
-                    complete = False
-                    yield failed(f"{name}: {line!r} of {other.id} is lost", at="inheritance")
-    if earlier and complete:
+    own, earlier = context_of(task), versions(reading, task)[:-1]
+    if any(entry.id == own.parent for entry in reading.entries):
+        earlier.append(task_of(reading, own.parent))
+    lost = [
+        failed(f"{name}: {line!r} of {other.id} is lost", at="inheritance")
+        for other in earlier
+        for name in INHERITED
+        for line in getattr(other.task, name)
+        if line not in getattr(own, name)
+    ]
+    yield from lost
+    if earlier and not lost:
         yield passed(f"all that {len(earlier)} earlier versions or parents hold critical is here", at="inheritance")
 
 

@@ -16,7 +16,7 @@ from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.budget import cell, fit, size
 from zk0.memory.entries import StepRecord
-from zk0.memory.results import step_records
+from zk0.memory.results import step_record
 from zk0.workflow.events import RunCancelled, RunFinished, StepWaiting
 from zk0.workflow.journal import read_tail
 
@@ -34,7 +34,6 @@ END = "<!-- /run -->"
 class Waiting:
     """A step that a run waits for, who does it, and the file that explains it."""
 
-    step: str
     title: str
     who: str
     handover: str
@@ -111,7 +110,7 @@ def open_runs(project: Project) -> Iterator[OpenRun]:
         is_first = _workflow(path) not in seen
         seen.add(_workflow(path))
         if last is not None and not is_over(last) and (is_first or last.get("kind") != RunFinished.kind):
-            yield OpenRun(path.name, path, _waiting(last, project.root))
+            yield OpenRun(path.name, path, _waiting(last, project))
 
 
 def is_over(event: Mapping[str, object]) -> bool:
@@ -158,22 +157,20 @@ def running_runs(project: Project) -> Iterator[RunningRun]:
         except JournalError:
             continue
         own = [step for step in state.steps if "/" not in step.id]
-        records = step_records([step.receipt for step in own if step.receipt])
+        records = [step_record(step.receipt) for step in own if step.receipt]
         stopped = opened.waiting is None and owner(directory) is None
         yield RunningRun(state.run, state.workflow, len(own), records, opened.waiting, stopped)
 
 
-def _waiting(event: dict[str, object], root: Path) -> Waiting | None:
+def _waiting(event: dict[str, object], project: Project) -> Waiting | None:
     if event.get("kind") != StepWaiting.kind:
         return None
-    return waiting_of(str(event["step"]), str(event["title"]), str(event["ask"]), Path(str(event["handover"])), root)
+    return waiting_of(str(event["title"]), str(event["ask"]), str(event["handover"]), project)
 
 
-def waiting_of(step: str, title: str, ask: str, handover: Path, root: Path) -> Waiting:
+def waiting_of(title: str, ask: str, handover: str | Path, project: Project) -> Waiting:
     """Return what a step waits for, with the handover's path below the project's root where it is."""
-    shown = handover.relative_to(root) if handover.is_relative_to(root) else handover
-    who = "an agent" if ask == "agent" else f"a {ask}"
-    return Waiting(step, title, who, shown.as_posix())
+    return Waiting(title, "an agent" if ask == "agent" else f"a {ask}", project.shown(handover))
 
 
 def _begin(run: str) -> str:

@@ -5,7 +5,7 @@ by its name. Entries of different branches may differ, and results of different 
 may not.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from zk0.core.references import KnownNames, dead_references
 from zk0.memory.bank import Bank, BankProblem, BankSnapshot
 from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind
 from zk0.memory.evidence import EvidenceReader
-from zk0.memory.freshness import Assessment, Freshness, assess
+from zk0.memory.freshness import Assessment, Freshness, assess, count_freshness
 from zk0.memory.preserved_blocks import is_conflicted
 from zk0.workflow.names import workflow_files
 
@@ -80,8 +80,7 @@ class VerificationReport:
     @property
     def counts(self) -> dict[str, int]:
         """How many entries are fresh, unverifiable, stale and contradicted, all four named."""
-        counted = Counter(assessment.freshness for assessment in self.assessments)
-        return {truth.value: counted[truth] for truth in Freshness}
+        return count_freshness(self.assessments)
 
     @property
     def is_wrong(self) -> bool:
@@ -99,13 +98,8 @@ class VerificationReport:
             "counts": self.counts,
             "superseded": self.superseded,
             "entries": [
-                {
-                    "id": one.entry.id,
-                    "kind": one.entry.kind.value,
-                    "title": one.entry.title,
-                    "truth": one.freshness.value,
-                    "reasons": list(one.reasons),
-                }
+                one.entry.model_dump(mode="json", include={"id", "kind", "title"})
+                | {"truth": one.freshness.value, "reasons": list(one.reasons)}
                 for one in self.assessments
             ],
             "contradictions": [
@@ -120,22 +114,15 @@ class VerificationReport:
 
 
 def verify(project: Project, now: datetime, *, commands: Collection[str] = ()) -> VerificationReport:
-    """Verify a project's bank.
-
-    Args:
-        project: whose bank it is.
-        now: what entries with an end of their time are held against, in UTC.
-        commands: the names of zk0's commands, for references to them; none are not checked.
-    """
+    """Verify a project's bank as of a time; references to commands are checked where zk0's commands are named."""
     bank = Bank.of(project)
     reading = bank.read()
     evidence = EvidenceReader(project)
-    counting = reading.in_force
     return VerificationReport(
-        assessments=tuple(assess(entry, evidence, now) for entry in counting),
-        contradictions=tuple(contradictions(counting)),
+        assessments=tuple(assess(entry, evidence, now) for entry in reading.in_force),
+        contradictions=tuple(contradictions(reading.in_force)),
         problems=(*reading.problems, *_pages(project, bank, reading, commands)),
-        superseded=len(reading.entries) - len(counting),
+        superseded=len(reading.entries) - len(reading.in_force),
     )
 
 

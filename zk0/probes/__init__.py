@@ -1,11 +1,11 @@
 """Contracts that foreign code is run against: a proximal term, an aggregation, an exchange of parameters.
 
-    findings = probe_proximal("client.py:train", Project.find())
+    findings = probe(Probe.proximal, "client.py:train", Project.find())
 
 The code is executed, in a process of its own (`zk0.probes.running`); what works in there is `zk0.probes.harness`, the
 only part that imports PyTorch and Flower.
 """
 
-from zk0.probes.running import CODE_SECONDS, Probe, probe, probe_aggregation, probe_exchange, probe_proximal
+from zk0.probes.running import CODE_SECONDS, Probe, probe
 
-__all__ = ["CODE_SECONDS", "Probe", "probe", "probe_aggregation", "probe_exchange", "probe_proximal"]
+__all__ = ["CODE_SECONDS", "Probe", "probe"]

@@ -33,21 +33,6 @@ class Probe(StrEnum):
     exchange = "exchange"
 
 
-def probe_proximal(target: str, project: Project, *, strict: bool = False) -> list[Finding]:
-    """Test a proximal term, a training step or a client; see `probe`."""
-    return probe(Probe.proximal, target, project, strict=strict)
-
-
-def probe_aggregation(target: str, project: Project, *, strict: bool = False) -> list[Finding]:
-    """Test a Flower strategy or a function that aggregates; see `probe`."""
-    return probe(Probe.aggregation, target, project, strict=strict)
-
-
-def probe_exchange(target: str, project: Project, *, strict: bool = False) -> list[Finding]:
-    """Test a pair of functions that gets and sets parameters; see `probe`."""
-    return probe(Probe.exchange, target, project, strict=strict)
-
-
 def probe(
     kind: Probe, target: str, project: Project, *, strict: bool = False, seconds: float = CODE_SECONDS
 ) -> list[Finding]:

@@ -70,7 +70,7 @@ def installed(environment: Environment) -> Iterator[Finding]:
     problems += [Problem("", text) for text in environment.conflicting]
     evidence = [Evidence(name=name, value=version) for name, version in environment.packages.items()]
     good = f"{len(environment.packages)} packages in versions that are allowed"
-    yield from report_problems(problems, good=good, remedy="uv pip install -e .", evidence=evidence)
+    yield from report_problems(problems, good, remedy="uv pip install -e .", evidence=evidence)
 
 
 @check("dependencies.declared", reads=READS)
@@ -86,7 +86,7 @@ def all_declared(project: Project) -> Iterator[Finding]:
         if at.rpartition(":")[0] in code and parts.isdisjoint(map(canonicalize_name, providers.get(name, ())))
     ]
     good = "all imported packages are declared"
-    yield from report_problems(problems, good=good, remedy="add it to [project] dependencies")
+    yield from report_problems(problems, good, remedy="add it to [project] dependencies")
 
 
 @check("dependencies.pinned", reads=READS)
@@ -109,7 +109,7 @@ def pinned(project: Project) -> Iterator[Finding]:
         elif (version := _version(need.name)) and version.partition("+")[0] != pins[name].partition("+")[0]:
             problems.append(Problem(files[0].name, f"pins {need.name} {pins[name]}, and {version} is installed"))
     good = f"{files[0].name} pins {len(pins)} packages"
-    yield from report_problems(problems, good=good, remedy=f"pip install -c {files[0].name} -e .")
+    yield from report_problems(problems, good, remedy=f"pip install -c {files[0].name} -e .")
 
 
 @check("dependencies.licences", reads=READS)
@@ -126,7 +126,7 @@ def licences(project: Project) -> Iterator[Finding]:
         if STRONG.search(text) and not LESSER.search(text) and not STRONG.search(str(stated)):
             problems.append(Problem("pyproject.toml", f"{need.name} is under {text[:60]}"))
     good = f"{stated or files[0]}; no dependency's licence reaches it"
-    yield from report_problems(problems, good=good, remedy="use another package, or ask a lawyer", doubtful=True)
+    yield from report_problems(problems, good, remedy="use another package, or ask a lawyer", doubtful=True)
 
 
 def declared(project: Project, *, optional: bool = False) -> list[Requirement]:

@@ -30,8 +30,7 @@ def links(project: Project) -> Iterator[Finding]:
             count += 1
             if problem := dead_link(page, target, known, page.folder):
                 problems.append(Problem(f"{page.name}:{line}", problem))
-    good = f"{count} links of {len(everything)} pages resolve"
-    yield from report_problems(problems, good=good, remedy="correct the link")
+    yield from report_problems(problems, f"{count} links of {len(everything)} pages resolve", remedy="correct the link")
 
 
 @check("documentation.names", reads=TEXTS)
@@ -48,8 +47,7 @@ def names(project: Project) -> Iterator[Finding]:
                 count += 1
                 if problem := missing_file(text, project.root):
                     problems.append(Problem(f"{page.name}:{line}", problem))
-    good = f"{count} named files exist"
-    yield from report_problems(problems, good=good, remedy="correct the name", doubtful=True)
+    yield from report_problems(problems, f"{count} named files exist", remedy="correct the name", doubtful=True)
 
 
 @check("documentation.settings", reads=TEXTS)
@@ -69,8 +67,7 @@ def settings(project: Project) -> Iterator[Finding]:
         explained = explained or re.search(rf"\b{name}\b[^\n]*\n?[^\n]*description=", declared)
         if not explained and not any(re.match(rf"{written}\s*=", line) for line in lines):
             problems.append(Problem("pyproject.toml", f"{key} is explained nowhere"))
-    good = f"{len(table)} keys are explained"
-    yield from report_problems(problems, good=good, remedy="say what it does, and its unit")
+    yield from report_problems(problems, f"{len(table)} keys are explained", remedy="say what it does, and its unit")
 
 
 @check("documentation.troubleshooting", reads=TEXTS)

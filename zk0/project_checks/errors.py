@@ -32,7 +32,7 @@ def none_swallowed(project: Project) -> Iterator[Finding]:
             elif _does_nothing(handler.body) and any(f"{module.name}:{line}" in blind for line in head):
                 problems.append(Problem(module.at(handler), f"`except {ast.unparse(handler.type)}` drops every error"))
     remedy = "catch what you can handle, pass on the rest"
-    yield from report_problems(problems, good="no error is swallowed", remedy=remedy)
+    yield from report_problems(problems, "no error is swallowed", remedy=remedy)
 
 
 @check("errors.remedies", reads=(Part.code,))
@@ -64,8 +64,7 @@ def nothing_private(project: Project) -> Iterator[Finding]:
             shown = [ast.unparse(value) for value in _inserted(node)]
             private = [name for name in shown if PRIVATE.search(name) and not ONLY_NAMES.search(name)]
             problems += [Problem(module.at(node), f"the message would show {name}") for name in private]
-    good = "no message shows a secret's value"
-    yield from report_problems(problems, good=good, remedy="name the secret, not its value")
+    yield from report_problems(problems, "no message shows a secret's value", remedy="name the secret, not its value")
 
 
 def _does_nothing(body: list[ast.stmt]) -> bool:

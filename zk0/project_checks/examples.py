@@ -42,7 +42,7 @@ def python(project: Project) -> Iterator[Finding]:
         except SyntaxError as error:
             name, _, line = block.at.rpartition(":")
             problems.append(Problem(f"{name}:{int(line) + (error.lineno or 1) - 1}", f"is not Python: {error.msg}"))
-    yield from report_problems(problems, good=f"{len(blocks)} examples compile", remedy="correct the example")
+    yield from report_problems(problems, f"{len(blocks)} examples compile", remedy="correct the example")
 
 
 @check("examples.commands", reads=READS)
@@ -59,7 +59,7 @@ def commands(project: Project) -> Iterator[Finding]:
     if not count:
         yield not_applicable("the documentation shows no command that can be looked up")
         return
-    yield from report_problems(problems, good=f"{count} commands exist as shown", remedy="correct the command")
+    yield from report_problems(problems, f"{count} commands exist as shown", remedy="correct the command")
 
 
 def lines_of(block: Block) -> Iterator[tuple[str, list[str]]]:

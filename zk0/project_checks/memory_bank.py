@@ -29,7 +29,7 @@ def sound(project: Project) -> Iterator[Finding]:
     if not bank.entries and not bank.problems:
         raise AssetMissingError("the memory bank has no entries yet", remedy="zk0 run train")
     good = f"{len(bank.entries)} entries can be read"
-    yield from report_problems(entry_problems(project, bank), good=good, remedy="correct it, or git checkout it")
+    yield from report_problems(entry_problems(project, bank), good, remedy="correct it, or git checkout it")
 
 
 @check("memory-bank.verified", reads=(*MEMORY, Part.runs, Part.code, Part.history, Part.machine))
@@ -68,7 +68,7 @@ def recorded(project: Project) -> Iterator[Finding]:
         raise AssetMissingError("no workflow has run yet, and the memory bank records none", remedy="zk0 run train")
     problems = [Problem(run, "is not in the memory bank") for run in last.values() if run not in known]
     good = f"{len(known)} runs are in the memory bank, the last of each workflow among them"
-    yield from report_problems(problems, good=good, remedy="zk0 run it again")
+    yield from report_problems(problems, good, remedy="zk0 run it again")
 
 
 @check("memory-bank.next", reads=MEMORY)

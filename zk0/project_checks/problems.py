@@ -18,8 +18,8 @@ class Problem:
 
 def report_problems(
     problems: Iterable[Problem],
-    *,
     good: str,
+    *,
     remedy: str | None = None,
     doubtful: bool = False,
     evidence: Sequence[Evidence] = (),

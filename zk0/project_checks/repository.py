@@ -23,14 +23,14 @@ def inside(project: Project) -> Iterator[Finding]:
         yield not_applicable(error.message)
         return
     good = "all changes lie inside the project"
-    yield from report_problems(problems, good=good, remedy="commit or undo them first", doubtful=True)
+    yield from report_problems(problems, good, remedy="commit or undo them first", doubtful=True)
 
 
 @check("repository.committed", reads=SOURCES)
 def committed(project: Project) -> Iterator[Finding]:
     """Everything is committed."""
     problems = [Problem(path, "is not committed") for path in changed(project)]
-    yield from report_problems(problems, good="nothing is uncommitted", remedy="git commit", doubtful=True)
+    yield from report_problems(problems, "nothing is uncommitted", remedy="git commit", doubtful=True)
 
 
 @check("repository.conflicts", reads=(Part.code, Part.documents, Part.history))
@@ -44,7 +44,7 @@ def no_conflicts(project: Project) -> Iterator[Finding]:
     problems = [Problem(f"{path}:{number}", "holds the mark of a conflict") for path, number, _ in lines]
     unmerged = query_git(project, "diff", "--name-only", "--diff-filter=U", "-z").split("\0")
     problems += [Problem(path, "is not merged") for path in unmerged if path]
-    yield from report_problems(problems, good="no conflict is left", remedy="finish the merge")
+    yield from report_problems(problems, "no conflict is left", remedy="finish the merge")
 
 
 @check("repository.large-files", reads=(Part.code, Part.documents, Part.history))
@@ -59,7 +59,7 @@ def no_large_files(project: Project, *, mib: float = 5) -> Iterator[Finding]:
     ]
     largest = max(sizes.values(), default=0)
     good = f"{len(sizes)} files, the largest {largest / MIB:.2f} MiB"
-    yield from report_problems(problems, good=good, remedy="git rm --cached, and keep it on a hub or a disk")
+    yield from report_problems(problems, good, remedy="git rm --cached, and keep it on a hub or a disk")
 
 
 @check("repository.copy", reads=(Part.history, Part.code))

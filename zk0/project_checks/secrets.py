@@ -32,7 +32,7 @@ def in_files(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Find
         if path.is_file() and path.stat().st_size <= LARGEST and not name.startswith(beside):
             count += 1
             problems += _in_text(name, _text(path))
-    yield from report_problems(problems, good=f"{count} files hold none", remedy="revoke it, then remove it")
+    yield from report_problems(problems, f"{count} files hold none", remedy="revoke it, then remove it")
 
 
 @check("secrets.history", reads=(Part.history,), timeout=55)
@@ -45,7 +45,7 @@ def in_history(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Fi
     if count > COMMITS:
         yield warned(f"of {count} commits only the newest {COMMITS} were read")
     good = f"{min(count, COMMITS)} commits added none"
-    yield from report_problems(problems, good=good, remedy="revoke it: every clone has it")
+    yield from report_problems(problems, good, remedy="revoke it: every clone has it")
 
 
 @check("secrets.logs", reads=(Part.runs, Part.machine))
@@ -65,7 +65,7 @@ def in_logs(project: Project) -> Iterator[Finding]:
             break
         read += size
         problems += _in_text(path.relative_to(project.root).as_posix(), _text(path))
-    yield from report_problems(problems, good=f"{len(paths)} logs, {read / MIB:.1f} MiB, hold none", remedy="revoke it")
+    yield from report_problems(problems, f"{len(paths)} logs, {read / MIB:.1f} MiB, hold none", remedy="revoke it")
 
 
 def _in_text(name: str, text: str) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ def linted(project: Project) -> Iterator[Finding]:
     tool = require_tool(project, LINTERS, "linter")
     ended = run_program(tool.name, *tool.arguments, cwd=project.root)
     good, remedy = f"{tool.name} finds nothing", f"{tool.name} check --fix"
-    yield from report_problems(problems_of(ended, tool), good=good, remedy=remedy)
+    yield from report_problems(problems_of(ended, tool), good, remedy=remedy)
 
 
 @check("style.format", reads=(Part.code, Part.environment))
@@ -30,7 +30,7 @@ def formatted(project: Project) -> Iterator[Finding]:
     ended = run_program(tool.name, *tool.arguments, cwd=project.root)
     files = [Problem(name.strip(), "is not formatted") for name in WOULD_REFORMAT.findall(ended.out + ended.err)]
     problems = files or problems_of(ended, tool)
-    yield from report_problems(problems, good=f"{tool.name} would change nothing", remedy=f"{tool.name} format")
+    yield from report_problems(problems, f"{tool.name} would change nothing", remedy=f"{tool.name} format")
 
 
 @check("style.rules", reads=(Part.code,))

@@ -72,7 +72,7 @@ def suite_passed(results: TestResults) -> Iterator[Finding]:
         yield not_available("no test ran")
         return
     good = f"{counts['passed']} tests passed, {counts['skipped']} were skipped"
-    yield from report_problems(_failures(results.cases), good=good, remedy="pytest --last-failed", evidence=evidence)
+    yield from report_problems(_failures(results.cases), good, remedy="pytest --last-failed", evidence=evidence)
 
 
 @check("test-suite.together", reads=READS)
@@ -87,7 +87,7 @@ def together(project: Project, *, folders: tuple[str, ...] = TOGETHER) -> Iterat
         yield not_available(f"no report covers the {len(files)} files of tests of parts together")
         return
     good = f"{len(cases)} tests of parts together passed"
-    yield from report_problems(_failures(cases), good=good, remedy="pytest --last-failed")
+    yield from report_problems(_failures(cases), good, remedy="pytest --last-failed")
 
 
 @check("test-suite.every-module", reads=(Part.code,))

@@ -19,7 +19,7 @@ def checked(project: Project) -> Iterator[Finding]:
     """The project's type checker finds nothing."""
     tool = require_tool(project, TYPE_CHECKERS, "type checker")
     ended = run_program(tool.name, *tool.arguments, cwd=project.root, seconds=TIMEOUT - 3)
-    yield from report_problems(problems_of(ended, tool), good=f"{tool.name} finds nothing", remedy=tool.name)
+    yield from report_problems(problems_of(ended, tool), f"{tool.name} finds nothing", remedy=tool.name)
 
 
 @check("types.stated", reads=(Part.code,))

@@ -4,10 +4,10 @@ The model, the tasks and their conditions of success are so101-nexus's (Apache-2
 `robotstudio_so101`). Added here: cameras and units.
 """
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,42 +35,27 @@ TOUCH_MARGIN = 0.02  # metres; a fingertip is 2 cm ahead of the tool point, so t
 
 @dataclass(frozen=True)
 class Observation:
-    """A policy's observation.
+    """A policy's observation."""
 
-    Args:
-        state: joint positions in LeRobot's units, (6,).
-        images: 8-bit RGB of each camera, (height, width, 3).
-        sentence: the task in words.
-    """
-
-    state: NDArray[np.float32]
-    images: dict[str, NDArray[np.uint8]]
-    sentence: str
+    state: NDArray[np.float32]  # joint positions in LeRobot's units, (6,)
+    images: dict[str, NDArray[np.uint8]]  # RGB of each camera, (height, width, 3)
+    sentence: str  # the task in words
 
 
 @dataclass(frozen=True)
 class SceneState:
-    """The places of things: known to the expert, unknown to a policy.
+    """The places of things: known to the expert, unknown to a policy."""
 
-    Args:
-        position: of the object's centre, (3,) metres.
-        yaw: of the object, radians.
-        target: centre of the disc, (3,) metres; None if the task has none.
-    """
-
-    position: Floats
-    yaw: float
-    target: Floats | None
+    position: Floats  # of the object's centre, (3,) metres
+    yaw: float  # of the object, radians
+    target: Floats | None  # centre of the disc, (3,) metres; None if the task has none
 
 
-class Simulation:
+class Simulation(AbstractContextManager["Simulation"]):
     """An environment of one task; close it, or use it as a context manager.
 
-    `success` and `scene` describe the state after the last reset or step; `model` and `data` are MuJoCo's.
-
-    Args:
-        task: the task to simulate.
-        image_size: width and height of both cameras in pixels; None for no cameras, about ten times as fast.
+    `success` and `scene` describe the state after the last reset or step; `model` and `data` are MuJoCo's. Both cameras
+    are `image_size` pixels wide and high; with None there are none, which is about ten times as fast.
 
     Raises:
         DependencyMissingError: so101-nexus is not installed.
@@ -95,10 +80,8 @@ class Simulation:
         robot = self._environment.unwrapped
         self.model: mujoco.MjModel = robot.model
         self.data: mujoco.MjData = robot.data
-        self.units = JointUnits(
-            low=self._environment.action_space.low.astype(np.float64),
-            high=self._environment.action_space.high.astype(np.float64),
-        )
+        joints = self._environment.action_space
+        self.units = JointUnits(low=joints.low.astype(np.float64), high=joints.high.astype(np.float64))
         show_collision_shapes(self.model)
         if image_size is not None:
             aim_overhead_camera(robot)
@@ -119,12 +102,7 @@ class Simulation:
         """Free the rendering contexts: those still open at exit make EGL print tracebacks."""
         self._environment.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _observe(self, observation: Floats | dict[str, Any], information: dict[str, Any]) -> Observation:

@@ -32,11 +32,11 @@ ITERATIONS = 60
 
 @dataclass(frozen=True)
 class Waypoint:
-    """The tool's position, the gripper's opening (radians), and the time to get there (seconds)."""
+    """A place on the tool's way."""
 
-    position: Floats
-    gripper: float
-    seconds: float
+    position: Floats  # (3,) metres
+    gripper: float  # radians of its opening
+    seconds: float  # to get there
 
 
 def demonstrate(simulation: Simulation) -> NDArray[np.float32]:

@@ -39,15 +39,10 @@ def record(
     image_size: int = DEFAULT_IMAGE_SIZE,
     progress: Progress | None = None,
 ) -> Path:
-    """Record a data set into `root`, which must not exist, and return it.
+    """Record a data set into `root`, which must not exist, and return it; after an error it is removed.
 
-    Args:
-        task: the task to demonstrate.
-        episodes: the number of successful episodes to keep, at least 1.
-        seed: decides the places of things in each episode, at least 0.
-        root: the data set's folder; removed after an error.
-        image_size: width and height of both cameras in pixels; even, for h264.
-        progress: called after each kept episode.
+    It holds this number of successful episodes; the seed, at least 0, decides the places of things in each. Images are
+    `image_size` pixels wide and high, which is even for h264.
 
     Raises:
         RecordingError: `root` exists, or too few tries succeeded.
@@ -136,8 +131,8 @@ def _successes(simulation: Simulation, episodes: int, seed: int) -> Iterator[lis
         if simulation.success:
             yield frames
             kept += 1
-        if kept == episodes:
-            return
+            if kept == episodes:
+                return
     raise RecordingError(
         f"the expert solved {task.name} in {kept} of {tries} tries; {episodes} successes were asked for",
         remedy="move spawn_centre or narrow spawn_radii: the arm reaches straight down from x = 0.10 m to 0.27 m",

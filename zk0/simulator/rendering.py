@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 from functools import cache
-from typing import Any
 
 from zk0.core.errors import RenderingError
 
@@ -66,26 +65,21 @@ def raise_if_not_rendering(error: Exception) -> None:
 def _working_backend() -> str:
     failures = {}
     for backend in BACKENDS:
-        failure = _failure(backend)
-        if failure is None:
+        failures[backend] = _failure(backend)
+        if failures[backend] is None:
             return backend
-        failures[backend] = failure
     reasons = "; ".join(f"{backend}: {failure}" for backend, failure in failures.items())
     raise RenderingError(f"MuJoCo finds no way to render without a screen ({reasons})", remedy=REMEDY)
 
 
 def _failure(backend: str) -> str | None:
     """Return in one line why this backend cannot render a frame, None if it can."""
-    environment: dict[str, Any] = {**os.environ, VARIABLE: backend}
+    environment = {**os.environ, VARIABLE: backend}
     environment.pop("PYOPENGL_PLATFORM", None)  # an import of MuJoCo sets it, which excludes other backends
     try:
+        program = [sys.executable, "-c", TRIAL]
         trial = subprocess.run(  # noqa: S603  our own program
-            [sys.executable, "-c", TRIAL],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=TRIAL_SECONDS,
-            check=False,
+            program, env=environment, capture_output=True, text=True, timeout=TRIAL_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         return f"no frame in {TRIAL_SECONDS} s"

@@ -22,19 +22,12 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Rollouts:
-    """The results of a policy on one task.
+    """The results of a policy on one task."""
 
-    Args:
-        task: the task's name.
-        successes: episodes that met the task's condition at any step.
-        steps: control steps of each episode, those of the successes up to the success.
-        non_finite: episodes that ended as failed because an action was NaN or infinite.
-    """
-
-    task: str
-    successes: int
-    steps: tuple[int, ...]
-    non_finite: int
+    task: str  # its name
+    successes: int  # episodes that met the task's condition at any step
+    steps: tuple[int, ...]  # control steps of each episode, those of the successes up to the success
+    non_finite: int  # episodes that ended as failed because an action was NaN or infinite
 
     @property
     def n(self) -> int:
@@ -58,18 +51,11 @@ def rollout(
     seed: int,
     image_size: int = DEFAULT_IMAGE_SIZE,
     execute: int = 5,
-    progress: Callable[[int, int], None] | None = None,
 ) -> Rollouts:
     """Run a policy in closed loop; no episode starts like a recorded one.
 
-    Args:
-        task: the task to solve.
-        policy: called for one chunk of actions after the other.
-        episodes: the number of episodes, at least 1.
-        seed: decides the places of things in each episode.
-        image_size: width and height of both cameras in pixels, as in training.
-        execute: how many actions of a chunk are executed before the next call; all of a shorter chunk.
-        progress: called after each episode with (episodes done, episodes wanted).
+    The seed decides the places of things. Of each chunk that the policy returns, the first `execute` actions are done,
+    or all of a shorter one.
 
     Raises:
         ValueError: the policy does not return (horizon, 6) actions with a horizon of at least 1.
@@ -86,8 +72,6 @@ def rollout(
             steps.append(taken)
             successes += simulation.success
             non_finite += not finite
-            if progress is not None:
-                progress(index + 1, episodes)
     return Rollouts(task.name, successes, tuple(steps), non_finite)
 
 

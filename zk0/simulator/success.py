@@ -13,11 +13,7 @@ LIFTED = 0.02  # metres; a cube that topples over another edge rises by 5 mm
 
 
 class Judge:
-    """Judges one episode.
-
-    Args:
-        task: decides the condition.
-    """
+    """Judges one episode of a task."""
 
     def __init__(self, task: Task) -> None:
         self._task = task

@@ -26,36 +26,20 @@ EPISODES_APART = 100_000  # more than anyone tries with one seed
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One manipulation task of the SO-101.
+    """One manipulation task of the SO-101."""
 
-    Args:
-        name: kebab-case.
-        title: for people.
-        sentence: the instruction for the policy.
-        verb: decides the environment, what counts as success and how the expert solves it.
-        shape: of the object, 25 mm in every direction.
-        colour: of the object.
-        target: colour of the disc the object is placed on (10 cm across); None if there is none.
-        spawn_centre: (x, y) in metres; objects and discs appear on its far side (x greater than the centre's).
-        spawn_radii: nearest and farthest distance from that centre, in metres.
-        blind_success: share of episodes that the average of 16 demonstrations solves without looking;
-            measured over 200 rollouts.
-        max_steps: control steps after which a rollout has failed, about twice what the expert needs.
-        control_period: seconds between two actions.
-    """
-
-    name: str
-    title: str
-    sentence: str
-    verb: Verb
-    shape: Shape
-    colour: Colour
-    target: Colour | None = None
-    spawn_centre: tuple[float, float]
-    spawn_radii: tuple[float, float]
-    blind_success: float
-    max_steps: int
-    control_period: float = 0.1
+    name: str  # kebab-case
+    title: str  # for people
+    sentence: str  # the instruction for the policy
+    verb: Verb  # decides the environment, what counts as success and how the expert solves it
+    shape: Shape  # of the object, 25 mm in every direction
+    colour: Colour  # of the object
+    target: Colour | None = None  # colour of the disc the object is placed on (10 cm across)
+    spawn_centre: tuple[float, float]  # (x, y) in metres; objects and discs appear on its far side (x is greater there)
+    spawn_radii: tuple[float, float]  # nearest and farthest distance from that centre, in metres
+    blind_success: float  # share of 200 rollouts that the average of 16 demonstrations solves without looking
+    max_steps: int  # control steps after which a rollout has failed, about twice what the expert needs
+    control_period: float = 0.1  # seconds between two actions
 
     @property
     def rate(self) -> int:

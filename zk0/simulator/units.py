@@ -18,12 +18,7 @@ Floats = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class JointUnits:
-    """Converts one robot's joint positions.
-
-    Args:
-        low: lowest position of each joint, (6,) radians.
-        high: highest position of each joint, (6,) radians.
-    """
+    """Converts one robot's joint positions; `low` and `high` are its joints' limits, (6,) radians."""
 
     low: Floats
     high: Floats

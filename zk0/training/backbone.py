@@ -17,6 +17,7 @@ from transformers.models.smolvlm.configuration_smolvlm import SmolVLMConfig
 from transformers.models.smolvlm.modeling_smolvlm import SmolVLMForConditionalGeneration
 
 from zk0.core.errors import PolicyError
+from zk0.core.receipts import canonical_digest
 from zk0.training.presets import Backbone
 
 VERSION = 2  # raise it with every change to the built folder: it is part of the cached folder's name
@@ -123,11 +124,7 @@ def _trained_tokenizer() -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     raw.train_from_iterator([f"{sentence}\n" for sentence in SENTENCES], trainer=trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=raw,
-        **BOUNDS,
-        extra_special_tokens=IMAGE_TOKENS,
-    )
+    return PreTrainedTokenizerFast(tokenizer_object=raw, **BOUNDS, extra_special_tokens=IMAGE_TOKENS)
 
 
 def _write_configuration(
@@ -175,8 +172,6 @@ def _write_configuration(
 
 
 def _identity(source: Path) -> str:
-    from zk0.core.receipts import canonical_digest
-
     files = {path.name: path.stat().st_size for path in sorted(source.iterdir()) if path.is_file()}
     return canonical_digest([files, (source / "config.json").read_text(encoding="utf-8")])[:8]
 

@@ -86,14 +86,9 @@ class DatasetDescription:
 
     def episode_statistics(self, features: Sequence[str], keys: Sequence[str]) -> list[dict[str, dict[str, Any]]]:
         """Return the statistics recorded with each episode: one {feature: {key: list of floats}} per episode."""
-        columns = {f"stats/{feature}/{key}": (feature, key) for feature in features for key in keys}
-        found = []
-        for row in _read_tables(self.root, "meta/episodes", columns=list(columns)):
-            episode: dict[str, dict[str, Any]] = {feature: {} for feature in features}
-            for column, (feature, key) in columns.items():
-                episode[feature][key] = row[column]
-            found.append(episode)
-        return found
+        columns = [f"stats/{feature}/{key}" for feature in features for key in keys]
+        rows = _read_tables(self.root, "meta/episodes", columns)
+        return [{feature: {key: row[f"stats/{feature}/{key}"] for key in keys} for feature in features} for row in rows]
 
     def _held_out(self, share: float) -> int:
         count = math.ceil(round(self.episodes * share, 9))  # 0.07 * 100 is 7.000000000000001
@@ -101,12 +96,7 @@ class DatasetDescription:
 
 
 def describe(root: Path, *, name: str | None = None, cameras: Sequence[str] | None = None) -> DatasetDescription:
-    """Read and check a data set's metadata.
-
-    Args:
-        root: its folder.
-        name: what to call it; the folder's name otherwise.
-        cameras: the cameras the policy needs; None for all.
+    """Read and check the metadata of the data set in a folder, called `name` or else like the folder.
 
     Raises:
         DatasetError: it is not a complete LeRobot v3.0 data set of an SO-100/SO-101 arm with these cameras.
@@ -183,16 +173,11 @@ def _check_counts(root: Path, info: _Info, episodes: list[dict[str, Any]], *, fr
 
 
 def _check_videos(root: Path, info: _Info, episodes: list[dict[str, Any]], keys: Iterable[str]) -> None:
-    expected = {
-        root
-        / (info.video_path or VIDEOS).format(
-            video_key=key,
-            chunk_index=row[f"videos/{key}/chunk_index"],
-            file_index=row[f"videos/{key}/file_index"],
-        )
-        for key in keys
-        for row in episodes
+    name = (info.video_path or VIDEOS).format
+    places = {
+        (key, row[f"videos/{key}/chunk_index"], row[f"videos/{key}/file_index"]) for key in keys for row in episodes
     }
+    expected = {root / name(video_key=key, chunk_index=chunk, file_index=file) for key, chunk, file in places}
     missing = sorted(str(path.relative_to(root)) for path in expected if not path.is_file() or not path.stat().st_size)
     if missing:
         raise DatasetError(

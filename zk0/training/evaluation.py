@@ -26,13 +26,7 @@ def evaluate_loss(
 ) -> tuple[float | None, int]:
     """Return the mean policy loss (dimensionless, over normalised actions) and the number of frames behind it.
 
-    Args:
-        policy: the policy to evaluate.
-        processors: with the federated statistics.
-        frames: held-out frames.
-        seed: the run's seed.
-        name: the data set's name; the noise's seed depends on it.
-        limit: the most frames, evenly spaced; 0 for all.
+    The noise depends on the run's seed and the data set's name; `limit` is the most frames, evenly spaced, 0 for all.
     """
     count = min(limit, len(frames)) if limit else len(frames)
     indices = [int(index) for index in np.linspace(0, len(frames) - 1, count).round()]

@@ -15,15 +15,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ProximalTerm:
-    """The term of one client and one round.
+    """The term of one client and one round."""
 
-    Args:
-        parameters: the trained tensors, whose values now are the round's reference.
-        mu: the strength, dimensionless, at least 0. With 0 no gradient is touched: FedAvg to the last bit.
-    """
-
-    parameters: Sequence[Tensor]
-    mu: float
+    parameters: Sequence[Tensor]  # the trained ones, whose values now are the round's reference
+    mu: float  # dimensionless, at least 0. With 0 no gradient is touched: FedAvg to the last bit
     reference: list[Tensor] = field(init=False)
 
     def __post_init__(self) -> None:

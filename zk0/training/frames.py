@@ -8,17 +8,17 @@ counted; too many of them end the training.
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 from lerobot.datasets.video_utils import decode_video_frames
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from zk0.core.errors import TrainingError
 from zk0.training.dataset_inspection import ACTION, IMAGES, STATE, DatasetDescription
@@ -45,14 +45,7 @@ class Batch:
     undecodable: int = 0
 
 
-class Frames(Protocol):
-    """A source of batches."""
-
-    def __len__(self) -> int:
-        """Return the number of frames."""
-
-    def batches(self, plan: Sequence[Sequence[int]]) -> Iterator[Batch]:
-        """Yield one batch for each list of frame indices."""
+type Frames = FramesInMemory | FramesOnDisk  # sources of batches, with the number of frames as their length
 
 
 def open_frames(
@@ -95,23 +88,17 @@ class FramesInMemory:
     episodes: Sequence[int]
     horizon: int
     cameras: Sequence[str]
-    undecodable: int = field(init=False, default=0)
-    _state: Tensor = field(init=False)
-    _action: Tensor = field(init=False)
-    _padding: Tensor = field(init=False)
-    _images: dict[str, Tensor] = field(init=False)
-    _tasks: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         parts = [self._episode(episode) for episode in self.episodes]
         total = sum(part["wanted"] for part in parts)
-        self.undecodable = total - sum(len(part["tasks"]) for part in parts)
-        _refuse_too_many(self.undecodable, total, Path(self.source.root))
+        decoded = sum(len(part["tasks"]) for part in parts)
+        _refuse_too_many(total - decoded, total, Path(self.source.root))
         self._state = torch.cat([part["state"] for part in parts])
         self._action = torch.cat([part["action"] for part in parts])
         self._padding = torch.cat([part["padding"] for part in parts])
         self._images = {name: torch.cat([part["images"][name] for part in parts]) for name in self.cameras}
-        self._tasks = [task for part in parts for task in part["tasks"]]
+        self._tasks: list[str] = [task for part in parts for task in part["tasks"]]
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -164,7 +151,6 @@ class FramesOnDisk:
     horizon: int
     cameras: Sequence[str]
     workers: int = 0
-    _indices: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
         rows = [self.source.meta.episodes[episode] for episode in self.episodes]
@@ -201,9 +187,8 @@ class FramesOnDisk:
         good = [item for item in items if item is not None]
         if not good:
             return Batch({}, undecodable=len(items))
-        keys = (STATE, ACTION, "action_is_pad", *(f"{IMAGES}{name}" for name in self.cameras))
-        data: dict[str, Any] = {key: torch.stack([item[key] for item in good]) for key in keys}
-        data["task"] = [item["task"] for item in good]
+        keys = (STATE, ACTION, "action_is_pad", "task", *(f"{IMAGES}{name}" for name in self.cameras))
+        data = default_collate([{key: item[key] for key in keys} for item in good])
         return Batch(data, undecodable=len(items) - len(good))
 
 
@@ -216,11 +201,10 @@ class _Guarded(Dataset[dict[str, Any] | None]):
 
     def __getitem__(self, index: int) -> dict[str, Any] | None:
         try:
-            item: dict[str, Any] = self.source[self.indices[index]]
+            return dict(self.source[self.indices[index]])
         except DECODE_ERRORS as error:
             log.warning("frame %d of %s can't be decoded: %s", index, self.source.root, str(error).splitlines()[0])
             return None
-        return item
 
 
 def _decode(path: Path, times: list[float], tolerance: float) -> tuple[Tensor, Tensor]:

@@ -111,14 +111,13 @@ def setup_training_components(
         decay_lr=settings.final_learning_rate,
     ).build(optimizer, settings.total_steps)
     factor = schedule.lr_lambdas[0]
-    proximal = ProximalTerm(list(parameters.values()), settings.proximal_mu)
     return TrainingComponents(
         policy=policy,
         processors=processors,
         parameters=parameters,
         optimizer=optimizer,
         learning_rate=lambda step: settings.learning_rate * factor(step),
-        proximal=proximal,
+        proximal=ProximalTerm(list(parameters.values()), settings.proximal_mu),
         settings=settings,
     )
 
@@ -126,14 +125,7 @@ def setup_training_components(
 def run_training_step(
     components: TrainingComponents, batch: dict[str, object], *, step: int, measure: bool
 ) -> StepMeasurement:
-    """Train on one batch.
-
-    Args:
-        components: from `setup_training_components`.
-        batch: frames as `Frames.batches` gives them.
-        step: the step's number among those of all rounds.
-        measure: measure drift and proximal term too.
-    """
+    """Train on one batch; `step` counts over all rounds, and `measure` asks for drift and proximal term too."""
     rate = components.learning_rate(step)
     memory = accelerator_memory(next(iter(components.parameters.values())).device)
     for group in components.optimizer.param_groups:
@@ -161,14 +153,9 @@ def run_training_loop(
     purpose: tuple[object, ...],
     progress: Callable[[int], None] = lambda _: None,
 ) -> LocalTraining:
-    """Train one round.
+    """Train one round of `steps` batches; `progress` is called with the number of steps done.
 
-    Args:
-        components: from `setup_training_components`.
-        batches: one for each step.
-        steps: the number of batches.
-        purpose: with the settings' seed, decides the noise and the times of the flow-matching loss.
-        progress: called with the number of steps done.
+    With the settings' seed, `purpose` decides the noise and the times of the flow-matching loss.
 
     Raises:
         TrainingError: more than a tenth of the steps gave no update.

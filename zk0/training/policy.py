@@ -25,6 +25,7 @@ from torch import Tensor
 
 from zk0.core.errors import AssetMissingError, PolicyError
 from zk0.training.backbone import composed_backbone, random_backbone
+from zk0.training.dataset_inspection import ACTION, IMAGES, STATE
 from zk0.training.parameters import trainable_parameters
 from zk0.training.presets import FEATURE_NAMES, Preset
 from zk0.training.seeds import seeded
@@ -57,16 +58,10 @@ def build_policy(
     backbone: str | None = None,
     device: str = "cpu",
 ) -> SmolVLAPolicy:
-    """Build a policy of this preset, from its pretrained weights if it has any.
+    """Build a policy of this preset, from its pretrained weights if it has any, else from the seed's random ones.
 
-    Args:
-        preset: the size.
-        cameras: names of the cameras, e.g. `("wrist", "overhead")`.
-        camera_shape: (channels, height, width) recorded in the configuration; any size is resized.
-        seed: decides the random weights.
-        cache: the folder for built backbones.
-        backbone: a local SmolVLM or SmolLM2 folder, or a hub name, in place of the preset's own.
-        device: the policy's device.
+    `camera_shape` is (channels, height, width) as recorded in the configuration; any size is resized. `cache` holds
+    built backbones. `backbone` is a local SmolVLM or SmolLM2 folder, or a hub name, in place of the preset's own.
 
     Raises:
         AssetMissingError: the weights are neither local nor on the hub.
@@ -89,7 +84,7 @@ def build_policy(
         train_expert_only=preset.trains == "expert",
         freeze_vision_encoder=preset.trains == "expert",
         input_features=_inputs(cameras, camera_shape),
-        output_features={"action": PolicyFeature(FeatureType.ACTION, (len(FEATURE_NAMES),))},
+        output_features={ACTION: PolicyFeature(FeatureType.ACTION, (len(FEATURE_NAMES),))},
         device=device,
         push_to_hub=False,
     )
@@ -138,7 +133,7 @@ def make_processors(policy: SmolVLAPolicy, statistics: Statistics) -> Processors
     Raises:
         PolicyError: a feature has no statistics; LeRobot would silently leave it unnormalised.
     """
-    for feature in ("observation.state", "action"):
+    for feature in (STATE, ACTION):
         if not {"mean", "std"} <= set(statistics.get(feature, {})):
             raise PolicyError(f"there are no mean and std of {feature!r} to normalise with")
     tensors = {
@@ -222,8 +217,8 @@ def _in_fp32(policy: SmolVLAPolicy, device: str) -> SmolVLAPolicy:
 
 
 def _inputs(cameras: Sequence[str], shape: tuple[int, int, int]) -> dict[str, PolicyFeature]:
-    features = {"observation.state": PolicyFeature(FeatureType.STATE, (len(FEATURE_NAMES),))}
-    return features | {f"observation.images.{name}": PolicyFeature(FeatureType.VISUAL, shape) for name in cameras}
+    features = {STATE: PolicyFeature(FeatureType.STATE, (len(FEATURE_NAMES),))}
+    return features | {f"{IMAGES}{name}": PolicyFeature(FeatureType.VISUAL, shape) for name in cameras}
 
 
 def _name_backbone(folder: Path, old: str, new: str) -> None:

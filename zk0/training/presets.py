@@ -1,6 +1,6 @@
 """The sizes of SmolVLA that zk0 builds or loads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal
 
@@ -100,16 +100,12 @@ BASE = Preset(
     trains="expert",
     pretrained="lerobot/smolvla_base",
 )
-BASE_SHAPE = Preset(
+BASE_SHAPE = replace(
+    BASE,
     name="base-shape",
     summary="the architecture of `base` with random weights, for measuring time and memory: it is untrained",
     backbone=Backbone(Vision(768, 12, 12, 512), Language(960, 2560, 16, 15, 5), scale=4),
-    image_size=512,
-    language_layers=16,
-    chunk=50,
-    padded_joints=32,
-    text_tokens=48,
-    trains="expert",
+    pretrained=None,
 )
 PRESETS = {preset.name: preset for preset in (TINY, SMALL, BASE, BASE_SHAPE)}
 

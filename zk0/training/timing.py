@@ -1,11 +1,11 @@
 """Measure the time and memory of a training step and an action on this machine."""
 
 import platform
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from timeit import repeat
 from types import SimpleNamespace
 
 import numpy as np
@@ -68,11 +68,4 @@ def machine() -> str:
 
 
 def _median(call: Callable[[], object], runs: int) -> float:
-    for _ in range(WARM):
-        call()
-    times = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - began)
-    return median(times)
+    return median(repeat(call, number=1, repeat=WARM + runs)[WARM:])

@@ -20,7 +20,8 @@ from zk0.workflow.artifacts import artifacts_of, made_paths
 from zk0.workflow.clock import Ticks
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import Selection, StepFinished
-from zk0.workflow.expressions import Scope, arguments_as_json, as_json, as_text, fill, is_known, templates_in
+from zk0.workflow.expression_syntax import as_text
+from zk0.workflow.expressions import Scope, arguments_as_json, as_json, fill, is_known, templates_in
 from zk0.workflow.patterns import argument_texts
 from zk0.workflow.plan import PlannedCheck, PlannedStep, validated
 from zk0.workflow.products import check_patterns, find_products

@@ -18,7 +18,8 @@ from pydantic import SecretStr
 
 from zk0.core.errors import InputError, SecretMissingError
 from zk0.workflow.actions import Action
-from zk0.workflow.expressions import Template, as_text, templates_in
+from zk0.workflow.expression_syntax import as_text
+from zk0.workflow.expressions import Template, templates_in
 from zk0.workflow.fitting import Flaw, KeyPath
 from zk0.workflow.masking import SHORTEST, Mask
 from zk0.workflow.plan import Plan, PlannedStep

@@ -75,7 +75,8 @@ class Document:
 def read_document(text: str) -> Document:
     """Read a YAML text; whatever the text is, this raises nothing."""
     document = Document()
-    for number, line in enumerate(text.split("\n"), 1):
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
         if found := FOREIGN_BREAK.search(line):
             problem = f"write the line break U+{ord(found[0]):04X} as an escape in double quotes: YAML would drop it"
             document.problems.append((Position(number, found.start() + 1), "yaml-syntax", problem))
@@ -86,6 +87,8 @@ def read_document(text: str) -> Document:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = _at(mark) if mark else Position(1, 1)
+        if place.line > len(lines):  # libyaml puts what is missing at the end behind the last line
+            place = Position(len(lines), len(lines[-1]) + 1)
         document.problems.append((place, "yaml-syntax", f"not YAML: {error.problem or error.context}"))
     except YAMLError as error:
         reason = str(error).strip().partition("\n")[0]

@@ -19,7 +19,8 @@ from itertools import pairwise
 from zk0.core.secrets import is_random, is_secret_name
 from zk0.core.verdicts import Verdict
 from zk0.workflow.actions import ACTIONS
-from zk0.workflow.expressions import Scope, Template, compared_verdicts, fill, templates_in
+from zk0.workflow.expression_syntax import compared_verdicts
+from zk0.workflow.expressions import Scope, Template, fill, templates_in
 from zk0.workflow.fitting import Flaw, KeyPath, nearest
 from zk0.workflow.spec import PROGRAM, AnyStep, AskStep, RunStep, UsesStep, WorkflowSpec, WorkflowStep
 from zk0.workflow.validation import check_uses, templates_of
@@ -61,7 +62,7 @@ def _when(step: AnyStep) -> Iterator[Flaw]:
         yield Flaw(("when",), "constant-when", f'its "when" is always {str(bool(value)).lower()}')
         if not value:
             yield Flaw((), "unreachable-step", "it can never run")
-    for word in compared_verdicts(step.when):
+    for word in compared_verdicts(step.when.source):
         if word not in list(Verdict):
             problem = f'its "when" compares a verdict with "{word}", which no verdict is{nearest(word, list(Verdict))}'
             yield Flaw(("when",), "unreachable-step", problem)

@@ -9,6 +9,7 @@ JSON and no other format: a text with a line break or a quotation mark in it can
 """
 
 import json
+import math
 import os
 import stat
 from collections.abc import Mapping
@@ -16,7 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, Strict, StrictBool, StrictFloat, StrictInt, StrictStr, create_model
+from pydantic import AfterValidator, Field, Strict, StrictBool, StrictInt, StrictStr, create_model
+from pydantic_core import PydanticCustomError
 
 from zk0.core.errors import CommandError
 from zk0.workflow.fitting import misfits
@@ -26,13 +28,20 @@ from zk0.workflow.spec import AnyStep, RunStep, ValueType
 VARIABLE = "ZK0_OUTPUT"
 LARGEST = 1 << 20  # bytes; outputs are recorded in the journal and the receipt, and what is larger belongs into a file
 
+
+def _scalar(value: object) -> object:
+    if isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise PydanticCustomError("scalar", "must be a text, a finite number or a boolean")
+
+
 TYPES: dict[ValueType, Any] = {
     "string": StrictStr,
     "integer": StrictInt,
     "number": Annotated[float, Strict(), Field(allow_inf_nan=False)],
     "boolean": StrictBool,
     "path": Path,
-    "list": list[StrictStr | StrictInt | StrictFloat | StrictBool],
+    "list": list[Annotated[Any, AfterValidator(_scalar)]],
 }
 
 

@@ -16,7 +16,8 @@ from zk0.workflow.actions import ACTIONS, Action
 from zk0.workflow.attempt import AskOutputs
 from zk0.workflow.composite import EachOutputs, nested_outputs
 from zk0.workflow.declared_secrets import PLACES, exposed_secrets, misplaced
-from zk0.workflow.expressions import ROOTS, Reference, Template, is_known, templates_in
+from zk0.workflow.expression_syntax import ROOTS, Reference
+from zk0.workflow.expressions import Template, is_known, templates_in
 from zk0.workflow.fitting import Flaw, KeyPath, misfits, nearest
 from zk0.workflow.inputs import coerce, default_of
 from zk0.workflow.patterns import pattern_problem
@@ -134,7 +135,7 @@ def _problem(reference: Reference, context: ValidationContext) -> str:
         case ("steps", str(step), *rest):
             return _step_problem(step, rest, context)
         case ("inputs" | "secrets" | "steps" | "run" as root, *_):
-            return f"{root} is read by a name that is written out: {root}.name"
+            return f"{root} can't be read as a whole; write which value: {root}.name"
     return f'unknown name "{reference[0]}"{nearest(str(reference[0]), ROOTS)}'
 
 

@@ -6,12 +6,9 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from zk0.core.errors import Zk0Error
-from zk0.core.verdicts import Finding
 from zk0.probes.running import WALL_CLOCK_FACTOR
 
 MEMORY = 4 * 1024**3  # bytes the code may take beyond what PyTorch takes
@@ -27,19 +24,14 @@ def main(arguments: list[str]) -> None:
             stream.flush()
 
         try:
-            contract = _contract(kind)
+            from zk0.probes.harness.contracts import findings_of  # an error of its imports is written too
+
             _limit_resources(float(seconds))
-            for finding in contract(target, Path.cwd(), strict="strict" in flags):
+            for finding in findings_of(kind, target, Path.cwd(), strict="strict" in flags):
                 write(finding=finding.model_dump(mode="json"))
             write(done=True)
         except Zk0Error as error:
             write(error={"kind": type(error).__name__, "message": error.message, "remedy": error.remedy})
-
-
-def _contract(kind: str) -> Callable[..., Iterator[Finding]]:
-    from zk0.probes.harness.contracts import CONTRACTS
-
-    return CONTRACTS[kind]
 
 
 def _limit_resources(seconds: float) -> None:
@@ -51,7 +43,7 @@ def _limit_resources(seconds: float) -> None:
     gc.freeze()  # what PyTorch brings is not garbage; code that calls gc.collect() would wait for it
     if sys.platform == "linux":
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        limit: Any = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
+        limit = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     for number in (signal.SIGALRM, signal.SIGPROF):
         signal.signal(number, signal.SIG_DFL)

@@ -1,7 +1,7 @@
 """The arguments of the proximal probe: names of parameters, and objects from the bench for them."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.nn import functional
 
-from zk0.probes.harness.bench import BATCH, RATE, Accelerator, Bench, TinyPolicy
+from zk0.probes.harness.bench import ACCELERATOR, BATCH, RATE, Bench, TinyPolicy
 from zk0.probes.harness.binding import Variant, Vocabulary, split_names
 
 EXAMPLE = """\
@@ -20,58 +20,66 @@ EXAMPLE = """\
         return penalty(model, {"start": global_params, "strength": mu})"""
 
 DATA = ("classes", "values", "image", "robot", "pixels")
-REFERENCE = ("list", "trained", "dict", "trained-dict", "state", "module", "arrays", "trained-arrays")
+STYLES: dict[str, tuple[str, ...]] = {
+    "reference": ("list", "trained", "dict", "trained-dict", "state", "module", "arrays", "trained-arrays"),
+    "parameters": ("list", "trained", "dict", "trained-dict", "module", "state"),
+    "batch": DATA,
+    "loader": DATA,
+    "validation": ("classes",),
+    "data": (*DATA, *(f"loader-{style}" for style in DATA)),
+    "criterion": ("classes", "values"),
+    "labels": ("classes", "values"),
+    "device": ("object", "text"),
+}
+# The words in a parameter's name that speak for a style.
+HINTS = {
+    "module": ("model", "net", "server"),
+    "state": ("state", "dict"),
+    "dict": ("named", "dict"),
+    "trained": ("trainable",),
+    "arrays": ("arrays", "ndarrays", "numpy"),
+}
 
-NAMES = split_names(
-    {
-        "model": "model net module policy network localmodel clientmodel localnet",
-        "parameters": (
-            "params parameters weights localparams localweights localparameters modelparams trainableparams "
-            "namedparams namedparameters currentparams theta w values params0"
-        ),
-        "reference": (
-            "globalparams globalweights globalparameters globalmodel globalnet globalstate globalstatedict "
-            "globalmodelparams globaltensors reference referenceparams referencemodel ref refparams initialparams "
-            "initialparameters initialweights initparams initweights serverparams serverweights servermodel "
-            "serverparameters w0 wt wglobal wround theta0 anchor anchors origin origins start roundparams "
-            "oldparams referencestate globalp initialstate server globaldict globalw gparams gweights startparams "
-            "references roundweights"
-        ),
-        "mu": (
-            "mu proximalmu proxmu fedproxmu muprox lam lmbda lambdaprox proxlambda proximalcoefficient proxcoef "
-            "proxcoeff strength proximalweight proxweight rho"
-        ),
-        "loss": "loss baseloss taskloss celoss policyloss mainloss localloss originalloss total",
-        "outputs": "outputs output logits preds pred ypred predictions yhat",
-        "labels": "labels label targets target y ytrue groundtruth",
-        "inputs": "inputs input x images image features img",
-        "batch": "batch minibatch databatch batchdata",
-        "loader": (
-            "trainloader dataloader loader traindataloader trainiter trainset traindata batches dataiter dataset "
-            "traindl dl"
-        ),
-        "data": "data",
-        "validation": "valloader validationloader testloader evalloader valdataloader testset valset",
-        "criterion": "criterion lossfn lossfunc lossfunction criterionfn",
-        "optimizer": "optimizer optim opt",
-        "scheduler": "scheduler lrscheduler sched",
-        "scaler": "scaler gradscaler",
-        "device": "device dev",
-        "epochs": "epochs localepochs numepochs nepochs",
-        "steps": "steps localsteps numsteps maxsteps nsteps iterations",
-        "rate": "lr learningrate",
-        "size": "batchsize numexamples numsamples numtrain",
-        "zero": "momentum weightdecay wd",
-        "limit": "clipnorm gradclip maxgradnorm gradclipnorm maxnorm clip",
-        "config": "config cfg args settings hparams runconfig fitconfig trainconfig hyperparams",
-        "counter": "step stepidx iteration epoch round serverround currentround rnd i seed",
-        "identity": "cid clientid partitionid partition nodeid",
-        "quiet": "verbose useamp amp debug",
-        "logger": "logger log",
-        "tracker": "trainmetrics traintracker metrics tracker",
-        "accelerator": "accelerator",
-    }
-)
+NAMES = split_names("""
+    model: model net module policy network localmodel clientmodel localnet
+    parameters: params parameters weights localparams localweights localparameters modelparams trainableparams
+        namedparams namedparameters currentparams theta w values params0
+    reference: globalparams globalweights globalparameters globalmodel globalnet globalstate globalstatedict
+        globalmodelparams globaltensors reference referenceparams referencemodel ref refparams initialparams
+        initialparameters initialweights initparams initweights serverparams serverweights servermodel
+        serverparameters w0 wt wglobal wround theta0 anchor anchors origin origins start roundparams oldparams
+        referencestate globalp initialstate server globaldict globalw gparams gweights startparams references
+        roundweights
+    mu: mu proximalmu proxmu fedproxmu muprox lam lmbda lambdaprox proxlambda proximalcoefficient proxcoef
+        proxcoeff strength proximalweight proxweight rho
+    loss: loss baseloss taskloss celoss policyloss mainloss localloss originalloss total
+    outputs: outputs output logits preds pred ypred predictions yhat
+    labels: labels label targets target y ytrue groundtruth
+    inputs: inputs input x images image features img
+    batch: batch minibatch databatch batchdata
+    loader: trainloader dataloader loader traindataloader trainiter trainset traindata batches dataiter dataset
+        traindl dl
+    data: data
+    validation: valloader validationloader testloader evalloader valdataloader testset valset
+    criterion: criterion lossfn lossfunc lossfunction criterionfn
+    optimizer: optimizer optim opt
+    scheduler: scheduler lrscheduler sched
+    scaler: scaler gradscaler
+    device: device dev
+    epochs: epochs localepochs numepochs nepochs
+    steps: steps localsteps numsteps maxsteps nsteps iterations
+    rate: lr learningrate
+    size: batchsize numexamples numsamples numtrain
+    zero: momentum weightdecay wd
+    limit: clipnorm gradclip maxgradnorm gradclipnorm maxnorm clip
+    config: config cfg args settings hparams runconfig fitconfig trainconfig hyperparams
+    counter: step stepidx iteration epoch round serverround currentround rnd i seed
+    identity: cid clientid partitionid partition nodeid
+    quiet: verbose useamp amp debug
+    logger: logger log
+    tracker: trainmetrics traintracker metrics tracker
+    accelerator: accelerator
+""")
 
 ANNOTATIONS = {
     "DataLoader": "loader",
@@ -85,30 +93,12 @@ ANNOTATIONS = {
 
 def preferred(role: str, name: str) -> Sequence[str]:
     """Return the styles of a role, those first that a parameter's name hints at."""
-    styles = {
-        "reference": REFERENCE,
-        "parameters": ("list", "trained", "dict", "trained-dict", "module", "state"),
-        "batch": DATA,
-        "loader": DATA,
-        "validation": ("classes",),
-        "data": (*DATA, *(f"loader-{style}" for style in DATA)),
-        "criterion": ("classes", "values"),
-        "labels": ("classes", "values"),
-        "device": ("object", "text"),
-    }.get(role, ("",))
-    hints = {
-        "module": ("model", "net", "server"),
-        "state": ("state", "dict"),
-        "dict": ("named", "dict"),
-        "trained": ("trainable",),
-        "arrays": ("arrays", "ndarrays", "numpy"),
-    }
-    lower = name.lower()
-    hinted = [style for style, words in hints.items() if style in styles and any(word in lower for word in words)]
+    styles, lower = STYLES.get(role, ("",)), name.lower()
+    hinted = [style for style, words in HINTS.items() if style in styles and any(word in lower for word in words)]
     return (*hinted, *(style for style in styles if style not in hinted))
 
 
-PROXIMAL = Vocabulary(NAMES, ANNOTATIONS, {}, preferred, EXAMPLE)
+PROXIMAL = Vocabulary(NAMES, ANNOTATIONS, preferred, EXAMPLE)
 
 
 def give(bench: Bench, variant: Variant) -> dict[str, Any]:
@@ -139,7 +129,7 @@ PLAIN: dict[str, Callable[[Bench, str], Any]] = {
     "config": lambda bench, _: bench.settings,
     "logger": lambda *_: logging.getLogger("probe"),
     "tracker": lambda *_: SimpleNamespace(),
-    "accelerator": lambda *_: Accelerator(),
+    "accelerator": lambda *_: ACCELERATOR,
     "epochs": lambda *_: 1,
     "steps": lambda *_: 3,
     "rate": lambda *_: RATE,
@@ -200,15 +190,12 @@ def _module(bench: Bench) -> nn.Module:
 
 def scalar_of(result: Any) -> Tensor | float | None:
     """Return the loss in what a function returned: itself, or the first scalar of a tuple or dict."""
-    if isinstance(result, bool) or result is None:
-        return None
     if isinstance(result, Tensor):
         return result if result.numel() == 1 else None
-    if isinstance(result, int | float):
+    if isinstance(result, int | float) and not isinstance(result, bool):
         return float(result)
+    parts: Iterable[Any] = result if isinstance(result, tuple | list) else ()
     if isinstance(result, dict):
         named = [value for key, value in result.items() if "loss" in str(key).lower() or "total" in str(key).lower()]
-        return next((found for value in (*named, *result.values()) if (found := scalar_of(value)) is not None), None)
-    if isinstance(result, tuple | list):
-        return next((found for value in result if (found := scalar_of(value)) is not None), None)
-    return None
+        parts = (*named, *result.values())
+    return next((found for value in parts if (found := scalar_of(value)) is not None), None)

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from zk0.probes.harness.tensors import trained_parameters
+
 WIDTH = 4  # features, hidden units and classes
 BATCH = 8
 BATCHES = 4
@@ -72,27 +74,15 @@ class MuSettings(dict[str, Any]):
         return self[key]
 
 
-class Accelerator:
-    """The part of accelerate that LeRobot's `update_policy` uses, on one CPU."""
-
-    device = torch.device("cpu")
-    sync_gradients = True
-
-    def autocast(self) -> Any:
-        """Change nothing."""
-        return nullcontext()
-
-    def backward(self, loss: Tensor) -> None:
-        """Back-propagate."""
-        loss.backward()  # type: ignore[no-untyped-call]
-
-    def clip_grad_norm_(self, parameters: Any, limit: float) -> Tensor:
-        """Clip the gradients' norm."""
-        return nn.utils.clip_grad_norm_(parameters, limit)
-
-    def unwrap_model(self, model: nn.Module, **_: Any) -> nn.Module:
-        """Return the model."""
-        return model
+# The part of accelerate that LeRobot's `update_policy` uses, on one CPU.
+ACCELERATOR = SimpleNamespace(
+    device=torch.device("cpu"),
+    sync_gradients=True,
+    autocast=nullcontext,
+    backward=lambda loss: loss.backward(),
+    clip_grad_norm_=nn.utils.clip_grad_norm_,
+    unwrap_model=lambda model, **_: model,
+)
 
 
 def seed_everything() -> None:
@@ -143,18 +133,16 @@ class Bench:
         generator = torch.Generator().manual_seed(1)
         with torch.no_grad():
             for value in self.model.state_dict(keep_vars=True).values():
-                trained = isinstance(value, nn.Parameter) and value.requires_grad
-                frozen = isinstance(value, nn.Parameter) and not value.requires_grad
-                buffer = not isinstance(value, nn.Parameter)
                 step = torch.randn(value.shape, generator=generator, dtype=torch.float64) * self.distance
-                if trained or (frozen and self.moved == "frozen"):
-                    value.add_(step.to(value.dtype))
-                elif buffer and self.moved == "buffers":
+                if isinstance(value, nn.Parameter):
+                    if value.requires_grad or self.moved == "frozen":
+                        value.add_(step.to(value.dtype))
+                elif self.moved == "buffers":
                     value.add_(1 if not value.is_floating_point() else step.to(value.dtype).abs())
 
     def trained(self) -> dict[str, nn.Parameter]:
         """Return the trained parameters by name."""
-        return {name: value for name, value in self.model.named_parameters() if value.requires_grad}
+        return trained_parameters(self.model)
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:

@@ -8,7 +8,7 @@ import inspect
 import itertools
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from zk0.core.errors import ProbeError
-from zk0.probes.harness.targets import Target
+from zk0.probes.harness.targets import Target, describe
 
 MAX_VARIANTS = 96  # calls of a few milliseconds each
 
@@ -28,22 +28,13 @@ type Variant = dict[str, tuple[str, Style]]  # parameter -> (role, style)
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The names a contract knows.
+    """The names a contract knows."""
 
-    Args:
-        names: role -> the names of parameters that ask for it, without underscores and in lower case.
-        annotations: the name of an annotated type -> role, for parameters whose name says nothing.
-        styles: role -> the styles it comes in, the commonest first.
-        prefer: role -> how a parameter's name sorts those styles.
-        example: an adapter, shown where a function can't be called.
-        yielding: names that have another role where a second parameter asks for theirs.
-    """
-
-    names: Mapping[str, Sequence[str]]
-    annotations: Mapping[str, str]
-    styles: Mapping[str, Sequence[Style]]
-    prefer: Callable[[str, str], Sequence[Style]]
-    example: str
+    names: Mapping[str, Sequence[str]]  # role -> names of parameters, without underscores and in lower case
+    annotations: Mapping[str, str]  # name of a type -> role, for parameters whose name says nothing
+    styles: Callable[[str, str], Sequence[Style]]  # of a role, for a parameter's name, the likeliest first
+    example: str  # an adapter, shown where a function can't be called
+    # Names that have another role where a second parameter asks for theirs.
     yielding: Mapping[str, str] = field(default_factory=dict)
 
     def role_of(self, parameter: inspect.Parameter) -> str | None:
@@ -57,9 +48,16 @@ class Vocabulary:
         return next((role for part, role in self.annotations.items() if part in text), None)
 
 
-def split_names(table: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return the names of each role, given as words in one text."""
-    return {role: names.split() for role, names in table.items()}
+def split_names(table: str) -> dict[str, list[str]]:
+    """Return the names of each role, given as a text of `role: name name …`."""
+    names: dict[str, list[str]] = {}
+    role = ""
+    for word in table.split():
+        if word.endswith(":"):
+            role = word.removesuffix(":")
+        else:
+            names.setdefault(role, []).append(word)
+    return names
 
 
 def roles_of(function: Callable[..., Any], vocabulary: Vocabulary, *, what: str, at: str) -> dict[str, str]:
@@ -98,12 +96,16 @@ def uncallable(message: str, vocabulary: Vocabulary) -> ProbeError:
     )
 
 
+def not_callable(target: Target, error: Exception | None, vocabulary: Vocabulary) -> ProbeError:
+    """Return the error of a target that no variant of its arguments fits; `error` is the first variant's."""
+    signature = signature_text(target.value) if callable(target.value) else ""
+    shown = describe(error, target.root) if error else "no arguments fit"
+    return uncallable(f"{target.name}{signature} at {target.at} can't be called: {shown}", vocabulary)
+
+
 def variants(roles: Mapping[str, str], vocabulary: Vocabulary) -> Iterator[Variant]:
     """Yield the ways to give these roles, the likeliest first."""
-    choices = [
-        [(role, style) for style in vocabulary.prefer(role, name) or vocabulary.styles.get(role, ("",))]
-        for name, role in roles.items()
-    ]
+    choices = [[(role, style) for style in vocabulary.styles(role, name)] for name, role in roles.items()]
     # The likeliest of all first, then one role after the other away from it: the sum of the positions.
     ranked = sorted(itertools.product(*(range(len(choice)) for choice in choices)), key=sum)
     for positions in ranked[:MAX_VARIANTS]:
@@ -116,6 +118,30 @@ def parameters_of(function: Callable[..., Any], *, what: str) -> list[inspect.Pa
         return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError) as error:
         raise ProbeError(f"{what} has no signature zk0 can read: {error}") from error
+
+
+def run_each[W, R](
+    ways: Iterable[W], run: Callable[[W], R], error: Callable[[Exception | None], ProbeError]
+) -> Iterator[tuple[W, R]]:
+    """Yield the ways to run foreign code that work, with their results.
+
+    Raises:
+        ProbeError: none works; `error` makes it from the first way's exception.
+    """
+    first: Exception | None = None
+    works = False
+    for way in ways:
+        try:
+            result = run(way)
+        except ProbeError:
+            raise
+        except Exception as raised:  # noqa: BLE001  foreign code may raise anything
+            first = first or raised
+        else:
+            works = True
+            yield way, result
+    if not works:
+        raise error(first) from first
 
 
 def call_with(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
@@ -155,41 +181,37 @@ class TargetCallable:
     constructor: Callable[..., Any] | None = None
     opaque: bool = False  # what it does with its arguments can't be seen in its code
 
-    def variants(self, vocabulary: Vocabulary) -> Iterator[Variant]:
-        """Yield the ways to give its roles."""
-        return variants(self.roles, vocabulary)
-
     def takes(self, *roles: str) -> bool:
         """Return whether one of the roles is asked for."""
         return any(role in self.roles.values() for role in roles)
 
     def make(self, arguments: Mapping[str, Any]) -> Any:
         """Return the instance, or None for a function."""
-        return call_quietly(self.constructor, _part(arguments, "made")) if self.constructor else None
+        return call_quietly(self.constructor, arguments) if self.constructor else None
 
     def call(self, instance: Any, arguments: Mapping[str, Any]) -> Any:
         """Call it."""
         function = getattr(instance, self.function) if isinstance(self.function, str) else self.function
-        return call_quietly(function, _part(arguments, "called"))
+        return call_quietly(function, arguments)
 
     @property
     def codes(self) -> list[Any]:
         """The code objects behind it, for a look at what they use."""
-        found = (
-            [self.function, getattr(self.constructor, self.function, None)]
-            if self.constructor and isinstance(self.function, str)
-            else [self.function]
-        )
-        if self.constructor is not None:
-            found.append(self.constructor.__init__)
+        found: list[Any] = [self.function]
+        if self.constructor is not None and isinstance(self.function, str):
+            found = [getattr(self.constructor, self.function, None), self.constructor.__init__]
         return [inspect.unwrap(code).__code__ for code in found if inspect.isfunction(code) or inspect.ismethod(code)]
 
 
 def find_callable(target: Target, vocabulary: Vocabulary) -> TargetCallable:
     """Return how a function, a class, an instance or `Class.method` is called."""
     value = target.value
-    if target.owner is not None and inspect.isroutine(value) and not _is_static(target):
-        return _method(target.owner, value.__name__, vocabulary, target)
+    if target.owner is not None and inspect.isroutine(value):
+        static = inspect.getattr_static(target.owner, value.__name__)
+        if not isinstance(static, staticmethod):
+            return _method(target.owner, value.__name__, vocabulary, target)
+    if inspect.isclass(value) and issubclass(value, torch.optim.Optimizer):  # it may have the term in its step
+        return _training_with_optimizer(target, vocabulary)
     if inspect.isclass(value):
         names = [name for name in METHODS if _defines(value, name)]
         if not names:
@@ -200,16 +222,11 @@ def find_callable(target: Target, vocabulary: Vocabulary) -> TargetCallable:
         return _method(value, names[0], vocabulary, target)
     if not callable(value):
         raise ProbeError(f"{target.text} is a {type(value).__name__}, nothing to call")
-    roles = roles_of(value, vocabulary, what=target.text.rpartition(":")[2], at=target.at)
+    roles = roles_of(value, vocabulary, what=target.name, at=target.at)
     return TargetCallable(target.text, value, {f"called:{name}": role for name, role in roles.items()})
 
 
-def is_optimizer(value: Any) -> bool:
-    """Return whether this is a class of optimizers, which may have the term in its step."""
-    return inspect.isclass(value) and issubclass(value, torch.optim.Optimizer)
-
-
-def optimizer_callable(target: Target, vocabulary: Vocabulary) -> TargetCallable:
+def _training_with_optimizer(target: Target, vocabulary: Vocabulary) -> TargetCallable:
     """Return a loop that trains with an optimizer of this class."""
     roles = roles_of(target.value, vocabulary, what=target.value.__name__, at=target.at)
 
@@ -232,28 +249,21 @@ def optimizer_callable(target: Target, vocabulary: Vocabulary) -> TargetCallable
 def _method(owner: type, name: str, vocabulary: Vocabulary, target: Target) -> TargetCallable:
     made = roles_of(owner, vocabulary, what=owner.__name__, at=target.at)
     function = getattr(owner, name)
-    unbound = _without_self(function, owner, name)
-    called = roles_of(unbound, vocabulary, what=f"{owner.__name__}.{name}", at=target.at)
+    if not isinstance(inspect.getattr_static(owner, name), staticmethod | classmethod):
+        function = _with_parameters(list(inspect.signature(function).parameters.values())[1:])
+    called = roles_of(function, vocabulary, what=f"{owner.__name__}.{name}", at=target.at)
     roles = {f"made:{parameter}": role for parameter, role in made.items()}
     roles |= {f"called:{parameter}": role for parameter, role in called.items()}
     return TargetCallable(target.text, name, roles, owner)
 
 
-def _without_self(function: Callable[..., Any], owner: type, name: str) -> Callable[..., Any]:
-    if isinstance(inspect.getattr_static(owner, name), staticmethod | classmethod):
-        return function
+def _with_parameters(parameters: list[inspect.Parameter]) -> Callable[..., None]:
+    """Return a function of which only the signature is read: that of a bound method."""
 
-    def method(*_: Any, **__: Any) -> None:
-        """Stand for the bound method; only its signature is read."""
+    def method(*_: Any, **__: Any) -> None: ...
 
-    parameters = list(inspect.signature(function).parameters.values())[1:]
     method.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return method
-
-
-def _is_static(target: Target) -> bool:
-    assert target.owner is not None
-    return isinstance(inspect.getattr_static(target.owner, target.value.__name__), staticmethod)
 
 
 def _defines(owner: type, name: str) -> bool:
@@ -270,5 +280,6 @@ def call_quietly(function: Callable[..., Any], arguments: Mapping[str, Any]) -> 
         return call_with(function, arguments)
 
 
-def _part(arguments: Mapping[str, Any], when: str) -> dict[str, Any]:
+def part(arguments: Mapping[str, Any], when: str) -> dict[str, Any]:
+    """Return what is for the constructor (`made`) or for the function (`called`), by parameter."""
     return {name.partition(":")[2]: value for name, value in arguments.items() if name.startswith(f"{when}:")}

@@ -18,11 +18,10 @@ from zk0.core.errors import ProbeError
 from zk0.probes.harness.arguments import PROXIMAL, give
 from zk0.probes.harness.bench import MU_NAMES, RATE, Bench, seed_everything
 from zk0.probes.harness.binding import call_quietly, call_with, parameters_of, roles_of, variants
-from zk0.probes.harness.recorder import Named, OptimizerRecorder
+from zk0.probes.harness.recorder import OptimizerRecorder
 from zk0.probes.harness.targets import Target
-from zk0.probes.harness.trainings import Runner, TrainingRun, numbers_in, plain, shift
-
-MAKERS = {"context", "identity", "ctx"}
+from zk0.probes.harness.tensors import Named, names_by_count
+from zk0.probes.harness.trainings import Runner, TrainingRun, shift
 
 
 def is_client(target: Target) -> bool:
@@ -49,19 +48,20 @@ def _makes_client(value: Any) -> bool:
 
 def client_runners(target: Target, dtype: torch.dtype) -> Iterator[Runner]:
     """Yield the ways to run a client in one precision."""
+    maker = target.owner or target.value
     if is_app(target.value):
         yield app_runner(target)
-        return
-    maker = target.owner or target.value
-    if not callable(maker):
+    elif not callable(maker):
         yield _runner(lambda _: maker, dtype)
-        return
-    if _makes_client(maker):
+    elif _makes_client(maker):
         yield _runner(lambda _: call_quietly(maker, _identity(maker)), dtype)
-        return
-    roles = roles_of(maker, PROXIMAL, what=maker.__name__, at=target.at)
-    for variant in variants(roles, PROXIMAL):
-        yield _runner(lambda bench, variant=variant: call_quietly(maker, give(bench, variant)), dtype)  # type: ignore[misc]
+    else:
+        for variant in variants(_roles(target, maker), PROXIMAL):
+            yield _runner(lambda bench, variant=variant: call_quietly(maker, give(bench, variant)), dtype)  # type: ignore[misc]
+
+
+def _roles(target: Target, maker: Callable[..., Any]) -> dict[str, str]:
+    return roles_of(maker, PROXIMAL, what=maker.__name__, at=target.at)
 
 
 def takes_mu(target: Target) -> bool:
@@ -69,16 +69,20 @@ def takes_mu(target: Target) -> bool:
     maker = target.owner or target.value
     if not callable(maker) or is_app(maker) or _makes_client(maker):
         return False
-    return "mu" in roles_of(maker, PROXIMAL, what=maker.__name__, at=target.at).values()
+    return "mu" in _roles(target, maker).values()
 
 
 def _identity(maker: Callable[..., Any]) -> dict[str, Any]:
+    given = {"context": _context({"proximal-mu": 0.0}), "cid": "0", "partition_id": 0, "node_id": 1}
+    return {each.name: given[each.name] for each in parameters_of(maker, what=maker.__name__)}
+
+
+def _context(config: dict[str, Any]) -> Any:
+    """Return Flower's context of a client's node."""
     from flwr.app import Context, RecordDict
 
     node: dict[str, Any] = {"partition-id": 0, "num-partitions": 2}
-    context = Context(run_id=1, node_id=1, node_config=node, state=RecordDict(), run_config={"proximal-mu": 0.0})
-    given = {"context": context, "cid": "0", "partition_id": 0, "node_id": 1}
-    return {each.name: given[each.name] for each in parameters_of(maker, what=maker.__name__)}
+    return Context(run_id=1, node_id=1, node_config=node, state=RecordDict(), run_config=config)
 
 
 def _runner(make: Callable[[Bench], Any], dtype: torch.dtype) -> Runner:
@@ -86,22 +90,15 @@ def _runner(make: Callable[[Bench], Any], dtype: torch.dtype) -> Runner:
         bench = Bench(mu, dtype=dtype)
         client = make(bench)
         client = getattr(client, "numpy_client", client)
-        recorder.model = bench.model if _holds(client, bench.model) else _own_model(client)
-        model = recorder.model
-        arrays = _begin(client, model)
-        sent = shift(arrays)
+        recorder.model = _model_of(client, bench)
+        sent = shift(_begin(client, recorder.model))
+        result: Any = None
         with recorder.on():
             result = _fit(client, sent, bench.settings)
-        model = recorder.model
-        if model is None:
+        if recorder.model is None:
             raise ValueError("no optimizer step was seen, and the client has no model that could be looked at")
-        return TrainingRun(
-            recorder=recorder,
-            final={name: plain(value) for name, value in recorder.parameters().items()},
-            returned=numbers_in(result),
-            read_mu=bench.settings.read_mu,
-            sent=_named(model, sent),
-        )
+        named = _named(recorder.model, sent)
+        return TrainingRun.ended(recorder, result, read_mu=bench.settings.read_mu, sent=named)
 
     return run
 
@@ -118,6 +115,10 @@ def _begin(client: Any, model: nn.Module | None) -> list[NDArray[Any]]:
             pass  # Flower's own, that was not overridden
     if model is None:
         raise ValueError("it has neither get_parameters nor an attribute that is its model")
+    return _state(model)
+
+
+def _state(model: nn.Module) -> list[NDArray[Any]]:
     return [value.detach().cpu().numpy().copy() for value in model.state_dict().values()]
 
 
@@ -134,23 +135,17 @@ def _fit(client: Any, sent: list[NDArray[Any]], settings: Mapping[str, Any]) -> 
 
 
 def _named(model: nn.Module, sent: list[NDArray[Any]]) -> Named:
-    """Return what was sent by tensor, where the model has the names: all, its parameters, or the trained ones."""
-    state = list(model.state_dict())
-    parameters = [name for name, _ in model.named_parameters()]
-    trained = [name for name, value in model.named_parameters() if value.requires_grad]
-    names = next((each for each in (state, parameters, trained) if len(each) == len(sent)), None)
-    if names is None:
-        return {}
-    return {name: np.asarray(value, dtype=np.float64) for name, value in zip(names, sent, strict=True)}
+    """Return what was sent by tensor, where the model has the names."""
+    names = names_by_count(model, len(sent)) or ()
+    return {name: np.asarray(value, dtype=np.float64) for name, value in zip(names, sent, strict=False)}
 
 
-def _holds(client: Any, model: nn.Module) -> bool:
-    return any(value is model for value in getattr(client, "__dict__", {}).values())
-
-
-def _own_model(client: Any) -> nn.Module | None:
-    found = [value for value in getattr(client, "__dict__", {}).values() if isinstance(value, nn.Module)]
-    return next((value for value in found if any(True for _ in value.parameters())), None)
+def _model_of(client: Any, bench: Bench) -> nn.Module | None:
+    """Return the client's model: the one it was given, or its own."""
+    models = [value for value in getattr(client, "__dict__", {}).values() if isinstance(value, nn.Module)]
+    if any(value is bench.model for value in models):
+        return bench.model
+    return next((value for value in models if any(True for _ in value.parameters())), None)
 
 
 class _FoundError(BaseException):
@@ -163,7 +158,7 @@ class _FoundError(BaseException):
 
 def app_runner(target: Target) -> Runner:
     """Run a ClientApp's train function; its model is found where it loads what the server sent."""
-    from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
+    from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
     from flwr.supercore.task_identity import TaskIdentity
 
     TaskIdentity.run_id = TaskIdentity.task_id = TaskIdentity.node_id = 1
@@ -185,16 +180,13 @@ def app_runner(target: Target) -> Runner:
         return message
 
     def perform(arrays: ArrayRecord, mu: float) -> Message:
-        config = {**_run_config(target), **{name: mu for name in _run_config(target) if name in MU_NAMES}}
-        node: dict[str, Any] = {"partition-id": 0, "num-partitions": 2}
-        context = Context(run_id=1, node_id=1, node_config=node, state=RecordDict(), run_config=config)
+        config = {name: mu if name in MU_NAMES else value for name, value in _run_config(target).items()}
         seed_everything()
-        return target.value(ask(arrays, mu), context)  # type: ignore[no-any-return]
+        return target.value(ask(arrays, mu), _context(config))  # type: ignore[no-any-return]
 
     def run(mu: float, recorder: OptimizerRecorder) -> TrainingRun:
         model = _receiver(lambda: perform(ArrayRecord(), mu))
-        own = {name: value.detach().cpu().numpy().copy() for name, value in model.state_dict().items()}
-        sent = dict(zip(own, shift(list(own.values())), strict=True))
+        sent = dict(zip(model.state_dict(), shift(_state(model)), strict=True))
         Config.read_mu = False
         reply: Any = None
         with recorder.on():
@@ -202,13 +194,8 @@ def app_runner(target: Target) -> Runner:
         if recorder.model is None:
             raise ValueError("no optimizer step was seen in its train function")
         metrics = [] if reply is None else [dict(each) for each in reply.content.metric_records.values()]
-        return TrainingRun(
-            recorder=recorder,
-            final={name: plain(value) for name, value in recorder.parameters().items()},
-            returned=numbers_in(metrics),
-            read_mu=Config.read_mu,
-            sent={name: np.asarray(value, dtype=np.float64) for name, value in sent.items()},
-        )
+        doubles = {name: np.asarray(value, dtype=np.float64) for name, value in sent.items()}
+        return TrainingRun.ended(recorder, metrics, read_mu=Config.read_mu, sent=doubles)
 
     return run
 

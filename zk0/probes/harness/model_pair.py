@@ -13,13 +13,13 @@ import torch
 from torch import nn
 
 from zk0.core.errors import ProbeError
-from zk0.core.verdicts import Evidence
 from zk0.probes.harness.arguments import PROXIMAL
 from zk0.probes.harness.arguments import give as arguments_from_bench
 from zk0.probes.harness.bench import Bench
-from zk0.probes.harness.binding import Vocabulary, call_quietly, call_with, roles_of, signature_text, variants
-from zk0.probes.harness.findings import evidence_of, largest_gap
+from zk0.probes.harness.binding import Vocabulary, call_quietly, call_with, roles_of, run_each, signature_text, variants
+from zk0.probes.harness.findings import Shown, largest_gap
 from zk0.probes.harness.targets import Target, describe, find_target, location
+from zk0.probes.harness.tensors import to_array
 
 GETTERS = (
     *("get_parameters", "get_weights", "get_model_parameters", "get_params", "get_model_params", "get_model_weights"),
@@ -52,8 +52,7 @@ EXCHANGE = Vocabulary(
         "device": ("device",),
     },
     {"Module": "model"},
-    {},
-    lambda *_: (),
+    lambda *_: ("",),
     EXAMPLE,
 )
 
@@ -86,11 +85,8 @@ def find_accessors(text: str, root: Any) -> Accessors:
         whole = second if ":" in second or not separator else f"{place}{separator}{second}"
         return _of_functions(target, find_target(whole, root))
     if isinstance(target.value, ModuleType):
-        names = [next((name for name in each if hasattr(target.value, name)), None) for each in (GETTERS, SETTERS)]
-        if None in names:
-            raise _no_accessors(target)
-        found = [Target(f"{text}:{name}", getattr(target.value, str(name)), target.module, root) for name in names]
-        return _of_functions(*found)
+        found = {name: getattr(target.value, name) for name in _accessor_names(target)}
+        return _of_functions(*(Target(f"{text}:{name}", value, target.module, root) for name, value in found.items()))
     if inspect.isclass(target.value) or not inspect.isroutine(target.value):
         return _of_class(target)
     raise ProbeError(
@@ -100,10 +96,7 @@ def find_accessors(text: str, root: Any) -> Accessors:
 
 
 def _of_functions(getter: Target, setter: Target) -> Accessors:
-    roles = {
-        each.text: roles_of(each.value, EXCHANGE, what=each.text.rpartition(":")[2], at=each.at)
-        for each in (getter, setter)
-    }
+    roles = {each.text: roles_of(each.value, EXCHANGE, what=each.name, at=each.at) for each in (getter, setter)}
     if "parameters" not in roles[setter.text].values():
         raise ProbeError(f"{setter.text}{signature_text(setter.value)} takes no parameters to set", remedy=EXAMPLE)
 
@@ -124,10 +117,7 @@ def _of_functions(getter: Target, setter: Target) -> Accessors:
 
 
 def _of_class(target: Target) -> Accessors:
-    owner = target.value
-    getter, setter = (next((name for name in each if hasattr(owner, name)), None) for each in (GETTERS, SETTERS))
-    if getter is None or setter is None:
-        raise _no_accessors(target)
+    getter, setter = _accessor_names(target)
     make = _first_working_maker(target)
 
     def peer(bench: Bench) -> Peer:
@@ -142,16 +132,9 @@ def _of_class(target: Target) -> Accessors:
             roles = roles_of(function, EXCHANGE, what=function.__name__, at=function.__name__)
             return _call_accessor(function, roles, bench.model, payload)
 
-        def get() -> Payload:
-            return payload_of(call(getter, None))
+        return Peer(model, lambda: payload_of(call(getter, None)), lambda payload: call(setter, payload))
 
-        def put(payload: Payload) -> None:
-            call(setter, payload)
-
-        return Peer(model, get, put)
-
-    function = getattr(owner, setter)
-    return Accessors(peer, location(function, target.root) or target.at)
+    return Accessors(peer, location(getattr(target.value, setter), target.root) or target.at)
 
 
 def _call_accessor(
@@ -162,15 +145,12 @@ def _call_accessor(
 
 
 def _first_working_maker(target: Target) -> Callable[[Bench], Any]:
-    errors: list[Exception] = []
-    for make in _makers(target):
-        try:
-            make(Bench(0.0, dtype=torch.float32))
-        except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first is reported
-            errors.append(error)
-        else:
-            return make
-    raise ProbeError(f"{target.text} can't be made: {describe(errors[0], target.root)}", remedy=EXAMPLE)
+    def not_made(error: Exception | None) -> ProbeError:
+        shown = describe(error, target.root) if error else "no arguments fit"
+        return ProbeError(f"{target.text} can't be made: {shown}", remedy=EXAMPLE)
+
+    make, _ = next(run_each(_makers(target), lambda make: make(Bench(0.0, dtype=torch.float32)), not_made))
+    return make
 
 
 def _makers(target: Target) -> Iterator[Callable[[Bench], Any]]:
@@ -182,11 +162,15 @@ def _makers(target: Target) -> Iterator[Callable[[Bench], Any]]:
         yield lambda bench, variant=variant: call_with(target.value, arguments_from_bench(bench, variant))  # type: ignore[misc]
 
 
-def _no_accessors(target: Target) -> ProbeError:
-    return ProbeError(
-        f"{target.text} has no pair zk0 knows: one of {', '.join(GETTERS)}, and one of {', '.join(SETTERS)}",
-        remedy="name two functions, as file.py:get_it,set_it, or write\n\n" + EXAMPLE,
-    )
+def _accessor_names(target: Target) -> tuple[str, str]:
+    """Return the names of the get and the set that a class or a module has."""
+    getter, setter = (next((name for name in each if hasattr(target.value, name)), None) for each in (GETTERS, SETTERS))
+    if getter is None or setter is None:
+        raise ProbeError(
+            f"{target.text} has no pair zk0 knows: one of {', '.join(GETTERS)}, and one of {', '.join(SETTERS)}",
+            remedy="name two functions, as file.py:get_it,set_it, or write\n\n" + EXAMPLE,
+        )
+    return getter, setter
 
 
 def payload_of(value: Any) -> Payload:
@@ -206,17 +190,8 @@ def payload_of(value: Any) -> Payload:
 
 def items(payload: Payload) -> list[tuple[str, Any]]:
     """Return the tensors with their names, or their positions."""
-    return [
-        (str(name), value) for name, value in (payload.items() if isinstance(payload, dict) else enumerate(payload))
-    ]
-
-
-def array(value: Any) -> np.ndarray[Any, np.dtype[Any]]:
-    """Return a tensor or array as an array; bfloat16, which NumPy lacks, as float32."""
-    if isinstance(value, torch.Tensor):
-        plain = value.detach().cpu()
-        return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
-    return np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+    pairs = payload.items() if isinstance(payload, dict) else enumerate(payload)
+    return [(str(name), value) for name, value in pairs]
 
 
 DIGITS = 16  # of a digest: unique and short enough to read
@@ -235,7 +210,7 @@ def digest(payload: Payload) -> str:
     """Return a digest over names, dtypes, shapes and values."""
     found = hashlib.sha256()
     for name, value in items(payload):
-        values = array(value)
+        values = to_array(value)
         found.update(f"{name} {dtype_of(value)} {values.shape} ".encode() + np.ascontiguousarray(values).tobytes())
     return found.hexdigest()[:DIGITS]
 
@@ -258,7 +233,7 @@ def make_peer(accessors: Accessors, number: int, change: Callable[[nn.Module], A
 
 def state_of(model: nn.Module) -> dict[str, Any]:
     """Return a model's tensors, as they are now."""
-    return {name: array(value).copy() for name, value in model.state_dict().items()}
+    return {name: to_array(value).copy() for name, value in model.state_dict().items()}
 
 
 def dtype_of(value: Any) -> str:
@@ -266,11 +241,9 @@ def dtype_of(value: Any) -> str:
     return str(value.dtype).removeprefix("torch.") if hasattr(value, "dtype") else type(value).__name__
 
 
-def difference(name: str, one: Any, other: Any) -> tuple[Evidence, ...]:
+def difference(name: str, one: Any, other: Any) -> Shown:
     """Return the two numbers that differ most, or the shapes."""
-    values, others = array(one), None if other is None else array(other)
+    values, others = to_array(one), None if other is None else to_array(other)
     if others is None or values.shape != others.shape:
-        return evidence_of(
-            {f"{name} sent": str(values.shape), "arrived": str(None if others is None else others.shape)}
-        )
+        return {f"{name} sent": str(values.shape), "arrived": str(None if others is None else others.shape)}
     return largest_gap(name, values, others, labels=("{} sent", "arrived"))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -13,26 +13,28 @@ from torch import nn
 from zk0.core.errors import ProbeError
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding
-from zk0.probes.harness import term_contract, training_contract
 from zk0.probes.harness.arguments import PROXIMAL
 from zk0.probes.harness.binding import (
     TargetCallable,
     Variant,
     find_callable,
-    is_optimizer,
-    optimizer_callable,
-    signature_text,
+    not_callable,
+    run_each,
     uncallable,
+    variants,
 )
 from zk0.probes.harness.clients import client_runners, is_client, takes_mu
-from zk0.probes.harness.findings import Cause, FindingFactory
+from zk0.probes.harness.findings import Points
 from zk0.probes.harness.recorder import expect_steps, uses
+from zk0.probes.harness.strategies import is_strategy
 from zk0.probes.harness.targets import Target, describe, find_target
+from zk0.probes.harness.term_contract import term_points
 from zk0.probes.harness.terms import Term, TermMeasurement, TrainsError, measure
 from zk0.probes.harness.terms import root_cause as term_root_cause
+from zk0.probes.harness.training_contract import root_cause as training_root_cause
+from zk0.probes.harness.training_contract import training_points
 from zk0.probes.harness.trainings import Comparison, Runner, compare, runner_of
 
-WORKFLOW = "fedprox-debug"
 PRECISIONS = (torch.float64, torch.float32)  # code that casts to float() takes only the second
 
 REFERENCE_FAULTS = (Fault.proximal_pairing, Fault.proximal_incomplete, Fault.proximal_formula)
@@ -43,8 +45,13 @@ class WorkingTraining:
     """A way to run a training, and what was seen."""
 
     run: Runner
-    comparison: Comparison
     dtype: torch.dtype
+    comparison: Comparison
+
+    @classmethod
+    def of(cls, run: Runner, dtype: torch.dtype) -> Self:
+        """Run a training with mu and without."""
+        return cls(run, dtype, compare(run, dtype))
 
 
 @dataclass(frozen=True)
@@ -55,42 +62,41 @@ class WorkingTerm:
     measured: TermMeasurement
 
 
-def probe_proximal(text: str, root: Path) -> Iterator[Finding]:
-    """Yield the findings about a term, a training step, a loop or a client."""
+def proximal_points(text: str, root: Path) -> tuple[str, Points]:
+    """Return the place of a term, a training step, a loop or a client, and what is found at each point."""
     target = find_target(text, root)
-    _refuse_strategy(target)
+    if is_strategy(target.value):
+        raise ProbeError(
+            f"{target.text} at {target.at} is a strategy; the proximal term is the client's",
+            remedy=f"zk0 probe aggregation {target.text}, and zk0 probe proximal on the client's training",
+        )
     if _may_train(target):
         expect_steps()
-    findings = FindingFactory("probe.proximal", target.at, WORKFLOW)
+    return target.at, _points(target)
+
+
+def _points(target: Target) -> Points:
     if is_client(target):
-        yield from _training(_first_working_training(target), findings, uses_mu=True, made_with_mu=takes_mu(target))
+        training = _first_working_training(target)
+        yield from _training(training, uses_mu=True, made_with_mu=takes_mu(target))
         return
-    callee = optimizer_callable(target, PROXIMAL) if is_optimizer(target.value) else find_callable(target, PROXIMAL)
+    callee = find_callable(target, PROXIMAL)
     found = _first_working_variant(callee, target)
     if isinstance(found, WorkingTraining):
-        yield from _training(found, findings, uses_mu=_uses_mu(callee))
+        yield from _training(found, uses_mu=_uses_mu(callee))
     else:
-        yield from term_contract.judge(found.term, found.measured, findings)
+        yield from term_points(found.term, found.measured)
 
 
-def _training(
-    trained: WorkingTraining, findings: FindingFactory, *, uses_mu: bool, made_with_mu: bool = False
-) -> Iterator[Finding]:
-    yield from training_contract.judge(trained.comparison, findings, uses_mu=uses_mu, made_with_mu=made_with_mu)
-    if "exhausted" not in trained.comparison.proximal.recorder.kept:
+def _training(training: WorkingTraining, *, uses_mu: bool, made_with_mu: bool = False) -> Points:
+    yield from training_points(training.comparison, uses_mu=uses_mu, made_with_mu=made_with_mu)
+    if "exhausted" not in training.comparison.proximal.recorder.kept:
         return
     with _reusable_parameters():
-        mended = compare(trained.run, trained.dtype)
-    cause = training_contract.root_cause(mended, uses_mu=uses_mu)
-    if cause is not None:
-        yield findings.failed(
-            "formula",
-            f"and with a list for the iterator: {cause.message}",
-            cause.fault,
-            cause.cause,
-            cause.remedy,
-            cause.evidence,
-        )
+        mended = compare(training.run, training.dtype)
+    if (cause := training_root_cause(mended, uses_mu=uses_mu)) is not None:
+        message = f"and with a list for the iterator: {cause.message}"
+        yield "formula", cause.model_copy(update={"message": message})
 
 
 def _first_working_variant(callee: TargetCallable, target: Target) -> WorkingTraining | WorkingTerm:
@@ -100,22 +106,22 @@ def _first_working_variant(callee: TargetCallable, target: Target) -> WorkingTra
     only where no variant of the reference conforms. Every other fault is reported from the first variant that runs.
     """
     kept: tuple[Variant, WorkingTraining | WorkingTerm] | None = None
-    errors: list[Exception] = []
+    first: Exception | None = None
     for dtype in PRECISIONS:
-        for variant in callee.variants(PROXIMAL):
+        for variant in variants(callee.roles, PROXIMAL):
             if kept and not _same_but_for_references(variant, kept[0]):
                 continue
             try:
                 found, cause = _try(callee, variant, dtype)
             except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first error is reported below
-                errors.append(error)
+                first = first or error
                 continue
             if cause is None or cause.fault not in REFERENCE_FAULTS:
                 return kept[1] if kept and cause is not None else found
             kept = kept or (variant, found)
         if kept is not None:
             return kept[1]
-    raise _no_variant(target, errors)
+    raise not_callable(target, first, PROXIMAL)
 
 
 def _same_but_for_references(one: Variant, other: Variant) -> bool:
@@ -124,16 +130,13 @@ def _same_but_for_references(one: Variant, other: Variant) -> bool:
 
 def _try(
     callee: TargetCallable, variant: Variant, dtype: torch.dtype
-) -> tuple[WorkingTraining | WorkingTerm, Cause | None]:
+) -> tuple[WorkingTraining | WorkingTerm, Finding | None]:
     term = Term(callee, variant, dtype)
     try:
         measured = measure(term)
     except TrainsError:
-        run = runner_of(callee, variant, dtype)
-        comparison = compare(run, dtype)
-        return WorkingTraining(run, comparison, dtype), training_contract.root_cause(
-            comparison, uses_mu=_uses_mu(callee)
-        )
+        training = WorkingTraining.of(runner_of(callee, variant, dtype), dtype)
+        return training, training_root_cause(training.comparison, uses_mu=_uses_mu(callee))
     about_it = callee.constructor is not None or callee.takes("reference", "mu", "config")
     if measured.value is None and measured.sample.is_zero() and not about_it:
         raise ValueError("it returned no loss and changed neither gradients nor weights")
@@ -141,24 +144,13 @@ def _try(
 
 
 def _first_working_training(target: Target) -> WorkingTraining:
-    first: Exception | None = None
-    for dtype in PRECISIONS:
-        for run in client_runners(target, dtype):
-            try:
-                return WorkingTraining(run, compare(run, dtype), dtype)
-            except ProbeError:
-                raise
-            except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first error is reported below
-                first = first or error
-    assert first is not None
-    raise uncallable(f"{target.text} at {target.at} can't be run: {describe(first, target.root)}", PROXIMAL) from first
+    def not_runnable(error: Exception | None) -> ProbeError:
+        shown = describe(error, target.root) if error else "no arguments fit"
+        return uncallable(f"{target.text} at {target.at} can't be run: {shown}", PROXIMAL)
 
-
-def _no_variant(target: Target, errors: list[Exception]) -> ProbeError:
-    shown = describe(errors[0], target.root) if errors else "no arguments fit"
-    signature = signature_text(target.value) if callable(target.value) else ""
-    name = target.text.rpartition(":")[2]
-    return uncallable(f"{name}{signature} at {target.at} can't be called: {shown}", PROXIMAL)
+    runners = ((run, dtype) for dtype in PRECISIONS for run in client_runners(target, dtype))
+    _, training = next(run_each(runners, lambda runner: WorkingTraining.of(*runner), not_runnable))
+    return training
 
 
 def _uses_mu(callee: TargetCallable) -> bool:
@@ -174,14 +166,6 @@ def _may_train(target: Target) -> bool:
         return "step(" in inspect.getsource(target.module)
     except (OSError, TypeError):
         return True
-
-
-def _refuse_strategy(target: Target) -> None:
-    if any(hasattr(target.value, name) for name in ("aggregate_fit", "aggregate_train")):
-        raise ProbeError(
-            f"{target.text} at {target.at} is a strategy; the proximal term is the client's",
-            remedy=f"zk0 probe aggregation {target.text}, and zk0 probe proximal on the client's training",
-        )
 
 
 class _Parameters(list[nn.Parameter]):

@@ -7,6 +7,7 @@ model, loss and optimizer.
 """
 
 import contextlib
+import dis
 import inspect
 import signal
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,12 +24,12 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from zk0.probes.harness.tensors import Named, frozen_with_gradient, snapshot, snapshots, trained_parameters
+
 WANTED_STEPS = 3  # at the first the term is zero; two more show how it continues
 MOST_STEPS = 50  # of a training on data of its own, which zk0 can't make shorter
 OWN_FOLDERS = (str(Path(__file__).parent), str(Path(torch.__file__).parent), str(Path(contextlib.__file__).parent))
 GENERATORS = ("parameters", "named_parameters", "<genexpr>")  # of tensors, by the name of their code
-
-type Named = dict[str, NDArray[np.float64]]
 
 
 class EnoughError(BaseException):
@@ -50,15 +51,10 @@ class Step:
 
 @dataclass
 class OptimizerRecorder:
-    """Record the optimizer steps of one training.
+    """Record the optimizer steps of one training."""
 
-    Args:
-        model: the model if it is known; else it is taken from the first frame that has one.
-        lead: the steps of an earlier run whose weights this one is to follow.
-    """
-
-    model: nn.Module | None = None
-    lead: Sequence[Step] = ()
+    model: nn.Module | None = None  # where it is not known, it is taken from the first frame that has one
+    lead: Sequence[Step] = ()  # of an earlier run whose weights this one is to follow
     steps: list[Step] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)  # kind of reference -> the variable's name and line
     start: Named = field(default_factory=dict)  # all parameters at the first step
@@ -66,7 +62,7 @@ class OptimizerRecorder:
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """OptimizerRecorder what happens inside the block."""
+        """Record what happens inside the block."""
         backward: Any = Tensor.backward
         recorder = self
 
@@ -92,7 +88,7 @@ class OptimizerRecorder:
     def parameters(self) -> dict[str, nn.Parameter]:
         """Return the trained parameters by name."""
         assert self.model is not None
-        return {name: value for name, value in self.model.named_parameters() if value.requires_grad}
+        return trained_parameters(self.model)
 
     def _before(self, optimizer: torch.optim.Optimizer, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Note the state before a step; a closure, which computes the gradients inside the step, is listened to."""
@@ -100,7 +96,7 @@ class OptimizerRecorder:
         self.model = self.model or _model_of(optimizer, frames)
         if self.model is None or not self._is_ours(optimizer):
             return None
-        self._note(optimizer, frames)
+        self._note(self.model, optimizer, frames)
         closure = named.get("closure", given[1] if len(given) > 1 else None)  # the optimizer itself is the first
         if closure is None:
             return None
@@ -116,40 +112,33 @@ class OptimizerRecorder:
 
     def _gradients(self) -> Named:
         return {
-            name: np.zeros(value.shape) if value.grad is None else _array(value.grad)
+            name: np.zeros(value.shape) if value.grad is None else snapshot(value.grad)
             for name, value in self.parameters().items()
         }
 
-    def _note(self, optimizer: torch.optim.Optimizer, frames: Sequence[FrameType]) -> None:
-        assert self.model is not None
+    def _note(self, model: nn.Module, optimizer: torch.optim.Optimizer, frames: Sequence[FrameType]) -> None:
         if not self.steps:
-            self.start = {name: _array(value) for name, value in self.model.named_parameters()}
+            self.start = snapshots(dict(model.named_parameters()))
         self._look_for_references(frames)
-        trained = self.parameters()
         self.steps.append(
             Step(
-                weights={name: _array(value) for name, value in trained.items()},
+                weights=snapshots(self.parameters()),
                 gradients=self._gradients(),
                 rate=float(optimizer.param_groups[0]["lr"]),
                 loss=self._loss,
-                frozen=tuple(
-                    name
-                    for name, value in self.model.named_parameters()
-                    if not value.requires_grad and value.grad is not None
-                ),
+                frozen=frozen_with_gradient(model),
             )
         )
 
     def _after(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if self.model is None or not self.steps or not self._is_ours(optimizer):
             return
-        step = self.steps[-1]
-        step.after = {name: _array(value) for name, value in self.model.named_parameters()}
-        number = len(self.steps) - 1
-        if number < len(self.lead):
+        self.steps[-1].after = snapshots(dict(self.model.named_parameters()))
+        if len(self.steps) <= len(self.lead):
+            leading = self.lead[len(self.steps) - 1].after
             with torch.no_grad():
                 for name, value in self.model.named_parameters():
-                    value.copy_(torch.from_numpy(self.lead[number].after[name]))
+                    value.copy_(torch.from_numpy(leading[name]))
         if len(self.steps) >= MOST_STEPS:
             raise EnoughError
 
@@ -161,11 +150,8 @@ class OptimizerRecorder:
         """Return frozen parameters whose values changed since the first step."""
         if self.model is None or not self.start:
             return []
-        return [
-            name
-            for name, value in self.model.named_parameters()
-            if not value.requires_grad and not np.array_equal(_array(value), self.start[name])
-        ]
+        frozen = {name: value for name, value in self.model.named_parameters() if not value.requires_grad}
+        return [name for name, value in frozen.items() if not np.array_equal(snapshot(value), self.start[name])]
 
     def _look_for_references(self, frames: Sequence[FrameType]) -> None:
         """Note what the foreign code keeps that looks like a reference, from the second step on."""
@@ -188,19 +174,17 @@ class OptimizerRecorder:
             return "parameters"
         if any(each.data_ptr() in live for each in tensors):
             return "alias"
-        return self._age_of([_array(each) for each in tensors if each.is_floating_point()])
+        return self._age_of([snapshot(each) for each in tensors if each.is_floating_point()])
 
     def _age_of(self, found: list[NDArray[np.float64]]) -> str | None:
         """Return whether kept tensors have the values of the first step, or of this or the one before."""
-        now = {name: _array(value) for name, value in self.parameters().items()}
-        for kind, weights in (
-            ("healthy", self.steps[0].weights),
-            ("refreshed", now),
-            ("refreshed", self.steps[-1].weights),
-        ):
-            if all(any(_same(one, each) for each in found) for one in weights.values()):
-                return kind
-        return None
+
+        def holds(weights: Named) -> bool:
+            return all(any(_same(one, each) for each in found) for one in weights.values())
+
+        if holds(self.steps[0].weights):
+            return "healthy"
+        return "refreshed" if holds(snapshots(self.parameters())) or holds(self.steps[-1].weights) else None
 
 
 def expect_steps() -> None:
@@ -225,8 +209,8 @@ def target_frames(frame: FrameType | None) -> Iterator[FrameType]:
 def _variables(frame: FrameType) -> Iterator[tuple[str, Any]]:
     """Yield local variables, and the attributes of `self`."""
     local = dict(frame.f_locals)
-    yield from ((name, value) for name, value in local.items() if name != "self")
-    owner = local.get("self")
+    owner = local.pop("self", None)
+    yield from local.items()
     if owner is not None and not isinstance(owner, nn.Module | torch.optim.Optimizer) and hasattr(owner, "__dict__"):
         yield from ((f"self.{name}", value) for name, value in vars(owner).items())
 
@@ -244,14 +228,10 @@ def _tensors_in(value: Any, model: nn.Module | None) -> list[Tensor]:
 def _model_of(optimizer: torch.optim.Optimizer, frames: Sequence[FrameType]) -> nn.Module | None:
     wanted = {id(value) for group in optimizer.param_groups for value in group["params"]}
     for frame in frames:
-        for _, value in (*_variables(frame), *(("self", each) for each in (frame.f_locals.get("self"),))):
+        for _, value in (*_variables(frame), ("self", frame.f_locals.get("self"))):
             if isinstance(value, nn.Module) and wanted & {id(each) for each in value.parameters()}:
                 return value
     return None
-
-
-def _array(value: Tensor) -> NDArray[np.float64]:
-    return value.detach().double().cpu().numpy().copy()
 
 
 def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
@@ -260,8 +240,6 @@ def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
 
 def uses(code: Any, name: str) -> bool:
     """Return whether a function reads one of its parameters, itself or in a function inside it."""
-    import dis
-
     for instruction in dis.get_instructions(code):
         if instruction.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_CLOSURE")):
             loaded = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)

@@ -15,68 +15,57 @@ EXAMPLE = """\
         return combine([{"w": w, "n": n} for w, n in zip(weights_list, num_examples)])"""
 
 
-NAMES = split_names(
-    {
-        "results": "results fitresults clientresults replies clientupdatesandweights res",
-        "updates": (
-            "weightslist updates clientweights clientupdates clientparams clientparameters params statedicts "
-            "clientstatedicts localweights localparams localstates models clientmodels weights parameters "
-            "parameterslist arrayslist arrays tensors clientarrays localmodels w states clientstates "
-            "statedictlist modelslist deltas clientdeltas ndarrays dicts modelupdates paramslist listofweights "
-            "clientdicts"
-        ),
-        "counts": (
-            "numexamples examples numsamples samples counts sizes ns n nk datasetsizes clientsizes numdata "
-            "samplecounts clientnums lens lengths samplenum clientcounts examplecounts clientsamples "
-            "numexampleslist datasizes"
-        ),
-        "weights": "aggregationweights weight clientimportance mixing",
-        "fractions": "coefficients fractions alphas ratios clientfractions factors importance",
-        "current": (
-            "globalmodel globalweights globalparams globalparameters globalstate globalstatedict servermodel "
-            "serverstate currentweights currentparameters oldparams previous current oldweights globaldict "
-            "globalarrays"
-        ),
-        "round": "serverround round rnd currentround roundnum",
-        "failures": "failures",
-        "total": "total totalexamples totalsamples ntotal",
-        "number": "numclients nclients k clients",
-        "rate": "serverlr lr serverlearningrate eta",
-        "initial": "initialparameters",
-        "mu": "proximalmu mu",
-        "context": "context",
-        "name": "weightedbykey key weightingmetricname",
-    }
-)
-
+NAMES = split_names("""
+    results: results fitresults clientresults replies clientupdatesandweights res
+    updates: weightslist updates clientweights clientupdates clientparams clientparameters params statedicts
+        clientstatedicts localweights localparams localstates models clientmodels weights parameters
+        parameterslist arrayslist arrays tensors clientarrays localmodels w states clientstates statedictlist
+        modelslist deltas clientdeltas ndarrays dicts modelupdates paramslist listofweights clientdicts
+    counts: numexamples examples numsamples samples counts sizes ns n nk datasetsizes clientsizes numdata
+        samplecounts clientnums lens lengths samplenum clientcounts examplecounts clientsamples numexampleslist
+        datasizes
+    weights: aggregationweights weight clientimportance mixing
+    fractions: coefficients fractions alphas ratios clientfractions factors importance
+    current: globalmodel globalweights globalparams globalparameters globalstate globalstatedict servermodel
+        serverstate currentweights currentparameters oldparams previous current oldweights globaldict globalarrays
+    round: serverround round rnd currentround roundnum
+    failures: failures
+    total: total totalexamples totalsamples ntotal
+    number: numclients nclients k clients
+    rate: serverlr lr serverlearningrate eta
+    initial: initialparameters
+    mu: proximalmu mu
+    context: context
+    name: weightedbykey key weightingmetricname
+""")
 
 # `weights` are the clients' tensors, or how much they count where the tensors have a name of their own.
 YIELDING = {"weights": "weights", "clientweights": "weights", "w": "weights"}
 
 
+STYLES = {
+    "results": ["pairs", "fitres", "torch-pairs", "reversed", "mapping"],
+    "updates": ["arrays", "torch-dicts", "numpy-dicts", "torch-lists", "mapping", "modules"],
+    "counts": ["list", "mapping"],
+    "weights": ["counts", "fractions", "mapping"],
+    "current": ["arrays", "torch-dict", "numpy-dict", "torch-list", "module"],
+}
+
+
 def preferred(role: str, name: str) -> Sequence[str]:
     """Return the styles of a role, those first that a parameter's name hints at."""
     lower = name.lower().replace("_", "")
-    styles: tuple[str, ...] = {
-        "results": ("pairs", "fitres", "torch-pairs", "reversed", "mapping"),
-        "updates": ("arrays", "torch-dicts", "numpy-dicts", "torch-lists", "mapping", "modules"),
-        "counts": ("list", "mapping"),
-        "weights": ("counts", "fractions", "mapping"),
-        "current": ("arrays", "torch-dict", "numpy-dict", "torch-list", "module"),
-    }.get(role, ("",))
+    styles = STYLES.get(role, [""])
     if "dict" in lower or "state" in lower:
-        styles = (*(style for style in styles if "dict" in style), *(style for style in styles if "dict" not in style))
+        styles = sorted(styles, key=lambda style: "dict" not in style)
     if "model" in lower and "dict" not in lower:
-        styles = (
-            *(style for style in styles if "module" in style),
-            *(style for style in styles if "module" not in style),
-        )
+        styles = sorted(styles, key=lambda style: "module" not in style)
     if role == "updates" and ("delta" in lower or lower.endswith("updates")):
-        return (*styles, *(f"delta-{style}" for style in styles if style != "modules"))
+        return [*styles, *(f"delta-{style}" for style in styles if style != "modules")]
     return styles
 
 
-AGGREGATION = Vocabulary(NAMES, {"FitRes": "results"}, {}, preferred, EXAMPLE, YIELDING)
+AGGREGATION = Vocabulary(NAMES, {"FitRes": "results"}, preferred, EXAMPLE, YIELDING)
 
 
 def give(round_: Round, variant: Variant) -> dict[str, Any]:
@@ -113,9 +102,9 @@ def _results(round_: Round, style: str) -> Any:
         case "torch-pairs":
             return [(_tensors(update.arrays, "torch-dict"), update.examples) for update in round_.updates]
         case "reversed":
-            return [(update.examples, list(update.arrays.values())) for update in round_.updates]
+            return [pair[::-1] for pair in _results(round_, "pairs")]
         case "mapping":
-            return {update.client: (list(update.arrays.values()), update.examples) for update in round_.updates}
+            return dict(zip([update.client for update in round_.updates], _results(round_, "pairs"), strict=True))
     return fit_results(round_)
 
 
@@ -125,9 +114,8 @@ def _updates(round_: Round, style: str) -> Any:
         sent = [{name: value - round_.current[name] for name, value in arrays.items()} for arrays in sent]
         style = style.removeprefix("delta-")
     if style == "mapping":
-        return {
-            update.client: _tensors(arrays, "torch-dict") for update, arrays in zip(round_.updates, sent, strict=True)
-        }
+        clients = [update.client for update in round_.updates]
+        return dict(zip(clients, (_tensors(arrays, "torch-dict") for arrays in sent), strict=True))
     return [_tensors(arrays, style) for arrays in sent]
 
 

@@ -4,187 +4,153 @@ These are warnings: most code that averages, Flower's own included, lets such re
 to spoil a model for good, so `--strict` makes failures of them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from zk0.core.faults import Fault
-from zk0.core.verdicts import Evidence, Finding
-from zk0.probes.harness.findings import FindingFactory, evidence_of
+from zk0.core.verdicts import Finding, not_applicable
+from zk0.probes.harness.findings import Shown, passed, warned
 from zk0.probes.harness.rounds import COUNTER, Aggregate, Aggregator, Round, make_round
 from zk0.probes.harness.weight_solver import is_mean
 
 REFUSE = "refuse the reply by name before averaging, or raise"
+BUGS = (ZeroDivisionError, IndexError, TypeError, UnboundLocalError, KeyError)  # raised by accident, not as an answer
 
 
-def finite(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> Iterator[Finding]:
+def _finite(aggregator: Aggregator, round_: Round) -> Finding:
     """One client sends NaN."""
     bad = round_.updates[0]
     spoilt = {name: value.copy() for name, value in bad.arrays.items()}
     spoilt["first.weight"][0, 0] = np.nan
-    got, error = aggregator.attempt(round_.changed(updates=(replace(bad, arrays=spoilt), *round_.updates[1:])))
-    if (refusal := _refusal(got, error)) is not None:
-        yield findings.passed("finite", f"a reply with NaN is refused ({refusal})")
-        return
-    assert got is not None
-    assert got.arrays is not None
-    value = float(got.arrays["first.weight"][0, 0])
-    if np.isfinite(value) and all(np.isfinite(each).all() for each in got.arrays.values()):
-        yield findings.passed("finite", "a reply with NaN leaves the aggregate finite")
-    else:
-        yield findings.warned(
-            "finite",
-            f"one client's NaN makes the global model {value}, silently and for good",
-            Fault.aggregate_not_finite,
-            "nothing looks at what is averaged",
-            REFUSE,
-            (Evidence(name="aggregate at first.weight[0, 0]", value=str(value)), _mean_at(round_)),
-        )
+    got = aggregator.attempt(round_.changed(updates=(replace(bad, arrays=spoilt), *round_.updates[1:])))
+    if isinstance(got, Exception) or got.arrays is None:
+        return passed(f"a reply with NaN is refused ({_refusal(got)})")
+    if all(np.isfinite(each).all() for each in got.arrays.values()):
+        return passed("a reply with NaN leaves the aggregate finite")
+    value = str(float(got.arrays["first.weight"][0, 0]))
+    return warned(
+        f"one client's NaN makes the global model {value}, silently and for good",
+        Fault.aggregate_not_finite,
+        "nothing looks at what is averaged",
+        REFUSE,
+        {
+            "aggregate at first.weight[0, 0]": value,
+            "mean there without it": float(round_.mean()["first.weight"][0, 0]),
+        },
+    )
 
 
-def weights(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> Iterator[Finding]:
+def _refusal(got: Aggregate | Exception) -> str:
+    return type(got).__name__ if isinstance(got, Exception) else "nothing is returned"
+
+
+def _weights(aggregator: Aggregator, round_: Round) -> Finding:
     """Clients of no or negative weight, and all of none."""
     for label, examples in (("negative", (10, -30, 60)), ("total zero", (0, 0, 0))):
-        updates = tuple(
-            replace(update, examples=number) for update, number in zip(round_.updates, examples, strict=True)
-        )
-        got, error = aggregator.attempt(round_.changed(updates=updates))
-        if _refusal(got, error) is not None:
+        updates = (replace(one, examples=number) for one, number in zip(round_.updates, examples, strict=True))
+        got = aggregator.attempt(round_.changed(updates=tuple(updates)))
+        left_out = label == "negative" and is_mean(got, round_.changed(updates=round_.updates[::2]))
+        if isinstance(got, Exception) or got.arrays is None or left_out:
             continue
-        assert got is not None
-        if label == "negative" and is_mean(got, round_.changed(updates=(round_.updates[0], round_.updates[2]))):
-            continue
-        value = float(np.asarray(got.arrays["first.weight"])[0, 0]) if got.arrays else 0.0
-        yield findings.warned(
-            "weights",
+        value = float(got.arrays["first.weight"][0, 0]) if got.arrays else 0.0
+        return warned(
             f"replies of {label} weight are averaged",
             Fault.aggregate_weights,
             "the number of examples is taken as it comes",
             REFUSE,
-            evidence_of(
-                {
-                    "aggregate at first.weight[0, 0]": value if np.isfinite(value) else str(value),
-                    "weights": str(examples),
-                }
-            ),
+            {"aggregate at first.weight[0, 0]": value, "weights": str(examples)},
         )
-        return
-    yield findings.passed("weights", "replies of negative or no weight are refused")
+    return passed("replies of negative or no weight are refused")
 
 
-def shapes(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> Iterator[Finding]:
+def _shapes(aggregator: Aggregator, round_: Round) -> Finding:
     """One client sends a tensor of another shape that broadcasts."""
-    bad = round_.updates[1]
-    arrays = dict(bad.arrays) | {"first.bias": bad.arrays["first.bias"][:1].copy()}
-    got, error = aggregator.attempt(
-        round_.changed(updates=(round_.updates[0], replace(bad, arrays=arrays), round_.updates[2]))
+    first, bad, last = round_.updates
+    arrays = bad.arrays | {"first.bias": bad.arrays["first.bias"][:1].copy()}
+    got = aggregator.attempt(round_.changed(updates=(first, replace(bad, arrays=arrays), last)))
+    if isinstance(got, Exception) or got.arrays is None:
+        return passed(f"a tensor of another shape is refused ({_refusal(got)})")
+    if is_mean(got, round_.changed(updates=(first, last))):
+        return passed("a reply with a tensor of another shape is left out")
+    return warned(
+        "a tensor of shape (1,) is averaged into one of shape (4,)",
+        Fault.aggregate_type,
+        "NumPy and PyTorch broadcast",
+        "compare shapes before averaging",
+        {"shape sent": "(1,)", "shape expected": "(4,)"},
     )
-    others = round_.changed(updates=(round_.updates[0], round_.updates[2]))
-    if (refusal := _refusal(got, error)) is not None:
-        yield findings.passed("shapes", f"a tensor of another shape is refused ({refusal})")
-    elif got is not None and is_mean(got, others):
-        yield findings.passed("shapes", "a reply with a tensor of another shape is left out")
-    else:
-        yield findings.warned(
-            "shapes",
-            "a tensor of shape (1,) is averaged into one of shape (4,)",
-            Fault.aggregate_type,
-            "NumPy and PyTorch broadcast",
-            "compare shapes before averaging",
-            evidence_of({"shape sent": "(1,)", "shape expected": "(4,)"}),
-        )
 
 
-def integers(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> Iterator[Finding]:
+def _integers(aggregator: Aggregator, round_: Round) -> Finding:
     """Batch norm's counter is an integer."""
     whole = make_round(counter=True)
-    got, error = aggregator.attempt(whole)
-    if error is not None:
-        own = not type(error).__module__.startswith(("builtins", "numpy", "torch"))
-        what = f"{type(error).__name__}: {error}"
-        if own:
-            yield findings.passed("integers", f"an integer buffer is refused ({what})")
-        else:
-            yield _integers(findings, f"an integer buffer can't be aggregated: {what}", "num_batches_tracked is int64")
-        return
-    value = None if got is None or got.arrays is None else got.arrays.get(COUNTER)
+    got = aggregator.attempt(whole)
+    if isinstance(got, Exception):
+        what = f"{type(got).__name__}: {got}"
+        if not type(got).__module__.startswith(("builtins", "numpy", "torch")):
+            return passed(f"an integer buffer is refused ({what})")
+        return _spoilt_integers(f"an integer buffer can't be aggregated: {what}", "num_batches_tracked is int64")
+    value = (got.arrays or {}).get(COUNTER)
     if value is None:
-        yield findings.passed("integers", "integer buffers are left out")
-        return
-    shown = Evidence(name=f"{COUNTER} returned", value=f"{np.ravel(value)[0]:g} {value.dtype}")
-    evidence = (shown, Evidence(name="sent", value="10, 20, 30 int64"))
+        return passed("integer buffers are left out")
+    evidence = {
+        f"{COUNTER} returned": f"{np.ravel(value)[0]:g} {value.dtype}",
+        "sent": "10, 20, 30 int64",
+    }
     if value.shape != ():
-        yield _integers(
-            findings, f"an integer buffer comes back in shape {value.shape}", "tensors are mixed up", evidence
-        )
+        message, cause = f"an integer buffer comes back in shape {value.shape}", "tensors are mixed up"
     elif value.dtype.kind not in "iu":
-        message = f"an int64 buffer comes back as {value.dtype}"
-        yield _integers(findings, message, "it is averaged like a weight", evidence)
+        message, cause = f"an int64 buffer comes back as {value.dtype}", "it is averaged like a weight"
     elif 10 <= value <= 30 or value == whole.current[COUNTER]:  # noqa: PLR2004  as sent
-        yield findings.passed("integers", f"an integer buffer stays {value.dtype} ({int(value)})")
+        return passed(f"an integer buffer stays {value.dtype} ({int(value)})")
     else:
         message = f"an int64 buffer of 10, 20 and 30 becomes {int(value)}"
-        yield _integers(findings, message, "its weights are cast to integers before the product", evidence)
+        cause = "its weights are cast to integers before the product"
+    return _spoilt_integers(message, cause, evidence)
 
 
-def _integers(findings: FindingFactory, message: str, cause: str, evidence: tuple[Evidence, ...] = ()) -> Finding:
+def _spoilt_integers(message: str, cause: str, evidence: Shown | None = None) -> Finding:
     remedy = "leave integer buffers out of what travels, or keep the server's"
-    return findings.warned("integers", message, Fault.aggregate_type, cause, remedy, evidence)
+    return warned(message, Fault.aggregate_type, cause, remedy, evidence)
 
 
-def failures(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> Iterator[Finding]:
+def _failures(aggregator: Aggregator, round_: Round) -> Finding:
     """One client fails, and two answer."""
     if aggregator.kind != "strategy":
-        yield findings.not_applicable("failures", "a function is given replies only")
-        return
-    two = round_.changed(updates=round_.updates[:2], failures=1)
-    got, error = aggregator.attempt(two)
-    if error is not None:
-        yield findings.warned(
-            "failures",
-            f"one failed client ends the round: {type(error).__name__}: {error}",
+        return not_applicable("a function is given replies only")
+    got = aggregator.attempt(round_.changed(updates=round_.updates[:2], failures=1))
+    if isinstance(got, Exception):
+        return warned(
+            f"one failed client ends the round: {type(got).__name__}: {got}",
             Fault.client_dropouts,
             "failures are not expected",
             "aggregate the replies that came",
         )
-    elif got is not None and got.arrays is None:
-        yield findings.passed("failures", "a round with a failed client is given up (accept_failures)")
-    else:
-        yield findings.passed("failures", "a failed client is left out")
+    given_up = "a round with a failed client is given up (accept_failures)"
+    return passed(given_up if got.arrays is None else "a failed client is left out")
 
 
-def empty(aggregator: Aggregator, round_: Round, findings: FindingFactory) -> Iterator[Finding]:
+def _empty(aggregator: Aggregator, round_: Round) -> Finding:
     """No client answers."""
-    got, error = aggregator.attempt(round_.changed(updates=(), failures=3 if aggregator.kind == "strategy" else 0))
-    if isinstance(error, ZeroDivisionError | IndexError | TypeError | UnboundLocalError | KeyError):
-        yield findings.warned(
-            "empty",
-            f"with no reply at all it ends in {type(error).__name__}: {error}",
+    got = aggregator.attempt(round_.changed(updates=(), failures=3 if aggregator.kind == "strategy" else 0))
+    if isinstance(got, BUGS):
+        return warned(
+            f"with no reply at all it ends in {type(got).__name__}: {got}",
             Fault.client_dropouts,
-            "nobody thought of a round without a reply",
+            "a round without a reply is not expected",
             "return (None, {}) as Flower does, or raise an error that says so",
         )
-    else:
-        how = "refused" if error is not None or got is None or got.arrays is None else "answered"
-        yield findings.passed("empty", f"a round without a reply is {how}")
+    refused = isinstance(got, Exception) or got.arrays is None
+    return passed(f"a round without a reply is {'refused' if refused else 'answered'}")
 
 
-CHECKS: tuple[Callable[[Aggregator, Round, FindingFactory], Iterator[Finding]], ...] = (
-    finite,
-    weights,
-    shapes,
-    integers,
-    failures,
-    empty,
-)
-
-
-def _refusal(got: Aggregate | None, error: Exception | None) -> str | None:
-    if error is not None:
-        return type(error).__name__
-    return "nothing is returned" if got is None or got.arrays is None else None
-
-
-def _mean_at(round_: Round) -> Evidence:
-    return Evidence(name="mean there without it", value=float(round_.mean()["first.weight"][0, 0]))
+POINTS: dict[str, Callable[[Aggregator, Round], Finding]] = {
+    "finite": _finite,
+    "weights": _weights,
+    "shapes": _shapes,
+    "integers": _integers,
+    "failures": _failures,
+    "empty": _empty,
+}

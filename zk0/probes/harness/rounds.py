@@ -5,13 +5,15 @@ themselves. The exact mean is computed in float64.
 """
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from zk0.probes.harness.tensors import to_array
 
 type Array = NDArray[Any]
 type Arrays = dict[str, Array]
@@ -41,11 +43,10 @@ class Round:
 
     def mean(self) -> Arrays:
         """Return the mean by number of examples, in float64."""
-        total = sum(update.examples for update in self.updates)
+        shares = [update.examples / sum(other.examples for other in self.updates) for update in self.updates]
+        pairs = list(zip(self.updates, shares, strict=True))
         return {
-            name: np.asarray(
-                sum(update.arrays[name].astype(np.float64) * (update.examples / total) for update in self.updates)
-            )
+            name: np.asarray(sum(update.arrays[name].astype(np.float64) * share for update, share in pairs))
             for name in self.current
         }
 
@@ -83,10 +84,10 @@ class Aggregate:
     raw: Any
     names: tuple[str, ...] | None = None  # where it names its tensors
 
-    def flat(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """Return all values in a row."""
-        assert self.arrays is not None
-        return np.concatenate([np.asarray(self.arrays[name], dtype=np.float64).ravel() for name in names])
+
+def flat(arrays: Mapping[str, Array], names: Iterable[str]) -> NDArray[np.float64]:
+    """Return all values of these tensors in a row."""
+    return np.concatenate([np.asarray(arrays[name], dtype=np.float64).ravel() for name in names])
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,13 @@ class Aggregator:
         """Aggregate one round from a fresh start, on a copy: foreign code may write to what it is given."""
         return self.fresh()(copy.deepcopy(round_))
 
-    def attempt(self, round_: Round) -> tuple[Aggregate | None, Exception | None]:
+    def attempt(self, round_: Round) -> Aggregate | Exception:
         """Aggregate one round, or return the error: refusing a reply is a valid answer."""
         try:
             with np.errstate(all="ignore"):
-                return self.once(round_), None
+                return self.once(round_)
         except (Exception, SystemExit) as error:  # noqa: BLE001  foreign code may raise anything
-            return None, error if isinstance(error, Exception) else RuntimeError(f"exit {error.code}")
+            return error if isinstance(error, Exception) else RuntimeError(f"exit {error.code}")
 
 
 def read(answer: Any, names: Sequence[str]) -> Aggregate:
@@ -130,23 +131,13 @@ def read(answer: Any, names: Sequence[str]) -> Aggregate:
         arrays = {str(name): _numpy(value) for name, value in content.items()}
         return Aggregate(arrays, paired, answer, tuple(arrays))
     if isinstance(content, list | tuple):
-        listed = [_numpy(value) for value in content]
-        return Aggregate(
-            dict(zip(names, listed, strict=False)),
-            paired,
-            answer,
-            None if len(listed) == len(names) else tuple(names[: len(listed)]),
-        )
+        arrays = dict(zip(names, [_numpy(value) for value in content], strict=False))
+        return Aggregate(arrays, paired, answer, None if len(content) == len(names) else tuple(arrays))
     raise TypeError(f"it returned {type(content).__name__}, not tensors")
 
 
 def _numpy(value: Any) -> Array:
-    if hasattr(value, "numpy") and not isinstance(value, torch.Tensor):
-        return np.asarray(value.numpy())
-    if isinstance(value, torch.Tensor):
-        detached = value.detach()
-        return np.asarray((detached.float() if detached.dtype == torch.bfloat16 else detached).numpy())
-    array = np.asarray(value)
+    array = to_array(value)
     if array.dtype == object:
         raise TypeError(f"it returned {type(value).__name__} among its tensors")
     return array

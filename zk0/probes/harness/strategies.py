@@ -25,7 +25,6 @@ NOT_THE_MEAN = {
     "MultiKrum": "a robust aggregation: the clients nearest to the others",
     "Bulyan": "a robust aggregation: the trimmed mean of the clients nearest to the others",
     "QFedAvg": "fair aggregation: clients of higher loss count more",
-    "FaultTolerantFedAvg": "",
 }
 
 
@@ -35,13 +34,11 @@ def is_strategy(value: Any) -> bool:
 
 
 def strategy_variants(target: Target) -> Iterator[Aggregator]:
-    """Yield the one or two ways to call a strategy class, an instance, or a function that makes one."""
+    """Yield the one way to call a strategy class, an instance, or a function that makes one."""
     make = _maker(target)
     strategy = make()
-    if callable(getattr(strategy, "aggregate_train", None)):
-        yield Aggregator(lambda: _by_messages(make()), "strategy", strategy)
-    else:
-        yield Aggregator(lambda: _by_results(make()), "strategy", strategy)
+    call = _by_messages if callable(getattr(strategy, "aggregate_train", None)) else _by_results
+    yield Aggregator(lambda: call(make()), "strategy", strategy)
 
 
 def other_meaning(strategy: Any) -> str | None:
@@ -58,7 +55,7 @@ def _maker(target: Target) -> Callable[[], Any]:
     value = target.value
     if not callable(value) or (is_strategy(value) and not inspect.isclass(value)):
         return lambda: copy.deepcopy(value)
-    roles = roles_of(value, AGGREGATION, what=target.text.rpartition(":")[2], at=target.at)
+    roles = roles_of(value, AGGREGATION, what=target.name, at=target.at)
 
     def make() -> Any:
         made = call_with(value, {name: _constructor_argument(role) for name, role in roles.items()})
@@ -77,18 +74,17 @@ def _constructor_argument(role: str) -> Any:
     from flwr.app import Context, RecordDict
     from flwr.common import ndarrays_to_parameters
 
-    match role:
-        case "initial":
-            return ndarrays_to_parameters(list(make_round().current.values()))
-        case "context":
-            return Context(run_id=1, node_id=0, node_config={}, state=RecordDict(), run_config={"num-server-rounds": 1})
-        case "mu":
-            return 0.1
-        case "name":
-            return "num-examples"
-        case "rate":
-            return 1.0
-    raise ProbeError(f"zk0 has no {role} to make a strategy with")
+    config: dict[str, Any] = {"num-server-rounds": 1}
+    known = {
+        "initial": ndarrays_to_parameters(list(make_round().current.values())),
+        "context": Context(run_id=1, node_id=0, node_config={}, state=RecordDict(), run_config=config),
+        "mu": 0.1,
+        "name": "num-examples",
+        "rate": 1.0,
+    }
+    if role not in known:
+        raise ProbeError(f"zk0 has no {role} to make a strategy with")
+    return known[role]
 
 
 def _by_results(strategy: Any) -> Callable[[Round], Aggregate]:

@@ -9,7 +9,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,6 +28,11 @@ class Target:
     module: ModuleType
     root: Path
     owner: type | None = None
+
+    @property
+    def name(self) -> str:
+        """The name without the module or file."""
+        return self.text.rpartition(":")[2]
 
     @property
     def at(self) -> str:
@@ -97,8 +102,12 @@ def _longest_module(text: str, root: Path) -> tuple[ModuleType, str]:
         name = ".".join(parts[:count])
         if _exists(name):
             return _import(text, root, lambda name=name: importlib.import_module(name)), ".".join(parts[count:])  # type: ignore[misc]
-    raise ProbeError(
-        f"{text}: no module {parts[0]!r} in {root} or among the installed packages",
+    raise _no_module(text, parts[0], root)
+
+
+def _no_module(text: str, name: str | None, root: Path) -> ProbeError:
+    return ProbeError(
+        f"{text}: no module {name!r} in {root} or among the installed packages",
         remedy="name it as package.module:name or path/to/file.py:name",
     )
 
@@ -118,10 +127,7 @@ def _import(text: str, root: Path, load: Callable[[], ModuleType]) -> ModuleType
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing == text.partition(":")[0].partition(".")[0]:
-            raise ProbeError(
-                f"{text}: no module {error.name!r} in {root} or among the installed packages",
-                remedy="name it as package.module:name or path/to/file.py:name",
-            ) from error
+            raise _no_module(text, error.name, root) from error
         raise DependencyMissingError(
             f"{text} imports {error.name}, which is not installed ({where_raised(error, root)})",
             remedy=f"pip install {missing}",
@@ -156,13 +162,7 @@ def describe(error: BaseException, root: Path) -> str:
 
 def where_raised(error: BaseException, root: Path) -> str:
     """Return `file:line` of the innermost frame inside the project, else of the innermost."""
-    frames = list(_foreign(error))
+    ours = (str(Path(__file__).parent), "<frozen")
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith(ours)]
     inside = [frame for frame in frames if Path(frame.filename).is_relative_to(root)] or frames
     return f"{shown(Path(inside[-1].filename), root)}:{inside[-1].lineno}" if inside else ""
-
-
-def _foreign(error: BaseException) -> Iterator[traceback.FrameSummary]:
-    own = str(Path(__file__).parent)
-    for frame in traceback.extract_tb(error.__traceback__):
-        if not frame.filename.startswith((own, "<frozen")):
-            yield frame

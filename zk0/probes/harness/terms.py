@@ -5,23 +5,26 @@ w_round and once with w itself as the reference, where the term and its gradient
 term's, whether the code returns the bare term or the total loss, and whether it returns a loss or writes gradients.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from zk0.core.faults import Fault
-from zk0.core.verdicts import Evidence
+from zk0.core.verdicts import Finding
 from zk0.probes.harness.arguments import give, scalar_of
 from zk0.probes.harness.bench import Bench
-from zk0.probes.harness.binding import TargetCallable, Variant
-from zk0.probes.harness.findings import Cause, evidence_of
+from zk0.probes.harness.binding import TargetCallable, Variant, part
+from zk0.probes.harness.findings import failed
 from zk0.probes.harness.gradients import GradientSample, explain
+from zk0.probes.harness.tensors import Named, frozen_with_gradient, snapshot, snapshots
 
 PRESET = 0.01  # of every gradient before the call, to distinguish adding to it from replacing it
+
+SNAPSHOT = "snapshot it once a round: [p.detach().clone() for p in model.parameters()]"
+NO_GRADIENT = ".item(), float(), .detach(), .data or no_grad is between the weights and the loss"
+WITH_GRADIENT = "compute it from the parameters themselves, with gradients on"
 
 
 class TrainsError(Exception):
@@ -37,7 +40,7 @@ class EvalPoint:
     displaced: bool = True
     moved: str = ""
     short: bool = False
-    nudge: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    nudge: Named = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,11 @@ class TermResult:
     """The result of one call: a value or None, gradients by trained tensor, frozen tensors that got one."""
 
     value: float | None
-    gradient: dict[str, NDArray[np.float64]]
+    gradient: Named
     writes: bool  # it wrote gradients itself
     frozen: tuple[str, ...]
-    weights: dict[str, NDArray[np.float64]]
-    references: dict[str, NDArray[np.float64]]
+    weights: Named
+    references: Named
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,13 @@ class Term:
         if not point.displaced:
             bench.depart()
             bench.origin = {name: value.detach().clone() for name, value in bench.model.state_dict().items()}
-        instance = self.callee.make(give(bench, self._made))
+        instance = self.callee.make(give(bench, part(self.variant, "made")))
         if point.displaced:
             bench.depart()
-        _nudge(bench, point.nudge)
+        with torch.no_grad():
+            for name, step in point.nudge.items():
+                parameter = bench.model.get_parameter(name)
+                parameter.add_(torch.from_numpy(step).to(parameter.dtype))
         return [self._call(bench, instance) for _ in range(times)]
 
     def isolate(self, point: EvalPoint) -> tuple[GradientSample, float | None]:
@@ -81,30 +87,20 @@ class Term:
         there, here = self.evaluate(point), self.evaluate(replace(point, displaced=False))
         value = None if there.value is None or here.value is None else there.value - here.value
         found = {name: there.gradient[name] - here.gradient[name] for name in there.gradient}
-        return self.sample(found, there, point.mu), value
-
-    def sample(self, found: dict[str, NDArray[np.float64]], answer: TermResult, mu: float) -> GradientSample:
-        """Return a gradient with what it is to be compared with."""
         noise, floor = (1e-6, 1e-12) if self.dtype == torch.float64 else (1e-3, 1e-7)
-        return GradientSample(found, answer.weights, answer.references, mu, noise=noise, floor=floor)
-
-    @property
-    def _made(self) -> Variant:
-        return {name: choice for name, choice in self.variant.items() if name.startswith("made:")}
+        return GradientSample(found, there.weights, there.references, point.mu, noise=noise, floor=floor), value
 
     def _call(self, bench: Bench, instance: Any) -> TermResult:
         trained = bench.trained()
         for value in trained.values():
             value.grad = torch.full_like(value, PRESET)
-        before = {name: value.detach().clone() for name, value in trained.items()}
-        called = {name: choice for name, choice in self.variant.items() if name.startswith("called:")}
-        result = self.callee.call(instance, give(bench, called))
-        if any(not torch.equal(value, before[name]) for name, value in trained.items()):
+        before = snapshots(trained)
+        result = self.callee.call(instance, give(bench, part(self.variant, "called")))
+        weights = snapshots(trained)
+        if any(not np.array_equal(value, before[name]) for name, value in weights.items()):
             raise TrainsError
         loss = scalar_of(result)
         writes = any(value.grad is None or bool((value.grad != PRESET).any()) for value in trained.values())
-        names = [name for name, value in bench.model.named_parameters() if not value.requires_grad]
-        frozen = tuple(name for name in names if bench.model.get_parameter(name).grad is not None)
         if writes or not (isinstance(loss, torch.Tensor) and loss.requires_grad):
             gradients: Any = [value.grad for value in trained.values()]
             writes = writes or loss is None
@@ -113,21 +109,14 @@ class Term:
         return TermResult(
             value=float(loss.detach()) if isinstance(loss, torch.Tensor) else loss,
             gradient={
-                name: np.zeros(value.shape) if found is None else found.detach().double().numpy().copy()
+                name: np.zeros(value.shape) if found is None else snapshot(found)
                 for (name, value), found in zip(trained.items(), gradients, strict=True)
             },
             writes=writes,
-            frozen=frozen,
-            weights={name: value.detach().double().numpy().copy() for name, value in trained.items()},
-            references={name: value.double().numpy().copy() for name, value in bench.origin.items()},
+            frozen=frozen_with_gradient(bench.model),
+            weights=weights,
+            references=snapshots(bench.origin),
         )
-
-
-def _nudge(bench: Bench, nudge: Mapping[str, NDArray[np.float64]]) -> None:
-    with torch.no_grad():
-        for name, step in nudge.items():
-            parameter = bench.trained()[name]
-            parameter.add_(torch.from_numpy(step).to(parameter.dtype))
 
 
 STEP = 1e-5  # of central differences in float64: error of the order 1e-10
@@ -146,9 +135,11 @@ class TermMeasurement:
     takes_mu: bool
 
     @property
-    def squared(self) -> float:
-        """||w - w_round||^2 over the trained tensors."""
-        return _squared(self.sample)
+    def wanted(self) -> float:
+        """The value that the term should have, mu/2 * ||w - w_round||^2 over the trained tensors."""
+        sample = self.sample
+        squares = (((value - sample.references[name]) ** 2).sum() for name, value in sample.weights.items())
+        return sample.mu / 2 * sum(map(float, squares))
 
 
 def measure(term: Term) -> TermMeasurement:
@@ -158,75 +149,70 @@ def measure(term: Term) -> TermMeasurement:
     far, far_value = term.isolate(replace(point, distance=2 * point.distance))
     stronger, _ = term.isolate(replace(point, mu=2 * point.mu))
     takes = term.callee.takes("mu", "config")
-    if not takes and (strength := _fixed(sample)) is not None:
-        # It returns 1/2 ||d||^2 or ||d||^2, for its caller to multiply.
+    # A term without mu returns 1/2 ||d||^2 or ||d||^2, for its caller to multiply: the same as with a mu of 1 or 2.
+    strength = None if takes else next((mu for mu in (1.0, 2.0) if replace(sample, mu=mu).conforms()), None)
+    if strength is not None:
         sample, far, stronger = (replace(each, mu=strength) for each in (sample, far, stronger))
     return TermMeasurement(sample, value, far, far_value, stronger, term.evaluate(point), takes)
 
 
-def root_cause(term: Term, measured: TermMeasurement) -> Cause | None:
+def root_cause(term: Term, measured: TermMeasurement) -> Finding | None:
     """Return why the gradient is not what it should be; None where it is."""
     sample = measured.sample
-    evidence = sample.worst()
-    if not all(np.isfinite(value).all() for value in sample.found.values()):
+    if not sample.is_finite():
         return explain(sample)
     if sample.is_zero():
-        return _silent(term, measured, evidence)
+        return _silent(term, measured)
     same = all(
         np.allclose(measured.stronger.found[name], value, rtol=sample.noise) for name, value in sample.found.items()
     )
     if same and (measured.takes_mu or not sample.conforms()):
-        return Cause(
-            Fault.setting_not_delivered,
+        return failed(
             "mu has no influence: the term is the same for mu and for 2 mu",
+            Fault.setting_not_delivered,
             "the strength is written in the code",
             "take mu from the server's configuration and multiply the term by it",
-            evidence,
+            sample.worst(),
         )
-    if (found := measured.value) is not None and not sample.conforms():
-        wanted = sample.mu / 2 * measured.squared
-        if np.isclose(found, wanted, rtol=10 * sample.noise) and measured.answer.writes:
-            return Cause(
-                Fault.proximal_repeated,
+    if measured.answer.writes:
+        right_value = measured.value is not None and np.isclose(measured.value, measured.wanted, rtol=10 * sample.noise)
+        if right_value and not sample.conforms():
+            return failed(
                 "the loss holds the term once, and its gradient is not that of the term added once",
+                Fault.proximal_repeated,
                 "it is added to the loss and to the gradients too",
                 "keep one of the two",
-                evidence,
+                sample.worst(),
             )
-    if not measured.answer.writes and (numeric := slopes(term, measured)) is not None:
-        by_values, by_autograd = numeric
-        if not np.isclose(by_values, by_autograd, rtol=1e-3, atol=1e-9):
-            return detached("part of its gradient is cut off", by_values, by_autograd)
+    elif (numeric := slopes(term, measured)) is not None and not agree(*numeric):
+        return detached("part of its gradient is cut off", *numeric)
     return explain(sample, measured.far)
 
 
-def _silent(term: Term, measured: TermMeasurement, evidence: tuple[Evidence, ...]) -> Cause:
+def _silent(term: Term, measured: TermMeasurement) -> Finding:
     if measured.value:
-        wanted = slopes(term, measured)
-        return detached("it has a value and no gradient", *(wanted or (measured.value, 0.0)))
+        return detached("it has a value and no gradient", *(slopes(term, measured) or (measured.value, 0.0)))
+    message, cause = "the term is zero wherever the weights are", "nothing is compared with the reference"
     if term.callee.constructor is not None:
-        message = "the term is zero wherever the weights are: its reference moves with them"
-        reason = "the reference shares storage with the weights (.data, .detach() or state_dict() without a copy)"
-    else:
-        message, reason = "the term is zero wherever the weights are", "nothing is compared with the reference"
-    return Cause(
-        Fault.proximal_reference,
-        message,
-        reason,
-        "snapshot it once a round: [p.detach().clone() for p in model.parameters()]",
-        evidence,
-    )
+        message += ": its reference moves with them"
+        cause = "the reference shares storage with the weights (.data, .detach() or state_dict() without a copy)"
+    return failed(message, Fault.proximal_reference, cause, SNAPSHOT, measured.sample.worst())
 
 
-def detached(what: str, by_values: float, by_autograd: float) -> Cause:
-    """Return the cause that autograd sees less of the term than there is."""
-    return Cause(
-        Fault.proximal_detached,
+def detached(what: str, by_values: float, by_autograd: float) -> Finding:
+    """Return the finding that autograd sees less of the term than there is."""
+    return failed(
         f"the term does not act: {what}" if by_autograd == 0 else f"the term's gradient is wrong: {what}",
-        ".item(), float(), .detach(), .data or no_grad is between the weights and the loss",
-        "compute it from the parameters themselves, with gradients on",
-        evidence_of({"slope of the term by central differences": by_values, "slope by autograd": by_autograd}),
+        Fault.proximal_detached,
+        NO_GRADIENT,
+        WITH_GRADIENT,
+        {"slope of the term by central differences": by_values, "slope by autograd": by_autograd},
     )
+
+
+def agree(by_values: float, by_autograd: float) -> bool:
+    """Return whether two slopes are one, up to the error of central differences."""
+    return bool(np.isclose(by_values, by_autograd, rtol=1e-3, atol=1e-9))
 
 
 def slopes(term: Term, measured: TermMeasurement) -> tuple[float, float] | None:
@@ -245,15 +231,6 @@ def slopes(term: Term, measured: TermMeasurement) -> tuple[float, float] | None:
     own = sum(float((measured.sample.found[name] * each).sum()) for name, each in direction.items())
     # The slope of the loss around the term is the rest of the total, and is taken off both.
     return (values[0] - values[1]) / (2 * STEP) - (total - own), own
-
-
-def _fixed(sample: GradientSample) -> float | None:
-    """Return 1 or 2 where the gradient is that times the distance."""
-    return next((factor for factor in (1.0, 2.0) if replace(sample, mu=factor).conforms()), None)
-
-
-def _squared(sample: GradientSample) -> float:
-    return sum(float(((value - sample.references[name]) ** 2).sum()) for name, value in sample.weights.items())
 
 
 def norm_of(sample: GradientSample) -> float:

@@ -4,154 +4,133 @@ What the optimizer is given at each step must be the loss's gradient plus mu * (
 server sent; at the first step the term is zero.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from zk0.core.faults import Fault
-from zk0.core.verdicts import Evidence, Finding
-from zk0.probes.harness.findings import Cause, FindingFactory, evidence_of
-from zk0.probes.harness.gradients import GradientSample, explain
-from zk0.probes.harness.trainings import MU, Comparison
+from zk0.core.verdicts import Finding, not_available
+from zk0.probes.harness.findings import Points, Shown, failed, largest_gap, passed, warned
+from zk0.probes.harness.gradients import explain
+from zk0.probes.harness.terms import NO_GRADIENT, SNAPSHOT, WITH_GRADIENT
+from zk0.probes.harness.trainings import MU, Comparison, is_as_sent
 
-SNAPSHOT = "snapshot it once a round: [p.detach().clone() for p in model.parameters()]"
+BEFORE_THE_STEP = "add it to the loss before backward, or mu * (w - w_round) to the gradients before the step"
 
 
-def judge(
-    comparison: Comparison, findings: FindingFactory, *, uses_mu: bool, made_with_mu: bool = False
-) -> Iterator[Finding]:
-    """Yield the findings, the root cause first.
+def training_points(comparison: Comparison, *, uses_mu: bool, made_with_mu: bool = False) -> Points:
+    """Yield what is found at each point, the root cause first.
 
     Args:
         comparison: the training with and without mu.
-        findings: how findings are made.
         uses_mu: whether the code reads the mu it is given at all.
         made_with_mu: whether a client is given mu when it is made.
     """
-    if len(comparison.steps) < 2:  # noqa: PLR2004  the second is the first with w != w_round
-        done = len(comparison.steps)
-        yield findings.not_available("gradient", f"needs 2 optimizer steps of one call or more, saw {done}")
-        return
-    if not comparison.is_repeatable():
-        yield findings.not_available("gradient", "run twice it does not do the same: seed what it draws from")
-        return
-    if not comparison.is_measurable():
-        yield findings.not_available("gradient", "the weights move too little for the term to be seen above rounding")
+    if reason := _not_comparable(comparison):
+        yield "gradient", not_available(reason)
         return
     if unset := _received(comparison):
-        yield findings.broken("received", unset)
+        yield "received", unset
     cause = root_cause(comparison, uses_mu=uses_mu)
-    yield from _gradient(comparison, cause, findings)
-    yield from _acts(comparison, cause, findings)
-    yield from _zero(comparison, findings)
-    yield from _mu(comparison, findings, uses_mu=uses_mu, made_with_mu=made_with_mu)
-    yield from _reference(comparison, cause, findings)
-    yield from _frozen(comparison, findings)
+    steps = f"at each of {len(comparison.steps)} steps the optimizer is given mu * (w - w_round)"
+    yield "gradient", cause or passed(steps, comparison.last.worst())
+    yield "acts", _acts(comparison, cause)
+    yield "zero", _zero(comparison)
+    yield "mu", _mu(comparison, uses_mu=uses_mu, made_with_mu=made_with_mu)
+    yield "reference", _reference(comparison, cause)
+    yield "frozen", _frozen(comparison)
 
 
-def root_cause(comparison: Comparison, *, uses_mu: bool) -> Cause | None:
+def _not_comparable(comparison: Comparison) -> str | None:
+    """Return why nothing can be said of a training; None where it can."""
+    if len(comparison.steps) < 2:  # noqa: PLR2004  the second is the first with w != w_round
+        return f"needs 2 optimizer steps of one call or more, saw {len(comparison.steps)}"
+    if not comparison.is_repeatable():
+        return "run twice it does not do the same: seed what it draws from"
+    if not comparison.is_measurable():
+        return "the weights move too little for the term to be seen above rounding"
+    return None
+
+
+def root_cause(comparison: Comparison, *, uses_mu: bool) -> Finding | None:
     """Return why the optimizer is not given mu * (w - w_round); None where it is."""
-    samples = [comparison.sample(number) for number in range(1, len(comparison.steps))]
-    if not uses_mu or (comparison.proximal.read_mu is False and all(sample.is_zero() for sample in samples)):
+    samples = comparison.samples()
+    inert = all(sample.is_zero() for sample in samples[1:])
+    if not uses_mu or (comparison.proximal.read_mu is False and inert):
         return _undelivered()
-    if all(sample.is_zero() for sample in samples):
+    if inert:
         return _inert(comparison)
-    first = comparison.sample(0)
-    if not first.is_zero() and np.isfinite(next(iter(first.found.values()))).all():
-        return _elsewhere(comparison)
+    if not samples[0].is_zero() and np.isfinite(next(iter(samples[0].found.values()))).all():
+        return _begins_elsewhere(comparison)
     if _adds_up(comparison):
-        return Cause(
-            Fault.proximal_repeated,
+        return failed(
             "the term adds up: each step's gradient holds those of the steps before",
+            Fault.proximal_repeated,
             "the sum is begun once, before the loop",
             "begin it at 0 in each step",
             samples[-1].worst(),
         )
     if _follows(comparison):
-        return _moving(comparison, "the reference is the weights of the step before")
-    return next((cause for sample in samples if (cause := _explain(comparison, sample))), None)
+        return _moving_reference(comparison, "the reference is the weights of the step before")
+    return next((cause for sample in samples[1:] if (cause := explain(sample, samples[-1]))), None)
 
 
-def _explain(comparison: Comparison, sample: GradientSample) -> Cause | None:
-    later = comparison.sample(len(comparison.steps) - 1)
-    return explain(sample, later if later is not sample else None)
-
-
-def _undelivered() -> Cause:
-    return Cause(
-        Fault.setting_not_delivered,
+def _undelivered() -> Finding:
+    return failed(
         "mu does not arrive: the code never reads the one it is given",
+        Fault.setting_not_delivered,
         "the strength is written in the code, or the term is missing",
         'take it from the server: config["proximal_mu"] (Flower\'s FedProx sends it each round)',
     )
 
 
-def _inert(comparison: Comparison) -> Cause:
-    """Tell why the optimizer's gradients are those of mu = 0."""
-    kept = comparison.proximal.recorder.kept
-    number = len(comparison.steps) - 1
-    evidence = comparison.sample(number).worst()
-    with_term, without = comparison.steps[number]
-    acting = f"the term never acts: at step {number + 1} its gradient is 0"
+def _inert(comparison: Comparison) -> Finding:
+    """Return why the optimizer's gradients are those of mu = 0."""
+    kept, evidence = comparison.proximal.recorder.kept, comparison.last.worst()
+    acting = f"the term never acts: at step {len(comparison.steps)} its gradient is 0"
     if "exhausted" in kept:
-        return Cause(
-            Fault.proximal_reference,
+        return failed(
             f"{acting}; the reference is an exhausted iterator from the second step on ({kept['exhausted']})",
+            Fault.proximal_reference,
             "model.parameters() is a generator: the first loop over it empties it, and zip then yields nothing",
             SNAPSHOT,
             evidence,
         )
-    if with_term.loss is not None and without.loss is not None and not _close(with_term.loss, without.loss, comparison):
-        losses = evidence_of({"back-propagated loss with mu": with_term.loss, "and without": without.loss})
-        return Cause(
-            Fault.proximal_detached,
+    losses = [step.loss for step in comparison.steps[-1]]
+    if None not in losses and not comparison.same_numbers(losses[:1], losses[1:]):
+        return failed(
             f"{acting}; the loss holds it and no gradient flows from it",
-            ".item(), float(), .detach(), .data or no_grad is between the weights and the loss",
-            "compute it from the parameters themselves, with gradients on",
-            (*evidence, *losses),
+            Fault.proximal_detached,
+            NO_GRADIENT,
+            WITH_GRADIENT,
+            {**evidence, "back-propagated loss with mu": losses[0], "and without": losses[1]},
         )
-    return _unreached(comparison, acting, evidence)
+    return _not_in_loss(comparison, acting, evidence)
 
 
-def _unreached(comparison: Comparison, acting: str, evidence: tuple[Evidence, ...]) -> Cause:
-    """Tell why the term is not even in the loss."""
+def _not_in_loss(comparison: Comparison, acting: str, evidence: Shown) -> Finding:
     kept = comparison.proximal.recorder.kept
-    if comparison.proximal.returned != comparison.plain.returned and not _all_close(comparison):
-        return Cause(
-            Fault.proximal_inert,
-            f"{acting}; only what it reports changes with mu",
-            "it is computed after the optimizer step, or after backward",
-            "add it to the loss before backward, or mu * (w - w_round) to the gradients before the step",
-            evidence,
-        )
+    if not comparison.same_numbers(comparison.proximal.returned, comparison.plain.returned):
+        message = f"{acting}; only what it reports changes with mu"
+        cause = "it is computed after the optimizer step, or after backward"
+        return failed(message, Fault.proximal_inert, cause, BEFORE_THE_STEP, evidence)
     if kind := next((kind for kind in ("alias", "refreshed") if kind in kept), None):
         how = "shares its storage with the weights" if kind == "alias" else "is taken again at each step"
-        return _moving(comparison, f"{acting}; the reference {how} ({kept[kind]})")
+        return _moving_reference(comparison, f"{acting}; the reference {how} ({kept[kind]})")
     if "healthy" not in kept and "parameters" in kept:
-        return _moving(comparison, f"{acting}; what is kept are the weights themselves ({kept['parameters']})")
-    return Cause(
-        Fault.proximal_inert,
-        acting,
-        "it is computed after the optimizer step, or does not reach the loss",
-        "add it to the loss before backward, or mu * (w - w_round) to the gradients before the step",
-        evidence,
-    )
+        message = f"{acting}; what is kept are the weights themselves ({kept['parameters']})"
+        return _moving_reference(comparison, message)
+    cause = "it is computed after the optimizer step, or does not reach the loss"
+    return failed(acting, Fault.proximal_inert, cause, BEFORE_THE_STEP, evidence)
 
 
-def _moving(comparison: Comparison, message: str) -> Cause:
-    return Cause(
-        Fault.proximal_reference,
-        message,
-        "the reference moves with the weights",
-        SNAPSHOT,
-        comparison.sample(len(comparison.steps) - 1).worst(),
-    )
+def _moving_reference(comparison: Comparison, message: str) -> Finding:
+    cause = "the reference moves with the weights"
+    return failed(message, Fault.proximal_reference, cause, SNAPSHOT, comparison.last.worst())
 
 
-def _elsewhere(comparison: Comparison) -> Cause:
-    return Cause(
-        Fault.proximal_reference,
+def _begins_elsewhere(comparison: Comparison) -> Finding:
+    return failed(
         "at the round's first step, where the term must be 0, it already has a gradient",
+        Fault.proximal_reference,
         "the reference is not what the server sent, e.g. it is taken before the received weights are set",
         "set the received weights first, then take the reference from them",
         comparison.sample(0).worst(),
@@ -160,141 +139,102 @@ def _elsewhere(comparison: Comparison) -> Cause:
 
 def _adds_up(comparison: Comparison) -> bool:
     """Return whether a step's gradient is the sum of those expected up to it."""
-    number = len(comparison.steps) - 1
-    if number < 2:  # noqa: PLR2004  at the second step there is nothing to add up yet
+    samples = comparison.samples()
+    if len(samples) < 3:  # noqa: PLR2004  at the second step there is nothing to add up yet
         return False
-    samples = [comparison.sample(each) for each in range(number + 1)]
-    last = samples[-1]
-    sums = {name: sum(sample.expected[name] for sample in samples) for name in last.found}
-    return not last.conforms() and all(last.near(last.found[name], np.asarray(value)) for name, value in sums.items())
+    last, expected = samples[-1], [sample.expected for sample in samples]
+    sums = {name: np.sum([each[name] for each in expected], axis=0) for name in last.found}
+    return not last.conforms() and all(last.near(last.found[name], value) for name, value in sums.items())
 
 
 def _follows(comparison: Comparison) -> bool:
     """Return whether the term's gradient is mu * (w - w of the step before)."""
-    number = len(comparison.steps) - 1
-    last = comparison.sample(number)
-    before = comparison.steps[number - 1][0].weights
+    last, before = comparison.last, comparison.steps[-2][0].weights
     return not last.conforms() and all(
         last.near(value, MU * (last.weights[name] - before[name])) for name, value in last.found.items()
     )
 
 
-def _gradient(comparison: Comparison, cause: Cause | None, findings: FindingFactory) -> Iterator[Finding]:
-    if cause is not None:
-        yield findings.broken("gradient", cause)
-        return
-    sample = comparison.sample(len(comparison.steps) - 1)
-    yield findings.passed(
-        "gradient",
-        f"at each of {len(comparison.steps)} steps the optimizer is given mu * (w - w_round)",
-        sample.worst(),
-    )
-
-
-def _acts(comparison: Comparison, cause: Cause | None, findings: FindingFactory) -> Iterator[Finding]:
-    gap = max(
-        float(np.abs(value - comparison.free.final[name]).max()) for name, value in comparison.proximal.final.items()
-    )
-    evidence = evidence_of({"largest difference of a weight to the run with mu = 0": gap})
+def _acts(comparison: Comparison, cause: Finding | None) -> Finding:
+    free = comparison.free.final
+    gap = max(float(np.abs(value - free[name]).max()) for name, value in comparison.proximal.final.items())
+    evidence = {"largest difference of a weight to the run with mu = 0": gap}
     if comparison.acts():
-        yield findings.passed(
-            "acts", f"after {len(comparison.steps)} steps the weights are not those of mu = 0", evidence
-        )
-    elif cause is not None:
-        yield findings.failed(
-            "acts", "the weights are those of mu = 0 to the last bit", cause.fault, cause.cause, cause.remedy, evidence
-        )
-    else:
-        yield findings.not_available("acts", "the weights are those of mu = 0; the steps are too small for a verdict")
+        return passed(f"after {len(comparison.steps)} steps the weights are not those of mu = 0", evidence)
+    if cause is None:
+        return not_available("the weights are those of mu = 0; the steps are too small for a verdict")
+    return _same_cause("the weights are those of mu = 0 to the last bit", cause, evidence)
 
 
-def _zero(comparison: Comparison, findings: FindingFactory) -> Iterator[Finding]:
+def _same_cause(message: str, cause: Finding, evidence: Shown | None = None) -> Finding:
+    return failed(message, cause.fault, cause.cause, cause.remedy, evidence)
+
+
+def _zero(comparison: Comparison) -> Finding:
     sample = comparison.sample(0)
-    largest = max(float(np.abs(value).max()) for value in sample.found.values())
-    evidence = evidence_of({"largest gradient of the term at the first step": largest})
+    largest = sample.largest()
+    evidence = {"largest gradient of the term at the first step": largest}
     if not np.isfinite(largest):
-        yield findings.failed(
-            "zero",
+        return failed(
             "at the first step the gradient is not finite",
             Fault.proximal_formula,
             "a square root has no derivative at w = w_round",
             "square the distance",
             evidence,
         )
-    elif sample.is_zero():
-        yield findings.passed("zero", "the term is 0 at the round's first step", evidence)
-    else:
-        yield findings.broken("zero", _elsewhere(comparison))
+    if sample.is_zero():
+        return passed("the term is 0 at the round's first step", evidence)
+    return _begins_elsewhere(comparison)
 
 
-def _mu(comparison: Comparison, findings: FindingFactory, *, uses_mu: bool, made_with_mu: bool) -> Iterator[Finding]:
+def _mu(comparison: Comparison, *, uses_mu: bool, made_with_mu: bool) -> Finding:
     read = comparison.proximal.read_mu
     if read is False and made_with_mu and comparison.acts():
-        yield findings.warned(
-            "mu",
+        return warned(
             "mu is fixed when the client is made; the one the server sends is never read",
             Fault.setting_not_delivered,
             "Flower's FedProx sends proximal_mu in each round's configuration",
             'take it from the configuration: config["proximal_mu"]',
         )
-    elif not uses_mu or read is False:
-        yield findings.broken("mu", _undelivered())
-    elif read:
-        yield findings.passed("mu", "mu is read from the configuration the server sends")
-    else:
-        yield findings.passed("mu", "mu is taken as an argument and used")
+    if not uses_mu or read is False:
+        return _undelivered()
+    return passed(
+        f"mu is {'read from the configuration the server sends' if read else 'taken as an argument and used'}"
+    )
 
 
-def _received(comparison: Comparison) -> Cause | None:
-    """Return the cause where a client does not begin with the weights it was sent."""
-    recorder, sent = comparison.proximal.recorder, comparison.proximal.sent
-    for name, value in recorder.steps[0].weights.items():
-        if name in sent and not np.allclose(value, sent[name], rtol=1e-5, atol=1e-7):
-            place = np.unravel_index(int(np.argmax(np.abs(value - sent[name]))), value.shape)
-            return Cause(
-                Fault.parameters_not_applied,
+def _received(comparison: Comparison) -> Finding | None:
+    """Return the finding where a client does not begin with the weights it was sent."""
+    sent = comparison.proximal.sent
+    for name, value in comparison.proximal.recorder.steps[0].weights.items():
+        if not is_as_sent(name, value, sent):
+            return failed(
                 f"the training does not begin with what the server sent: {name} differs",
+                Fault.parameters_not_applied,
                 "the received parameters are not set, or into another model",
                 "set them before training: model.load_state_dict(..., strict=True)",
-                evidence_of(
-                    {f"{name} at the first step": float(value[place]), "as it was sent": float(sent[name][place])}
-                ),
+                largest_gap(name, value, sent[name], labels=(f"{name} at the first step", "as it was sent")),
             )
     return None
 
 
-def _reference(comparison: Comparison, cause: Cause | None, findings: FindingFactory) -> Iterator[Finding]:
-    kept = comparison.proximal.recorder.kept
-    if cause is not None and cause.fault is Fault.proximal_reference:
-        message = "w_round, what the server sent, is not kept through the round"
-        yield findings.failed("reference", message, cause.fault, cause.cause, cause.remedy)
-    elif cause is None:
-        name = kept.get("healthy")
-        yield findings.passed("reference", f"w_round stays as it was sent{f' ({name})' if name else ''}")
-    else:
-        yield findings.not_available("reference", "unknown: the gradient is wrong for another reason")
+def _reference(comparison: Comparison, cause: Finding | None) -> Finding:
+    if cause is None:
+        name = comparison.proximal.recorder.kept.get("healthy")
+        return passed(f"w_round stays as it was sent{f' ({name})' if name else ''}")
+    if cause.fault == Fault.proximal_reference:
+        return _same_cause("w_round, what the server sent, is not kept through the round", cause)
+    return not_available("unknown: the gradient is wrong for another reason")
 
 
-def _frozen(comparison: Comparison, findings: FindingFactory) -> Iterator[Finding]:
+def _frozen(comparison: Comparison) -> Finding:
     moved = comparison.proximal.recorder.frozen_moved()
     written = comparison.steps[-1][0].frozen
-    if moved or written:
-        name = (moved or written)[0]
-        yield findings.failed(
-            "frozen",
-            f"frozen tensors {'move' if moved else 'are given a gradient'}, e.g. {name}",
-            Fault.frozen_moved if moved else Fault.proximal_frozen,
-            "the gradient is written to all parameters",
-            "pass over parameters with requires_grad=False",
-        )
-    else:
-        yield findings.passed("frozen", "frozen tensors stay as they are and get no gradient")
-
-
-def _close(one: float, other: float, comparison: Comparison) -> bool:
-    return bool(np.isclose(one, other, rtol=20 * comparison.noise, atol=0))
-
-
-def _all_close(comparison: Comparison) -> bool:
-    one, other = comparison.proximal.returned, comparison.plain.returned
-    return len(one) == len(other) and all(_close(a, b, comparison) for a, b in zip(one, other, strict=True))
+    if not moved and not written:
+        return passed("frozen tensors stay as they are and get no gradient")
+    return failed(
+        f"frozen tensors {'move' if moved else 'are given a gradient'}, e.g. {(moved or written)[0]}",
+        Fault.frozen_moved if moved else Fault.proximal_frozen,
+        "the gradient is written to all parameters",
+        "pass over parameters with requires_grad=False",
+    )

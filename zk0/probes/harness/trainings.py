@@ -1,8 +1,8 @@
 """Run foreign training twice, with mu and without, along the same weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from zk0.probes.harness.arguments import give
 from zk0.probes.harness.bench import Bench
-from zk0.probes.harness.binding import TargetCallable, Variant
+from zk0.probes.harness.binding import TargetCallable, Variant, part
 from zk0.probes.harness.gradients import GradientSample
-from zk0.probes.harness.recorder import WANTED_STEPS, Named, OptimizerRecorder, Step
+from zk0.probes.harness.recorder import WANTED_STEPS, OptimizerRecorder, Step
+from zk0.probes.harness.tensors import Named, snapshots
 
 SHIFT = 0.05  # standard deviation of what the server's weights differ by from a client's own
 MU = 0.3  # far from 1, where mu equals its square
@@ -20,16 +21,26 @@ MU = 0.3  # far from 1, where mu equals its square
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """One training: what was watched, the weights at its end, the numbers it returned, whether it read mu."""
+    """One training: what was recorded, the numbers it returned, whether it read mu, and the weights at its end."""
 
     recorder: OptimizerRecorder
-    final: Named
     returned: tuple[float, ...]
     read_mu: bool | None  # None where mu is not read from the settings
     sent: Named  # what the client was to begin with
+    final: Named
+
+    @classmethod
+    def ended(cls, recorder: OptimizerRecorder, result: Any, *, read_mu: bool | None, sent: Named) -> Self:
+        """Return what is to be kept of a training that has just ended."""
+        return cls(recorder, numbers_in(result), read_mu, sent, final=snapshots(recorder.parameters()))
 
 
 type Runner = Callable[[float, OptimizerRecorder], TrainingRun]
+
+
+def is_as_sent(name: str, value: NDArray[np.float64], sent: Named) -> bool:
+    """Return whether a tensor is what was sent, or was not sent by name."""
+    return name not in sent or np.allclose(value, sent[name], rtol=1e-5, atol=1e-7)
 
 
 @dataclass(frozen=True)
@@ -46,29 +57,30 @@ class Comparison:
         """The steps that both have done."""
         return list(zip(self.proximal.recorder.steps, self.plain.recorder.steps, strict=False))
 
+    def samples(self) -> list[GradientSample]:
+        """Return the term's gradient at each step."""
+        return [self.sample(number) for number in range(len(self.steps))]
+
+    @property
+    def last(self) -> GradientSample:
+        """The term's gradient at the last step."""
+        return self.sample(len(self.steps) - 1)
+
     def sample(self, number: int) -> GradientSample:
         """Return the term's gradient at a step, with what it should be."""
         with_term, without = self.steps[number]
         found = {name: value - without.gradients[name] for name, value in with_term.gradients.items()}
         size = max(float(np.abs(value).max()) for value in without.gradients.values())
         floor = 10 * self.noise * max(size, 1e-3)
-        sample = GradientSample(found, with_term.weights, self.references, MU, noise=self.tolerance, floor=floor)
+        tolerance = 1e-2 if self.noise > 1e-10 else 1e-6  # noqa: PLR2004  single or double precision
+        sample = GradientSample(found, with_term.weights, self.references, MU, noise=tolerance, floor=floor)
         return self._gradient_from_step(sample, number) if sample.is_zero() else sample
-
-    @property
-    def tolerance(self) -> float:
-        """The allowed relative distance of a gradient from the expected one."""
-        return 1e-2 if self.noise > 1e-10 else 1e-6  # noqa: PLR2004  single or double precision
 
     @property
     def references(self) -> Named:
         """w_round of every tensor: what was sent, or where the training began."""
         recorder, sent = self.proximal.recorder, self.proximal.sent
-        applied = all(
-            np.allclose(value, sent[name], rtol=1e-5, atol=1e-7)
-            for name, value in recorder.steps[0].weights.items()
-            if name in sent
-        )
+        applied = all(is_as_sent(name, value, sent) for name, value in recorder.steps[0].weights.items())
         return {**recorder.start, **(sent if applied else {})}
 
     def _gradient_from_step(self, sample: GradientSample, number: int) -> GradientSample:
@@ -96,24 +108,29 @@ class Comparison:
 
     def is_measurable(self) -> bool:
         """Return whether the weights move far enough for the term to be seen above rounding."""
-        samples = [self.sample(number) for number in range(1, len(self.steps))]
         return any(
-            float(np.abs(value).max()) > 10 * sample.floor for sample in samples for value in sample.expected.values()
+            float(np.abs(value).max()) > 10 * sample.floor
+            for sample in self.samples()[1:]
+            for value in sample.expected.values()
         )
 
     def acts(self) -> bool:
         """Return whether the weights end elsewhere than with mu = 0."""
         return any(not np.array_equal(value, self.free.final[name]) for name, value in self.proximal.final.items())
 
+    def same_numbers(self, one: Sequence[float | None], other: Sequence[float | None]) -> bool:
+        """Return whether two series of numbers are equal up to rounding."""
+        first, second = (np.asarray(series, dtype=np.float64) for series in (one, other))
+        return len(one) == len(other) and np.allclose(first, second, rtol=20 * self.noise, atol=0)
+
 
 def runner_of(callee: TargetCallable, variant: Variant, dtype: torch.dtype) -> Runner:
-    """Return a function that runs a training function, or a step three times, in a fresh scene."""
+    """Return a function that runs a training function, or a step three times, on a fresh bench."""
+    made, called = part(variant, "made"), part(variant, "called")
 
     def run(mu: float, recorder: OptimizerRecorder) -> TrainingRun:
         bench = Bench(mu, dtype=dtype)
         recorder.model = bench.model
-        made = {name: choice for name, choice in variant.items() if name.startswith("made:")}
-        called = {name: choice for name, choice in variant.items() if name.startswith("called:")}
         results: list[Any] = []
         with recorder.on():
             instance = callee.make(give(bench, made))
@@ -124,15 +141,9 @@ def runner_of(callee: TargetCallable, variant: Variant, dtype: torch.dtype) -> R
                 if len(recorder.steps) >= WANTED_STEPS or len(recorder.steps) == before:
                     break
                 arguments |= give(bench, {name: choice for name, choice in called.items() if choice[0] in RENEWED})
-        sent = {name: value.double().numpy() for name, value in bench.origin.items()}
-        config = callee.takes("config") and not callee.takes("mu")
-        return TrainingRun(
-            recorder=recorder,
-            final={name: value.detach().double().numpy().copy() for name, value in bench.trained().items()},
-            returned=numbers_in(results),
-            read_mu=bench.settings.read_mu if config else None,
-            sent=sent,
-        )
+        configured = callee.takes("config") and not callee.takes("mu")
+        read_mu = bench.settings.read_mu if configured else None
+        return TrainingRun.ended(recorder, results, read_mu=read_mu, sent=snapshots(bench.origin))
 
     return run
 
@@ -155,17 +166,14 @@ def compare(run: Runner, dtype: torch.dtype) -> Comparison:
 
 def numbers_in(value: Any) -> tuple[float, ...]:
     """Return all single numbers in what a training returned, in order."""
-    if isinstance(value, torch.Tensor | np.ndarray | np.generic):
-        return (float(value),) if np.size(value.detach() if isinstance(value, torch.Tensor) else value) == 1 else ()
-    if isinstance(value, bool) or value is None:
-        return ()
-    if isinstance(value, int | float):
-        return (float(value),)
     if isinstance(value, dict):
-        return tuple(number for each in value.values() for number in numbers_in(each))
+        value = list(value.values())
     if isinstance(value, list | tuple):
         return tuple(number for each in value for number in numbers_in(each))
-    return ()
+    if isinstance(value, torch.Tensor):
+        value = value.detach()
+    number = isinstance(value, int | float | np.generic | np.ndarray | torch.Tensor) and not isinstance(value, bool)
+    return (float(value),) if number and np.size(value) == 1 else ()
 
 
 def shift(arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
@@ -177,8 +185,3 @@ def shift(arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
         else value
         for value in arrays
     ]
-
-
-def plain(value: torch.Tensor) -> NDArray[np.float64]:
-    """Return a tensor as an array of its own, in double precision."""
-    return value.detach().double().cpu().numpy().copy()
