@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from zk0.core.process import end_tree, run_program, start, wait
-from zk0.core.process_tree import process_entry, unclaimed_children
+from zk0.core.process_tree import ProcessEntry, process_entry, unclaimed_children, with_descendants
 
 SLEEP = "import time; time.sleep(60)"
 DEAF = f"import signal; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; print('deaf', flush=True); {SLEEP}"
@@ -62,6 +62,12 @@ def test_what_a_program_starts_ends_with_it(tmp_path, way, outlives):
     assert process.returncode == (0 if outlives else -signal.SIGTERM)
     assert bool(left) is outlives
     assert process_entry(child) is None, "it is a zombie"
+
+
+def test_parents_are_ended_before_what_they_started():
+    table = {pid: ProcessEntry(pid, parent, 1, 0.0, False) for pid, parent in ((9, 1), (4, 9), (2, 4), (3, 1))}
+
+    assert [entry.pid for entry in with_descendants({2, 4, 9}, table)] == [9, 4, 2]
 
 
 def test_what_ends_by_itself_in_a_moment_is_not_left_over(tmp_path):

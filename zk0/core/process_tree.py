@@ -89,17 +89,20 @@ def processes() -> dict[int, ProcessEntry]:
 
 
 def with_descendants(roots: set[int], table: Mapping[int, ProcessEntry]) -> list[ProcessEntry]:
-    """Return the processes of these numbers and all that descend from them, without those that have ended."""
+    """Return the processes of these numbers and all that descend from them, without those that have ended.
+
+    Parents come first: a shell whose program is ended before it would begin its next one.
+    """
     children: dict[int, list[int]] = {}
     for entry in table.values():
         children.setdefault(entry.parent, []).append(entry.pid)
-    found, left = set[int](), list(roots)
+    found, left = dict[int, None](), sorted(roots, key=lambda pid: pid in table and table[pid].parent not in roots)
     while left:
         pid = left.pop()
         if pid in table and pid not in found:
-            found.add(pid)
+            found[pid] = None
             left += children.get(pid, ())
-    return [table[pid] for pid in sorted(found) if not table[pid].is_zombie]
+    return [table[pid] for pid in found if not table[pid].is_zombie]
 
 
 def left_of(pid: int, mark: str) -> list[ProcessEntry]:
@@ -191,13 +194,13 @@ def describe(entry: ProcessEntry) -> str:
 
 
 def own_children() -> frozenset[ProcessEntry]:
-    """Return the children of this process."""
-    me = os.getpid()
-    return (
-        frozenset(entry for entry in processes().values() if entry.parent == me)
-        if _has_children(set())
-        else frozenset()
-    )
+    """Return the children of this process that are no programs."""
+    with REGISTRY.lock:
+        known = set(REGISTRY.marks)
+        if not _has_children(known):
+            return frozenset()
+        me = os.getpid()
+        return frozenset(one for one in processes().values() if one.parent == me and one.pid not in known)
 
 
 @contextmanager

@@ -203,7 +203,7 @@ class Attempt:
         file = self.context.run.outputs(self.step.path, self.number)
         self.effects.clear_outputs(file)
         command = self._located(_command(arguments, self.context.project.root, {VARIABLE: str(file)}))
-        self.program = command.argv[0]
+        self.program = command.argv[0] if Path(command.argv[0]).is_absolute() else None  # else there is none
         if self.step.is_service:
             self._serve(command, arguments["ready"])
             return
