@@ -45,6 +45,17 @@ def test_a_check_s_keyword_arguments_are_its_options(checks):
     assert (finding.check, finding.message) == ("note.length", "3 of 2 words")
 
 
+def test_a_check_may_answer_with_one_finding(checks):
+    @check("note.short")
+    def short(outputs: Outputs) -> Finding:
+        """The note is short enough."""
+        return passed(f"{outputs.length} words")
+
+    [finding] = checks.get("note.short").run(context(3), {})
+
+    assert (finding.check, finding.message) == ("note.short", "3 words")
+
+
 @pytest.mark.parametrize("options", [{}, {"minimum": "few"}, {"minimum": 1, "maximum": 2}])
 def test_options_that_do_not_fit_are_refused(checks, options):
     @check("note.length")
