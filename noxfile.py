@@ -1,4 +1,4 @@
-"""Sessions: one per workflow, and tests, lint, types and bench. All share one environment.
+"""Sessions: tests, lint, types and bench, and one per workflow. All share one environment.
 
 `nox -s train` installs everything once and runs `zk0 run train`. Arguments after `--` are passed on:
 `nox -s train -- -i rounds=2`. `nox -t workflow` runs all workflows; `nox --json -l -t workflow` lists them
@@ -6,6 +6,7 @@ for a CI matrix.
 """
 
 import hashlib
+import logging
 import os
 from pathlib import Path
 
@@ -15,6 +16,7 @@ nox.needs_version = ">=2025.10.14"  # the first version with `requires`
 nox.options.sessions = ["lint", "types", "tests"]
 
 ROOT = Path(__file__).parent
+NOX_LOG = logging.getLogger("nox")
 REPORTS = ROOT / ".zk0" / "reports"
 MADE_FROM = ("pyproject.toml", "constraints.txt")
 PYTHON = "3.12"
@@ -68,10 +70,11 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=[ENVIRONMENT])
 def lint(session: nox.Session) -> None:
-    """Check style, format and layers."""
+    """Check style, format, layers and workflow files."""
     run(session, "ruff", "check")
     run(session, "ruff", "format", "--check")
     run(session, "lint-imports")
+    run(session, "zk0", "workflows", "lint")
 
 
 @nox.session(venv_backend="none", requires=[ENVIRONMENT])
@@ -86,8 +89,13 @@ def bench(session: nox.Session) -> None:
     run(session, "python", "-m", "benchmarks", *session.posargs, beside=("engines",))
 
 
-def add_workflow(name: str) -> None:
-    """Add a session that runs one workflow."""
+def add_workflow(file: Path) -> None:
+    """Add a session that runs one workflow; a file that can't be one is reported and replaces no session."""
+    name = file.stem
+    if file.suffix != ".yaml" or name in OWN_SESSIONS:
+        reason = f"there is a session {name} already" if name in OWN_SESSIONS else "its name does not end with .yaml"
+        NOX_LOG.error(f"workflows/{file.name} is not a session: {reason}. Rename it.")
+        return
 
     @nox.session(name=name, venv_backend="none", requires=[ENVIRONMENT], default=False, tags=["workflow"])
     def workflow(session: nox.Session) -> None:
@@ -96,5 +104,6 @@ def add_workflow(name: str) -> None:
     workflow.__doc__ = f"Run the workflow {name}; arguments after `--` go to `zk0 run`."
 
 
-for file in sorted((ROOT / "workflows").glob("*.yaml")):
-    add_workflow(file.stem)
+OWN_SESSIONS = frozenset(nox.registry.get())
+for workflow_file in sorted((ROOT / "workflows").glob("*.y*ml")):
+    add_workflow(workflow_file)

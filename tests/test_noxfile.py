@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -10,7 +11,10 @@ from pathlib import Path
 import nox.registry
 import pytest
 
+from zk0.workflow.names import SESSIONS, nox_sessions
+
 ROOT = Path(__file__).parents[1]
+OWN = ("bench", "engines", "environment", "lint", "tests", "types")
 WORKFLOWS = {path.stem for path in (ROOT / "workflows").glob("*.yaml")}
 
 
@@ -38,6 +42,30 @@ def test_the_sessions_with_the_tag_are_a_matrix_for_ci():
 
     assert set(matrix) == WORKFLOWS
     assert len(matrix) == len(WORKFLOWS)
+
+
+@pytest.mark.parametrize(("file", "session"), [("types.yaml", "types"), ("tests.yaml", "tests"), ("mine.yml", "mine")])
+def test_a_workflow_file_replaces_no_session_and_is_reported(tmp_path, file, session):
+    shutil.copy(ROOT / "noxfile.py", tmp_path)
+    (tmp_path / "workflows").mkdir()
+    (tmp_path / "workflows" / file).write_text("name: types\n")
+    before, after = sessions_in(ROOT), sessions_in(tmp_path)
+
+    assert after.get(session) == before.get(session)
+    done = subprocess.run([sys.executable, "-m", "nox", "-l"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert f"workflows/{file} is not a session" in done.stderr
+
+
+def sessions_in(folder):
+    command = [sys.executable, "-m", "nox", "--json", "-l", "-s", *OWN]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return {session["session"]: session["description"] for session in json.loads(done.stdout)}
+
+
+def test_lint_knows_the_sessions_of_this_noxfile():
+    found = nox_sessions((ROOT / "noxfile.py").read_bytes())
+
+    assert set(found) == set(OWN) == set(SESSIONS)
 
 
 @dataclass

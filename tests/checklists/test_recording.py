@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from zk0.checklists import recording
 from zk0.checklists.recording import ChecklistRecorder
 from zk0.core.errors import ExitStatus, UnknownNameError
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.core.verdicts import Verdict, failed, passed
-from zk0.workflow.events import RunFinished, RunStarted, StepFinished
+from zk0.workflow.events import RunFinished, RunStarted, StepFinished, StepWaiting
 
 type MakeReceipt = Callable[..., Receipt]
 
@@ -113,3 +114,22 @@ def test_following_a_run_loads_nothing_heavy() -> None:
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
 
     assert not {"torch", "lerobot", "flwr", "mujoco", "numpy", "scipy"} & set(told.stdout.split())
+
+
+def test_a_step_that_no_item_rests_on_is_not_rendered_for_and_a_wait_is(
+    project: Project, make_receipt: MakeReceipt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = ChecklistRecorder(project, Spec())
+    times: list[datetime] = []
+    take = recording.take_snapshot
+    monkeypatch.setattr(
+        recording, "take_snapshot", lambda *given, now, **rest: times.append(now) or take(*given, now=now, **rest)
+    )
+    record(StepFinished(make_receipt(ENOUGH, code=project.git_state())))
+    for number in range(50):
+        record(StepFinished(make_receipt(step=f"other_{number}")))
+    assert len(times) == 1
+
+    record(StepWaiting("run-1", "fix", "Fix", "agent", 1, NOON + HOUR, project.root / "handover.md"))
+
+    assert times[1:] == [NOON + HOUR]

@@ -194,3 +194,11 @@ def test_a_workflow_is_drawn_and_its_schema_printed(command, write):
     assert (status, out.splitlines()[0]) == (0, "flowchart TD")
     assert command("workflows", "graph", "note", "--as", "dot")[1].startswith('digraph "note"')
     assert json.loads(command("workflows", "schema")[1])["title"] == "zk0 workflow"
+
+
+@pytest.mark.parametrize("name", ["run", "list", "prune", "latest", "help"])
+def test_a_workflow_may_have_the_name_of_a_command(program, write, name):
+    write(name, STEPS)
+
+    assert program("run", name, "--quiet").returncode == 0
+    assert json.loads(program("show", "latest", "--json").stdout)["data"]["workflow"] == name

@@ -179,3 +179,43 @@ def test_the_bank_of_a_clone_can_be_verified_without_its_runs(command, repositor
 
     assert Project(repository).memory_dir.is_dir()
     assert command("memory", "verify", "--strict")[0] == 0
+
+
+def git(root, *arguments):
+    command = ["git", *arguments]
+    done = subprocess.run(command, cwd=root, env={**os.environ, **AUTHOR}, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_a_run_changes_one_file_of_the_user_s_while_it_goes_on(program, write, repository):
+    write("look", "  - {id: one, title: One, run: [echo]}\n  - {id: two, title: Two, run: [git, status, -s, -uall]}\n")
+    assert program("run", "look").returncode == 0
+    git(program.root, "add", "-A")
+    git(program.root, "commit", "-qm", "The first run")
+
+    assert program("run", "look").returncode == 0
+
+    assert program("logs", "latest", "two").stdout == "==> two <==\n M memory-bank/context.md\n"
+    changed = {line[3:].partition("/")[2].partition("/")[0] for line in git(program.root, "status", "-s").splitlines()}
+    assert changed == {"context.md", "tasks.md", "entries", "evidence"}
+
+
+def test_a_result_is_not_lost_with_an_engine_that_is_killed_at_the_very_end(program, repository):
+    script = (
+        "import os, signal; from zk0.cli import main; from zk0.memory import recording;"
+        "recording.entries_of = lambda *_: os.kill(os.getpid(), signal.SIGKILL); main(['run', 'note', '--quiet'])"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", script], cwd=program.root, env=program.environment, capture_output=True, check=False
+    )
+    [lost] = json.loads(program("runs", "--json").stdout)["data"]
+    assert (killed.returncode, lost["status"]) == (-9, "done")
+    assert json.loads(program("memory", "show", "--json").stdout)["data"]["entries"] == []
+
+    program("run", "note", "--quiet")
+    program("run", "note", "--quiet")
+
+    entries = json.loads(program("memory", "show", "--json", "--all").stdout)["data"]["entries"]
+    runs = [run["run"] for run in json.loads(program("runs", "--json").stdout)["data"]]
+    assert [entry["run"]["id"] for entry in entries if entry["kind"] == "result"] == runs[::-1]
+    assert program("memory", "verify").returncode == 0

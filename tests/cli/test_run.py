@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from zk0.core.errors import ExitStatus
+
 from .conftest import in_flight, wait_for
 
 NOTE = "  - {id: note, title: A note, uses: trial.note, with: {text: '{{ inputs.text }}'}}\n"
@@ -268,6 +270,64 @@ def test_jobs_run_steps_side_by_side_and_every_line_is_whole(program, write):
 
     assert ended.returncode == 0, ended.stderr
     assert sorted(line[:17] for line in ended.stderr.splitlines()[1:]) == ["pass            A", "pass            B"]
+
+
+def test_the_outputs_of_a_run_are_printed_shown_and_in_the_json(command, write):
+    write(
+        "give",
+        """\
+  - id: score
+    title: Score
+    run: [sh, -c, 'echo "{\\"accuracy\\": 0.93, \\"words\\": [\\"a,b\\"]}" > "$ZK0_OUTPUT"']
+    outputs: {accuracy: number, words: list}
+""",
+        'outputs: {accuracy: "{{ steps.score.outputs.accuracy }}", words: "{{ steps.score.outputs.words }}"}\n',
+    )
+
+    status, out, _ = command("run", "give")
+    shown = command("show", "latest")[1]
+    data = json.loads(command("show", "latest", "--json")[1])["data"]
+    again = json.loads(command("run", "give", "--json")[1])["data"]
+
+    assert status == 0
+    for text in (out, shown):
+        assert {"accuracy: 0.93", 'words: ["a,b"]'} <= set(text.splitlines())
+    assert data["outputs"] == again["outputs"] == {"accuracy": 0.93, "words": ["a,b"]}
+
+
+def test_a_secret_named_in_an_input_is_text(program, write, monkeypatch):
+    monkeypatch.setenv("TOK", "correct-horse-battery-staple")
+    steps = """\
+  - {id: named, title: Named, run: ["true"], env: {TOK: "{{ secrets.TOK }}"}}
+  - {id: other, title: Other, run: [sh, -c, 'printf %s "$T" > told'], env: {T: "{{ inputs.title }}"}}
+"""
+    write("min", steps, "inputs: {title: {type: string}}\nsecrets: {TOK: {}}\n")
+
+    for title in ("{{ secrets.TOK }}", "${{ github.sha }}", "a {# b #} c", "a {{ x"):
+        assert program("run", "min", "-i", f"title={title}").returncode == 0
+        assert (program.root / "told").read_text() == title
+
+
+def test_an_input_that_is_not_utf_8_is_a_wrong_request(program, write):
+    write("min", "  - {id: a, title: A, run: [echo, '{{ inputs.title }}']}\n", "inputs: {title: {type: string}}\n")
+
+    for option in (b"title=a\xff", b"ti\xfftle=a", b"\xff"):
+        done = program("run", "min", "-i", option)
+        assert done.returncode == ExitStatus.wrong_request
+        assert done.stderr.strip()
+
+
+def test_a_dry_run_shows_data_apart_from_expressions_and_no_control_characters(command, write):
+    steps = """\
+  - {id: a, title: A, run: [echo, "{{ inputs.title }}"]}
+  - {id: b, title: B, run: [echo, "{{ steps.a.outputs.log }}"]}
+"""
+    write("min", steps, "inputs: {title: {type: string}}\n")
+
+    out = command("run", "min", "--dry-run", "-i", "title={{ steps.a.outputs.log }}\x1b[2J")[1]
+
+    assert "run: echo '{{ steps.a.outputs.log }}\\x1b[2J'" in out
+    assert "run: echo {{ steps.a.outputs.log }}\n" in out
 
 
 @pytest.mark.parametrize(

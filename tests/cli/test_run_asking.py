@@ -75,3 +75,40 @@ def test_a_pipe_is_no_terminal(program, write):
     )
 
     assert ended.returncode == 3
+
+
+NAMED = '  - {id: say, title: Say, run: [echo, "{{ inputs.who }}", "{{ inputs.times }}"]}\n'
+INPUTS = """\
+inputs:
+  who: {type: string, choices: [you, me], help: whom to greet}
+  times: {type: integer, default: 1}
+"""
+
+
+def test_a_person_is_asked_for_an_input_that_is_missing_until_it_fits(program, write):
+    write("greet", NAMED, INPUTS)
+
+    ended, said = in_terminal(program, "run", "greet", asked="who (you | me, whom to greet)", answer="him\nyou")
+
+    assert ended == 0, said
+    assert "who must be one of you, me; got 'him'" in said
+    assert program("logs", "latest").stdout == "==> say <==\nyou 1\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [(["--json"], {}), ([], {"CLAUDECODE": "1"}), (["-i", "tmies=2"], {})],
+)
+def test_nobody_is_asked_for_json_in_an_agent_s_terminal_or_before_an_error(program, write, options, environment):
+    write("greet", NAMED, INPUTS)
+
+    ended, said = in_terminal(program, "run", "greet", *options, asked="who (you", answer="you", **environment)
+
+    assert ended == 2, said
+    assert "who must be given: whom to greet" in said
+
+
+def test_nobody_is_asked_where_there_is_no_terminal(program, write):
+    write("greet", NAMED, INPUTS)
+
+    assert program("run", "greet").returncode == 2

@@ -1,8 +1,6 @@
-"""`zk0 logs`, the filters of `zk0 runs`, and what a shell completes."""
+"""`zk0 logs`, and the filters of `zk0 runs`."""
 
 import json
-
-import pytest
 
 from .conftest import in_flight, wait_for
 
@@ -22,6 +20,15 @@ def test_logs_are_printed_each_under_its_name(command, write):
     assert data == [{"log": "first", "text": "one\n"}]
     assert command("logs", "latest", "second")[0] == 2
     assert command("logs", "latest", "-f", "--json")[0] == 2
+
+
+def test_the_end_of_a_run_shows_what_a_failed_program_printed_last(command, write):
+    write("loud", "  - {id: loud, title: Loud, run: [sh, -c, 'seq 20; printf \"\\033[31mred\"; exit 3']}\n")
+
+    printed = command("run", "loud", "--quiet")[1]
+
+    lines = [line.partition("| ")[2] for line in printed.splitlines() if " | " in line]
+    assert lines == [*map(str, range(12, 21)), " [31mred"]
 
 
 def test_logs_are_followed_until_the_run_ends(program, write):
@@ -59,37 +66,8 @@ def test_runs_are_filtered_by_how_they_stand(command, write):
     assert command("runs", "--status", "odd")[0] == 2
 
 
-@pytest.mark.parametrize(
-    ("words", "found"), [("zk0 run go", "good"), ("zk0 resume la", "latest"), ("zk0 canc", "cancel")]
-)
-def test_a_shell_completes_workflows_runs_and_commands(program, write, words, found):
-    import os
-    import subprocess
-    import sys
-
-    write("good", "  - {id: a, title: A, run: ['true']}\n")
-    program("run", "good", "--quiet")
-
-    completed = subprocess.run(
-        [sys.executable, "-m", "zk0"],
-        cwd=program.root,
-        env={
-            **program.environment,
-            "_ZK0_COMPLETE": "complete_bash",
-            "COMP_WORDS": words,
-            "COMP_CWORD": str(len(words.split()) - 1),
-            "PATH": os.environ["PATH"],
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert found in completed.stdout.split()
-
-
 def test_why_answers_in_one_sentence(command, write):
-    write("talk", "  - {id: first, title: First, reuse: true, run: [echo, one]}\n")
+    write("talk", "  - {id: first, title: First, reuse: true, reads: [], makes: [], run: [echo, one]}\n")
     command("run", "talk", "--quiet")
     assert command("why", "latest", "first") == (0, "first ran because no earlier run of it did its work\n", "")
 

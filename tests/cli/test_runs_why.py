@@ -5,24 +5,28 @@ import re
 import pytest
 
 HEAD = "inputs: {word: {type: string, default: one}}\n"
-INNER = "  - {id: say, title: Say, reuse: true, run: [echo, '{{ inputs.word }}']}\n"
+INNER = "  - {id: say, title: Say, reuse: true, reads: [], makes: [], run: [echo, '{{ inputs.word }}']}\n"
 STEPS = """\
-  - {id: program, title: A program, reuse: true, run: [echo, "{{ inputs.word }}"]}
+  - {id: program, title: A program, reuse: true, reads: [], makes: [], run: [echo, "{{ inputs.word }}"]}
   - {id: note, title: An action, reuse: true, uses: trial.note, with: {text: "{{ inputs.word }}"},
      checks: [trial.length]}
   - {id: nested, title: A workflow, workflow: inner, with: {word: "{{ inputs.word }}"}}
-  - {id: each, title: Each, foreach: ["{{ inputs.word }}", two], reuse: true, run: [echo, "{{ item }}"]}
+  - {id: each, title: Each, foreach: ["{{ inputs.word }}", two], reuse: true, reads: [], makes: [],
+     run: [echo, "{{ item }}"]}
 """
 # The same in other words: titles, comments, order of keys, a default written out.
 COSMETIC = """\
   - run: [echo, "{{ inputs.word }}"]   # says it
     reuse: true
+    reads: []
+    makes: []
     title: A program, by another title
     id: program
   - {id: note, title: An action, reuse: true, checks: [trial.length: {minimum: 1}], uses: trial.note,
      with: {number: 1, text: "{{ inputs.word }}"}}
   - {id: nested, title: Another, workflow: inner, with: {word: "{{ inputs.word }}"}}
-  - {id: each, title: Each one, reuse: true, run: [echo, "{{ item }}"], foreach: ["{{ inputs.word }}", two]}
+  - {id: each, title: Each one, reuse: true, reads: [], makes: [], run: [echo, "{{ item }}"],
+     foreach: ["{{ inputs.word }}", two]}
 """
 OF_THE_WORD = ("program", "note", "nested/say", "each/0")
 

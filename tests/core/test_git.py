@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zk0.core.errors import DependencyMissingError
+from zk0.core.errors import ConfigurationError, DependencyMissingError
 from zk0.core.git import GitState, open_repository, read_git, read_references, read_state, run_git
 
 
@@ -45,6 +45,29 @@ def test_the_state_is_that_of_the_code_without_the_memory_bank(root):
 
     assert changed.dirty
     assert changed.changes
+
+
+def test_a_repository_that_git_can_t_read_is_not_called_clean(root):
+    (root / ".git" / "index").write_bytes(b"no index")
+
+    with pytest.raises(ConfigurationError):
+        read_state(root, root / "memory-bank", lambda: "digest")
+
+
+def test_a_project_within_a_repository_has_the_state_of_all_of_it(root, tmp_path_factory):
+    (root / "robot" / "memory-bank").mkdir(parents=True)
+    (root / "robot" / "memory-bank" / "context.md").write_text("learned")
+    link = tmp_path_factory.mktemp("elsewhere") / "link"
+    link.symlink_to(root / "robot")
+    commit = run_git(root, "rev-parse", "HEAD").out.strip()
+    run_git(root, "checkout", "-q", "--detach")
+
+    for place in (root / "robot", link):
+        state = read_state(place, place / "memory-bank", lambda: "digest")
+        assert (state.commit, state.branch, state.dirty) == (commit, None, False)
+
+    (root / "train.py").write_text("mu = 1\n")
+    assert read_state(link, link / "memory-bank", lambda: "digest").dirty
 
 
 def test_outside_a_repository_there_is_no_state_and_no_reference(tmp_path):

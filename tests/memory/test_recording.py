@@ -19,7 +19,7 @@ from zk0.memory.entries import Kind
 from zk0.memory.evidence import EvidenceReader, value_at
 from zk0.memory.freshness import assess
 from zk0.memory.recording import MemoryRecorder, write_pages
-from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
+from zk0.workflow.events import Event, RunCancelled, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
 
 type MakeReceipt = Callable[..., Receipt]
 
@@ -262,3 +262,25 @@ def test_a_secret_in_a_message_is_left_out_and_the_result_is_kept(project: Proje
     assert not any(token in text for text in texts)
     assert any("refused with [secret left out] as token" in text for text in texts)
     assert len(Bank.of(project).read().entries) == 2
+
+
+def test_an_interrupted_run_has_no_result_until_it_ends_or_is_cancelled(
+    project: Project, make_receipt: MakeReceipt
+) -> None:
+    perform(project, make_receipt(FALLS))
+    before = sorted(project.memory_dir.rglob("*.*"))
+    directory = project.runs_dir / "run-2"
+    record = MemoryRecorder(project, Spec())
+    record(RunStarted("run-2", "train", directory, ("data",), NOON))
+    record(StepFinished(make_receipt(step="data", run="run-2")))
+
+    record(RunFinished("run-2", "train", directory, Verdict.passed, ExitStatus.interrupted, (), NOON + HOUR))
+
+    assert sorted(project.memory_dir.rglob("*.*")) == before
+    assert "It was stopped: `zk0 resume run-2`, or `zk0 cancel run-2`." in page(project)
+
+    record(RunCancelled("run-2", NOON + HOUR))
+
+    [result] = Bank.of(project).read().counting(Kind.result)
+    assert (result.run.id, result.title) == ("run-2", "train: interrupted (pass) after 2 s")
+    assert "It was stopped" not in page(project)

@@ -111,7 +111,7 @@ def test_what_can_t_be_hidden_is_refused(make_plan):
 
 
 def test_another_value_of_a_secret_makes_no_step_run_again(run, token, monkeypatch):
-    steps = GIVEN.replace("title: A,", "title: A, reuse: true,")
+    steps = GIVEN.replace("title: A,", "title: A, reuse: true, reads: [], makes: [],")
     run(steps, HEAD)
     monkeypatch.setenv("TRIAL_TOKEN", VALUE[::-1])
 
@@ -150,7 +150,7 @@ def test_an_action_may_look_at_its_secret_before_the_run(run, project, token):
         ("uses: trial.note, with: {text: '{{ secrets.T }}'}", "its type is not pydantic's SecretStr"),
         ("uses: trial.note, with: {text: a, tags: ['{{ secrets.T }}']}", 'in "env" of a program and in "with"'),
         ("run: [curl], env: {U: '{{ secrets.U }}'}", 'unknown secret "U"; known are T'),
-        ("run: [curl], env: {U: '{{ secrets }}'}", "secrets is read by a name that is written out: secrets.name"),
+        ("run: [curl], env: {U: '{{ secrets }}'}", "secrets can't be read as a whole; write which value: secrets.name"),
     ],
 )
 def test_a_secret_in_a_place_that_is_not_secret_is_refused(problems, step, problem):

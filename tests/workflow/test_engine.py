@@ -12,6 +12,7 @@ from zk0.workflow.engine import Engine
 from zk0.workflow.events import (
     RunFinished,
     RunStarted,
+    Selection,
     StepFinished,
     StepProgressed,
     StepRetried,
@@ -20,6 +21,7 @@ from zk0.workflow.events import (
 )
 from zk0.workflow.journal import read_tail
 from zk0.workflow.live_effects import LiveEffects
+from zk0.workflow.run import find_run
 from zk0.workflow.state import RunStatus, StepStatus
 
 NOTE = '- {id: note, title: A note, uses: trial.note, with: {text: "hello", number: 2}}\n'
@@ -149,7 +151,10 @@ def test_after_a_failure_only_steps_run_that_ask_for_it(run):
         "unrelated": "not-available",
     }
     assert outcome.state.step("next").reason == "step bad did not do its work"
-    assert outcome.state.step("other").reason == "its when is false: {{ steps.bad.verdict == 'pass' }}"
+    assert (
+        outcome.state.step("other").reason
+        == "its when is false: steps.bad.verdict == 'pass', where steps.bad.verdict is 'fail'"
+    )
     assert outcome.exit_status is ExitStatus.failed
 
 
@@ -339,3 +344,75 @@ def test_a_state_directory_that_can_t_be_made_is_an_error_with_its_place(run, pr
 
     with pytest.raises(StorageError, match=r"\.zk0"):
         run(NOTE)
+
+
+OUTPUTS = 'outputs: {length: "{{ steps.note.outputs.length }}", file: "{{ steps.note.outputs.file }}"}\n'
+GIVES = """\
+- {id: note, title: Note, uses: trial.note, with: {text: words}}
+- {id: gate, title: Gate, run: [test, -e, open]}
+"""
+
+
+def test_a_run_that_succeeds_has_its_workflow_s_outputs_in_the_journal(run, project, make_plan):
+    failed = run(GIVES, OUTPUTS)
+    assert failed.state.outputs == {}  # of a run that failed, outputs would be of half its work
+    (project.root / "open").touch()
+
+    directory = find_run(project, "latest")
+    outcome = Engine(project, LiveEffects(project)).resume(directory, lambda _: make_plan(GIVES, OUTPUTS))
+
+    assert outcome.exit_status == 0
+    assert outcome.state.outputs == {"length": 5, "file": str(directory.step("note") / "note.txt")}
+    assert directory.state() == outcome.state
+
+
+def test_an_output_without_a_value_fails_the_run_though_its_steps_passed(run):
+    head = 'outputs: {length: "{{ steps.maybe.outputs.length }}"}\n'
+    steps = """\
+        - {id: first, title: First, run: ["true"]}
+        - {id: maybe, title: Maybe, when: "{{ 1 == 2 }}", uses: trial.note, with: {text: words}}
+        """
+
+    outcome = run(steps, head)
+
+    assert outcome.exit_status == 1
+    assert (outcome.state.verdict, outcome.state.status) == ("fail", "failed")
+    assert "the output length of trial has no value" in outcome.state.failure.message
+    assert outcome.directory.state() == outcome.state
+
+
+def test_a_part_of_a_workflow_has_the_outputs_that_it_can_have(project, make_plan):
+    (project.root / "open").touch()
+    head = OUTPUTS.replace("}\n", ', status: "{{ steps.gate.outputs.exit_status }}"}\n')
+    planned = make_plan(GIVES, head)
+    selection = Selection("--only gate", ("gate",))
+
+    outcome = Engine(project, LiveEffects(project)).run(planned, selection=selection)
+
+    assert outcome.exit_status == 0
+    assert outcome.state.outputs == {"status": 0}
+
+
+@pytest.mark.parametrize(
+    ("when", "reason"),
+    [
+        ("inputs.publish", "inputs.publish is false"),
+        ("not inputs.quiet", "not inputs.quiet, where inputs.quiet is true"),
+        ("inputs.name == 'b' and inputs.quiet", "inputs.name == 'b' and inputs.quiet, where inputs.name is 'a\\n'"),
+        ("steps.first.verdict != 'pass'", "steps.first.verdict != 'pass', where steps.first.verdict is 'pass'"),
+        ("1 == 2", "1 == 2"),
+    ],
+)
+def test_a_skipped_step_says_which_condition_was_false_and_why(run, when, reason):
+    head = """\
+        inputs:
+          publish: {type: boolean, default: false}
+          quiet: {type: boolean, default: true}
+          name: {type: string}
+        """
+    steps = f"""\
+        - {{id: first, title: First, run: ["true"]}}
+        - {{id: maybe, title: Maybe, when: "{{{{ {when} }}}}", run: ["false"]}}
+        """
+
+    assert run(steps, head, name="a\n").state.step("maybe").reason.startswith(f"its when is false: {reason}")

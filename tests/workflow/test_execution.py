@@ -221,7 +221,7 @@ def test_a_repair_that_can_t_take_its_inputs_is_refused_before_the_run(project, 
 
 
 def test_a_repaired_outcome_is_not_reused(project, repaired):
-    outer = BROKEN.replace("  on_fail", "  reuse: true\n  on_fail")
+    outer = BROKEN.replace("  on_fail", "  reuse: true\n  reads: []\n  makes: []\n  on_fail")
     perform(project, repaired(outer))
 
     assert begun(perform(project, repaired(outer))).count("broken") == 1

@@ -7,7 +7,8 @@ import pytest
 
 from zk0.core.errors import SpecError
 from zk0.core.verdicts import Verdict
-from zk0.workflow.expressions import MAX_LENGTH, Scope, StepScope, Template, as_json, compile_templates, is_known
+from zk0.workflow.expression_syntax import MAX_LENGTH
+from zk0.workflow.expressions import Scope, StepScope, Template, as_json, compile_templates, is_known
 from zk0.workflow.expressions import fill as fill_compiled
 
 
@@ -44,6 +45,10 @@ SCOPE = Scope(
         ("{{ inputs.rounds }} rounds, quiet {{ inputs.quiet }}", "3 rounds, quiet true"),
         (" {{ inputs.rounds }}", " 3"),
         ("plain } text {", "plain } text {"),
+        ("{{ steps.data.outputs.root.name }}", "data"),
+        ("{{ '<&' + (inputs.names | tojson) }}", '<&["a", "b"]'),
+        ("{{ inputs.rounds }}\n", 3),
+        ("{{ inputs.rounds }} lines\n", "3 lines\n"),
         (12, 12),
     ],
 )
@@ -105,6 +110,10 @@ def test_an_expression_knows_what_it_reads():
         ("{{ " + "(" * 1500 + "1" + ")" * 1500 + " }}", "nested too deeply"),
         ("{{ " + "9" * 4600 + " }}", f"at most {MAX_LENGTH}"),
         ("{{ inputs.rounds", "bad expression"),
+        ("{{ " + " + ".join("1" * 80) + " }}", "nested too deeply"),
+        ("{{ inputs.keys.upper }}", "upper"),
+        ("{{ steps.data.outputs.root.exists }}", "exists"),
+        ("{{ inputs.names.append }}", "append"),
     ],
 )
 def test_an_expression_without_a_value_or_with_too_much_power_is_refused(text, reason):

@@ -19,6 +19,7 @@ inputs:
   security: {type: boolean, default: false}
   data: {type: path, default: null}
   clients: {type: list, choices: [lift, place, stack], default: [lift]}
+  words: {type: list, default: []}
   owner: {type: string, help: who owns the robot}
 steps: [{id: a, title: A, run: [b]}]
 """
@@ -39,6 +40,7 @@ def test_what_is_not_given_has_its_default(resolve):
         "security": False,
         "data": None,
         "clients": ["lift"],
+        "words": [],
         "owner": "me",
     }
 
@@ -58,6 +60,11 @@ def test_what_is_not_given_has_its_default(resolve):
         ("clients", "lift, stack", ["lift", "stack"]),
         ("clients", ["place"], ["place"]),
         ("clients", "", []),
+        ("clients", '["lift", "stack"]', ["lift", "stack"]),
+        ("words", '["a,b", "c"]', ["a,b", "c"]),
+        ("words", ' ["a", 2, true, ""]', ["a", 2, True, ""]),
+        ("words", [" a ", ""], [" a ", ""]),
+        ("words", "{{ a }},b", ["{{ a }}", "b"]),
         ("owner", 3, "3"),
     ],
 )
@@ -83,7 +90,13 @@ def test_a_given_value_takes_the_type_of_its_input(resolve, name, given, value):
         ("security", "maybe", "security must be a boolean, got 'maybe'"),
         ("preset", "huge", "preset must be one of tiny, small; got 'huge'"),
         ("clients", "lift,fly", "clients must be one of lift, place, stack; got 'fly'"),
-        ("clients", 3, "clients must be a list (a,b,c), got 3"),
+        ("clients", 3, 'clients must be a list (a,b,c or ["a", "b, c"]), got 3'),
+        ("words", "[a, b]", """words must be a list (a,b,c or ["a", "b, c"]), got '[a, b]'"""),
+        ("words", "[[1]]", 'words must be a list (a,b,c or ["a", "b, c"]), got'),
+        ("words", "[" * 100_000, 'words must be a list (a,b,c or ["a", "b, c"]), got'),
+        ("words", '["\\ud800"]', "words must be UTF-8 text, got '\\ud800'"),
+        ("owner", "a\udcff", "owner must be UTF-8 text, got 'a\\udcff'"),
+        ("data", Path("\udcff"), "data must be UTF-8 text, got '\\udcff'"),
         ("data", 3, "data must be a path, got 3"),
         ("round", "3", "trial has no input 'round'; did you mean \"rounds\"?"),
     ],

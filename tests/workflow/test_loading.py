@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zk0.core.errors import SpecError, UnknownNameError
-from zk0.workflow.loading import lint, load, parse_workflow, workflow_files
+from zk0.workflow.loading import lint, load, parse_workflow
+from zk0.workflow.names import workflow_files
 
 GOOD = """\
 name: trial
@@ -78,6 +79,8 @@ def test_every_problem_of_a_file_is_told_at_once(problems):
         ),
         '14:57: second: trial.length: unknown key "maximum"; did you mean "minimum"?',
         "15:9: second: an earlier step has this id already",
+        '17:48: second: step "second" has no output "lenght"; did you mean "length"?',
+        '17:85: second: unknown input "who"',
         '18:14: \'soon\' is not a duration; write "90s", "30m", "2h" or "1d", at most a year',
     ]
 
@@ -94,8 +97,8 @@ def test_every_problem_of_a_file_is_told_at_once(problems):
         ("steps.first", "write steps.first.verdict, or steps.first.outputs and the name of an output"),
         ("run.dir", 'unknown name "run.dir"; did you mean "directory"?'),
         ("input.who", 'unknown name "input"; did you mean "inputs"?'),
-        ("inputs", "inputs is read by a name that is written out: inputs.name"),
-        ("inputs[inputs.who]", "inputs is read by a name that is written out: inputs.name"),
+        ("inputs", "inputs can't be read as a whole; write which value: inputs.name"),
+        ("inputs[inputs.who]", "inputs can't be read as a whole; write which value: inputs.name"),
         ("inputs.who | shout", "no filter is named 'shout'; did you mean \"sort\"?"),
         ("inputs.who.upper()", "an expression calls nothing; write a filter: {{ value | upper }}"),
         ("inputs.who +", "bad expression: unexpected 'end of the expression'"),
@@ -134,6 +137,10 @@ def test_an_expression_is_checked_before_anything_runs(expression, problem):
             "{id: a, title: A, uses: trial.note, with: {text: a}, cwd: x}",
             'the key "cwd" does not go with "uses"',
         ),
+        ("{id: a, title: A, run: [b], reuse: true, reads: []}", '6:33: a: "reuse" needs "makes"'),
+        ("{id: a, title: A, run: [b], reuse: true}", '6:33: a: "reuse" needs "reads" and "makes"'),
+        ("{id: a, title: A, run: [b], trace: true}", '6:33: a: "trace" needs "reads" and "makes"'),
+        ("{id: a, title: A, run: [b], makes: [../x]}", "6:41: a: makes names '../x'"),
         ("{id: a, title: A, run: []}", '6:28: "run": is empty; it needs at least one item'),
         ("{id: a, title: A, run: echo hello}", "\"run\": must be a list, got 'echo hello'"),
         ("{id: a-b, title: A, run: [b]}", "6:10: 'a-b' is not snake_case; did you mean 'a_b'?"),
@@ -235,14 +242,14 @@ def test_an_input_is_named_as_expressions_spell_it(problems):
     [
         ("", "a workflow is a mapping"),
         ("- a\n", "a workflow is a mapping"),
-        ("name: [\n", "not YAML: expected the node content"),
+        ("name: [\n", "not YAML: did not find expected node content"),
         ("name: a\n\ttitle: b\n", "2:1: not YAML"),
         ("a: &x 1\nb: *x\n", "1:4: an anchor (&x) is not allowed here"),
         ("a: !!python/object:os.system 1\n", "1:4: the tag"),
         ("? [a]\n: 1\n", "a key is a word here"),
         ("name: a\nname: b\n", '2:1: duplicate key "name"; the first is in line 1'),
-        ("name: a\n---\nname: b\n", "not YAML"),
-        ("[" * 5000, "nested too deeply"),
+        ("name: a\n---\nname: b\n", "2:1: not a workflow: a second document begins here"),
+        ("[" * 5000, "exceeded maximum nesting depth"),
         ("name: \x00", "not YAML"),
     ],
 )
@@ -291,7 +298,7 @@ def test_a_file_is_named_like_its_workflow(project):
     (project.root / "workflows" / "other.yaml").write_text(GOOD)
 
     assert [problem.message for problem in lint(project) if problem.file == "workflows/other.yaml"] == [
-        'the name "trial" is not the one of its file, "other"'
+        'its name is "trial", and that of its file "other"; rename one of them'
     ]
 
 
@@ -358,3 +365,69 @@ def test_no_expression_makes_the_loader_fall(expression):
     spec, problems = parse_workflow(GOOD.partition("  - id: second")[0] + f"  - {json.dumps(step)}\n")
 
     assert (spec is None) == bool(problems)
+
+
+def test_a_mistake_in_a_file_that_another_performs_is_found_there(project):
+    folder = project.root / "workflows"
+    step = "steps: [{id: a, title: A, workflow: NAME}, {id: b, title: B, workflow: NAME}]\n"
+    for name, steps in (("outer", step.replace("NAME", "middle")), ("middle", step.replace("NAME", "inner"))):
+        (folder / f"{name}.yaml").write_text(f"name: {name}\ntitle: A\npurpose: B\n{steps}")
+    (folder / "inner.yaml").write_text("name: inner\ntitle: A\nsteps: [{id: a, title: A, run: b}]\n")
+
+    with pytest.raises(SpecError) as raised:
+        load(project, "outer")
+
+    assert raised.value.remedy == "correct workflows/inner.yaml"
+    assert [line.partition(": ")[0] for line in raised.value.message.splitlines()] == [
+        "workflows/inner.yaml:1:1",
+        "workflows/inner.yaml:3:32",
+    ]
+
+
+def test_a_part_of_the_wrong_shape_hides_no_problem_of_the_rest(problems):
+    found = problems("""\
+        name: trial
+        inputs: {publish: {type: boolean, default: false}}
+        steps:
+          - id: build-all
+            run: make build
+            when: inputs.publish
+            timeout: soon
+            env: {A: "{{ inputs.nothing }}"}
+          - {id: next, title: Next, needs: [build], run: [echo, "{{ inputs.word | shout }}", "{{ inputs.other }}"]}
+        """)
+
+    for problem in (
+        'the key "title" is missing',
+        "'build-all' is not snake_case",
+        '"run": must be a list',
+        '"when" is one whole expression: "{{ inputs.publish }}"',
+        "is not a duration",
+        'unknown input "nothing"',
+        'unknown step "build"',
+        "no filter is named 'shout'",
+        'unknown input "other"',
+    ):
+        assert any(problem in line for line in found), (problem, found)
+
+
+@pytest.mark.parametrize("text", ["a {# b #} c", "{% if 1 %}a{% endif %}", "{% raw %}a{% endraw %}", "a {# b", "{%"])
+def test_what_jinja_would_drop_is_refused(problems, text):
+    found = problems(f"""\
+        name: trial
+        title: A
+        purpose: B
+        steps: [{{id: a, title: A, run: [echo, "{text}"]}}]
+        """)
+
+    [line] = found
+    assert "not allowed" in line
+    assert "for the characters themselves" in line
+
+
+def test_the_characters_that_jinja_would_drop_can_be_written(make_plan):
+    words = """["{{ '{#' }}", "{{ '{{' }}", "{{ '{%' ~ '%}' }}", "}}", "#}", "a"]"""
+
+    [step] = make_plan(f"- {{id: a, title: A, run: {words}}}\n").steps
+
+    assert step.arguments["argv"] == ["{#", "{{", "{%%}", "}}", "#}", "a"]

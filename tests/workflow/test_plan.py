@@ -40,8 +40,7 @@ def test_a_plan_says_what_each_step_uses_and_changes_and_when_it_runs(make_plan)
     assert (first.uses, first.changes, first.when) == ("trial.note", ("notes",), True)
     assert second.when is False
     assert (third.uses, third.changes) == ("run", ("anything",))
-    assert third.when_reads("first")
-    assert not third.when_reads("second")
+    assert third.condition_reads == {"first"}
 
 
 def test_a_value_that_the_action_does_not_take_is_refused_before_the_run(make_plan):

@@ -17,7 +17,7 @@ NOTE = """\
   uses: trial.note
   with: {text: "{{ inputs.text }}", number: 2}
   checks: [trial.length]
-- {id: show, title: Show, reuse: true, run: [cat, "{{ steps.note.outputs.file }}"]}
+- {id: show, title: Show, reuse: true, reads: [], makes: [], run: [cat, "{{ steps.note.outputs.file }}"]}
 """
 COSMETIC = """\
 - title: The note, by another title   # and a comment
@@ -26,7 +26,7 @@ COSMETIC = """\
   with: {number: 2, text: "{{ inputs.text }}"}
   uses: trial.note
   reuse: true
-- {title: Show it, reuse: true, id: show, run: [cat, "{{ steps.note.outputs.file }}"]}
+- {title: Show it, reads: [], makes: [], reuse: true, id: show, run: [cat, "{{ steps.note.outputs.file }}"]}
 """
 
 
@@ -93,7 +93,7 @@ def test_what_is_gone_or_was_changed_is_made_again(run):
 
 
 def test_a_file_is_told_by_its_content_and_not_by_its_place(run, project):
-    steps = "- {id: show, title: Show, reuse: true, run: [cat, ./given.txt]}\n"
+    steps = "- {id: show, title: Show, reuse: true, reads: [], makes: [], run: [cat, ./given.txt]}\n"
     (project.root / "given.txt").write_text("a")
     run(steps)
     assert begun(run(steps)) == []
@@ -102,11 +102,11 @@ def test_a_file_is_told_by_its_content_and_not_by_its_place(run, project):
     changed = run(steps)
 
     assert begun(changed) == ["show"]
-    assert "the content of an input changed" in why(changed, "show")
+    assert "the content of given.txt changed since" in why(changed, "show")
 
 
 def test_what_failed_or_does_not_ask_for_it_is_never_reused(run):
-    steps = "- {id: bad, title: Bad, reuse: true, run: ['false']}\n"
+    steps = "- {id: bad, title: Bad, reuse: true, reads: [], makes: [], run: ['false']}\n"
     run(steps)
     plain = "- {id: note, title: A note, uses: trial.note, with: {text: a}}\n"
     run(plain)
@@ -129,7 +129,9 @@ def test_from_a_step_on_nothing_is_reused(run, project, make_plan):
 
 
 def test_a_step_of_others_refers_to_them(run):
-    outcome = run("- {id: sweep, title: Sweep, foreach: [a], reuse: true, run: [echo, '{{ item }}']}\n")
+    outcome = run(
+        "- {id: sweep, title: Sweep, foreach: [a], reuse: true, reads: [], makes: [], run: [echo, '{{ item }}']}\n"
+    )
 
     assert why(outcome, "sweep") == "sweep ran because it consists of others; each of them has a reason of its own"
     assert why(outcome, "sweep/0") == "sweep/0 ran because no earlier run of it did its work"
@@ -145,7 +147,8 @@ def test_a_default_that_is_written_out_and_another_order_of_checks_change_nothin
 
 
 def test_each_of_two_programs_that_judge_counts(run):
-    steps = "- {id: a, title: A, reuse: true, run: ['true'], checks: [run: [test, 1], run: [test, 2]]}\n"
+    declared = "id: a, title: A, reuse: true, reads: [], makes: []"
+    steps = f"- {{{declared}, run: ['true'], checks: [run: [test, 1], run: [test, 2]]}}\n"
     first = run(steps)
 
     changed = run(steps.replace("test, 1", "test, 3"))
@@ -163,7 +166,9 @@ def test_only_the_inputs_that_changed_are_told(run):
 
 
 def test_an_item_is_told_by_what_it_is_and_not_by_its_number(run):
-    steps = "- {id: sweep, title: Sweep, reuse: true, foreach: [a, b], run: [echo, '{{ item }}']}\n"
+    steps = (
+        "- {id: sweep, title: Sweep, reuse: true, reads: [], makes: [], foreach: [a, b], run: [echo, '{{ item }}']}\n"
+    )
     first = run(steps)
 
     more = run(steps.replace("[a, b]", "[c, a, b]"))

@@ -43,6 +43,17 @@ def load_checklist(project: Project, name: str) -> Checklist:
         raise SpecError(reasons, remedy=f"give each item of {name} an id of its own") from error
 
 
+def checklist_problem(project: Project, name: str) -> str:
+    """Return in one line why a workflow can't use the checklist of this name; empty if it can."""
+    try:
+        load_checklist(project, name)
+    except Zk0Error as error:
+        first, *more = error.message.replace(f"{project.root}/", "").splitlines()
+        hint = f"; {error.remedy}" if isinstance(error, UnknownNameError) else ""
+        return f"{first}{hint}" + (f" (and {len(more)} more: zk0 checklist lint)" if more else "")
+    return ""
+
+
 def read_checklist(path: Path) -> ChecklistFile:
     """Read one checklist file.
 

@@ -1,5 +1,6 @@
 """The Typer application: a table of commands, each imported when it is used."""
 
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, override
 
@@ -15,7 +16,7 @@ COMMANDS = {
     "run": "zk0.cli.run:run",
     "resume": "zk0.cli.run:resume",
     "cancel": "zk0.cli.run:cancel",
-    "runs": "zk0.cli.runs:runs",
+    "runs": "zk0.cli.runs:app",
     "show": "zk0.cli.runs:show",
     "why": "zk0.cli.runs:why",
     "logs": "zk0.cli.runs:logs",
@@ -31,12 +32,33 @@ COMMANDS = {
 }
 
 
+type Resolved = tuple[str | None, click.Command | None, list[str]]
+
+# What other tools call it.
+INSTEAD = {
+    "clean": "runs prune",
+    "init": "workflows new NAME, or memory init",
+    "lint": "workflows lint",
+    "list": "workflows list",
+    "new": "workflows new NAME",
+    "status": "runs, or show latest",
+}
+
+
 class LazyGroup(TyperGroup):
     """A group that knows its commands by name and imports only the one used."""
 
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
+
+    @override
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Resolved:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = INSTEAD.get(args[0]) or ", ".join(get_close_matches(args[0], COMMANDS, 2))
+            raise click.UsageError(f"{error.message}{f' Did you mean {near}?' if near else ''}", ctx) from error
 
     @override
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

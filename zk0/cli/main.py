@@ -7,6 +7,7 @@ With `--json` the message is one object on stdout instead.
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from zk0 import __version__
@@ -25,12 +26,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_cli(arguments: list[str]) -> int:
-    """Run the Typer application and return the exit status."""
+    """Run the Typer application and return the exit status; in GitHub Actions, no text it prints is a command."""
+    from zk0.reports.github import inert_output, is_active
+
+    with inert_output() if is_active() else nullcontext():
+        return _run_application(arguments)
+
+
+def _run_application(arguments: list[str]) -> int:
     import click
 
     from zk0.cli.application import app
     from zk0.core.errors import ExitStatus
 
+    if "_ZK0_COMPLETE" in os.environ:
+        from zk0.cli.completion import mend_command_line
+
+        mend_command_line(os.environ)
     try:
         status = app(list(arguments), prog_name="zk0", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
@@ -68,6 +80,10 @@ def _report(error: Exception, arguments: list[str]) -> int:
 
 
 def _print_error(code: str, message: str, remedy: str | None, *, as_json: bool) -> None:
+    from zk0.reports.github import annotate_error, is_active
+
+    if is_active():
+        annotate_error(message, title=code)
     if as_json:
         from zk0.cli.output import print_envelope  # it imports Rich, which a successful command may not need
 

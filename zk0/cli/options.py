@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from zk0.core.errors import InputError, Zk0Error
-from zk0.core.project import Project
+from zk0.cli.completion import run_names, run_steps, workflow_names, workflow_steps
+from zk0.core.errors import InputError
 from zk0.workflow.approval import agent_mark
 
 SPAN = re.compile(r"(\d{1,4})([hdw])", re.ASCII)
@@ -18,32 +18,19 @@ HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 AUTHOR_KINDS = ("agent", "person", "process")
 
 
-def workflow_names(incomplete: str) -> list[str]:
-    """Complete a workflow's name; nothing if the project cannot be read."""
-    from zk0.workflow.loading import workflow_files
-
-    try:
-        return [name for name in workflow_files(Project.find()) if name.startswith(incomplete)]
-    except Zk0Error:
-        return []
-
-
-def run_names(incomplete: str) -> list[str]:
-    """Complete a run's id, newest first; nothing if the project cannot be read."""
-    from zk0.workflow.run import run_directories
-
-    try:
-        names = ["latest", *(run.id for run in run_directories(Project.find()))]
-    except Zk0Error:
-        return []
-    return [name for name in names if name.startswith(incomplete)]
-
-
 WorkflowArgument = Annotated[
     str, typer.Argument(help="A workflow's name, or the path of its file.", autocompletion=workflow_names)
 ]
 RunArgument = Annotated[
     str, typer.Argument(help="A run's id, the beginning of one, or latest.", autocompletion=run_names)
+]
+StepsOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="STEP", help="Run only this step; repeatable.", autocompletion=workflow_steps),
+]
+StepArgument = Annotated[str, typer.Argument(help="A step of the run.", autocompletion=run_steps)]
+OptionalStepArgument = Annotated[
+    str | None, typer.Argument(help="Only this step and the steps within it.", autocompletion=run_steps)
 ]
 ByOption = Annotated[
     str | None, typer.Option("--by", help="The author: agent:NAME or person:NAME; detected by default.")

@@ -21,7 +21,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 
 def print_envelope(**content: object) -> None:
     """Print a command's JSON object: `data=` or `error=`."""
-    sys.stdout.write(json.dumps({"schema_version": SCHEMA_VERSION, **content}, ensure_ascii=False) + "\n")
+    text = json.dumps({"schema_version": SCHEMA_VERSION, **content}, ensure_ascii=False)
+    # GitHub Actions takes ##[…] for a command, wherever it is; escaped, it is the same JSON.
+    sys.stdout.write(text.replace("##[", "#\\u0023[") + "\n")
     sys.stdout.flush()
 
 

@@ -1,6 +1,9 @@
 """Render a run as text or JSON: its steps with verdicts, times and findings."""
 
+import json
+import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -12,9 +15,10 @@ from zk0.core.verdicts import Finding, Verdict
 from zk0.reports.progress import duration, trouble
 from zk0.workflow.engine import Outcome
 from zk0.workflow.run import RunDirectory
-from zk0.workflow.spec import ON_FAIL
+from zk0.workflow.spec import ON_FAIL, PROGRAM
 from zk0.workflow.state import RunState, RunStatus, StepState, StepStatus
 
+LOG_LINES, LOG_BYTES = 10, 4096  # of a failed program's log, shown at the end of a run
 QUIET_VERDICTS = (Verdict.passed, Verdict.not_applicable)
 
 
@@ -25,10 +29,12 @@ def state_as_json(state: RunState, directory: RunDirectory, *, complaints: Seque
 
 def print_outcome(outcome: Outcome) -> None:
     """Print the end of a run: its steps, the findings that did not pass, the steps' tables and the next command."""
-    show(steps_table(outcome.state, every_finding=False))
+    show(steps_table(outcome.state, every_finding=False, directory=outcome.directory))
     for step in outcome.state.steps:
         if table := _results(step):
             show("", Text(step.title, "bold"), table)
+    if outcome.state.outputs:
+        show("", *_outputs(outcome.state))
     show("", _summary(outcome.state))
     for complaint in outcome.subscriber_errors:
         typer.echo(f"not recorded everywhere: {complaint}", err=True)
@@ -41,14 +47,17 @@ def print_state(state: RunState, *, step: str | None = None) -> None:
         UnknownNameError: the run has no such step.
     """
     shown = state if step is None else state.model_copy(update={"steps": (state.step(step),)})
-    show(_summary(state), steps_table(shown, every_finding=True))
+    show(_summary(state), steps_table(shown, every_finding=True), *(_outputs(state) if step is None else ()))
     for chosen in shown.steps:
         for artifact in chosen.receipt.artifacts if step and chosen.receipt else ():
             show(f"  {artifact.name}: {artifact.path} ({artifact.size} bytes, sha256 {artifact.sha256[:16]})")
 
 
-def steps_table(state: RunState, *, every_finding: bool) -> Table:
-    """Return a row per step, followed by its findings: all of them, or those that did not pass."""
+def steps_table(state: RunState, *, every_finding: bool, directory: RunDirectory | None = None) -> Table:
+    """Return a row per step, followed by its findings: all of them, or those that did not pass.
+
+    With the run's directory, a program that failed is followed by the end of what it printed.
+    """
     table = columns(0, 0, 0, 0)
     for step in state.steps:
         seconds = "" if step.seconds is None else duration(step.seconds)
@@ -56,7 +65,21 @@ def steps_table(state: RunState, *, every_finding: bool) -> Table:
         table.add_row(word, step.id, step.title, Text(seconds, "dim", justify="right"))
         for line in _remarks(step, every_finding=every_finding):
             table.add_row("", "", line)
+        if directory and step.receipt and step.receipt.failure and step.receipt.uses == PROGRAM:
+            for printed in _log_end(directory.log(step.id, step.attempt)):
+                table.add_row("", "", Text(f"    | {printed}", "dim"))
     return table
+
+
+def _log_end(log: Path) -> list[str]:
+    """Return the last lines of a log, without what a terminal would act on."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - LOG_BYTES))
+            lines = stream.read().decode(errors="replace").splitlines()
+    except OSError:
+        return []
+    return ["".join(sign if sign.isprintable() else " " for sign in line) for line in lines[-LOG_LINES:]]
 
 
 def _remarks(step: StepState, *, every_finding: bool) -> Iterator[Text]:
@@ -66,7 +89,8 @@ def _remarks(step: StepState, *, every_finding: bool) -> Iterator[Text]:
         yield from _finding(finding)
     if step.status is StepStatus.waiting:
         tries = f", checked {step.attempt} times" if step.attempt else ""
-        yield Text(f"  waits for {step.ask}{tries}: {step.handover}")
+        who = "an agent" if step.ask == "agent" else f"a {step.ask}"
+        yield Text(f"  waits for {who}{tries}: {_beside(step.handover)}")
     if step.receipt is None:
         return
     if step.failed:
@@ -77,6 +101,12 @@ def _remarks(step: StepState, *, every_finding: bool) -> Iterator[Text]:
     for finding in step.receipt.findings:
         if every_finding or finding.verdict not in QUIET_VERDICTS:
             yield from _finding(finding)
+
+
+def _beside(path: Path | None) -> Path | None:
+    """Return a path relative to the working directory if it is inside, as a shell completes it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path and path.is_relative_to(here) else path
 
 
 def _finding(finding: Finding) -> Iterator[Text]:
@@ -95,11 +125,18 @@ def _advice(remedy: str | None) -> Iterator[Text]:
 def _summary(state: RunState) -> Text:
     took = "" if state.seconds is None else f" in {duration(state.seconds)}"
     line = Text(f"{state.run}: {state.status}{took}, ").append(verdict_text(state.verdict))
+    if state.failure:
+        line.append(f"\n{state.failure.code}: {state.failure.message}")
     for workflow in state.proposals:
         line.append(f"\nnext: zk0 run {workflow}")
     if state.status is RunStatus.waiting:
         line.append(f"\nnext: zk0 resume {state.run}")
     return line
+
+
+def _outputs(state: RunState) -> Iterator[Text]:
+    for name, value in state.outputs.items():
+        yield Text(f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
 
 
 def _results(step: StepState) -> Table | None:

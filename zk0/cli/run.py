@@ -5,41 +5,47 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
 
 from zk0.cli import wiring
-from zk0.cli.options import RunArgument, WorkflowArgument
-from zk0.cli.output import JsonOption, columns, print_envelope, show
+from zk0.cli.completion import run_steps, workflow_inputs, workflow_steps
+from zk0.cli.options import RunArgument, StepsOption, WorkflowArgument
+from zk0.cli.output import JsonOption, print_envelope
 from zk0.cli.render_run import print_outcome, state_as_json
 from zk0.core.errors import ExitStatus, InputError
 from zk0.core.project import Project
+from zk0.reports.github import is_active, write_summary
+from zk0.reports.github_report import run_summary
 from zk0.workflow.approval import ApprovalAnswer, agent_mark
 from zk0.workflow.engine import Outcome
 from zk0.workflow.events import StepFinished, StepPlanned, StepSkipped
-from zk0.workflow.inputs import resolve_inputs
+from zk0.workflow.expression_syntax import as_text
+from zk0.workflow.inputs import coerce, resolve_inputs
 from zk0.workflow.loading import load
 from zk0.workflow.plan import Plan, plan
 from zk0.workflow.run import find_run
+from zk0.workflow.spec import InputSpec, WorkflowSpec
 from zk0.workflow.state import RunState, StepStatus
 
 MOST_JOBS = 1000  # each is a thread and a process; more is a typing error
 JOBS_HELP = "The most steps and items to run at the same time, where they do not depend on each other."
 NOT_RUN = {"skip": "skipped", "take": "not run", "fail": "fails"}
 
-InputOption = Annotated[list[str] | None, typer.Option("--input", "-i", metavar="NAME=VALUE", help="Set an input.")]
+InputOption = Annotated[
+    list[str] | None,
+    typer.Option("--input", "-i", metavar="NAME=VALUE", help="Set an input.", autocompletion=workflow_inputs),
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="The seed of all the run's random numbers.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")]
 JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, max=MOST_JOBS, help=JOBS_HELP)]
-OnlyOption = Annotated[list[str] | None, typer.Option("--only", metavar="STEP", help="Run only this step; repeatable.")]
+FROM_HELP, AGAIN_HELP = "Run only this step and those after it.", "Run this step and those after it again."
 FromOption = Annotated[
-    str | None, typer.Option("--from", metavar="STEP", help="Run only this step and those after it.")
+    str | None, typer.Option("--from", metavar="STEP", help=FROM_HELP, autocompletion=workflow_steps)
 ]
-AgainOption = Annotated[
-    str | None, typer.Option("--from", metavar="STEP", help="Run this step and those after it again.")
-]
+AgainOption = Annotated[str | None, typer.Option("--from", metavar="STEP", help=AGAIN_HELP, autocompletion=run_steps)]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
@@ -50,7 +56,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     seed: SeedOption = 0,
     as_json: JsonOption = False,
     dry_run: DryRunOption = False,
-    only: OnlyOption = None,
+    only: StepsOption = None,
     since: FromOption = None,
     jobs: JobsOption = 1,
     quiet: QuietOption = False,
@@ -58,7 +64,9 @@ def run(  # noqa: PLR0913  each is an option of the command
     """Run a workflow of this project, by its name or the path of its file."""
     project = Project.find()
     loaded = load(project, workflow)
-    planned = plan(loaded.spec, resolve_inputs(loaded.spec, parse_inputs(inputs or ())), loaded.library)
+    given = parse_inputs(inputs or ())
+    asked = {} if as_json else ask_for_inputs(loaded.spec, given)
+    planned = plan(loaded.spec, resolve_inputs(loaded.spec, given | asked), loaded.library)
     selection = wiring.select(project, planned, only or (), since, seed=seed)
     if dry_run:
         print_dry_run(planned, wiring.dry_run(project, planned, selection), as_json=as_json)
@@ -107,9 +115,37 @@ def parse_inputs(options: Iterable[str]) -> dict[str, str]:
         if not (name and equals):
             raise InputError(f"an input is given as name=value, not as {text!r}", remedy="-i name=value")
         if name in values:
-            raise InputError(f"{name} is given twice: {values[name]!r} and {value!r}")
+            problem = f"{name} is given twice: {values[name]!r} and {value!r}"
+            raise InputError(problem, remedy=f"""for a list: -i {name}=a,b or -i {name}='["a", "b"]'""")
         values[name] = value
     return values
+
+
+def ask_for_inputs(spec: WorkflowSpec, given: Mapping[str, str]) -> dict[str, str]:
+    """Ask the person in this terminal for each input that must be given and is not; nothing if there is no person."""
+    missing = {name: declared for name, declared in spec.inputs.items() if declared.required and name not in given}
+    is_wrong = any(name not in spec.inputs for name in given)  # no use in asking before an error
+    if is_wrong or not missing or not is_person():
+        return {}
+    return {name: _ask_for_input(name, declared) for name, declared in missing.items()}
+
+
+def _ask_for_input(name: str, declared: InputSpec) -> str:
+    def fitting(text: str) -> str:
+        try:
+            coerce(declared, text)
+        except ValueError as error:
+            raise typer.BadParameter(f"{name} {error}") from error
+        return text
+
+    bounds = " | ".join(map(as_text, declared.choices)) or declared.type
+    text = f"{name} ({', '.join(filter(None, [bounds, declared.help]))})"
+    return str(typer.prompt(text, value_proc=fitting, err=True))
+
+
+def is_person() -> bool:
+    """Return whether a person is in this terminal, as far as that can be told."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and not agent_mark(os.environ)
 
 
 def ask_in_terminal(state: RunState) -> dict[str, ApprovalAnswer]:
@@ -141,6 +177,8 @@ def _parse_answer(text: str) -> ApprovalAnswer | None:
 
 
 def _print(outcome: Outcome, *, as_json: bool) -> None:
+    if is_active():
+        write_summary(run_summary(outcome.state))
     if as_json:
         print_envelope(data=state_as_json(outcome.state, outcome.directory, complaints=outcome.subscriber_errors))
     else:
@@ -154,12 +192,13 @@ def print_dry_run(planned: Plan, events: list[wiring.DryRunEvent], *, as_json: b
         data = {"dry_run": True, "workflow": planned.spec.name, "inputs": planned.inputs_as_json(), "steps": steps}
         print_envelope(data=data)
         return
-    table = columns(0, 0, 0)
+    # Not a table of Rich's, which takes seconds for thousands of steps.
+    first, second = len(str(len(steps))), max((len(step["id"]) for step in steps), default=0)
+    lines = [f"{planned.spec.name}: {len(steps)} steps; nothing is done"]
     for number, step in enumerate(steps, 1):
-        table.add_row(str(number), step["id"], step["title"])
-        for name, value in _facts(step):
-            table.add_row("", "", f"  {name}: {value}")
-    show(f"{planned.spec.name}: {len(steps)} steps; nothing is done", table)
+        lines.append(f"{number:<{first}}  {step['id']:<{second}}  {step['title']}")
+        lines += [f"{'':{first + second + 4}}  {name}: {value}" for name, value in _facts(step)]
+    typer.echo("\n".join(map(_visible, lines)))
 
 
 def _step_as_json(event: wiring.DryRunEvent) -> dict[str, Any]:
@@ -179,7 +218,8 @@ def _facts(step: dict[str, Any]) -> list[tuple[str, str]]:
         return [(NOT_RUN[step["would"]], step["reason"])]
     arguments = [f"{name}={_shown(value)}" for name, value in step["with"].items() if value not in (None, {}, ".")]
     if step["uses"] == "run":
-        arguments[0] = " ".join(_shown(word, quote=shlex.quote) for word in step["with"]["argv"])
+        words = (word for part in step["with"]["argv"] for word in (part if isinstance(part, list) else [part]))
+        arguments[0] = " ".join(_shown(word, shlex.quote) for word in words)
     facts = [
         ("only if", "" if step["when"] is True else str(step["when"])),
         (step["uses"], ", ".join(arguments) or "no arguments"),
@@ -191,11 +231,16 @@ def _facts(step: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
+def _visible(line: str) -> str:
+    """Return a line with its control characters written out, so that no input can move the cursor."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+
+
 def _shown(value: object, quote: Callable[[str], str] = str) -> str:
     """Return a value as text: an expression, which is not known yet, without quotes."""
     match value:
         case {"expression": str(source), **others} if not others:
             return source
         case dict():
-            return "{" + ", ".join(f"{name}: {_shown(inner)}" for name, inner in value.items()) + "}"
+            return "{" + ", ".join(f"{name}: {_shown(inner, shlex.quote)}" for name, inner in value.items()) + "}"
     return quote(str(value))

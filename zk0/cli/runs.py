@@ -10,8 +10,10 @@ import typer
 from rich.text import Text
 
 from zk0.cli import output
-from zk0.cli.options import RunArgument
+from zk0.cli.completion import workflow_names
+from zk0.cli.options import OptionalStepArgument, RunArgument, StepArgument
 from zk0.cli.output import JsonOption, columns, print_envelope, print_result, verdict_text
+from zk0.cli.prune import prune
 from zk0.cli.render_run import print_state, state_as_json
 from zk0.core.errors import JournalError, RequestError
 from zk0.core.project import Project
@@ -24,14 +26,20 @@ from zk0.workflow.state import RunState, RunStatus
 
 POLL = 0.2  # seconds
 
-WorkflowOption = Annotated[str | None, typer.Option(help="Only runs of this workflow.")]
+WorkflowOption = Annotated[str | None, typer.Option(help="Only runs of this workflow.", autocompletion=workflow_names)]
 StatusOption = Annotated[RunStatus | None, typer.Option(help="Only runs with this status.")]
 VerdictOption = Annotated[Verdict | None, typer.Option(help="Only runs with this verdict.")]
 LimitOption = Annotated[int, typer.Option(min=1, help="The most runs to list.")]
 FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Keep printing until the run ends.")]
 
 
+app = typer.Typer(add_completion=False)
+app.command()(prune)
+
+
+@app.callback(invoke_without_command=True)
 def runs(
+    context: typer.Context,
     *,
     as_json: JsonOption = False,
     workflow: WorkflowOption = None,
@@ -40,6 +48,8 @@ def runs(
     limit: LimitOption = 20,
 ) -> None:
     """List the runs of this project, newest first."""
+    if context.invoked_subcommand:
+        return
     filters = {"workflow": workflow, "status": status, "verdict": verdict}
     chosen = _filter(run_directories(Project.find()), {name: value for name, value in filters.items() if value}, limit)
     if as_json:
@@ -57,7 +67,7 @@ def runs(
 
 def show(
     run: RunArgument,
-    step: Annotated[str | None, typer.Argument(help="Only this step.")] = None,
+    step: OptionalStepArgument = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,9 +82,7 @@ def show(
         print_envelope(data=state_as_json(state, directory))
 
 
-def why(
-    run: RunArgument, step: Annotated[str, typer.Argument(help="A step of the run.")], *, as_json: JsonOption = False
-) -> None:
+def why(run: RunArgument, step: StepArgument, *, as_json: JsonOption = False) -> None:
     """Explain in one sentence why a step ran, was reused or was skipped."""
     state = find_run(Project.find(), run).state()
     sentence = explanation(state.step(step))
@@ -83,7 +91,7 @@ def why(
 
 def logs(
     run: RunArgument,
-    step: Annotated[str | None, typer.Argument(help="Only this step and the steps within it.")] = None,
+    step: OptionalStepArgument = None,
     *,
     follow: FollowOption = False,
     as_json: JsonOption = False,

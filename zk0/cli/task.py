@@ -31,7 +31,7 @@ from zk0.memory.tasks import (
     versions,
 )
 from zk0.memory.unfinished_runs import open_runs
-from zk0.workflow.loading import workflow_files
+from zk0.workflow.names import workflow_files
 from zk0.workflow.task_context import TaskContext
 
 Lines = list[str] | None

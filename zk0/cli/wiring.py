@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from zk0.core.project import Project
+from zk0.reports.github import is_active
+from zk0.reports.github_report import github_report
 from zk0.reports.progress import progress_report
 from zk0.workflow.approval import ApprovalAnswer
 from zk0.workflow.effects import DryEffects
@@ -52,7 +54,7 @@ def perform(
         Zk0Error: as `Engine.run`.
     """
     subscribed = recorders(project, loaded.spec) if subscribers is None else list(subscribers)
-    with _progress(quiet=quiet) as live_subscribers:
+    with _progress(project, quiet=quiet) as live_subscribers:
         engine = Engine(project, LiveEffects(project), subscribed, live_subscribers, jobs)
         return engine.run(planned, source=loaded.text, nested=loaded.sources, seed=seed, selection=selection)
 
@@ -78,7 +80,7 @@ def resume(
         given = {name: value for name, value in state.inputs.items() if value is not None}
         return plan(spec, resolve_inputs(spec, given), loaded.library)
 
-    with _progress(quiet=quiet) as live_subscribers:
+    with _progress(project, quiet=quiet) as live_subscribers:
         engine = Engine(project, LiveEffects(project, answers), recorders(project, spec), live_subscribers, jobs)
         return engine.resume(run, replan, from_step=since)
 
@@ -94,12 +96,12 @@ def cancel(project: Project, run: RunDirectory) -> Outcome:
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[list[Subscriber]]:
+def _progress(project: Project, *, quiet: bool) -> Iterator[list[Subscriber]]:
     if quiet:
         yield []
-        return
-    with progress_report() as report:
-        yield [report]
+    else:
+        with github_report(project.runs_dir) if is_active() else progress_report() as report:
+            yield [report]
 
 
 def select(

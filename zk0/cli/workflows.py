@@ -3,6 +3,7 @@
 import os
 import shlex
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,15 +11,18 @@ import typer
 from rich.text import Text
 
 from zk0.cli import output
+from zk0.cli.new import new
 from zk0.cli.output import JsonOption, columns, print_envelope, print_result, table_of
 from zk0.core.checks import CHECKS
 from zk0.core.errors import ExitStatus
 from zk0.core.project import Project
+from zk0.reports.github import annotate, is_active
 from zk0.workflow.actions import ACTIONS
-from zk0.workflow.expressions import as_text
+from zk0.workflow.expression_syntax import as_text
 from zk0.workflow.fitting import field_names
 from zk0.workflow.graph import dot, mermaid
-from zk0.workflow.loading import Library, examine, lint, load, workflow_files
+from zk0.workflow.loading import Library, examine, lint, load
+from zk0.workflow.names import workflow_files
 from zk0.workflow.spec import AnyStep, AskStep, InputSpec, RunStep, UsesStep, WorkflowSpec, WorkflowStep, schema_text
 
 
@@ -32,18 +36,20 @@ class GraphFormat(StrEnum):
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="List, show and lint workflows.",
+    help="Begin, list, show and lint workflows.",
 )
+app.command()(new)
 
 
 @app.command(name="list")
 def list_workflows(*, as_json: JsonOption = False) -> None:
     """List the workflows of this project and those that ship with zk0."""
     rows = []
-    files = workflow_files(Project.find())
+    project = Project.find()
+    files = workflow_files(project)
     for name, path in files.items():
-        loaded, problems = examine(path, library=Library(files, (name,)))
-        title = loaded.spec.title if loaded else f"not valid: {len(problems)} problems; zk0 workflows lint"
+        loaded, problems = examine(path, shown=project.shown(path), library=Library(files, (name,)))
+        title = loaded.spec.title if loaded else f"not valid: {problems[0]}"
         rows.append({"name": name, "title": title, "path": str(path), "valid": loaded is not None})
     if as_json:
         print_envelope(data=rows)
@@ -66,7 +72,14 @@ def lint_workflows(
     paths: Annotated[list[Path] | None, typer.Argument()] = None, *, as_json: JsonOption = False
 ) -> None:
     """Print every error and likely mistake in workflow files, with its place and rule."""
-    problems = list(lint(Project.find(), paths or ()))
+    from zk0.checklists.loading import checklist_problem
+
+    project = Project.find()
+    problems = list(lint(project, paths or (), checklist_problem=partial(checklist_problem, project)))
+    if is_active():
+        for problem in problems:
+            place = f"{problem.file}:{problem.line}"
+            annotate("error", problem.message, title=problem.rule, place=place, column=problem.column)
     text = "\n".join(f"{problem} [{problem.rule}]" for problem in problems)
     print_result({"problems": [problem.as_json() for problem in problems]}, text, as_json=as_json)
     raise typer.Exit(ExitStatus.wrong_request if problems else ExitStatus.done)

@@ -11,26 +11,35 @@ import hashlib
 import os
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 
+from zk0.core.contents import CLOCK_TICK
 from zk0.core.git import read_git
 
-CLOCK_TICK = 2.0  # seconds; the coarsest times that file systems in use keep
 SKIPPED = frozenset({".git", ".nox", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache"})
 PROSE = frozenset({".md", ".rst", ".png", ".svg", ".jpg", ".jpeg", ".gif", ".pdf"})
 PROSE_NAMES = frozenset({"LICENSE", "LICENCE", "NOTICE", "AUTHORS", "allowed_signers"})
+SUBMODULE = "160000"  # git's mode of one
+OTHER = "?"  # git's tag of an untracked file
+ALTERED = frozenset("?CR")  # untracked, modified, deleted
 # Reports that test runners write into a project's root: results about the code, not code.
 REPORTS = frozenset({".coverage", "coverage.json", "coverage.xml", "junit.xml", "report.xml", "test-results.xml"})
 
 
 @dataclass(frozen=True)
 class Tree:
-    """Files by their path relative to `root`, with `/`, each with its git blob id."""
+    """Files by their path relative to `root`, with `/`, each with its git blob id.
+
+    `reports` are those that test runners wrote; they are no part of the code. `nested` are folders with a repository of
+    their own, such as submodules: of these, a submodule's commit is all that counts.
+    """
 
     root: Path
     files: Mapping[str, str]
+    reports: Mapping[str, str] = field(default_factory=dict)
+    nested: tuple[str, ...] = ()
 
     @cached_property
     def code(self) -> str:
@@ -61,8 +70,8 @@ class Tree:
 
 def is_prose(path: str) -> bool:
     """Whether a file is a document or a picture, not code."""
-    pure = PurePosixPath(path)
-    return pure.suffix.lower() in PROSE or pure.name in PROSE_NAMES
+    name = path.rpartition("/")[2]
+    return os.path.splitext(name)[1].lower() in PROSE or name in PROSE_NAMES  # noqa: PTH122  asked of every file
 
 
 def read_tree(root: Path, *, without: Collection[str] = ()) -> Tree:
@@ -74,42 +83,58 @@ def read_tree(root: Path, *, without: Collection[str] = ()) -> Tree:
             give up this process's hold on it (fcntl(2)).
     """
     own = tuple(f"{folder.strip('/')}/" for folder in without if folder)
-    files = _tracked(root, own)
+    nested: set[str] = set()
+    files = _tracked(root, own, nested)
     if files is None:
         files = {path.relative_to(root).as_posix(): blob_id(path) for path in sorted(_walk(root, root, own))}
-    return Tree(root, {path: blob for path, blob in files.items() if path not in REPORTS})
+    reports = {path: files.pop(path) for path in REPORTS & files.keys()}
+    return Tree(root, files, reports, tuple(sorted(nested)))
 
 
-def _tracked(root: Path, without: tuple[str, ...]) -> dict[str, str] | None:
-    listed = read_git(root, "ls-files", "--stage", "-z")
+def _tracked(root: Path, without: tuple[str, ...], nested: set[str]) -> dict[str, str] | None:
+    """Return the files that git tracks or would track; None outside of a repository. Adds nested ones to `nested`."""
+    options = ("--stage", "--modified", "--deleted", "--others", "--exclude-standard")
+    listed = read_git(root, "ls-files", "-t", "-z", *options)
     if listed is None:
         return None
-    files = {}
+    files: dict[str, str] = {}
     for entry in filter(None, listed.split("\0")):
-        facts, _, path = entry.partition("\t")
-        if not path.startswith(without):
-            files[path] = facts.split(" ")[1]  # of a submodule, its commit
-    # Modified, deleted or untracked files.
-    for path in filter(None, (read_git(root, "ls-files", "-m", "-o", "--exclude-standard", "-z") or "").split("\0")):
-        whole = root / path
+        tag, facts = entry[0], entry[2:]
+        known, _, path = ("", "", facts) if tag == OTHER else facts.partition("\t")
         if path.startswith(without):
             continue
-        if whole.is_symlink() or whole.is_file():
-            files[path] = blob_id(whole)
-        elif not whole.is_dir():
-            files.pop(path, None)
+        mode, _, rest = known.partition(" ")
+        if tag not in ALTERED:
+            files[path] = rest.partition(" ")[0]  # of a submodule, its commit
+        if mode == SUBMODULE or path.endswith("/"):
+            nested.add(path.rstrip("/"))
+        elif tag in ALTERED:
+            _read_altered(root, path, files)
     return files
+
+
+def _read_altered(root: Path, path: str, files: dict[str, str]) -> None:
+    """Take the file as it is: git lists one that is untracked, modified or deleted after those of its index."""
+    whole = root / path
+    if whole.is_symlink() or whole.is_file():
+        files[path] = blob_id(whole)
+    elif not whole.is_dir():
+        files.pop(path, None)
 
 
 def blob_id(path: Path) -> str:
     """Return the id git gives this content: the SHA-1 of a header and the bytes.
 
-    Cached by modification time and size, since every reusable step asks for all files.
+    Cached by times, size and inode, since every reusable step asks for all files.
     """
     known = path.lstat()
     # A file written a moment ago may be written again without a new modification time.
     is_fresh = time.time() - known.st_mtime < CLOCK_TICK
-    return _blob_id(path) if is_fresh else _kept_blob_id(path, known.st_mtime_ns, known.st_size)
+    return (
+        _blob_id(path)
+        if is_fresh
+        else _kept_blob_id(path, known.st_mtime_ns, known.st_ctime_ns, known.st_size, known.st_ino)
+    )
 
 
 def _blob_id(path: Path) -> str:
@@ -118,7 +143,7 @@ def _blob_id(path: Path) -> str:
 
 
 @lru_cache(maxsize=20_000)
-def _kept_blob_id(path: Path, _changed: int, _size: int) -> str:
+def _kept_blob_id(path: Path, _changed: int, _touched: int, _size: int, _inode: int) -> str:
     return _blob_id(path)
 
 

@@ -77,11 +77,7 @@ def open_repository(root: Path) -> Iterator["git.Repo | None"]:
         with repository:
             yield repository
     except git.GitCommandError as error:
-        reason = str(error.stderr).strip().removeprefix("stderr: ").strip("'\n ").partition("\n")[0]
-        raise ConfigurationError(
-            f"git can't read {root}: {reason}",
-            remedy=f"git config --global --add safe.directory {root}",
-        ) from error
+        raise _refusal(root, str(error.stderr).strip().removeprefix("stderr: ").strip("'\n ")) from error
 
 
 def read_state(root: Path, memory: Path, tree: Callable[[], str]) -> GitState:
@@ -95,27 +91,50 @@ def read_state(root: Path, memory: Path, tree: Callable[[], str]) -> GitState:
     Raises:
         ConfigurationError: there is a repository, and git refuses to read it.
     """
-    with open_repository(root) as repository:
-        if repository is None:
-            return GitState()
-        if not repository.head.is_valid():
-            return GitState(branch=None, dirty=True)
-        top = Path(repository.working_dir)
-        own = memory.relative_to(top).as_posix() if memory.is_relative_to(top) else None
-        scope = [":/"] if own is None else [":/", f":(top,exclude){own}"]
-        difference = repository.git.diff("HEAD", "--binary", "--", *scope)
-        untracked = "\n".join(
-            sorted(name for name in repository.untracked_files if not (own and name.startswith(f"{own}/")))
-        )
-        dirty = bool(difference or untracked)
-        digest = hashlib.sha256(f"{difference}\0{untracked}".encode(errors="surrogateescape")).hexdigest()
-        return GitState(
-            commit=repository.head.commit.hexsha,
-            branch=None if repository.head.is_detached else repository.active_branch.name,
-            dirty=dirty,
-            changes=digest[:16] if dirty else None,
-            tree=tree(),
-        )
+    # The git program, since every run begins with this, and importing GitPython takes longer than all of it.
+    if not any((directory / ".git").exists() for directory in (root, *root.resolve().parents)):
+        return GitState()
+    try:
+        prefix = _ask_git(root, "rev-parse", "--show-prefix")
+    except DependencyMissingError:
+        return GitState()
+    commit = read_git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    if commit is None:
+        return GitState(branch=None, dirty=True)
+    own = f"{prefix}{memory.relative_to(root).as_posix()}" if memory.is_relative_to(root) else None
+    scope = [":/"] if own is None else [":/", f":(top,exclude){own}"]
+    difference = _ask_git(root, "diff", "HEAD", "--binary", "--", *scope)
+    names = _ask_git(root, "ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", ":/").split("\0")
+    untracked = "\n".join(sorted(name for name in names if name and not (own and name.startswith(f"{own}/"))))
+    dirty = bool(difference or untracked)
+    digest = hashlib.sha256(f"{difference}\0{untracked}".encode(errors="surrogateescape")).hexdigest()
+    return GitState(
+        commit=commit.strip(),
+        branch=(read_git(root, "symbolic-ref", "--quiet", "--short", "HEAD") or "").removesuffix("\n") or None,
+        dirty=dirty,
+        changes=digest[:16] if dirty else None,
+        tree=tree(),
+    )
+
+
+def _ask_git(root: Path, *arguments: str) -> str:
+    """Return what git prints, without its last line break.
+
+    Raises:
+        ConfigurationError: it refuses.
+        DependencyMissingError: there is no git.
+    """
+    ended = run_git(root, *arguments)
+    if ended.status:
+        raise _refusal(root, ended.err)
+    return ended.stdout.decode(errors="surrogateescape").removesuffix("\n")
+
+
+def _refusal(root: Path, said: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"git can't read {root}: {said.strip().partition('\n')[0]}",
+        remedy=f"git config --global --add safe.directory {root}",
+    )
 
 
 def read_references(root: Path) -> list[str]:

@@ -17,8 +17,9 @@ from platformdirs import user_cache_path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from zk0.core.errors import ConfigurationError, UnknownNameError
-from zk0.core.fingerprints import Tree, read_tree
+from zk0.core.fingerprints import Tree
 from zk0.core.git import GitState, read_state
+from zk0.core.tree_reader import TreeReader
 
 MARKERS = ("pyproject.toml", ".git", ".zk0")
 FLOWER_CONFIG = ("tool", "flwr", "app", "config")  # where pyproject.toml has the run configuration
@@ -62,6 +63,7 @@ class Project:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
+        self._readers: dict[tuple[str, ...], TreeReader] = {}
 
     @classmethod
     def find(cls, start: Path | None = None) -> "Project":
@@ -121,6 +123,11 @@ class Project:
         return self.state_dir / "runs"
 
     @property
+    def workflows_dir(self) -> Path:
+        """The project's own workflows."""
+        return self.root / self.settings.workflows
+
+    @property
     def memory_dir(self) -> Path:
         """The memory bank."""
         return self.root / self.settings.memory
@@ -138,7 +145,9 @@ class Project:
         """
         settings = self.settings
         own = (settings.memory, settings.state, f"{settings.checklists}/signatures", *without)
-        return read_tree(self.root, without=own)
+        if own not in self._readers:
+            self._readers[own] = TreeReader(self.root, own)
+        return self._readers[own].read()
 
     def resources(self, kind: str) -> Iterator[Path]:
         """Yield the directories that hold `workflows` or `checklists`: the project's, then the package's."""

@@ -7,6 +7,7 @@ its evidence by that digest, and a receipt that was changed no longer matches it
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -15,6 +16,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from zk0.core.contents import walk
 from zk0.core.errors import UnknownNameError
 from zk0.core.git import GitState
 from zk0.core.verdicts import Finding, Verdict
@@ -104,15 +106,19 @@ def file_digest(path: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     total = hashlib.sha256()
-    for member in sorted(path.rglob("*")):
-        if member.is_file():
-            total.update(f"{member.relative_to(path).as_posix()}\0{file_digest(member)}\0".encode())
+    for member in _files_in(path):
+        total.update(f"{member.relative_to(path).as_posix()}\0{file_digest(member)}\0".encode())
     return total.hexdigest()
+
+
+def _files_in(directory: Path) -> list[Path]:
+    """Return the files in a directory at any depth, also those that a link leads to."""
+    return [Path(member) for member, state in walk(directory) if stat.S_ISREG(state.st_mode)]
 
 
 def artifact(name: str, path: Path, *, base: Path) -> Artifact:
     """Return the description of a file or directory that a step made."""
-    members = [path] if path.is_file() else [member for member in path.rglob("*") if member.is_file()]
+    members = [path] if path.is_file() else _files_in(path)
     shown = path.relative_to(base) if path.is_relative_to(base) else path
     size = sum(member.stat().st_size for member in members)
     return Artifact(name=name, path=shown.as_posix(), sha256=file_digest(path), size=size)

@@ -76,7 +76,9 @@ class Registry[T]:
 
     def versions(self) -> dict[str, str]:
         """Return the versions of the distributions that provide modules of the group, by name."""
-        return {point.dist.name: point.dist.version for point in self._points() if point.dist}
+        # One distribution has many entry points, and each attribute of it parses its whole METADATA.
+        found = {id(point.dist): point.dist for point in self._points() if point.dist}
+        return {metadata["Name"]: metadata["Version"] for metadata in (dist.metadata for dist in found.values())}
 
     def _points(self) -> EntryPoints:
         return _all_points(tuple(sys.path)).select(group=self.group)

@@ -1,8 +1,10 @@
 """Keep the memory bank up to date while a workflow runs and after it.
 
-Each step that ends is written to the run's region of `context.md`. When the run ends, its result and its faults become
-entries, the receipts they cite are copied into the bank, and both pages are rendered. Entries come first: whatever
-happens to a page, nothing learned is lost.
+While a run goes on it touches one file, `context.md`: each step that ends is written to the run's region of it. A run
+that waits or was interrupted has not ended; its region says how it goes on. When the run is done, failed or cancelled,
+the receipts it cites are copied into the bank, its result and its faults become entries, and both pages are rendered.
+Entries come before pages: whatever happens to a page, nothing learned is lost. If the engine is killed in between, the
+next run that ends writes them.
 
 A result names the digest of the code it was measured on: the code at the begin of the run. If the code changed
 meanwhile, it is the code at the end where the run asked an agent or a person to change it; otherwise it is unknown
@@ -16,23 +18,34 @@ from datetime import datetime
 from pathlib import Path
 
 import zk0
+from zk0.core.errors import ExitStatus
 from zk0.core.git import read_git
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, write_atomically
+from zk0.core.verdicts import worst
 from zk0.memory.bank import ENTRIES, Bank, read_page
 from zk0.memory.context import BUDGET
-from zk0.memory.entries import RunRecord, StepRecord, one_line
+from zk0.memory.entries import Entry, RunRecord, StepRecord, one_line
 from zk0.memory.evidence import CODE_LENGTH, copy_receipt
 from zk0.memory.rendering import CONTEXT, TASKS, render_context, render_tasks, workflow_pages
 from zk0.memory.results import EndedRun, entries_of, step_record
-from zk0.memory.unfinished_runs import RunningRun, Waiting, running_runs, waiting_of, with_region
-from zk0.workflow.events import Event, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
+from zk0.memory.unfinished_runs import (
+    CODE_FILE,
+    RunningRun,
+    Waiting,
+    running_runs,
+    unrecorded_runs,
+    waiting_of,
+    with_region,
+)
+from zk0.workflow.events import Event, RunCancelled, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
+from zk0.workflow.journal import read_events
+from zk0.workflow.run import RunDirectory
 from zk0.workflow.spec import WorkflowSpec
 
 ACTOR = f"process:zk0 {zk0.__version__}"
 DRIVER = "zk0-memory"
 ATTRIBUTES = ".gitattributes"
-CODE_FILE = "code.json"  # in a run's directory: the programs and settings it began with
 
 
 def write_pages(project: Project, now: datetime) -> None:
@@ -62,7 +75,9 @@ class MemoryRecorder:
 
     def __init__(self, project: Project, spec: WorkflowSpec) -> None:
         self.project = project
+        self.spec = spec
         self.workflow = spec.name
+        self._directory = project.runs_dir
         self.bank = Bank.of(project)
         self._planned: tuple[str, ...] = ()
         self._steps: dict[str, StepRecord] = {}
@@ -76,27 +91,50 @@ class MemoryRecorder:
             SpecError: a kept paragraph of a page is not closed. The engine reports it and the run goes on; at the
                 run's end the entries are written before it is raised.
         """
+        self._follow(event)
         match event:
             case RunStarted():
-                self._planned = event.steps
                 self._begin(event)
+            case StepWaiting():
+                place = waiting_of(event.title, event.ask, event.handover, self.project)
+                self._progress(event.run, event.at, place)
+            case StepFinished(receipt=receipt) if "/" not in receipt.step:
+                self._progress(receipt.run, receipt.finished)
+            case RunFinished(exit_status=ExitStatus.interrupted):  # it goes on or is cancelled
+                self._progress(event.run, event.at, stopped=True)
+            case RunFinished() | RunCancelled():
+                for run in unrecorded_runs(self.project, self.bank, but=event.run):
+                    self._catch_up(run)
+                self._remember(self._end(event))
+                write_pages(self.project, event.at)
+
+    def _follow(self, event: Event) -> None:
+        """Remember what a run did so far; writes nothing."""
+        match event:
+            case RunStarted():
+                self.workflow, self._directory, self._planned = event.workflow, event.directory, event.steps
             case StepSkipped():
                 self._steps[event.step] = StepRecord(
                     id=event.step, title=one_line(event.title), verdict=event.verdict, note=one_line(event.reason)
                 )
             case StepWaiting():
                 self._asked = True
-                place = waiting_of(event.title, event.ask, event.handover, self.project)
-                self._progress(event.run, event.at, place)
             case StepFinished(receipt=receipt) if "/" not in receipt.step:
                 # The steps within a composite step have receipts of their own; it sums them up.
                 self._asked = self._asked or receipt.uses.startswith("ask.")
                 self._steps[receipt.step] = step_record(receipt)
                 self._receipts.pop(receipt.step, None)
                 self._receipts[receipt.step] = receipt
-                self._progress(receipt.run, receipt.finished)
-            case RunFinished():
-                self._remember(event)
+
+    def _catch_up(self, run: RunDirectory) -> None:
+        """Write the result of a run whose engine was killed before it did; the code at its end is not known."""
+        recorder = MemoryRecorder(self.project, self.spec)
+        events = read_events(run.journal)
+        for event in events:
+            recorder._follow(event)
+        recorder._asked = False
+        if isinstance(last := events[-1], RunFinished | RunCancelled):
+            recorder._remember(recorder._end(last))
 
     def _begin(self, event: RunStarted) -> None:
         kept = event.directory / CODE_FILE
@@ -104,8 +142,8 @@ class MemoryRecorder:
             write_atomically(kept, json.dumps(self.project.tree().code_files), durable=False)
         self._progress(event.run, event.at)
 
-    def _progress(self, run: str, now: datetime, waiting: Waiting | None = None) -> None:
-        own = RunningRun(run, self.workflow, len(self._planned), list(self._steps.values()), waiting)
+    def _progress(self, run: str, now: datetime, waiting: Waiting | None = None, *, stopped: bool = False) -> None:
+        own = RunningRun(run, self.workflow, len(self._planned), list(self._steps.values()), waiting, stopped)
 
         def change(old: str) -> str:
             if page := with_region(old, own, BUDGET):
@@ -114,6 +152,13 @@ class MemoryRecorder:
             return render_context(self.bank.read_current(), old=old, now=now, running=[own, *others])
 
         self.bank.edit(CONTEXT, change, durable=False)
+
+    def _end(self, event: RunFinished | RunCancelled) -> RunFinished:
+        """Return the end of a run; one that is cancelled after an interruption had none."""
+        if isinstance(event, RunFinished):
+            return event
+        verdict = worst(step.verdict for step in self._steps.values())
+        return RunFinished(event.run, self.workflow, self._directory, verdict, ExitStatus.interrupted, (), event.at)
 
     def _remember(self, event: RunFinished) -> None:
         receipts = list(self._receipts.values())
@@ -130,13 +175,16 @@ class MemoryRecorder:
             files=tuple(files),
         )
         ended = EndedRun(record, receipts, event.at, ACTOR, digest)
-        added = self.bank.add(lambda bank: entries_of(ended, bank))
+        self.bank.add(lambda bank: self._with_evidence(entries_of(ended, bank)))
+
+    def _with_evidence(self, entries: list[Entry]) -> list[Entry]:
+        """Copy the receipts that entries cite into the bank; before the entries, which say that a run is recorded."""
         # A result without numbers rests on the verdicts of its steps.
-        cited = {source.receipt for entry in added for source in entry.sources} or {one.receipt for one in record.steps}
-        for receipt in receipts:
-            if receipt.digest in cited:
+        cited = {source.receipt for entry in entries for source in entry.sources}
+        for receipt in self._receipts.values():
+            if receipt.digest in cited or not cited:
                 copy_receipt(self.project, receipt.digest, receipt.model_dump_json(indent=2) + "\n")
-        write_pages(self.project, event.at)
+        return entries
 
     def _code(self, directory: Path) -> tuple[str | None, list[str]]:
         """Return the digest of the code that the run vouches for, and which of its files changed meanwhile."""

@@ -22,7 +22,7 @@ from zk0.memory.entries import Entry
 from zk0.memory.preserved_blocks import PreservedBlocks, read_preserved_blocks, resolve_conflict
 from zk0.memory.unfinished_runs import RESERVE, RunningRun, region, step_line
 from zk0.workflow.document import read_document
-from zk0.workflow.loading import workflow_files
+from zk0.workflow.names import workflow_files
 from zk0.workflow.spec import WorkflowSpec
 
 CONTEXT = "context.md"

@@ -7,20 +7,26 @@ rest of the page is rendered when a run begins or ends.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from zk0.core.errors import JournalError
+from zk0.core.errors import ExitStatus, JournalError
 from zk0.core.project import Project
+from zk0.memory.bank import Bank
 from zk0.memory.budget import cell, fit, size
 from zk0.memory.entries import StepRecord
 from zk0.memory.results import step_record
 from zk0.workflow.events import RunCancelled, RunFinished, StepWaiting
 from zk0.workflow.journal import read_tail
 
+if TYPE_CHECKING:  # `zk0 prime` has no time for it
+    from zk0.workflow.run import RunDirectory
+
 RECENT = 20  # the newest runs that are read; one stopped before so many others is not work in progress
 STEPS_SHOWN = 5  # in a region
 RESERVE = 1024  # bytes of a region; the rest of the page leaves them free
-OVER = (RunFinished.kind, RunCancelled.kind)
+CODE_FILE = "code.json"  # in a run's directory: the programs and settings it began with
 END = "<!-- /run -->"
 
 
@@ -94,13 +100,49 @@ def step_line(step: StepRecord) -> str:
 
 
 def open_runs(project: Project) -> Iterator[OpenRun]:
-    """Yield those of the newest runs that have not ended, newest first; reads the end of each journal alone."""
-    directories = [path for path in project.runs_dir.glob("*/") if not path.name.startswith(".")]
-    newest = sorted(directories, key=lambda path: (path.name[:15], path.name[-4:]), reverse=True)[:RECENT]
-    for path in newest:
+    """Yield those of the newest runs that have not ended, newest first; reads the end of each journal alone.
+
+    Of a workflow's runs that were interrupted only the newest counts: who starts a new one is done with the others.
+    """
+    seen: set[str] = set()
+    for path in _newest(project):
         last = read_tail(path / "journal.jsonl")
-        if last is not None and last.get("kind") not in OVER:
+        is_first = _workflow(path) not in seen
+        seen.add(_workflow(path))
+        if last is not None and not is_over(last) and (is_first or last.get("kind") != RunFinished.kind):
             yield OpenRun(path.name, path, _waiting(last, project))
+
+
+def is_over(event: Mapping[str, object]) -> bool:
+    """Whether a run has ended with this event; one that was interrupted goes on or is cancelled."""
+    finished = event.get("kind") == RunFinished.kind and event.get("exit_status") != ExitStatus.interrupted
+    return finished or event.get("kind") == RunCancelled.kind
+
+
+def unrecorded_runs(project: Project, bank: Bank, *, but: str) -> "Iterator[RunDirectory]":
+    """Yield the runs, oldest first, that are over and not in the bank: their engine was killed before it wrote them."""
+    from zk0.workflow.lock import owner
+    from zk0.workflow.run import RunDirectory
+
+    ended: dict[tuple[str, datetime], RunDirectory] = {}
+    for path in reversed(_newest(project)):
+        last = read_tail(path / "journal.jsonl")
+        if last and is_over(last) and path.name != but and (path / CODE_FILE).exists():
+            ended[path.name, datetime.fromisoformat(str(last["at"]))] = RunDirectory(path)
+    for reading in (bank.read, bank.read_archive):
+        if ended:
+            recorded = {(entry.run.id, entry.generated.at) for entry in reading().entries if entry.run}
+            ended = {key: run for key, run in ended.items() if key not in recorded}
+    yield from (run for run in ended.values() if owner(run) is None)
+
+
+def _newest(project: Project) -> list[Path]:
+    directories = [path for path in project.runs_dir.glob("*/") if not path.name.startswith(".")]
+    return sorted(directories, key=lambda path: (path.name[:15], path.name[-4:]), reverse=True)[:RECENT]
+
+
+def _workflow(run: Path) -> str:
+    return run.name[len("20260101-120000-") : -len("-0000")]
 
 
 def running_runs(project: Project) -> Iterator[RunningRun]:

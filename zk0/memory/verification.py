@@ -20,7 +20,7 @@ from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind
 from zk0.memory.evidence import EvidenceReader
 from zk0.memory.freshness import Assessment, Freshness, assess, count_freshness
 from zk0.memory.preserved_blocks import is_conflicted
-from zk0.workflow.loading import workflow_files
+from zk0.workflow.names import workflow_files
 
 MEASURED = (Kind.result, Kind.fault)  # what runs found, each at its time
 

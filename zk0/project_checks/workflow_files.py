@@ -1,15 +1,17 @@
 """The project's own workflow files: valid, explained, with a checklist (`workflow-files.*`)."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from zk0.checklists.loading import checklist_names
+from zk0.checklists.loading import checklist_names, checklist_problem
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding
 from zk0.project_checks.problems import Problem, report_problems
-from zk0.workflow.loading import Library, examine, lint, workflow_files
+from zk0.workflow.loading import Library, examine, lint
+from zk0.workflow.names import unread_files, workflow_files
 from zk0.workflow.spec import WorkflowSpec
 
 READS = (Part.code, Part.environment)
@@ -18,9 +20,12 @@ READS = (Part.code, Part.environment)
 @check("workflow-files.valid", reads=READS)
 def valid(project: Project) -> Iterator[Finding]:
     """Every workflow file is valid and passes the linter."""
-    files = _require_own(project)
-    problems = [Problem("", str(problem)) for problem in lint(project, files)]
-    return report_problems(problems, f"{len(files)} workflows are valid", remedy="zk0 workflows lint")
+    paths = [*_require_own(project), *unread_files(project).values()]
+    problems = [
+        Problem("", str(problem))
+        for problem in lint(project, paths, checklist_problem=partial(checklist_problem, project))
+    ]
+    return report_problems(problems, f"{len(paths)} workflows are valid", remedy="zk0 workflows lint")
 
 
 @check("workflow-files.explained", reads=READS)

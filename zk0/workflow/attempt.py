@@ -18,13 +18,18 @@ from zk0.core.verdicts import Finding, Verdict, failed, passed, worst
 from zk0.workflow.actions import Context, Inputs, Outputs, Progress
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import Selection, StepFinished
-from zk0.workflow.expressions import Scope, arguments_as_json, as_json, as_text, fill, is_known
+from zk0.workflow.expression_syntax import as_text
+from zk0.workflow.expressions import Scope, arguments_as_json, as_json, fill, is_known, templates_in
+from zk0.workflow.patterns import argument_texts
 from zk0.workflow.plan import PlannedCheck, PlannedStep, validated
+from zk0.workflow.products import check_patterns, find_products, product_artifacts
+from zk0.workflow.program_outputs import VARIABLE, parse_outputs
 from zk0.workflow.programs import PROGRAM_CHECK, Command, CommandOutputs
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.scheduler import Scheduler
-from zk0.workflow.spec import PROGRAM
+from zk0.workflow.spec import PROGRAM, RunStep
 from zk0.workflow.timeouts import Deadline, TimeLimit
+from zk0.workflow.trace import TRACE, ProgramTrace
 
 BUG = "ZK500"  # the code of a failure that is not a Zk0Error
 
@@ -69,6 +74,8 @@ class Attempt:
     verdict: Verdict = Verdict.passed
     exit_status: ExitStatus = ExitStatus.done
     started: datetime | None = None
+    products: Sequence[Path] = ()
+    trace: ProgramTrace | None = None
 
     @property
     def log(self) -> Path:
@@ -97,6 +104,9 @@ class Attempt:
             for number, planned in enumerate(self.step.checks, 1):
                 with _capture_errors(self, check=planned.check.id):
                     self.findings += self._run_check(number, planned, fill(planned.options, scope))
+            if self.trace:
+                with _capture_errors(self, check=TRACE):
+                    self.findings.append(self.trace.judge(self.effects.dependencies()))
         return self.finish()
 
     def finish(self, *findings: Finding) -> Receipt:
@@ -140,10 +150,14 @@ class Attempt:
         if self.step.kind == "ask":
             self.outputs = AskOutputs(handover=self.context.run.step(self.step.path) / "handover.md")
             return
+        revealed = self.effects.reveal(arguments)
+        if not is_known(revealed):
+            unknown = ", ".join(str(template) for _, template in templates_in(revealed))
+            raise SpecError(f"{self.step.path} begins, and this has no value yet: {unknown}")
         if self.step.action is None:
-            self._run(self.effects.reveal(arguments))
+            self._run(revealed)
             return
-        inputs = validated(self.step.action, self.effects.reveal(arguments))
+        inputs = validated(self.step.action, revealed)
         self.inputs = recorded_inputs(inputs, arguments)
         action_context = Context(
             project=self.context.project,
@@ -154,9 +168,10 @@ class Attempt:
             progress=progress,
         )
         action = self.step.action
-        self.outputs = self.context.scheduler.run_in_main_thread(
+        outputs = self.context.scheduler.run_in_main_thread(
             lambda: self.effects.call(action, inputs, action_context, self.log, self.limit())
         )
+        self.outputs = self.effects.mask_secrets(outputs)  # a later step that names no secret may read them
 
     def limit(self) -> TimeLimit | None:
         """Return the time that the step has from now on: its own timeout, or what is left of an outer one."""
@@ -167,21 +182,32 @@ class Attempt:
         return own if own and own.seconds <= left else TimeLimit(left, self.deadline.step)
 
     def _run(self, arguments: Mapping[str, Any]) -> None:
-        command = _command(arguments, self.context.project.root)
+        file = self.context.run.outputs(self.step.path, self.number)
+        self.effects.clear_outputs(file)
+        command = _command(arguments, self.context.project.root, {VARIABLE: str(file)})
+        reads, makes = (tuple(argument_texts(arguments.get(name, ()))) for name in ("reads", "makes"))
+        check_patterns(reads, makes)
+        if isinstance(self.step.spec, RunStep) and self.step.spec.trace:
+            sees_checks = all(planned.check is PROGRAM_CHECK for planned in self.step.checks)
+            self.trace = ProgramTrace(reads, makes, sees_all=sees_checks)
         status = self._run_program(command, self.log)
-        self.outputs = CommandOutputs(exit_status=status, log=self.log)
+        self.outputs = base = CommandOutputs(exit_status=status, log=self.log)
         if status:
             name = Path(command.argv[0]).name
             raise CommandError(
                 f"{name} ended with exit status {status}", remedy=f"see {self.context.project.shown(self.log)}"
             )
+        if isinstance(self.step.spec, RunStep) and self.step.spec.outputs:
+            written, root = self.effects.read_outputs(file), self.context.project.root
+            self.outputs = self.effects.mask_secrets(parse_outputs(written, self.step.spec, base, command.cwd, root))
+        self.products = find_products(makes, self.context.project)
 
     def _run_check(self, number: int, planned: PlannedCheck, options: Mapping[str, Any]) -> list[Finding]:
         """Run a check, or the program that a `run` check names."""
         if planned.check is not PROGRAM_CHECK:
             with self.context.scheduler.interruptible():
                 return self.effects.judge(planned.check, self.outputs or Outputs(), options)
-        argv = tuple(_arguments(options["argv"]))
+        argv = tuple(argument_texts(options["argv"]))
         log = self.context.run.log(f"{self.step.path}.check-{number}", self.number)
         status = self._run_program(Command(argv, self.context.project.root), log)
         name = " ".join(argv)
@@ -191,8 +217,12 @@ class Attempt:
         return [passed(f"{name} ended with exit status 0").model_copy(update={"check": PROGRAM})]
 
     def _run_program(self, command: Command, log: Path) -> int:
+        limited = replace(command, limit=self.limit())
         with self.context.scheduler.slot():
-            return self.effects.start(replace(command, limit=self.limit()), log)
+            if self.trace is None:
+                return self.effects.start(limited, log)
+            with self.trace.of(limited, log.with_suffix(".trace")) as traced:
+                return self.effects.start(traced, log)
 
     def ended(self, receipt: Receipt, basis: Mapping[str, str] | None = None, reason: str = "") -> StepFinished:
         """Return the event for the end of the step with this receipt."""
@@ -231,7 +261,7 @@ class Attempt:
             whole = next((base / path for base in (run, root) if (base / path).exists()), None)
             if whole is not None:
                 found.append(artifact(name, whole, base=run if whole.is_relative_to(run) else root))
-        return tuple(found)
+        return (*found, *product_artifacts(self.products, self.context.project))
 
 
 def recorded_inputs(inputs: Inputs, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -266,21 +296,16 @@ def _paths_in(name: str, value: object) -> Iterator[tuple[str, Path]]:
                 yield from _paths_in(f"{name}.{index}", inner)
 
 
-def _command(arguments: Mapping[str, Any], root: Path) -> Command:
+def _command(arguments: Mapping[str, Any], root: Path, own: Mapping[str, str]) -> Command:
     cwd = (root / as_text(arguments["cwd"])).resolve()
     if not cwd.is_relative_to(root):
         raise SpecError(f"cwd {cwd} is outside of the project {root}", remedy="name a directory inside the project")
     return Command(
-        argv=tuple(_arguments(arguments["argv"])),
+        argv=tuple(argument_texts(arguments["argv"])),
         cwd=cwd,
         env={
             name: value.get_secret_value() if isinstance(value, SecretStr) else as_text(value)
             for name, value in arguments["env"].items()
-        },
+        }
+        | dict(own),
     )
-
-
-def _arguments(values: Sequence[object]) -> Iterator[str]:
-    for value in values:
-        # A list fills as many arguments as it has items.
-        yield from map(as_text, value) if isinstance(value, list | tuple) else (as_text(value),)

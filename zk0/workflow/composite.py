@@ -64,9 +64,22 @@ def members_of(step: PlannedStep, plan: Plan, scope: Scope) -> Members:
     return Members({"foreach": as_json(items)}, tuple(plans))
 
 
-def workflow_outputs(plan: Plan, scope: Scope) -> Outputs:
-    """Return the outputs of a workflow that was performed as a step; `scope` is its own."""
-    return NestedOutputs.model_validate(to_jsonable_python(fill(plan.spec.outputs, scope), fallback=str))
+def workflow_outputs(plan: Plan, scope: Scope, *, partial: bool = False) -> dict[str, Any]:
+    """Return the outputs of a workflow as plain data; `scope` is its own.
+
+    Those without a value are left out of a `partial` run, one that performs only some of the steps.
+
+    Raises:
+        SpecError: an output has no value.
+    """
+    outputs = {}
+    for name, value in plan.spec.outputs.items():
+        try:
+            outputs[name] = to_jsonable_python(fill(value, scope), fallback=str)
+        except SpecError as error:
+            if not partial:
+                raise SpecError(f"the output {name} of {plan.spec.name} has no value: {error.message}") from error
+    return outputs
 
 
 def each_outputs(ends: Sequence[StepScope]) -> Outputs:

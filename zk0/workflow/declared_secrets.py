@@ -18,7 +18,8 @@ from pydantic import SecretStr
 
 from zk0.core.errors import InputError, SecretMissingError
 from zk0.workflow.actions import Action
-from zk0.workflow.expressions import Template, as_text, templates_in
+from zk0.workflow.expression_syntax import as_text
+from zk0.workflow.expressions import Template, templates_in
 from zk0.workflow.fitting import Flaw, KeyPath
 from zk0.workflow.masking import SHORTEST, Mask
 from zk0.workflow.plan import Plan, PlannedStep
@@ -73,7 +74,8 @@ def read_secrets(plan: Plan, environment: Mapping[str, str], only: Collection[st
             )
     mask = Mask(values)
     for name, given in plan.inputs.items():
-        if mask.text(as_text(given)) != as_text(given):
+        texts = [as_text(one) for one in (given if isinstance(given, list) else [given])]
+        if any(mask.text(text) != text for text in texts):
             raise InputError(
                 f"the input {name} holds a secret, and inputs are recorded", remedy=f"give it by its name: {PLACES}"
             )

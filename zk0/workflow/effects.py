@@ -16,6 +16,7 @@ from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import Action, Context, Inputs, Outputs
 from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion
+from zk0.workflow.dependencies import Dependencies
 from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.plan import Plan
 from zk0.workflow.programs import Command
@@ -71,6 +72,12 @@ class Effects(Protocol):
     def start(self, command: Command, log: Path) -> int:
         """Run a program and return its exit status; what it prints goes into the log."""
 
+    def clear_outputs(self, file: Path) -> None:
+        """Make room for the outputs of a program."""
+
+    def read_outputs(self, file: Path) -> str:
+        """Return what a program wrote as its outputs, without secrets."""
+
     def pause(self, seconds: float) -> None:
         """Let time pass."""
 
@@ -89,11 +96,8 @@ class Effects(Protocol):
     def find_answer(self, question: ApprovalQuestion) -> ApprovalAnswer | None:
         """Return the answer of a person; None if there is none yet."""
 
-    def code_digest(self) -> str:
-        """Return a digest of the project's code."""
-
-    def digest_files(self, inputs: object) -> object:
-        """Return inputs with the digest of each file and folder in place of its path."""
+    def dependencies(self) -> Dependencies:
+        """Return what digests the files that steps depend on."""
 
     def earlier_outcomes(self, workflow: str, run: RunDirectory | None = None) -> Iterator[dict[str, StepFinished]]:
         """Yield the outcomes of the steps of other runs of a workflow, newest run first."""
@@ -122,10 +126,6 @@ class DryEffects:
         """Return no versions."""
         return {}
 
-    def code_digest(self) -> str:
-        """Return no digest."""
-        return ""
-
     def reveal(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Leave secrets unknown."""
         return arguments
@@ -133,10 +133,6 @@ class DryEffects:
     def mask_secrets[T](self, value: T) -> T:
         """Return the value: no secret is known."""
         return value
-
-    def digest_files(self, inputs: object) -> object:
-        """Leave files alone."""
-        return inputs
 
     def open_run(self, plan: Plan, source: str, nested: Mapping[str, str]) -> RunDirectory:  # noqa: ARG002  the protocol's
         """Name a directory without making it."""
@@ -161,4 +157,5 @@ class DryEffects:
         raise AssertionError("a dry run was asked to act")
 
     open_secrets = preflight = append = end = append_log = _do_nothing
-    call = start = pause = judge = read_journal = write_handover = find_answer = _refuse
+    call = start = clear_outputs = read_outputs = pause = judge = _refuse
+    read_journal = write_handover = find_answer = dependencies = _refuse

@@ -6,11 +6,15 @@ checklists, the memory bank and progress are subscribers, none of which it knows
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from zk0.core.errors import ExitStatus, JournalError, RequestError
+from zk0.core.errors import ExitStatus, JournalError, RequestError, SpecError
 from zk0.core.project import Project
+from zk0.core.receipts import Failure
+from zk0.core.verdicts import Verdict
 from zk0.workflow.ask import Paused
 from zk0.workflow.attempt import RunContext
+from zk0.workflow.composite import workflow_outputs
 from zk0.workflow.effects import Effects
 from zk0.workflow.event_log import EventLog
 from zk0.workflow.events import RunCancelled, RunFinished, RunResumed, RunStarted, Selection, Subscriber
@@ -196,19 +200,41 @@ class Engine:
             status = ExitStatus.interrupted
         except Paused:
             return Outcome(fold(log.events), log.run, log.subscriber_errors)
-        state = self._end(log, fold(log.events), status)
+        outputs, failure = self._outputs(execution) if status is ExitStatus.done else ({}, None)
+        if failure:
+            status = ExitStatus.failed
+        state = self._end(log, fold(log.events), status, outputs, failure)
         return Outcome(state, log.run, log.subscriber_errors)
 
-    def _end(self, log: EventLog, state: RunState, status: ExitStatus) -> RunState:
+    def _outputs(self, execution: Execution) -> tuple[dict[str, Any], Failure | None]:
+        """Return the outputs of a run whose steps succeeded, or why they have no value."""
+        if self.effects.dry_run:
+            return {}, None
+        try:
+            partial = execution.context.selection is not None
+            return workflow_outputs(execution.plan, execution.scope(), partial=partial), None
+        except SpecError as error:
+            return {}, Failure(code=error.code, message=error.message, remedy=error.remedy)
+
+    def _end(
+        self,
+        log: EventLog,
+        state: RunState,
+        status: ExitStatus,
+        outputs: dict[str, Any] | None = None,
+        failure: Failure | None = None,
+    ) -> RunState:
         """Record that the run ended with an exit status, and return its state."""
         end = RunFinished(
             run=log.run.id,
             workflow=state.workflow,
             directory=log.run.path,
-            verdict=state.verdict,
+            verdict=Verdict.failed if failure else state.verdict,
             exit_status=status,
             proposals=state.proposals,
             at=self.effects.now(),
+            outputs=self.effects.mask_secrets(outputs or {}),
+            failure=self.effects.mask_secrets(failure),
         )
         log.append(end)
         return end_run(state, end)

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 
 from zk0.core.errors import ExitStatus
 from zk0.core.git import GitState
-from zk0.core.receipts import Receipt
+from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Finding, Verdict
 
 
@@ -156,7 +156,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The run is over."""
+    """The run is over; `outputs` are those of its workflow, and `failure` why they have no value."""
 
     run: str
     workflow: str
@@ -165,6 +165,8 @@ class RunFinished:
     exit_status: ExitStatus
     proposals: tuple[str, ...]
     at: datetime
+    outputs: dict[str, Any] = field(default_factory=dict)
+    failure: Failure | None = None
     kind: Literal["run-finished"] = "run-finished"
 
 

@@ -11,14 +11,14 @@ from zk0.core.verdicts import Verdict, worst
 from zk0.workflow.actions import Outputs, Progress
 from zk0.workflow.ask import Paused, hand_over, judge
 from zk0.workflow.attempt import Attempt, RunContext
-from zk0.workflow.composite import each_outputs, members_of, workflow_outputs
+from zk0.workflow.composite import NestedOutputs, each_outputs, members_of, workflow_outputs
 from zk0.workflow.event_log import EventLog
 from zk0.workflow.events import StepFinished, StepPlanned, StepProgressed, StepRepairing, StepSkipped, StepStarted
-from zk0.workflow.expressions import Scope, StepScope, Template, arguments_as_json, fill
+from zk0.workflow.expressions import Scope, StepScope, Template, arguments_as_json, explain_condition, fill
 from zk0.workflow.plan import Plan, PlannedStep, decide_when
 from zk0.workflow.resume import scope_of
 from zk0.workflow.retry import run_attempts
-from zk0.workflow.reuse import decide_reuse
+from zk0.workflow.reuse import confirm, decide_reuse
 from zk0.workflow.run import relocate_receipt
 from zk0.workflow.scheduler import Slot
 from zk0.workflow.state import StepState, StepStatus
@@ -112,9 +112,9 @@ class Execution:
         if (deadline := self._deadline(step)) and self.effects.now() >= deadline.at:
             return Verdict.not_available, f"step {deadline.step} had no time left"
         # In a dry run no step has a verdict, so a `when` that reads one stays a template: the step may run.
-        if decide_when(fill(step.when, self.scope()), step.id) is False:
-            source = step.when.source if isinstance(step.when, Template) else "its inputs"
-            return Verdict.not_applicable, f"its when is false: {source}"
+        scope = self.scope()
+        if decide_when(fill(step.when, scope), step.id) is False and isinstance(step.spec.when, Template):
+            return Verdict.not_applicable, f"its when is false: {explain_condition(step.spec.when, scope)}"
         return None
 
     def _selected_outcome(self, step: PlannedStep) -> StepFinished | None:
@@ -133,7 +133,8 @@ class Execution:
             self._perform_one(step)
 
     def _perform_one(self, step: PlannedStep) -> None:
-        basis, decision = decide_reuse(step, self.scope(), self.context, self.effects)
+        scope = self.scope()
+        basis, decision = decide_reuse(step, scope, self.context, self.effects)
         if decision.reused:
             self._reuse(step, decision.reused, decision.reason)
             return
@@ -143,7 +144,7 @@ class Execution:
         if failed is None:
             attempt, receipt = run_attempts(number, lambda number: self._start(step, number), self._attempt, self.log)
             if not (step.repair and receipt.verdict.stops):
-                self._finish(attempt, receipt, basis, decision.reason)
+                self._finish(attempt, receipt, confirm(basis, step, scope, attempt, self.effects), decision.reason)
                 return
             number, failed = attempt.number + 1, attempt.ended(receipt, reason=decision.reason)
             self.log.append(StepRepairing(failed, step.repair.uses.removeprefix("workflow."), self.effects.now()))
@@ -266,7 +267,7 @@ def _run_part(part: Execution) -> None:
 def _outputs_of(step: PlannedStep, parts: Sequence[Execution]) -> Outputs:
     if step.each is None:
         [part] = parts
-        return workflow_outputs(part.plan, part.scope())
+        return NestedOutputs.model_validate(workflow_outputs(part.plan, part.scope()))
     return each_outputs([part.graph.steps[str(number)] for number, part in enumerate(parts)])
 
 

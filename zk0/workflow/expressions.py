@@ -1,33 +1,35 @@
 """Expressions: the text between `{{ }}` in a workflow file, and its evaluation.
 
-Sandboxed Jinja2, restricted so that it always ends: no calls, no statements, a short list of filters, `*` on numbers
-only. Names are `inputs.<name>`, `steps.<id>.outputs.<field>`, `steps.<id>.verdict`, `run.id`, `run.directory`, `item`
-and `secrets.<NAME>`, and which of them an expression reads is known without evaluating it. A value that is one whole
-`{{ }}` keeps its type; anything else becomes text.
+Their language is in `expression_syntax`. Names are `inputs.<name>`, `steps.<id>.outputs.<field>`, `steps.<id>.verdict`,
+`run.id`, `run.directory`, `item` and `secrets.<NAME>`. A value that is one whole `{{ }}` keeps its type; anything else
+becomes text.
 
 A value is evaluated once. `compile_templates` turns the texts of a workflow file into `Template` objects when the file
 is loaded, and nothing else makes any. `fill` evaluates these and leaves every text alone, so what comes from outside
 (an input, an item, an output) stays as it is, whatever it looks like.
 """
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from types import SimpleNamespace
-from typing import Any, override
+from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, Undefined, nodes
-from jinja2.exceptions import SecurityError
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import StrictUndefined, Undefined
 from pydantic_core import to_jsonable_python
 
 from zk0.core.errors import SpecError
 from zk0.core.verdicts import Verdict
-from zk0.workflow.fitting import KeyPath, nearest
-
-type Reference = tuple[str | int, ...]
+from zk0.workflow.expression_syntax import (
+    UNEVALUABLE,
+    Reference,
+    as_text,
+    compile_expressions,
+    parse_expressions,
+    read_part,
+    spell_reference,
+)
+from zk0.workflow.fitting import LONGEST_VALUE, KeyPath
 
 NO_ITEM = object()  # outside of `foreach`; None is an item
 
@@ -75,103 +77,6 @@ class Scope:
         }
 
 
-FILTERS = frozenset(
-    {
-        "abs",
-        "count",
-        "default",
-        "first",
-        "float",
-        "int",
-        "join",
-        "last",
-        "length",
-        "list",
-        "lower",
-        "max",
-        "min",
-        "replace",
-        "round",
-        "sort",
-        "string",
-        "sum",
-        "tojson",
-        "trim",
-        "unique",
-        "upper",
-    }
-)
-ROOTS = ("inputs", "secrets", "steps", "run", "item")
-DEEPEST = 60  # levels; Python's own compiler refuses 200
-MAX_LENGTH = 4000  # characters; an expression is one decision, and Jinja's parser is recursive
-# What Jinja and the interpreter raise for an expression that can't be compiled or evaluated.
-UNCOMPILABLE = (
-    TemplateError,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    ValueError,
-    SyntaxError,
-    RecursionError,
-    MemoryError,
-)
-UNEVALUABLE = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
-
-
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, in which no expression can ask for unbounded time or memory."""
-
-    intercepted_binops = frozenset({"*", "**", "%"})
-
-    @override
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        # Nothing is called here, so a mapping has keys and no methods: `item.copy` is an axis of that name.
-        if isinstance(obj, Mapping):
-            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
-        found = super().getattr(obj, attribute)
-        is_method = callable(found) and not isinstance(found, Undefined)
-        return self.undefined(obj=obj, name=attribute) if is_method else found
-
-    @override
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        numbers = isinstance(left, int | float) and isinstance(right, int | float)
-        if operator == "**" or not numbers:
-            raise SecurityError(f"{operator} is for numbers here" if operator != "**" else "** is not allowed here")
-        return super().call_binop(context, operator, left, right)
-
-
-_MARKS = {
-    "{%": "{% %} is not allowed, only {{ }}; for the characters themselves write {{ '{%' }}",
-    "{#": "{# #} is not allowed; write comments as YAML has them, and {{ '{#' }} for the characters themselves",
-    "\0": "a text with expressions can't have the character NUL",
-}
-
-
-def as_text(value: object) -> str:
-    """Return a value as it is written into a text or an argument; booleans as YAML spells them."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _to_json(value: object) -> str:
-    # Not Jinja's own: it is for HTML, where it escapes `<` and makes whatever is added to it HTML too.
-    return json.dumps(to_jsonable_python(value, fallback=str), ensure_ascii=False)
-
-
-# The delimiters of statements and comments are ones that no text has, so `{%` and `{#` are text to Jinja.
-_ENVIRONMENT = _Sandbox(
-    undefined=StrictUndefined,
-    autoescape=False,
-    finalize=as_text,
-    keep_trailing_newline=True,
-    block_start_string="\0%",
-    block_end_string="%\0",
-    comment_start_string="\0#",
-    comment_end_string="#\0",
-)
-_ENVIRONMENT.globals.clear()
-_ENVIRONMENT.filters = {name: _ENVIRONMENT.filters[name] for name in FILTERS} | {"tojson": _to_json}
-
-
 @dataclass(frozen=True)
 class Template:
     """A text of a workflow file with expressions in it.
@@ -181,15 +86,22 @@ class Template:
         whole: whether it is one whole expression, whose value keeps its type.
         references: what it reads.
         problem: why it has no value, whatever it reads; empty if it may have one.
+        plain: whether it is nothing but the one name that it reads.
     """
 
     source: str
     whole: bool = False
     references: tuple[Reference, ...] = ()
     problem: str = ""
+    plain: bool = False
 
     def __str__(self) -> str:
         return self.source
+
+    @property
+    def expression(self) -> str:
+        """The text without the braces around a whole expression."""
+        return self.source.strip().removeprefix("{{").removesuffix("}}").strip() if self.whole else self.source
 
     @property
     def steps(self) -> frozenset[str]:
@@ -210,32 +122,43 @@ class Template:
         if self.problem:
             raise SpecError(self.problem)
         try:
-            value = self._compute(**scope.names(self.steps))
+            value = _look_up(self.references[0], scope) if self.plain else self._compute(**scope.names(self.steps))
             if isinstance(value, Undefined):
                 str(value)  # StrictUndefined raises on use; a whole expression only hands it on
         except UNEVALUABLE as error:
             raise SpecError(f"{self.source}: {error}") from error
         return value
 
+    def values_read(self, scope: Scope) -> dict[str, object]:
+        """Return the values that it reads, by how they are written: `inputs.rounds`."""
+        return {spell_reference(reference): _look_up(reference, scope) for reference in self.references}
+
     @cached_property
     def _compute(self) -> Callable[..., Any]:
         # Compiled when first evaluated: most of a file's expressions are not, in most of its uses.
-        inner = _whole(self.source)
-        if inner is None:
-            return _ENVIRONMENT.from_string(self.source).render
-        return _ENVIRONMENT.compile_expression(inner, undefined_to_none=False)
+        return compile_expressions(self.source)
 
 
-def compared_verdicts(template: Template) -> list[str]:
-    """Return the texts that an expression compares a step's verdict with."""
-    found = []
-    for comparison in _ENVIRONMENT.parse(template.source).find_all(nodes.Compare):
-        parts = [comparison.expr, *(operand.expr for operand in comparison.ops)]
-        if any(isinstance(part, nodes.Getattr) and part.attr == "verdict" for part in parts):
-            found += [part.value for part in parts if isinstance(part, nodes.Const)]
-            lists = [part for part in parts if isinstance(part, nodes.List | nodes.Tuple)]
-            found += [item.value for part in lists for item in part.items if isinstance(item, nodes.Const)]
-    return [word for word in found if isinstance(word, str)]
+def _look_up(reference: Reference, scope: Scope) -> Any:
+    root, *parts = reference
+    value = scope.names([str(parts[0])] if root == "steps" else ())[str(root)]
+    for part in parts:
+        value = read_part(value, part)
+    return value
+
+
+def explain_condition(template: Template, scope: Scope) -> str:
+    """Return a condition with the values that it read: `inputs.rounds > 3, where inputs.rounds is 2`."""
+    values = {name: _brief(value) for name, value in template.values_read(scope).items()}
+    if template.expression in values:
+        return f"{template.expression} is {values[template.expression]}"
+    read = " and ".join(f"{name} is {value}" for name, value in values.items())
+    return f"{template.expression}, where {read}" if read else template.expression
+
+
+def _brief(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else as_text(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
 def compile_templates(value: Any) -> Any:
@@ -247,7 +170,7 @@ def compile_templates(value: Any) -> Any:
     match value:
         case str() if any(mark in value for mark in ("{{", "{%", "{#")):
             try:
-                return _parsed(value)
+                return _template(value)
             except SpecError as error:
                 return Template(value, problem=error.message)
         case Mapping():
@@ -255,6 +178,12 @@ def compile_templates(value: Any) -> Any:
         case list() | tuple():
             return type(value)(compile_templates(inner) for inner in value)
     return value
+
+
+@lru_cache(maxsize=4096)
+def _template(source: str) -> Template:
+    syntax = parse_expressions(source)
+    return Template(source, syntax.whole, syntax.references, plain=syntax.plain)
 
 
 def as_written(value: Any) -> Any:
@@ -267,32 +196,6 @@ def as_written(value: Any) -> Any:
         case list() | tuple():
             return [as_written(inner) for inner in value]
     return value
-
-
-@lru_cache(maxsize=4096)
-def _parsed(source: str) -> Template:
-    """Parse a text with expressions.
-
-    Raises:
-        SpecError: the syntax is wrong, or it uses what an expression may not.
-    """
-    if len(source) > MAX_LENGTH:
-        raise SpecError(f"an expression has at most {MAX_LENGTH} characters, this one {len(source)}")
-    try:
-        tokens = list(_ENVIRONMENT.lex(source))
-        for mark in ("{%", "{#", "\0"):
-            if any(kind == "data" and mark in text for _, kind, text in tokens):
-                raise SpecError(_MARKS[mark])
-        tree = _ENVIRONMENT.parse(source)
-        if _depth(tree) > DEEPEST:
-            raise RecursionError
-        references = tuple(_references(tree))
-    except UNCOMPILABLE as error:
-        reason = str(error).replace("end of print statement", "end of the expression")
-        if isinstance(error, RecursionError | MemoryError):
-            reason = "it is nested too deeply"
-        raise SpecError(f"bad expression: {reason or type(error).__name__}") from error
-    return Template(source, _whole(source) is not None, references)
 
 
 def fill(value: object, scope: Scope) -> Any:
@@ -361,49 +264,3 @@ def as_json(value: object) -> object:
 def arguments_as_json(arguments: Mapping[str, object]) -> dict[str, object]:
     """Return the arguments of a step, each as JSON can hold it."""
     return {name: as_json(value) for name, value in arguments.items()}
-
-
-def _whole(source: str) -> str | None:
-    """Return the expression of a text that is one whole `{{ }}`, else None."""
-    tokens = [(kind, text) for _, kind, text in _ENVIRONMENT.lex(source.removesuffix("\n"))]
-    kinds = [kind for kind, _ in tokens]
-    whole = kinds[:1] == ["variable_begin"] and kinds.index("variable_end") == len(kinds) - 1
-    return "".join(text for _, text in tokens[1:-1]) if whole else None
-
-
-def _depth(node: nodes.Node) -> int:
-    return 1 + max(map(_depth, node.iter_child_nodes()), default=0)
-
-
-def _references(node: nodes.Node) -> Iterator[Reference]:
-    """Yield what an expression reads, refusing what it may not do or name."""
-    match node:
-        case nodes.Call():
-            raise SpecError("an expression calls nothing; write a filter: {{ value | upper }}")
-        case nodes.Filter() if node.name not in FILTERS:
-            raise SpecError(f"no filter is named {node.name!r}{nearest(node.name, FILTERS)}")
-        case nodes.Test() if node.name not in _ENVIRONMENT.tests:
-            raise SpecError(f"no test is named {node.name!r}")
-        case nodes.Name() | nodes.Getattr() | nodes.Getitem():
-            yield from _chain(node)
-        case _:
-            for child in node.iter_child_nodes():
-                yield from _references(child)
-
-
-def _chain(node: nodes.Node) -> Iterator[Reference]:
-    """Yield `a.b['c'].d` as one reference, up to its first part that is not written out."""
-    parts: list[str | int] = []
-    while isinstance(node, nodes.Getattr | nodes.Getitem):
-        if isinstance(node, nodes.Getattr):
-            parts.insert(0, node.attr)
-        elif isinstance(node.arg, nodes.Const):
-            parts.insert(0, node.arg.value)
-        else:
-            parts.clear()
-            yield from _references(node.arg)
-        node = node.node
-    if isinstance(node, nodes.Name):
-        yield (node.name, *parts)
-    else:
-        yield from _references(node)

@@ -1,6 +1,6 @@
 """Check a mapping against a pydantic model, also if some values are not known yet; messages in plain words."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -67,7 +67,7 @@ def misfits(model: type[BaseModel], known: Mapping[str, object], undecided: Coll
 def flaw_of(detail: ErrorDetails, keys: Iterable[str]) -> Flaw:
     """Return one of pydantic's errors in our words; `keys` are the known ones at its place."""
     path = detail["loc"]
-    name = str(path[-1]) if path else ""
+    name = _name(path)
     match detail["type"]:
         case "missing":
             return Flaw(path, "missing-key", f'the key "{name}" is missing', key=True)
@@ -97,6 +97,14 @@ def nearest(name: str, names: Iterable[str]) -> str:
 def field_names(model: type[BaseModel]) -> set[str]:
     """Return the keys a model takes."""
     return {field.alias or name for name, field in model.model_fields.items()}
+
+
+def _name(path: Sequence[str | int]) -> str:
+    """Return the last key of a path, with the places in lists below it: `names[0]`."""
+    at = len(path) - 1
+    while at > 0 and isinstance(path[at], int):
+        at -= 1
+    return "".join(map(str, path[at : at + 1])) + "".join(f"[{place}]" for place in path[at + 1 :])
 
 
 def _shown(value: object) -> str:

@@ -1,11 +1,12 @@
 """The inputs of a workflow: from the text of `-i name=value`, or a value of a program, to a typed and bounded value."""
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 
 from zk0.core.errors import InputError
-from zk0.workflow.expressions import as_text
+from zk0.workflow.expression_syntax import as_text
 from zk0.workflow.fitting import nearest
 from zk0.workflow.spec import InputSpec, WorkflowSpec
 
@@ -50,13 +51,33 @@ def coerce(declared: InputSpec, value: object) -> object:
     Raises:
         ValueError: it is of another type or out of bounds; the message follows the input's name in a sentence.
     """
+    _refuse_bytes(value)
     if declared.type == "list":
-        items = value.split(",") if isinstance(value, str) else value
-        if not isinstance(items, list | tuple):
-            raise ValueError(f"must be a list (a,b,c), got {value!r}")
-        chosen = [item.strip() if isinstance(item, str) else item for item in items]
-        return [_among(declared, item) for item in chosen if item != ""]
+        return [_among(declared, item) for item in _items(value)]
     return _bounded(declared, _among(declared, _typed(declared, value)))
+
+
+def _refuse_bytes(value: object) -> None:
+    """Raise for a text that came from bytes which are not UTF-8: it can't be recorded."""
+    for text in value if isinstance(value, list | tuple) else (value,):
+        if isinstance(text, str | Path) and any("\ud800" <= letter <= "\udfff" for letter in str(text)):
+            raise ValueError(f"must be UTF-8 text, got {str(text)!r}")
+
+
+def _items(value: object) -> list[object]:
+    """Return the items of a list: of `a,b,c`, of a JSON list, or those of a list as they are."""
+    if isinstance(value, str) and not value.lstrip().startswith("["):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    found = value
+    if isinstance(value, str):
+        try:
+            found = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f'must be a list (a,b,c or ["a", "b, c"]), got {value!r}: {error}') from error
+    if isinstance(found, list | tuple) and all(isinstance(item, str | int | float) for item in found):
+        _refuse_bytes(found)
+        return list(found)
+    raise ValueError(f'must be a list (a,b,c or ["a", "b, c"]), got {value!r}')
 
 
 def _typed(declared: InputSpec, value: object) -> object:

@@ -6,6 +6,7 @@ unused-input      an input that nothing reads
 missing-checks    a step that changes something, or that an agent does, and that nothing judges
 shell-expression  an expression inside a program's text: its value becomes code
 unused-secret     a secret that nothing is given
+dead-expression   an expression where none is evaluated: in a title, or in the default of an input
 literal-secret    a secret in the file
 recorded-secret   an input that is a secret by its name, though a run records its inputs
 dead-gate         a person is asked last, and nothing depends on the answer
@@ -18,7 +19,8 @@ from itertools import pairwise
 from zk0.core.secrets import is_random, is_secret_name
 from zk0.core.verdicts import Verdict
 from zk0.workflow.actions import ACTIONS
-from zk0.workflow.expressions import Scope, Template, compared_verdicts, fill, templates_in
+from zk0.workflow.expression_syntax import compared_verdicts
+from zk0.workflow.expressions import Scope, Template, fill, templates_in
 from zk0.workflow.fitting import Flaw, KeyPath, nearest
 from zk0.workflow.spec import PROGRAM, AnyStep, AskStep, RunStep, UsesStep, WorkflowSpec, WorkflowStep
 from zk0.workflow.validation import check_uses, templates_of
@@ -35,7 +37,14 @@ def lint_flaws(spec: WorkflowSpec) -> Iterator[Flaw]:
     yield from _declarations(spec)
     for index, step in enumerate(spec.steps):
         last = index == len(spec.steps) - 1
-        for flaw in (*_when(step), *_judged(step), *_program(step), *_secrets(step), *_gate(step, spec, last=last)):
+        for flaw in (
+            *_title(step),
+            *_when(step),
+            *_judged(step),
+            *_program(step),
+            *_secrets(step),
+            *_gate(step, spec, last=last),
+        ):
             yield flaw.within(("steps", index), step.id)
 
 
@@ -53,10 +62,15 @@ def _when(step: AnyStep) -> Iterator[Flaw]:
         yield Flaw(("when",), "constant-when", f'its "when" is always {str(bool(value)).lower()}')
         if not value:
             yield Flaw((), "unreachable-step", "it can never run")
-    for word in compared_verdicts(step.when):
+    for word in compared_verdicts(step.when.source):
         if word not in list(Verdict):
             problem = f'its "when" compares a verdict with "{word}", which no verdict is{nearest(word, list(Verdict))}'
             yield Flaw(("when",), "unreachable-step", problem)
+
+
+def _title(step: AnyStep) -> Iterator[Flaw]:
+    if "{{" in step.title:
+        yield Flaw(("title",), "dead-expression", "a title is not evaluated: {{ }} stays as it is written")
 
 
 def _judged(step: AnyStep) -> Iterator[Flaw]:
@@ -122,6 +136,9 @@ def _declarations(spec: WorkflowSpec) -> Iterator[Flaw]:
             if (root, name) not in read:
                 yield Flaw((root, name), f"unused-{root[:-1]}", f'nothing reads the {root[:-1]} "{name}"', key=True)
     for name, declared in spec.inputs.items():
+        if "{{" in str(declared.default):
+            problem = "the default of an input is not evaluated: {{ }} stays as it is written"
+            yield Flaw(("inputs", name, "default"), "dead-expression", problem)
         if declared.type == "string" and MEANT.fullmatch(name):
             problem = f'a run records its inputs; name "{name.upper()}" under secrets'
             yield Flaw(("inputs", name), "recorded-secret", problem, key=True)

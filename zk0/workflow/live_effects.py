@@ -20,13 +20,16 @@ from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
 from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion, prepare, signed_answer
 from zk0.workflow.declared_secrets import read_secrets, reveal
+from zk0.workflow.dependencies import Dependencies
 from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.journal import Journal, read_events, unwritable
 from zk0.workflow.lock import acquire, kill_orphans
 from zk0.workflow.masking import Mask
 from zk0.workflow.plan import Plan
+from zk0.workflow.program_outputs import clear_outputs, read_outputs
 from zk0.workflow.programs import Command, Programs
-from zk0.workflow.run import RunDirectory, digest_files, is_intact, run_directories, run_id
+from zk0.workflow.reuse import RunOutcomes
+from zk0.workflow.run import RunDirectory, is_intact, run_directories, run_id
 from zk0.workflow.timeouts import TimeLimit, enforce_limit
 
 RECENT_RUNS = 50  # that are searched for an earlier outcome
@@ -42,6 +45,8 @@ class LiveEffects:
         self.answers = answers or {}  # given in this terminal, by step
         self.programs = Programs()
         self.mask = Mask()
+        self._dependencies = Dependencies(project)
+        self._runs: dict[tuple[str, RunDirectory | None], list[RunDirectory]] = {}
 
     def now(self) -> datetime:
         """Return the time in UTC."""
@@ -58,6 +63,7 @@ class LiveEffects:
     def open_secrets(self, plan: Plan, only: Collection[str] | None = None) -> None:
         """Read the secrets of a plan from the environment; raises what `read_secrets` does."""
         self.mask = read_secrets(plan, os.environ, only)
+        self._dependencies = Dependencies(self.project, self.mask.secrets)
 
     def reveal(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a step's arguments with the secrets in them."""
@@ -122,13 +128,33 @@ class LiveEffects:
         """
         context.directory.mkdir(parents=True, exist_ok=True)
         set_aside(log)
-        with capture_output(log, self.mask), enforce_limit(action.name, limit, log):
+        with self._acting(), capture_output(log, self.mask), enforce_limit(action.name, limit, log):
             return action.function(inputs, context)
 
     def start(self, command: Command, log: Path) -> int:
         """Run a program."""
         set_aside(log)
-        return self.programs.run(command, log, self.mask)
+        with self._acting():
+            return self.programs.run(command, log, self.mask)
+
+    def clear_outputs(self, file: Path) -> None:
+        """Remove the file for a program's outputs, and make its folder.
+
+        Raises:
+            StorageError: it can't be done.
+        """
+        try:
+            clear_outputs(file)
+        except OSError as error:
+            raise unwritable(file, error) from error
+
+    def read_outputs(self, file: Path) -> str:
+        """Return what a program wrote as its outputs, without secrets.
+
+        Raises:
+            CommandError: it wrote nothing that can be read.
+        """
+        return self.mask.text(read_outputs(file))
 
     def pause(self, seconds: float) -> None:
         """Sleep."""
@@ -176,29 +202,36 @@ class LiveEffects:
         """
         return self.answers.get(question.step) or signed_answer(self.project, question)
 
-    def code_digest(self) -> str:
-        """Return the digest of the project's code now: an earlier step may have changed it.
-
-        Without the workflow files: what a step takes from its own is in its plan, and so in what reuse compares. Else
-        adding a step or correcting a title would run all steps again.
-        """
-        return self.project.tree(without=(self.project.settings.workflows,)).code
-
-    def digest_files(self, inputs: object) -> object:
-        """Return inputs with the digest of each file and folder in place of its path."""
-        return digest_files(inputs, self.project)
+    def dependencies(self) -> Dependencies:
+        """Return what digests the files that steps depend on."""
+        return self._dependencies
 
     def earlier_outcomes(self, workflow: str, run: RunDirectory | None = None) -> Iterator[dict[str, StepFinished]]:
         """Yield the outcomes of the steps of the last runs of a workflow, newest run first, without this run."""
-        others = (other for other in run_directories(self.project) if other != run and f"-{workflow}-" in other.id)
-        for other in islice(others, RECENT_RUNS):
+        for other in self._earlier_runs(workflow, run):
             with suppress(OSError, JournalError):  # nothing can be reused from a run that can't be read
                 known = other.journal.stat()
                 yield _ends(other.journal, workflow, known.st_mtime_ns, known.st_size)
 
+    def _earlier_runs(self, workflow: str, run: RunDirectory | None) -> list[RunDirectory]:
+        """Return the last runs of a workflow; those that begin after this one asks first are not looked for."""
+        if (workflow, run) not in self._runs:
+            others = (other for other in run_directories(self.project) if other != run and f"-{workflow}-" in other.id)
+            self._runs[workflow, run] = list(islice(others, RECENT_RUNS))
+        return self._runs[workflow, run]
+
     def is_intact(self, receipt: Receipt) -> bool:
         """Return whether all artifacts of a receipt are there, unchanged."""
         return is_intact(receipt, self.project)
+
+    @contextmanager
+    def _acting(self) -> Iterator[None]:
+        """Forget what is known of files: whatever runs now may change them."""
+        self._dependencies.forget()
+        try:
+            yield
+        finally:
+            self._dependencies.forget()
 
     def _new(self, runs: Path, workflow: str) -> RunDirectory:
         while True:
@@ -211,10 +244,10 @@ class LiveEffects:
 
 
 @lru_cache(maxsize=RECENT_RUNS)
-def _ends(journal: Path, workflow: str, _changed: int, _size: int) -> dict[str, StepFinished]:
+def _ends(journal: Path, workflow: str, _changed: int, _size: int) -> RunOutcomes:
     """Return the outcomes of a run's steps; cached while its journal does not change, for steps with many items."""
     ends = [event for event in read_events(journal) if isinstance(event, StepFinished)]
-    return {end.receipt.step: end for end in ends if end.receipt.workflow == workflow}
+    return RunOutcomes({end.receipt.step: end for end in ends if end.receipt.workflow == workflow})
 
 
 def _ignore(state: Path) -> None:

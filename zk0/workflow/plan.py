@@ -54,7 +54,7 @@ class PlannedStep:
         action: None for a step that runs a program or asks somebody; `arguments` then hold the program or the request.
         inputs: the validated inputs of the action, if all arguments are known.
         when: a boolean if it is known.
-        needs: the steps that must succeed before it.
+        needs: the steps that must succeed before it; None for all steps above it.
         argument_reads: the steps that its arguments read.
         reads: all steps that any part of it reads.
         repair: the workflow to run if it fails.
@@ -75,7 +75,7 @@ class PlannedStep:
     retry: Retry
     proposes: str | None
     spec: AnyStep
-    needs: frozenset[str] = frozenset()
+    needs: frozenset[str] | None = frozenset()
     argument_reads: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()
     timeout: float | None = None
@@ -107,9 +107,14 @@ class PlannedStep:
         """Whether it runs whatever happened before it."""
         return self.spec.always
 
-    def when_reads(self, step: str) -> bool:
-        """Whether its `when` mentions a step, so that it may run after that one failed."""
-        return isinstance(self.when, Template) and step in self.when.steps
+    @property
+    def condition_reads(self) -> frozenset[str]:
+        """The steps that its `when` reads, so that it may run after one of them failed."""
+        return self.when.steps if isinstance(self.when, Template) else frozenset()
+
+    def depends_on(self, steps: Collection[str]) -> bool:
+        """Whether it needs or reads one of these steps, all of which are above it."""
+        return bool(steps) if self.needs is None else not (self.needs | self.reads).isdisjoint(steps)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data, for a dry run to print."""
@@ -193,10 +198,7 @@ def plan(
         UnknownNameError: an action or a check does not exist.
     """
     library, scope = library or {}, Scope(inputs)
-    ids = [step.id for step in spec.steps]
-    steps = tuple(
-        planned_step(step, scope, library, f"{under}{step.id}", ids[:number]) for number, step in enumerate(spec.steps)
-    )
+    steps = tuple(planned_step(step, scope, library, f"{under}{step.id}") for step in spec.steps)
     problems = [f"{step.id}: {flaw.message}" for step in steps for flaw in _misfits(step)]
     if problems:
         raise InputError("\n".join(problems), remedy=f"zk0 workflows show {spec.name}")
@@ -226,10 +228,8 @@ def decide_when(when: object, step: str) -> bool | Template:
     raise SpecError(f"{step}: its when gives {when!r}, which is neither true nor false")
 
 
-def planned_step(
-    step: AnyStep, scope: Scope, library: Mapping[str, WorkflowSpec], path: str, before: Sequence[str] = ()
-) -> PlannedStep:
-    """Return a step with all that a scope knows filled in; `before` are the steps above it in its file.
+def planned_step(step: AnyStep, scope: Scope, library: Mapping[str, WorkflowSpec], path: str) -> PlannedStep:
+    """Return a step with all that a scope knows filled in.
 
     Raises:
         InputError: the workflow that it performs does not take its inputs.
@@ -261,7 +261,7 @@ def planned_step(
         retry=_retry(step),
         proposes=step.on_fail.propose if step.on_fail else None,
         spec=step,
-        needs=frozenset(before) if step.needs is None else read.union(step.needs),
+        needs=None if step.needs is None else read.union(step.needs),
         argument_reads=argument_reads,
         reads=read.union(steps_in(when), steps_in(repair.arguments) - {step.id} if repair else ()),
         timeout=step.timeout,
@@ -317,7 +317,10 @@ def _arguments(step: AnyStep, scope: Scope) -> Any:
         case UsesStep() | WorkflowStep():
             return fill(step.arguments, scope)
         case RunStep():
-            return fill({"argv": step.run, "cwd": step.cwd, "env": step.env}, scope)
+            patterns = {"reads": step.reads, "makes": step.makes}
+            declared = {name: listed for name, listed in patterns.items() if listed is not None}
+            filled = fill({"argv": step.run, "cwd": step.cwd, "env": step.env} | declared, scope)
+            return filled | ({"outputs": step.outputs} if step.outputs else {})
         case AskStep():
             texts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
             return {"ask": step.ask} | fill(texts, scope)

@@ -11,7 +11,7 @@ from zk0.workflow.attempt import AskOutputs
 from zk0.workflow.expressions import StepScope
 from zk0.workflow.fitting import nearest
 from zk0.workflow.plan import Plan, PlannedStep
-from zk0.workflow.programs import CommandOutputs
+from zk0.workflow.program_outputs import declared_outputs, outputs_model
 from zk0.workflow.state import RunState, RunStatus, StepState
 
 
@@ -51,7 +51,7 @@ def to_redo(state: RunState, plan: Plan) -> Redone:
     redone: set[str] = set()
     partly = []
     for step in plan.steps:
-        behind = bool((step.needs | step.reads) & redone)
+        behind = step.depends_on(redone)
         if behind or step.id in broken:
             redone.add(step.id)
         if step.id in broken and not behind:
@@ -66,7 +66,7 @@ def scope_of(step: PlannedStep, before: StepState) -> StepScope:
         return StepScope(verdict, SimpleNamespace(**before.receipt.outputs))
     if before.receipt is None or not before.receipt.outputs:  # a program that failed has printed into its log
         return StepScope(verdict)
-    models: dict[str, type[BaseModel]] = {"run": CommandOutputs, "ask": AskOutputs}
+    models: dict[str, type[BaseModel]] = {"run": outputs_model(declared_outputs(step.spec)), "ask": AskOutputs}
     model = step.action.outputs if step.action else models[step.kind]
     return StepScope(verdict, _outputs(model, before))
 

@@ -5,7 +5,6 @@
     receipts/<step>.json   logs/<step>.log   steps/<step>/   (what the step wrote)
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from zk0.core.errors import JournalError, UnknownNameError
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, file_digest
 from zk0.workflow.journal import read_events
+from zk0.workflow.products import PRODUCT, products_intact
 from zk0.workflow.state import RunState, fold
 
 
@@ -67,6 +67,10 @@ class RunDirectory:
         """The log of a step's output."""
         return self.path / "logs" / (f"{step}.log" if attempt == 1 else f"{step}.{attempt}.log")
 
+    def outputs(self, step: str, attempt: int) -> Path:
+        """The file to which the program of a step writes its outputs; it is removed when they are read."""
+        return self.path / "outputs" / f"{step}.{attempt}.json"
+
     def state(self) -> RunState:
         """Return the state of the run.
 
@@ -106,31 +110,16 @@ def find_run(project: Project, name: str) -> RunDirectory:
     raise UnknownNameError(f"{name!r} is the beginning of {len(found)} runs: {several}", remedy="give more of the id")
 
 
-LONGEST_PATH = 4096  # characters, of most file systems; more is a text
-
-
-def digest_files(value: object, project: Project) -> object:
-    """Return a step's inputs with the digest of each file and folder in place of its path."""
-    match value:
-        case Mapping():
-            return {str(key): digest_files(inner, project) for key, inner in value.items()}
-        case list() | tuple():
-            return [digest_files(inner, project) for inner in value]
-        case str() if "/" in value and len(value) < LONGEST_PATH and "\n" not in value:
-            path = project.root / value
-            if path.resolve() != project.root and path.exists() and path.resolve().is_relative_to(project.root):
-                return f"sha256:{file_digest(path)}"
-    return value
-
-
 def is_intact(receipt: Receipt, project: Project) -> bool:
     """Return whether all artifacts of a receipt are there, unchanged."""
     run = project.runs_dir / receipt.run
     for made in receipt.artifacts:
+        if made.name.startswith(PRODUCT):
+            continue
         path = next((base / made.path for base in (run, project.root) if (base / made.path).exists()), None)
         if path is None or file_digest(path) != made.sha256:
             return False
-    return True
+    return products_intact(receipt, project)
 
 
 def relocate_receipt(receipt: Receipt, run: str, project: Project) -> Receipt:
@@ -138,7 +127,7 @@ def relocate_receipt(receipt: Receipt, run: str, project: Project) -> Receipt:
     old = project.runs_dir / receipt.run
     artifacts = tuple(
         made.model_copy(update={"path": (old / made.path).relative_to(project.root).as_posix()})
-        if (old / made.path).exists() and old.is_relative_to(project.root)
+        if not made.name.startswith(PRODUCT) and (old / made.path).exists() and old.is_relative_to(project.root)
         else made
         for made in receipt.artifacts
     )

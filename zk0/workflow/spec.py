@@ -31,6 +31,7 @@ ON_FAIL = "on-fail"  # under a step's path, the workflow that repairs it; no ste
 PROGRAM = "run"  # as a check: a program that must end with exit status 0
 
 type Scalar = str | int | float | bool
+type ValueType = Literal["string", "integer", "number", "boolean", "path", "list"]
 
 # `Filled[T]` is a value of a file that may be an expression: a T as it is written, or a `Template`, made here and
 # nowhere else. What is not annotated with it is text as it stands.
@@ -114,7 +115,7 @@ class SpecModel(BaseModel):
 class InputSpec(SpecModel):
     """One input of a workflow; without a default it must be given."""
 
-    type: Literal["string", "integer", "number", "boolean", "path", "list"]
+    type: ValueType
     choices: tuple[Scalar, ...] = ()
     minimum: int | float | None = None
     maximum: int | float | None = None
@@ -232,11 +233,20 @@ class UsesStep(ReusableStep):
 
 
 class RunStep(ReusableStep):
-    """A step that runs a program: an argv list, never a shell string."""
+    """A step that runs a program: an argv list, never a shell string.
+
+    `reads` and `makes` are files, folders and globs; None means that the file does not say. With `trace`, what the
+    program opens in the project is compared with them.
+    `outputs` are the names and types of what it writes to the file that `ZK0_OUTPUT` names.
+    """
 
     run: Annotated[tuple[Filled[Scalar], ...], AfterValidator(_some)]
     cwd: Filled[Text] = "."
     env: dict[str, Filled[Scalar]] = {}
+    reads: tuple[Filled[Text], ...] | None = None
+    makes: tuple[Filled[Text], ...] | None = None
+    trace: bool = False
+    outputs: dict[SnakeName, ValueType] = {}
     retry: ProgramRetry = ProgramRetry(attempts=1)
 
 

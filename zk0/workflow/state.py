@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 
 from zk0.core.errors import ExitStatus, JournalError, UnknownNameError
 from zk0.core.git import GitState
-from zk0.core.receipts import Receipt
+from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Finding, Verdict, worst
 from zk0.workflow.events import (
     JournalEvent,
@@ -152,13 +152,16 @@ class RunState(BaseModel):
     selection: Selection | None = None
     started: datetime
     finished: datetime | None
+    outputs: dict[str, Any] = {}
+    failure: Failure | None = None
     steps: tuple[StepState, ...]
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of its steps."""
-        return worst(step.verdict for step in self.steps if step.verdict)
+        """The worst verdict of its steps; `fail` if the run failed at its outputs."""
+        own = [Verdict.failed] if self.failure else []
+        return worst([*own, *(step.verdict for step in self.steps if step.verdict)])
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
@@ -251,6 +254,8 @@ def end_run(state: RunState, end: RunFinished) -> RunState:
             "status": status.get(end.exit_status, RunStatus.failed),
             "exit_status": end.exit_status,
             "finished": end.at,
+            "outputs": end.outputs,
+            "failure": end.failure,
         }
     )
 

@@ -28,8 +28,9 @@ class StepGraph:
         self._ended: set[str] = set()
         self._blocked: set[str] = set()
         self._repairs: set[str] = set()
-        ids = {step.id for step in plan.steps}
-        self._follows = {step.id: (step.needs | step.reads) & ids for step in plan.steps}
+        self._places = {step.id: place for place, step in enumerate(plan.steps)}
+        self._done_from_top = 0  # of the plan's steps from the first on, how many have ended
+        self._first_lacking: PlannedStep | None = None  # that stopped or was blocked, in the order of the file
 
     @property
     def verdict(self) -> Verdict:
@@ -38,21 +39,27 @@ class StepGraph:
 
     def may_begin(self, step: PlannedStep) -> bool:
         """Return whether all steps that a step follows have ended."""
-        return self._follows[step.id] <= self._ended
+        if step.needs is None:
+            return self._places[step.id] <= self._done_from_top
+        return all(name in self._ended for name in step.needs | step.reads if name in self._places)
 
     def blocked_by(self, step: PlannedStep) -> str | None:
         """Return the first step in the file whose failure blocks a step."""
         if step.always or self._reads_failure(step):
             return None
-        missing = step.needs & (self.stopped | self._blocked)
-        return next((other.id for other in self.plan.steps if other.id in missing), None)
+        if step.needs is None:
+            first = self._first_lacking
+            return first.id if first and self._places[first.id] < self._places[step.id] else None
+        lacking = [name for name in step.needs if name in self.stopped or name in self._blocked]
+        return min(lacking, key=self._places.__getitem__, default=None)
 
     def skip(self, step: PlannedStep, verdict: Verdict) -> None:
         """Mark a step as skipped: `not-available` if it is blocked, `not-applicable` if it is not wanted."""
         if verdict is Verdict.not_available:
             self._blocked.add(step.id)
+            self._lack(step)
         self.steps[step.id] = StepScope(verdict)
-        self._ended.add(step.id)
+        self._end(step)
 
     def end(self, step: PlannedStep, scope: StepScope, exit_status: ExitStatus) -> None:
         """Mark a step as ended, after it ran or was reused."""
@@ -60,13 +67,25 @@ class StepGraph:
             self._repairs.add(step.id)
         if scope.verdict.stops:
             self.stopped.add(step.id)
+            self._lack(step)
         self.steps[step.id] = scope
-        self._ended.add(step.id)
+        self._end(step)
         self.exit_status = max(self.exit_status, exit_status)
 
     def mark_dry(self, step: PlannedStep) -> None:
         """Mark a step as ended in a dry run: its outputs stay unknown."""
+        self._end(step)
+
+    def _lack(self, step: PlannedStep) -> None:
+        first = self._first_lacking
+        if first is None or self._places[step.id] < self._places[first.id]:
+            self._first_lacking = step
+
+    def _end(self, step: PlannedStep) -> None:
         self._ended.add(step.id)
+        steps = self.plan.steps
+        while self._done_from_top < len(steps) and steps[self._done_from_top].id in self._ended:
+            self._done_from_top += 1
 
     def _reads_failure(self, step: PlannedStep) -> bool:
-        return any(map(step.when_reads, self.stopped | self._repairs))
+        return any(name in self.stopped or name in self._repairs for name in step.condition_reads)

@@ -16,9 +16,12 @@ from zk0.workflow.actions import ACTIONS, Action
 from zk0.workflow.attempt import AskOutputs
 from zk0.workflow.composite import EachOutputs, nested_outputs
 from zk0.workflow.declared_secrets import PLACES, exposed_secrets, misplaced
-from zk0.workflow.expressions import ROOTS, Reference, Template, is_known, templates_in
+from zk0.workflow.expression_syntax import ROOTS, Reference
+from zk0.workflow.expressions import Template, is_known, templates_in
 from zk0.workflow.fitting import Flaw, KeyPath, misfits, nearest
 from zk0.workflow.inputs import coerce, default_of
+from zk0.workflow.patterns import pattern_problem
+from zk0.workflow.program_outputs import declared_outputs, outputs_model
 from zk0.workflow.programs import CommandOutputs, check_named
 from zk0.workflow.spec import (
     AnyStep,
@@ -34,7 +37,7 @@ from zk0.workflow.spec import (
 )
 
 # Gives the workflow of a name, or says why there is none to be had.
-type Finder = Callable[[str], WorkflowSpec | str]
+type Finder = Callable[[str], WorkflowSpec | Flaw]
 
 STEP_FIELDS = ("outputs", "verdict")
 RUN_FIELDS = ("id", "directory")
@@ -106,7 +109,7 @@ def templates_of(step: AnyStep) -> Iterator[tuple[KeyPath, Template]]:
         case UsesStep() | WorkflowStep():
             parts: dict[str, object] = {"with": step.arguments}
         case RunStep():
-            parts = {"run": step.run, "cwd": step.cwd, "env": step.env}
+            parts = {"run": step.run, "cwd": step.cwd, "env": step.env, "reads": step.reads, "makes": step.makes}
         case AskStep():
             parts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
     if isinstance(step, RepeatedStep):
@@ -130,7 +133,7 @@ def _problem(reference: Reference, context: ValidationContext) -> str:
         case ("steps", str(step), *rest):
             return _step_problem(step, rest, context)
         case ("inputs" | "secrets" | "steps" | "run" as root, *_):
-            return f"{root} is read by a name that is written out: {root}.name"
+            return f"{root} can't be read as a whole; write which value: {root}.name"
     return f'unknown name "{reference[0]}"{nearest(str(reference[0]), ROOTS)}'
 
 
@@ -143,12 +146,11 @@ def _step_problem(step: str, rest: Sequence[str | int], context: ValidationConte
             return ""
         case ["outputs", str(name), *_]:
             model = context.earlier[step]
-            known = model is None or name in model.model_fields
-            return (
-                ""
-                if known or model is None
-                else f'step "{step}" has no output "{name}"{nearest(name, model.model_fields)}'
-            )
+            if model is None or name in model.model_fields:
+                return ""
+            declare = f"; declare what the program writes: outputs: {{{name}: string}}"
+            hint = declare if issubclass(model, CommandOutputs) else ""
+            return f'step "{step}" has no output "{name}"{nearest(name, model.model_fields)}{hint}'
         case [str(name), *_] if name not in STEP_FIELDS:
             return f'unknown name "steps.{step}.{name}"{nearest(name, STEP_FIELDS)}'
     return f"write steps.{step}.verdict, or steps.{step}.outputs and the name of an output"
@@ -210,6 +212,8 @@ def _step_flaws(
         for flaw in nested_flaws(step.on_fail.arguments, find(step.on_fail.run), "run"):
             yield replace(flaw, path=("on_fail", *flaw.path))
     yield from structure_flaws(step, context.earlier, context.ids)
+    for name in declared_outputs(step).keys() & CommandOutputs.model_fields:
+        yield Flaw(("outputs", name), "bad-output", f'every program has the output "{name}" already', key=True)
     for at, use in check_uses(step):
         yield from _check_flaws(at, use, judged)
     yield from expression_flaws(step, context)
@@ -258,7 +262,7 @@ def _model(step: AnyStep, find: Finder) -> type[BaseModel] | None:
             action = _action(step)
             return action.outputs if action else None
         case RunStep():
-            return CommandOutputs
+            return outputs_model(declared_outputs(step))
         case AskStep():
             return AskOutputs
         case WorkflowStep():
@@ -288,10 +292,10 @@ def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
     return {name: value for name, value in values.items() if name not in open_names}, open_names
 
 
-def nested_flaws(arguments: Mapping[str, Any], found: WorkflowSpec | str, key: str) -> Iterator[Flaw]:
+def nested_flaws(arguments: Mapping[str, Any], found: WorkflowSpec | Flaw, key: str) -> Iterator[Flaw]:
     """Yield flaws in how a step performs the workflow that `key` names."""
-    if isinstance(found, str):
-        yield Flaw((key,), "unknown-workflow", found)
+    if isinstance(found, Flaw):
+        yield replace(found, path=(key,))
         return
     for name, value in arguments.items():
         declared = found.inputs.get(name)
@@ -323,5 +327,22 @@ def structure_flaws(step: AnyStep, earlier: Mapping[str, object], ids: Sequence[
     if repaired and isinstance(step, RepeatedStep) and step.foreach is not None:
         problem = "a step with items can't run a repair; put it into a workflow, and give the items to that one"
         yield Flaw(("on_fail", "run"), "bad-foreach", problem, key=True)
+    if isinstance(step, RunStep):
+        yield from _declaration_flaws(step)
     if isinstance(step, RepeatedStep) and isinstance(step.foreach, str):
         yield Flaw(("foreach",), "bad-foreach", '"foreach" is a list, a matrix, or one whole expression: "{{ … }}"')
+
+
+def _declaration_flaws(step: RunStep) -> Iterator[Flaw]:
+    """Yield flaws in what a program's step says that it reads and makes."""
+    missing = " and ".join(f'"{name}"' for name in ("reads", "makes") if getattr(step, name) is None)
+    for key in ("reuse", "trace"):
+        if getattr(step, key) and missing:
+            problem = (
+                f'"{key}" needs {missing}: the files, folders and globs that the program reads and makes; [] for none'
+            )
+            yield Flaw((key,), "missing-declaration", problem, key=True)
+    for key in ("reads", "makes"):
+        for index, pattern in enumerate(getattr(step, key) or ()):
+            if not isinstance(pattern, Template) and (problem := pattern_problem(pattern, makes=key == "makes")):
+                yield Flaw((key, index), "bad-pattern", problem)
