@@ -39,7 +39,7 @@ def test_a_check_s_keyword_arguments_are_its_options(checks):
 
     assert entry.summary == "The note is long enough."
     assert entry.outputs is Outputs
-    assert entry.judges(Outputs)
+    assert [subject.type for subject in entry.subjects] == [Outputs]
     assert set(entry.options.model_fields) == {"minimum", "unit"}
     [finding] = entry.run(context(3), {"minimum": 2})
     assert (finding.check, finding.message) == ("note.length", "3 of 2 words")
@@ -89,7 +89,7 @@ def test_a_type_that_is_made_known_is_read_from_the_step(checks, monkeypatch):
 
     entry = checks.get("note.odd")
 
-    assert entry.judges(int)
+    assert [subject.type for subject in entry.subjects] == [int]
     assert entry.reads == (Part.runs,)
     assert verdict_of(entry.run(context(3), {})) is Verdict.passed
     assert verdict_of(entry.run(context(4), {})) is Verdict.failed

@@ -101,10 +101,6 @@ class Check:
     timeout: float = TIMEOUT
     renamed: Mapping[str, str] = field(default_factory=dict)
 
-    def judges(self, kind: type) -> bool:
-        """Return whether it judges objects of a type."""
-        return any(subject.type is kind for subject in self.subjects)
-
     def refuse(self, outputs: type[BaseModel]) -> str | None:
         """Return why it can't judge a step with these outputs; None if it can."""
         if self.outputs and not issubclass(outputs, self.outputs):
