@@ -145,7 +145,7 @@ def fast_enough(outputs: TestsOutputs, *, seconds: float = 600) -> Finding:
 def _python(context: Context, *arguments: Sequence[str], log: Path) -> int:
     """Run this environment's Python with these arguments in the project's root."""
     argv = (sys.executable, *chain(*arguments))
-    return Programs().run(Command(argv, context.project.root), log)
+    return Programs().run(Command(argv, context.project.root), log).status
 
 
 def _require_modules(*modules: str) -> None:

@@ -11,7 +11,7 @@ from zk0.workflow.state import StepStatus
 @check("logs.complete", reads=(Part.runs,))
 def complete(project: Project) -> Finding:
     """The journal of the last run has the receipt and the verdict of each step."""
-    runs = run_directories(project)
+    runs = [run for run in run_directories(project) if run.has_begun]
     if not runs:
         raise AssetMissingError("no workflow has run yet", remedy="zk0 run train")
     run = runs[0]
