@@ -151,7 +151,7 @@ def _decide_by_receipts(
         if not found:
             what = "answer" if isinstance(proof, ProjectCheckRef) else "run"
             outcomes.append((Verdict.not_available, f"no {what} of {proof} yet{remedy}"))
-        latest = max(found, key=lambda receipt: receipt.finished, default=None)
+        latest = max(found, key=lambda receipt: receipt.order, default=None)
         for receipt in (one for one in found if latest and one.run == latest.run):
             lines = list(lines_of(proof, receipt))
             evidence += lines

@@ -71,7 +71,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     if dry_run:
         print_dry_run(planned, wiring.dry_run(project, planned, selection), as_json=as_json)
         return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite end leaves a finished journal
+    end_politely()
     outcome = wiring.perform(project, loaded, planned, seed=seed, selection=selection, jobs=jobs, quiet=quiet)
     _print(outcome, as_json=as_json)
     raise typer.Exit(outcome.exit_status)
@@ -87,7 +87,7 @@ def resume(
 ) -> None:
     """Continue a run that waits, failed, or was killed or interrupted; finished steps are not run again."""
     project = Project.find()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_politely()
     directory = find_run(project, run)
     answers = {} if as_json or since else ask_in_terminal(directory.state())
     outcome = wiring.resume(project, directory, since=since, jobs=jobs, quiet=quiet, answers=answers)
@@ -101,6 +101,13 @@ def cancel(run: RunArgument, *, as_json: JsonOption = False) -> None:
     outcome = wiring.cancel(project, find_run(project, run))
     _print(outcome, as_json=as_json)
     raise typer.Exit(ExitStatus.failed if outcome.subscriber_errors else ExitStatus.done)
+
+
+def end_politely() -> None:
+    """Handle SIGTERM, and SIGHUP of a closed terminal, as Ctrl-C: programs are ended, the journal is finished."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup(1)
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
 def parse_inputs(options: Iterable[str]) -> dict[str, str]:

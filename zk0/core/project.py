@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from platformdirs import user_cache_path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, ValidationError
 
 from zk0.core.errors import ConfigurationError, UnknownNameError
 from zk0.core.fingerprints import Tree
@@ -24,6 +24,9 @@ from zk0.core.tree_reader import TreeReader
 MARKERS = ("pyproject.toml", ".git", ".zk0")
 FLOWER_CONFIG = ("tool", "flwr", "app", "config")  # where pyproject.toml has the run configuration
 TRACKED_PACKAGES = ("zk0", "torch", "lerobot", "flwr", "transformers", "numpy", "mujoco", "so101-nexus", "ray")
+
+
+DEFAULT_LOG_LIMIT = 100_000_000  # bytes, about a million lines: a log that people and `zk0 logs --json` can read
 
 
 def _listed(value: object) -> object:
@@ -43,7 +46,11 @@ def table_of(pyproject: Mapping[str, object], *keys: str) -> dict[str, Any]:
 
 
 class Settings(BaseModel):
-    """The `[tool.zk0]` table; `actions` is a module of the project's own actions and checks, or several."""
+    """The `[tool.zk0]` table.
+
+    `actions` is a module of the project's own actions and checks, or several; `log_limit` is the size of the longest
+    log of a step, such as "100 MB".
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -52,6 +59,7 @@ class Settings(BaseModel):
     memory: str = "memory-bank"
     state: str = ".zk0"
     actions: Modules = ()
+    log_limit: Annotated[ByteSize, Field(ge=10_000)] = ByteSize(DEFAULT_LOG_LIMIT)
 
 
 class Project:

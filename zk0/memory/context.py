@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from zk0.core.errors import SpecError
+from zk0.core.pages import join_first
 from zk0.memory.bank import BankProblem, BankSnapshot
-from zk0.memory.budget import fit, join_first, size
+from zk0.memory.budget import fit, size
 from zk0.memory.entries import Entry, FactSource, Kind
 
 BUDGET = 8192  # bytes

@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from zk0.core.errors import UnknownNameError
-from zk0.memory.budget import join_first
+from zk0.core.pages import join_first
 from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind
 from zk0.memory.evidence import EvidenceReader, lines_digest, value_at
 

@@ -29,7 +29,7 @@ def sound(project: Project) -> Iterator[Finding]:
     if not bank.entries and not bank.problems:
         raise AssetMissingError("the memory bank has no entries yet", remedy="zk0 run train")
     good = f"{len(bank.entries)} entries can be read"
-    yield from report_problems(entry_problems(project, bank), good, remedy="correct it, or git checkout it")
+    return report_problems(entry_problems(project, bank), good, remedy="correct it, or git checkout it")
 
 
 @check("memory-bank.verified", reads=(*MEMORY, Part.runs, Part.code, Part.history, Part.machine))
@@ -68,11 +68,11 @@ def recorded(project: Project) -> Iterator[Finding]:
         raise AssetMissingError("no workflow has run yet, and the memory bank records none", remedy="zk0 run train")
     problems = [Problem(run, "is not in the memory bank") for run in last.values() if run not in known]
     good = f"{len(known)} runs are in the memory bank, the last of each workflow among them"
-    yield from report_problems(problems, good, remedy="zk0 run it again")
+    return report_problems(problems, good, remedy="zk0 run it again")
 
 
 @check("memory-bank.next", reads=MEMORY)
-def next_steps(project: Project) -> Iterator[Finding]:
+def next_steps(project: Project) -> Finding:
     """The memory bank names the current focus and the next steps."""
     bank = Bank.of(project).read()
     entries = [*bank.counting(Kind.focus), *bank.counting(Kind.next)]
@@ -81,9 +81,8 @@ def next_steps(project: Project) -> Iterator[Finding]:
     words = [text for text in kept.values() if text.strip()]
     if entries or words:
         message = f"{len(entries)} entries and {len(words)} paragraphs name them"
-        yield passed(message, evidence=[Evidence(name="entries", value=len(entries), at=CONTEXT)])
-    else:
-        yield failed(f"{CONTEXT} names no focus and no next step", remedy=f"write between its keep markers: {page}")
+        return passed(message, evidence=[Evidence(name="entries", value=len(entries), at=CONTEXT)])
+    return failed(f"{CONTEXT} names no focus and no next step", remedy=f"write between its keep markers: {page}")
 
 
 def entry_problems(project: Project, bank: BankSnapshot) -> list[Problem]:

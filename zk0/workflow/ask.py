@@ -1,6 +1,5 @@
 """A step that an agent or a person does: hand over, wait, and judge what they did."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -9,6 +8,8 @@ from zk0.core.receipts import Receipt, canonical_digest
 from zk0.core.verdicts import Finding, Verdict, failed, passed
 from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion
 from zk0.workflow.attempt import AskOutputs, Attempt
+from zk0.workflow.clock import seconds_between
+from zk0.workflow.effects import Effects
 from zk0.workflow.event_log import EventLog
 from zk0.workflow.events import StepStarted, StepWaiting
 from zk0.workflow.expressions import Scope, fill
@@ -50,7 +51,7 @@ def judge(attempt: Attempt, scope: Scope, log: EventLog, before: StepState) -> R
         Paused: something is still missing, as recorded.
     """
     step, effects = attempt.step, attempt.effects
-    if step.timeout and before.asked and effects.now() > before.asked + timedelta(seconds=step.timeout):
+    if step.timeout and before.asked and _waited(before, effects) > step.timeout:
         problem = f"{step.path} was not done within {TimeLimit(step.timeout)} of being asked for"
         top = step.path.partition("/")[0]
         return attempt.refuse(TimeLimitError(problem, remedy=f"zk0 resume {attempt.context.run.id} --from {top}"))
@@ -78,6 +79,12 @@ def judge(attempt: Attempt, scope: Scope, log: EventLog, before: StepState) -> R
         _wait(attempt, log, before.attempt, (nobody,))
     attempt.outputs = AskOutputs(by=answer.by, how=answer.how, reason=answer.reason, handover=file)
     return attempt.finish(_finding(answer))
+
+
+def _waited(before: StepState, effects: Effects) -> float:
+    """Return for how long a step has waited, in seconds; after a restart of the machine, by the wall clock."""
+    now = effects.now()
+    return seconds_between(before.asked_ticks, effects.ticks(), before.asked or now, now)
 
 
 def as_asked(log: EventLog, step: PlannedStep) -> RunState:
@@ -120,6 +127,7 @@ def _wait(attempt: Attempt, log: EventLog, number: int, missing: tuple[Finding, 
             at=attempt.effects.now(),
             handover=run.step(step.path) / HANDOVER,
             missing=missing,
+            ticks=attempt.effects.ticks(),
         )
     )
     raise Paused

@@ -16,11 +16,13 @@ from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import Action, Context, Inputs, Outputs
 from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion
+from zk0.workflow.clock import Ticks, read_ticks
 from zk0.workflow.dependencies import Dependencies
 from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.plan import Plan
-from zk0.workflow.programs import Command
+from zk0.workflow.programs import Command, ProgramEnd
 from zk0.workflow.run import RunDirectory
+from zk0.workflow.services import Readiness
 from zk0.workflow.timeouts import TimeLimit
 
 
@@ -32,7 +34,13 @@ class Effects(Protocol):
         """Whether nothing can be done, so that the engine only reports what it would do."""
 
     def now(self) -> datetime:
-        """Return the time, with its zone."""
+        """Return the time for people, with its zone; it may be set back and forward."""
+
+    def ticks(self) -> Ticks:
+        """Return the time for deadlines and durations, which only goes on."""
+
+    def next_number(self) -> int | None:
+        """Return a number that orders what is recorded; it is greater than all before in the project."""
 
     def code(self) -> GitState:
         """Return what git says of the project."""
@@ -56,7 +64,10 @@ class Effects(Protocol):
         """Make the directory of a new run, with the workflow file and the inputs in it."""
 
     def lock_run(self, run: RunDirectory) -> AbstractContextManager[None]:
-        """Hold the lock of a run, after ending what a killed engine left running."""
+        """Hold the lock of a run; all processes that were started in the block are ended with it."""
+
+    def end_orphans(self, run: RunDirectory, services: Collection[str] = ()) -> None:
+        """End what a killed engine of a run that is locked left running, but for the services of some steps."""
 
     def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
         """Return the journal of a run that is locked."""
@@ -69,8 +80,26 @@ class Effects(Protocol):
     ) -> Outputs:
         """Perform an action, within a limit; what it prints goes into the log."""
 
-    def start(self, command: Command, log: Path) -> int:
-        """Run a program and return its exit status; what it prints goes into the log."""
+    def end_children(self) -> tuple[str, ...]:
+        """End the processes that the last action left behind, and return what they were."""
+
+    def locate(self, command: Command) -> Path | None:
+        """Return the file that a command runs; None if there is none."""
+
+    def start(self, command: Command, log: Path) -> ProgramEnd:
+        """Run a program to its end, with all that it starts; what it prints goes into the log."""
+
+    def serve(self, step: str, command: Command, readiness: Readiness, log: Path) -> int:
+        """Start a service, and return its process number when it is ready."""
+
+    def is_serving(self, step: str) -> bool:
+        """Return whether the service of a step runs."""
+
+    def ended_services(self, *, again: bool) -> list[str]:
+        """Say of each service that it ended by itself, if that was not said before; with `again`, in any case."""
+
+    def end_services(self, steps: Collection[str]) -> None:
+        """End the services of some steps."""
 
     def clear_outputs(self, file: Path) -> None:
         """Make room for the outputs of a program."""
@@ -118,6 +147,10 @@ class DryEffects:
         """Return the time in UTC."""
         return datetime.now(UTC)
 
+    def ticks(self) -> Ticks:
+        """Return the time."""
+        return read_ticks()
+
     def code(self) -> GitState:
         """Return an empty state: asking git would start a process."""
         return GitState()
@@ -142,6 +175,10 @@ class DryEffects:
         """Lock nothing."""
         return nullcontext()
 
+    def ended_services(self, *, again: bool) -> list[str]:  # noqa: ARG002
+        """Know of no service."""
+        return []
+
     def earlier_outcomes(self, *_: object) -> Iterator[dict[str, StepFinished]]:
         """Know of no other run."""
         return iter(())
@@ -156,6 +193,6 @@ class DryEffects:
     def _refuse(self, *_: object, **__: object) -> Never:
         raise AssertionError("a dry run was asked to act")
 
-    open_secrets = preflight = append = end = append_log = _do_nothing
-    call = start = clear_outputs = read_outputs = pause = judge = _refuse
+    next_number = open_secrets = preflight = append = end_orphans = end = append_log = end_services = _do_nothing
+    call = end_children = locate = start = serve = is_serving = clear_outputs = read_outputs = pause = judge = _refuse
     read_journal = write_handover = find_answer = dependencies = _refuse

@@ -5,7 +5,7 @@ checklists, the memory bank and progress are subscribers, none of which it knows
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zk0.core.errors import ExitStatus, JournalError, RequestError, SpecError
@@ -120,6 +120,7 @@ class Engine:
                     code=code,
                     environment=dict(environment),
                     selection=selection,
+                    ticks=self.effects.ticks(),
                 )
             )
             return self._execute(Execution(plan, context, log, {}))
@@ -168,6 +169,7 @@ class Engine:
                 reuse=from_step is None,
             )
             known = {step.id: step for step in fold(log.events).steps}
+            self.effects.end_orphans(run, services=[name for name, step in known.items() if step.did_its_work])
             return self._execute(Execution(plan, context, log, known))
 
     def cancel(self, run: RunDirectory) -> Outcome:
@@ -181,6 +183,7 @@ class Engine:
         log = EventLog(run, self.effects, self.subscribers, self.live_subscribers)
         with self.effects.lock_run(run):
             log.replay(self.effects.read_journal(run))
+            self.effects.end_orphans(run)
             state = fold(log.events)
             if state.status in (RunStatus.done, RunStatus.failed, RunStatus.cancelled):
                 raise RequestError(f"run {run.id} can't be cancelled: it is {state.status}")
@@ -235,6 +238,8 @@ class Engine:
             at=self.effects.now(),
             outputs=self.effects.mask_secrets(outputs or {}),
             failure=self.effects.mask_secrets(failure),
+            ticks=self.effects.ticks(),
         )
-        log.append(end)
-        return end_run(state, end)
+        ended = end_run(state, end)
+        log.append(replace(end, verdict=ended.verdict))
+        return ended

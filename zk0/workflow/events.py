@@ -16,6 +16,7 @@ from zk0.core.errors import ExitStatus
 from zk0.core.git import GitState
 from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Finding, Verdict
+from zk0.workflow.clock import Ticks
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class RunStarted:
     code: GitState = field(default_factory=GitState)
     environment: dict[str, str] = field(default_factory=dict)
     selection: "Selection | None" = None
+    ticks: Ticks | None = None
     kind: Literal["run-started"] = "run-started"
 
 
@@ -98,6 +100,7 @@ class StepWaiting:
     at: datetime
     handover: Path
     missing: tuple[Finding, ...] = ()
+    ticks: Ticks | None = None
     kind: Literal["step-waiting"] = "step-waiting"
 
 
@@ -167,6 +170,7 @@ class RunFinished:
     at: datetime
     outputs: dict[str, Any] = field(default_factory=dict)
     failure: Failure | None = None
+    ticks: Ticks | None = None
     kind: Literal["run-finished"] = "run-finished"
 
 

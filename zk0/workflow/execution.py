@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from zk0.core.errors import ExitStatus, SpecError, Zk0Error
 from zk0.core.receipts import Receipt
@@ -64,6 +63,9 @@ class Execution:
         """
         left = [step for step in self.plan.steps if not self._restore(step)]
         self.context.scheduler.run_all(left, self._run_step, self.graph.may_begin, _slot_of)
+        if services := [step.path for step in self.plan.steps if step.is_service]:
+            with self.context.scheduler.unlocked():
+                self.effects.end_services(services)
         if self.waits:
             raise Paused
 
@@ -76,6 +78,8 @@ class Execution:
         """Restore a step that ended before the run was resumed; return whether it had."""
         before = self.known.get(step.path)
         if before is None or before.verdict is None or before.status not in (StepStatus.finished, StepStatus.skipped):
+            return False
+        if step.is_service and before.did_its_work and not self.effects.is_serving(step.path):
             return False
         if before.status is StepStatus.skipped:
             self.graph.skip(step, before.verdict)
@@ -109,7 +113,7 @@ class Execution:
             return Verdict.not_applicable, f"{selection.requested} leaves it out"
         if blocking := self.graph.blocked_by(step):
             return Verdict.not_available, f"step {blocking} did not do its work"
-        if (deadline := self._deadline(step)) and self.effects.now() >= deadline.at:
+        if (deadline := self._deadline(step)) and self.effects.ticks().seconds >= deadline.at:
             return Verdict.not_available, f"step {deadline.step} had no time left"
         # In a dry run no step has a verdict, so a `when` that reads one stays a template: the step may run.
         scope = self.scope()
@@ -172,18 +176,18 @@ class Execution:
     def _perform_composite(self, step: PlannedStep) -> None:
         """Perform a step that consists of others: a workflow, or the same step for each item."""
         attempt = self._start(step, 1)
-        attempt.started = self.effects.now()
+        attempt.begin()
         try:
             members = members_of(step, self.plan, self.scope())
         except Zk0Error as error:
             self._finish(attempt, attempt.refuse(error))
             return
-        attempt.inputs, deadline = members.inputs, self._inner_deadline(step, attempt.started)
+        attempt.inputs, deadline = members.inputs, self._inner_deadline(step)
         parts = [Execution(plan, self.context, self.log, self.known, deadline) for plan in members.plans]
         self.context.scheduler.run_all(parts, _run_part, lambda _: True)
         if any(part.waits for part in parts):
             raise Paused
-        if deadline and deadline.step == step.path and self.effects.now() >= deadline.at:
+        if deadline and deadline.step == step.path and self.effects.ticks().seconds >= deadline.at:
             attempt.fail(timeout_error(step.title, TimeLimit(step.timeout or 0.0), attempt.log))
         receipt = attempt.aggregate(
             lambda: _outputs_of(step, parts),
@@ -197,12 +201,12 @@ class Execution:
         """Return the deadline of the step that this one is part of; a `finally` step has none."""
         return None if step.always else self.deadline
 
-    def _inner_deadline(self, step: PlannedStep, begun: datetime) -> Deadline | None:
-        """Return the deadline of the steps within one."""
+    def _inner_deadline(self, step: PlannedStep) -> Deadline | None:
+        """Return the deadline of the steps within one that begins now."""
         outer = self._deadline(step)
         if step.timeout is None or step.each is not None:  # the timeout of a step with items is for each
             return outer
-        own = Deadline(step.path, begun + timedelta(seconds=step.timeout))
+        own = Deadline(step.path, self.effects.ticks().seconds + step.timeout)
         return outer if outer and outer.at <= own.at else own
 
     def _plan_dry(self, step: PlannedStep) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,22 +14,27 @@ from typing import Any, TextIO
 from zk0.core.checks import CHECKS, Check, CheckContext
 from zk0.core.errors import JournalError
 from zk0.core.git import GitState
-from zk0.core.project import Project, package_versions
+from zk0.core.process import GRACE, end_left, locate_program, without_interruption
+from zk0.core.process_tree import ProcessEntry, end_all, other_children, own_children, unclaimed_children
+from zk0.core.project import DEFAULT_LOG_LIMIT, Project, package_versions
 from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
 from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion, prepare, signed_answer
+from zk0.workflow.clock import Ticks, next_number, read_ticks
 from zk0.workflow.declared_secrets import read_secrets, reveal
 from zk0.workflow.dependencies import Dependencies
 from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.journal import Journal, read_events, unwritable
 from zk0.workflow.lock import acquire, kill_orphans
+from zk0.workflow.log_limit import limited
 from zk0.workflow.masking import Mask
 from zk0.workflow.plan import Plan
 from zk0.workflow.program_outputs import clear_outputs, read_outputs
-from zk0.workflow.programs import Command, Programs
+from zk0.workflow.programs import Command, ProgramEnd, Programs, environment_for
 from zk0.workflow.reuse import RunOutcomes
 from zk0.workflow.run import RunDirectory, is_intact, run_directories, run_id
+from zk0.workflow.services import Readiness, Services
 from zk0.workflow.timeouts import TimeLimit, enforce_limit
 
 RECENT_RUNS = 50  # that are searched for an earlier outcome
@@ -43,14 +48,31 @@ class LiveEffects:
     def __init__(self, project: Project, answers: Mapping[str, ApprovalAnswer] | None = None) -> None:
         self.project = project
         self.answers = answers or {}  # given in this terminal, by step
-        self.programs = Programs()
+        self.programs = Programs(project.settings.log_limit)
+        self.services = Services(self.programs)
         self.mask = Mask()
         self._dependencies = Dependencies(project)
         self._runs: dict[tuple[str, RunDirectory | None], list[RunDirectory]] = {}
+        self._children: frozenset[ProcessEntry] = frozenset()  # that there were before the last action
 
     def now(self) -> datetime:
         """Return the time in UTC."""
         return datetime.now(UTC)
+
+    def ticks(self) -> Ticks:
+        """Return the time that only goes on."""
+        return read_ticks()
+
+    def next_number(self) -> int:
+        """Return a number that orders what is recorded.
+
+        Raises:
+            StorageError: it can't be kept.
+        """
+        try:
+            return next_number(self.project.state_dir, self.now())
+        except OSError as error:
+            raise unwritable(self.project.state_dir, error) from error
 
     def code(self) -> GitState:
         """Return the git state of the project."""
@@ -98,15 +120,25 @@ class LiveEffects:
 
     @contextmanager
     def lock_run(self, run: RunDirectory) -> Iterator[None]:
-        """Hold the lock of a run, after ending what a killed engine left running.
+        """Hold the lock of a run; all processes that were started in the block are ended with it.
 
         Raises:
             RunBusyError: another engine performs the run.
         """
         with acquire(run):
-            if run.journal.exists():
-                kill_orphans(run)
-            yield
+            before = own_children()
+            try:
+                yield
+            finally:
+                with without_interruption():
+                    self.services.end()
+                    end_all(partial(unclaimed_children, before), GRACE)
+
+    def end_orphans(self, run: RunDirectory, services: Collection[str] = ()) -> None:
+        """End what a killed engine of a run left running, and take over the services of some steps."""
+        kill_orphans(run, services)
+        if services:
+            self.services.find(run)
 
     def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
         """Read the journal of a run, and remove a torn last line."""
@@ -128,10 +160,24 @@ class LiveEffects:
         """
         context.directory.mkdir(parents=True, exist_ok=True)
         set_aside(log)
-        with self._acting(), capture_output(log, self.mask), enforce_limit(action.name, limit, log):
+        log_limit = self.project.settings.log_limit
+        with (
+            self._acting(),
+            other_children() as self._children,
+            capture_output(log, self.mask, log_limit),
+            enforce_limit(action.name, limit, log),
+        ):
             return action.function(inputs, context)
 
-    def start(self, command: Command, log: Path) -> int:
+    def end_children(self) -> tuple[str, ...]:
+        """End the processes that the last action left behind, and return what they were."""
+        return tuple(end_left(partial(unclaimed_children, self._children)))
+
+    def locate(self, command: Command) -> Path | None:
+        """Return the file that a command runs."""
+        return locate_program(command.argv[0], command.cwd, environment_for(command, self.mask))
+
+    def start(self, command: Command, log: Path) -> ProgramEnd:
         """Run a program."""
         set_aside(log)
         with self._acting():
@@ -155,6 +201,24 @@ class LiveEffects:
             CommandError: it wrote nothing that can be read.
         """
         return self.mask.text(read_outputs(file))
+
+    def serve(self, step: str, command: Command, readiness: Readiness, log: Path) -> int:
+        """Start a service, and return its process number when it is ready."""
+        set_aside(log)
+        with self._acting():
+            return self.services.start(step, command, readiness, log, self.mask)
+
+    def is_serving(self, step: str) -> bool:
+        """Return whether the service of a step runs."""
+        return self.services.lives(step)
+
+    def ended_services(self, *, again: bool) -> list[str]:
+        """Say of each service that it ended by itself, if that was not said before; with `again`, in any case."""
+        return list(self.services.ended(again=again))
+
+    def end_services(self, steps: Collection[str]) -> None:
+        """End the services of some steps."""
+        self.services.end(steps)
 
     def pause(self, seconds: float) -> None:
         """Sleep."""
@@ -235,7 +299,7 @@ class LiveEffects:
 
     def _new(self, runs: Path, workflow: str) -> RunDirectory:
         while True:
-            path = runs / run_id(workflow, self.now())
+            path = runs / run_id(workflow, self.now(), os.listdir(runs))  # noqa: PTH208  names alone
             try:
                 path.mkdir()
             except FileExistsError:  # another run began within the same 15 µs: take the next
@@ -258,12 +322,12 @@ def _ignore(state: Path) -> None:
 
 
 @contextmanager
-def capture_output(log: Path, mask: Mask) -> Iterator[None]:
+def capture_output(log: Path, mask: Mask, limit: int = DEFAULT_LOG_LIMIT) -> Iterator[None]:
     """Redirect all output of this process, from Python or a C library, to a log: the terminal shows only progress."""
     log.parent.mkdir(parents=True, exist_ok=True)
     streams = (sys.stdout, sys.stderr)
     saved = [os.dup(descriptor) for descriptor in (1, 2)]
-    with mask.opened(log) as stream:
+    with limited(log, limit), mask.opened(log) as stream:
         try:
             _flush(*streams)
             for descriptor in (1, 2):

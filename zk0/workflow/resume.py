@@ -12,6 +12,7 @@ from zk0.workflow.expressions import StepScope
 from zk0.workflow.fitting import nearest
 from zk0.workflow.plan import Plan, PlannedStep
 from zk0.workflow.program_outputs import declared_outputs, outputs_model
+from zk0.workflow.services import ServiceOutputs
 from zk0.workflow.state import RunState, RunStatus, StepState
 
 
@@ -67,6 +68,8 @@ def scope_of(step: PlannedStep, before: StepState) -> StepScope:
     if before.receipt is None or not before.receipt.outputs:  # a program that failed has printed into its log
         return StepScope(verdict)
     models: dict[str, type[BaseModel]] = {"run": outputs_model(declared_outputs(step.spec)), "ask": AskOutputs}
+    if step.is_service:
+        models["run"] = ServiceOutputs
     model = step.action.outputs if step.action else models[step.kind]
     return StepScope(verdict, _outputs(model, before))
 

@@ -6,12 +6,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from zk0.core.errors import ExitStatus, JournalError, UnknownNameError
 from zk0.core.git import GitState
 from zk0.core.receipts import Failure, Receipt
-from zk0.core.verdicts import Finding, Verdict, worst
+from zk0.core.verdicts import SEVERITY, Finding, Verdict, worst
+from zk0.workflow.clock import Ticks, seconds_between
 from zk0.workflow.events import (
     JournalEvent,
     RunCancelled,
@@ -30,11 +31,12 @@ from zk0.workflow.spec import ON_FAIL
 
 
 class StepStatus(StrEnum):
-    """The status of a step."""
+    """The status of a step; `interrupted` is one that was running when its run was interrupted or cancelled."""
 
     pending = "pending"
     started = "started"
     waiting = "waiting"
+    interrupted = "interrupted"
     finished = "finished"
     skipped = "skipped"
 
@@ -61,6 +63,7 @@ class StepState(BaseModel):
     handover: Path | None = None
     missing: tuple[Finding, ...] = ()
     asked: datetime | None = None
+    asked_ticks: Ticks | None = Field(None, exclude=True)
     failed: StepFinished | None = None
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
@@ -135,6 +138,9 @@ class RunStatus(StrEnum):
     cancelled = "cancelled"
 
 
+UNDONE = (RunStatus.interrupted, RunStatus.cancelled)  # a run of which steps may be left
+
+
 class RunState(BaseModel):
     """The state of a run, from its journal."""
 
@@ -154,20 +160,27 @@ class RunState(BaseModel):
     finished: datetime | None
     outputs: dict[str, Any] = {}
     failure: Failure | None = None
+    ticks: Ticks | None = Field(None, exclude=True)
+    took: float | None = Field(None, exclude=True)
     steps: tuple[StepState, ...]
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of its steps; `fail` if the run failed at its outputs."""
+        """The worst verdict of its steps; `fail` if the run failed at its outputs.
+
+        It can't be better than `not-available` if a step was not done.
+        """
+        undone = self.status in UNDONE and any(step.verdict is None for step in self.steps)
         own = [Verdict.failed] if self.failure else []
-        return worst([*own, *(step.verdict for step in self.steps if step.verdict)])
+        known = [*own, *(step.verdict for step in self.steps if step.verdict)]
+        return max([*known, Verdict.not_available], key=SEVERITY.index) if undone else worst(known)
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
     def seconds(self) -> float | None:
         """The duration; None if it did not finish."""
-        return (self.finished - self.started).total_seconds() if self.finished else None
+        return self.took
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
@@ -239,6 +252,7 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
         selection=start.selection,
         started=start.at,
         finished=None,
+        ticks=start.ticks,
         steps=tuple(_in_order(steps)),
     )
     if end:
@@ -256,8 +270,15 @@ def end_run(state: RunState, end: RunFinished) -> RunState:
             "finished": end.at,
             "outputs": end.outputs,
             "failure": end.failure,
+            "took": seconds_between(state.ticks, end.ticks, state.started, end.at),
+            "steps": tuple(map(_ended, state.steps)),
         }
     )
+
+
+def _ended(step: StepState) -> StepState:
+    """Return a step of a run that is over: what was running was interrupted."""
+    return step.model_copy(update={"status": StepStatus.interrupted}) if step.status is StepStatus.started else step
 
 
 type StepEvent = StepStarted | StepRetried | StepWaiting | StepSkipped | StepFinished | StepRepairing
@@ -302,6 +323,7 @@ def _advanced(step: StepState, event: StepEvent) -> StepState:
                 handover=event.handover,
                 missing=event.missing,
                 asked=step.asked or event.at,
+                asked_ticks=step.asked_ticks if step.asked else event.ticks,
             )
         case StepSkipped():
             return StepState(
