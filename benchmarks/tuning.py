@@ -151,17 +151,19 @@ def _search(problem: Quadratic, repeat: int, seeds: int, *, tpe: bool) -> list[f
 def _perform(
     study: optuna.Study, trial: optuna.Trial, problem: Quadratic, mu: float, seeds: int
 ) -> tuple[float, float]:
-    """Train on the seeds, report every round, and return the runs that this cost and the loss, infinite if pruned."""
+    """Return the runs a trial cost, and its loss, infinite if pruned: after a round, or a seed where it has several."""
     losses, rounds = [], 0
     for seed in range(seeds):
         # One seed a trial: another one each time, as in practice.
         rng = np.random.default_rng([problem.number, trial.number if seeds == 1 else seed, 3])
         for loss in problem.train(mu, rng):
-            trial.report(fmean([*losses, loss]), rounds)
             rounds += 1
-            if trial.should_prune():
-                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-                return rounds / problem.rounds, inf
+            last = rounds % problem.rounds == 0
+            if seeds == 1 or last:
+                trial.report(fmean([*losses, loss]), rounds)
+                if trial.should_prune():
+                    study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                    return rounds / problem.rounds, inf
         losses.append(loss)
     study.tell(trial, fmean(losses))
     return float(seeds), fmean(losses)
