@@ -15,7 +15,7 @@ COMMANDS = {
     "run": "zk0.cli.run:run",
     "resume": "zk0.cli.run:resume",
     "cancel": "zk0.cli.run:cancel",
-    "runs": "zk0.cli.runs:runs",
+    "runs": "zk0.cli.runs:app",
     "show": "zk0.cli.runs:show",
     "why": "zk0.cli.runs:why",
     "logs": "zk0.cli.runs:logs",
