@@ -19,16 +19,16 @@ from zk0.core.errors import ExitStatus, InputError
 from zk0.core.project import Project
 from zk0.reports.github import is_active, write_summary
 from zk0.reports.github_report import run_summary
-from zk0.workflow.approval import ApprovalAnswer, agent_mark
+from zk0.workflow.approval import ALLOWED_SIGNERS, ApprovalAnswer, agent_mark, names_signers
 from zk0.workflow.engine import Outcome
 from zk0.workflow.events import StepFinished, StepPlanned, StepSkipped
 from zk0.workflow.expressions import as_text
 from zk0.workflow.inputs import coerce, resolve_inputs
 from zk0.workflow.loading import load
 from zk0.workflow.plan import Plan, plan
-from zk0.workflow.run import find_run
+from zk0.workflow.run import RunDirectory, find_run
 from zk0.workflow.spec import InputSpec, WorkflowSpec
-from zk0.workflow.state import RunState, StepStatus
+from zk0.workflow.state import StepStatus
 
 MOST_JOBS = 1000  # each is a thread and a process; more is a typing error
 JOBS_HELP = "The most steps and items to run at the same time, where they do not depend on each other."
@@ -89,7 +89,7 @@ def resume(
     project = Project.find()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     directory = find_run(project, run)
-    answers = {} if as_json or since else ask_in_terminal(directory.state())
+    answers = {} if as_json or since else ask_in_terminal(project, directory)
     outcome = wiring.resume(project, directory, since=since, jobs=jobs, quiet=quiet, answers=answers)
     _print(outcome, as_json=as_json)
     raise typer.Exit(outcome.exit_status)
@@ -148,32 +148,40 @@ def is_person() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty() and not agent_mark(os.environ)
 
 
-def ask_in_terminal(state: RunState) -> dict[str, ApprovalAnswer]:
+def ask_in_terminal(project: Project, directory: RunDirectory) -> dict[str, ApprovalAnswer]:
     """Ask the person in this terminal about each step that waits for one; return nothing if there is no person."""
+    state = directory.state()
     waiting = [step for step in state.steps if step.status is StepStatus.waiting and step.ask == "person"]
     if not waiting or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return {}
+    if names_signers(project, state.code.commit):
+        typer.echo(f"the project has {ALLOWED_SIGNERS}, so only a signature counts; see the handover", err=True)
         return {}
     if mark := agent_mark(os.environ):
         typer.echo(f"{mark} is set, so this terminal is an agent's: a person must answer in their own", err=True)
         return {}
+    files = project.file_snapshot().digest
     answers = {}
     for step in waiting:
         typer.echo(f"{state.run} waits at {step.id}: {step.title}\n  {step.handover}", err=True)
+        if step.files != files:
+            typer.echo("  files changed since the question was asked, so it is asked again", err=True)
+            continue
+        typer.echo(f"\n{step.statement}", err=True)
         text = typer.prompt(
             "approve? yes, no and a reason, or Enter for later", default="", show_default=False, err=True
         )
-        if answer := _parse_answer(text.strip()):
+        if answer := _parse_answer(text.strip(), step.statement):
             answers[step.id] = answer
     return answers
 
 
-def _parse_answer(text: str) -> ApprovalAnswer | None:
+def _parse_answer(text: str, statement: str) -> ApprovalAnswer | None:
     word, _, reason = text.partition(" ")
-    if word.lower() == "yes":
-        return ApprovalAnswer(approved=True, by=getpass.getuser(), how="terminal")
-    if word.lower().rstrip(",:;") == "no" and reason.strip():
-        return ApprovalAnswer(approved=False, by=getpass.getuser(), how="terminal", reason=reason.strip())
-    return None
+    is_yes, is_no = word.lower() == "yes", word.lower().rstrip(",:;") == "no" and bool(reason.strip())
+    if not (is_yes or is_no):
+        return None
+    return ApprovalAnswer(is_yes, getpass.getuser(), "stated", statement, "" if is_yes else reason.strip())
 
 
 def _print(outcome: Outcome, *, as_json: bool) -> None:

@@ -52,6 +52,7 @@ def run_program(
     cwd: Path,
     seconds: float = 50,
     env: Mapping[str, str] | None = None,
+    alone: bool = False,
     stdin: bytes = b"",
     remedy: str | None = None,
 ) -> Completed:
@@ -62,6 +63,7 @@ def run_program(
         cwd: where it runs.
         seconds: how long it may take.
         env: variables it gets besides ours.
+        alone: whether it gets only those.
         stdin: what it reads.
         remedy: how to install it.
 
@@ -73,7 +75,7 @@ def run_program(
     if program is None:
         raise DependencyMissingError(f"{command[0]} is not installed", remedy=remedy or f"pip install {command[0]}")
     pipe = subprocess.PIPE
-    environment = {**os.environ, **(env or {})}
+    environment = {**({} if alone else os.environ), **(env or {})}
     with start([program, *command[1:]], cwd=cwd, env=environment, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         try:
             out, err = process.communicate(stdin, timeout=seconds)

@@ -17,6 +17,7 @@ from platformdirs import user_cache_path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from zk0.core.errors import ConfigurationError, UnknownNameError
+from zk0.core.file_snapshots import FileSnapshot, take_file_snapshot
 from zk0.core.fingerprints import Tree
 from zk0.core.git import GitState, read_state
 from zk0.core.tree_reader import TreeReader
@@ -133,6 +134,11 @@ class Project:
         return self.root / self.settings.memory
 
     @property
+    def evidence_dirs(self) -> tuple[Path, Path]:
+        """Where the memory bank keeps copies of receipts: those that are cited, and those in its archive."""
+        return self.memory_dir / "evidence", self.memory_dir / "archive"
+
+    @property
     def signatures_dir(self) -> Path:
         """What people signed or waived of the checklists."""
         return self.root / self.settings.checklists / "signatures"
@@ -148,6 +154,15 @@ class Project:
         if own not in self._readers:
             self._readers[own] = TreeReader(self.root, own)
         return self._readers[own].read()
+
+    def file_snapshot(self) -> FileSnapshot:
+        """Return the files of the project as they are on the disk now, without zk0's own state and memory bank.
+
+        Raises:
+            DependencyMissingError: it is a repository, and there is no git that can be trusted.
+            ConfigurationError: git can't list its files.
+        """
+        return take_file_snapshot(self.root, without=(self.settings.memory, self.settings.state))
 
     def resources(self, kind: str) -> Iterator[Path]:
         """Yield the directories that hold `workflows` or `checklists`: the project's, then the package's."""

@@ -71,6 +71,8 @@ def _all(entry: Entry, evidence: EvidenceReader, now: datetime) -> Iterator[Sour
     yield from read
     if entry.is_stale(now):
         yield SourceCheck(Freshness.stale, f"it was said to hold until {entry.stale_after:%Y-%m-%d}")
+    if entry.run and (altered := evidence.altered(entry.run.id)):
+        yield SourceCheck(Freshness.contradicted, altered)
     if entry.kind is Kind.result and entry.run:
         yield from _code(entry, evidence)
         if not read:

@@ -1,61 +1,65 @@
 """A step that an agent or a person does: hand over, wait, and judge what they did."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
-from zk0.core.errors import TimeLimitError
+from zk0.core.errors import ConfigurationError, TimeLimitError
+from zk0.core.file_snapshots import FileSnapshot
 from zk0.core.receipts import Receipt, canonical_digest
 from zk0.core.verdicts import Finding, Verdict, failed, passed
 from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion
 from zk0.workflow.attempt import AskOutputs, Attempt
+from zk0.workflow.effects import Effects
 from zk0.workflow.event_log import EventLog
 from zk0.workflow.events import StepStarted, StepWaiting
 from zk0.workflow.expressions import Scope, fill
 from zk0.workflow.handover import handover
 from zk0.workflow.plan import Plan, PlannedStep
-from zk0.workflow.state import RunState, StepState, fold
+from zk0.workflow.run import RunDirectory
+from zk0.workflow.state import StepState, fold
+from zk0.workflow.statement import changed_parts, statement_of
 from zk0.workflow.timeouts import TimeLimit
 
 HANDOVER = "handover.md"
 GOOD_ENOUGH = (Verdict.passed, Verdict.warned, Verdict.not_applicable)  # can't tell is never yes
+NAMED = 10  # changed files in a message; the receipt names all
 
 
 class Paused(Exception):  # noqa: N818  not an error: the run waits
     """The run can't continue before an agent or a person has acted."""
 
 
-def hand_over(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog) -> NoReturn:
+def hand_over(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before: StepState | None) -> NoReturn:
     """Write the handover, and wait.
 
     Raises:
         SpecError: the instruction has an expression without a value.
         Paused: always, after recording that the run waits.
     """
-    step, effects = attempt.step, attempt.effects
-    state = fold(log.events)
-    arguments = fill(step.arguments, scope)
-    text = handover(step, arguments, plan.spec, state, effects.now())
-    question = question_of(step, arguments, as_asked(log, step), attempt.context.run.step(step.path))
-    effects.write_handover(
-        attempt.context.run.step(step.path) / HANDOVER, text, question if asks_person(step) else None
-    )
-    _wait(attempt, log, 0, ())
+    question = question_of(attempt.step, scope, log, attempt) if asks_person(attempt.step) else None
+    missing: tuple[Finding, ...] = ()
+    if question and before and before.receipt and before.receipt.verdict is Verdict.passed:
+        missing = (_changed(attempt, question, "what was approved changed since"),)
+    _write(attempt, plan, scope, log, question)
+    _wait(attempt, log, 0, missing)
 
 
-def judge(attempt: Attempt, scope: Scope, log: EventLog, before: StepState) -> Receipt:
+def judge(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before: StepState) -> Receipt:
     """Judge the work, and return the receipt if the step has ended.
 
     Raises:
         Paused: something is still missing, as recorded.
+        ConfigurationError: there is a signature, and it does not count; the run waits.
     """
     step, effects = attempt.step, attempt.effects
+    attempt.files, attempt.statement = before.files, before.statement
     if step.timeout and before.asked and effects.now() > before.asked + timedelta(seconds=step.timeout):
         problem = f"{step.path} was not done within {TimeLimit(step.timeout)} of being asked for"
         top = step.path.partition("/")[0]
         return attempt.refuse(TimeLimitError(problem, remedy=f"zk0 resume {attempt.context.run.id} --from {top}"))
     attempt.number = before.attempt + 1
-    file = attempt.context.run.step(step.path) / HANDOVER
     receipt = attempt.perform(scope, lambda *_: None)
     missing = tuple(finding for finding in attempt.findings if finding.verdict not in GOOD_ENOUGH)
     if receipt.failure:
@@ -64,36 +68,88 @@ def judge(attempt: Attempt, scope: Scope, log: EventLog, before: StepState) -> R
         if step.patient or attempt.number < step.retry.attempts:
             _wait(attempt, log, attempt.number, missing)
         return attempt.finish(failed(f"was judged {attempt.number} times and is not good enough"))
-    if not asks_person(step):
-        return receipt
-    state = as_asked(log, step)
-    answer = effects.find_answer(question_of(step, fill(step.arguments, scope), state, file.parent))
+    return _ask_person(attempt, plan, scope, log, before) if asks_person(step) else receipt
+
+
+def _ask_person(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before: StepState) -> Receipt:
+    """Return the receipt of a person's answer to the question as it is now.
+
+    Raises:
+        Paused: there is none, or what they were asked about has changed since; then they are asked again.
+        ConfigurationError: there is a signature, and it does not count; the run waits.
+    """
+    question = question_of(attempt.step, scope, log, attempt)
+    run = attempt.context.run
+    if question.statement != before.statement:
+        parts = changed_parts(before.statement, question.statement)
+        changed = _changed(attempt, question, f"changed since the question was asked ({', '.join(parts)})")
+        _write(attempt, plan, scope, log, question)
+        _wait(attempt, log, before.attempt, (changed,))
+    try:
+        answer = attempt.effects.find_answer(question)
+    except ConfigurationError as error:
+        refused = Finding(verdict=Verdict.not_available, message=error.message, check="person", remedy=error.remedy)
+        _record_wait(attempt, log, before.attempt, (refused,))
+        raise
     if answer is None:
-        remedy = (
-            f"zk0 resume {state.run} in a terminal, or sign {file.parent / 'approve.txt'} (ssh-keygen -Y sign -n zk0)"
-        )
-        nobody = Finding(
-            verdict=Verdict.not_available, message="no person has answered yet", check="person", remedy=remedy
-        )
+        sign = f"sign {question.file(approve=True)} (ssh-keygen -Y sign -n zk0)"
+        message = "no person has answered yet"
+        remedy = f"zk0 resume {run.id} in a terminal, or {sign}"
+        nobody = Finding(verdict=Verdict.not_available, message=message, check="person", remedy=remedy)
         _wait(attempt, log, before.attempt, (nobody,))
-    attempt.outputs = AskOutputs(by=answer.by, how=answer.how, reason=answer.reason, handover=file)
+    attempt.outputs = AskOutputs(
+        by=answer.by,
+        how=answer.how,
+        reason=answer.reason,
+        key=answer.key,
+        statement=canonical_digest(question.statement),
+        handover=_handover(run, attempt.step),
+        answer=answer.text,
+        signature=answer.signature,
+    )
     return attempt.finish(_finding(answer))
 
 
-def as_asked(log: EventLog, step: PlannedStep) -> RunState:
-    """Return the state of the run when the step began to wait, without what ended since."""
-    begun = max(
-        number for number, event in enumerate(log.events) if isinstance(event, StepStarted) and event.step == step.path
+def _changed(attempt: Attempt, question: ApprovalQuestion, message: str) -> Finding:
+    """Return why an earlier answer does not count, with the files that changed."""
+    file = _handover(attempt.context.run, attempt.step)
+    asked = attempt.effects.read_handed_over(file)
+    changes = [str(change) for change in question.subject.files.changes_since(asked)] if asked else []
+    files = f": {name_some(changes)}" if changes else ""
+    return Finding(
+        verdict=Verdict.not_available,
+        message=f"{message}{files}; an earlier answer does not count",
+        check="person",
+        remedy=f"read {file}, and answer the new statement",
     )
-    return fold(log.events[: begun + 1])
 
 
-def question_of(step: PlannedStep, arguments: dict[str, Any], state: RunState, directory: Path) -> ApprovalQuestion:
-    """Return the question to a person: about this step of this run, given the receipts so far."""
-    evidence = canonical_digest([receipt.digest for receipt in state.receipts])
-    asked = canonical_digest(arguments["instruction"])
-    statement = f"zk0 run: {state.run}\nstep: {step.path}\ninstruction: sha256 {asked}\nevidence: sha256 {evidence}\n"
-    return ApprovalQuestion(step.path, directory, statement, state.code.commit)
+def approval_holds(step: PlannedStep, before: StepState, scope: Scope, log: EventLog, effects: Effects) -> bool:
+    """Return whether what a person approved is still as it was; an approval of something else holds for nothing."""
+    if not (asks_person(step) and before.receipt and before.receipt.verdict is Verdict.passed):
+        return True
+    question = _question(step, scope, log, effects, log.run.step(step.path))
+    return canonical_digest(question.statement) == before.receipt.outputs.get("statement")
+
+
+def question_of(step: PlannedStep, scope: Scope, log: EventLog, attempt: Attempt) -> ApprovalQuestion:
+    """Return the question to a person about this step, with the project and what was made as they are now."""
+    question = _question(step, scope, log, attempt.effects, attempt.context.run.step(step.path))
+    attempt.files, attempt.statement = question.subject.files.digest, question.statement
+    return question
+
+
+def _question(step: PlannedStep, scope: Scope, log: EventLog, effects: Effects, directory: Path) -> ApprovalQuestion:
+    begun, start = max(
+        (number, event)
+        for number, event in enumerate(log.events)
+        if isinstance(event, StepStarted) and event.step == step.path
+    )
+    state = fold(log.events[: begun + 1])  # what ended since is no part of the question
+    subject = effects.approval_subject(state.receipts)
+    instruction = str(fill(step.arguments, scope)["instruction"])
+    statement = statement_of(state, fold(log.events).spec, step.path, start.at, instruction, subject)
+    return ApprovalQuestion(step.path, directory, effects.mask_secrets(statement), state.code.commit, subject)
 
 
 def asks_person(step: PlannedStep) -> bool:
@@ -101,14 +157,39 @@ def asks_person(step: PlannedStep) -> bool:
     return step.uses == "ask.person"
 
 
+def name_some(names: Sequence[str]) -> str:
+    """Return the first of many names, and how many more there are."""
+    rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + rest
+
+
+def _write(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, question: ApprovalQuestion | None) -> None:
+    """Write the handover with the files as they are now, and the question if a person is asked."""
+    step, effects = attempt.step, attempt.effects
+    files: FileSnapshot = question.subject.files if question else effects.file_snapshot()
+    attempt.files = files.digest
+    arguments: dict[str, Any] = fill(step.arguments, scope)
+    text = handover(step, arguments, plan.spec, fold(log.events), effects.now(), attempt.statement)
+    effects.write_handover(_handover(attempt.context.run, step), text, files, question)
+
+
+def _handover(run: RunDirectory, step: PlannedStep) -> Path:
+    return run.step(step.path) / HANDOVER
+
+
 def _finding(answer: ApprovalAnswer) -> Finding:
-    how = "in a terminal" if answer.how == "terminal" else "by SSH signature"
+    how = f"signed with {answer.key}" if answer.how == "signed" else "stated in a terminal"
     if answer.approved:
-        return passed(f"approved by {answer.by} {how}")
-    return failed(f"rejected by {answer.by} {how}: {answer.reason}")
+        return passed(f"approved by {answer.by}, {how}")
+    return failed(f"rejected by {answer.by}, {how}: {answer.reason}")
 
 
 def _wait(attempt: Attempt, log: EventLog, number: int, missing: tuple[Finding, ...]) -> NoReturn:
+    _record_wait(attempt, log, number, missing)
+    raise Paused
+
+
+def _record_wait(attempt: Attempt, log: EventLog, number: int, missing: tuple[Finding, ...]) -> None:
     step, run = attempt.step, attempt.context.run
     log.append(
         StepWaiting(
@@ -118,8 +199,9 @@ def _wait(attempt: Attempt, log: EventLog, number: int, missing: tuple[Finding, 
             ask=step.uses.removeprefix("ask."),
             attempt=number,
             at=attempt.effects.now(),
-            handover=run.step(step.path) / HANDOVER,
+            handover=_handover(run, step),
             missing=missing,
+            files=attempt.files,
+            statement=attempt.statement,
         )
     )
-    raise Paused

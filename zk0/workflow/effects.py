@@ -3,13 +3,14 @@
 `DryEffects` have no access to processes, files or actions; `LiveEffects`, in `live_effects`, have.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Never, Protocol
 
 from zk0.core.checks import Check
+from zk0.core.file_snapshots import FileSnapshot
 from zk0.core.git import GitState
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt
@@ -21,6 +22,7 @@ from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.plan import Plan
 from zk0.workflow.programs import Command
 from zk0.workflow.run import RunDirectory
+from zk0.workflow.statement import ApprovalSubject
 from zk0.workflow.timeouts import TimeLimit
 
 
@@ -90,8 +92,19 @@ class Effects(Protocol):
     def append_log(self, log: Path, text: str) -> None:
         """Append a text to a log."""
 
-    def write_handover(self, handover: Path, text: str, question: ApprovalQuestion | None) -> None:
-        """Write the handover for an agent, or for a person with the question to sign."""
+    def write_handover(
+        self, handover: Path, text: str, files: FileSnapshot, question: ApprovalQuestion | None = None
+    ) -> None:
+        """Write the handover with the files as they are, for an agent, or for a person with the question to sign."""
+
+    def read_handed_over(self, handover: Path) -> FileSnapshot | None:
+        """Return the files as they were at the handover; None if that is not known."""
+
+    def file_snapshot(self) -> FileSnapshot:
+        """Return the files of the project as they are now."""
+
+    def approval_subject(self, receipts: Iterable[Receipt]) -> ApprovalSubject:
+        """Return the project and what these receipts say was made, as they are now."""
 
     def find_answer(self, question: ApprovalQuestion) -> ApprovalAnswer | None:
         """Return the answer of a person; None if there is none yet."""
@@ -159,3 +172,4 @@ class DryEffects:
     open_secrets = preflight = append = end = append_log = _do_nothing
     call = start = clear_outputs = read_outputs = pause = judge = _refuse
     read_journal = write_handover = find_answer = dependencies = _refuse
+    read_handed_over = file_snapshot = approval_subject = _refuse

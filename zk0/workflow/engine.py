@@ -19,6 +19,7 @@ from zk0.workflow.effects import Effects
 from zk0.workflow.event_log import EventLog
 from zk0.workflow.events import RunCancelled, RunFinished, RunResumed, RunStarted, Selection, Subscriber
 from zk0.workflow.execution import Execution
+from zk0.workflow.integrity import texts_digest
 from zk0.workflow.plan import Plan
 from zk0.workflow.resume import Redone, first_to_redo, to_redo
 from zk0.workflow.run import RunDirectory
@@ -120,6 +121,7 @@ class Engine:
                     code=code,
                     environment=dict(environment),
                     selection=selection,
+                    spec=texts_digest(source, nested or {}),
                 )
             )
             return self._execute(Execution(plan, context, log, {}))

@@ -1,24 +1,40 @@
 """The journal of a run: one event per line, flushed to the disk before the run continues.
 
+Each line has the hash of the line before as `chain`. `journal.head` has the number and the hash of the line that is
+appended; it is written first, so it is at most one line ahead.
+
 A process can be killed at any instant, so the last line may be torn; readers ignore it. Any other line that can't be
 read means that the file is damaged. Importing this module is cheap.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from zk0.core.errors import JournalError, StorageError
+from zk0.core.receipts import write_atomically
 from zk0.workflow.events import JournalEvent, RunCancelled, RunFinished, StepWaiting
 
 ENDING_KINDS = (RunFinished.kind, RunCancelled.kind)  # of the last event of a run that is over
 WAITING_KIND = StepWaiting.kind
+HEAD = "journal.head"
 TAIL = 65536  # bytes; a step that waits writes a shorter event, with all its findings
 EVENT: TypeAdapter[JournalEvent] = TypeAdapter(JournalEvent)
+CHAIN_LENGTH = 16  # digits of a line's hash
+
+
+@dataclass(frozen=True)
+class Head:
+    """How many lines a journal has, and the hash of the last one."""
+
+    count: int
+    digest: str
 
 
 class Journal:
@@ -55,8 +71,11 @@ class Journal:
         Raises:
             StorageError: it can't be written; the events before it are intact.
         """
-        line = EVENT.dump_json(event) + b"\n"
         try:
+            before = self._last_line()
+            line = EVENT.dump_json(event)[:-1] + b',"chain":"%s"}\n' % line_digest(before).encode()
+            ends = event.kind in (*ENDING_KINDS, WAITING_KIND)
+            self._write_head(before, line.rstrip(b"\n"), durable=ends)
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             try:
                 _write_whole(descriptor, line)
@@ -65,6 +84,42 @@ class Journal:
                 os.close(descriptor)
         except OSError as error:
             raise unwritable(self.path, error) from error
+
+    def _last_line(self) -> bytes:
+        """Return the last line; empty if there is none."""
+        try:
+            with self.path.open("rb") as stream:
+                size, block = stream.seek(0, os.SEEK_END), TAIL
+                while True:
+                    stream.seek(max(0, size - block))
+                    _, newline, line = stream.read().rstrip(b"\n").rpartition(b"\n")
+                    if newline or block >= size:
+                        return line
+                    block *= 2
+        except FileNotFoundError:
+            return b""
+
+    def _write_head(self, before: bytes, line: bytes, *, durable: bool) -> None:
+        head = read_head(self.path)
+        if head is None or head.digest != line_digest(before):  # a line was not written, or the machine lost power
+            content = self.path.read_bytes() if self.path.exists() else b""
+            head = Head(content.count(b"\n"), line_digest(before))
+        text = f"{head.count + 1} {line_digest(line)}\n"
+        write_atomically(self.path.with_name(HEAD), text, durable=durable)
+
+
+def line_digest(line: bytes) -> str:
+    """Return the hash of a line of a journal, without its end."""
+    return hashlib.sha256(line).hexdigest()[:CHAIN_LENGTH]
+
+
+def read_head(journal: Path) -> Head | None:
+    """Return what `journal.head` says; None where there is none."""
+    try:
+        count, digest = journal.with_name(HEAD).read_text(encoding="utf-8").split()
+        return Head(int(count), digest)
+    except (OSError, ValueError):
+        return None
 
 
 def unwritable(path: Path, error: OSError) -> StorageError:

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -13,15 +13,17 @@ from typing import Any, TextIO
 
 from zk0.core.checks import CHECKS, Check, CheckContext
 from zk0.core.errors import JournalError
+from zk0.core.file_snapshots import FileSnapshot
 from zk0.core.git import GitState
 from zk0.core.project import Project, package_versions
 from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
-from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion, prepare, signed_answer
+from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion, names_signers, prepare, signed_answer
 from zk0.workflow.declared_secrets import read_secrets, reveal
 from zk0.workflow.dependencies import Dependencies
 from zk0.workflow.events import JournalEvent, StepFinished
+from zk0.workflow.integrity import RecordReader, read_json
 from zk0.workflow.journal import Journal, read_events, unwritable
 from zk0.workflow.lock import acquire, kill_orphans
 from zk0.workflow.masking import Mask
@@ -30,8 +32,10 @@ from zk0.workflow.program_outputs import clear_outputs, read_outputs
 from zk0.workflow.programs import Command, Programs
 from zk0.workflow.reuse import RunOutcomes
 from zk0.workflow.run import RunDirectory, is_intact, run_directories, run_id
+from zk0.workflow.statement import ApprovalSubject, read_subject
 from zk0.workflow.timeouts import TimeLimit, enforce_limit
 
+FILES = "files.json"  # in the directory of a step that asks: the project's files at the handover
 RECENT_RUNS = 50  # that are searched for an earlier outcome
 
 
@@ -109,7 +113,12 @@ class LiveEffects:
             yield
 
     def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
-        """Read the journal of a run, and remove a torn last line."""
+        """Read the journal of a run, and remove a torn last line.
+
+        Raises:
+            JournalError: it can't be read, or does not agree with the run's other records.
+        """
+        RecordReader(self.project).require_agreement(run.path)
         events = read_events(run.journal)
         Journal(run.journal).mend()
         return events
@@ -181,18 +190,34 @@ class LiveEffects:
         except OSError as error:
             raise unwritable(log, error) from error
 
-    def write_handover(self, handover: Path, text: str, question: ApprovalQuestion | None) -> None:
-        """Write `handover.md`, and the files that a person can sign.
+    def write_handover(
+        self, handover: Path, text: str, files: FileSnapshot, question: ApprovalQuestion | None = None
+    ) -> None:
+        """Write `handover.md`, the list of the files as they are, and the texts that a person can sign.
 
         Raises:
             StorageError: it can't be written.
         """
         try:
             write_atomically(handover, self.mask.text(text))
+            write_atomically(handover.with_name(FILES), json.dumps(dict(files.files), indent=1) + "\n")
             if question:
                 prepare(question)
         except OSError as error:
             raise unwritable(handover, error) from error
+
+    def read_handed_over(self, handover: Path) -> FileSnapshot | None:
+        """Return the files as they were at the handover; None if that is not known."""
+        content = read_json(handover.with_name(FILES))
+        return FileSnapshot(content) if content else None
+
+    def file_snapshot(self) -> FileSnapshot:
+        """Return the files of the project as they are now."""
+        return self.project.file_snapshot()
+
+    def approval_subject(self, receipts: Iterable[Receipt]) -> ApprovalSubject:
+        """Return the project and what these receipts say was made, as they are now."""
+        return read_subject(self.project, receipts)
 
     def find_answer(self, question: ApprovalQuestion) -> ApprovalAnswer | None:
         """Return the answer that a person signed or gave in the terminal.
@@ -200,7 +225,10 @@ class LiveEffects:
         Raises:
             ConfigurationError: there is a signature, and it does not count.
         """
-        return self.answers.get(question.step) or signed_answer(self.project, question)
+        stated = self.answers.get(question.step)
+        if stated and stated.statement == question.statement and not names_signers(self.project, question.commit):
+            return stated
+        return signed_answer(self.project, question)
 
     def dependencies(self) -> Dependencies:
         """Return what digests the files that steps depend on."""

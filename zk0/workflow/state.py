@@ -43,7 +43,7 @@ class StepState(BaseModel):
     """One step of a run.
 
     `reason` says why it was skipped, ran or was reused, `missing` what a step that waits still lacks, `asked` since
-    when it waits. `failed` is how it ended before it was repaired.
+    when it waits, `files` and `statement` what it was asked about. `failed` is how it ended before it was repaired.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,6 +61,8 @@ class StepState(BaseModel):
     handover: Path | None = None
     missing: tuple[Finding, ...] = ()
     asked: datetime | None = None
+    files: str = ""
+    statement: str = ""
     failed: StepFinished | None = None
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
@@ -81,6 +83,10 @@ def resumed(steps: Mapping[str, StepState], event: RunResumed) -> dict[str, Step
     Steps that were running are pending again; a step that waits still waits. Within a step that runs again, but not as
     a whole, the steps that succeeded stay: if one of a hundred items failed, only that one runs again.
     """
+    if event.steps:  # another workflow file: what has no place in it is left out, what is new is to be done
+        within = {top: [name for name in steps if name.startswith(f"{top}/")] for top in event.steps}
+        names = [name for top in event.steps for name in (top, *within[top])]
+        steps = {name: steps.get(name, StepState(id=name)) for name in names}
     top = [name for name in steps if "/" not in name]
     first = top.index(event.from_step) if event.from_step in top else len(top)
     redone = set(event.redone or top[first:])
@@ -125,6 +131,7 @@ class RunStatus(StrEnum):
     """The status of a run.
 
     `waiting` is for an agent or a person; `unfinished` is running, or was killed: the journal alone does not say which.
+    The records of an `altered` run do not agree, so nothing in them counts; the journal alone does not say that either.
     """
 
     unfinished = "unfinished"
@@ -133,10 +140,15 @@ class RunStatus(StrEnum):
     failed = "failed"
     interrupted = "interrupted"
     cancelled = "cancelled"
+    altered = "altered"
 
 
 class RunState(BaseModel):
-    """The state of a run, from its journal."""
+    """The state of a run, from its journal.
+
+    `spec` is the digest of the workflow files it performs now, `spec_changed` when it got new ones. `differences` says
+    how its records disagree.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -155,11 +167,16 @@ class RunState(BaseModel):
     outputs: dict[str, Any] = {}
     failure: Failure | None = None
     steps: tuple[StepState, ...]
+    spec: str = ""
+    spec_changed: datetime | None = None
+    differences: tuple[str, ...] = ()
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of its steps; `fail` if the run failed at its outputs."""
+        """The worst verdict of its steps; `fail` if its outputs failed, `not-available` if its records were altered."""
+        if self.status is RunStatus.altered:
+            return Verdict.not_available
         own = [Verdict.failed] if self.failure else []
         return worst([*own, *(step.verdict for step in self.steps if step.verdict)])
 
@@ -206,6 +223,7 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
     steps = {step: StepState(id=step) for step in start.steps}
     end: RunFinished | None = None
     cancelled = False
+    replaced: RunResumed | None = None
     for event in remaining:
         match event:
             case RunStarted():
@@ -215,6 +233,7 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
             case RunResumed():
                 end, cancelled = None, False
                 steps = resumed(steps, event)
+                replaced = event if event.spec else replaced
             case RunCancelled():
                 cancelled = True
             case _:
@@ -240,6 +259,8 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
         started=start.at,
         finished=None,
         steps=tuple(_in_order(steps)),
+        spec=(replaced or start).spec,
+        spec_changed=replaced.at if replaced else None,
     )
     if end:
         state = end_run(state, end)
@@ -302,6 +323,8 @@ def _advanced(step: StepState, event: StepEvent) -> StepState:
                 handover=event.handover,
                 missing=event.missing,
                 asked=step.asked or event.at,
+                files=event.files,
+                statement=event.statement,
             )
         case StepSkipped():
             return StepState(
