@@ -156,8 +156,11 @@ def test_an_altered_run_passes_nowhere(program, look, attack):
     assert [(box["ticked"], "zk0 runs verify" in box["message"]) for box in boxes] == [(False, True)]
     assert memory.returncode == 1
     assert f"the records of run {look.id} do not agree" in memory.stdout
-    assert resumed.returncode == 2
-    assert "was altered" in resumed.stderr
+    if attack is drop_receipt:  # it is written again from the journal, and the step that failed fails again
+        assert (resumed.returncode, program("runs", "verify", "latest").returncode) == (1, 0)
+    else:
+        assert resumed.returncode == 2
+        assert "was altered" in resumed.stderr
 
 
 def test_all_copies_changed_consistently_do_not_agree_with_what_is_committed(program, look):

@@ -249,6 +249,10 @@ def test_an_agent_can_not_approve_with_a_key_of_its_own(run, resume, keys, proje
     (project.root / "allowed_signers").write_text(own_line)
     git(project, "commit", "-qam", "let me in")
 
+    asked_again = resume(outcome, GATE).state.step("gate")
+
+    assert "changed allowed_signers" in asked_again.missing[0].message
+    sign(agent, asked_again.handover.with_name("approve.txt"))
     with pytest.raises(ConfigurationError, match=r"not a signature of approve\.txt by anyone"):
         resume(outcome, GATE)
     assert outcome.directory.state().status is RunStatus.waiting

@@ -77,7 +77,7 @@ def take_file_snapshot(root: Path, *, without: Collection[str] = ()) -> FileSnap
     for name in _names(root, own):
         path = root / name
         for member in _members(path) if path.is_dir() and not path.is_symlink() else [path]:
-            if (state := _state(member)) is not None:
+            if (state := file_state(member)) is not None:
                 found[member.relative_to(root).as_posix()] = state
     return FileSnapshot({**found, **_ignore_rules(root)})
 
@@ -106,7 +106,7 @@ def _members(directory: Path, own: tuple[str, ...] = (), under: str = "") -> Ite
             yield path
 
 
-def _state(path: Path) -> str | None:
+def file_state(path: Path) -> str | None:
     """Return a file's mode and the hash of its bytes; None where there is no file."""
     try:
         mode = path.lstat().st_mode
@@ -131,5 +131,5 @@ def _ignore_rules(root: Path) -> dict[str, str]:
     named = run_trusted_git(root, "config", "--type=path", "--get", "core.excludesFile")
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "git" / "ignore"
     files = (root / asked.out.strip(), Path(named.out.strip()) if named.out.strip() else home)
-    text = "\n".join(f"{place}: {_state(place)}" for place in files)
+    text = "\n".join(f"{place}: {file_state(place)}" for place in files)
     return {IGNORE_RULES: f"100644 {hashlib.sha256(text.encode()).hexdigest()}"}

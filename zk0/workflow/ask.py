@@ -1,6 +1,5 @@
 """A step that an agent or a person does: hand over, wait, and judge what they did."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -9,14 +8,17 @@ from zk0.core.errors import ConfigurationError, TimeLimitError
 from zk0.core.file_snapshots import FileSnapshot
 from zk0.core.receipts import Receipt, canonical_digest
 from zk0.core.verdicts import Finding, Verdict, failed, passed
+from zk0.workflow.agent_scope import AgentScope, changes_since, name_some
 from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion
 from zk0.workflow.attempt import AskOutputs, Attempt
 from zk0.workflow.effects import Effects
 from zk0.workflow.event_log import EventLog
-from zk0.workflow.events import StepStarted, StepWaiting
+from zk0.workflow.events import StepFinished, StepStarted, StepWaiting
 from zk0.workflow.expressions import Scope, fill
 from zk0.workflow.handover import handover
+from zk0.workflow.patterns import argument_texts
 from zk0.workflow.plan import Plan, PlannedStep
+from zk0.workflow.programs import PROGRAM_CHECK
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.state import StepState, fold
 from zk0.workflow.statement import changed_parts, statement_of
@@ -24,26 +26,23 @@ from zk0.workflow.timeouts import TimeLimit
 
 HANDOVER = "handover.md"
 GOOD_ENOUGH = (Verdict.passed, Verdict.warned, Verdict.not_applicable)  # can't tell is never yes
-NAMED = 10  # changed files in a message; the receipt names all
 
 
 class Paused(Exception):  # noqa: N818  not an error: the run waits
     """The run can't continue before an agent or a person has acted."""
 
 
-def hand_over(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before: StepState | None) -> NoReturn:
-    """Write the handover, and wait.
-
-    Raises:
-        SpecError: the instruction has an expression without a value.
-        Paused: always, after recording that the run waits.
-    """
-    question = question_of(attempt.step, scope, log, attempt) if asks_person(attempt.step) else None
+def hand_over(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before: StepState | None) -> None:
+    """Write the handover, and record that the run waits. Nothing else runs meanwhile, so the files stand still."""
     missing: tuple[Finding, ...] = ()
-    if question and before and before.receipt and before.receipt.verdict is Verdict.passed:
-        missing = (_changed(attempt, question, "what was approved changed since"),)
-    _write(attempt, plan, scope, log, question)
-    _wait(attempt, log, 0, missing)
+    if asks_person(attempt.step):
+        question = question_of(attempt.step, scope, log, attempt)
+        if before and before.receipt and before.receipt.verdict is Verdict.passed:
+            missing = (_changed(attempt, question, log, "what was approved changed since"),)
+        _write(attempt, plan, scope, log, question.subject.files, question)
+    else:
+        _write(attempt, plan, scope, log, _files_to_hand_over(attempt, scope, log))
+    _record_wait(attempt, log, 0, missing)
 
 
 def judge(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before: StepState) -> Receipt:
@@ -60,7 +59,7 @@ def judge(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before: Ste
         top = step.path.partition("/")[0]
         return attempt.refuse(TimeLimitError(problem, remedy=f"zk0 resume {attempt.context.run.id} --from {top}"))
     attempt.number = before.attempt + 1
-    receipt = attempt.perform(scope, lambda *_: None)
+    receipt = _perform(attempt, scope) if asks_person(step) else _judge_agent(attempt, scope)
     missing = tuple(finding for finding in attempt.findings if finding.verdict not in GOOD_ENOUGH)
     if receipt.failure:
         return receipt
@@ -69,6 +68,64 @@ def judge(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before: Ste
             _wait(attempt, log, attempt.number, missing)
         return attempt.finish(failed(f"was judged {attempt.number} times and is not good enough"))
     return _ask_person(attempt, plan, scope, log, before) if asks_person(step) else receipt
+
+
+def _perform(attempt: Attempt, scope: Scope) -> Receipt:
+    return attempt.perform(scope, lambda *_: None)
+
+
+def _judge_agent(attempt: Attempt, scope: Scope) -> Receipt:
+    """Judge an agent's work: what changed, then by `accept`, which runs only as it was at the handover."""
+    handed = attempt.effects.read_handed_over(_handover(attempt.context.run, attempt.step), attempt.files)
+    if handed is None:  # handed over by an earlier zk0; a list that was altered ends the resumption before
+        return _perform(attempt, scope)
+    allowed = _scope_of(attempt, scope)
+    changed, findings = _changes(attempt, allowed, handed)
+    if any(finding.verdict.stops for finding in findings):
+        attempt.outputs = AskOutputs(handover=_handover(attempt.context.run, attempt.step), changed=changed)
+        return attempt.finish(*findings)
+    receipt = _perform(attempt, scope)
+    if receipt.failure:
+        return receipt
+    # Somebody may have changed what `accept` runs while it ran.
+    changed, findings = _changes(attempt, allowed, handed)
+    attempt.outputs = AskOutputs(handover=_handover(attempt.context.run, attempt.step), changed=changed)
+    return attempt.finish(*findings)
+
+
+def _changes(attempt: Attempt, allowed: AgentScope, handed: FileSnapshot) -> tuple[tuple[str, ...], list[Finding]]:
+    """Return what changed since the handover, and whether it may."""
+    now = attempt.effects.file_snapshot(allowed.program_names)
+    taken = attempt.effects.performed_files(attempt.context.run)
+    return tuple(map(str, changes_since(handed, now))), allowed.judge(handed, now, taken)
+
+
+def _files_to_hand_over(attempt: Attempt, scope: Scope, log: EventLog) -> FileSnapshot:
+    """Return the files as they are; what `accept` runs or reads, as it was before any work that was not accepted.
+
+    So an agent that changed it does not get it accepted by having the step handed over once more.
+    """
+    first = ""
+    for event in log.events:
+        if isinstance(event, StepWaiting) and event.step == attempt.step.path:
+            first = first or event.files
+        elif isinstance(event, StepFinished) and event.receipt.step == attempt.step.path:
+            first = first if event.receipt.verdict.stops else ""
+    allowed = _scope_of(attempt, scope)
+    now = attempt.effects.file_snapshot(allowed.program_names)
+    handover = _handover(attempt.context.run, attempt.step)
+    handed = attempt.effects.read_handed_over(handover, first) if first else None
+    return allowed.with_guarded(handed, now) if handed else now
+
+
+def _scope_of(attempt: Attempt, scope: Scope) -> AgentScope:
+    step = attempt.step
+    given = fill(step.arguments, scope)["scope"]
+    programs = [fill(one.options, scope)["argv"] for one in step.checks if one.check is PROGRAM_CHECK]
+    return AgentScope(
+        None if isinstance(given, str) else tuple(argument_texts(given)),
+        tuple(tuple(argument_texts(argv)) for argv in programs),
+    )
 
 
 def _ask_person(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before: StepState) -> Receipt:
@@ -82,8 +139,8 @@ def _ask_person(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, befor
     run = attempt.context.run
     if question.statement != before.statement:
         parts = changed_parts(before.statement, question.statement)
-        changed = _changed(attempt, question, f"changed since the question was asked ({', '.join(parts)})")
-        _write(attempt, plan, scope, log, question)
+        changed = _changed(attempt, question, log, f"changed since the question was asked ({', '.join(parts)})")
+        _write(attempt, plan, scope, log, question.subject.files, question)
         _wait(attempt, log, before.attempt, (changed,))
     try:
         answer = attempt.effects.find_answer(question)
@@ -110,11 +167,13 @@ def _ask_person(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, befor
     return attempt.finish(_finding(answer))
 
 
-def _changed(attempt: Attempt, question: ApprovalQuestion, message: str) -> Finding:
-    """Return why an earlier answer does not count, with the files that changed."""
+def _changed(attempt: Attempt, question: ApprovalQuestion, log: EventLog, message: str) -> Finding:
+    """Return why an earlier answer does not count, with the files that changed since the question was last asked."""
     file = _handover(attempt.context.run, attempt.step)
-    asked = attempt.effects.read_handed_over(file)
-    changes = [str(change) for change in question.subject.files.changes_since(asked)] if asked else []
+    waits = (event for event in reversed(log.events) if isinstance(event, StepWaiting))
+    digest = next((event.files for event in waits if event.step == attempt.step.path), "")
+    asked = attempt.effects.read_handed_over(file, digest)
+    changes = question.subject.files.changes_since(asked) if asked else ()
     files = f": {name_some(changes)}" if changes else ""
     return Finding(
         verdict=Verdict.not_available,
@@ -157,16 +216,16 @@ def asks_person(step: PlannedStep) -> bool:
     return step.uses == "ask.person"
 
 
-def name_some(names: Sequence[str]) -> str:
-    """Return the first of many names, and how many more there are."""
-    rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + rest
-
-
-def _write(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, question: ApprovalQuestion | None) -> None:
-    """Write the handover with the files as they are now, and the question if a person is asked."""
+def _write(
+    attempt: Attempt,
+    plan: Plan,
+    scope: Scope,
+    log: EventLog,
+    files: FileSnapshot,
+    question: ApprovalQuestion | None = None,
+) -> None:
+    """Write the handover with the files that it is held against, and the question if a person is asked."""
     step, effects = attempt.step, attempt.effects
-    files: FileSnapshot = question.subject.files if question else effects.file_snapshot()
     attempt.files = files.digest
     arguments: dict[str, Any] = fill(step.arguments, scope)
     text = handover(step, arguments, plan.spec, fold(log.events), effects.now(), attempt.statement)

@@ -65,6 +65,7 @@ class RunContext:
     scheduler: Scheduler
     selection: Selection | None = None
     reuse: bool = True
+    handovers: list[Callable[[], None]] = field(default_factory=list)  # to do when nothing else runs
 
 
 @dataclass

@@ -97,11 +97,14 @@ class Effects(Protocol):
     ) -> None:
         """Write the handover with the files as they are, for an agent, or for a person with the question to sign."""
 
-    def read_handed_over(self, handover: Path) -> FileSnapshot | None:
+    def read_handed_over(self, handover: Path, digest: str) -> FileSnapshot | None:
         """Return the files as they were at the handover; None if that is not known."""
 
-    def file_snapshot(self) -> FileSnapshot:
-        """Return the files of the project as they are now."""
+    def file_snapshot(self, programs: Iterable[str] = ()) -> FileSnapshot:
+        """Return the files of the project, and the programs that these names stand for, as they are now."""
+
+    def performed_files(self, run: RunDirectory) -> frozenset[str]:
+        """Return what a snapshot says of the workflow files that a run performs."""
 
     def approval_subject(self, receipts: Iterable[Receipt]) -> ApprovalSubject:
         """Return the project and what these receipts say was made, as they are now."""
@@ -172,4 +175,4 @@ class DryEffects:
     open_secrets = preflight = append = end = append_log = _do_nothing
     call = start = clear_outputs = read_outputs = pause = judge = _refuse
     read_journal = write_handover = find_answer = dependencies = _refuse
-    read_handed_over = file_snapshot = approval_subject = _refuse
+    read_handed_over = file_snapshot = performed_files = approval_subject = _refuse

@@ -201,6 +201,8 @@ class Engine:
         except KeyboardInterrupt:
             status = ExitStatus.interrupted
         except Paused:
+            for hand_over in execution.context.handovers:
+                hand_over()
             return Outcome(fold(log.events), log.run, log.subscriber_errors)
         outputs, failure = self._outputs(execution) if status is ExitStatus.done else ({}, None)
         if failure:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from zk0.core.errors import ExitStatus, SpecError, Zk0Error
 from zk0.core.receipts import Receipt
@@ -244,11 +245,14 @@ class Execution:
             attempt = Attempt(step, 1, self.context, self.effects, self._deadline(step))
             receipt = judge(attempt, self.plan, self.scope(), self.log, before)
         else:
-            attempt = self._start(step, 1)
+            attempt, scope = self._start(step, 1), self.scope()
             try:
-                hand_over(attempt, self.plan, self.scope(), self.log, before)
-            except Zk0Error as error:
+                fill(step.arguments, scope)
+            except SpecError as error:
                 receipt = attempt.refuse(error)
+            else:
+                self.context.handovers.append(partial(hand_over, attempt, self.plan, scope, self.log, before))
+                raise Paused
         self._finish(attempt, receipt, reason=f"ran because only {step.uses.removeprefix('ask.')}s can do it")
 
     def _start(self, step: PlannedStep, number: int) -> Attempt:

@@ -7,6 +7,7 @@ from typing import Any
 
 from zk0.core.git import GitState
 from zk0.core.verdicts import Finding, Verdict
+from zk0.workflow.patterns import argument_texts
 from zk0.workflow.plan import PlannedStep
 from zk0.workflow.spec import WorkflowSpec
 from zk0.workflow.state import RunState
@@ -47,7 +48,7 @@ def _context(step: PlannedStep, arguments: Mapping[str, Any], spec: WorkflowSpec
         mode=f"{arguments['ask']}; the run waits for this",
         priority="high",
         objective=str(arguments["instruction"]).strip(),
-        scope=arguments["scope"] or "",
+        scope=scope if isinstance(scope := arguments["scope"], str) else ", ".join(argument_texts(scope)),
         criteria=tuple(criterion(planned.check.id, planned.check.summary, planned.options) for planned in step.checks),
         state=tuple(_state_lines(state)),
         dependencies=tuple(f"{name} {version}" for name, version in state.environment.items()),

@@ -18,6 +18,7 @@ from typing import Any
 from zk0.core.errors import JournalError
 from zk0.core.project import Project
 from zk0.core.receipts import DIGEST_LENGTH, canonical_digest
+from zk0.workflow.handed_over import path_of, read_files
 from zk0.workflow.journal import ENDING_KINDS, WAITING_KIND, Head, line_digest, read_head
 
 SHOWN = 60  # characters of a value in a message
@@ -132,6 +133,7 @@ class RunRecords:
         yield from self._journal()
         yield from self._workflow()
         yield from self._receipts(is_resumed=is_resumed)
+        yield from self._handovers()
 
     def compare_evidence(self, evidence: Iterable[tuple[str, Content]]) -> Iterator[Difference]:
         """Yield how copies of receipts elsewhere differ from those in the journal."""
@@ -204,6 +206,14 @@ class RunRecords:
             return
         yield from _digest(name, content)
         yield from _fields(name, content, last, "the journal")
+
+    def _handovers(self) -> Iterator[Difference]:
+        for event in self.events:
+            if event.get("kind") == WAITING_KIND and (digest := event.get("files")):
+                handover = self.path / "steps" / str(event.get("step")) / "handover.md"
+                if read_files(handover, digest) is None:
+                    name = self._shown(path_of(handover, digest))
+                    yield Difference(name, "", "the list of the files at the handover is missing or was changed")
 
     def _receipt_path(self, step: str) -> Path:
         return self.path / RECEIPTS / f"{step}.json"

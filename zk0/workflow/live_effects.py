@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from zk0.core.checks import CHECKS, Check, CheckContext
 from zk0.core.errors import JournalError
-from zk0.core.file_snapshots import FileSnapshot
+from zk0.core.file_snapshots import FileSnapshot, file_state
 from zk0.core.git import GitState
 from zk0.core.project import Project, package_versions
 from zk0.core.receipts import Receipt, write_atomically
@@ -23,7 +23,8 @@ from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion, names_signer
 from zk0.workflow.declared_secrets import read_secrets, reveal
 from zk0.workflow.dependencies import Dependencies
 from zk0.workflow.events import JournalEvent, StepFinished
-from zk0.workflow.integrity import RecordReader, read_json
+from zk0.workflow.handed_over import read_files, save_files, take_files
+from zk0.workflow.integrity import RecordReader
 from zk0.workflow.journal import Journal, read_events, unwritable
 from zk0.workflow.lock import acquire, kill_orphans
 from zk0.workflow.masking import Mask
@@ -35,7 +36,6 @@ from zk0.workflow.run import RunDirectory, is_intact, run_directories, run_id
 from zk0.workflow.statement import ApprovalSubject, read_subject
 from zk0.workflow.timeouts import TimeLimit, enforce_limit
 
-FILES = "files.json"  # in the directory of a step that asks: the project's files at the handover
 RECENT_RUNS = 50  # that are searched for an earlier outcome
 
 
@@ -200,20 +200,23 @@ class LiveEffects:
         """
         try:
             write_atomically(handover, self.mask.text(text))
-            write_atomically(handover.with_name(FILES), json.dumps(dict(files.files), indent=1) + "\n")
+            save_files(handover, files)
             if question:
                 prepare(question)
         except OSError as error:
             raise unwritable(handover, error) from error
 
-    def read_handed_over(self, handover: Path) -> FileSnapshot | None:
+    def read_handed_over(self, handover: Path, digest: str) -> FileSnapshot | None:
         """Return the files as they were at the handover; None if that is not known."""
-        content = read_json(handover.with_name(FILES))
-        return FileSnapshot(content) if content else None
+        return read_files(handover, digest)
 
-    def file_snapshot(self) -> FileSnapshot:
-        """Return the files of the project as they are now."""
-        return self.project.file_snapshot()
+    def file_snapshot(self, programs: Iterable[str] = ()) -> FileSnapshot:
+        """Return the files of the project, and the programs that these names stand for, as they are now."""
+        return take_files(self.project, programs, self.mask.without(os.environ))
+
+    def performed_files(self, run: RunDirectory) -> frozenset[str]:
+        """Return what a snapshot says of the workflow files that a run performs."""
+        return frozenset(filter(None, map(file_state, (run.spec, *run.nested.glob("*.yaml")))))
 
     def approval_subject(self, receipts: Iterable[Receipt]) -> ApprovalSubject:
         """Return the project and what these receipts say was made, as they are now."""
