@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ from zk0.cli.completion import run_steps, workflow_inputs, workflow_steps
 from zk0.cli.options import RunArgument, StepsOption, WorkflowArgument
 from zk0.cli.output import JsonOption, print_envelope
 from zk0.cli.render_run import print_outcome, state_as_json
-from zk0.core.errors import ExitStatus, InputError
+from zk0.core.errors import ExitStatus, InputError, RequestError, SpecError, UnknownNameError
 from zk0.core.project import Project
 from zk0.reports.github import is_active, write_summary
 from zk0.reports.github_report import run_summary
@@ -24,11 +25,18 @@ from zk0.workflow.engine import Outcome
 from zk0.workflow.events import StepFinished, StepPlanned, StepSkipped
 from zk0.workflow.expressions import as_text
 from zk0.workflow.inputs import coerce, resolve_inputs
-from zk0.workflow.loading import load
+from zk0.workflow.loading import Loaded, load
 from zk0.workflow.plan import Plan, plan
 from zk0.workflow.run import RunDirectory, find_run
 from zk0.workflow.spec import InputSpec, WorkflowSpec
 from zk0.workflow.state import StepStatus
+
+
+class SpecChoice(StrEnum):
+    """Which workflow file a run goes on with, if not the one it began with."""
+
+    new = "new"
+
 
 MOST_JOBS = 1000  # each is a thread and a process; more is a typing error
 JOBS_HELP = "The most steps and items to run at the same time, where they do not depend on each other."
@@ -46,6 +54,8 @@ FromOption = Annotated[
     str | None, typer.Option("--from", metavar="STEP", help=FROM_HELP, autocompletion=workflow_steps)
 ]
 AgainOption = Annotated[str | None, typer.Option("--from", metavar="STEP", help=AGAIN_HELP, autocompletion=run_steps)]
+SPEC_HELP = "Go on with the workflow file as it is now; steps that it changes run again, and those behind them."
+SpecOption = Annotated[SpecChoice | None, typer.Option("--spec", help=SPEC_HELP)]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
@@ -82,6 +92,7 @@ def resume(
     *,
     since: AgainOption = None,
     jobs: JobsOption = 1,
+    spec: SpecOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -89,10 +100,44 @@ def resume(
     project = Project.find()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     directory = find_run(project, run)
-    answers = {} if as_json or since else ask_in_terminal(project, directory)
-    outcome = wiring.resume(project, directory, since=since, jobs=jobs, quiet=quiet, answers=answers)
+    new = take_new_spec(project, directory) if spec else None
+    if new is None:
+        report_changed_file(project, directory)
+    answers = {} if as_json or since or new else ask_in_terminal(project, directory)
+    outcome = wiring.resume(project, directory, since=since, jobs=jobs, quiet=quiet, answers=answers, new=new)
     _print(outcome, as_json=as_json)
     raise typer.Exit(outcome.exit_status)
+
+
+def take_new_spec(project: Project, directory: RunDirectory) -> Loaded:
+    """Return the workflow file of a run as it is now, for the run to go on with.
+
+    Raises:
+        RequestError: this is an agent's terminal, and the run asks an agent or a person: it would judge itself.
+        UnknownNameError: there is no such file.
+        SpecError: it is not valid.
+    """
+    state = directory.state()
+    asks = any(step.ask or (step.receipt and step.receipt.uses.startswith("ask.")) for step in state.steps)
+    if asks and (mark := agent_mark(os.environ)):
+        problem = f"{mark} is set, so this terminal is an agent's, and only a person changes what the run asks for"
+        raise RequestError(problem, remedy=f"ask a person to run: zk0 resume {state.run} --spec new")
+    return load(project, state.workflow)
+
+
+def report_changed_file(project: Project, directory: RunDirectory) -> None:
+    """Say that the workflow file has changed since the run began, which the run does not follow."""
+    state = directory.state()
+    try:
+        changed = wiring.changed_file(project, state)
+    except UnknownNameError:
+        return
+    except SpecError as error:
+        typer.echo(f"the workflow file of {state.run} has changed and is not valid: {error.message}", err=True)
+        return
+    if changed:
+        follow = f"to go on with it: zk0 resume {state.run} --spec new"
+        typer.echo(f"{project.shown(changed.path)} has changed since the run began; {follow}", err=True)
 
 
 def cancel(run: RunArgument, *, as_json: JsonOption = False) -> None:

@@ -60,8 +60,11 @@ class Effects(Protocol):
     def lock_run(self, run: RunDirectory) -> AbstractContextManager[None]:
         """Hold the lock of a run, after ending what a killed engine left running."""
 
-    def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
-        """Return the journal of a run that is locked."""
+    def read_journal(self, run: RunDirectory, *, replaces_spec: bool = False) -> list[JournalEvent]:
+        """Return the journal of a run that is locked and whose records agree; of its workflow file, if that stays."""
+
+    def replace_spec(self, run: RunDirectory, source: str, nested: Mapping[str, str]) -> None:
+        """Write another workflow file into the directory of a run."""
 
     def append(self, run: RunDirectory, event: JournalEvent) -> None:
         """Append an event to the journal."""
@@ -172,7 +175,7 @@ class DryEffects:
     def _refuse(self, *_: object, **__: object) -> Never:
         raise AssertionError("a dry run was asked to act")
 
-    open_secrets = preflight = append = end = append_log = _do_nothing
+    open_secrets = preflight = append = end = append_log = replace_spec = _do_nothing
     call = start = clear_outputs = read_outputs = pause = judge = _refuse
     read_journal = write_handover = find_answer = dependencies = _refuse
     read_handed_over = file_snapshot = performed_files = approval_subject = _refuse

@@ -21,7 +21,7 @@ from zk0.workflow.events import RunCancelled, RunFinished, RunResumed, RunStarte
 from zk0.workflow.execution import Execution
 from zk0.workflow.integrity import texts_digest
 from zk0.workflow.plan import Plan
-from zk0.workflow.resume import Redone, first_to_redo, to_redo
+from zk0.workflow.resume import NewSpec, Redone, first_to_redo, to_redo
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.scheduler import Scheduler
 from zk0.workflow.state import RunState, RunStatus, end_run, fold
@@ -126,13 +126,21 @@ class Engine:
             )
             return self._execute(Execution(plan, context, log, {}))
 
-    def resume(self, run: RunDirectory, replan: Callable[[RunState], Plan], *, from_step: str | None = None) -> Outcome:
+    def resume(
+        self,
+        run: RunDirectory,
+        replan: Callable[[RunState], Plan],
+        *,
+        from_step: str | None = None,
+        new: NewSpec | None = None,
+    ) -> Outcome:
         """Resume a run that was killed, interrupted or failed; finished steps do not run again.
 
         Args:
             run: the run.
             replan: makes the plan from the state of the run.
             from_step: the step from which on all steps run again.
+            new: another workflow file to go on with.
 
         Raises:
             RunBusyError: another engine performs it.
@@ -143,21 +151,36 @@ class Engine:
         code, environment = self.effects.code(), self.effects.versions()
         log = EventLog(run, self.effects, self.subscribers, self.live_subscribers)
         with self.effects.lock_run(run):
-            before = self.effects.read_journal(run)
+            before = self.effects.read_journal(run, replaces_spec=new is not None)
             if not before:
                 raise JournalError(f"run {run.id} was killed before it recorded anything", remedy="zk0 run WORKFLOW")
             state = fold(before)
             redone = first_to_redo(state, from_step)
             plan = replan(state)
             self.effects.open_secrets(plan, state.selection.steps if state.selection else None)
-            again = to_redo(state, plan) if from_step is None and redone else Redone()
+            again = Redone()
+            if new:
+                failed = from_step is None and redone is not None
+                again = to_redo(state, plan, failed=failed, changed=new.changed, since=from_step or "")
+            elif from_step is None and redone:
+                again = to_redo(state, plan, failed=True)
             log.replay(before)
-            now, whole = self.effects.now(), redone == from_step
             log.append(
                 RunResumed(
-                    run.id, now, redone, whole, again.steps, again.partly, code=code, environment=dict(environment)
+                    run.id,
+                    self.effects.now(),
+                    redone,
+                    redone == from_step or new is not None,
+                    again.steps,
+                    again.partly,
+                    code=code,
+                    environment=dict(environment),
+                    spec=texts_digest(new.text, new.nested) if new else "",
+                    steps=tuple(step.path for step in plan.steps) if new else (),
                 )
             )
+            if new:  # after the event: killed in between, the run asks for it again
+                self.effects.replace_spec(run, new.text, new.nested)
             context = RunContext(
                 self.project,
                 plan.spec.name,

@@ -58,18 +58,19 @@ class RecordReader:
         found = self.differences(self.project.runs_dir / run)
         return f"the records of run {run} do not agree (zk0 runs verify {run})" if found else None
 
-    def require_agreement(self, run: Path) -> None:
-        """Refuse a run whose records do not agree.
+    def require_agreement(self, run: Path, *, replaces_spec: bool = False) -> None:
+        """Refuse a run whose records do not agree; of its workflow file, only if that is not replaced.
 
         Raises:
             JournalError: they do not; the message names the first difference.
         """
         records = RunRecords(run)
         found = [*records.differences(is_resumed=True), *records.compare_evidence(self._evidence.get(run.name, ()))]
+        found = [one for one in found if not (replaces_spec and one.file == SPEC)]
         if records.lines and found:
+            instead = f"zk0 resume {run.name} --spec new" if found[0].file == SPEC else "start a new run instead"
             raise JournalError(
-                f"run {run.name} was altered: {found[0]}",
-                remedy=f"zk0 runs verify {run.name}; start a new run instead",
+                f"run {run.name} was altered: {found[0]}", remedy=f"zk0 runs verify {run.name}; {instead}"
             )
 
     @cached_property
@@ -177,7 +178,7 @@ class RunRecords:
         start = self.events[0]
         recorded = [event["spec"] for event in self.events if event.get("spec")]
         if recorded and spec_digest(self.path) != recorded[-1]:
-            yield Difference(SPEC, "", "is not the workflow that the run began with")
+            yield Difference(SPEC, "", "is not the workflow that the run performs")
         inputs = self.path / INPUTS
         if recorded and inputs.is_file() and read_json(inputs) != start.get("inputs"):
             yield Difference(INPUTS, "", "differs from the inputs in the journal")

@@ -92,13 +92,27 @@ class LiveEffects:
             runs.mkdir(parents=True, exist_ok=True)
             _ignore(self.project.state_dir)
             run = self._new(runs, plan.spec.name)
-            run.spec.write_text(source, encoding="utf-8")
-            for name, text in nested.items():
-                write_atomically(run.nested / f"{name}.yaml", text)
+            self.replace_spec(run, source, nested)
             run.inputs.write_text(json.dumps(plan.inputs_as_json(), indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise unwritable(runs, error) from error
         return run
+
+    def replace_spec(self, run: RunDirectory, source: str, nested: Mapping[str, str]) -> None:
+        """Write the workflow file, and those it performs, into the directory of a run.
+
+        Raises:
+            StorageError: they can't be written.
+        """
+        try:
+            write_atomically(run.spec, source)
+            for old in run.nested.glob("*.yaml"):
+                if old.stem not in nested:
+                    old.unlink()
+            for name, text in nested.items():
+                write_atomically(run.nested / f"{name}.yaml", text)
+        except OSError as error:
+            raise unwritable(run.spec, error) from error
 
     @contextmanager
     def lock_run(self, run: RunDirectory) -> Iterator[None]:
@@ -112,13 +126,13 @@ class LiveEffects:
                 kill_orphans(run)
             yield
 
-    def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
+    def read_journal(self, run: RunDirectory, *, replaces_spec: bool = False) -> list[JournalEvent]:
         """Read the journal of a run, and remove a torn last line.
 
         Raises:
             JournalError: it can't be read, or does not agree with the run's other records.
         """
-        RecordReader(self.project).require_agreement(run.path)
+        RecordReader(self.project).require_agreement(run.path, replaces_spec=replaces_spec)
         events = read_events(run.journal)
         Journal(run.journal).mend()
         return events
