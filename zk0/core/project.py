@@ -44,7 +44,11 @@ def table_of(pyproject: Mapping[str, object], *keys: str) -> dict[str, Any]:
 
 
 class Settings(BaseModel):
-    """The `[tool.zk0]` table; `actions` is a module of the project's own actions and checks, or several."""
+    """The `[tool.zk0]` table.
+
+    `actions` is a module of the project's own actions and checks, or several; `agent` is the program, with arguments,
+    that does the steps for agents.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,6 +57,7 @@ class Settings(BaseModel):
     memory: str = "memory-bank"
     state: str = ".zk0"
     actions: Modules = ()
+    agent: tuple[str, ...] = ()
 
 
 class Project:

@@ -42,7 +42,7 @@ def hand_over(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before:
         _write(attempt, plan, scope, log, question.subject.files, question)
     else:
         _write(attempt, plan, scope, log, _files_to_hand_over(attempt, scope, log))
-    _record_wait(attempt, log, 0, missing)
+    _recordwait(attempt, log, 0, missing)
 
 
 def judge(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before: StepState) -> Receipt:
@@ -65,7 +65,7 @@ def judge(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before: Ste
         return receipt
     if missing:
         if step.patient or attempt.number < step.retry.attempts:
-            _wait(attempt, log, attempt.number, missing)
+            wait(attempt, log, attempt.number, missing)
         return attempt.finish(failed(f"was judged {attempt.number} times and is not good enough"))
     return _ask_person(attempt, plan, scope, log, before) if asks_person(step) else receipt
 
@@ -141,19 +141,19 @@ def _ask_person(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, befor
         parts = changed_parts(before.statement, question.statement)
         changed = _changed(attempt, question, log, f"changed since the question was asked ({', '.join(parts)})")
         _write(attempt, plan, scope, log, question.subject.files, question)
-        _wait(attempt, log, before.attempt, (changed,))
+        wait(attempt, log, before.attempt, (changed,))
     try:
         answer = attempt.effects.find_answer(question)
     except ConfigurationError as error:
         refused = Finding(verdict=Verdict.not_available, message=error.message, check="person", remedy=error.remedy)
-        _record_wait(attempt, log, before.attempt, (refused,))
+        _recordwait(attempt, log, before.attempt, (refused,))
         raise
     if answer is None:
         sign = f"sign {question.file(approve=True)} (ssh-keygen -Y sign -n zk0)"
         message = "no person has answered yet"
         remedy = f"zk0 resume {run.id} in a terminal, or {sign}"
         nobody = Finding(verdict=Verdict.not_available, message=message, check="person", remedy=remedy)
-        _wait(attempt, log, before.attempt, (nobody,))
+        wait(attempt, log, before.attempt, (nobody,))
     attempt.outputs = AskOutputs(
         by=answer.by,
         how=answer.how,
@@ -243,12 +243,13 @@ def _finding(answer: ApprovalAnswer) -> Finding:
     return failed(f"rejected by {answer.by}, {how}: {answer.reason}")
 
 
-def _wait(attempt: Attempt, log: EventLog, number: int, missing: tuple[Finding, ...]) -> NoReturn:
-    _record_wait(attempt, log, number, missing)
+def wait(attempt: Attempt, log: EventLog, number: int, missing: tuple[Finding, ...]) -> NoReturn:
+    """Record that the run waits, after so many judgements, and what is missing; raises Paused."""
+    _recordwait(attempt, log, number, missing)
     raise Paused
 
 
-def _record_wait(attempt: Attempt, log: EventLog, number: int, missing: tuple[Finding, ...]) -> None:
+def _recordwait(attempt: Attempt, log: EventLog, number: int, missing: tuple[Finding, ...]) -> None:
     step, run = attempt.step, attempt.context.run
     log.append(
         StepWaiting(

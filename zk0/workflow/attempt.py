@@ -66,6 +66,7 @@ class RunContext:
     selection: Selection | None = None
     reuse: bool = True
     handovers: list[Callable[[], None]] = field(default_factory=list)  # to do when nothing else runs
+    for_agent: str = ""  # the step that the project's agent does now
 
 
 @dataclass

@@ -33,6 +33,10 @@ class Effects(Protocol):
     def dry_run(self) -> bool:
         """Whether nothing can be done, so that the engine only reports what it would do."""
 
+    @property
+    def agent(self) -> tuple[str, ...]:
+        """The program that does the steps for agents; empty if zk0 starts none."""
+
     def now(self) -> datetime:
         """Return the time, with its zone."""
 
@@ -129,6 +133,7 @@ class DryEffects:
     """The effects of a dry run: the time and the paths are real, everything else does nothing or is refused."""
 
     dry_run = True
+    agent: tuple[str, ...] = ()
 
     def __init__(self, project: Project) -> None:
         self.project = project

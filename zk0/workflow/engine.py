@@ -5,7 +5,7 @@ checklists, the memory bank and progress are subscribers, none of which it knows
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zk0.core.errors import ExitStatus, JournalError, RequestError, SpecError
@@ -24,7 +24,7 @@ from zk0.workflow.plan import Plan
 from zk0.workflow.resume import NewSpec, Redone, first_to_redo, to_redo
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.scheduler import Scheduler
-from zk0.workflow.state import RunState, RunStatus, end_run, fold
+from zk0.workflow.state import RunState, RunStatus, StepStatus, end_run, fold
 
 
 @dataclass(frozen=True)
@@ -219,19 +219,42 @@ class Engine:
         log = execution.log
         try:
             with execution.context.scheduler.running():
-                execution.run()
+                execution = self._perform(execution)
             status = execution.graph.exit_status
         except KeyboardInterrupt:
             status = ExitStatus.interrupted
         except Paused:
-            for hand_over in execution.context.handovers:
-                hand_over()
             return Outcome(fold(log.events), log.run, log.subscriber_errors)
         outputs, failure = self._outputs(execution) if status is ExitStatus.done else ({}, None)
         if failure:
             status = ExitStatus.failed
         state = self._end(log, fold(log.events), status, outputs, failure)
         return Outcome(state, log.run, log.subscriber_errors)
+
+    def _perform(self, execution: Execution) -> Execution:
+        """Execute all steps; those that wait for an agent are done by the project's own, each in its turn.
+
+        Raises:
+            Paused: a step waits.
+        """
+        done: set[str] = set()
+        while True:
+            try:
+                execution.run()
+            except Paused:
+                context, log = execution.context, execution.log
+                while context.handovers:
+                    context.handovers.pop(0)()
+                steps = fold(log.events).steps
+                waiting = (step.id for step in steps if step.status is StepStatus.waiting and step.ask == "agent")
+                turn = next((step for step in waiting if step not in done), None)
+                if not self.effects.agent or turn is None:
+                    raise
+                done.add(turn)
+                known = {step.id: step for step in steps}
+                execution = Execution(execution.plan, replace(context, for_agent=turn), log, known)
+            else:
+                return execution
 
     def _outputs(self, execution: Execution) -> tuple[dict[str, Any], Failure | None]:
         """Return the outputs of a run whose steps succeeded, or why they have no value."""

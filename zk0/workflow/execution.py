@@ -10,6 +10,7 @@ from zk0.core.errors import ExitStatus, SpecError, Zk0Error
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict, worst
 from zk0.workflow.actions import Outputs, Progress
+from zk0.workflow.agent import work_and_judge
 from zk0.workflow.ask import Paused, approval_holds, asks_person, hand_over, judge
 from zk0.workflow.attempt import Attempt, RunContext
 from zk0.workflow.composite import NestedOutputs, each_outputs, members_of, workflow_outputs
@@ -243,7 +244,10 @@ class Execution:
         before = self.known.get(step.path)
         if before and before.status is StepStatus.waiting:
             attempt = Attempt(step, 1, self.context, self.effects, self._deadline(step))
-            receipt = judge(attempt, self.plan, self.scope(), self.log, before)
+            if self.context.for_agent not in ("", step.path):
+                raise Paused  # it was judged a moment ago
+            decide = work_and_judge if self.context.for_agent else judge
+            receipt = decide(attempt, self.plan, self.scope(), self.log, before)
         else:
             attempt, scope = self._start(step, 1), self.scope()
             try:

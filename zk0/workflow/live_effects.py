@@ -19,7 +19,7 @@ from zk0.core.project import Project, package_versions
 from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
-from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion, names_signers, prepare, signed_answer
+from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion, agent_mark, names_signers, prepare, signed_answer
 from zk0.workflow.declared_secrets import read_secrets, reveal
 from zk0.workflow.dependencies import Dependencies
 from zk0.workflow.events import JournalEvent, StepFinished
@@ -47,6 +47,8 @@ class LiveEffects:
     def __init__(self, project: Project, answers: Mapping[str, ApprovalAnswer] | None = None) -> None:
         self.project = project
         self.answers = answers or {}  # given in this terminal, by step
+        # An agent that runs zk0, itself perhaps started by zk0, does such a step itself.
+        self.agent = () if agent_mark(os.environ) else project.settings.agent
         self.programs = Programs()
         self.mask = Mask()
         self._dependencies = Dependencies(project)
