@@ -126,7 +126,7 @@ class Effects(Protocol):
         """Yield the outcomes of the steps of other runs of a workflow, newest run first."""
 
     def is_intact(self, receipt: Receipt) -> bool:
-        """Tell whether what a receipt says was made is there, unchanged."""
+        """Tell whether what a receipt says was made is there, unchanged, and its run was not altered."""
 
 
 class DryEffects:

@@ -44,19 +44,32 @@ class RecordReader:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._believed: dict[str, bool] = {}
 
-    def differences(self, run: Path) -> tuple[Difference, ...]:
-        """Return how the records of a run differ; nothing of a run in progress, whose records are being written."""
+    def differences(self, run: Path, *, incomplete: bool = False) -> tuple[Difference, ...]:
+        """Return how the records of a run differ.
+
+        Args:
+            run: its directory.
+            incomplete: whether files of receipts may be missing. If not, nothing is said of a run in progress, whose
+                records are being written.
+        """
         records = RunRecords(run)
-        if not records.lines or records.is_in_progress:
+        if not records.lines or (records.is_in_progress and not incomplete):
             return ()
         evidence = self._evidence.get(run.name, ())
-        return (*records.differences(), *records.compare_evidence(evidence))
+        return (*records.differences(incomplete=incomplete), *records.compare_evidence(evidence))
 
     def complaint(self, run: str) -> str | None:
         """Return that the records of a run do not agree; None where they do, or where it is not on this machine."""
         found = self.differences(self.project.runs_dir / run)
         return f"the records of run {run} do not agree (zk0 runs verify {run})" if found else None
+
+    def may_be_reused(self, run: str) -> bool:
+        """Return whether the journal of a run may be believed; receipts that are missing do not matter."""
+        if run not in self._believed:
+            self._believed[run] = not self.differences(self.project.runs_dir / run, incomplete=True)
+        return self._believed[run]
 
     def require_agreement(self, run: Path, *, replaces_spec: bool = False) -> None:
         """Refuse a run whose records do not agree; of its workflow file, only if that is not replaced.
@@ -64,10 +77,8 @@ class RecordReader:
         Raises:
             JournalError: they do not; the message names the first difference.
         """
-        records = RunRecords(run)
-        found = [*records.differences(is_resumed=True), *records.compare_evidence(self._evidence.get(run.name, ()))]
-        found = [one for one in found if not (replaces_spec and one.file == SPEC)]
-        if records.lines and found:
+        found = [one for one in self.differences(run, incomplete=True) if not (replaces_spec and one.file == SPEC)]
+        if found:
             instead = f"zk0 resume {run.name} --spec new" if found[0].file == SPEC else "start a new run instead"
             raise JournalError(
                 f"run {run.name} was altered: {found[0]}", remedy=f"zk0 runs verify {run.name}; {instead}"
@@ -125,15 +136,15 @@ class RunRecords:
 
         return owner(RunDirectory(self.path)) is not None
 
-    def differences(self, *, is_resumed: bool = False) -> Iterator[Difference]:
+    def differences(self, *, incomplete: bool = False) -> Iterator[Difference]:
         """Yield how the records differ from each other.
 
         Args:
-            is_resumed: whether missing receipts are no difference, since they are about to be written again.
+            incomplete: whether missing receipts are no difference: a run that is resumed writes them again.
         """
         yield from self._journal()
         yield from self._workflow()
-        yield from self._receipts(is_resumed=is_resumed)
+        yield from self._receipts(incomplete=incomplete)
         yield from self._handovers()
 
     def compare_evidence(self, evidence: Iterable[tuple[str, Content]]) -> Iterator[Difference]:
@@ -183,21 +194,21 @@ class RunRecords:
         if recorded and inputs.is_file() and read_json(inputs) != start.get("inputs"):
             yield Difference(INPUTS, "", "differs from the inputs in the journal")
 
-    def _receipts(self, *, is_resumed: bool) -> Iterator[Difference]:
+    def _receipts(self, *, incomplete: bool) -> Iterator[Difference]:
         for step, receipts in self.receipts.items():
             for receipt in receipts:
                 yield from _digest(f"{JOURNAL}: receipt of {step}", receipt)
-            yield from self._receipt_file(step, receipts, is_resumed=is_resumed)
+            yield from self._receipt_file(step, receipts, incomplete=incomplete)
         known = {self._receipt_path(step) for step in self.receipts}
         for path in sorted((self.path / RECEIPTS).rglob("*.json")):
             if path not in known:
                 yield Difference(self._shown(path), "", "the journal has no such receipt")
 
-    def _receipt_file(self, step: str, receipts: list[Content], *, is_resumed: bool) -> Iterator[Difference]:
+    def _receipt_file(self, step: str, receipts: list[Content], *, incomplete: bool) -> Iterator[Difference]:
         path, last = self._receipt_path(step), receipts[-1]
         name = self._shown(path)
         # Killed after the journal's line, before the file: the resumed run writes it again.
-        is_pending = is_resumed or (self.events[-1].get("receipt") == last)
+        is_pending = incomplete or (self.events[-1].get("receipt") == last)
         if not path.is_file():
             if not is_pending:
                 yield Difference(name, "", "is missing")

@@ -52,6 +52,7 @@ class LiveEffects:
         self.programs = Programs()
         self.mask = Mask()
         self._dependencies = Dependencies(project)
+        self._records = RecordReader(project)
         self._runs: dict[tuple[str, RunDirectory | None], list[RunDirectory]] = {}
 
     def now(self) -> datetime:
@@ -134,7 +135,7 @@ class LiveEffects:
         Raises:
             JournalError: it can't be read, or does not agree with the run's other records.
         """
-        RecordReader(self.project).require_agreement(run.path, replaces_spec=replaces_spec)
+        self._records.require_agreement(run.path, replaces_spec=replaces_spec)
         events = read_events(run.journal)
         Journal(run.journal).mend()
         return events
@@ -268,8 +269,8 @@ class LiveEffects:
         return self._runs[workflow, run]
 
     def is_intact(self, receipt: Receipt) -> bool:
-        """Return whether all artifacts of a receipt are there, unchanged."""
-        return is_intact(receipt, self.project)
+        """Return whether all artifacts of a receipt are there, unchanged, and the records of its run agree."""
+        return self._records.may_be_reused(receipt.run) and is_intact(receipt, self.project)
 
     @contextmanager
     def _acting(self) -> Iterator[None]:

@@ -253,7 +253,7 @@ class RunStep(ReusableStep):
 class AskStep(StepBase):
     """A step that an agent or a person does; it is done when what it `accept`s passes.
 
-    `scope` is prose, or a list of the files that may change; see `zk0.workflow.agent_scope`.
+    `scope` is prose, or a list of the files, folders and globs that an agent may change.
     Its `timeout` counts from when it was asked for, and its `retry` how often it is judged; without, it is patient.
     """
 
