@@ -1,6 +1,7 @@
 """An agent is held to its scope: what changed is listed, and what it may not change makes its step wait."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_every_changed_file_is_in_the_receipt(attempt):
 
     assert outcome.state.status is RunStatus.done
     assert step.receipt.outputs["changed"] == ["changed src/model.py", "added src/new.py"]
-    assert step.receipt.findings[-1].message == "files changed since the handover: 2, all in the scope"
+    assert step.receipt.findings[-1].message == "changed since the handover: 2, all in the scope"
 
 
 def test_a_scope_in_prose_is_no_limit_but_what_changed_is_listed(attempt):
@@ -146,15 +147,18 @@ def test_a_module_in_front_of_the_one_that_accept_runs_is_guarded(attempt):
     assert "added json/tool.py" in step.missing[0].message
 
 
-def test_another_program_first_on_the_path_is_not_run(attempt, tmp_path, monkeypatch):
+@pytest.mark.parametrize("accept", [CHECK, "[env, A=b, sh, src/check.sh]", "[bash, -c, 'set -e; sh src/check.sh']"])
+def test_another_program_first_on_the_path_is_not_run(attempt, tmp_path, monkeypatch, accept):
     planted = tmp_path.parent / f"{tmp_path.name}-bin"
     planted.mkdir()
     (planted / "sh").write_text("#!/bin/true\n")
     (planted / "sh").chmod(0o755)
 
-    step, _ = attempt(lambda _: monkeypatch.setenv("PATH", f"{planted}{os.pathsep}{os.environ['PATH']}"))
+    real = shutil.which("sh")
 
-    assert "changed program sh" in step.missing[0].message
+    step, _ = attempt(lambda _: monkeypatch.setenv("PATH", f"{planted}{os.pathsep}{os.environ['PATH']}"), accept=accept)
+
+    assert f"changed program sh ({real} → {planted}/sh)" in step.missing[0].message
 
 
 def test_a_check_that_was_changed_is_not_accepted_after_another_handover(attempt, project, make_plan):
@@ -225,9 +229,30 @@ def test_what_other_steps_make_before_the_run_waits_is_not_the_agent_s(run, work
         ("src/**", "srcs/a.py", False),
         ("src", "srcs", False),
         ("../src", "src/a.py", False),
+        (".", "src/a.py", True),
     ],
 )
 def test_patterns_of_a_scope(pattern, path, is_in):
     found = AgentScope((pattern,), ()).judge(FileSnapshot({}), FileSnapshot({path: "100644 x"}))
 
     assert (found[0].verdict == "pass") is is_in
+
+
+@pytest.mark.parametrize(
+    ("scope", "path", "may_change"),
+    [
+        ("tests/**", "tests/unit/test_a.py", True),
+        ("tests", "tests/a/tests/data.csv", True),
+        ("tests/unit/test_a.py", "tests/unit/test_a.py", True),
+        ("src/test_*.py", "src/test_a.py", True),
+        ("src/**", "src/test_a.py", False),
+        ("**", "tests/test_a.py", False),
+        (".", "tests/test_a.py", False),
+        ("*.toml", "pyproject.toml", False),
+        ("pyproject.toml", "pyproject.toml", True),
+    ],
+)
+def test_a_pattern_allows_what_accept_reads_only_if_it_means_it(scope, path, may_change):
+    found = AgentScope((scope,), (("pytest", "tests"),)).judge(FileSnapshot({}), FileSnapshot({path: "100644 x"}))
+
+    assert (found[0].verdict == "pass") is may_change

@@ -21,7 +21,8 @@ from zk0.workflow.patterns import ANY_DEPTH, DERIVED, MAGIC
 CHECK = "scope"  # the name of these findings' check
 NAMED = 10  # changed files in a message; the receipt names all
 PROGRAM = "program "  # in a snapshot, begins the name of a program that `accept` runs
-FOLDERS = re.compile(r"(?:^|.*/)(?:tests?|workflows|checklists)(?=/)")
+WORD = re.compile(r"[\w.+][\w.+-]*|[\w./+-]+/[\w.+-]+")
+FOLDERS = re.compile(r"(?:^|.*?/)(?:tests?|workflows|checklists)(?=/)")
 TEST = re.compile(r"(?:test_.*|.*_test|.*\.(?:test|spec))\.\w+|conftest\.py")
 CONFIGURATION = re.compile(
     r"pyproject\.toml|setup\.(?:cfg|py)|tox\.ini|pytest\.(?:ini|toml)|\.?(?:ruff|mypy|flake8|coveragerc|pylintrc)(?:\.\w+)?"
@@ -51,20 +52,22 @@ class AgentScope:
         found = []
         if guarded:
             remedy = "undo it, or name it in the step's scope and zk0 resume RUN --spec new"
-            found.append(failed(f"accept runs or reads what was changed: {name_some(guarded)}", remedy=remedy))
+            names = [_described(change, before, now) for change in guarded]
+            found.append(failed(f"accept runs or reads what was changed: {name_some(names)}", remedy=remedy))
         if outside:
             remedy = "undo it, or add it to the step's scope and zk0 resume RUN --spec new"
             found.append(failed(f"changed outside of the scope: {name_some(outside)}", remedy=remedy))
         if not found:
             inside = "" if self.patterns is None else ", all in the scope"
-            message = f"files changed since the handover: {len(changes)}{inside}" if changes else "no file changed"
+            message = f"changed since the handover: {len(changes)}{inside}" if changes else "no file changed"
             found.append(passed(message))
         return [finding.model_copy(update={"check": CHECK}) for finding in found]
 
     @property
     def program_names(self) -> tuple[str, ...]:
-        """The programs that `accept` runs."""
-        return tuple(dict.fromkeys(argv[0] for argv in self.programs if argv))
+        """The words of `accept` that may be programs, also behind `env` and in the text of `sh -c`."""
+        words = (word for argv in self.programs for text in argv for word in text_parts(text, words=True))
+        return tuple(dict.fromkeys(word for word in words if WORD.fullmatch(word)))
 
     def with_guarded(self, before: FileSnapshot, now: FileSnapshot) -> FileSnapshot:
         """Return the files now, but those that may not change as they were before."""
@@ -82,8 +85,8 @@ class AgentScope:
         places = list(self._places(change.path, before))
         if not places:
             return False
-        begun = [_fixed(pattern) for pattern in self.patterns or () if _covers(pattern, change.path)]
-        return not any(_is_below(start, place) for start in begun for place in places)
+        covering = [pattern for pattern in self.patterns or () if _covers(pattern, change.path)]
+        return not any(_is_meant(pattern, place) for pattern in covering for place in places)
 
     def _places(self, path: str, before: FileSnapshot) -> Iterator[str]:
         """Yield why a file is guarded: itself, or the folder that it is in."""
@@ -132,9 +135,17 @@ def name_some(names: Sequence[object]) -> str:
     return ", ".join(map(str, names[:NAMED])) + rest
 
 
+def _described(change: FileChange, before: FileSnapshot, now: FileSnapshot) -> str:
+    """Return a change; of a program, with its path."""
+    if not change.path.startswith(PROGRAM):
+        return str(change)
+    paths = [states.files.get(change.path, "nothing").partition(" ")[0] for states in (before, now)]
+    return f"{change} ({' → '.join(dict.fromkeys(paths))})"
+
+
 def _covers(pattern: str, path: str) -> bool:
     """Return whether a pattern names a file, or a folder above it."""
-    return _matches(os.path.normpath(pattern).split("/"), path.split("/"))
+    return _matches(_parts(pattern), path.split("/"))
 
 
 def _matches(parts: Sequence[str], names: Sequence[str]) -> bool:
@@ -147,11 +158,22 @@ def _matches(parts: Sequence[str], names: Sequence[str]) -> bool:
     return (parts[0] == names[0] or fnmatchcase(names[0], parts[0])) and _matches(parts[1:], names[1:])
 
 
+def _is_meant(pattern: str, place: str) -> bool:
+    """Return whether a pattern begins at or below a place, or is itself like the name of a test or configuration."""
+    name = pattern.rpartition("/")[2]
+    return _is_below(_fixed(pattern), place) or bool(TEST.fullmatch(name) or CONFIGURATION.fullmatch(name))
+
+
 def _fixed(pattern: str) -> str:
     """Return the part of a pattern before its first wildcard."""
-    parts = os.path.normpath(pattern).split("/")
+    parts = _parts(pattern)
     fixed = next((place for place, part in enumerate(parts) if MAGIC.search(part)), len(parts))
     return "/".join(parts[:fixed])
+
+
+def _parts(pattern: str) -> list[str]:
+    normal = os.path.normpath(pattern)
+    return [] if normal == "." else normal.split("/")
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -18,7 +18,7 @@ SHORT = 16  # digits of the digest in the file's name
 
 
 def take_files(project: Project, programs: Iterable[str], environment: Mapping[str, str]) -> FileSnapshot:
-    """Return the files of a project, and the programs that names stand for: their paths and contents.
+    """Return the files of a project, and the programs among some names: their paths and contents.
 
     Raises:
         DependencyMissingError: it is a repository, and there is no git that can be trusted.
@@ -28,8 +28,8 @@ def take_files(project: Project, programs: Iterable[str], environment: Mapping[s
     found = {}
     for name in programs:
         chain = list(program_chain(name, project.root, environment))
-        if not (chain and project.shown(chain[0]) in files):  # else it is compared as a file
-            found[f"{PROGRAM}{name}"] = " ".join([*map(str, chain[:1]), *map(content_digest, chain)])
+        if chain and project.shown(chain[0]) not in files:  # else it is compared as a file
+            found[f"{PROGRAM}{name}"] = " ".join([str(chain[0]), *map(content_digest, chain)])
     return FileSnapshot(files | found)
 
 

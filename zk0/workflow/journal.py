@@ -75,9 +75,9 @@ class Journal:
             before = self._last_line()
             line = EVENT.dump_json(event)[:-1] + b',"chain":"%s"}\n' % line_digest(before).encode()
             ends = event.kind in (*ENDING_KINDS, WAITING_KIND)
-            self._write_head(before, line.rstrip(b"\n"), durable=ends)
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             try:
+                self._write_head(before, line.rstrip(b"\n"), durable=ends)
                 _write_whole(descriptor, line)
                 os.fsync(descriptor)
             finally:
