@@ -1,13 +1,17 @@
 """A person's approval binds what they saw: another state of the project or the run needs another approval."""
 
+import json
 import subprocess
 
 import pytest
 
 from zk0.core.errors import ConfigurationError
+from zk0.core.receipts import DIGEST_LENGTH, ReceiptStore, canonical_digest
 from zk0.workflow.approval import ApprovalAnswer
 from zk0.workflow.engine import Engine
+from zk0.workflow.journal import line_digest
 from zk0.workflow.live_effects import LiveEffects
+from zk0.workflow.run_verification import verify_run
 from zk0.workflow.state import RunStatus, StepStatus
 
 GATE = """\
@@ -265,3 +269,42 @@ def test_an_instruction_hides_nothing_on_a_terminal(run):
 
     assert "\x1b" not in statement
     assert "\n  files: sha256 0\n" in statement  # indented, so no line of the statement's own
+
+
+def forge(run, step, **outputs):
+    """Change what the journal says of an answer, with all hashes made to fit."""
+    before, lines = b"", []
+    for line in run.journal.read_bytes().splitlines():
+        event = json.loads(line)
+        if event["kind"] == "step-finished" and event["receipt"]["step"] == step:
+            event["receipt"]["outputs"] |= outputs
+            event["receipt"].pop("digest")
+            event["receipt"]["digest"] = canonical_digest(event["receipt"])[:DIGEST_LENGTH]
+        before = json.dumps({**event, "chain": line_digest(before)}).encode()
+        lines.append(before + b"\n")
+    run.journal.write_bytes(b"".join(lines))
+    run.journal.with_name("journal.head").write_text(f"{len(lines)} {line_digest(before)}\n")
+
+
+@pytest.mark.parametrize(
+    ("outputs", "field"),
+    [
+        ({}, None),
+        ({"by": "bob@example.org"}, "outputs.by"),
+        ({"key": "SHA256:x"}, "outputs.key"),
+        ({"statement": "0" * 64}, "outputs.statement"),
+        ({"how": "stated"}, "outputs.how"),
+    ],
+)
+def test_what_a_receipt_says_of_an_answer_is_verified(signed, resume, project, outputs, field):
+    ended = resume(signed)
+    store = ReceiptStore(project.runs_dir)
+    if outputs:
+        forge(signed.directory, "gate", **outputs)
+    for receipt in signed.directory.state().receipts:
+        store.save(receipt)
+    assert ended.state.status is RunStatus.done
+
+    found = verify_run(project, signed.directory)
+
+    assert [difference.field for difference in found] == ([field] if field else [])

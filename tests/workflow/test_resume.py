@@ -5,7 +5,7 @@ import pytest
 from zk0.core.errors import JournalError, RequestError, RunBusyError, StorageError, UnknownNameError
 from zk0.workflow.engine import Engine
 from zk0.workflow.events import RunFinished, RunResumed, RunStarted, StepFinished, StepStarted
-from zk0.workflow.journal import Journal, line_digest, read_events
+from zk0.workflow.journal import Journal, read_events
 from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.state import RunStatus
 
@@ -101,7 +101,7 @@ def test_a_torn_last_line_is_cut_before_the_run_goes_on(run, resume, project):
     journal = outcome.directory.journal
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[:4]) + lines[4][:30])  # b was in flight
-    journal.with_name("journal.head").write_text(f"5 {line_digest(lines[4].rstrip())}\n")
+    journal.with_name("journal.head").unlink()
 
     resumed = resume(outcome.directory)
 

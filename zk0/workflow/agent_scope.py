@@ -51,11 +51,11 @@ class AgentScope:
         outside = [change for change in changes if change not in guarded and not self._contains(change.path)]
         found = []
         if guarded:
-            remedy = "undo it, or name it in the step's scope and zk0 resume RUN --spec new"
+            remedy = "undo it, or name it in the step's scope and resume with --spec new"
             names = [_described(change, before, now) for change in guarded]
             found.append(failed(f"accept runs or reads what was changed: {name_some(names)}", remedy=remedy))
         if outside:
-            remedy = "undo it, or add it to the step's scope and zk0 resume RUN --spec new"
+            remedy = "undo it, or add it to the step's scope and resume with --spec new"
             found.append(failed(f"changed outside of the scope: {name_some(outside)}", remedy=remedy))
         if not found:
             inside = "" if self.patterns is None else ", all in the scope"

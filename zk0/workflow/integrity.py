@@ -19,7 +19,7 @@ from zk0.core.errors import JournalError
 from zk0.core.project import Project
 from zk0.core.receipts import DIGEST_LENGTH, canonical_digest
 from zk0.workflow.handed_over import path_of, read_files
-from zk0.workflow.journal import ENDING_KINDS, WAITING_KIND, Head, line_digest, read_head
+from zk0.workflow.journal import RESTING_KINDS, WAITING_KIND, Head, line_digest, read_head
 
 SHOWN = 60  # characters of a value in a message
 JOURNAL, SPEC, NESTED, INPUTS, RECEIPTS = "journal.jsonl", "spec.yaml", "workflows", "inputs.json", "receipts"
@@ -124,7 +124,7 @@ class RunRecords:
     @property
     def _rests(self) -> bool:
         """Whether the run has ended, or waits."""
-        return self.events[-1].get("kind") in (*ENDING_KINDS, WAITING_KIND)
+        return self.events[-1].get("kind") in RESTING_KINDS
 
     @property
     def is_in_progress(self) -> bool:
@@ -184,6 +184,8 @@ class RunRecords:
             yield Difference(JOURNAL, "", f"has {count} lines, and {head.count} were written")
         elif count >= head.count and line_digest(self.lines[head.count - 1]) != head.digest:
             yield Difference(f"{JOURNAL}:{head.count}", "", "is not the line that was written")
+        elif count > head.count and self._rests:
+            yield Difference(JOURNAL, "", f"has {count} lines, and {head.count} were written")
 
     def _workflow(self) -> Iterator[Difference]:
         start = self.events[0]

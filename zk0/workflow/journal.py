@@ -1,7 +1,7 @@
 """The journal of a run: one event per line, flushed to the disk before the run continues.
 
-Each line has the hash of the line before as `chain`. `journal.head` has the number and the hash of the line that is
-appended; it is written first, so it is at most one line ahead.
+Each line has the hash of the line before as `chain`. `journal.head` has the number and the hash of the line with which
+the run ended or began to wait; it is written first, so it is at most one line ahead.
 
 A process can be killed at any instant, so the last line may be torn; readers ignore it. Any other line that can't be
 read means that the file is damaged. Importing this module is cheap.
@@ -23,6 +23,7 @@ from zk0.workflow.events import JournalEvent, RunCancelled, RunFinished, StepWai
 
 ENDING_KINDS = (RunFinished.kind, RunCancelled.kind)  # of the last event of a run that is over
 WAITING_KIND = StepWaiting.kind
+RESTING_KINDS = (*ENDING_KINDS, WAITING_KIND)
 HEAD = "journal.head"
 TAIL = 65536  # bytes; a step that waits writes a shorter event, with all its findings
 EVENT: TypeAdapter[JournalEvent] = TypeAdapter(JournalEvent)
@@ -48,7 +49,7 @@ class Journal:
         self.path = path
 
     def mend(self) -> None:
-        """Remove a torn last line, so that the next event begins a new line.
+        """Remove a torn last line, so that the next event begins a new line; `journal.head` is no longer ahead.
 
         Raises:
             StorageError: the file can't be written.
@@ -60,6 +61,8 @@ class Journal:
                 if whole < len(content):
                     stream.truncate(whole)
                     os.fsync(stream.fileno())
+            if (head := read_head(self.path)) and head.count > content.count(b"\n"):
+                self._write_head(0, self._last_line())
         except FileNotFoundError:
             return
         except OSError as error:
@@ -74,10 +77,10 @@ class Journal:
         try:
             before = self._last_line()
             line = EVENT.dump_json(event)[:-1] + b',"chain":"%s"}\n' % line_digest(before).encode()
-            ends = event.kind in (*ENDING_KINDS, WAITING_KIND)
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             try:
-                self._write_head(before, line.rstrip(b"\n"), durable=ends)
+                if event.kind in RESTING_KINDS:
+                    self._write_head(1, line)
                 _write_whole(descriptor, line)
                 os.fsync(descriptor)
             finally:
@@ -99,13 +102,10 @@ class Journal:
         except FileNotFoundError:
             return b""
 
-    def _write_head(self, before: bytes, line: bytes, *, durable: bool) -> None:
-        head = read_head(self.path)
-        if head is None or head.digest != line_digest(before):  # a line was not written, or the machine lost power
-            content = self.path.read_bytes() if self.path.exists() else b""
-            head = Head(content.count(b"\n"), line_digest(before))
-        text = f"{head.count + 1} {line_digest(line)}\n"
-        write_atomically(self.path.with_name(HEAD), text, durable=durable)
+    def _write_head(self, more: int, last: bytes) -> None:
+        """Write the number of lines, with some more, and the hash of the last one."""
+        lines = self.path.read_bytes().count(b"\n") + more
+        write_atomically(self.path.with_name(HEAD), f"{lines} {line_digest(last.rstrip(b'\n'))}\n")
 
 
 def line_digest(line: bytes) -> str:

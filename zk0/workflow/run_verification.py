@@ -9,7 +9,7 @@ from zk0.core.errors import ConfigurationError, DependencyMissingError
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, canonical_digest, file_digest
 from zk0.core.trusted import read_committed, repository_root, run_trusted_git
-from zk0.workflow.approval import signer_of
+from zk0.workflow.approval import names_signers, signer_of
 from zk0.workflow.integrity import Difference, RecordReader, RunRecords, parse_content
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.state import RunState, RunStatus
@@ -39,8 +39,8 @@ def verify_run(project: Project, run: RunDirectory) -> list[Difference]:
     state = run.state()
     for receipt in state.receipts:
         found += _artifacts(project, receipt)
-        if receipt.uses == "ask.person" and receipt.outputs.get("how") == "signed":
-            found += _signature(project, run, state, receipt)
+        if receipt.uses == "ask.person" and receipt.failure is None:
+            found += _answer(project, run, state, receipt)
     return list(dict.fromkeys(found))
 
 
@@ -67,6 +67,15 @@ def _artifacts(project: Project, receipt: Receipt) -> Iterator[Difference]:
         elif file_digest(path) != made.sha256:
             message = f"artifact {made.name} of {receipt.step} is not what its receipt says"
             yield Difference(made.path, "sha256", message)
+
+
+def _answer(project: Project, run: RunDirectory, state: RunState, receipt: Receipt) -> Iterator[Difference]:
+    """Yield how a person's answer is not what its receipt says, or does not count."""
+    if receipt.outputs.get("how") == "signed":
+        yield from _signature(project, run, state, receipt)
+    elif not receipt.verdict.stops and names_signers(project, state.code.commit):
+        message = "is not signed, and the commit on which the run began has allowed_signers"
+        yield Difference(f"receipts/{receipt.step}.json", "outputs.how", message)
 
 
 def _signature(project: Project, run: RunDirectory, state: RunState, receipt: Receipt) -> Iterator[Difference]:
