@@ -188,7 +188,7 @@ def test_a_check_that_is_changed_while_it_runs_is_not_accepted(attempt):
 
     step, _ = attempt(repair, accept=accept)
 
-    assert "changed src/check.sh" in step.missing[0].message
+    assert step.missing[0].message == "what accept runs or reads was changed while it ran: changed src/check.sh"
 
 
 def test_a_workflow_that_asks_only_a_few_times_fails_and_lists_what_changed(run, work, project, make_plan):
@@ -256,3 +256,28 @@ def test_a_pattern_allows_what_accept_reads_only_if_it_means_it(scope, path, may
     found = AgentScope((scope,), (("pytest", "tests"),)).judge(FileSnapshot({}), FileSnapshot({path: "100644 x"}))
 
     assert (found[0].verdict == "pass") is may_change
+
+
+def test_what_accept_itself_makes_is_no_work_of_the_agent(run, work, project, make_plan):
+    accept = "[sh, -c, 'echo x > report.xml; sh src/check.sh']"
+    steps = STEP.format(scope="[src/**]", accept=accept)
+    outcome = run(steps)
+
+    def resume():
+        return Engine(project, LiveEffects(project)).resume(outcome.directory, lambda _: make_plan(steps))
+
+    [missing] = resume().state.step("fix").missing
+    assert missing.check == "run"
+    assert (work / "report.xml").exists()
+    repair(work)
+
+    ended = resume()
+
+    assert ended.state.status is RunStatus.done
+    assert ended.state.step("fix").receipt.outputs["changed"] == ["changed src/model.py"]
+
+
+def test_the_receipt_of_a_program_names_the_file_that_ran(run):
+    receipt = run("- {id: a, title: A, run: [sh, -c, 'true']}\n").state.step("a").receipt
+
+    assert receipt.environment["program sh"] == shutil.which("sh")

@@ -46,22 +46,20 @@ class AgentScope:
             now: the files now.
             taken: states of files that may be there, since the run performs them: its workflow files.
         """
-        changes = [change for change in changes_since(before, now) if now.files.get(change.path) not in set(taken)]
+        known = set(taken)
+        changes = [change for change in changes_since(before, now) if now.files.get(change.path) not in known]
         guarded = [change for change in changes if self._is_guarded(change, before)]
         outside = [change for change in changes if change not in guarded and not self._contains(change.path)]
         found = []
         if guarded:
-            remedy = "undo it, or name it in the step's scope and resume with --spec new"
-            names = [_described(change, before, now) for change in guarded]
-            found.append(failed(f"accept runs or reads what was changed: {name_some(names)}", remedy=remedy))
+            found.append(_finding("accept runs or reads what was changed", guarded, before, now))
         if outside:
-            remedy = "undo it, or add it to the step's scope and resume with --spec new"
-            found.append(failed(f"changed outside of the scope: {name_some(outside)}", remedy=remedy))
+            found.append(_finding("changed outside of the scope", outside, before, now))
         if not found:
             inside = "" if self.patterns is None else ", all in the scope"
             message = f"changed since the handover: {len(changes)}{inside}" if changes else "no file changed"
-            found.append(passed(message))
-        return [finding.model_copy(update={"check": CHECK}) for finding in found]
+            found.append(passed(message).model_copy(update={"check": CHECK}))
+        return found
 
     @property
     def program_names(self) -> tuple[str, ...]:
@@ -69,14 +67,29 @@ class AgentScope:
         words = (word for argv in self.programs for text in argv for word in text_parts(text, words=True))
         return tuple(dict.fromkeys(word for word in words if WORD.fullmatch(word)))
 
+    def judge_meanwhile(self, before: FileSnapshot, after: FileSnapshot) -> list[Finding]:
+        """Return what `accept` runs or reads and somebody changed while it ran."""
+        guarded = self._guarded(before, after)
+        return (
+            [_finding("what accept runs or reads was changed while it ran", guarded, before, after)] if guarded else []
+        )
+
+    def made_by_accept(self, before: FileSnapshot, after: FileSnapshot) -> dict[str, str]:
+        """Return the files that are new since `accept` began, without those that may not be added."""
+        guarded = self._guarded(before, after)
+        added = (change for change in changes_since(before, after) if change.how == "added" and change not in guarded)
+        return {change.path: after.files[change.path] for change in added}
+
     def with_guarded(self, before: FileSnapshot, now: FileSnapshot) -> FileSnapshot:
         """Return the files now, but those that may not change as they were before."""
         files = dict(now.files)
-        for change in changes_since(before, now):
-            if self._is_guarded(change, before):
-                files.pop(change.path, None)
-                files |= {change.path: before.files[change.path]} if change.path in before.files else {}
+        for change in self._guarded(before, now):
+            files.pop(change.path, None)
+            files |= {change.path: before.files[change.path]} if change.path in before.files else {}
         return FileSnapshot(files)
+
+    def _guarded(self, before: FileSnapshot, now: FileSnapshot) -> list[FileChange]:
+        return [change for change in changes_since(before, now) if self._is_guarded(change, before)]
 
     def _contains(self, path: str) -> bool:
         return self.patterns is None or any(_covers(pattern, path) for pattern in self.patterns)
@@ -133,6 +146,12 @@ def name_some(names: Sequence[object]) -> str:
     """Return the first of many names, and how many more there are."""
     rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(map(str, names[:NAMED])) + rest
+
+
+def _finding(problem: str, changes: Sequence[FileChange], before: FileSnapshot, now: FileSnapshot) -> Finding:
+    names = name_some([_described(change, before, now) for change in changes])
+    remedy = "undo it, or name it in the step's scope and resume with --spec new"
+    return failed(f"{problem}: {names}", remedy=remedy).model_copy(update={"check": CHECK})
 
 
 def _described(change: FileChange, before: FileSnapshot, now: FileSnapshot) -> str:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
-from zk0.core.errors import ConfigurationError, TimeLimitError
+from zk0.core.errors import ConfigurationError, JournalError, TimeLimitError
 from zk0.core.file_snapshots import FileSnapshot
 from zk0.core.receipts import Receipt, canonical_digest
 from zk0.core.verdicts import Finding, Verdict, failed, passed
@@ -42,7 +42,7 @@ def hand_over(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before:
         _write(attempt, plan, scope, log, question.subject.files, question)
     else:
         _write(attempt, plan, scope, log, _files_to_hand_over(attempt, scope, log))
-    _recordwait(attempt, log, 0, missing)
+    _record_wait(attempt, log, 0, missing)
 
 
 def judge(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before: StepState) -> Receipt:
@@ -76,28 +76,27 @@ def _perform(attempt: Attempt, scope: Scope) -> Receipt:
 
 def _judge_agent(attempt: Attempt, scope: Scope) -> Receipt:
     """Judge an agent's work: what changed, then by `accept`, which runs only as it was at the handover."""
-    handed = attempt.effects.read_handed_over(_handover(attempt.context.run, attempt.step), attempt.files)
-    if handed is None:  # handed over by an earlier zk0; a list that was altered ends the resumption before
+    effects, handover = attempt.effects, _handover(attempt.context.run, attempt.step)
+    if not attempt.files:  # handed over by an earlier zk0
         return _perform(attempt, scope)
+    handed = effects.read_handed_over(handover, attempt.files)
+    if handed is None:
+        return attempt.refuse(JournalError(f"the list of the files at the handover of {attempt.step.path} is gone"))
     allowed = _scope_of(attempt, scope)
-    changed, findings = _changes(attempt, allowed, handed)
+    before = effects.file_snapshot(allowed.program_names)
+    findings = allowed.judge(handed, before, effects.performed_files(attempt.context.run))
+    outputs = AskOutputs(handover=handover, changed=tuple(map(str, changes_since(handed, before))))
     if any(finding.verdict.stops for finding in findings):
-        attempt.outputs = AskOutputs(handover=_handover(attempt.context.run, attempt.step), changed=changed)
+        attempt.outputs = outputs
         return attempt.finish(*findings)
     receipt = _perform(attempt, scope)
-    if receipt.failure:
-        return receipt
-    # Somebody may have changed what `accept` runs while it ran.
-    changed, findings = _changes(attempt, allowed, handed)
-    attempt.outputs = AskOutputs(handover=_handover(attempt.context.run, attempt.step), changed=changed)
-    return attempt.finish(*findings)
-
-
-def _changes(attempt: Attempt, allowed: AgentScope, handed: FileSnapshot) -> tuple[tuple[str, ...], list[Finding]]:
-    """Return what changed since the handover, and whether it may."""
-    now = attempt.effects.file_snapshot(allowed.program_names)
-    taken = attempt.effects.performed_files(attempt.context.run)
-    return tuple(map(str, changes_since(handed, now))), allowed.judge(handed, now, taken)
+    attempt.outputs = outputs
+    after = effects.file_snapshot(allowed.program_names)
+    if made := allowed.made_by_accept(before, after):  # if it is judged again, that is not the agent's work
+        files = FileSnapshot({**handed.files, **made})
+        effects.save_handed_over(handover, files)
+        attempt.files = files.digest
+    return receipt if receipt.failure else attempt.finish(*findings, *allowed.judge_meanwhile(before, after))
 
 
 def _files_to_hand_over(attempt: Attempt, scope: Scope, log: EventLog) -> FileSnapshot:
@@ -146,7 +145,7 @@ def _ask_person(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, befor
         answer = attempt.effects.find_answer(question)
     except ConfigurationError as error:
         refused = Finding(verdict=Verdict.not_available, message=error.message, check="person", remedy=error.remedy)
-        _recordwait(attempt, log, before.attempt, (refused,))
+        _record_wait(attempt, log, before.attempt, (refused,))
         raise
     if answer is None:
         sign = f"sign {question.file(approve=True)} (ssh-keygen -Y sign -n zk0)"
@@ -229,7 +228,8 @@ def _write(
     attempt.files = files.digest
     arguments: dict[str, Any] = fill(step.arguments, scope)
     text = handover(step, arguments, plan.spec, fold(log.events), effects.now(), attempt.statement)
-    effects.write_handover(_handover(attempt.context.run, step), text, files, question)
+    effects.save_handed_over(_handover(attempt.context.run, step), files)
+    effects.write_handover(_handover(attempt.context.run, step), text, question)
 
 
 def _handover(run: RunDirectory, step: PlannedStep) -> Path:
@@ -245,11 +245,11 @@ def _finding(answer: ApprovalAnswer) -> Finding:
 
 def wait(attempt: Attempt, log: EventLog, number: int, missing: tuple[Finding, ...]) -> NoReturn:
     """Record that the run waits, after so many judgements, and what is missing; raises Paused."""
-    _recordwait(attempt, log, number, missing)
+    _record_wait(attempt, log, number, missing)
     raise Paused
 
 
-def _recordwait(attempt: Attempt, log: EventLog, number: int, missing: tuple[Finding, ...]) -> None:
+def _record_wait(attempt: Attempt, log: EventLog, number: int, missing: tuple[Finding, ...]) -> None:
     step, run = attempt.step, attempt.context.run
     log.append(
         StepWaiting(

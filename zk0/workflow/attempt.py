@@ -1,5 +1,6 @@
 """One attempt of a step: fill in its arguments, act, run the checks, make the receipt."""
 
+import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from zk0.core.project import Project
 from zk0.core.receipts import Artifact, Failure, Receipt, artifact
 from zk0.core.verdicts import Finding, Verdict, failed, passed, worst
 from zk0.workflow.actions import Context, Inputs, Outputs, Progress
+from zk0.workflow.dependencies import find_program
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import Selection, StepFinished
 from zk0.workflow.expressions import Scope, arguments_as_json, as_json, as_text, fill, is_known, templates_in
@@ -87,6 +89,7 @@ class Attempt:
     started: datetime | None = None
     products: Sequence[Path] = ()
     trace: ProgramTrace | None = None
+    program: dict[str, str] = field(default_factory=dict)  # the name of the program that it runs, and its file
     files: str = ""  # of a step that asks: the digest of the files at the handover, and the statement to approve
     statement: str = ""
 
@@ -200,6 +203,8 @@ class Attempt:
         command = _command(arguments, self.context.project.root, {VARIABLE: str(file)})
         reads, makes = (tuple(argument_texts(arguments.get(name, ()))) for name in ("reads", "makes"))
         check_patterns(reads, makes)
+        if found := find_program(command.argv[0], command.cwd, {**os.environ, **command.env}):
+            self.program = {f"program {command.argv[0]}": str(found)}
         if isinstance(self.step.spec, RunStep) and self.step.spec.trace:
             sees_checks = all(planned.check is PROGRAM_CHECK for planned in self.step.checks)
             self.trace = ProgramTrace(reads, makes, sees_all=sees_checks)
@@ -256,7 +261,7 @@ class Attempt:
             inputs=self.inputs,
             seed=self.context.seed,
             code=self.context.code,
-            environment=dict(self.context.environment),
+            environment={**self.context.environment, **self.program},
             started=started,
             finished=self.effects.now(),
             attempt=self.number,

@@ -99,10 +99,11 @@ class Effects(Protocol):
     def append_log(self, log: Path, text: str) -> None:
         """Append a text to a log."""
 
-    def write_handover(
-        self, handover: Path, text: str, files: FileSnapshot, question: ApprovalQuestion | None = None
-    ) -> None:
-        """Write the handover with the files as they are, for an agent, or for a person with the question to sign."""
+    def write_handover(self, handover: Path, text: str, question: ApprovalQuestion | None) -> None:
+        """Write the handover to an agent, or to a person with the question to sign."""
+
+    def save_handed_over(self, handover: Path, files: FileSnapshot) -> None:
+        """Keep the files as they were at the handover."""
 
     def read_handed_over(self, handover: Path, digest: str) -> FileSnapshot | None:
         """Return the files as they were at the handover; None if that is not known."""
@@ -183,4 +184,4 @@ class DryEffects:
     open_secrets = preflight = append = end = append_log = replace_spec = _do_nothing
     call = start = clear_outputs = read_outputs = pause = judge = _refuse
     read_journal = write_handover = find_answer = dependencies = _refuse
-    read_handed_over = file_snapshot = performed_files = approval_subject = _refuse
+    read_handed_over = save_handed_over = file_snapshot = performed_files = approval_subject = _refuse

@@ -67,7 +67,10 @@ def _context(step: PlannedStep, arguments: Mapping[str, Any], spec: WorkflowSpec
         risks=tuple(f"{issue.sign} Remedy: {issue.remedy}" for issue in spec.issues),
         losses=("this session's end", "a change of the inputs above, which would need a new run"),
         recovery=(f"`zk0 show {state.run}` shows everything known; this is the run's `steps/{step.path}/handover.md`",),
-        prevention=("leave `.zk0/` alone; only what the success criteria measure counts as done",),
+        prevention=(
+            "leave `.zk0/` alone; only what the success criteria measure counts as done",
+            "tests, scripts and settings that the criteria run or read stay as they are, unless the scope names them",
+        ),
     )
 
 

@@ -207,19 +207,27 @@ class LiveEffects:
         except OSError as error:
             raise unwritable(log, error) from error
 
-    def write_handover(
-        self, handover: Path, text: str, files: FileSnapshot, question: ApprovalQuestion | None = None
-    ) -> None:
-        """Write `handover.md`, the list of the files as they are, and the texts that a person can sign.
+    def write_handover(self, handover: Path, text: str, question: ApprovalQuestion | None) -> None:
+        """Write `handover.md`, and the texts that a person can sign.
 
         Raises:
             StorageError: it can't be written.
         """
         try:
             write_atomically(handover, self.mask.text(text))
-            save_files(handover, files)
             if question:
                 prepare(question)
+        except OSError as error:
+            raise unwritable(handover, error) from error
+
+    def save_handed_over(self, handover: Path, files: FileSnapshot) -> None:
+        """Keep the files as they were at the handover.
+
+        Raises:
+            StorageError: they can't be written.
+        """
+        try:
+            save_files(handover, files)
         except OSError as error:
             raise unwritable(handover, error) from error
 
