@@ -112,6 +112,25 @@ def test_an_agent_does_not_change_what_it_is_asked_for(waiting, write, monkeypat
     assert "only a person" in refused.stderr
 
 
+def test_an_agent_may_correct_a_workflow_that_asks_nobody(program, write, monkeypatch):
+    write("wrong", "  - {id: b, title: B, run: ['false']}\n")
+    program("run", "wrong")
+    write("wrong", "  - {id: b, title: B, run: ['true']}\n")
+    monkeypatch.setenv("CLAUDECODE", "1")
+
+    assert program("resume", "latest", "--spec", "new").returncode == 0
+
+
+def test_a_gate_that_is_not_reached_yet_is_not_left_out_by_an_agent(program, write, monkeypatch):
+    steps = "  - {id: b, title: B, run: ['false']}\n  - {id: g, title: G, ask: person, instruction: Yes?}\n"
+    write("gate", steps)
+    program("run", "gate")
+    write("gate", "  - {id: b, title: B, run: ['true']}\n")
+    monkeypatch.setenv("CLAUDECODE", "1")
+
+    assert program("resume", "latest", "--spec", "new").returncode == 2
+
+
 def test_a_spec_in_the_run_s_directory_that_was_altered_is_replaced_and_all_runs_again(waiting, write):
     [spec] = (waiting.root / ".zk0" / "runs").glob("*/spec.yaml")
     spec.write_text(spec.read_text().replace("test, -e, fixed", "'true'"))

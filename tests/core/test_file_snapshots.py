@@ -104,3 +104,18 @@ def test_without_a_repository_all_files_are_read(tmp_path):
     (tmp_path / "a.py").touch()
 
     assert list(take_file_snapshot(tmp_path, without=(".zk0",)).files) == ["a.py"]
+
+
+def test_a_file_that_differs_by_case_alone_is_seen(root, changes):
+    git(root, "config", "core.ignoreCase", "true")
+    (root / "A.py").touch()
+
+    assert changes() == ["added A.py"]
+
+
+def test_a_worktree_is_read(root, tmp_path_factory):
+    place = tmp_path_factory.mktemp("trees") / "other"
+    git(root, "worktree", "add", "-q", str(place))
+    (place / "new.py").touch()
+
+    assert {"a.py", "new.py"} <= take_file_snapshot(place).files.keys()

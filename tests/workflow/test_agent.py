@@ -149,3 +149,17 @@ def test_the_agent_has_the_mark_of_the_run_so_that_it_answers_for_no_person(agen
     outcome = run(FIX)
 
     assert f"mark: {outcome.directory.path}" in outcome.directory.log("fix").read_text()
+
+
+def test_an_agent_that_edits_the_workflow_in_both_places_meanwhile_is_found_out(agent, run, project):
+    agent('touch fixed; echo new > workflows/trial.yaml; cp workflows/trial.yaml "$ZK0_RUN/spec.yaml"')
+
+    step = run(FIX).state.step("fix")
+
+    assert "added workflows/trial.yaml" in step.missing[0].message
+
+
+def test_an_agent_that_replaces_the_list_of_files_meanwhile_fails(agent, run):
+    agent('touch fixed other; for list in "$ZK0_RUN"/steps/fix/files-*.json; do echo "{}" > "$list"; done')
+
+    assert run(FIX).state.step("fix").receipt.failure.code == "ZK208"

@@ -118,8 +118,7 @@ def take_new_spec(project: Project, directory: RunDirectory) -> Loaded:
         SpecError: it is not valid.
     """
     state = directory.state()
-    asks = any(step.ask or (step.receipt and step.receipt.uses.startswith("ask.")) for step in state.steps)
-    if asks and (mark := agent_mark(os.environ)):
+    if (mark := agent_mark(os.environ)) and wiring.asks_somebody(directory):
         problem = f"{mark} is set, so this terminal is an agent's, and only a person changes what the run asks for"
         raise RequestError(problem, remedy=f"ask a person to run: zk0 resume {state.run} --spec new")
     return load(project, state.workflow)

@@ -22,7 +22,7 @@ from zk0.workflow.plan import Plan, plan
 from zk0.workflow.resume import NewSpec, changed_steps
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.selection import select_steps
-from zk0.workflow.spec import WorkflowSpec
+from zk0.workflow.spec import AskStep, WorkflowSpec
 from zk0.workflow.state import RunState
 
 type DryRunEvent = StepPlanned | StepSkipped | StepFinished
@@ -107,6 +107,16 @@ def changed_file(project: Project, state: RunState) -> Loaded | None:
     """
     loaded = load(project, state.workflow)
     return loaded if state.spec and _digest(loaded) != state.spec else None
+
+
+def asks_somebody(run: RunDirectory) -> bool:
+    """Return whether a run has a step that asks an agent or a person, or its workflow file can't be read."""
+    try:
+        loaded = load_performed(run)
+    except SpecError:
+        return True
+    specs = (loaded.spec, *loaded.library.values())
+    return any(isinstance(step, AskStep) for spec in specs for step in spec.steps)
 
 
 def _replacement(run: RunDirectory, new: Loaded) -> NewSpec:

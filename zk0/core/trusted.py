@@ -22,6 +22,8 @@ SYSTEM_PATH = ("/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin", "/run/
 # Of the environment, a trusted program gets these alone; others, such as GIT_DIR or LD_PRELOAD, would redirect it.
 KEPT_VARIABLES = ("HOME", "TMPDIR", "SSH_AUTH_SOCK", "TERM", "DISPLAY", "WAYLAND_DISPLAY")
 GIT_VARIABLES = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0"}
+# Settings of a repository by which git would run a program, or overlook a file.
+GIT_SETTINGS = ("core.fsmonitor=false", "core.untrackedCache=false", "core.ignoreCase=false")
 OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 HASHES = {40: "sha1", 64: "sha256"}  # by the length of an id
 FOLDER_MODE, FILE_MODES = "40000", ("100644", "100755")
@@ -101,7 +103,8 @@ def run_trusted_git(project: Path, *arguments: str) -> Completed:
     """
     program = trusted_program("git", project)
     top = repository_root(project) or project
-    options = ("--no-replace-objects", f"--git-dir={top / '.git'}", f"--work-tree={top}", "-c", "core.fsmonitor=false")
+    settings = (word for setting in GIT_SETTINGS for word in ("-c", setting))
+    options = ("--no-replace-objects", f"--git-dir={top / '.git'}", f"--work-tree={top}", *settings)
     environment = trusted_environment(GIT_VARIABLES)
     return run_program(str(program), *options, *arguments, cwd=project, env=environment, alone=True)
 

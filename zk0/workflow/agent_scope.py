@@ -70,9 +70,8 @@ class AgentScope:
     def judge_meanwhile(self, before: FileSnapshot, after: FileSnapshot) -> list[Finding]:
         """Return what `accept` runs or reads and somebody changed while it ran."""
         guarded = self._guarded(before, after)
-        return (
-            [_finding("what accept runs or reads was changed while it ran", guarded, before, after)] if guarded else []
-        )
+        problem = "what accept runs or reads was changed while it ran"
+        return [_finding(problem, guarded, before, after)] if guarded else []
 
     def made_by_accept(self, before: FileSnapshot, after: FileSnapshot) -> dict[str, str]:
         """Return the files that are new since `accept` began, without those that may not be added."""

@@ -59,7 +59,7 @@ def judge(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before: Ste
         top = step.path.partition("/")[0]
         return attempt.refuse(TimeLimitError(problem, remedy=f"zk0 resume {attempt.context.run.id} --from {top}"))
     attempt.number = before.attempt + 1
-    receipt = _perform(attempt, scope) if asks_person(step) else _judge_agent(attempt, scope)
+    receipt = _perform(attempt, scope) if asks_person(step) else _judge_agent(attempt, scope, log)
     missing = tuple(finding for finding in attempt.findings if finding.verdict not in GOOD_ENOUGH)
     if receipt.failure:
         return receipt
@@ -74,7 +74,7 @@ def _perform(attempt: Attempt, scope: Scope) -> Receipt:
     return attempt.perform(scope, lambda *_: None)
 
 
-def _judge_agent(attempt: Attempt, scope: Scope) -> Receipt:
+def _judge_agent(attempt: Attempt, scope: Scope, log: EventLog) -> Receipt:
     """Judge an agent's work: what changed, then by `accept`, which runs only as it was at the handover."""
     effects, handover = attempt.effects, _handover(attempt.context.run, attempt.step)
     if not attempt.files:  # handed over by an earlier zk0
@@ -84,7 +84,7 @@ def _judge_agent(attempt: Attempt, scope: Scope) -> Receipt:
         return attempt.refuse(JournalError(f"the list of the files at the handover of {attempt.step.path} is gone"))
     allowed = _scope_of(attempt, scope)
     before = effects.file_snapshot(allowed.program_names)
-    findings = allowed.judge(handed, before, effects.performed_files(attempt.context.run))
+    findings = allowed.judge(handed, before, effects.performed_files(attempt.context.run, fold(log.events).spec))
     outputs = AskOutputs(handover=handover, changed=tuple(map(str, changes_since(handed, before))))
     if any(finding.verdict.stops for finding in findings):
         attempt.outputs = outputs

@@ -111,8 +111,8 @@ class Effects(Protocol):
     def file_snapshot(self, programs: Iterable[str] = ()) -> FileSnapshot:
         """Return the files of the project, and the programs that these names stand for, as they are now."""
 
-    def performed_files(self, run: RunDirectory) -> frozenset[str]:
-        """Return what a snapshot says of the workflow files that a run performs."""
+    def performed_files(self, run: RunDirectory, digest: str) -> frozenset[str]:
+        """Return what a snapshot says of the workflow files that a run performs, if they have this digest."""
 
     def approval_subject(self, receipts: Iterable[Receipt]) -> ApprovalSubject:
         """Return the project and what these receipts say was made, as they are now."""

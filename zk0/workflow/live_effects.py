@@ -24,7 +24,7 @@ from zk0.workflow.declared_secrets import read_secrets, reveal
 from zk0.workflow.dependencies import Dependencies
 from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.handed_over import read_files, save_files, take_files
-from zk0.workflow.integrity import RecordReader
+from zk0.workflow.integrity import RecordReader, spec_digest
 from zk0.workflow.journal import Journal, read_events, unwritable
 from zk0.workflow.lock import acquire, kill_orphans
 from zk0.workflow.masking import Mask
@@ -239,8 +239,10 @@ class LiveEffects:
         """Return the files of the project, and the programs that these names stand for, as they are now."""
         return take_files(self.project, programs, self.mask.without(os.environ))
 
-    def performed_files(self, run: RunDirectory) -> frozenset[str]:
-        """Return what a snapshot says of the workflow files that a run performs."""
+    def performed_files(self, run: RunDirectory, digest: str) -> frozenset[str]:
+        """Return what a snapshot says of the workflow files that a run performs, if they have this digest."""
+        if spec_digest(run.path) != digest:
+            return frozenset()
         return frozenset(filter(None, map(file_state, (run.spec, *run.nested.glob("*.yaml")))))
 
     def approval_subject(self, receipts: Iterable[Receipt]) -> ApprovalSubject:
