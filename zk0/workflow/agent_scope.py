@@ -1,4 +1,4 @@
-"""What an agent may change, held against the files that changed since it was handed its step. Pure.
+"""What an agent may change, held against the files that changed since it was handed its step.
 
 A `scope` that is a list names files, folders and globs relative to the project's root; nothing else may change. One
 that is prose is for the agent to read. Either way, what `accept` runs or reads stays as it was at the handover: the
@@ -8,14 +8,16 @@ begins there, such as `tests/**`, allows a change; one that only contains it, su
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise
 
+from zk0.core.contents import content_digest
 from zk0.core.file_snapshots import IGNORE_RULES, FileChange, FileSnapshot
+from zk0.core.project import Project
 from zk0.core.verdicts import Finding, failed, passed
-from zk0.workflow.dependencies import text_parts
+from zk0.workflow.dependencies import program_chain, text_parts
 from zk0.workflow.patterns import ANY_DEPTH, DERIVED, MAGIC
 
 CHECK = "scope"  # the name of these findings' check
@@ -133,6 +135,22 @@ class AgentScope:
                     name = os.path.normpath(part)
                     if name != "." and not name.startswith(("/", "..")):
                         yield name
+
+
+def take_files(project: Project, programs: Iterable[str], environment: Mapping[str, str]) -> FileSnapshot:
+    """Return the files of a project, and the programs among some names: their paths and contents.
+
+    Raises:
+        DependencyMissingError: it is a repository, and there is no git that can be trusted.
+        ConfigurationError: git can't list its files.
+    """
+    files = dict(project.file_snapshot().files)
+    found = {}
+    for name in programs:
+        chain = list(program_chain(name, project.root, environment))
+        if chain and project.shown(chain[0]) not in files:  # else it is compared as a file
+            found[f"{PROGRAM}{name}"] = " ".join([str(chain[0]), *map(content_digest, chain)])
+    return FileSnapshot(files | found)
 
 
 def changes_since(before: FileSnapshot, now: FileSnapshot) -> tuple[FileChange, ...]:

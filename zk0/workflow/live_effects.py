@@ -19,11 +19,12 @@ from zk0.core.project import Project, package_versions
 from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
+from zk0.workflow.agent_scope import take_files
 from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion, agent_mark, names_signers, prepare, signed_answer
 from zk0.workflow.declared_secrets import read_secrets, reveal
 from zk0.workflow.dependencies import Dependencies
 from zk0.workflow.events import JournalEvent, StepFinished
-from zk0.workflow.handed_over import read_files, save_files, take_files
+from zk0.workflow.handed_over import read_files, save_files
 from zk0.workflow.integrity import RecordReader, spec_digest
 from zk0.workflow.journal import Journal, read_events, unwritable
 from zk0.workflow.lock import acquire, kill_orphans
