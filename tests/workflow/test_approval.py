@@ -163,6 +163,38 @@ def test_what_changes_behind_an_approval_is_asked_about_before_it_runs(signed, r
     assert resume(again).state.step("go").verdict == "pass"
 
 
+BEHIND = """\
+- {id: gate, title: Approve, ask: person, instruction: Approve the plan.}
+- {id: make, title: Make, run: [sh, -c, 'echo made > made.txt']}
+"""
+
+
+def test_what_the_run_itself_makes_behind_an_approval_is_not_asked_about(run, resume, keys):
+    """Two gates with a step between them that writes files, then a step that fails and is run again."""
+    steps = BEHIND + (
+        "- {id: second, title: Approve, ask: person, instruction: Approve the result.}\n"
+        "- {id: go, title: Go, run: [sh, -c, 'test -e .zk0/ready']}\n"
+    )
+    outcome = run(steps)
+    for gate in ("gate", "second"):
+        sign(keys / "ada", outcome.directory.step(gate) / "approve.txt")
+        again = resume(outcome, steps)
+    assert [str(step.verdict) for step in again.state.steps] == ["pass", "pass", "pass", "fail"]
+    (outcome.directory.path.parents[1] / "ready").touch()
+
+    assert resume(outcome, steps).state.step("go").verdict == "pass"
+
+
+def test_an_agent_s_work_behind_an_approval_is_not_asked_about(run, resume, keys, project):
+    steps = BEHIND + "- {id: do, title: Do, ask: agent, instruction: Do it., accept: [run: [test, -e, done.txt]]}\n"
+    outcome = run(steps)
+    sign(keys / "ada", outcome.directory.step("gate") / "approve.txt")
+    assert resume(outcome, steps).state.step("do").status is StepStatus.waiting
+    (project.root / "done.txt").touch()
+
+    assert resume(outcome, steps).state.status is RunStatus.done
+
+
 def test_an_approval_within_a_nested_workflow_is_looked_at_too(project, keys, make_plan, run):
     """See `test_nesting` for nested workflows; here the gate is in one, and what it guards is outside."""
     from zk0.workflow.inputs import resolve_inputs

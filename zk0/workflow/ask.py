@@ -13,7 +13,7 @@ from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion
 from zk0.workflow.attempt import AskOutputs, Attempt
 from zk0.workflow.effects import Effects
 from zk0.workflow.event_log import EventLog
-from zk0.workflow.events import StepFinished, StepStarted, StepWaiting
+from zk0.workflow.events import RunFinished, StepFinished, StepStarted, StepWaiting
 from zk0.workflow.expressions import Scope, fill
 from zk0.workflow.handover import handover
 from zk0.workflow.patterns import argument_texts
@@ -25,6 +25,7 @@ from zk0.workflow.statement import changed_parts, statement_of
 from zk0.workflow.timeouts import TimeLimit
 
 HANDOVER = "handover.md"
+OF_FILES = frozenset({"code", "files"})  # parts of a statement
 GOOD_ENOUGH = (Verdict.passed, Verdict.warned, Verdict.not_applicable)  # can't tell is never yes
 
 
@@ -183,11 +184,22 @@ def _changed(attempt: Attempt, question: ApprovalQuestion, log: EventLog, messag
 
 
 def approval_holds(step: PlannedStep, before: StepState, scope: Scope, log: EventLog, effects: Effects) -> bool:
-    """Return whether what a person approved is still as it was; an approval of something else holds for nothing."""
+    """Return whether what a person approved is still as it was; an approval of something else holds for nothing.
+
+    What the run itself changed since, in the steps behind the approval, does not matter: then the files are those with
+    which it ended or began to wait. What an agent changes is judged in the agent's own step.
+    """
     if not (asks_person(step) and before.receipt and before.receipt.verdict is Verdict.passed):
         return True
     question = _question(step, scope, log, effects, log.run.step(step.path))
-    return canonical_digest(question.statement) == before.receipt.outputs.get("statement")
+    if canonical_digest(question.statement) == before.receipt.outputs.get("statement"):
+        return True
+    rests = [event for event in log.events if isinstance(event, RunFinished | StepWaiting)]
+    approved = next(event for event in reversed(rests) if isinstance(event, StepWaiting) and event.step == step.path)
+    if not OF_FILES.issuperset(changed_parts(approved.statement, question.statement)):
+        return False
+    last = rests[-1]
+    return last.files == question.subject.files.digest or (isinstance(last, StepWaiting) and last.ask == "agent")
 
 
 def question_of(step: PlannedStep, scope: Scope, log: EventLog, attempt: Attempt) -> ApprovalQuestion:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from zk0.core.errors import ExitStatus, JournalError, RequestError, SpecError
+from zk0.core.errors import ExitStatus, JournalError, RequestError, SpecError, Zk0Error
 from zk0.core.project import Project
 from zk0.core.receipts import Failure
 from zk0.core.verdicts import Verdict
@@ -266,6 +266,15 @@ class Engine:
         except SpecError as error:
             return {}, Failure(code=error.code, message=error.message, remedy=error.remedy)
 
+    def _approved_files(self, state: RunState) -> str:
+        """Return the digest of the files with which a run ends, if a person approved them; empty if not."""
+        if not any(receipt.uses == "ask.person" for receipt in state.receipts):
+            return ""
+        try:
+            return self.effects.file_snapshot().digest
+        except Zk0Error:  # the run ends all the same; when it is resumed, the person is asked again
+            return ""
+
     def _end(
         self,
         log: EventLog,
@@ -285,6 +294,7 @@ class Engine:
             at=self.effects.now(),
             outputs=self.effects.mask_secrets(outputs or {}),
             failure=self.effects.mask_secrets(failure),
+            files=self._approved_files(state),
         )
         log.append(end)
         return end_run(state, end)

@@ -160,7 +160,10 @@ class Selection:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The run is over; `outputs` are those of its workflow, and `failure` why they have no value."""
+    """The run is over; `outputs` are those of its workflow, and `failure` why they have no value.
+
+    `files` is the digest of the project's files, if a person approved them.
+    """
 
     run: str
     workflow: str
@@ -171,6 +174,7 @@ class RunFinished:
     at: datetime
     outputs: dict[str, Any] = field(default_factory=dict)
     failure: Failure | None = None
+    files: str = ""
     kind: Literal["run-finished"] = "run-finished"
 
 
