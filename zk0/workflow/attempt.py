@@ -38,12 +38,22 @@ BUG = "ZK500"  # the code of a failure that is not a Zk0Error
 
 
 class AskOutputs(Outputs):
-    """The outputs of a step that an agent or a person does; `by` and `how` are set for a person."""
+    """The outputs of a step that an agent or a person does.
+
+    Of a person: who they are, whether their answer is `stated` or `signed`, with the fingerprint of the key, and the
+    digest of the statement it answers; `answer` and `signature` are the signed text and its signature. Of an agent: the
+    files that changed since the handover.
+    """
 
     by: str = ""
     how: str = ""
     reason: str = ""
+    key: str = ""
+    statement: str = ""
+    changed: tuple[str, ...] = ()
     handover: Path
+    answer: Path | None = None
+    signature: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,8 @@ class RunContext:
     scheduler: Scheduler
     selection: Selection | None = None
     reuse: bool = True
+    handovers: list[Callable[[], None]] = field(default_factory=list)  # to do when nothing else runs
+    for_agent: str = ""  # the step that the project's agent does now
 
 
 @dataclass
@@ -81,6 +93,8 @@ class Attempt:
     trace: ProgramTrace | None = None
     ticks: Ticks | None = None
     program: str | None = None
+    files: str = ""  # of a step that asks: the digest of the files at the handover, and the statement to approve
+    statement: str = ""
 
     @property
     def log(self) -> Path:
