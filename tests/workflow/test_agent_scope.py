@@ -280,4 +280,4 @@ def test_what_accept_itself_makes_is_no_work_of_the_agent(run, work, project, ma
 def test_the_receipt_of_a_program_names_the_file_that_ran(run):
     receipt = run("- {id: a, title: A, run: [sh, -c, 'true']}\n").state.step("a").receipt
 
-    assert receipt.environment["program sh"] == shutil.which("sh")
+    assert receipt.program == shutil.which("sh")

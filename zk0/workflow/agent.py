@@ -10,7 +10,7 @@ from pathlib import Path
 from zk0.core.errors import Zk0Error
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Finding, Verdict, passed, warned
-from zk0.workflow.ask import Paused, judge, wait
+from zk0.workflow.ask import Paused, judge, seconds_waited, wait
 from zk0.workflow.attempt import Attempt
 from zk0.workflow.event_log import EventLog
 from zk0.workflow.events import StepStarted
@@ -52,14 +52,15 @@ def _work(attempt: Attempt, log: EventLog, before: StepState) -> Finding:
     log.emit(StepStarted(context.run.id, step.path, f"{step.title}: {argv[0]}", attempt.number, effects.now()))
     try:
         with context.scheduler.slot():
-            status = effects.start(Command(argv, context.project.root, limit=_limit(attempt, before)), attempt.log)
+            end = effects.start(Command(argv, context.project.root, limit=_limit(attempt, before)), attempt.log)
     except Zk0Error as error:
         attempt.files = before.files
         why = Finding(verdict=Verdict.not_available, message=error.message, check=CHECK, remedy=error.remedy)
         wait(attempt, log, before.attempt, (why,))
-    message = f"{argv[0]} ended with exit status {status}"
+    message = f"{argv[0]} ended with exit status {end.status}"
+    attempt.report_left(end.left)
     remedy = f"see {context.project.shown(attempt.log)}"
-    found = warned(message, remedy=remedy) if status else passed(message)
+    found = warned(message, remedy=remedy) if end.status else passed(message)
     return found.model_copy(update={"check": CHECK})
 
 
@@ -75,5 +76,5 @@ def _limit(attempt: Attempt, before: StepState) -> TimeLimit | None:
     outer, timeout = attempt.limit(), attempt.step.timeout
     if timeout is None or before.asked is None:
         return outer
-    left = max(0.0, timeout - (attempt.effects.now() - before.asked).total_seconds())
+    left = max(0.0, timeout - seconds_waited(before, attempt.effects))
     return outer if outer and outer.seconds <= left else TimeLimit(left, attempt.step.path)

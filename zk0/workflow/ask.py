@@ -55,7 +55,7 @@ def judge(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before: Ste
     """
     step, effects = attempt.step, attempt.effects
     attempt.files, attempt.statement = before.files, before.statement
-    if step.timeout and before.asked and _waited(before, effects) > step.timeout:
+    if step.timeout and before.asked and seconds_waited(before, effects) > step.timeout:
         problem = f"{step.path} was not done within {TimeLimit(step.timeout)} of being asked for"
         top = step.path.partition("/")[0]
         return attempt.refuse(TimeLimitError(problem, remedy=f"zk0 resume {attempt.context.run.id} --from {top}"))
@@ -167,7 +167,7 @@ def _ask_person(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, befor
     return attempt.finish(_finding(answer))
 
 
-def _waited(before: StepState, effects: Effects) -> float:
+def seconds_waited(before: StepState, effects: Effects) -> float:
     """Return for how long a step has waited, in seconds; after a restart of the machine, by the wall clock."""
     now = effects.now()
     return seconds_between(before.asked_ticks, effects.ticks(), before.asked or now, now)

@@ -200,7 +200,7 @@ class Attempt:
                 return self.effects.call(action, inputs, action_context, self.log, self.limit())
             finally:
                 with self.context.scheduler.locked():  # what subscribers start in other threads is not the action's
-                    self._report_left(self.effects.end_children())
+                    self.report_left(self.effects.end_children())
 
         outputs = self.context.scheduler.run_in_main_thread(call)
         self.outputs = self.effects.mask_secrets(outputs)  # a later step that names no secret may read them
@@ -274,10 +274,10 @@ class Attempt:
             else:
                 with self.trace.of(limited, log.with_suffix(".trace")) as traced:
                     end = self.effects.start(traced, log)
-        self._report_left(end.left)
+        self.report_left(end.left)
         return end.status
 
-    def _report_left(self, left: Sequence[str]) -> None:
+    def report_left(self, left: Sequence[str]) -> None:
         """Warn of processes that the step left running, which were ended with it."""
         for process in left:
             message = f"the step ended and left this running, which was ended too: {process}"

@@ -2,14 +2,13 @@
 
 import json
 import os
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from zk0.core.checks import CHECKS, Check, CheckContext
 from zk0.core.errors import JournalError
@@ -17,7 +16,7 @@ from zk0.core.file_snapshots import FileSnapshot, file_state
 from zk0.core.git import GitState
 from zk0.core.process import GRACE, end_left, locate_program, without_interruption
 from zk0.core.process_tree import ProcessEntry, end_all, other_children, own_children, unclaimed_children
-from zk0.core.project import DEFAULT_LOG_LIMIT, Project, package_versions
+from zk0.core.project import Project, package_versions
 from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
@@ -31,7 +30,7 @@ from zk0.workflow.handed_over import read_files, save_files
 from zk0.workflow.integrity import RecordReader, spec_digest
 from zk0.workflow.journal import Journal, read_events, unwritable
 from zk0.workflow.lock import acquire, kill_orphans
-from zk0.workflow.log_limit import limited
+from zk0.workflow.log_capture import capture_output, set_aside
 from zk0.workflow.masking import Mask
 from zk0.workflow.plan import Plan
 from zk0.workflow.program_outputs import clear_outputs, read_outputs
@@ -57,7 +56,6 @@ class LiveEffects:
         self.services = Services(self.programs)
         # An agent that runs zk0, itself perhaps started by zk0, does such a step itself.
         self.agent = () if agent_mark(os.environ) else project.settings.agent
-        self.programs = Programs()
         self.mask = Mask()
         self._dependencies = Dependencies(project)
         self._records = RecordReader(project)
@@ -379,34 +377,3 @@ def _ignore(state: Path) -> None:
     ignore = state / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
-
-
-@contextmanager
-def capture_output(log: Path, mask: Mask, limit: int = DEFAULT_LOG_LIMIT) -> Iterator[None]:
-    """Redirect all output of this process, from Python or a C library, to a log: the terminal shows only progress."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    streams = (sys.stdout, sys.stderr)
-    saved = [os.dup(descriptor) for descriptor in (1, 2)]
-    with limited(log, limit), mask.opened(log) as stream:
-        try:
-            _flush(*streams)
-            for descriptor in (1, 2):
-                os.dup2(stream.fileno(), descriptor)
-            yield
-        finally:
-            _flush(*streams)
-            for descriptor, original in zip((1, 2), saved, strict=True):
-                os.dup2(original, descriptor)
-                os.close(original)
-
-
-def set_aside(log: Path) -> None:
-    """Rename the log of an attempt that was killed, so that its next try gets a new one."""
-    if log.exists():
-        before = sum(1 for _ in log.parent.glob(f"{log.stem}.killed-*.log"))
-        log.rename(log.with_name(f"{log.stem}.killed-{before + 1}.log"))
-
-
-def _flush(*streams: TextIO) -> None:
-    for stream in streams:
-        stream.flush()
