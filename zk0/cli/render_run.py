@@ -110,8 +110,8 @@ def _beside(path: Path | None) -> Path | None:
 
 
 def _finding(finding: Finding) -> Iterator[Text]:
-    about = f"{finding.check} {finding.at}".strip()
-    yield Text("  ").append(verdict_text(finding.verdict)).append(f" {about}: {finding.message}")
+    about = " ".join(filter(None, (finding.check, finding.at)))
+    yield Text("  ").append(verdict_text(finding.verdict)).append(f"{f' {about}' if about else ''}: {finding.message}")
     if finding.cause:
         yield Text(f"    because {finding.cause}")
     yield from _advice(finding.remedy)

@@ -14,7 +14,7 @@ from zk0.core.errors import CommandError, ExitStatus, SpecError, Zk0Error
 from zk0.core.git import GitState
 from zk0.core.project import Project
 from zk0.core.receipts import Artifact, Failure, Receipt
-from zk0.core.verdicts import Evidence, Finding, Verdict, failed, passed, warned, worst
+from zk0.core.verdicts import Evidence, Finding, Verdict, failed, passed, worst
 from zk0.workflow.actions import Context, Inputs, Outputs, Progress
 from zk0.workflow.artifacts import artifacts_of, made_paths
 from zk0.workflow.clock import Ticks
@@ -137,7 +137,8 @@ class Attempt:
         """Add findings to those of the checks, and return the receipt."""
         self.findings += findings
         stops = self.failure is not None or any(finding.verdict.stops for finding in self.findings)
-        self.findings += [warned(message) for message in self.effects.ended_services(again=stops)]
+        services = self.effects.ended_services(again=stops)
+        self.findings += [Finding(verdict=Verdict.warned, message=message, check="services") for message in services]
         if self.exit_status is ExitStatus.done and any(finding.verdict.stops for finding in self.findings):
             self.exit_status = ExitStatus.failed
         self.verdict = worst([self.verdict, *(finding.verdict for finding in self.findings)])
@@ -281,7 +282,9 @@ class Attempt:
         """Warn of processes that the step left running, which were ended with it."""
         for process in left:
             message = f"the step ended and left this running, which was ended too: {process}"
-            self.findings.append(warned(message, remedy="say service: true if later steps need it, else wait for it"))
+            remedy = "say service: true if later steps need it, else wait for it"
+            finding = Finding(verdict=Verdict.warned, message=message, check="processes", remedy=remedy)
+            self.findings.append(finding)
 
     def ended(self, receipt: Receipt, basis: Mapping[str, str] | None = None, reason: str = "") -> StepFinished:
         """Return the event for the end of the step with this receipt."""
