@@ -57,6 +57,7 @@ class EvaluatedItem:
     evidence: tuple[EvidenceLine, ...] = ()
     waived: str = ""
     stale: bool = False
+    word: str = "unsigned"  # of a manual item: `signed` with a key, or `stated` in a terminal
 
     @property
     def remedy(self) -> str | None:
@@ -136,7 +137,7 @@ def _decide_by_signature(
         return EvaluatedItem(item, part.title, Verdict.not_available, ticked=False, message=message)
     if complaint := signed.complaint(item, snapshot.at, snapshot.code.tree):
         return EvaluatedItem(item, part.title, Verdict.not_available, ticked=False, message=complaint, stale=True)
-    return EvaluatedItem(item, part.title, Verdict.passed, ticked=True, message=signed.summary)
+    return EvaluatedItem(item, part.title, Verdict.passed, ticked=True, message=signed.summary, word=signed.word)
 
 
 def _decide_by_receipts(

@@ -6,6 +6,7 @@ import time
 from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -18,13 +19,15 @@ from zk0.cli.options import OptionalStepArgument, RunArgument, StepArgument
 from zk0.cli.output import JsonOption, columns, print_envelope, print_result, print_texts, verdict_text
 from zk0.cli.prune import prune
 from zk0.cli.render_run import print_state, state_as_json
-from zk0.core.errors import JournalError, RequestError
+from zk0.core.errors import ExitStatus, JournalError, RequestError
 from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
 from zk0.reports.progress import duration
+from zk0.workflow.integrity import RecordReader
 from zk0.workflow.lock import owner
 from zk0.workflow.reuse import explanation
 from zk0.workflow.run import RunDirectory, find_run, run_directories
+from zk0.workflow.run_verification import read_state, verify_run
 from zk0.workflow.state import RunState, RunStatus
 
 POLL = 0.2  # seconds
@@ -55,7 +58,7 @@ def runs(
     if context.invoked_subcommand:
         return
     filters = {"workflow": workflow, "status": status, "verdict": verdict}
-    chosen = _filter(run_directories(Project.find()), {name: value for name, value in filters.items() if value}, limit)
+    chosen = _filter(Project.find(), {name: value for name, value in filters.items() if value}, limit)
     if as_json:
         print_envelope(data=[_brief(directory, state) for directory, state in chosen])
         return
@@ -69,6 +72,19 @@ def runs(
     output.show(table)
 
 
+@app.command()
+def verify(run: RunArgument, *, as_json: JsonOption = False) -> None:
+    """Compare all copies of a run's results, and print each difference; exits with 1 if there is one."""
+    project = Project.find()
+    directory = find_run(project, run)
+    found = verify_run(project, directory)
+    if as_json:
+        print_envelope(data={"run": directory.id, "differences": [asdict(difference) for difference in found]})
+    else:
+        output.show(*map(str, found), f"{directory.id}: {len(found)} differences")
+    raise typer.Exit(ExitStatus.failed if found else ExitStatus.done)
+
+
 def show(
     run: RunArgument,
     step: OptionalStepArgument = None,
@@ -76,8 +92,9 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show a run's steps with their verdicts and findings."""
-    directory = find_run(Project.find(), run)
-    state = directory.state()
+    project = Project.find()
+    directory = find_run(project, run)
+    state = read_state(RecordReader(project), directory)
     if not as_json:
         print_state(state, step=step)
     elif step:
@@ -123,16 +140,15 @@ def logs(
         time.sleep(POLL)
 
 
-def _filter(
-    directories: list[RunDirectory], filters: Mapping[str, str], limit: int
-) -> list[tuple[RunDirectory, RunState | str]]:
+def _filter(project: Project, filters: Mapping[str, str], limit: int) -> list[tuple[RunDirectory, RunState | str]]:
     """Return runs with their states; an unreadable run, with the reason instead, must not hide the others."""
     chosen: list[tuple[RunDirectory, RunState | str]] = []
-    for directory in directories:
+    records = RecordReader(project)
+    for directory in run_directories(project):
         if len(chosen) == limit:
             break
         try:
-            state: RunState | str = directory.state()
+            state: RunState | str = read_state(records, directory)
         except JournalError as error:
             state = error.message
         fits = isinstance(state, RunState) and all(getattr(state, name) == value for name, value in filters.items())

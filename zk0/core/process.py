@@ -60,6 +60,7 @@ def run_program(
     cwd: Path,
     seconds: float = 50,
     env: Mapping[str, str] | None = None,
+    alone: bool = False,
     stdin: bytes = b"",
     remedy: str | None = None,
 ) -> Completed:
@@ -70,6 +71,7 @@ def run_program(
         cwd: where it runs.
         seconds: how long it may take.
         env: variables it gets besides ours.
+        alone: whether it gets only those.
         stdin: what it reads.
         remedy: how to install it.
 
@@ -80,7 +82,7 @@ def run_program(
     program = find_program(command[0])
     if program is None:
         raise DependencyMissingError(f"{command[0]} is not installed", remedy=remedy or f"pip install {command[0]}")
-    environment = {**os.environ, **(env or {})}
+    environment = {**({} if alone else os.environ), **(env or {})}
     # Files, not pipes: what the program leaves running could hold a pipe open for ever.
     with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
         given.write(stdin)

@@ -76,6 +76,8 @@ def _read_again(entry: Entry, evidence: EvidenceReader, now: datetime) -> Iterat
     yield from read
     if entry.is_stale(now):
         yield SourceCheck(Freshness.stale, f"it was said to hold until {entry.stale_after:%Y-%m-%d}")
+    if entry.run and (altered := evidence.altered(entry.run.id)):
+        yield SourceCheck(Freshness.contradicted, altered)
     if entry.kind is Kind.result and entry.run:
         yield from _code(entry, evidence)
         if not read:

@@ -14,7 +14,7 @@ from zk0.core.errors import CommandError, ExitStatus, SpecError, Zk0Error
 from zk0.core.git import GitState
 from zk0.core.project import Project
 from zk0.core.receipts import Artifact, Failure, Receipt
-from zk0.core.verdicts import Evidence, Finding, Verdict, failed, passed, warned, worst
+from zk0.core.verdicts import Evidence, Finding, Verdict, failed, passed, worst
 from zk0.workflow.actions import Context, Inputs, Outputs, Progress
 from zk0.workflow.artifacts import artifacts_of, made_paths
 from zk0.workflow.clock import Ticks
@@ -38,12 +38,22 @@ BUG = "ZK500"  # the code of a failure that is not a Zk0Error
 
 
 class AskOutputs(Outputs):
-    """The outputs of a step that an agent or a person does; `by` and `how` are set for a person."""
+    """The outputs of a step that an agent or a person does.
+
+    Of a person: who they are, whether their answer is `stated` or `signed`, with the fingerprint of the key, and the
+    digest of the statement it answers; `answer` and `signature` are the signed text and its signature. Of an agent: the
+    files that changed since the handover.
+    """
 
     by: str = ""
     how: str = ""
     reason: str = ""
+    key: str = ""
+    statement: str = ""
+    changed: tuple[str, ...] = ()
     handover: Path
+    answer: Path | None = None
+    signature: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,8 @@ class RunContext:
     scheduler: Scheduler
     selection: Selection | None = None
     reuse: bool = True
+    handovers: list[Callable[[], None]] = field(default_factory=list)  # to do when nothing else runs
+    for_agent: str = ""  # the step that the project's agent does now
 
 
 @dataclass
@@ -81,6 +93,8 @@ class Attempt:
     trace: ProgramTrace | None = None
     ticks: Ticks | None = None
     program: str | None = None
+    files: str = ""  # of a step that asks: the digest of the files at the handover, and the statement to approve
+    statement: str = ""
 
     @property
     def log(self) -> Path:
@@ -123,7 +137,8 @@ class Attempt:
         """Add findings to those of the checks, and return the receipt."""
         self.findings += findings
         stops = self.failure is not None or any(finding.verdict.stops for finding in self.findings)
-        self.findings += [warned(message) for message in self.effects.ended_services(again=stops)]
+        services = self.effects.ended_services(again=stops)
+        self.findings += [Finding(verdict=Verdict.warned, message=message, check="services") for message in services]
         if self.exit_status is ExitStatus.done and any(finding.verdict.stops for finding in self.findings):
             self.exit_status = ExitStatus.failed
         self.verdict = worst([self.verdict, *(finding.verdict for finding in self.findings)])
@@ -186,7 +201,7 @@ class Attempt:
                 return self.effects.call(action, inputs, action_context, self.log, self.limit())
             finally:
                 with self.context.scheduler.locked():  # what subscribers start in other threads is not the action's
-                    self._report_left(self.effects.end_children())
+                    self.report_left(self.effects.end_children())
 
         outputs = self.context.scheduler.run_in_main_thread(call)
         self.outputs = self.effects.mask_secrets(outputs)  # a later step that names no secret may read them
@@ -260,14 +275,16 @@ class Attempt:
             else:
                 with self.trace.of(limited, log.with_suffix(".trace")) as traced:
                     end = self.effects.start(traced, log)
-        self._report_left(end.left)
+        self.report_left(end.left)
         return end.status
 
-    def _report_left(self, left: Sequence[str]) -> None:
+    def report_left(self, left: Sequence[str]) -> None:
         """Warn of processes that the step left running, which were ended with it."""
         for process in left:
             message = f"the step ended and left this running, which was ended too: {process}"
-            self.findings.append(warned(message, remedy="say service: true if later steps need it, else wait for it"))
+            remedy = "say service: true if later steps need it, else wait for it"
+            finding = Finding(verdict=Verdict.warned, message=message, check="processes", remedy=remedy)
+            self.findings.append(finding)
 
     def ended(self, receipt: Receipt, basis: Mapping[str, str] | None = None, reason: str = "") -> StepFinished:
         """Return the event for the end of the step with this receipt."""

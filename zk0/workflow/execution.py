@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from zk0.core.errors import ExitStatus, SpecError, Zk0Error
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict, worst
 from zk0.workflow.actions import Outputs, Progress
-from zk0.workflow.ask import Paused, hand_over, judge
+from zk0.workflow.agent import work_and_judge
+from zk0.workflow.ask import Paused, approval_holds, asks_person, hand_over, judge
 from zk0.workflow.attempt import Attempt, RunContext
 from zk0.workflow.composite import NestedOutputs, each_outputs, members_of, workflow_outputs
 from zk0.workflow.event_log import EventLog
@@ -61,7 +63,7 @@ class Execution:
         Raises:
             Paused: a step waits for an agent or a person, and all that does not depend on it is done.
         """
-        left = [step for step in self.plan.steps if not self._restore(step)]
+        left = self._restore_all()
         self.context.scheduler.run_all(left, self._run_step, self.graph.may_begin, _slot_of)
         if services := [step.path for step in self.plan.steps if step.is_service]:
             with self.context.scheduler.unlocked():
@@ -74,18 +76,44 @@ class Execution:
         run = {"id": self.context.run.id, "directory": self.context.run.path}
         return Scope(self.plan.inputs, run, self.graph.steps)
 
-    def _restore(self, step: PlannedStep) -> bool:
-        """Restore a step that ended before the run was resumed; return whether it had."""
+    def _restore_all(self) -> list[PlannedStep]:
+        """Restore the steps that ended before the run was resumed; return those that are left to do.
+
+        What a person approved may have changed since. If a step behind the approval is left, they are asked again.
+        """
+        ended = [self._has_ended(step) for step in self.plan.steps]
+        last = max((number for number, done in enumerate(ended) if not done), default=-1)
+        left = []
+        for number, step in enumerate(self.plan.steps):
+            is_before_others = number < last or "/" in step.path  # of a nested workflow, the steps behind are elsewhere
+            if not ended[number] or (is_before_others and not self._approval_holds(step)):
+                left.append(step)
+            else:
+                self._restore(step, self.known[step.path])
+        return left
+
+    def _has_ended(self, step: PlannedStep) -> bool:
         before = self.known.get(step.path)
         if before is None or before.verdict is None or before.status not in (StepStatus.finished, StepStatus.skipped):
             return False
-        if step.is_service and before.did_its_work and not self.effects.is_serving(step.path):
-            return False
+        return not (step.is_service and before.did_its_work and not self.effects.is_serving(step.path))
+
+    def _approval_holds(self, step: PlannedStep) -> bool:
+        """Return whether all is as a person approved it; of a step that consists of others, they say so."""
+        if step.kind == "workflow" or step.each is not None:
+            within = (known for path, known in self.known.items() if path.startswith(f"{step.path}/"))
+            return not any(known.receipt and known.receipt.uses == "ask.person" for known in within)
+        if not asks_person(step):
+            return True
+        return approval_holds(step, self.known[step.path], self.scope(), self.log, self.effects)
+
+    def _restore(self, step: PlannedStep, before: StepState) -> None:
+        if before.verdict is None:
+            return
         if before.status is StepStatus.skipped:
             self.graph.skip(step, before.verdict)
         else:
             self.graph.end(step, scope_of(step, before), before.exit_status)
-        return True
 
     def _run_step(self, step: PlannedStep) -> None:
         try:
@@ -220,13 +248,19 @@ class Execution:
         before = self.known.get(step.path)
         if before and before.status is StepStatus.waiting:
             attempt = Attempt(step, 1, self.context, self.effects, self._deadline(step))
-            receipt = judge(attempt, self.scope(), self.log, before)
+            if self.context.for_agent not in ("", step.path):
+                raise Paused  # it was judged a moment ago
+            decide = work_and_judge if self.context.for_agent else judge
+            receipt = decide(attempt, self.plan, self.scope(), self.log, before)
         else:
-            attempt = self._start(step, 1)
+            attempt, scope = self._start(step, 1), self.scope()
             try:
-                hand_over(attempt, self.plan, self.scope(), self.log)
+                fill(step.arguments, scope)
             except SpecError as error:
                 receipt = attempt.refuse(error)
+            else:
+                self.context.handovers.append(partial(hand_over, attempt, self.plan, scope, self.log, before))
+                raise Paused
         self._finish(attempt, receipt, reason=f"ran because only {step.uses.removeprefix('ask.')}s can do it")
 
     def _start(self, step: PlannedStep, number: int) -> Attempt:

@@ -291,12 +291,13 @@ class RunStep(ReusableStep):
 class AskStep(StepBase):
     """A step that an agent or a person does; it is done when what it `accept`s passes.
 
+    `scope` is prose, or a list of the files, folders and globs that an agent may change.
     Its `timeout` counts from when it was asked for, and its `retry` how often it is judged; without, it is patient.
     """
 
     ask: Literal["agent", "person"]
     instruction: Filled[Text]
-    scope: Filled[str] = ""
+    scope: Filled[str] | tuple[Filled[Text], ...] = ""
     constraints: tuple[Filled[Text], ...] = ()
     checks: tuple[Check, ...] = Field(default=(), alias="accept")
     retry: Judgements | None = None

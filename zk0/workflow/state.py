@@ -45,7 +45,7 @@ class StepState(BaseModel):
     """One step of a run.
 
     `reason` says why it was skipped, ran or was reused, `missing` what a step that waits still lacks, `asked` since
-    when it waits. `failed` is how it ended before it was repaired.
+    when it waits, `files` and `statement` what it was asked about. `failed` is how it ended before it was repaired.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -64,6 +64,8 @@ class StepState(BaseModel):
     missing: tuple[Finding, ...] = ()
     asked: datetime | None = None
     asked_ticks: Ticks | None = Field(None, exclude=True)
+    files: str = ""
+    statement: str = ""
     failed: StepFinished | None = None
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
@@ -84,6 +86,10 @@ def resumed(steps: Mapping[str, StepState], event: RunResumed) -> dict[str, Step
     Steps that were running are pending again; a step that waits still waits. Within a step that runs again, but not as
     a whole, the steps that succeeded stay: if one of a hundred items failed, only that one runs again.
     """
+    if event.steps:  # another workflow file: what has no place in it is left out, what is new is to be done
+        within = {top: [name for name in steps if name.startswith(f"{top}/")] for top in event.steps}
+        names = [name for top in event.steps for name in (top, *within[top])]
+        steps = {name: steps.get(name, StepState(id=name)) for name in names}
     top = [name for name in steps if "/" not in name]
     first = top.index(event.from_step) if event.from_step in top else len(top)
     redone = set(event.redone or top[first:])
@@ -128,6 +134,7 @@ class RunStatus(StrEnum):
     """The status of a run.
 
     `waiting` is for an agent or a person; `unfinished` is running, or was killed: the journal alone does not say which.
+    The records of an `altered` run do not agree, so nothing in them counts; the journal alone does not say that either.
     """
 
     unfinished = "unfinished"
@@ -136,13 +143,18 @@ class RunStatus(StrEnum):
     failed = "failed"
     interrupted = "interrupted"
     cancelled = "cancelled"
+    altered = "altered"
 
 
 UNDONE = (RunStatus.interrupted, RunStatus.cancelled)  # a run of which steps may be left
 
 
 class RunState(BaseModel):
-    """The state of a run, from its journal."""
+    """The state of a run, from its journal.
+
+    `spec` is the digest of the workflow files it performs now, `spec_changed` when it got new ones. `differences` says
+    how its records disagree.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -163,14 +175,19 @@ class RunState(BaseModel):
     ticks: Ticks | None = Field(None, exclude=True)
     took: float | None = Field(None, exclude=True)
     steps: tuple[StepState, ...]
+    spec: str = ""
+    spec_changed: datetime | None = None
+    differences: tuple[str, ...] = ()
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of its steps; `fail` if the run failed at its outputs.
+        """The worst verdict of its steps; `fail` if its outputs failed, `not-available` if its records were altered.
 
         It can't be better than `not-available` if a step was not done.
         """
+        if self.status is RunStatus.altered:
+            return Verdict.not_available
         undone = self.status in UNDONE and any(step.verdict is None for step in self.steps)
         own = [Verdict.failed] if self.failure else []
         known = [*own, *(step.verdict for step in self.steps if step.verdict)]
@@ -219,6 +236,7 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
     steps = {step: StepState(id=step) for step in start.steps}
     end: RunFinished | None = None
     cancelled = False
+    replaced: RunResumed | None = None
     for event in remaining:
         match event:
             case RunStarted():
@@ -228,6 +246,7 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
             case RunResumed():
                 end, cancelled = None, False
                 steps = resumed(steps, event)
+                replaced = event if event.spec else replaced
             case RunCancelled():
                 cancelled = True
             case _:
@@ -254,6 +273,8 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
         finished=None,
         ticks=start.ticks,
         steps=tuple(_in_order(steps)),
+        spec=(replaced or start).spec,
+        spec_changed=replaced.at if replaced else None,
     )
     if end:
         state = end_run(state, end)
@@ -324,6 +345,8 @@ def _advanced(step: StepState, event: StepEvent) -> StepState:
                 missing=event.missing,
                 asked=step.asked or event.at,
                 asked_ticks=step.asked_ticks if step.asked else event.ticks,
+                files=event.files,
+                statement=event.statement,
             )
         case StepSkipped():
             return StepState(

@@ -82,9 +82,9 @@ def enforce_limit(what: str, limit: TimeLimit | None, log: Path) -> Iterator[Non
         signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(limit.seconds, 1e-6), GRACE)
     try:
         try:
+            signal.setitimer(signal.ITIMER_REAL, max(limit.seconds, 1e-6), GRACE)
             yield
         finally:
             disarm()
