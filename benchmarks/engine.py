@@ -40,7 +40,7 @@ from zk0.workflow.state import fold
 STEPS, ITEMS, EVENTS, STARTS = 200, 1_000, 100_000, 7
 LENGTHS = (10, 250, 1_000)  # steps of one run: what a step costs must not depend on how many there are
 LONG_FILE = 10_000  # steps
-HEAD = "name: bench\ntitle: A\npurpose: B\nsteps:\n"
+HEAD = "name: trial\ntitle: A\npurpose: B\nsteps:\n"
 
 
 class Nothing(Inputs):
@@ -116,7 +116,7 @@ def _project(steps: str) -> Iterator[Project]:
         root = Path(directory)
         (root / "pyproject.toml").touch()
         (root / "workflows").mkdir()
-        (root / "workflows" / "bench.yaml").write_text(HEAD + steps, encoding="utf-8")
+        (root / "workflows" / "trial.yaml").write_text(HEAD + steps, encoding="utf-8")
         for command in (["init", "-q"], ["add", "-A"]):
             subprocess.run(["git", *command], cwd=root, check=True)  # noqa: S603, S607
         yield Project(root)
@@ -125,7 +125,7 @@ def _project(steps: str) -> Iterator[Project]:
 def _recorded(count: int) -> Iterator[float]:
     """Yield the seconds from the end of one step to the end of the next, with the recorders of `zk0 run`."""
     with _project(_no_ops(count)) as project:
-        loaded = load(project, "bench")
+        loaded = load(project, "trial")
         ends: list[float] = []
 
         def listener(event: Event) -> None:
@@ -143,7 +143,7 @@ def _reusable() -> tuple[float, float]:
     declared = "reuse: true, reads: [], makes: []"
     steps = f"  - {{id: a, title: A, foreach: {list(range(ITEMS))}, {declared}, run: ['true', '{{{{ item }}}}']}}\n"
     with _project(steps) as project:
-        loaded = load(project, "bench")
+        loaded = load(project, "trial")
         planned = plan(loaded.spec, {}, loaded.library)
         seconds = []
         for _ in range(2):
@@ -157,11 +157,11 @@ def _long_file() -> tuple[float, float]:
     """Return the seconds to lint a long workflow, and to plan it."""
     with _project(_no_ops(LONG_FILE)) as project:
         before = time.perf_counter()
-        problems = list(lint(project, [project.root / "workflows" / "bench.yaml"]))
+        problems = list(lint(project, [project.root / "workflows" / "trial.yaml"]))
         linted = time.perf_counter() - before
         if problems:
             raise ValueError(problems)
-        loaded = load(project, "bench")
+        loaded = load(project, "trial")
         before = time.perf_counter()
         plan(loaded.spec, {}, loaded.library)
         return linted, time.perf_counter() - before
@@ -210,12 +210,12 @@ def _start() -> float:
         root = Path(directory)
         (root / "pyproject.toml").touch()
         (root / "workflows").mkdir()
-        (root / "workflows" / "bench.yaml").write_text(
+        (root / "workflows" / "trial.yaml").write_text(
             HEAD + "  - {id: a, title: A, run: ['true']}\n", encoding="utf-8"
         )
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
         before = time.time()
-        command = [sys.executable, "-m", "zk0", "run", "bench", "--quiet"]
+        command = [sys.executable, "-m", "zk0", "run", "trial", "--quiet"]
         subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True)  # noqa: S603  our own program
         [journal] = root.glob(".zk0/runs/*/journal.jsonl")
         first = next(event for event in read_events(journal) if isinstance(event, StepStarted))
