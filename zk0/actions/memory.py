@@ -51,5 +51,5 @@ def remembered(outputs: RememberOutputs, project: Project) -> Iterator[Finding]:
         f"{outputs.entry} is in force",
         f"{outputs.entry} is not in force",
         evidence=[Evidence(name="entry", value=outputs.entry)],
-        remedy="zk0 memory show --all",
+        remedy=f"zk0 memory search {outputs.entry}",
     )

@@ -124,7 +124,10 @@ class StepRecord(Record):
 
 
 class RunRecord(Record):
-    """The run a result is of; `files` are the programs and settings that changed between its begin and its end."""
+    """The run a result is of; `files` are the programs and settings that changed between its begin and its end.
+
+    `seconds` is the time that zk0 worked on it; while a run waits or is stopped, its time does not count.
+    """
 
     id: str
     workflow: str
@@ -134,6 +137,16 @@ class RunRecord(Record):
     steps: tuple[StepRecord, ...] = ()
     proposals: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it came to its end; if not, it was cancelled, or something was missing."""
+        return self.ended in (ExitStatus.done.name, ExitStatus.failed.name)
+
+    @property
+    def outcome(self) -> str:
+        """Its verdict, or how it was broken off."""
+        return str(self.verdict) if self.is_complete else self.ended.replace("_", " ")
 
 
 class FaultRecord(Record):
@@ -167,7 +180,6 @@ class Entry(Record):
     title: Title
     status: Status = Status.active
     generated: Mark
-    verified: tuple[Mark, ...] = ()
     sources: tuple[FactSource, ...] = ()
     commit: str | None = None
     branch: str | None = None

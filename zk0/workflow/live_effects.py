@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from zk0.core.checks import CHECKS, Check, CheckContext
 from zk0.core.errors import JournalError
-from zk0.core.git import GitState
+from zk0.core.git import GitState, ignore_directory
 from zk0.core.project import Project, package_versions
 from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
@@ -86,7 +86,7 @@ class LiveEffects:
         runs = self.project.runs_dir
         try:
             runs.mkdir(parents=True, exist_ok=True)
-            _ignore(self.project.state_dir)
+            ignore_directory(self.project.state_dir)
             run = self._new(runs, plan.spec.name)
             run.spec.write_text(source, encoding="utf-8")
             for name, text in nested.items():
@@ -248,13 +248,6 @@ def _ends(journal: Path, workflow: str, _changed: int, _size: int) -> RunOutcome
     """Return the outcomes of a run's steps; cached while its journal does not change, for steps with many items."""
     ends = [event for event in read_events(journal) if isinstance(event, StepFinished)]
     return RunOutcomes({end.receipt.step: end for end in ends if end.receipt.workflow == workflow})
-
-
-def _ignore(state: Path) -> None:
-    """Make git ignore runs, so that a run does not make its own working tree dirty."""
-    ignore = state / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", encoding="utf-8")
 
 
 @contextmanager
