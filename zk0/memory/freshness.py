@@ -22,7 +22,7 @@ from zk0.memory.evidence import EvidenceReader, lines_digest, value_at
 
 FILES_NAMED = 3  # changed files named in one reason
 SHORT_COMMIT = 8  # digits
-INTENTIONS = (Kind.focus, Kind.next, Kind.task)
+INTENTIONS = (Kind.focus, Kind.next, Kind.task)  # they claim nothing, so they need no evidence
 
 
 class Freshness(StrEnum):
@@ -58,11 +58,11 @@ class Assessment:
 
     @property
     def doubt(self) -> str:
-        """What a page says beside the entry; nothing if it is fresh, or an intention, which needs no evidence."""
+        """What a page says beside the entry; nothing if it is fresh."""
         if self.freshness is Freshness.fresh:
             return ""
         if not self.entry.sources and self.freshness is Freshness.unverifiable and not self.entry.run:
-            return "" if self.entry.kind in INTENTIONS else "no evidence"
+            return "no evidence"
         return f"{self.freshness}: {self.reasons[0]}"
 
     @property
@@ -81,6 +81,8 @@ def assess(entry: Entry, evidence: EvidenceReader, now: datetime) -> Assessment:
     nothing = SourceCheck(
         Freshness.unverifiable, "it names no source that can be read again", entry.kind is Kind.result
     )
+    if entry.kind in INTENTIONS and not entry.sources:
+        nothing = FRESH
     found = [*(one for one in sources if one), *_circumstances(entry, evidence, now)] or [nothing]
     freshness = max((one.freshness for one in found), key=WORST.index)
     worst_first = sorted(found, key=lambda one: WORST.index(one.freshness), reverse=True)

@@ -137,7 +137,7 @@ def _pages(project: Project, bank: Bank, reading: BankSnapshot, commands: Collec
     known = KnownNames(project.root, project.settings.state, ids, workflow_files(project), commands)
     for path in sorted((*bank.directory.glob("*.md"), *bank.notes_dir.glob("*.md"))):
         name, page = path.relative_to(bank.directory), Page(path.parent, path.name)
-        if path.name in PAGES and not is_own(page.text):
+        if name.as_posix() in PAGES and not is_own(page.text):
             yield BankProblem(name, 1, f"it is not as zk0 wrote it: {IMPORT}")
         yield from (BankProblem(name, dead.line, dead.message) for dead in dead_references(page, known))
     for entry in reading.in_force:

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from zk0.core.errors import CommandError, ExitStatus, SpecError, Zk0Error
 from zk0.core.git import GitState
+from zk0.core.portable_paths import to_portable
 from zk0.core.project import Project
 from zk0.core.receipts import Artifact, Failure, Receipt, artifact
 from zk0.core.verdicts import Finding, Verdict, failed, passed, worst
@@ -234,24 +235,27 @@ class Attempt:
         with _capture_errors(self):  # outputs that JSON can't hold, or a file that can't be read
             outputs = self.outputs.model_dump(mode="json") if self.outputs else {}
             artifacts = self._artifacts()
+        said = {
+            "inputs": self.inputs,
+            "environment": dict(self.context.environment),
+            "outputs": outputs,
+            "artifacts": artifacts,
+            "findings": tuple(self.findings),
+            "failure": self.failure,
+        }
         return Receipt(
             run=self.context.run.id,
             workflow=self.context.workflow,
             step=self.step.path,
             title=self.step.title,
             uses=self.step.uses,
-            inputs=self.inputs,
             seed=self.context.seed,
             code=self.context.code,
-            environment=dict(self.context.environment),
             started=started,
             finished=self.effects.now(),
             attempt=self.number,
-            outputs=outputs,
-            artifacts=artifacts,
-            findings=tuple(self.findings),
             verdict=self.verdict,
-            failure=self.failure,
+            **to_portable(said, self.context.project.root),
         )
 
     def _artifacts(self) -> tuple[Artifact, ...]:
