@@ -126,6 +126,7 @@ class StepRecord(Record):
 class RunRecord(Record):
     """The run a result is of; `files` are the programs and settings that changed between its begin and its end.
 
+    `reads` are the files that it read, where a trace shows that it read no others: the result holds for them alone.
     `seconds` is the time that zk0 worked on it; while a run waits or is stopped, its time does not count.
     """
 
@@ -137,6 +138,7 @@ class RunRecord(Record):
     steps: tuple[StepRecord, ...] = ()
     proposals: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:

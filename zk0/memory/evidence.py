@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from zk0.core.errors import SecretError, UnknownNameError
-from zk0.core.fingerprints import is_prose
+from zk0.core.fingerprints import is_prose, read_digest
 from zk0.core.git import read_git
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore, read_content, write_atomically
@@ -42,6 +42,7 @@ class EvidenceReader:
         self._receipts: dict[str, dict[str, Any] | None] = {}
         self._texts: dict[str, str | None] = {}
         self._settings: dict[str, object] = {}
+        self._trees: dict[tuple[str, ...], str] = {}
 
     def receipt(self, digest: str) -> dict[str, Any] | None:
         """Return the receipt of this digest; None where neither the bank nor this machine's runs have it.
@@ -101,10 +102,11 @@ class EvidenceReader:
         path = (self.project.root / file).resolve()
         return path if path.is_relative_to(self.project.root) else None
 
-    @cached_property
-    def tree(self) -> str:
-        """The digest of the project's code as it is now."""
-        return self.project.tree().code[:CODE_LENGTH]
+    def tree(self, reads: tuple[str, ...] = ()) -> str:
+        """Return the digest of the project's code as it is now; where files are named, that of `read_digest`."""
+        if reads not in self._trees:
+            self._trees[reads] = read_digest(self.project.tree(), reads)[:CODE_LENGTH]
+        return self._trees[reads]
 
     @cached_property
     def head(self) -> str | None:

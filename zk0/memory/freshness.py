@@ -16,6 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from zk0.core.errors import UnknownNameError
+from zk0.core.fingerprints import relevant
 from zk0.memory.budget import join_first
 from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind, RunRecord
 from zk0.memory.evidence import EvidenceReader, lines_digest, value_at
@@ -181,7 +182,8 @@ def _commit(commit: str, evidence: EvidenceReader) -> SourceCheck:
 
 def _code(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
     """Check whether a result is about the code as it is now."""
-    if entry.tree and entry.tree == evidence.tree:
+    reads = entry.run.reads if entry.run else ()
+    if entry.tree and entry.tree == evidence.tree(reads):
         yield FRESH
     elif entry.tree is None and entry.code:
         yield SourceCheck(Freshness.unverifiable, "its digest of the code is of an older kind; run the workflow again")
@@ -190,7 +192,7 @@ def _code(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
     elif entry.tree is None and (entry.commit is None or evidence.resolve_commit(entry.commit) is None):
         yield SourceCheck(Freshness.unverifiable, "it does not say which code it is about")
     else:
-        files = evidence.changed_since(entry.commit) if entry.commit else []
+        files = relevant(evidence.changed_since(entry.commit), reads) if entry.commit else []
         named = f": {join_first(files, FILES_NAMED)}" if files else ""
         changed = entry.tree is not None or files
         yield SourceCheck(Freshness.stale, f"the code has changed since{named}") if changed else FRESH

@@ -13,12 +13,14 @@ what the steps ran on, and the result names no digest.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 import zk0
 from zk0.core.errors import ExitStatus, SecretError, SpecError
+from zk0.core.fingerprints import read_digest, relevant
 from zk0.core.git import read_git
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, write_atomically
@@ -27,6 +29,7 @@ from zk0.memory.bank import ENTRIES, Bank
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import Entry, RunRecord, StepRecord, one_line
 from zk0.memory.evidence import CODE_LENGTH, EvidenceReader, copy_receipt
+from zk0.memory.files_read import files_read
 from zk0.memory.freshness import assess_all
 from zk0.memory.page_seal import CONTEXT, PAGES, TASKS
 from zk0.memory.rendering import render_context, render_tasks, workflow_pages
@@ -99,13 +102,22 @@ def write_pages(project: Project, now: datetime) -> None:
         raise refused[0]
 
 
+@dataclass(frozen=True)
+class CodeOfRun:
+    """The digest of the code that a run vouches for, the files that changed meanwhile, and those that it read alone."""
+
+    digest: str | None
+    changed: list[str]
+    reads: tuple[str, ...]
+
+
 class MemoryRecorder:
     """Subscribes to a run of a workflow and writes its results to the project's memory bank."""
 
-    def __init__(self, project: Project, spec: WorkflowSpec) -> None:
+    def __init__(self, project: Project, spec: WorkflowSpec | None = None) -> None:
         self.project = project
         self.spec = spec
-        self.workflow = spec.name
+        self.workflow = spec.name if spec else ""
         self._directory = project.runs_dir
         self.bank = Bank.of(project)
         self._planned: tuple[str, ...] = ()
@@ -161,7 +173,7 @@ class MemoryRecorder:
 
     def _catch_up(self, run: RunDirectory) -> None:
         """Write the result of a run whose engine was killed before it did; the code at its end is not known."""
-        recorder = MemoryRecorder(self.project, self.spec)
+        recorder = MemoryRecorder(self.project)
         events = read_events(run.journal)
         for event in events:
             recorder._follow(event)
@@ -193,7 +205,7 @@ class MemoryRecorder:
         receipts = list(self._receipts.values())
         order = {step: place for place, step in enumerate(self._planned)}
         directory = self.project.runs_dir / event.run
-        digest, files = self._code(directory)
+        code = self._code(directory)
         finished = event if isinstance(event, RunFinished) else None
         record = RunRecord(
             id=event.run,
@@ -203,9 +215,10 @@ class MemoryRecorder:
             seconds=round(seconds_worked(directory / JOURNAL, receipts), 3),
             steps=tuple(sorted(self._steps.values(), key=lambda step: order.get(step.id, len(order)))),
             proposals=tuple(finished.proposals) if finished else (),
-            files=tuple(files),
+            files=tuple(code.changed),
+            reads=code.reads,
         )
-        ended = EndedRun(record, receipts, event.at, ACTOR, digest)
+        ended = EndedRun(record, receipts, event.at, ACTOR, code.digest)
         self.bank.add(lambda bank: self._with_evidence(entries_of(ended, bank)))
 
     def _with_evidence(self, entries: list[Entry]) -> list[Entry]:
@@ -217,14 +230,18 @@ class MemoryRecorder:
                 self._refused.append(error)
         return entries
 
-    def _code(self, directory: Path) -> tuple[str | None, list[str]]:
-        """Return the digest of the code that the run vouches for, and which of its files changed meanwhile."""
+    def _code(self, directory: Path) -> CodeOfRun:
         kept = directory / CODE_FILE
         tree = self.project.tree()
         now = tree.code_files
         before = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else now
         changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-        return (None if changed and not self._asked else tree.code[:CODE_LENGTH]), changed
+        reads = files_read(self.project, self.spec, self._receipts) if self.spec else ()
+        names_changed = before.keys() != now.keys()
+        doubtful = bool(relevant(changed, reads)) or (bool(reads) and names_changed)
+        return CodeOfRun(
+            None if doubtful and not self._asked else read_digest(tree, reads)[:CODE_LENGTH], changed, reads
+        )
 
 
 def seconds_worked(journal: Path, receipts: Iterable[Receipt]) -> float:

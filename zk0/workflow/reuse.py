@@ -107,9 +107,8 @@ def decide(basis: Basis, earlier: Iterable[StepFinished], files: EarlierFiles) -
     if nearest is None:
         return ReuseDecision(FIRST)
     changed, event = nearest
-    return ReuseDecision(
-        f"ran because {_say_changes(changed, basis, event, files.dependencies.project.root)} since run {event.receipt.run}"
-    )
+    said = _say_changes(changed, basis, event, files.dependencies.project.root)
+    return ReuseDecision(f"ran because {said} since run {event.receipt.run}")
 
 
 def confirm(
