@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from zk0.core.errors import SpecError
-from zk0.memory.bank import BankProblem, BankSnapshot
 from zk0.memory.context import BUDGET, ContextContent, context_content, fit_context, fit_workflows, left_out
 from zk0.memory.entries import Entry, Kind, with_id
+from zk0.memory.snapshot import BankProblem, BankSnapshot
 
 type MakeEntry = Callable[..., Entry]
 

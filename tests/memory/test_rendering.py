@@ -13,11 +13,11 @@ import pytest
 from zk0.core.errors import SpecError
 from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
-from zk0.memory.bank import BankProblem, BankSnapshot
 from zk0.memory.budget import LONGEST_TEXT, cell
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import Entry, Kind, StepRecord, with_id
 from zk0.memory.rendering import WorkflowPage, render_context, render_tasks, workflow_pages
+from zk0.memory.snapshot import BankProblem, BankSnapshot
 from zk0.memory.unfinished_runs import RunningRun
 from zk0.workflow.spec import WorkflowSpec
 

@@ -9,10 +9,10 @@ from zk0.core.errors import ExitStatus
 from zk0.core.git import GitState
 from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_available, passed, warned, worst
-from zk0.memory.bank import BankSnapshot
 from zk0.memory.entries import Entry, FactSource, Kind, RunRecord, Status, with_id
 from zk0.memory.evidence import value_at
 from zk0.memory.results import EndedRun, entries_of, step_record
+from zk0.memory.snapshot import BankSnapshot
 
 type MakeReceipt = Callable[..., Receipt]
 

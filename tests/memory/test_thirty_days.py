@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from zk0.memory.preserved_blocks import is_conflicted
 
 from zk0.core.errors import ExitStatus
 from zk0.core.project import Project
@@ -24,7 +25,6 @@ from zk0.memory.bank import Bank
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import Kind
 from zk0.memory.evidence import EvidenceReader
-from zk0.memory.preserved_blocks import is_conflicted
 from zk0.memory.prime import prime
 from zk0.memory.pruning import archive, proposals
 from zk0.memory.recording import MemoryRecorder, install, write_pages

@@ -21,10 +21,11 @@ from pydantic import ValidationError
 
 from zk0.core.errors import InputError, UnknownNameError
 from zk0.core.project import Project
-from zk0.memory.bank import Bank, BankSnapshot
+from zk0.memory.bank import Bank
 from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind, Mark, Status
 from zk0.memory.evidence import EvidenceReader, copy_receipt, lines_digest, value_at
 from zk0.memory.recording import write_pages
+from zk0.memory.snapshot import BankSnapshot
 
 KINDS = ("receipt", "config", "file", "commit", "link")
 CITATION = re.compile(rf"(?:(?P<name>[^=]+)=)?(?P<kind>{'|'.join(KINDS)}):(?P<what>.+)")

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
-from zk0.memory.bank import BankProblem, BankSnapshot
 from zk0.memory.budget import cut, fit, join_first
 from zk0.memory.entries import Entry, FactSource, Kind
 from zk0.memory.freshness import Assessment
+from zk0.memory.snapshot import BankProblem, BankSnapshot
 
 BUDGET = 8192  # bytes
 MOST = 200  # lines of one kind: more never fit, and so a bank of any size is rendered in bounded time

@@ -193,7 +193,8 @@ def _code(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
         yield SourceCheck(Freshness.unverifiable, "it does not say which code it is about")
     else:
         files = relevant(evidence.changed_since(entry.commit), reads) if entry.commit else []
-        named = f": {join_first(files, FILES_NAMED)}" if files else ""
+        added = ": files that it read, or the names of others" if reads else ""
+        named = f": {join_first(files, FILES_NAMED)}" if files else added
         changed = entry.tree is not None or files
         yield SourceCheck(Freshness.stale, f"the code has changed since{named}") if changed else FRESH
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from zk0.core.errors import InputError, SecretError
 from zk0.core.project import Project
 from zk0.core.secrets import find_secrets
-from zk0.memory.bank import NOTES, Bank, BankSnapshot
+from zk0.memory.bank import NOTES, Bank
 from zk0.memory.entries import Entry, Kind, Mark
 from zk0.memory.page_seal import PAGES, SEAL, TASKS, is_own, read_page
 from zk0.memory.recording import Pages, page_texts, write_pages
+from zk0.memory.snapshot import BankSnapshot
 
 # The pages of Kilo and Cline, by the name they have here.
 OWN_NAMES = {

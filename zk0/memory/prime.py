@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from zk0.core.project import Project
-from zk0.memory.bank import Bank, BankSnapshot
+from zk0.memory.bank import Bank
 from zk0.memory.budget import cell, fit
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.evidence import EvidenceReader
 from zk0.memory.freshness import SHORT_COMMIT, Assessment, assess, count_freshness
+from zk0.memory.snapshot import BankSnapshot
 from zk0.memory.unfinished_runs import OpenRun, open_runs
 
 BUDGET = 2000  # tokens

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from zk0.core.project import Project
-from zk0.memory.bank import Bank, BankSnapshot
+from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Status
 from zk0.memory.evidence import EVIDENCE
+from zk0.memory.snapshot import BankSnapshot
 
 KEPT = timedelta(days=14)  # a branch that lives longer is rare, and finds what it needs in the archive
 

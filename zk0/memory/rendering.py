@@ -14,12 +14,12 @@ from pydantic import ValidationError
 
 from zk0.core.pages import markdown
 from zk0.core.project import Project
-from zk0.memory.bank import BankSnapshot
 from zk0.memory.budget import cell
 from zk0.memory.context import BUDGET, ContextContent, context_content, fit_context, fit_workflows, short_note
 from zk0.memory.entries import Entry
 from zk0.memory.freshness import Assessment
 from zk0.memory.page_seal import CONTEXT, TASKS
+from zk0.memory.snapshot import BankSnapshot
 from zk0.memory.unfinished_runs import RESERVE, RunningRun, region, step_line
 from zk0.workflow.document import read_document
 from zk0.workflow.names import workflow_files

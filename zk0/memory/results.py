@@ -6,9 +6,9 @@ from datetime import datetime
 
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict
-from zk0.memory.bank import BankSnapshot
 from zk0.memory.entries import Entry, FactSource, FaultRecord, Kind, Mark, RunRecord, Status, StepRecord, one_line
 from zk0.memory.evidence import evidence_of, numbers_of
+from zk0.memory.snapshot import BankSnapshot
 
 
 def is_repaired(fault: FaultRecord, receipt: Receipt) -> bool:

@@ -16,11 +16,12 @@ from zk0.core.git import read_git
 from zk0.core.markdown import Page
 from zk0.core.project import Project
 from zk0.core.references import KnownNames, dead_references
-from zk0.memory.bank import ENTRIES, NOTES, Bank, BankProblem, BankSnapshot
+from zk0.memory.bank import ENTRIES, NOTES, Bank
 from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind
 from zk0.memory.evidence import EVIDENCE, EvidenceReader
 from zk0.memory.freshness import Assessment, Freshness, assess, count_freshness
 from zk0.memory.page_seal import IMPORT, PAGES, is_own
+from zk0.memory.snapshot import BankProblem, BankSnapshot
 from zk0.workflow.names import workflow_files
 
 MEASURED = (Kind.result, Kind.fault)  # what runs found, each at its time

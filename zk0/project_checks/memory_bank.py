@@ -7,9 +7,10 @@ from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, JournalError
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, passed
-from zk0.memory.bank import Bank, BankSnapshot
+from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
 from zk0.memory.freshness import Freshness
+from zk0.memory.snapshot import BankSnapshot
 from zk0.memory.tasks import VERDICTS
 from zk0.memory.verification import verify
 from zk0.project_checks.problems import Problem, report_problems
