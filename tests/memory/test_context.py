@@ -6,14 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from zk0.core.errors import SpecError
-from zk0.memory.context import BUDGET, ContextContent, context_content, fit_context, fit_workflows, left_out
+from zk0.memory import context
+from zk0.memory.context import NOTE, ContextContent, fit_context, fit_workflows, left_out
 from zk0.memory.entries import Entry, Kind, with_id
+from zk0.memory.freshness import Assessment, Freshness, SourceCheck
 from zk0.memory.snapshot import BankProblem, BankSnapshot
 
 type MakeEntry = Callable[..., Entry]
 
 HOUR = timedelta(hours=1)
+
+
+def context_content(bank: BankSnapshot) -> ContextContent:
+    """Return the content of a page where the evidence agrees with all numbers."""
+    fresh = SourceCheck(Freshness.fresh)
+    assessed = {
+        entry.id: Assessment(entry, Freshness.fresh, (), sources=(fresh,) * len(entry.sources))
+        for entry in bank.entries
+    }
+    return context.context_content(bank, assessed, {})
 
 
 def plainly(chosen: ContextContent, missing: list[str]) -> str:
@@ -115,9 +126,11 @@ def test_a_bank_of_any_size_takes_few_renders(make_entry: MakeEntry) -> None:
     assert "of 2000 decisions" in text
 
 
-def test_kept_paragraphs_over_the_budget_are_an_error_and_not_cut() -> None:
-    with pytest.raises(SpecError, match=f"{BUDGET} are its budget"):
-        fit_context(context_content(BankSnapshot((), ())), lambda _, __: "x" * (BUDGET + 1))
+def test_a_long_note_is_shortened_and_says_where_the_rest_is() -> None:
+    [note] = context.context_content(BankSnapshot(()), {}, {"camera": "words " * 1000}).notes
+
+    assert len(note.text) < NOTE + 60
+    assert note.text.endswith("(the rest is in `notes/camera.md`)")
 
 
 def test_problems_are_told_before_numbers(many: BankSnapshot) -> None:

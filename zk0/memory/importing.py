@@ -18,7 +18,7 @@ from zk0.core.project import Project
 from zk0.core.secrets import find_secrets
 from zk0.memory.bank import NOTES, Bank
 from zk0.memory.entries import Entry, Kind, Mark
-from zk0.memory.page_seal import PAGES, SEAL, TASKS, is_own, read_page
+from zk0.memory.page_seal import PAGES, TASKS, is_changed, is_own, read_page
 from zk0.memory.recording import Pages, page_texts, write_pages
 from zk0.memory.snapshot import BankSnapshot
 
@@ -118,7 +118,7 @@ def _import(bank: Bank, shown: str, file: Path, text: str, mark: Mark, pages: Pa
         rest: str | None = target.name
     else:
         parts = list(parts_of(text, is_tasks=file.name == TASKS))
-        if SEAL.match(text):  # zk0 rendered it, and a person changed it
+        if is_changed(text):
             parts = [Part(tuple(_added_lines(pages[file.name](), text)))]
         rest = _keep_rest(bank, file, parts)
         added = bank.add(lambda now: list(_entries(parts, now, shown, mark)))

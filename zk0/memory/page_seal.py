@@ -14,6 +14,7 @@ CONTEXT, TASKS = "context.md", "tasks.md"
 PAGES = (CONTEXT, TASKS)
 SEAL = re.compile(r"<!-- Rendered by zk0, digest ([0-9a-f]{16})\. .* -->")
 OLDER = "<!-- Rendered by zk0 from "
+MARKER = re.compile(r"<!--\s*(?:keep:[\w-]+|/keep)\s*-->")
 PARAGRAPH = re.compile(r"<!--\s*keep:(?P<name>[\w-]+)\s*-->(?P<text>.*?)<!--\s*/keep\s*-->", re.DOTALL)
 IMPORT = "zk0 memory import"
 
@@ -36,8 +37,13 @@ def body_of(page: str) -> str:
 
 
 def is_of_older_version(page: str) -> bool:
-    """Whether a version of zk0 before 0.2 wrote the page."""
-    return page.startswith(OLDER)
+    """Whether a version of zk0 before 0.2 wrote the page, and each paragraph of people in it has an end."""
+    return page.startswith(OLDER) and not MARKER.search(PARAGRAPH.sub("", page))
+
+
+def is_changed(page: str) -> bool:
+    """Whether zk0 rendered the page, and somebody changed it."""
+    return not is_own(page) and bool(SEAL.match(page) or page.startswith(OLDER))
 
 
 def kept_paragraphs(page: str) -> dict[str, str]:
@@ -62,7 +68,7 @@ def require_own(path: Path) -> None:
     """
     page = read_page(path)
     if not is_own(page):
-        how = "was changed by hand" if SEAL.match(page) else "was not written by zk0"
+        how = "was changed by hand" if is_changed(page) else "was not written by zk0"
         raise SpecError(f"{path.parent.name}/{path.name} {how}; it is not overwritten", remedy=IMPORT)
 
 
