@@ -66,7 +66,7 @@ def test_a_receipt_that_was_edited_contradicts(project: Project, make_entry: Mak
 def test_what_is_not_here_is_unverifiable(project: Project, make_entry: MakeEntry) -> None:
     assert of(project, make_entry("x", sources=[{"receipt": "0" * 16}])) == (
         Freshness.unverifiable,
-        f"receipt {'0' * 16} is not here",
+        f"receipt {'0' * 16} is not here, not in the repository",
     )
     assert of(project, make_entry("x", sources=[{"commit": "f" * 40}]))[0] is Freshness.unverifiable
     assert of(project, make_entry("x", sources=[{"link": "https://example.org"}]))[0] is Freshness.unverifiable
@@ -159,7 +159,7 @@ def result(make_entry: MakeEntry, receipt: Receipt, **fields: object) -> Entry:
 def test_a_result_is_fresh_for_the_code_it_vouches_for_and_stale_for_any_other(
     project: Project, make_entry: MakeEntry, carried: Receipt
 ) -> None:
-    entry = result(make_entry, carried, tree=EvidenceReader(project).tree, commit=EvidenceReader(project).head)
+    entry = result(make_entry, carried, tree=EvidenceReader(project).tree(), commit=EvidenceReader(project).head)
     assert len(entry.tree or "") == CODE_LENGTH
     assert of(project, entry)[0] is Freshness.fresh
 
@@ -179,7 +179,7 @@ def test_a_digest_of_the_code_of_an_older_kind_can_t_be_compared(
 def test_a_workflow_a_template_and_a_settings_file_are_code(
     project: Project, make_entry: MakeEntry, carried: Receipt, name: str
 ) -> None:
-    entry = result(make_entry, carried, tree=EvidenceReader(project).tree, commit=EvidenceReader(project).head)
+    entry = result(make_entry, carried, tree=EvidenceReader(project).tree(), commit=EvidenceReader(project).head)
 
     (project.root / name).parent.mkdir(exist_ok=True)
     (project.root / name).write_text("changed: true\n")
@@ -190,7 +190,7 @@ def test_a_workflow_a_template_and_a_settings_file_are_code(
 def test_a_result_without_numbers_rests_on_the_verdicts_of_its_steps(
     project: Project, make_entry: MakeEntry, carried: Receipt
 ) -> None:
-    entry = result(make_entry, carried, tree=EvidenceReader(project).tree, said="fail")
+    entry = result(make_entry, carried, tree=EvidenceReader(project).tree(), said="fail")
 
     assert of(project, entry) == (Freshness.contradicted, f"verdict of receipt {carried.digest} is 'pass', not 'fail'")
 

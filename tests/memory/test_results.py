@@ -89,7 +89,7 @@ def test_a_run_supersedes_the_last_result_of_its_workflow_and_no_other(make_rece
 def test_an_interrupted_run_does_not_read_as_a_pass(make_receipt: MakeReceipt) -> None:
     [result] = added(ended([make_receipt(FALLS)], exit_status=ExitStatus.interrupted))
 
-    assert result.title == "train: interrupted (pass) after 2 s"
+    assert result.title == "train: interrupted after 2 s"
 
 
 def test_a_run_without_a_receipt_is_remembered_too() -> None:
