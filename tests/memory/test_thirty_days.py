@@ -183,7 +183,7 @@ def merge_and_prune(main: Branch, tuning: Branch, now: datetime) -> None:
     archive(main.project, [one.entry.id for one in found])
     write_pages(main.project, now)
     main.git("add", "memory-bank")
-    main.git("commit", "--quiet", "--message", "Prune")
+    main.git("commit", "--quiet", "--allow-empty", "--message", "Prune")
     tuning.git("merge", "--quiet", "-m", "Merge", "main")
 
 

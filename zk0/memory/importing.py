@@ -147,7 +147,7 @@ def parts_of(text: str, *, is_tasks: bool = False) -> Iterator[Part]:
     """Yield what each piece of a page becomes, in its order; every line is in one of them. Pure."""
     kind: Kind | None = None
     rest: list[str] = []
-    for heading, lines in _sections(text):
+    for heading, lines in _sections(text, deepest=2 if is_tasks else 6):
         title = heading[1] if heading else ""
         if is_tasks and heading and len(heading[0]) > 1 and any(line.strip() for line in lines[1:]):
             yield Part(tuple(rest))
@@ -166,7 +166,7 @@ def parts_of(text: str, *, is_tasks: bool = False) -> Iterator[Part]:
     yield Part(tuple(rest))
 
 
-def _sections(text: str) -> Iterator[tuple[tuple[str, str] | None, list[str]]]:
+def _sections(text: str, *, deepest: int) -> Iterator[tuple[tuple[str, str] | None, list[str]]]:
     """Yield each heading, its marks and words, with its lines, the heading's own first; code is no heading."""
     heading: tuple[str, str] | None = None
     lines: list[str] = []
@@ -174,7 +174,7 @@ def _sections(text: str) -> Iterator[tuple[tuple[str, str] | None, list[str]]]:
     for line in text.splitlines():
         fenced ^= bool(FENCE.match(line))
         found = None if fenced else HEADING.fullmatch(line.rstrip())
-        if found:
+        if found and len(found[1]) <= deepest:
             if lines:
                 yield heading, lines
             heading, lines = (found[1], found[2]), []

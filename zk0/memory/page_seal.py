@@ -14,7 +14,7 @@ CONTEXT, TASKS = "context.md", "tasks.md"
 PAGES = (CONTEXT, TASKS)
 SEAL = re.compile(r"<!-- Rendered by zk0, digest ([0-9a-f]{16})\. .* -->")
 OLDER = "<!-- Rendered by zk0 from "
-MARKER = re.compile(r"<!--\s*(?:keep:[\w-]+|/keep)\s*-->")
+MARKER = re.compile(r"<!--\s*(keep:[\w-]+|/keep)\s*-->")
 PARAGRAPH = re.compile(r"<!--\s*keep:(?P<name>[\w-]+)\s*-->(?P<text>.*?)<!--\s*/keep\s*-->", re.DOTALL)
 IMPORT = "zk0 memory import"
 
@@ -38,7 +38,8 @@ def body_of(page: str) -> str:
 
 def is_of_older_version(page: str) -> bool:
     """Whether a version of zk0 before 0.2 wrote the page, and each paragraph of people in it has an end."""
-    return page.startswith(OLDER) and not MARKER.search(PARAGRAPH.sub("", page))
+    ends = [found[1] == "/keep" for found in MARKER.finditer(page)]
+    return page.startswith(OLDER) and ends == [False, True] * (len(ends) // 2)
 
 
 def is_changed(page: str) -> bool:
