@@ -10,6 +10,7 @@ from zk0.memory import context
 from zk0.memory.context import NOTE, ContextContent, fit_context, fit_workflows, left_out
 from zk0.memory.entries import Entry, Kind, with_id
 from zk0.memory.freshness import Assessment, Freshness, SourceCheck
+from zk0.memory.page_seal import SEAL_SIZE
 from zk0.memory.snapshot import BankProblem, BankSnapshot
 
 type MakeEntry = Callable[..., Entry]
@@ -49,7 +50,7 @@ def many(make_entry: MakeEntry) -> BankSnapshot:
 
 
 def test_what_fits_is_told_in_full(many: BankSnapshot) -> None:
-    text = fit_context(context_content(many), plainly, budget=20 * 184)
+    text = fit_context(context_content(many), plainly, budget=20 * 184 + SEAL_SIZE)
 
     assert text == "m" * 20 * 184  # 120 entries, 2 results, 2 lists of steps, 60 numbers
 
@@ -151,11 +152,12 @@ def render_levels(levels: Mapping[str, int], left_out: list[str]) -> str:
 
 
 def sizes(budget: int) -> str:
+    budget += SEAL_SIZE
     return fit_workflows(["old", "new"], lambda levels, left_out: render_levels(levels, []), budget).partition("|")[0]
 
 
 def test_all_is_told_where_there_is_room() -> None:
-    assert fit_workflows(["old", "new"], render_levels, 100) == "xxxxxxxx|"
+    assert fit_workflows(["old", "new"], render_levels, 100 + SEAL_SIZE) == "xxxxxxxx|"
 
 
 def test_the_workflow_used_longest_ago_is_shortened_first_and_each_part_of_all_before_the_next() -> None:
@@ -169,6 +171,6 @@ def test_what_is_left_out_is_named() -> None:
         told.append(left_out)
         return "x" * (20 - sum(levels.values()))
 
-    fit_workflows(["old", "new"], page, 17)
+    fit_workflows(["old", "new"], page, 17 + SEAL_SIZE)
 
     assert told[-1] == ["inputs of all workflows", "notes and issues of `old`"]

@@ -17,6 +17,7 @@ from zk0.memory.budget import LONGEST_TEXT, cell
 from zk0.memory.context import BUDGET
 from zk0.memory.entries import Entry, Kind, StepRecord, with_id
 from zk0.memory.freshness import Assessment, Freshness, SourceCheck
+from zk0.memory.page_seal import seal
 from zk0.memory.rendering import WorkflowPage, render_context, render_tasks, workflow_pages
 from zk0.memory.snapshot import BankProblem, BankSnapshot
 from zk0.memory.unfinished_runs import RunningRun
@@ -212,7 +213,7 @@ def test_a_large_bank_stays_within_the_budget_and_says_what_is_missing(result: E
 
     text = page(reading(*entries), notes={"notes": "Mind the camera."})
 
-    assert len(text.encode()) <= BUDGET
+    assert len(seal(text).encode()) <= BUDGET
     assert "Mind the camera." in text
     assert "### train: pass after 143 s" in text
     assert f"of 300 numbers: `{with_id(entries[0]).id}` (over the budget of 8192 bytes)" in text

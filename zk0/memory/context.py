@@ -14,9 +14,10 @@ from itertools import zip_longest
 from zk0.memory.budget import cut, fit, join_first
 from zk0.memory.entries import Entry, FactSource, Kind
 from zk0.memory.freshness import Assessment
+from zk0.memory.page_seal import SEAL_SIZE
 from zk0.memory.snapshot import BankProblem, BankSnapshot
 
-BUDGET = 8192  # bytes
+BUDGET = 8192  # bytes, with the first line
 MOST = 200  # lines of one kind: more never fit, and so a bank of any size is rendered in bounded time
 LEFT_OUT = {"next_steps": "next steps", "steps": "lists of steps", "problems": "entries to repair"}
 NOTE = 900  # bytes of one note on the page at most
@@ -140,7 +141,7 @@ def fit_context(
         return render(chosen, left_out(content, chosen))
 
     counts = {name: min(MOST, len(getattr(content, name))) for name in dict(TRIM_ORDER)}
-    return fit(counts, TRIM_ORDER, page, budget)
+    return fit(counts, TRIM_ORDER, page, budget - SEAL_SIZE)
 
 
 def left_out(content: ContextContent, chosen: ContextContent) -> list[str]:
@@ -172,7 +173,7 @@ def fit_workflows(names: Sequence[str], render: Callable[[Mapping[str, int], lis
         return render(levels, _parts_left_out(levels))
 
     order = [(name, count) for count in reversed(range(len(PARTS))) for name in names]
-    return fit(dict.fromkeys(names, len(PARTS)), order, page, budget)
+    return fit(dict.fromkeys(names, len(PARTS)), order, page, budget - SEAL_SIZE)
 
 
 def _parts_left_out(levels: Mapping[str, int]) -> list[str]:

@@ -88,3 +88,6 @@ def read_page(path: Path) -> str:
 
 def _digest(text: str) -> str:
     return canonical_digest(text)[:DIGEST_LENGTH]
+
+
+SEAL_SIZE = len(seal("").encode())  # bytes of that line

@@ -31,7 +31,7 @@ from zk0.memory.entries import Entry, RunRecord, StepRecord, one_line
 from zk0.memory.evidence import CODE_LENGTH, EvidenceReader, copy_receipt
 from zk0.memory.files_read import files_read
 from zk0.memory.freshness import assess_all
-from zk0.memory.page_seal import CONTEXT, PAGES, TASKS
+from zk0.memory.page_seal import CONTEXT, PAGES, SEAL_SIZE, TASKS
 from zk0.memory.rendering import render_context, render_tasks, workflow_pages
 from zk0.memory.results import EndedRun, entries_of, step_record
 from zk0.memory.unfinished_runs import (
@@ -191,7 +191,7 @@ class MemoryRecorder:
         own = RunningRun(run, self.workflow, len(self._planned), list(self._steps.values()), waiting, stopped)
 
         def change(old: str) -> str:
-            if page := with_region(old, own, BUDGET):
+            if page := with_region(old, own, BUDGET - SEAL_SIZE):
                 return page
             reading, names = self.bank.read_current(), workflow_files(self.project)
             notes = {name: text for name, text in self.bank.notes().items() if name not in names}
