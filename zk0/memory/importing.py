@@ -43,7 +43,7 @@ FENCE = re.compile(r"\s*(```|~~~)")
 
 
 @dataclass(frozen=True)
-class Part:
+class Piece:
     """What a piece of a page becomes: an entry of a kind with its title and body, or lines that stay (no kind)."""
 
     lines: tuple[str, ...]
@@ -119,7 +119,7 @@ def _import(bank: Bank, shown: str, file: Path, text: str, mark: Mark, pages: Pa
     else:
         parts = list(parts_of(text, is_tasks=file.name == TASKS))
         if is_changed(text):
-            parts = [Part(tuple(_added_lines(pages[file.name](), text)))]
+            parts = [Piece(tuple(_added_lines(pages[file.name](), text)))]
         rest = _keep_rest(bank, file, parts)
         added = bank.add(lambda now: list(_entries(parts, now, shown, mark)))
     if inside:
@@ -133,7 +133,7 @@ def _added_lines(rendered: str, text: str) -> list[str]:
     return [line for line in text.splitlines()[1:] if line not in known]
 
 
-def _keep_rest(bank: Bank, file: Path, parts: Iterable[Part]) -> str | None:
+def _keep_rest(bank: Bank, file: Path, parts: Iterable[Piece]) -> str | None:
     """Append the lines that stay to a note of the file's name; return its path in the bank."""
     lines = [line for part in parts if part.kind is None for line in part.lines]
     if not any(line.strip() for line in lines):
@@ -143,16 +143,16 @@ def _keep_rest(bank: Bank, file: Path, parts: Iterable[Part]) -> str | None:
     return f"{NOTES}/{name}.md"
 
 
-def parts_of(text: str, *, is_tasks: bool = False) -> Iterator[Part]:
+def parts_of(text: str, *, is_tasks: bool = False) -> Iterator[Piece]:
     """Yield what each piece of a page becomes, in its order; every line is in one of them. Pure."""
     kind: Kind | None = None
     rest: list[str] = []
     for heading, lines in _sections(text, deepest=2 if is_tasks else 6):
         title = heading[1] if heading else ""
         if is_tasks and heading and len(heading[0]) > 1 and any(line.strip() for line in lines[1:]):
-            yield Part(tuple(rest))
+            yield Piece(tuple(rest))
             rest = []
-            yield Part(tuple(lines), Kind.procedure, _title(title), "\n".join(lines))
+            yield Piece(tuple(lines), Kind.procedure, _title(title), "\n".join(lines))
             continue
         kind = next((one for one, pattern in SECTIONS if heading and pattern.search(title)), None)
         if kind is None:
@@ -163,7 +163,7 @@ def parts_of(text: str, *, is_tasks: bool = False) -> Iterator[Part]:
                 rest += part.lines
             else:
                 yield part
-    yield Part(tuple(rest))
+    yield Piece(tuple(rest))
 
 
 def _sections(text: str, *, deepest: int) -> Iterator[tuple[tuple[str, str] | None, list[str]]]:
@@ -183,7 +183,7 @@ def _sections(text: str, *, deepest: int) -> Iterator[tuple[tuple[str, str] | No
         yield heading, lines
 
 
-def _members(lines: Iterable[str], kind: Kind) -> Iterator[Part]:
+def _members(lines: Iterable[str], kind: Kind) -> Iterator[Piece]:
     """Yield an entry for each member of a list at the left margin, with the lines that belong to it; others stay."""
     member: list[str] = []
     for line in (*lines, None):
@@ -197,20 +197,20 @@ def _members(lines: Iterable[str], kind: Kind) -> Iterator[Part]:
         elif MEMBER.fullmatch(line) and not DONE.match(line):
             member = [line]
         else:
-            yield Part((line,))
+            yield Piece((line,))
 
 
-def _entry_part(lines: list[str], kind: Kind) -> Part:
+def _entry_part(lines: list[str], kind: Kind) -> Piece:
     found = MEMBER.fullmatch(lines[0])
     more = "\n".join(lines[1:]).strip("\n")
-    return Part(tuple(lines), kind, _title(found[1] if found else lines[0]), more)
+    return Piece(tuple(lines), kind, _title(found[1] if found else lines[0]), more)
 
 
 def _title(words: str) -> str:
     return words.strip() or "without a title"
 
 
-def _entries(parts: Iterable[Part], bank: BankSnapshot, source: str, mark: Mark) -> Iterator[Entry]:
+def _entries(parts: Iterable[Piece], bank: BankSnapshot, source: str, mark: Mark) -> Iterator[Entry]:
     known = {(entry.kind, entry.title, entry.body) for entry in bank.entries}
     for part in parts:
         if part.kind:
