@@ -75,9 +75,8 @@ def test_what_is_known_to_be_wrong_fails_and_is_told_as_data_too(command, reposi
 
 
 def test_an_entry_is_added_shown_and_found(command, repository):
-    status, out, err = command(
-        "memory", "add", "fact", "mu is small", "-b", "Measured.", "-s", "file:train.py:3", "--json"
-    )
+    arguments = ("fact", "mu is small", "-b", "Measured.", "-s", "file:train.py:3", "--json")
+    status, out, err = command("memory", "add", *arguments)
     added = json.loads(out)["data"]
 
     shown = command("memory", "search", added["id"])

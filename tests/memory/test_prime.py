@@ -126,6 +126,18 @@ def test_the_budget_that_is_given_is_used(project: Project, make_entry: MakeEntr
     assert all(0.9 * budget <= size <= budget for size, budget in zip(sizes, (1000, 2000, 5000), strict=True))
 
 
+def test_a_list_is_forbidden_by_what_introduces_it() -> None:
+    text = "**What it must never do.**\n- Shout,\n  ever\n\n- Run\n\n**For whom.** You.\n- Kind ones\n\nDon't:\n- x\n"
+
+    assert [one for one, forbids in statements(text) if forbids] == [
+        "**What it must never do.**",
+        "Shout, ever",
+        "Run",
+        "Don't:",
+        "x",
+    ]
+
+
 def test_a_sentence_is_forbidden_by_its_words_or_its_heading() -> None:
     text = "# Do not\n1. shout\n2. run\n# Work\nBe kind. Never lie to\n  a robot! Rest.\n* Don't hurry\n"
 

@@ -175,17 +175,22 @@ def _doubt(assessment: Assessment | None) -> str:
 
 
 def statements(brief: str) -> Iterator[tuple[str, bool]]:
-    """Yield each sentence of the owner's brief and whether it forbids something, itself or by the heading above; pure.
+    """Yield each sentence of the owner's brief and whether it forbids something; pure.
 
-    A sentence may go on in the next line. What stands below a heading such as "Never" is forbidden too.
+    It does so itself, by the heading above, or as a member of a list by what introduces the list: a line in bold, or one
+    with a colon at its end. A sentence may go on in the next line.
     """
-    forbids, words = False, ""
+    heading, introduction, words, is_member = False, False, "", False
     for line in (*brief.splitlines(), ""):
         begins = not line.strip() or BULLET.match(line) or line.startswith("#")
-        if begins:
-            yield from ((one, forbids or bool(FORBIDDEN.search(one))) for one in SENTENCE.split(words) if one)
+        if begins and words:
+            above = heading or (introduction and is_member)
+            yield from ((one, above or bool(FORBIDDEN.search(one))) for one in SENTENCE.split(words))
+            if not is_member:
+                introduction = words.endswith((":", "**")) and bool(FORBIDDEN.search(words))
             words = ""
         if line.startswith("#"):
-            forbids = bool(FORBIDDEN.search(line))
+            heading, introduction = bool(FORBIDDEN.search(line)), False
         else:
+            is_member = bool(BULLET.match(line)) or (is_member and not begins)
             words = f"{words} {BULLET.sub('', line).strip()}".strip()
