@@ -31,7 +31,7 @@ FORBIDDEN = re.compile(
 )
 DECISIONS = 12  # those that stay
 OWNERS = "brief.md"
-BULLET = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+")
+BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 COMMANDS = (
     "`zk0 memory search WORDS`, or an id: one entry with its evidence; `zk0 memory verify` all of it",
