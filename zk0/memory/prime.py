@@ -177,8 +177,8 @@ def _doubt(assessment: Assessment | None) -> str:
 def statements(brief: str) -> Iterator[tuple[str, bool]]:
     """Yield each sentence of the owner's brief and whether it forbids something; pure.
 
-    It does so itself, by the heading above, or as a member of a list by what introduces the list: a line in bold, or one
-    with a colon at its end. A sentence may go on in the next line.
+    It does so itself, by the heading above, or as a member of a list by what introduces the list: a line in bold, or
+    one with a colon at its end. A sentence may go on in the next line.
     """
     heading, introduction, words, is_member = False, False, "", False
     for line in (*brief.splitlines(), ""):

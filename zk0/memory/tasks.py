@@ -174,7 +174,9 @@ def check_task(
     no line of critical information or constraint may be missing that an earlier version or its parent has.
     """
     assessment = assess(task, evidence, now)
-    if assessment.freshness is Freshness.fresh:
+    if not task.sources:
+        yield not_available("it names no source that can be read again", at="sources")
+    elif assessment.freshness is Freshness.fresh:
         yield passed(f"{len(task.sources)} sources say what they said", at="sources")
     else:
         yield Finding(verdict=VERDICTS[assessment.freshness], message="; ".join(assessment.reasons), at="sources")
