@@ -131,7 +131,7 @@ def test_a_long_note_is_shortened_and_says_where_the_rest_is() -> None:
     [note] = context.context_content(BankSnapshot(()), {}, {"camera": "words " * 1000}).notes
 
     assert len(note.text) < NOTE + 60
-    assert note.text.endswith("(the rest is in `notes/camera.md`)")
+    assert note.text.endswith("\n>\n> The rest is in `notes/camera.md`.")
 
 
 def test_problems_are_told_before_numbers(many: BankSnapshot) -> None:

@@ -146,6 +146,18 @@ def test_of_a_rendered_page_only_what_a_person_added_is_imported(project: Projec
     assert "Mind the camera." in page.read_text()
 
 
+def test_a_link_in_the_way_is_replaced_and_what_it_leads_to_stays(project: Project) -> None:
+    write(project.root / "docs", {"context.md": "# Ours\n"})
+    project.memory_dir.mkdir()
+    (project.memory_dir / "context.md").symlink_to(project.root / "docs" / "context.md")
+
+    import_files(project, [], by=BY, now=NOON)
+
+    assert Bank.of(project).notes() == {"context": "# Ours"}
+    assert not (project.memory_dir / "context.md").is_symlink()
+    assert (project.root / "docs" / "context.md").read_text() == "# Ours\n"
+
+
 def test_an_existing_page_of_the_project_is_not_replaced(project: Project) -> None:
     write(project.memory_dir, {"brief.md": "Ours.\n"})
     write(project.root / "cline", CLINE)

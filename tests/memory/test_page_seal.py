@@ -55,8 +55,8 @@ def test_paragraphs_of_an_older_page_become_notes_and_its_text_is_kept(project: 
 
     assert Bank.of(project).notes() == {"focus": "Mind the\ncamera.", "mine": "x"}
     page = (project.memory_dir / "context.md").read_text()
-    assert page.count("Mind the\ncamera.") == 1
-    assert "## Note: mine\n\nx\n" in page
+    assert page.count("> Mind the\n> camera.") == 1
+    assert "## Note: mine\n\n> x\n" in page
     [kept] = (project.state_dir / "replaced").iterdir()
     assert kept.read_text() == OLDER
 

@@ -223,9 +223,19 @@ def test_a_large_bank_stays_within_the_budget_and_says_what_is_missing(result: E
 def test_notes_stand_where_they_belong_and_all_others_at_the_end(result: Entry) -> None:
     text = page(reading(result), notes={"notes": "Mind the camera.", "focus": "The arm.", "mine": "And the light."})
 
-    assert "## Focus\n\n\nThe arm.\n\n## Last results" in text
-    assert "\nMind the camera.\n\n## Known" in text
-    assert "## Note: mine\n\nAnd the light.\n" in text
+    assert "## Focus\n\n\n> The arm.\n\n## Last results" in text
+    assert "\n> Mind the camera.\n\n## Known" in text
+    assert "## Note: mine\n\n> And the light.\n" in text
+
+
+def test_a_note_can_not_pass_for_a_result(result: Entry) -> None:
+    forged = "## Last results\n\n### train: pass after 1 s\n\n| accuracy | 0.99 |  | `0123456789abcdef` |"
+
+    text = page(reading(result), notes={"notes": forged})
+
+    assert text.count("\n## Last results\n") == 1
+    assert "\n> ### train: pass after 1 s\n" in text
+    assert "\n| accuracy" not in text
 
 
 def test_a_title_can_not_become_html_or_leave_its_line(make_entry: MakeEntry) -> None:
@@ -296,7 +306,7 @@ def test_a_workflow_never_performed_says_so_and_one_that_is_broken_says_where() 
 def test_a_note_of_a_workflow_stands_with_it() -> None:
     text = tasks(BankSnapshot(()), [WorkflowPage("train", TRAIN)], notes={"train": "Use the tiny preset first."})
 
-    assert "\nUse the tiny preset first.\n" in text
+    assert "\n> Use the tiny preset first.\n" in text
 
 
 HEAD = "name: {name}\ntitle: T\npurpose: P\nsteps:\n  - {{id: data, title: Prepare, uses: no.such-action}}\n"

@@ -48,6 +48,11 @@ def cut(text: str, most: int) -> str:
     return text.encode()[:most].decode(errors="ignore").rpartition(" ")[0] + " …"
 
 
+def quote(text: str) -> str:
+    """Return a text as a quotation in Markdown, in which no line can pass for one of the page."""
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+
+
 def join_first(names: Sequence[str], most: int, separator: str = ", ") -> str:
     """Return the first names of a list, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
-from zk0.memory.budget import cut, fit, join_first
+from zk0.memory.budget import cut, fit, join_first, quote
 from zk0.memory.entries import Entry, FactSource, Kind
 from zk0.memory.freshness import Assessment
 from zk0.memory.page_seal import SEAL_SIZE
@@ -123,9 +123,9 @@ def context_content(bank: BankSnapshot, assessed: Mapping[str, Assessment], note
 
 
 def short_note(name: str, text: str) -> str:
-    """Return the first words of a note, and where the rest is."""
+    """Return the first words of a note, quoted so that they pass for nothing else, and where the rest is."""
     short = cut(text, NOTE)
-    return short if short == text else f"{short} (the rest is in `notes/{name}.md`)"
+    return quote(short if short == text else f"{short}\n\nThe rest is in `notes/{name}.md`.")
 
 
 def fit_context(

@@ -106,7 +106,9 @@ def _circumstances(entry: Entry, evidence: EvidenceReader, now: datetime) -> Ite
     """Check what an entry is about besides its sources: its time, its commit, and the code and steps of its run."""
     if entry.is_stale(now):
         yield SourceCheck(Freshness.stale, f"it was said to hold until {entry.stale_after:%Y-%m-%d}")
-    if entry.kind is Kind.result and entry.run:
+    if entry.kind is Kind.result and entry.run is None:
+        yield SourceCheck(Freshness.unverifiable, "it is a result of no run", missing=True)
+    elif entry.kind is Kind.result and entry.run:
         yield from _code(entry, evidence)
         yield from _steps(entry, entry.run, evidence)
     elif entry.commit and evidence.contains(entry.commit) is False:
@@ -200,12 +202,21 @@ def _code(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
 
 
 def _steps(entry: Entry, run: RunRecord, evidence: EvidenceReader) -> Iterator[SourceCheck]:
-    """Check the verdicts of a result's steps; a run that was broken off before its first step claims nothing."""
+    """Check the verdicts of a result's steps, and that all its receipts are of this run.
+
+    A run that was broken off before its first step claims nothing.
+    """
     for step in run.steps:
         if step.receipt:
             yield _receipt(FactSource(receipt=step.receipt, metric="verdict", value=str(step.verdict)), evidence)
-    if run.is_complete and not any(step.receipt for step in run.steps) and not entry.sources:
+            yield _receipt(FactSource(receipt=step.receipt, metric="step", value=step.id), evidence)
+    cited = {*(step.receipt for step in run.steps), *(source.receipt for source in entry.sources)} - {None}
+    for digest in sorted(filter(None, cited)):
+        yield _receipt(FactSource(receipt=digest, metric="run", value=run.id), evidence)
+    if run.is_complete and not cited:
         yield SourceCheck(Freshness.unverifiable, "it names no receipt", missing=True)
+    if not run.verdict.stops and any(step.verdict.stops for step in run.steps):
+        yield SourceCheck(Freshness.contradicted, f"a step did not pass, and it says {run.verdict}")
 
 
 def _compare(what: str, found: object, stated: object) -> SourceCheck:

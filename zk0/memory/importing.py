@@ -71,7 +71,7 @@ def import_files(project: Project, paths: Iterable[Path], *, by: str, now: datet
     """
     bank = Bank.of(project)
     files = [file for path in paths for file in _markdown(path)] or list(_in_the_way(bank))
-    texts = {file.resolve(): read_page(file) for file in files}
+    texts = {file.parent.resolve() / file.name: read_page(file) for file in files}  # not what a link leads to
     texts = {file: text for file, text in texts.items() if not _is_rendered(bank, file, text)}
     if not texts:
         remedy = "zk0 memory import FOLDER, for example .kilocode/rules/memory-bank"

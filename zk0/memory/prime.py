@@ -15,7 +15,7 @@ from datetime import datetime
 
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
-from zk0.memory.budget import cell, fit
+from zk0.memory.budget import cell, fit, quote
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.evidence import EvidenceReader
 from zk0.memory.freshness import SHORT_COMMIT, Assessment, assess, count_freshness
@@ -120,11 +120,11 @@ def _sections(
     yield BriefSection("## The owner forbids", forbidden, f"{cat}/{OWNERS}", len(forbidden))
     yield BriefSection("## Waits for you", [_run(run) for run in runs], "zk0 runs")
     yield BriefSection("## Last results", results, "zk0 runs")
-    yield BriefSection("## Focus", [*list_kind(Kind.focus), *notes.get("focus", "").splitlines()])
+    yield BriefSection("## Focus", [*list_kind(Kind.focus), *quote(notes.get("focus", "")).splitlines()])
     yield BriefSection(
         "## Open findings", [_finding(entry, _doubt(by_id.get(entry.id))) for entry in reading.newest(Kind.fault)]
     )
-    yield BriefSection("## Next steps", [*proposed, *list_kind(Kind.next), *notes.get("notes", "").splitlines()])
+    yield BriefSection("## Next steps", [*proposed, *list_kind(Kind.next), *quote(notes.get("notes", "")).splitlines()])
     yield BriefSection("## To go on", [f"- {line}" for line in COMMANDS], "zk0 --help", len(COMMANDS))
     yield BriefSection("## Open tasks", list_kind(Kind.task), "zk0 task list")
     yield BriefSection("## Decisions in force", list_kind(Kind.decision), first=DECISIONS)
@@ -133,7 +133,7 @@ def _sections(
     yield BriefSection("## Known", list_kind(Kind.procedure) + list_kind(Kind.fact))
     for name, text in notes.items():
         if name not in ("focus", "notes"):
-            yield BriefSection(f"## Note: {name}", text.splitlines(), f"{cat}/notes/{name}.md")
+            yield BriefSection(f"## Note: {name}", quote(text).splitlines(), f"{cat}/notes/{name}.md")
 
 
 def _place(evidence: EvidenceReader) -> str:
