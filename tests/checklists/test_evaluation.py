@@ -116,6 +116,13 @@ def test_the_latest_run_decides_whatever_the_order(make_receipt: MakeReceipt) ->
     assert decide(EPISODES, [later]).evidence == decide(EPISODES, [earlier, later]).evidence
 
 
+def test_the_latest_run_decides_although_the_clock_was_set_back(make_receipt: MakeReceipt) -> None:
+    earlier = make_receipt(found(passed("8 episodes")), run="run-1", after=HOUR)
+    later = make_receipt(found(failed("1 episode")), run="run-2").changed(sequence=earlier.order + 1)
+
+    assert decide(EPISODES, [later, earlier]).verdict is Verdict.failed
+
+
 def test_a_step_of_the_same_run_that_failed_is_not_outvoted_by_a_later_one(make_receipt: MakeReceipt) -> None:
     receipts = [make_receipt(found(failed("1 episode"))), make_receipt(found(passed("ok")), step="again", after=HOUR)]
 

@@ -53,7 +53,7 @@ def test_a_signature_ticks_and_tells_who_until_when_and_why(project: Project) ->
     found = decided(project, item())
 
     assert (found.ticked, found.verdict) == (True, Verdict.passed)
-    assert found.message == "signed by ada (terminal) until 2026-03-31: read line by line"
+    assert found.message == "stated by ada in a terminal until 2026-03-31: read line by line"
 
 
 def test_an_expired_signature_leaves_the_box_open(project: Project) -> None:
@@ -61,7 +61,7 @@ def test_an_expired_signature_leaves_the_box_open(project: Project) -> None:
 
     found = decided(project, item(), now=NOON + 31 * DAY)
 
-    assert (found.ticked, found.message) == (False, "what ada signed expired on 2026-03-31")
+    assert (found.ticked, found.message) == (False, "what ada stated expired on 2026-03-31")
 
 
 def test_another_sentence_is_another_promise(project: Project) -> None:
@@ -69,7 +69,7 @@ def test_another_sentence_is_another_promise(project: Project) -> None:
 
     found = decided(project, item(sentence="It was reviewed twice."))
 
-    assert (found.ticked, found.message) == (False, "ada signed another sentence: It was reviewed.")
+    assert (found.ticked, found.message) == (False, "ada stated another sentence: It was reviewed.")
 
 
 def test_what_was_said_of_other_code_counts_only_where_the_item_is_not_about_code(project: Project) -> None:
@@ -77,7 +77,7 @@ def test_what_was_said_of_other_code_counts_only_where_the_item_is_not_about_cod
 
     assert decided(project, item(), tree="t2").ticked
     found = decided(project, item(for_code=True), tree="t2")
-    assert (found.ticked, found.message) == (False, "the code changed since ada signed it on 2026-03-01")
+    assert (found.ticked, found.message) == (False, "the code changed since ada stated it on 2026-03-01")
 
 
 def test_a_waiver_ticks_nothing_and_ends(project: Project) -> None:
@@ -87,7 +87,7 @@ def test_a_waiver_ticks_nothing_and_ends(project: Project) -> None:
     found = decided(project, machine)
 
     assert (found.ticked, found.verdict) == (False, Verdict.not_available)
-    assert found.waived == "waived by ada (terminal) until 2026-03-31: no GPU here"
+    assert found.waived == "waived by ada in a terminal until 2026-03-31: no GPU here"
     assert not decided(project, machine, now=NOON + 31 * DAY).waived
 
 

@@ -227,7 +227,7 @@ def test_a_key_signs_where_the_project_names_its_signers(small, tmp_path, monkey
     assert (without.returncode, "give your key with --key" in without.stderr) == (2, True)
     assert signed.returncode == 0, signed.stderr
     assert boxes(small)["reviewed"] == (True, boxes(small)["reviewed"][1])
-    assert boxes(small)["reviewed"][1].startswith("signed by ada@example.org (signature) until ")
+    assert boxes(small)["reviewed"][1].startswith("signed by ada@example.org with SHA256:")
 
 
 OWN = """\

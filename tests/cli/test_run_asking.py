@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from zk0.workflow.approval import AGENT_MARKS
+
 from .terminal import in_terminal
 
 FIX = """\
@@ -112,3 +114,21 @@ def test_nobody_is_asked_where_there_is_no_terminal(program, write):
     write("greet", NAMED, INPUTS)
 
     assert program("run", "greet").returncode == 2
+
+
+def test_the_project_s_agent_does_a_step_in_a_nested_loop(program, write, monkeypatch):
+    for name in AGENT_MARKS:
+        monkeypatch.delenv(name, raising=False)
+    agent = ["sh", "-c", 'case "$0" in *0/do/*) touch a;; *1/do/*) touch b;; esac']
+    (program.root / "pyproject.toml").write_text(f"[tool.zk0]\nagent = {json.dumps(agent)}\n")
+    write(
+        "inner",
+        "  - {id: do, title: Do, ask: agent, instruction: Do it., accept: [run: [test, -e, '{{ inputs.name }}']]}\n",
+        "inputs: {name: {type: string}}\n",
+    )
+    write("outer", "  - {id: all, title: All, workflow: inner, foreach: [a, b], with: {name: '{{ item }}'}}\n")
+
+    done = program("run", "outer", "--json")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert program("runs", "verify", "latest").returncode == 0

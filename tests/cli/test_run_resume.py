@@ -8,6 +8,7 @@ import time
 import psutil
 import pytest
 
+from zk0.core.process_tree import process_entry
 from zk0.workflow.lock import MARK
 
 from .conftest import in_flight as found_in_flight
@@ -33,6 +34,11 @@ def in_flight(program, write):
     process.communicate()
     for pid in _marked(run):
         os.kill(pid, signal.SIGKILL)
+
+
+def _lives(pid: int) -> bool:
+    entry = process_entry(pid)
+    return entry is not None and not entry.is_zombie  # whoever gets orphans need not reap them
 
 
 def _marked(run) -> list[int]:
@@ -148,3 +154,164 @@ def test_resume_from_a_step_that_is_not_there_ends_with_2(command, write):
     assert status == 2
     assert 'did you mean "note"' in err
     assert command("resume", "latest", "--from", "note", "--quiet")[0] == 0
+
+
+HIDDEN = """\
+setsid sh -c 'sh -c "echo \\$\\$ >> pids; exec sleep 60" & exit' &
+setsid sh -c '{trap} echo $$ >> pids; while :; do sleep 1; done' &
+while test $(wc -l < pids) -lt 2; do sleep 0.05; done
+echo $$ >> pids
+exec sleep 60
+"""
+
+
+DEAF = 'trap "" TERM INT HUP;'
+
+
+@pytest.fixture
+def hidden(program, write):
+    """Begin a run of a step with children in sessions of their own; return the process and the numbers of those."""
+
+    def begin(trap=DEAF):
+        (program.root / "hidden.sh").write_text(HIDDEN.replace("{trap}", trap))
+        (program.root / "pids").touch()
+        slow = "[sh, -c, 'test -e ready || exec sh hidden.sh']"
+        write("hidden", f"  - {{id: a, title: A, run: ['true']}}\n  - {{id: slow, title: Slow, run: {slow}}}\n")
+        begun.append(program.begin("run", "hidden", "--json"))
+        found = wait_for(lambda: found if len(found := (program.root / "pids").read_text().split()) == 3 else None)
+        pids.extend(map(int, found))
+        return begun[0], pids
+
+    begun, pids = [], []
+    yield begin
+    for process in begun:
+        process.kill()
+        process.communicate()
+    for pid in filter(psutil.pid_exists, pids):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("requests", "trap"),
+    [
+        ([signal.SIGINT], ""),
+        ([signal.SIGINT, signal.SIGINT, signal.SIGTERM], DEAF),
+        ([signal.SIGTERM], DEAF),
+        ([signal.SIGHUP], ""),
+    ],
+)
+def test_an_interruption_ends_all_that_a_step_started(hidden, requests, trap):
+    process, pids = hidden(trap)
+
+    for request in requests:
+        process.send_signal(request)
+        time.sleep(0.3)
+    out, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert not [pid for pid in pids if _lives(pid)]
+    state = json.loads(out)["data"]
+    assert (state["status"], state["verdict"]) == ("interrupted", "not-available")
+    assert [step["status"] for step in state["steps"]] == ["finished", "interrupted"]
+
+
+def test_cancel_ends_children_in_sessions_of_their_own_that_ignore_signals(program, hidden):
+    process, pids = hidden()
+
+    cancelled = program("cancel", "latest")
+    process.communicate(timeout=30)
+
+    assert cancelled.returncode == 0, cancelled.stderr
+    assert not [pid for pid in pids if _lives(pid)]
+
+
+@pytest.mark.parametrize("command", ["resume", "cancel"])
+def test_after_a_kill_children_in_sessions_of_their_own_that_ignore_signals_are_ended(program, hidden, command):
+    process, pids = hidden()
+    process.kill()
+    process.communicate()
+    assert all(map(psutil.pid_exists, pids))
+    (program.root / "ready").touch()
+
+    ended = program(command, "latest")
+
+    assert ended.returncode == 0, ended.stderr
+    assert not [pid for pid in pids if _lives(pid)]
+
+
+SERVED = """\
+  - {id: web, title: Web, run: [sh, -c, 'echo $$ >> served; echo up; exec sleep 100'], service: true, ready: {log: up}}
+  - {id: slow, title: Slow, run: [sh, -c, 'test -e ready || exec sleep 100']}
+"""
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_service_outlives_an_engine_that_is_killed_and_goes_on_with_the_run(program, write, dies):
+    write("served", SERVED)
+    process = program.begin("run", "served")
+    run = wait_for(lambda: found_in_flight(program.root, "slow"))
+    wait_for(lambda: len(_marked(run)) == 2)
+    process.kill()
+    process.communicate()
+    [service] = map(int, (program.root / "served").read_text().split())
+    assert psutil.pid_exists(service)
+    if dies:
+        os.kill(service, signal.SIGKILL)
+    (program.root / "ready").touch()
+
+    ended = program("resume", "latest", "--json")
+
+    assert ended.returncode == 0, ended.stdout
+    served = list(map(int, (program.root / "served").read_text().split()))
+    assert len(served) == (2 if dies else 1)
+    assert served[0] == service
+    assert _marked(run) == []
+
+
+def test_cancel_ends_the_service_of_a_run_that_was_killed(program, write):
+    write("served", SERVED)
+    process = program.begin("run", "served")
+    run = wait_for(lambda: found_in_flight(program.root, "slow"))
+    wait_for(lambda: len(_marked(run)) == 2)
+    process.kill()
+    process.communicate()
+
+    assert program("cancel", "latest").returncode == 0
+
+    assert _marked(run) == []
+
+
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM, "cancel"])
+def test_an_interruption_ends_the_services_too(program, write, way):
+    write("served", SERVED)
+    process = program.begin("run", "served")
+    run = wait_for(lambda: found_in_flight(program.root, "slow"))
+    wait_for(lambda: len(_marked(run)) == 2)
+
+    if way == "cancel":
+        assert program("cancel", "latest").returncode == 0
+    else:
+        process.send_signal(way)
+    process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert _marked(run) == []
+
+
+def test_a_service_that_was_found_again_ends_when_the_resumed_run_is_interrupted(program, write):
+    write("served", SERVED)
+    process = program.begin("run", "served")
+    run = wait_for(lambda: found_in_flight(program.root, "slow"))
+    wait_for(lambda: len(_marked(run)) == 2)
+    process.kill()
+    process.communicate()
+    begun = run.journal.read_text().count('"step-started"')
+    again = program.begin("resume", "latest")
+    wait_for(lambda: run.journal.read_text().count('"step-started"') > begun and len(_marked(run)) == 2)
+
+    again.send_signal(signal.SIGINT)
+    again.communicate(timeout=30)
+
+    assert again.returncode == 130
+    assert len((program.root / "served").read_text().split()) == 1
+    assert _marked(run) == []

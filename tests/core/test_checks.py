@@ -39,10 +39,21 @@ def test_a_check_s_keyword_arguments_are_its_options(checks):
 
     assert entry.summary == "The note is long enough."
     assert entry.outputs is Outputs
-    assert entry.judges(Outputs)
+    assert [subject.type for subject in entry.subjects] == [Outputs]
     assert set(entry.options.model_fields) == {"minimum", "unit"}
     [finding] = entry.run(context(3), {"minimum": 2})
     assert (finding.check, finding.message) == ("note.length", "3 of 2 words")
+
+
+def test_a_check_may_answer_with_one_finding(checks):
+    @check("note.short")
+    def short(outputs: Outputs) -> Finding:
+        """The note is short enough."""
+        return passed(f"{outputs.length} words")
+
+    [finding] = checks.get("note.short").run(context(3), {})
+
+    assert (finding.check, finding.message) == ("note.short", "3 words")
 
 
 @pytest.mark.parametrize("options", [{}, {"minimum": "few"}, {"minimum": 1, "maximum": 2}])
@@ -78,7 +89,7 @@ def test_a_type_that_is_made_known_is_read_from_the_step(checks, monkeypatch):
 
     entry = checks.get("note.odd")
 
-    assert entry.judges(int)
+    assert [subject.type for subject in entry.subjects] == [int]
     assert entry.reads == (Part.runs,)
     assert verdict_of(entry.run(context(3), {})) is Verdict.passed
     assert verdict_of(entry.run(context(4), {})) is Verdict.failed

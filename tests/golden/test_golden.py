@@ -183,4 +183,7 @@ def _without_moment(text: str, project: Project) -> str:
     text = re.sub(r"\d{8}-\d{6}-golden-[0-9a-f]+", "RUN", text)
     text = re.sub(r'"(environment)":\s*\{[^}]*\}', r'"\1": {}', text)
     text = re.sub(rf'"({"|".join(SENTENCES)})":\s*"[^"]+"', r'"\1": "SENTENCE"', text)
+    text = re.sub(r'"(boot)":\s*"[^"]+"', r'"\1": "BOOT"', text)
+    text = re.sub(r'"(seconds|duration|sequence)":\s*[\d.e-]+', r'"\1": 0', text)
+    text = re.sub(r'"/[^"]*/(echo|sh|test)"', r'"BIN/\1"', text)
     return re.sub(r'"(sha256:)?[0-9a-f]{16,64}"', '"DIGEST"', text)

@@ -134,16 +134,21 @@ def test_a_person_who_says_nothing_is_waited_for(run, resume):
     assert "approve.txt" in missing.remedy
 
 
-def test_what_a_person_says_in_the_terminal_decides(run, resume):
-    yes = ApprovalAnswer(approved=True, by="ada", how="terminal")
-    no = ApprovalAnswer(approved=False, by="ada", how="terminal", reason="too early")
+def stated(outcome, step="gate", *, approved=True, reason=""):
+    return {step: ApprovalAnswer(approved, "ada", "stated", outcome.state.step(step).statement, reason)}
 
-    approved = resume(run(GATE), GATE, answers={"gate": yes})
-    rejected = resume(run(GATE), GATE, answers={"gate": no})
+
+def test_what_a_person_says_in_the_terminal_decides(run, resume):
+    first, second = run(GATE), run(GATE)
+
+    approved = resume(first, GATE, answers=stated(first))
+    rejected = resume(second, GATE, answers=stated(second, approved=False, reason="too early"))
 
     assert approved.state.status is RunStatus.done
-    assert approved.state.step("gate").receipt.outputs["by"] == "ada"
-    assert rejected.state.step("gate").receipt.findings[0].message == "rejected by ada in a terminal: too early"
+    outputs = approved.state.step("gate").receipt.outputs
+    assert (outputs["by"], outputs["how"], outputs["key"]) == ("ada", "stated", "")
+    assert approved.state.step("gate").receipt.findings[0].message == "approved by ada, stated in a terminal"
+    assert rejected.state.step("gate").receipt.findings[0].message == "rejected by ada, stated in a terminal: too early"
     assert rejected.state.step("go").status is StepStatus.skipped
     assert rejected.exit_status is ExitStatus.failed
 
@@ -157,6 +162,11 @@ def key(project, name):
     path = project.root.parent / f"{project.root.name}-{name}"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)], check=True)
     return path, f"{name}@example.org {path.with_name(path.name + '.pub').read_text()}"
+
+
+def fingerprint(path):
+    shown = subprocess.run(["ssh-keygen", "-lf", str(path)], check=True, capture_output=True, text=True)
+    return shown.stdout.split()[1]
 
 
 def sign(path, file, namespace="zk0"):
@@ -184,7 +194,10 @@ def test_a_signature_of_who_may_answer_is_an_approval(run, resume, keys):
     approved = resume(outcome, GATE)
 
     assert approved.state.status is RunStatus.done
-    assert approved.state.step("gate").receipt.findings[0].message == "approved by ada@example.org by SSH signature"
+    receipt = approved.state.step("gate").receipt
+    assert receipt.findings[0].message == f"approved by ada@example.org, signed with {fingerprint(keys[0])}"
+    assert (receipt.outputs["how"], receipt.outputs["key"]) == ("signed", fingerprint(keys[0]))
+    assert [made.name for made in receipt.artifacts] == ["handover", "answer", "signature"]
 
 
 def test_what_ends_beside_a_question_is_no_part_of_it(run, resume, keys):
@@ -222,7 +235,11 @@ def test_a_rejection_is_signed_with_its_reason(run, resume, keys):
 
     rejected = resume(outcome, GATE)
 
-    assert rejected.state.step("gate").receipt.findings[0].message.endswith("by SSH signature: too early")
+    assert (
+        rejected.state.step("gate")
+        .receipt.findings[0]
+        .message.endswith(f"signed with {fingerprint(keys[0])}: too early")
+    )
 
 
 def test_an_agent_can_not_approve_with_a_key_of_its_own(run, resume, keys, project):
@@ -232,6 +249,10 @@ def test_an_agent_can_not_approve_with_a_key_of_its_own(run, resume, keys, proje
     (project.root / "allowed_signers").write_text(own_line)
     git(project, "commit", "-qam", "let me in")
 
+    asked_again = resume(outcome, GATE).state.step("gate")
+
+    assert "changed allowed_signers" in asked_again.missing[0].message
+    sign(agent, asked_again.handover.with_name("approve.txt"))
     with pytest.raises(ConfigurationError, match=r"not a signature of approve\.txt by anyone"):
         resume(outcome, GATE)
     assert outcome.directory.state().status is RunStatus.waiting

@@ -295,7 +295,7 @@ def test_an_interruption_ends_the_run_with_what_is_done(run):
     )
 
     assert outcome.state.status is RunStatus.interrupted
-    assert [step.status for step in outcome.state.steps] == ["finished", "started", "pending"]
+    assert [step.status for step in outcome.state.steps] == ["finished", "interrupted", "pending"]
     assert outcome.exit_status is ExitStatus.interrupted
     assert outcome.directory.state() == outcome.state
 

@@ -92,6 +92,14 @@ def test_what_is_gone_or_was_changed_is_made_again(run):
     assert (second.directory.step("note") / "note.txt").read_text() == "hellohello"
 
 
+def test_the_outcome_of_a_run_whose_journal_was_altered_is_not_reused(run):
+    first = run(NOTE, HEAD)
+    text = first.directory.journal.read_text()
+    first.directory.journal.write_text(text.replace('"title":"A note"', '"title":"Another"'))
+
+    assert begun(run(NOTE, HEAD)) == ["note", "show"]
+
+
 def test_a_file_is_told_by_its_content_and_not_by_its_place(run, project):
     steps = "- {id: show, title: Show, reuse: true, reads: [], makes: [], run: [cat, ./given.txt]}\n"
     (project.root / "given.txt").write_text("a")

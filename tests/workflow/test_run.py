@@ -13,6 +13,7 @@ def three(project):
     ids = ["20260124-131502-train-00ff", "20260124-131502-aa-0100", "20260123-235959-zz-ffff"]
     for name in ids:
         (project.runs_dir / name).mkdir(parents=True)
+        (project.runs_dir / name / "journal.jsonl").write_text("{}\n")
     return project
 
 
@@ -47,9 +48,25 @@ def test_where_nothing_was_run_the_answer_says_how_to(project):
     assert raised.value.remedy == "zk0 run WORKFLOW"
 
 
-def test_a_run_killed_before_its_first_event_is_named(three):
-    with pytest.raises(JournalError, match="run 20260124-131502-aa-0100: a journal begins"):
-        find_run(three, "latest").state()
+@pytest.mark.parametrize("torn", [None, "", '{"kind":"run-sta'])
+def test_a_run_killed_before_its_first_event_is_not_the_latest(run, project, torn):
+    begun = run("- {id: a, title: A, run: ['true']}\n").directory
+    killed = project.runs_dir / "20991231-131502-train-0000"
+    killed.mkdir()
+    if torn is not None:
+        (killed / "journal.jsonl").write_text(torn)
+
+    assert find_run(project, "latest") == begun
+    with pytest.raises(JournalError, match="was killed before it began") as raised:
+        find_run(project, killed.name).state()
+    assert str(killed) in raised.value.remedy
+
+
+def test_where_no_run_has_begun_there_is_no_latest(project):
+    (project.runs_dir / "20991231-131502-train-0000").mkdir(parents=True)
+
+    with pytest.raises(UnknownNameError, match="there is no run"):
+        find_run(project, "latest")
 
 
 def test_a_step_of_a_run_is_asked_for_by_its_id(run):

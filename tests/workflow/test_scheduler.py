@@ -211,7 +211,7 @@ def test_an_interruption_ends_all_programs_and_a_resumption_does_just_those_agai
     outcome = side_by_side(steps, jobs=3)
 
     assert outcome.state.status is RunStatus.interrupted
-    assert [step.status for step in outcome.state.steps] == ["started", "started", "finished"]
+    assert [step.status for step in outcome.state.steps] == ["interrupted", "interrupted", "finished"]
     for pid in map(int, pids.read_text().split()):
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
@@ -231,7 +231,7 @@ def test_an_interrupted_action_ends_what_runs_beside_it(side_by_side, threads):
     )
 
     assert outcome.state.status is RunStatus.interrupted
-    assert outcome.state.step("a").status is StepStatus.started
+    assert outcome.state.step("a").status is StepStatus.interrupted
     assert set(threading.enumerate()) <= threads
 
 

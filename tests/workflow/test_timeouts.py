@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -114,6 +115,10 @@ class Later(LiveEffects):
 
     def now(self):
         return super().now() + timedelta(days=self.days)
+
+    def ticks(self):
+        now = super().ticks()
+        return replace(now, seconds=now.seconds + self.days * 86400)
 
 
 ASK = "- {id: a, title: A, ask: agent, instruction: B, timeout: 2d, accept: [run: [test, -e, done]]}\n"

@@ -124,11 +124,11 @@ def enough_episodes(outputs: PrepareOutputs, *, minimum: int = MINIMUM_EPISODES)
 
 
 @check("data.features")
-def same_features(outputs: PrepareOutputs) -> Iterator[Finding]:
+def same_features(outputs: PrepareOutputs) -> Finding:
     """All data sets have the joints and cameras the policy needs; a set that lacks one is refused before."""
     cameras = sorted(set.intersection(*(set(one.cameras) for one in outputs.sets)))
     evidence = [Evidence(name="cameras", value=", ".join(one.cameras), at=one.name) for one in outputs.sets]
-    yield passed_if(
+    return passed_if(
         bool(cameras),
         f"{len(FEATURE_NAMES)} joints and cameras {', '.join(cameras)} everywhere",
         "the data sets share no camera",

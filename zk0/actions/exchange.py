@@ -1,6 +1,5 @@
 """Prove that what a client trained is what leaves it: extraction, transport format, and back."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from zk0.core.checks import check
@@ -71,14 +70,14 @@ def extract(inputs: ExtractInputs, context: Context) -> ExtractOutputs:
 
 
 @check("exchange.round-trip")
-def round_trip(outputs: ExtractOutputs) -> Iterator[Finding]:
+def round_trip(outputs: ExtractOutputs) -> Finding:
     """The trained tensors arrive bit for bit, and the policy holds them afterwards."""
     digests = {
         "trained": outputs.digest_trained,
         "received": outputs.digest_received,
         "in the policy": outputs.digest_loaded,
     }
-    yield passed_if(
+    return passed_if(
         len(set(digests.values())) == 1,
         f"{outputs.names} tensors, {outputs.digest_trained[:8]} all along",
         "the tensors change on their way",
@@ -88,12 +87,12 @@ def round_trip(outputs: ExtractOutputs) -> Iterator[Finding]:
 
 
 @check("exchange.trainable-only")
-def trainable_only(outputs: ExtractOutputs) -> Iterator[Finding]:
+def trainable_only(outputs: ExtractOutputs) -> Finding:
     """Only trainable tensors travel."""
     sizes = {"message": outputs.message_bytes, "whole policy": outputs.full_bytes}
     evidence = [Evidence(name=name, value=size, unit="bytes") for name, size in sizes.items()]
     share, frozen = outputs.message_bytes / outputs.full_bytes, outputs.not_trainable
     good = f"{outputs.names} tensors, {share:.0%} of the policy's bytes"
-    yield passed_if(
+    return passed_if(
         not frozen, good, f"{len(frozen)} frozen tensors travel, e.g. {', '.join(frozen[:1])}", evidence=evidence
     )

@@ -172,16 +172,15 @@ def collect(inputs: CollectInputs, context: Context) -> CollectOutputs:
 
 
 @check("checkpoint.loads-back")
-def loads_back(outputs: CollectOutputs) -> Iterator[Finding]:
+def loads_back(outputs: CollectOutputs) -> Finding:
     """The checkpoint loads, holds exactly what was aggregated, and names no path of this machine."""
     digests = {"digest aggregated": outputs.digest_aggregated, "digest loaded": outputs.digest_loaded}
     evidence = [Evidence(name=name, value=digest) for name, digest in digests.items()]
     if outputs.machine_paths and outputs.digest_aggregated == outputs.digest_loaded:
-        yield failed(f"{outputs.machine_paths[0]} names a path of this machine", evidence=evidence)
-    else:
-        good = f"round {outputs.round}, {outputs.digest_loaded[:8]}"
-        bad = "the checkpoint is not what the server aggregated"
-        yield passed_if(outputs.digest_aggregated == outputs.digest_loaded, good, bad, evidence=evidence)
+        return failed(f"{outputs.machine_paths[0]} names a path of this machine", evidence=evidence)
+    good = f"round {outputs.round}, {outputs.digest_loaded[:8]}"
+    bad = "the checkpoint is not what the server aggregated"
+    return passed_if(outputs.digest_aggregated == outputs.digest_loaded, good, bad, evidence=evidence)
 
 
 def _flat(value: object) -> object:

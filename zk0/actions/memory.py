@@ -1,6 +1,5 @@
 """Add the findings of a workflow to the memory bank."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -44,9 +43,9 @@ def remember(inputs: RememberInputs, context: Context) -> RememberOutputs:
 
 
 @check("memory.remembered")
-def remembered(outputs: RememberOutputs, project: Project) -> Iterator[Finding]:
+def remembered(outputs: RememberOutputs, project: Project) -> Finding:
     """The entry can be read again, and is in force."""
-    yield passed_if(
+    return passed_if(
         any(entry.id == outputs.entry for entry in Bank.of(project).read().in_force),
         f"{outputs.entry} is in force",
         f"{outputs.entry} is not in force",

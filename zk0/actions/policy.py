@@ -1,7 +1,6 @@
 """Build or load the policy every client starts from."""
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -83,7 +82,7 @@ def build(inputs: BuildInputs, context: Context) -> BuildOutputs:
 
 
 @check("policy.trainable")
-def trainable(outputs: BuildOutputs) -> Iterator[Finding]:
+def trainable(outputs: BuildOutputs) -> Finding:
     """Something is trained, and all of it in fp32."""
     evidence = [
         Evidence(name="parameters", value=outputs.parameters),
@@ -91,24 +90,23 @@ def trainable(outputs: BuildOutputs) -> Iterator[Finding]:
         *(Evidence(name=f"trainable in {name}", value=count) for name, count in outputs.trainable_by_module.items()),
     ]
     if not outputs.trainable:
-        yield failed("no parameter is trainable", evidence=evidence, cause="everything is frozen")
-    else:
-        yield passed_if(
-            outputs.dtypes == ["float32"],
-            f"{outputs.trainable:,} of {outputs.parameters:,} parameters are trained, in fp32",
-            f"trainable parameters are {', '.join(outputs.dtypes)}",
-            evidence=evidence,
-            cause="in lower precision small updates and the proximal pull are rounded away",
-        )
+        return failed("no parameter is trainable", evidence=evidence, cause="everything is frozen")
+    return passed_if(
+        outputs.dtypes == ["float32"],
+        f"{outputs.trainable:,} of {outputs.parameters:,} parameters are trained, in fp32",
+        f"trainable parameters are {', '.join(outputs.dtypes)}",
+        evidence=evidence,
+        cause="in lower precision small updates and the proximal pull are rounded away",
+    )
 
 
 @check("policy.loads-back")
-def loads_back(outputs: BuildOutputs) -> Iterator[Finding]:
+def loads_back(outputs: BuildOutputs) -> Finding:
     """The saved policy loads to the same tensors."""
     digests = {"digest built": outputs.digest, "digest loaded": outputs.digest_loaded}
     evidence = [Evidence(name=name, value=digest) for name, digest in digests.items()]
     good, bad = f"every tensor equal, {outputs.digest[:8]}", "the loaded policy differs from the saved one"
-    yield passed_if(outputs.digest == outputs.digest_loaded, good, bad, evidence=evidence)
+    return passed_if(outputs.digest == outputs.digest_loaded, good, bad, evidence=evidence)
 
 
 def _anchored(given: str, project: Project) -> str:

@@ -59,7 +59,7 @@ def proximal_conforms(
     outputs: Outputs, project: Project, *, target: str | None = None, strict: bool = False
 ) -> Iterator[Finding]:
     """The proximal term of `target`, or of the step's probe, keeps FedProx's contract."""
-    yield from _conforms(Probe.proximal, outputs, project, target, strict=strict)
+    return _conforms(Probe.proximal, outputs, project, target, strict=strict)
 
 
 @check("aggregation.conforms")
@@ -67,7 +67,7 @@ def aggregation_conforms(
     outputs: Outputs, project: Project, *, target: str | None = None, strict: bool = False
 ) -> Iterator[Finding]:
     """The aggregation of `target`, or of the step's probe, is the mean by number of examples."""
-    yield from _conforms(Probe.aggregation, outputs, project, target, strict=strict)
+    return _conforms(Probe.aggregation, outputs, project, target, strict=strict)
 
 
 @check("exchange.conforms")
@@ -75,7 +75,7 @@ def exchange_conforms(
     outputs: Outputs, project: Project, *, target: str | None = None, strict: bool = False
 ) -> Iterator[Finding]:
     """What the get and set of `target`, or of the step's probe, send is what arrives."""
-    yield from _conforms(Probe.exchange, outputs, project, target, strict=strict)
+    return _conforms(Probe.exchange, outputs, project, target, strict=strict)
 
 
 def _probed(kind: Probe, inputs: ProbeInputs, context: Context) -> ProbeOutputs:

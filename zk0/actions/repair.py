@@ -34,12 +34,12 @@ def begin(inputs: BeginInputs, context: Context) -> BeginOutputs:
 
 
 @check("repair.begun")
-def begun(outputs: BeginOutputs, project: Project) -> Iterator[Finding]:
+def begun(outputs: BeginOutputs, project: Project) -> Finding:
     """The branch is checked out."""
     branch = project.git_state().branch
     good = f"on {branch}, from {outputs.origin} at {outputs.base[:8]}"
     bad = f"{branch or 'no branch'} is checked out, not {outputs.branch}"
-    yield passed_if(branch == outputs.branch, good, bad, remedy=f"git switch {outputs.branch}")
+    return passed_if(branch == outputs.branch, good, bad, remedy=f"git switch {outputs.branch}")
 
 
 class EndInputs(Inputs):
@@ -80,22 +80,21 @@ def end(inputs: EndInputs, context: Context) -> EndOutputs:
 
 
 @check("repair.kept")
-def kept(outputs: EndOutputs) -> Iterator[Finding]:
+def kept(outputs: EndOutputs) -> Finding:
     """The repair is proven and committed."""
     evidence = [Evidence(name="file", value=name) for name in outputs.files]
     if outputs.kept:
-        yield passed(
+        return passed(
             f"{len(outputs.files)} files in commit {str(outputs.commit)[:8]} on {outputs.branch}; "
             f"to merge it: git switch {outputs.origin} && git merge {outputs.branch}",
             evidence=[*evidence, Evidence(name="commit", value=outputs.commit)],
         )
-    else:
-        yield failed(
-            f"the repair did not pass; {len(outputs.files)} files are as they were",
-            evidence=evidence,
-            cause="its proof failed",
-            remedy=f"git apply {outputs.patch} brings the changes back",
-        )
+    return failed(
+        f"the repair did not pass; {len(outputs.files)} files are as they were",
+        evidence=evidence,
+        cause="its proof failed",
+        remedy=f"git apply {outputs.patch} brings the changes back",
+    )
 
 
 LONGEST = 60  # lines; a function that does not fit on a screen hides what it does

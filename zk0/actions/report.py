@@ -1,6 +1,5 @@
 """Write a report of a run."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import Field
@@ -39,11 +38,11 @@ def validation(inputs: ReportInputs, context: Context) -> ReportOutputs:
 
 
 @check("report.complete")
-def complete(outputs: ReportOutputs) -> Iterator[Finding]:
+def complete(outputs: ReportOutputs) -> Finding:
     """The report on the disk names the receipt of every step that has ended."""
     text = outputs.report.read_text(encoding="utf-8")
     lost = [digest for digest in outputs.receipts if digest not in text]
     counts = {"receipts": len(outputs.receipts), "issues": outputs.issues}
     evidence = [Evidence(name=name, value=count) for name, count in counts.items()]
     good, bad = f"{len(outputs.receipts)} receipts, {outputs.issues} issues", f"it lacks receipts: {', '.join(lost)}"
-    yield passed_if(not lost, good, bad, evidence=evidence)
+    return passed_if(not lost, good, bad, evidence=evidence)

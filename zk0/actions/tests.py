@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
@@ -134,18 +134,18 @@ def coverage(inputs: CoverageInputs, context: Context) -> CoverageOutputs:
 
 
 @check("tests.speed")
-def fast_enough(outputs: TestsOutputs, *, seconds: float = 600) -> Iterator[Finding]:
+def fast_enough(outputs: TestsOutputs, *, seconds: float = 600) -> Finding:
     """The tests are fast enough to be run often."""
     evidence = [Evidence(name="duration", value=round(outputs.seconds, 1), unit="s")]
     message = f"{outputs.seconds:.0f} s, at most {seconds:g} s are wanted"
     remedy = "mark slow tests, and share what is costly to set up"
-    yield passed_if(outputs.seconds <= seconds, message, evidence=evidence, doubtful=True, remedy=remedy)
+    return passed_if(outputs.seconds <= seconds, message, evidence=evidence, doubtful=True, remedy=remedy)
 
 
 def _python(context: Context, *arguments: Sequence[str], log: Path) -> int:
     """Run this environment's Python with these arguments in the project's root."""
     argv = (sys.executable, *chain(*arguments))
-    return Programs().run(Command(argv, context.project.root), log)
+    return Programs().run(Command(argv, context.project.root), log).status
 
 
 def _require_modules(*modules: str) -> None:

@@ -57,6 +57,7 @@ class EvaluatedItem:
     evidence: tuple[EvidenceLine, ...] = ()
     waived: str = ""
     stale: bool = False
+    word: str = "unsigned"  # of a manual item: `signed` with a key, or `stated` in a terminal
 
     @property
     def remedy(self) -> str | None:
@@ -136,7 +137,7 @@ def _decide_by_signature(
         return EvaluatedItem(item, part.title, Verdict.not_available, ticked=False, message=message)
     if complaint := signed.complaint(item, snapshot.at, snapshot.code.tree):
         return EvaluatedItem(item, part.title, Verdict.not_available, ticked=False, message=complaint, stale=True)
-    return EvaluatedItem(item, part.title, Verdict.passed, ticked=True, message=signed.summary)
+    return EvaluatedItem(item, part.title, Verdict.passed, ticked=True, message=signed.summary, word=signed.word)
 
 
 def _decide_by_receipts(
@@ -151,7 +152,7 @@ def _decide_by_receipts(
         if not found:
             what = "answer" if isinstance(proof, ProjectCheckRef) else "run"
             outcomes.append((Verdict.not_available, f"no {what} of {proof} yet{remedy}"))
-        latest = max(found, key=lambda receipt: receipt.finished, default=None)
+        latest = max(found, key=lambda receipt: receipt.order, default=None)
         for receipt in (one for one in found if latest and one.run == latest.run):
             lines = list(lines_of(proof, receipt))
             evidence += lines

@@ -2,7 +2,8 @@
 
 A signature states the item's sentence, a note, and until when it holds; where one of these is changed, or the item's
 sentence is, it no longer counts. Where the last commit has `allowed_signers`, only an SSH signature by a key in it
-counts; without that file a person's word at their terminal does, which is a promise and no proof.
+counts: it is *signed*. Without that file a person's word at their terminal counts: it is *stated*, a promise and no
+proof.
 """
 
 from collections.abc import Mapping
@@ -11,15 +12,15 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
 
 from zk0.checklists.items import Item, Model, Name, Text
 from zk0.core.errors import ConfigurationError
 from zk0.core.project import Project
 from zk0.core.receipts import write_atomically
-from zk0.workflow.approval import allowed_signers, signer_of
+from zk0.workflow.approval import names_signers, signer_of
 
 
 class SignatureDecision(StrEnum):
@@ -27,6 +28,11 @@ class SignatureDecision(StrEnum):
 
     signed = "signed"
     waived = "waived"
+
+
+def _renamed(how: object) -> object:
+    """Return the word of today for one in a file that an earlier version wrote."""
+    return {"terminal": "stated", "signature": "signed"}.get(str(how), how)
 
 
 class Signature(Model):
@@ -37,7 +43,8 @@ class Signature(Model):
     decision: SignatureDecision
     note: Text
     by: Text
-    how: Literal["terminal", "signature"]
+    how: Annotated[Literal["stated", "signed"], BeforeValidator(_renamed)]
+    key: str | None = Field(None, exclude_if=lambda key: key is None)  # the fingerprint of the key that signed it
     at: AwareDatetime
     expires: AwareDatetime
     code: str | None = None  # the digest of the code it was given on
@@ -59,17 +66,28 @@ class Signature(Model):
 
     @property
     def summary(self) -> str:
-        """Who said what, and how long it holds."""
-        return f"{self.decision} by {self.by} ({self.how}) until {self.expires:%Y-%m-%d}: {self.note}"
+        """Who said what, how that is known, and how long it holds."""
+        return f"{self.word} by {self.by}{self._proof} until {self.expires:%Y-%m-%d}: {self.note}"
+
+    @property
+    def word(self) -> str:
+        """What was done: only what a key proves is called signed."""
+        return self.how if self.decision is SignatureDecision.signed else str(self.decision)
+
+    @property
+    def _proof(self) -> str:
+        if self.how == "stated":
+            return " in a terminal"
+        return f" with {self.key}" if self.key else " with an SSH key"
 
     def complaint(self, item: Item, now: datetime, tree: str | None) -> str | None:
         """Say why this no longer counts for an item; None where it does."""
         if self.expires < now:
-            return f"what {self.by} {self.decision} expired on {self.expires:%Y-%m-%d}"
+            return f"what {self.by} {self.word} expired on {self.expires:%Y-%m-%d}"
         if self.sentence != item.sentence:
-            return f"{self.by} {self.decision} another sentence: {self.sentence}"
+            return f"{self.by} {self.word} another sentence: {self.sentence}"
         if item.for_code and self.code != tree:
-            return f"the code changed since {self.by} {self.decision} it on {self.at:%Y-%m-%d}"
+            return f"the code changed since {self.by} {self.word} it on {self.at:%Y-%m-%d}"
         return None
 
 
@@ -114,18 +132,9 @@ def save_signature(project: Project, signature: Signature) -> Path:
     return path
 
 
-def names_signers(project: Project) -> bool:
-    """Whether the last commit says whose SSH signatures count, so that no other word does."""
-    try:
-        allowed_signers(project, project.git_state().commit)
-    except ConfigurationError:
-        return False
-    return True
-
-
 def _require_person(project: Project, commit: str | None, signature: Signature) -> None:
-    if signature.how == "terminal" and not signature.signature:
-        if names_signers(project):
+    if signature.how == "stated" and not signature.signature:
+        if names_signers(project, commit):
             raise ConfigurationError(
                 "the project has allowed_signers, and this has no SSH signature",
                 remedy=f"zk0 checklist sign {signature.item} --note … --key KEY",
@@ -135,6 +144,8 @@ def _require_person(project: Project, commit: str | None, signature: Signature) 
         statement, armored = Path(folder) / "statement.txt", Path(folder) / "statement.txt.sig"
         statement.write_text(signature.statement, encoding="utf-8")
         armored.write_text(signature.signature or "", encoding="utf-8")
-        name = signer_of(project, commit, statement, armored)
-    if name != signature.by:
-        raise ConfigurationError(f"it says {signature.by}, and {name} signed it")
+        signer = signer_of(project, commit, statement, armored)
+    if signer.name != signature.by:
+        raise ConfigurationError(f"it says {signature.by}, and {signer.name} signed it")
+    if signature.key not in (None, signer.key):
+        raise ConfigurationError(f"it says {signature.key}, and {signer.key} signed it")

@@ -29,7 +29,7 @@ class ProjectSnapshot:
 
     `parts` are the digests of what checks of the project rest on, `environment` the versions of the packages that
     decide a result; what is not in them is not compared. `gone` names the receipts whose artifacts are no longer what
-    they were.
+    they were, `altered` the runs whose records do not agree.
     """
 
     code: GitState
@@ -37,6 +37,7 @@ class ProjectSnapshot:
     environment: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[Part, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    altered: frozenset[str] = frozenset()
 
 
 def take_snapshot(
@@ -90,6 +91,8 @@ def _stats(folder: Path, *patterns: str) -> str:
 
 def why_stale(receipt: Receipt, snapshot: ProjectSnapshot) -> str | None:
     """Return what has changed since a receipt was written; None where no change is known."""
+    if receipt.run in snapshot.altered:
+        return f"the records of run {receipt.run} were altered (zk0 runs verify {receipt.run})"
     if receipt.digest in snapshot.gone:
         return "what it made is gone or was changed"
     basis = receipt.outputs.get(BASIS)

@@ -1,9 +1,14 @@
 """Bring a checklist up to date and decide it: the one way from a name to boxes."""
 
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from zk0.checklists.evaluation import Evaluated, evaluate, lines_of
 from zk0.checklists.items import Checklist, CheckRef, Item, ProjectCheckRef
@@ -14,8 +19,9 @@ from zk0.checklists.signatures import read_signatures
 from zk0.checklists.snapshot import take_snapshot
 from zk0.core.errors import ExitStatus, UnknownNameError
 from zk0.core.project import Project
-from zk0.core.receipts import Receipt, read_receipt
+from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict
+from zk0.workflow.integrity import RecordReader, RunRecords, read_json
 from zk0.workflow.run import is_intact
 
 
@@ -23,11 +29,12 @@ def decide(project: Project, checklist: Checklist) -> Evaluated:
     """Decide a checklist from what is kept, asking no check.
 
     Raises:
-        UnknownNameError: a receipt was changed since it was written.
+        UnknownNameError: a kept answer of a check was changed since it was written.
         ConfigurationError: git refuses to read the repository.
     """
-    receipts = [*_of_runs(project, checklist), *answers_for(project, checklist)]
-    snapshot, signatures = take_snapshot(project), read_signatures(project)
+    of_runs, altered = _of_runs(project, checklist)
+    receipts = [*of_runs, *answers_for(project, checklist)]
+    snapshot, signatures = replace(take_snapshot(project), altered=altered), read_signatures(project)
     evaluated = evaluate(checklist, receipts, snapshot, signatures)
     # What was made can be large: only that of receipts which decide a box is read again.
     used = {line.receipt for item in evaluated.items for line in item.evidence}
@@ -47,7 +54,7 @@ def verify(
     """Ask every check whose answer is missing or stale, and decide.
 
     Raises:
-        UnknownNameError: the checklist names a check that does not exist, or a receipt was changed.
+        UnknownNameError: the checklist names a check that does not exist, or a kept answer was changed.
         ConfigurationError: git refuses to read the repository.
     """
     judge(project, checklist, take_snapshot(project), force=force, progress=progress)
@@ -109,10 +116,15 @@ def until(day: str | None, days: int, now: datetime) -> datetime:
     return end
 
 
-def _of_runs(project: Project, checklist: Checklist) -> list[Receipt]:
-    """Return the receipts of runs that a checklist may rest on: of the newest runs until each proof has one."""
+def _of_runs(project: Project, checklist: Checklist) -> tuple[list[Receipt], frozenset[str]]:
+    """Return the receipts of runs that a checklist may rest on: of the newest runs until each proof has one.
+
+    Of a run whose records do not agree, the receipts in the journal are evidence too, so that to change a receipt does
+    not bring back an older one. Such runs are named; nothing of them ticks a box.
+    """
     missing = [proof for proof in checklist.evidence() if not isinstance(proof, ProjectCheckRef)]
     found: list[Receipt] = []
+    records, altered = RecordReader(project), set()
     # A run that was resumed is as new as its last receipt.
     folders = sorted(project.runs_dir.glob("*/receipts"), key=lambda path: path.stat().st_mtime, reverse=True)
     for folder in folders:
@@ -122,7 +134,18 @@ def _of_runs(project: Project, checklist: Checklist) -> list[Receipt]:
         words = [f'"{name}"'.encode() for name in names]
         # To look for a word is a hundred times faster than to read a receipt and check its digest.
         paths = [path for path in sorted(folder.rglob("*.json")) if any(word in path.read_bytes() for word in words)]
-        receipts = [read_receipt(path) for path in paths]
+        if records.differences(folder.parent):
+            altered.add(folder.parent.name)
+        contents = [read_json(path) for path in paths]
+        if folder.parent.name in altered:
+            contents += [one for receipts in RunRecords(folder.parent).receipts.values() for one in receipts]
+        receipts = list(_parsed(contents))
         found += receipts
         missing = [proof for proof in missing if not any(any(lines_of(proof, one)) for one in receipts)]
-    return found
+    return found, frozenset(altered)
+
+
+def _parsed(contents: Iterable[Mapping[str, Any]]) -> Iterator[Receipt]:
+    for content in contents:
+        with suppress(ValidationError):  # the run is altered, and `zk0 runs verify` says how
+            yield Receipt.model_validate(content)

@@ -168,7 +168,7 @@ def _print(evaluated: "Evaluated", *, as_json: bool) -> None:
 
 def _word(item: "EvaluatedItem") -> Text:
     if item.item.manual:
-        return Text("signed", "green") if item.ticked else Text("unsigned", "dim")
+        return Text(item.word, "green" if item.ticked else "dim")
     return verdict_text(item.verdict)
 
 

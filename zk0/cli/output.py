@@ -27,6 +27,25 @@ def print_envelope(**content: object) -> None:
     sys.stdout.flush()
 
 
+def print_texts(texts: Iterable[tuple[str, Iterable[str]]]) -> None:
+    """Print a command's JSON object whose data are long texts by name, piece by piece.
+
+    Every # is escaped: ##[…] may be parted between two pieces.
+    """
+    sys.stdout.write(f'{{"schema_version": {SCHEMA_VERSION}, "data": [')
+    for number, (name, pieces) in enumerate(texts):
+        sys.stdout.write(f'{", " if number else ""}{{"log": {_escaped(name)}, "text": "')
+        for piece in pieces:
+            sys.stdout.write(_escaped(piece)[1:-1])
+        sys.stdout.write('"}')
+    sys.stdout.write("]}\n")
+    sys.stdout.flush()
+
+
+def _escaped(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("#", "\\u0023")
+
+
 def print_result(data: object, text: str, *, as_json: bool) -> None:
     """Print a command's result: its data as JSON, else its text."""
     if as_json:

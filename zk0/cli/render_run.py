@@ -110,8 +110,8 @@ def _beside(path: Path | None) -> Path | None:
 
 
 def _finding(finding: Finding) -> Iterator[Text]:
-    about = f"{finding.check} {finding.at}".strip()
-    yield Text("  ").append(verdict_text(finding.verdict)).append(f" {about}: {finding.message}")
+    about = " ".join(filter(None, (finding.check, finding.at)))
+    yield Text("  ").append(verdict_text(finding.verdict)).append(f"{f' {about}' if about else ''}: {finding.message}")
     if finding.cause:
         yield Text(f"    because {finding.cause}")
     yield from _advice(finding.remedy)
@@ -129,6 +129,12 @@ def _summary(state: RunState) -> Text:
         line.append(f"\n{state.failure.code}: {state.failure.message}")
     for workflow in state.proposals:
         line.append(f"\nnext: zk0 run {workflow}")
+    if state.spec_changed:
+        line.append(f"\nits workflow file was replaced at {state.spec_changed:%Y-%m-%d %H:%M} UTC (--spec new)")
+    for difference in state.differences:
+        line.append(f"\naltered: {difference}", "red")
+    if state.status is RunStatus.altered:
+        line.append(f"\nnext: zk0 runs verify {state.run}")
     if state.status is RunStatus.waiting:
         line.append(f"\nnext: zk0 resume {state.run}")
     return line

@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -15,20 +16,27 @@ from zk0.cli.completion import run_steps, workflow_inputs, workflow_steps
 from zk0.cli.options import RunArgument, StepsOption, WorkflowArgument
 from zk0.cli.output import JsonOption, print_envelope
 from zk0.cli.render_run import print_outcome, state_as_json
-from zk0.core.errors import ExitStatus, InputError
+from zk0.core.errors import ExitStatus, InputError, RequestError, SpecError, UnknownNameError
 from zk0.core.project import Project
 from zk0.reports.github import is_active, write_summary
 from zk0.reports.github_report import run_summary
-from zk0.workflow.approval import ApprovalAnswer, agent_mark
+from zk0.workflow.approval import ALLOWED_SIGNERS, ApprovalAnswer, agent_mark, names_signers
 from zk0.workflow.engine import Outcome
 from zk0.workflow.events import StepFinished, StepPlanned, StepSkipped
 from zk0.workflow.expression_syntax import as_text
 from zk0.workflow.inputs import coerce, resolve_inputs
-from zk0.workflow.loading import load
+from zk0.workflow.loading import Loaded, load
 from zk0.workflow.plan import Plan, plan
-from zk0.workflow.run import find_run
+from zk0.workflow.run import RunDirectory, find_run
 from zk0.workflow.spec import InputSpec, WorkflowSpec
-from zk0.workflow.state import RunState, StepStatus
+from zk0.workflow.state import StepStatus
+
+
+class SpecChoice(StrEnum):
+    """Which workflow file a run goes on with, if not the one it began with."""
+
+    new = "new"
+
 
 MOST_JOBS = 1000  # each is a thread and a process; more is a typing error
 JOBS_HELP = "The most steps and items to run at the same time, where they do not depend on each other."
@@ -46,6 +54,8 @@ FromOption = Annotated[
     str | None, typer.Option("--from", metavar="STEP", help=FROM_HELP, autocompletion=workflow_steps)
 ]
 AgainOption = Annotated[str | None, typer.Option("--from", metavar="STEP", help=AGAIN_HELP, autocompletion=run_steps)]
+SPEC_HELP = "Go on with the workflow file as it is now; steps that it changes run again, and those behind them."
+SpecOption = Annotated[SpecChoice | None, typer.Option("--spec", help=SPEC_HELP)]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
@@ -71,7 +81,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     if dry_run:
         print_dry_run(planned, wiring.dry_run(project, planned, selection), as_json=as_json)
         return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite end leaves a finished journal
+    end_politely()
     outcome = wiring.perform(project, loaded, planned, seed=seed, selection=selection, jobs=jobs, quiet=quiet)
     _print(outcome, as_json=as_json)
     raise typer.Exit(outcome.exit_status)
@@ -82,17 +92,51 @@ def resume(
     *,
     since: AgainOption = None,
     jobs: JobsOption = 1,
+    spec: SpecOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Continue a run that waits, failed, or was killed or interrupted; finished steps are not run again."""
     project = Project.find()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_politely()
     directory = find_run(project, run)
-    answers = {} if as_json or since else ask_in_terminal(directory.state())
-    outcome = wiring.resume(project, directory, since=since, jobs=jobs, quiet=quiet, answers=answers)
+    new = take_new_spec(project, directory) if spec else None
+    if new is None:
+        report_changed_file(project, directory)
+    answers = {} if as_json or since or new else ask_in_terminal(project, directory)
+    outcome = wiring.resume(project, directory, since=since, jobs=jobs, quiet=quiet, answers=answers, new=new)
     _print(outcome, as_json=as_json)
     raise typer.Exit(outcome.exit_status)
+
+
+def take_new_spec(project: Project, directory: RunDirectory) -> Loaded:
+    """Return the workflow file of a run as it is now, for the run to go on with.
+
+    Raises:
+        RequestError: this is an agent's terminal, and the run asks an agent or a person: it would judge itself.
+        UnknownNameError: there is no such file.
+        SpecError: it is not valid.
+    """
+    state = directory.state()
+    if (mark := agent_mark(os.environ)) and wiring.asks_somebody(directory):
+        problem = f"{mark} is set, so this terminal is an agent's, and only a person changes what the run asks for"
+        raise RequestError(problem, remedy=f"ask a person to run: zk0 resume {state.run} --spec new")
+    return load(project, state.workflow)
+
+
+def report_changed_file(project: Project, directory: RunDirectory) -> None:
+    """Say that the workflow file has changed since the run began, which the run does not follow."""
+    state = directory.state()
+    try:
+        changed = wiring.changed_file(project, state)
+    except UnknownNameError:
+        return
+    except SpecError as error:
+        typer.echo(f"the workflow file of {state.run} has changed and is not valid: {error.message}", err=True)
+        return
+    if changed:
+        follow = f"to go on with it: zk0 resume {state.run} --spec new"
+        typer.echo(f"{project.shown(changed.path)} has changed since the run began; {follow}", err=True)
 
 
 def cancel(run: RunArgument, *, as_json: JsonOption = False) -> None:
@@ -101,6 +145,13 @@ def cancel(run: RunArgument, *, as_json: JsonOption = False) -> None:
     outcome = wiring.cancel(project, find_run(project, run))
     _print(outcome, as_json=as_json)
     raise typer.Exit(ExitStatus.failed if outcome.subscriber_errors else ExitStatus.done)
+
+
+def end_politely() -> None:
+    """Handle SIGTERM, and SIGHUP of a closed terminal, as Ctrl-C: programs are ended, the journal is finished."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup(1)
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
 def parse_inputs(options: Iterable[str]) -> dict[str, str]:
@@ -148,32 +199,40 @@ def is_person() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty() and not agent_mark(os.environ)
 
 
-def ask_in_terminal(state: RunState) -> dict[str, ApprovalAnswer]:
+def ask_in_terminal(project: Project, directory: RunDirectory) -> dict[str, ApprovalAnswer]:
     """Ask the person in this terminal about each step that waits for one; return nothing if there is no person."""
+    state = directory.state()
     waiting = [step for step in state.steps if step.status is StepStatus.waiting and step.ask == "person"]
     if not waiting or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return {}
+    if names_signers(project, state.code.commit):
+        typer.echo(f"the project has {ALLOWED_SIGNERS}, so only a signature counts; see the handover", err=True)
         return {}
     if mark := agent_mark(os.environ):
         typer.echo(f"{mark} is set, so this terminal is an agent's: a person must answer in their own", err=True)
         return {}
+    files = project.file_snapshot().digest
     answers = {}
     for step in waiting:
         typer.echo(f"{state.run} waits at {step.id}: {step.title}\n  {step.handover}", err=True)
+        if step.files != files:
+            typer.echo("  files changed since the question was asked, so it is asked again", err=True)
+            continue
+        typer.echo(f"\n{step.statement}", err=True)
         text = typer.prompt(
             "approve? yes, no and a reason, or Enter for later", default="", show_default=False, err=True
         )
-        if answer := _parse_answer(text.strip()):
+        if answer := _parse_answer(text.strip(), step.statement):
             answers[step.id] = answer
     return answers
 
 
-def _parse_answer(text: str) -> ApprovalAnswer | None:
+def _parse_answer(text: str, statement: str) -> ApprovalAnswer | None:
     word, _, reason = text.partition(" ")
-    if word.lower() == "yes":
-        return ApprovalAnswer(approved=True, by=getpass.getuser(), how="terminal")
-    if word.lower().rstrip(",:;") == "no" and reason.strip():
-        return ApprovalAnswer(approved=False, by=getpass.getuser(), how="terminal", reason=reason.strip())
-    return None
+    is_yes, is_no = word.lower() == "yes", word.lower().rstrip(",:;") == "no" and bool(reason.strip())
+    if not (is_yes or is_no):
+        return None
+    return ApprovalAnswer(is_yes, getpass.getuser(), "stated", statement, "" if is_yes else reason.strip())
 
 
 def _print(outcome: Outcome, *, as_json: bool) -> None:

@@ -1,8 +1,12 @@
 """`zk0 runs`, `zk0 show`, `zk0 why` and `zk0 logs`: list the runs of a project and inspect one."""
 
+import os
 import sys
 import time
+from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,19 +16,22 @@ from rich.text import Text
 from zk0.cli import output
 from zk0.cli.completion import workflow_names
 from zk0.cli.options import OptionalStepArgument, RunArgument, StepArgument
-from zk0.cli.output import JsonOption, columns, print_envelope, print_result, verdict_text
+from zk0.cli.output import JsonOption, columns, print_envelope, print_result, print_texts, verdict_text
 from zk0.cli.prune import prune
 from zk0.cli.render_run import print_state, state_as_json
-from zk0.core.errors import JournalError, RequestError
+from zk0.core.errors import ExitStatus, JournalError, RequestError
 from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
 from zk0.reports.progress import duration
+from zk0.workflow.integrity import RecordReader
 from zk0.workflow.lock import owner
 from zk0.workflow.reuse import explanation
 from zk0.workflow.run import RunDirectory, find_run, run_directories
+from zk0.workflow.run_verification import read_state, verify_run
 from zk0.workflow.state import RunState, RunStatus
 
 POLL = 0.2  # seconds
+CHUNK = 1 << 20  # bytes
 
 WorkflowOption = Annotated[str | None, typer.Option(help="Only runs of this workflow.", autocompletion=workflow_names)]
 StatusOption = Annotated[RunStatus | None, typer.Option(help="Only runs with this status.")]
@@ -51,7 +58,7 @@ def runs(
     if context.invoked_subcommand:
         return
     filters = {"workflow": workflow, "status": status, "verdict": verdict}
-    chosen = _filter(run_directories(Project.find()), {name: value for name, value in filters.items() if value}, limit)
+    chosen = _filter(Project.find(), {name: value for name, value in filters.items() if value}, limit)
     if as_json:
         print_envelope(data=[_brief(directory, state) for directory, state in chosen])
         return
@@ -65,6 +72,19 @@ def runs(
     output.show(table)
 
 
+@app.command()
+def verify(run: RunArgument, *, as_json: JsonOption = False) -> None:
+    """Compare all copies of a run's results, and print each difference; exits with 1 if there is one."""
+    project = Project.find()
+    directory = find_run(project, run)
+    found = verify_run(project, directory)
+    if as_json:
+        print_envelope(data={"run": directory.id, "differences": [asdict(difference) for difference in found]})
+    else:
+        output.show(*map(str, found), f"{directory.id}: {len(found)} differences")
+    raise typer.Exit(ExitStatus.failed if found else ExitStatus.done)
+
+
 def show(
     run: RunArgument,
     step: OptionalStepArgument = None,
@@ -72,8 +92,9 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show a run's steps with their verdicts and findings."""
-    directory = find_run(Project.find(), run)
-    state = directory.state()
+    project = Project.find()
+    directory = find_run(project, run)
+    state = read_state(RecordReader(project), directory)
     if not as_json:
         print_state(state, step=step)
     elif step:
@@ -103,14 +124,15 @@ def logs(
     if as_json:
         if follow:
             raise RequestError("--json prints one object, and --follow never ends it", remedy="omit one of them")
-        print_envelope(data=[{"log": name, "text": text} for name, text in _read_new(directory, step, {})])
+        print_texts(_read_new(directory, step, {}))
         return
     offsets: dict[Path, int] = {}
     last = ""
     while True:
         is_running = follow and owner(directory) is not None  # asked before reading, so that the last lines are read
-        for name, text in _read_new(directory, step, offsets):
-            sys.stdout.write(text if name == last else f"==> {name} <==\n{text}")
+        for name, pieces in _read_new(directory, step, offsets):
+            sys.stdout.write("" if name == last else f"==> {name} <==\n")
+            sys.stdout.writelines(pieces)
             last = name
         sys.stdout.flush()
         if not is_running:
@@ -118,16 +140,15 @@ def logs(
         time.sleep(POLL)
 
 
-def _filter(
-    directories: list[RunDirectory], filters: Mapping[str, str], limit: int
-) -> list[tuple[RunDirectory, RunState | str]]:
+def _filter(project: Project, filters: Mapping[str, str], limit: int) -> list[tuple[RunDirectory, RunState | str]]:
     """Return runs with their states; an unreadable run, with the reason instead, must not hide the others."""
     chosen: list[tuple[RunDirectory, RunState | str]] = []
-    for directory in directories:
+    records = RecordReader(project)
+    for directory in run_directories(project):
         if len(chosen) == limit:
             break
         try:
-            state: RunState | str = directory.state()
+            state: RunState | str = read_state(records, directory)
         except JournalError as error:
             state = error.message
         fits = isinstance(state, RunState) and all(getattr(state, name) == value for name, value in filters.items())
@@ -143,16 +164,34 @@ def _brief(directory: RunDirectory, state: RunState | str) -> dict[str, object]:
     return {**brief, "directory": str(directory.path)}
 
 
-def _read_new(run: RunDirectory, step: str | None, offsets: dict[Path, int]) -> Iterator[tuple[str, str]]:
-    """Yield the new text of each log with the log's name; `offsets` holds the bytes read of each."""
+def _read_new(run: RunDirectory, step: str | None, offsets: dict[Path, int]) -> Iterator[tuple[str, Iterator[str]]]:
+    """Yield the new text of each log in pieces, with the log's name; `offsets` holds the bytes read of each."""
     root = run.path / "logs"
     for path in sorted(root.rglob("*.log"), key=lambda path: (path.stat().st_mtime, str(path))):
         name = path.relative_to(root).with_suffix("").as_posix()
         if step and not name.startswith((f"{step}.", f"{step}/")) and name != step:
             continue
-        with path.open("rb") as stream:
-            stream.seek(offsets.get(path, 0))
-            text = stream.read()
-        if text:
-            offsets[path] = offsets.get(path, 0) + len(text)
-            yield name, text.decode(errors="replace")
+        size = path.stat().st_size
+        if size > offsets.setdefault(path, 0):
+            yield name, _pieces(path, offsets)
+        offsets[path] = min(offsets[path], path.stat().st_size)  # its middle was cut out when the step ended
+
+
+def _pieces(path: Path, offsets: dict[Path, int]) -> Iterator[str]:
+    """Yield the new text of a log; a hole, whose text was cut out of a log that is too long, is left out."""
+    decoder = getincrementaldecoder("utf-8")("replace")
+    with path.open("rb") as stream:
+        while chunk := _next_data(stream.fileno(), path, offsets):
+            yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)
+
+
+def _next_data(descriptor: int, path: Path, offsets: dict[Path, int]) -> bytes:
+    """Return the next bytes of a log that are not in a hole, and advance its offset; nothing at its end."""
+    start, size = offsets[path], CHUNK
+    with suppress(OSError, AttributeError):  # nothing follows, or the system knows no holes
+        start = os.lseek(descriptor, start, os.SEEK_DATA)
+        size = min(size, os.lseek(descriptor, start, os.SEEK_HOLE) - start)
+    chunk = os.pread(descriptor, size, start)
+    offsets[path] = start + len(chunk)
+    return chunk

@@ -11,11 +11,12 @@ from tempfile import TemporaryDirectory
 import typer
 
 from zk0.checklists.items import Item
-from zk0.checklists.signatures import Signature, SignatureDecision, names_signers, save_signature
+from zk0.checklists.signatures import Signature, SignatureDecision, save_signature
 from zk0.checklists.verifying import until
 from zk0.core.errors import ConfigurationError, InputError, RequestError
 from zk0.core.project import Project
-from zk0.workflow.approval import NAMESPACE, agent_mark, signer_of
+from zk0.core.trusted import trusted_program
+from zk0.workflow.approval import NAMESPACE, agent_mark, names_signers, signer_of
 
 DAYS = {
     SignatureDecision.signed: 90,
@@ -32,6 +33,7 @@ def sign_item(
         RequestError: checks decide the item, an agent asks, or there is no terminal to ask in.
         InputError: the note is empty, or the last day is invalid or has passed.
         ConfigurationError: the signature would not count, or the key cannot sign.
+        DependencyMissingError: there is no ssh-keygen that can be trusted.
     """
     if decision is SignatureDecision.signed and item.check is not None:
         proofs = ", ".join(map(str, item.check))
@@ -43,7 +45,7 @@ def sign_item(
     signature = _unsigned(project, item, decision, note, expires)
     if key:
         return save_signature(project, _sign_with_key(project, signature, key))
-    if names_signers(project):
+    if names_signers(project, project.git_state().commit):
         raise ConfigurationError(
             "the project has allowed_signers, so only an SSH signature counts", remedy="give your key with --key"
         )
@@ -69,7 +71,7 @@ def _unsigned(project: Project, item: Item, decision: SignatureDecision, note: s
         decision=decision,
         note=" ".join(note.split()),
         by=getpass.getuser(),
-        how="terminal",
+        how="stated",
         at=now,
         expires=end,
         code=project.git_state().tree,
@@ -80,15 +82,14 @@ def _sign_with_key(project: Project, signature: Signature, key: Path) -> Signatu
     with TemporaryDirectory() as folder:
         statement = Path(folder) / "statement.txt"
         statement.write_text(signature.statement, encoding="utf-8")
-        command = ["ssh-keygen", "-Y", "sign", "-n", NAMESPACE, "-f", str(key.expanduser()), str(statement)]
-        try:
-            # Not `run_program`: in a session of its own, ssh-keygen has no terminal to ask for the key's passphrase.
-            done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
-        except FileNotFoundError as error:
-            raise ConfigurationError("ssh-keygen is not installed", remedy="install OpenSSH") from error
+        program = str(trusted_program("ssh-keygen", project.root))
+        command = [program, "-Y", "sign", "-n", NAMESPACE, "-f", str(key.expanduser()), str(statement)]
+        # Not `run_program`: in a session of its own, ssh-keygen has no terminal to ask for the key's passphrase.
+        done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
         armored = statement.with_name(f"{statement.name}.sig")
         if done.returncode or not armored.exists():
             reason = done.stderr.strip().partition("\n")[0]
             raise ConfigurationError(f"cannot sign with {key}: {reason}", remedy="give your private key with --key")
-        name = signer_of(project, project.git_state().commit, statement, armored)
-        return signature.model_copy(update={"by": name, "how": "signature", "signature": armored.read_text("utf-8")})
+        signer = signer_of(project, project.git_state().commit, statement, armored)
+        proof = {"by": signer.name, "how": "signed", "key": signer.key, "signature": armored.read_text("utf-8")}
+        return signature.model_copy(update=proof)

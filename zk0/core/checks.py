@@ -6,16 +6,17 @@
     @check("loss.trend")
     def trend(ledger: Ledger, *, series: str = "policy_loss") -> Iterator[Finding]: ...
 
-    @check("style.lint", reads=(Part.code, Part.environment))
-    def linted(project: Project) -> Iterator[Finding]: ...
+    @check("style.rules", reads=(Part.code,))
+    def written_down(project: Project) -> Finding: ...
 
 The positional parameters are the subjects of the check, found by their types: the outputs of the step that it is
 attached to, the project, or a type registered with `register_subject`. The keyword-only parameters are the options that
-a workflow or a checklist may give; their types are validated when the file is loaded.
+a workflow or a checklist may give; their types are validated when the file is loaded. The answer is one finding, or any
+number of them.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -27,7 +28,8 @@ from zk0.core.project import Project
 from zk0.core.registry import Registry
 from zk0.core.verdicts import Finding, Verdict, worst
 
-type CheckFunction = Callable[..., Iterable[Finding]]
+type Findings = Finding | Iterable[Finding]  # what a check answers
+type CheckFunction = Callable[..., Findings]
 
 CHECKS: Registry["Check"] = Registry("check", "zk0.checks")
 TIMEOUT = 60.0  # seconds a check gets where it is asked by itself; mypy takes the most
@@ -99,10 +101,6 @@ class Check:
     timeout: float = TIMEOUT
     renamed: Mapping[str, str] = field(default_factory=dict)
 
-    def judges(self, kind: type) -> bool:
-        """Return whether it judges objects of a type."""
-        return any(subject.type is kind for subject in self.subjects)
-
     def refuse(self, outputs: type[BaseModel]) -> str | None:
         """Return why it can't judge a step with these outputs; None if it can."""
         if self.outputs and not issubclass(outputs, self.outputs):
@@ -112,12 +110,18 @@ class Check:
                 return f"{self.id} needs an output {' or '.join(subject.fields)}, and this step gives none"
         return None
 
+    def judge(self, *subjects: object, **options: object) -> Iterator[Finding]:
+        """Judge these subjects; every finding carries this check's id."""
+        answer = self.function(*subjects, **options)
+        for finding in [answer] if isinstance(answer, Finding) else answer:
+            yield finding.model_copy(update={"check": self.id})
+
     def run(self, context: CheckContext, options: Mapping[str, object]) -> list[Finding]:
-        """Judge; every finding carries this check's id. No finding at all is an `error`."""
+        """Read the subjects and judge them; no finding at all is an `error`."""
         given = self.options.model_validate(dict(options))
         chosen = {self.renamed.get(name, name): getattr(given, name) for name in type(given).model_fields}
         judged = [subject.read(context) for subject in self.subjects]
-        found = [finding.model_copy(update={"check": self.id}) for finding in self.function(*judged, **chosen)]
+        found = list(self.judge(*judged, **chosen))
         # A check that looked at nothing must not read as a pass.
         return found or [Finding(verdict=Verdict.error, message="the check looked at nothing", check=self.id)]
 

@@ -92,8 +92,7 @@ def read_tree(root: Path, *, without: Collection[str] = ()) -> Tree:
 
     Args:
         root: the directory.
-        without: folders to leave out, relative to it. No file in them is opened: to close the lock of a run would
-            give up this process's hold on it (fcntl(2)).
+        without: folders to leave out, relative to it.
     """
     own = tuple(f"{folder.strip('/')}/" for folder in without if folder)
     nested: set[str] = set()

@@ -1,6 +1,6 @@
-"""Markdown pages: the Jinja2 environment of all templates, and escaping of table cells."""
+"""Markdown pages and messages: the Jinja2 environment of all templates, table cells, and lists that are cut."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,3 +28,9 @@ def markdown(package: str, **filters: Callable[..., Any]) -> "Environment":
 def cell(text: object) -> str:
     """Return a text as one line that can't break out of a table cell or become HTML."""
     return " ".join(str(text).split()).replace("|", r"\|").replace("<", "&lt;")
+
+
+def join_first(names: Sequence[str], most: int, separator: str = ", ") -> str:
+    """Return the first names of a list, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return separator.join(names[:most]) + more

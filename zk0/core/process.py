@@ -1,19 +1,27 @@
 """Run a program: an argv list without a shell, ended in time together with all that it started."""
 
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO
 
 from zk0.core.errors import CommandError, DependencyMissingError
+from zk0.core.process_marks import MARK, new_mark
+from zk0.core.process_tree import REGISTRY, SETTLE, ProcessEntry, become_subreaper, describe, end_all, left_of
 
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LONGEST_POLL = 86400.0  # seconds; the system counts milliseconds in 32 bits
 GRACE = 5.0  # seconds between asking a program to end and killing it
 
 
@@ -52,6 +60,7 @@ def run_program(
     cwd: Path,
     seconds: float = 50,
     env: Mapping[str, str] | None = None,
+    alone: bool = False,
     stdin: bytes = b"",
     remedy: str | None = None,
 ) -> Completed:
@@ -62,6 +71,7 @@ def run_program(
         cwd: where it runs.
         seconds: how long it may take.
         env: variables it gets besides ours.
+        alone: whether it gets only those.
         stdin: what it reads.
         remedy: how to install it.
 
@@ -72,17 +82,36 @@ def run_program(
     program = find_program(command[0])
     if program is None:
         raise DependencyMissingError(f"{command[0]} is not installed", remedy=remedy or f"pip install {command[0]}")
-    pipe = subprocess.PIPE
-    environment = {**os.environ, **(env or {})}
-    with start([program, *command[1:]], cwd=cwd, env=environment, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+    environment = {**({} if alone else os.environ), **(env or {})}
+    # Files, not pipes: what the program leaves running could hold a pipe open for ever.
+    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+        given.write(stdin)
+        given.seek(0)
+        argv = [program, *command[1:]]
+        process = start(argv, cwd=cwd, env=environment, stdin=given, stdout=out, stderr=err)
         try:
-            out, err = process.communicate(stdin, timeout=seconds)
+            status = wait(process, seconds)
         except subprocess.TimeoutExpired as error:
             raise CommandError(f"{command[0]} did not end within {seconds:g} s") from error
         finally:
-            if process.poll() is None:
-                kill_tree(process)
-    return Completed(process.returncode, out, err)
+            kill_tree(process)
+        return Completed(status, _content(out), _content(err))
+
+
+def locate_program(name: str, cwd: Path, env: Mapping[str, str]) -> Path | None:
+    """Return the absolute path of the file that runs as a program; None if there is none.
+
+    Args:
+        name: a name, looked up in the PATH of `env`, or a path.
+        cwd: where the program runs; relative paths, also those in PATH, begin there.
+        env: the program's environment.
+    """
+    searched = [""] if os.sep in name else env.get("PATH", os.defpath).split(os.pathsep)
+    for directory in searched:
+        path = cwd / directory / name
+        if path.is_file() and os.access(path, os.X_OK):
+            return Path(os.path.abspath(path))  # noqa: PTH100  a link keeps its name: a virtual environment needs it
+    return None
 
 
 def start(
@@ -91,42 +120,115 @@ def start(
     cwd: Path,
     env: Mapping[str, str],
     stdout: int | IO[bytes],
-    stdin: int = subprocess.DEVNULL,
-    stderr: int = subprocess.STDOUT,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stderr: int | IO[bytes] = subprocess.STDOUT,
 ) -> "subprocess.Popen[bytes]":
-    """Start a program in a session of its own, so that what it starts can be ended with it.
+    """Start a program in a session of its own and with a mark, so that what it starts can be ended with it.
+
+    It must be given to `end_tree` or `kill_tree`.
+
+    Args:
+        argv: the program's name and its arguments.
+        cwd: where it runs.
+        env: its environment.
+        stdout: where its output goes.
+        stdin: what it reads.
+        stderr: where its errors go; by default to its output.
 
     Raises:
         OSError: the system can't start it.
         ValueError: an argument holds a NUL.
     """
-    return subprocess.Popen(  # noqa: S603  an argv list, no shell
-        argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
-    )
+    become_subreaper(os.getpid())
+    mark = new_mark()
+    with REGISTRY.lock:
+        process = subprocess.Popen(  # noqa: S603  an argv list, no shell
+            argv,
+            cwd=cwd,
+            env={**env, MARK: mark},
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        REGISTRY.marks[process.pid] = mark
+    return process
 
 
-def end_tree(process: "subprocess.Popen[bytes]", grace: float = GRACE) -> None:
-    """End a program that still runs, and its children: they are one session, hence one process group."""
-    if process.poll() is None:
-        send(process, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(grace)
-    if process.poll() is None:
-        kill_tree(process)
+def wait(process: "subprocess.Popen[bytes]", seconds: float | None = None) -> int:
+    """Wait until a program ends, and return its exit status.
+
+    Raises:
+        subprocess.TimeoutExpired: it did not end in time.
+    """
+    if seconds is None or not hasattr(os, "pidfd_open") or process.poll() is not None:
+        return process.wait(seconds)
+    # Python's own wait with a timeout sleeps between its looks, up to 50 ms.
+    deadline = time.monotonic() + seconds
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        ended = select.poll()
+        ended.register(descriptor, select.POLLIN)
+        while (left := deadline - time.monotonic()) > 0:
+            if ended.poll(min(left, LONGEST_POLL) * 1000):
+                return process.wait()
+    finally:
+        os.close(descriptor)
+    raise subprocess.TimeoutExpired(process.args, seconds)
+
+
+def end_tree(process: "subprocess.Popen[bytes]", grace: float = GRACE) -> list[str]:
+    """End a program and all that it started, in whatever sessions; return what it had left running when it ended.
+
+    Raises:
+        CommandError: something can't be killed.
+    """
+    mark = REGISTRY.marks.get(process.pid, "")
+    find = partial(left_of, process.pid, mark)
+    try:
+        ended = process.poll() is not None
+        if not ended:
+            end_all(find, grace)
+            process.wait()
+            return []
+        return end_left(find, grace)
+    finally:
+        REGISTRY.marks.pop(process.pid, None)
+
+
+def end_left(find: Callable[[], list[ProcessEntry]], grace: float = GRACE) -> list[str]:
+    """End what outlived a step, and return what it was, without what that started itself.
+
+    Nothing is returned of what ended by itself in a moment.
+
+    Raises:
+        CommandError: something can't be killed.
+    """
+    settled = time.monotonic() + min(SETTLE, grace)
+    while (found := find()) and time.monotonic() < settled:
+        time.sleep(SETTLE / 20)
+    started = {entry.pid for entry in found}
+    names = [describe(entry) for entry in found if entry.parent not in started]
+    if found:
+        end_all(find, grace)
+    return names
 
 
 def kill_tree(process: "subprocess.Popen[bytes]") -> None:
-    """Kill a program and its children at once, also children that outlived it."""
-    with suppress(ProcessLookupError):  # no process is left of the group
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    """Kill a program and all that it started at once."""
+    end_tree(process, grace=0)
 
 
 def send(process: "subprocess.Popen[bytes]", request: signal.Signals) -> None:
-    """Send a signal to a program that still runs, and to its children."""
+    """Send a signal to a program that still runs, and to the processes of its group."""
     with suppress(ProcessLookupError):  # it ended meanwhile
         if process.poll() is None:
             os.killpg(process.pid, request)
+
+
+def _content(stream: IO[bytes]) -> bytes:
+    stream.seek(0)
+    return stream.read()
 
 
 @contextmanager
@@ -136,7 +238,8 @@ def without_interruption() -> Iterator[None]:
         yield  # interruptions reach the main thread alone
         return
     held: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    present = {number: signal.getsignal(number) for number in INTERRUPTIONS}
+    handlers = {number: handler for number, handler in present.items() if handler is not signal.SIG_IGN}
     for number in handlers:
         signal.signal(number, lambda number, _frame: held.append(number))
     try:

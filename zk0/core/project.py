@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from platformdirs import user_cache_path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, ValidationError
 
 from zk0.core.errors import ConfigurationError, UnknownNameError
+from zk0.core.file_snapshots import FileSnapshot, take_file_snapshot
 from zk0.core.fingerprints import Tree
 from zk0.core.git import GitState, read_state
 from zk0.core.tree_reader import TreeReader
@@ -24,6 +25,9 @@ from zk0.core.tree_reader import TreeReader
 MARKERS = ("pyproject.toml", ".git", ".zk0")
 FLOWER_CONFIG = ("tool", "flwr", "app", "config")  # where pyproject.toml has the run configuration
 TRACKED_PACKAGES = ("zk0", "torch", "lerobot", "flwr", "transformers", "numpy", "mujoco", "so101-nexus", "ray")
+
+
+DEFAULT_LOG_LIMIT = 100_000_000  # bytes, about a million lines: a log that people and `zk0 logs --json` can read
 
 
 def _listed(value: object) -> object:
@@ -43,7 +47,11 @@ def table_of(pyproject: Mapping[str, object], *keys: str) -> dict[str, Any]:
 
 
 class Settings(BaseModel):
-    """The `[tool.zk0]` table; `actions` is a module of the project's own actions and checks, or several."""
+    """The `[tool.zk0]` table.
+
+    `actions` is a module of the project's own actions and checks, or several; `log_limit` is the size of the longest
+    log of a step, such as "100 MB"; `agent` is the program, with arguments, that does the steps for agents.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -52,6 +60,8 @@ class Settings(BaseModel):
     memory: str = "memory-bank"
     state: str = ".zk0"
     actions: Modules = ()
+    log_limit: Annotated[ByteSize, Field(ge=10_000)] = ByteSize(DEFAULT_LOG_LIMIT)
+    agent: tuple[str, ...] = ()
 
 
 class Project:
@@ -133,6 +143,11 @@ class Project:
         return self.root / self.settings.memory
 
     @property
+    def evidence_dirs(self) -> tuple[Path, Path]:
+        """Where the memory bank keeps copies of receipts: those that are cited, and those in its archive."""
+        return self.memory_dir / "evidence", self.memory_dir / "archive"
+
+    @property
     def signatures_dir(self) -> Path:
         """What people signed or waived of the checklists."""
         return self.root / self.settings.checklists / "signatures"
@@ -148,6 +163,15 @@ class Project:
         if own not in self._readers:
             self._readers[own] = TreeReader(self.root, own)
         return self._readers[own].read()
+
+    def file_snapshot(self) -> FileSnapshot:
+        """Return the files of the project as they are on the disk now, without zk0's own state and memory bank.
+
+        Raises:
+            DependencyMissingError: it is a repository, and there is no git that can be trusted.
+            ConfigurationError: git can't list its files.
+        """
+        return take_file_snapshot(self.root, without=(self.settings.memory, self.settings.state))
 
     def resources(self, kind: str) -> Iterator[Path]:
         """Yield the directories that hold `workflows` or `checklists`: the project's, then the package's."""

@@ -7,7 +7,6 @@ its evidence by that digest, and a receipt that was changed no longer matches it
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -16,12 +15,15 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from zk0.core.contents import walk
 from zk0.core.errors import UnknownNameError
 from zk0.core.git import GitState
 from zk0.core.verdicts import Finding, Verdict
 
 DIGEST_LENGTH = 16  # 64 bits: a collision among a million receipts has a chance of 3e-8
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class Artifact(BaseModel):
@@ -72,6 +74,10 @@ class Receipt(BaseModel):
     findings: tuple[Finding, ...] = ()
     verdict: Verdict
     failure: Failure | None = None
+    # Not in receipts of an older zk0, nor where they do not apply; then they are no part of the digest either.
+    duration: float | None = Field(None, description="seconds, by a clock that is not set", exclude_if=_is_none)
+    sequence: int | None = Field(None, description="greater than that of all receipts before", exclude_if=_is_none)
+    program: str | None = Field(None, description="the absolute path of the program that ran", exclude_if=_is_none)
 
     digest: str = ""
 
@@ -91,7 +97,12 @@ class Receipt(BaseModel):
     @property
     def seconds(self) -> float:
         """The duration of the step in seconds."""
-        return (self.finished - self.started).total_seconds()
+        return (self.finished - self.started).total_seconds() if self.duration is None else self.duration
+
+    @property
+    def order(self) -> int:
+        """What orders receipts: the time in microseconds at which they were finished, if the clock was not set."""
+        return round(self.finished.timestamp() * 1e6) if self.sequence is None else self.sequence
 
 
 def canonical_digest(content: object) -> str:
@@ -101,27 +112,39 @@ def canonical_digest(content: object) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, or of the names and contents of a directory."""
+    """Return the SHA-256 of a file, or of the names and contents of a directory; links out of it count by name.
+
+    What is neither a file nor a directory, such as a pipe or a device, has no content.
+    """
     if path.is_file():
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     total = hashlib.sha256()
-    for member in _files_in(path):
-        total.update(f"{member.relative_to(path).as_posix()}\0{file_digest(member)}\0".encode())
+    for member, link in _members_of(path):
+        content = f"link to {link}" if link else file_digest(member)
+        total.update(f"{member.relative_to(path).as_posix()}\0{content}\0".encode(errors="surrogateescape"))
     return total.hexdigest()
-
-
-def _files_in(directory: Path) -> list[Path]:
-    """Return the files in a directory at any depth, also those that a link leads to."""
-    return [Path(member) for member, state in walk(directory) if stat.S_ISREG(state.st_mode)]
 
 
 def artifact(name: str, path: Path, *, base: Path) -> Artifact:
     """Return the description of a file or directory that a step made."""
-    members = [path] if path.is_file() else _files_in(path)
+    members = [path] if path.is_file() else [member for member, link in _members_of(path) if not link]
     shown = path.relative_to(base) if path.is_relative_to(base) else path
     size = sum(member.stat().st_size for member in members)
     return Artifact(name=name, path=shown.as_posix(), sha256=file_digest(path), size=size)
+
+
+def _members_of(directory: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files in a directory at any depth, sorted; a link has its target unless it leads to a file in there."""
+    real, found = os.path.realpath(directory), []
+    for parent, folders, files in os.walk(directory):
+        for path in (Path(parent, name) for name in (*folders, *files)):
+            is_inside = os.path.realpath(path).startswith(f"{real}{os.sep}")
+            if path.is_symlink() and not (is_inside and path.is_file()):
+                found.append((path, os.fsdecode(path.readlink())))
+            elif path.is_file():
+                found.append((path, ""))
+    yield from sorted(found)
 
 
 def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
@@ -149,15 +172,19 @@ class ReceiptStore:
         self.runs_dir = runs_dir
 
     def save(self, receipt: Receipt) -> Path:
-        """Write one receipt."""
-        path = self.runs_dir / receipt.run / "receipts" / f"{receipt.step}.json"
+        """Write one receipt; the time of a run's folder is the order of its newest one, whatever the clock says."""
+        folder = self.runs_dir / receipt.run / "receipts"
+        before = folder.stat().st_mtime_ns if folder.exists() else 0
+        path = folder / f"{receipt.step}.json"
         write_atomically(path, receipt.model_dump_json(indent=2) + "\n")
+        order = max(before, receipt.order * 1000)
+        os.utime(folder, ns=(order, order))
         return path
 
     def of_run(self, run: str) -> list[Receipt]:
         """Return a run's receipts in the order they were finished."""
         found = [read_receipt(path) for path in (self.runs_dir / run / "receipts").rglob("*.json")]
-        return sorted(found, key=lambda receipt: receipt.finished)
+        return sorted(found, key=lambda receipt: receipt.order)
 
     def paths(self) -> dict[str, Path]:
         """Return where the receipts of all runs are, by the digest that each states; a broken file is left out."""

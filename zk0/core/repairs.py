@@ -17,9 +17,11 @@ import git
 
 from zk0.core.errors import RepairError
 from zk0.core.git import open_repository
+from zk0.core.pages import join_first
 from zk0.core.project import Project
 
 PREFIX = "zk0"
+NAMED = 5  # files named in a message
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def begin(project: Project, name: str) -> Repair:
     with _repository(project) as repository:
         if changed := _changed(repository, project):
             raise RepairError(
-                f"{len(changed)} files have uncommitted changes: {_list_names(changed)}",
+                f"{len(changed)} files have uncommitted changes: {join_first(changed, NAMED)}",
                 remedy="commit them or git stash them, so that they don't mix with the repair",
             )
         branch = f"{PREFIX}/{name}"
@@ -145,10 +147,6 @@ def _on_branch(repository: git.Repo, repair: Repair) -> None:
             f"the repair is on branch {repair.branch}, but {found} is checked out",
             remedy=f"git switch {repair.branch}",
         )
-
-
-def _list_names(names: list[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _reason(error: git.GitCommandError) -> str:

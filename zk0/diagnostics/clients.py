@@ -10,7 +10,7 @@ from collections import Counter
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.series import once, point
+from zk0.diagnostics.series import point
 from zk0.ledger import Ledger
 
 # What the sentences of zk0's own server and clients, of PyTorch and of Flower say; the first that fits counts.
@@ -38,7 +38,6 @@ def fault_of(reason: str) -> Fault:
 
 
 @check("clients.participation")
-@once
 def participation(ledger: Ledger, *, minimum: float = 0.9) -> Finding:
     """At least `minimum` of the replies asked for were averaged; every other is named with its reason."""
     asked = sum(len(one.sampled) for one in ledger.aggregations)
@@ -67,7 +66,6 @@ def participation(ledger: Ledger, *, minimum: float = 0.9) -> Finding:
 
 
 @check("clients.starved")
-@once
 def starved(ledger: Ledger) -> Finding:
     """No client is asked so seldom that chance can't be the reason."""
     rounds = [one.sampled for one in ledger.aggregations if one.sampled]

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 from zk0.core.checks import CheckContext, Part, check, register_subject
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.series import each_training, once, point
+from zk0.diagnostics.series import each_training, point
 from zk0.ledger import ClientData, Ledger, Training
 from zk0.ledger.reader import find_ledger
 
@@ -124,7 +124,6 @@ def _number(sets: Sequence[DatasetSummary]) -> str:
 
 
 @check("datasets.rates", aliases={"data.format": {}})
-@once
 def rates(sets: DatasetSummaries) -> Finding:
     """All data sets have one frame rate: a chunk of actions spans the same time everywhere."""
     if not sets:
@@ -144,7 +143,6 @@ def rates(sets: DatasetSummaries) -> Finding:
 
 
 @check("datasets.apart")
-@once
 def apart(ledger: Ledger) -> Finding:
     """No two clients have the same data."""
     clients = _clients(ledger)
@@ -172,7 +170,6 @@ def _clients(ledger: Ledger) -> list[ClientData]:
 
 
 @check("datasets.covered")
-@once
 def covered(ledger: Ledger) -> Finding:
     """Every task that is trained is evaluated too."""
     clients, evaluated = _clients(ledger), {one.dataset for one in ledger.evaluations}
@@ -194,7 +191,6 @@ def covered(ledger: Ledger) -> Finding:
 
 
 @check("datasets.spread")
-@once
 def spread(ledger: Ledger) -> Finding:
     """No client's values are so wide that they squeeze the others' into nothing."""
     clients = _clients(ledger)

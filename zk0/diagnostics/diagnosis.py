@@ -75,9 +75,7 @@ def diagnose(ledger: Ledger, *, only: Sequence[str] = ()) -> Diagnosis:
     found: list[Finding] = []
     for name in only or diagnostics():
         # Deduplicated right here: a long run gives thousands of findings a diagnostic, and one of them is kept.
-        found += _deduplicate(
-            finding.model_copy(update={"check": name}) for finding in run_check(CHECKS.get(name), ledger)
-        )
+        found += _deduplicate(run_check(CHECKS.get(name), ledger))
     return conclude(found)
 
 
@@ -99,7 +97,7 @@ def _is_in_own_module(name: str) -> bool:
 def run_check(check: Check, ledger: Ledger, **options: Any) -> Iterable[Finding]:
     """Run one diagnostic on a ledger in memory; what it judges is the ledger, or is made `from_ledger`."""
     types: list[Any] = [subject.type for subject in check.subjects]
-    return check.function(*(ledger if kind is Ledger else kind.from_ledger(ledger) for kind in types), **options)
+    return check.judge(*(ledger if kind is Ledger else kind.from_ledger(ledger) for kind in types), **options)
 
 
 def conclude(found: Iterable[Finding]) -> Diagnosis:

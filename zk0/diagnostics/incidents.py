@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 from zk0.core.checks import check
 from zk0.core.faults import Fault
+from zk0.core.pages import join_first
 from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_applicable, not_available, warned
 from zk0.diagnostics.series import point, where
 from zk0.ledger import Incident, IncidentKind, Ledger
 
+CLIENTS_NAMED = 3  # they are read at a glance
 MOST_SHOWN = 6  # lines in one finding
 SURE = 0.95  # confidence in what a line says literally
 LIKELY = 0.6
@@ -338,12 +340,11 @@ def _total(found: Sequence[Incident]) -> int:
 
 
 def _place(found: Sequence[Incident]) -> str:
-    """Return the clients, up to three, and the rounds of these incidents."""
+    """Return the clients and the rounds of these incidents."""
     clients = list(dict.fromkeys(one.client for one in found if one.client))
     rounds = sorted({one.round for one in found if one.round is not None})
     when = f"round {rounds[0]}" if len(rounds) == 1 else f"rounds {rounds[0]} to {rounds[-1]}" if rounds else ""
-    more = f" and {len(clients) - 3} more" if len(clients) > 3 else ""  # noqa: PLR2004  names that are read at a glance
-    return ", ".join(filter(None, (", ".join(clients[:3]) + more, when)))
+    return ", ".join(filter(None, (join_first(clients, CLIENTS_NAMED), when)))
 
 
 def _lines(found: Sequence[Incident]) -> list[Evidence]:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
-from zk0.diagnostics.series import by_client, judge_each, once, point
+from zk0.diagnostics.series import by_client, judge_each, point
 from zk0.ledger import Aggregation, Ledger, Training, short
 
 WORKFLOW = "aggregation-fix"
@@ -120,7 +120,6 @@ def _unchanged(trainings: list[Training], current: Aggregation, evidence: list[E
 
 
 @check("rounds.start-losses")
-@once
 def start_losses(ledger: Ledger) -> Finding:
     """A round does not begin with the very loss the round before began with."""
     known = {

@@ -1,7 +1,6 @@
 """What all diagnostics share: a judgement of each round or client in turn, numbers as evidence, series without gaps."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import wraps
 from itertools import groupby
 from math import log
 from statistics import StatisticsError, correlation, linear_regression, median
@@ -56,16 +55,6 @@ def each[T](
         return judge_ledger
 
     return decorate
-
-
-def once[**P](judge: Callable[P, Finding]) -> Callable[P, Iterator[Finding]]:
-    """Make a check out of a function that answers with one finding."""
-
-    @wraps(judge)
-    def judge_once(*subjects: P.args, **options: P.kwargs) -> Iterator[Finding]:
-        yield judge(*subjects, **options)
-
-    return judge_once
 
 
 def with_places(trainings: Iterable[Training]) -> Iterator[tuple[str, Training]]:

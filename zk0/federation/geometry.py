@@ -5,7 +5,7 @@ code is wrong. One tensor after the other, with sums in float64.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,8 @@ def measure(aggregate: Mapping[str, Array32], updates: Sequence[ClientUpdate], s
     names = sorted(aggregate.keys() & sent.keys())
     for name in names:
         fraction |= _fraction(aggregate[name])
-        for part in _parts(aggregate[name].size):
+        for begin in range(0, aggregate[name].size, PART):
+            part = slice(begin, begin + PART)
             mean, origin = _flat(aggregate[name], part), _flat(sent[name], part)
             way, expected = mean - origin, np.zeros(mean.shape)
             low, high = np.full(mean.shape, np.inf), np.full(mean.shape, -np.inf)
@@ -79,10 +80,6 @@ def measure(aggregate: Mapping[str, Array32], updates: Sequence[ClientUpdate], s
         bits=_bits(int(fraction)) if names else None,
         weight_norm=math.sqrt(weight),
     )
-
-
-def _parts(size: int) -> Iterator[slice]:
-    return (slice(begin, begin + PART) for begin in range(0, size, PART))
 
 
 def _flat(array: Array32, part: slice) -> NDArray[np.float64]:

@@ -86,7 +86,7 @@ def last_ledger(project: Project) -> Path:
     found = [receipt for receipt in ReceiptStore(project.runs_dir).all() if receipt.outputs.get("ledger")]
     if not found:
         raise AssetMissingError("no run has written a ledger yet", remedy="zk0 run train")
-    receipt = max(found, key=lambda receipt: receipt.finished)
+    receipt = max(found, key=lambda receipt: receipt.order)
     path = Path(to_local(str(receipt.outputs["ledger"]), project.root))
     if not path.is_file():
         raise AssetMissingError(f"the ledger of run {receipt.run} is gone: {path}", remedy="zk0 run train")

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from zk0.core.errors import SecretError, StaleReadError, UnknownNameError
 from zk0.core.git import ignore_directory
+from zk0.core.pages import join_first
 from zk0.core.project import Project
 from zk0.core.receipts import DIGEST_LENGTH, canonical_digest, write_atomically
 from zk0.core.references import ENTRY_ID
 from zk0.core.secrets import find_secrets
-from zk0.memory.budget import join_first
 from zk0.memory.entries import Entry, content_id, with_id
 from zk0.memory.frontmatter import UnreadableEntryError, read_entry, write_entry
 from zk0.memory.page_seal import (

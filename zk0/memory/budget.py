@@ -1,6 +1,6 @@
 """Fit a text into a budget of bytes: lists are shortened in a fixed order, each by no more than it must; pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 from zk0.core import pages
 
@@ -51,12 +51,6 @@ def cut(text: str, most: int) -> str:
 def quote(text: str) -> str:
     """Return a text as a quotation in Markdown, in which no line can pass for one of the page."""
     return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
-
-
-def join_first(names: Sequence[str], most: int, separator: str = ", ") -> str:
-    """Return the first names of a list, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return separator.join(names[:most]) + more
 
 
 def cell(text: object) -> str:

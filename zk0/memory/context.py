@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
-from zk0.memory.budget import cut, fit, join_first, quote
+from zk0.core.pages import join_first
+from zk0.memory.budget import cut, fit, quote
 from zk0.memory.entries import Entry, FactSource, Kind
 from zk0.memory.freshness import Assessment
 from zk0.memory.page_seal import SEAL_SIZE

@@ -25,6 +25,7 @@ from zk0.core.receipts import Receipt, ReceiptStore, read_content, write_atomica
 from zk0.core.secrets import find_secrets
 from zk0.core.verdicts import Verdict
 from zk0.memory.entries import FactSource
+from zk0.workflow.integrity import RecordReader
 
 EVIDENCE = "evidence"
 CODE_LENGTH = 16  # digits of the code's digest that an entry keeps
@@ -38,7 +39,7 @@ class EvidenceReader:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.directories = (project.memory_dir / EVIDENCE, project.memory_dir / "archive")
+        self.directories = project.evidence_dirs
         self._receipts: dict[str, dict[str, Any] | None] = {}
         self._texts: dict[str, str | None] = {}
         self._settings: dict[str, object] = {}
@@ -101,6 +102,14 @@ class EvidenceReader:
         """Return a file of the project: an entry, which anybody may have written, has no business elsewhere."""
         path = (self.project.root / file).resolve()
         return path if path.is_relative_to(self.project.root) else None
+
+    def altered(self, run: str) -> str | None:
+        """Return that the records of a run on this machine do not agree; None where they do, or it is not here."""
+        return self._records.complaint(run)
+
+    @cached_property
+    def _records(self) -> RecordReader:
+        return RecordReader(self.project)
 
     def tree(self, reads: tuple[str, ...] = ()) -> str:
         """Return the digest of the project's code as it is now; where files are named, that of `read_digest`."""

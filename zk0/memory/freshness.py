@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from zk0.core.errors import UnknownNameError
 from zk0.core.fingerprints import relevant
-from zk0.memory.budget import join_first
+from zk0.core.pages import join_first
 from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind, RunRecord
 from zk0.memory.evidence import EvidenceReader, lines_digest, value_at
 
@@ -106,6 +106,8 @@ def _circumstances(entry: Entry, evidence: EvidenceReader, now: datetime) -> Ite
     """Check what an entry is about besides its sources: its time, its commit, and the code and steps of its run."""
     if entry.is_stale(now):
         yield SourceCheck(Freshness.stale, f"it was said to hold until {entry.stale_after:%Y-%m-%d}")
+    if entry.run and (altered := evidence.altered(entry.run.id)):
+        yield SourceCheck(Freshness.contradicted, altered)
     if entry.kind is Kind.result and entry.run is None:
         yield SourceCheck(Freshness.unverifiable, "it is a result of no run", missing=True)
     elif entry.kind is Kind.result and entry.run:

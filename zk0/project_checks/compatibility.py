@@ -46,7 +46,7 @@ def api(project: Project, *, against: str = "") -> Iterator[Finding]:
     if not count:
         raise AssetMissingError(f"{reference} has no package of the project")
     remedy = "keep the old way too, or raise the major version and say so"
-    yield from report_problems(problems, f"nothing public broke since {reference}", remedy=remedy)
+    return report_problems(problems, f"nothing public broke since {reference}", remedy=remedy)
 
 
 @check("compatibility.configuration", reads=(Part.code, Part.history))
@@ -64,7 +64,7 @@ def configuration(project: Project, *, against: str = "") -> Iterator[Finding]:
         if key in new and not _same_type(old[key], new[key])
     ]
     good = f"all {len(old)} keys of {reference} are there"
-    yield from report_problems(problems, good, remedy="accept the old key too")
+    return report_problems(problems, good, remedy="accept the old key too")
 
 
 @check("compatibility.records", reads=(Part.runs, Part.memory, Part.code))
@@ -84,7 +84,7 @@ def records(project: Project) -> Iterator[Finding]:
     if not count and not problems:
         raise AssetMissingError("no earlier run has left a record", remedy="zk0 run train")
     evidence = [Evidence(name="records read", value=count)]
-    yield from report_problems(problems, f"{count} records can be read", remedy="report it", evidence=evidence)
+    return report_problems(problems, f"{count} records can be read", remedy="report it", evidence=evidence)
 
 
 def _read(path: Path) -> bool:

@@ -54,7 +54,7 @@ def installation(project: Project) -> Iterator[Finding]:
     if not files:
         raise AssetMissingError("nothing installs the project", remedy="write noxfile.py or environment.yml")
     problems = [problem for path in files for problem in _problems(project, path)]
-    yield from report_problems(problems, ", ".join(path.name for path in files), remedy="correct it")
+    return report_problems(problems, ", ".join(path.name for path in files), remedy="correct it")
 
 
 def _problems(project: Project, path: Path) -> Iterator[Problem]:

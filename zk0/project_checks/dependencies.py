@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
-from zk0.core.checks import CheckContext, Part, check, register_subject
+from zk0.core.checks import CheckContext, Findings, Part, check, register_subject
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project, table_of
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
@@ -51,16 +51,15 @@ register_subject(Environment, _environment, reads=READS)
 
 
 @check("dependencies.python", aliases={"environment.python": {}})
-def python_fits(environment: Environment) -> Iterator[Finding]:
+def python_fits(environment: Environment) -> Finding:
     """The Python that runs is one that the project allows."""
     running, allowed = environment.python, environment.requires_python
     evidence = [Evidence(name="python", value=running, at=sys.executable)]
     if not allowed:
-        yield not_available("pyproject.toml has no requires-python to compare with")
-    elif SpecifierSet(allowed).contains(running, prereleases=True):
-        yield passed(f"Python {running}, {allowed} is allowed", evidence=evidence)
-    else:
-        yield failed(f"Python {running}; {allowed} is allowed", evidence=evidence, remedy="uv venv --python …")
+        return not_available("pyproject.toml has no requires-python to compare with")
+    if SpecifierSet(allowed).contains(running, prereleases=True):
+        return passed(f"Python {running}, {allowed} is allowed", evidence=evidence)
+    return failed(f"Python {running}; {allowed} is allowed", evidence=evidence, remedy="uv venv --python …")
 
 
 @check("dependencies.installed", aliases={"environment.packages": {}})
@@ -70,7 +69,7 @@ def installed(environment: Environment) -> Iterator[Finding]:
     problems += [Problem("", text) for text in environment.conflicting]
     evidence = [Evidence(name=name, value=version) for name, version in environment.packages.items()]
     good = f"{len(environment.packages)} packages in versions that are allowed"
-    yield from report_problems(problems, good, remedy="uv pip install -e .", evidence=evidence)
+    return report_problems(problems, good, remedy="uv pip install -e .", evidence=evidence)
 
 
 @check("dependencies.declared", reads=READS)
@@ -86,16 +85,15 @@ def all_declared(project: Project) -> Iterator[Finding]:
         if at.rpartition(":")[0] in code and parts.isdisjoint(map(canonicalize_name, providers.get(name, ())))
     ]
     good = "all imported packages are declared"
-    yield from report_problems(problems, good, remedy="add it to [project] dependencies")
+    return report_problems(problems, good, remedy="add it to [project] dependencies")
 
 
 @check("dependencies.pinned", reads=READS)
-def pinned(project: Project) -> Iterator[Finding]:
+def pinned(project: Project) -> Findings:
     """A lock or constraints file pins the version of every dependency, and that version is installed."""
     files = [project.root / name for name in LOCKS if (project.root / name).is_file()]
     if not files:
-        yield failed("nothing pins the versions", remedy="uv pip compile pyproject.toml -o constraints.txt")
-        return
+        return failed("nothing pins the versions", remedy="uv pip compile pyproject.toml -o constraints.txt")
     text = files[0].read_text(encoding="utf-8")
     pins = {canonicalize_name(match["name"]): match["version"] for match in PIN.finditer(text)}
     if not pins:  # TOML of uv, poetry and pdm
@@ -109,24 +107,23 @@ def pinned(project: Project) -> Iterator[Finding]:
         elif (version := _version(need.name)) and version.partition("+")[0] != pins[name].partition("+")[0]:
             problems.append(Problem(files[0].name, f"pins {need.name} {pins[name]}, and {version} is installed"))
     good = f"{files[0].name} pins {len(pins)} packages"
-    yield from report_problems(problems, good, remedy=f"pip install -c {files[0].name} -e .")
+    return report_problems(problems, good, remedy=f"pip install -c {files[0].name} -e .")
 
 
 @check("dependencies.licences", reads=READS)
-def licences(project: Project) -> Iterator[Finding]:
+def licences(project: Project) -> Findings:
     """The project states its licence, and no dependency's licence conflicts with it."""
     stated = _table(project).get("license")
     files = sorted(path.name for path in project.root.glob("LICEN[CS]E*"))
     if not stated and not files:
-        yield failed("the project has no licence: nobody may use it", remedy="add a file LICENSE")
-        return
+        return failed("the project has no licence: nobody may use it", remedy="add a file LICENSE")
     problems = []
     for need in declared(project):
         text = _licence(need.name)
         if STRONG.search(text) and not LESSER.search(text) and not STRONG.search(str(stated)):
             problems.append(Problem("pyproject.toml", f"{need.name} is under {text[:60]}"))
     good = f"{stated or files[0]}; no dependency's licence reaches it"
-    yield from report_problems(problems, good, remedy="use another package, or ask a lawyer", doubtful=True)
+    return report_problems(problems, good, remedy="use another package, or ask a lawyer", doubtful=True)
 
 
 def declared(project: Project, *, optional: bool = False) -> list[Requirement]:

@@ -13,17 +13,17 @@ type Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctio
 
 
 @check("docstrings.public", reads=(Part.code,))
-def public(project: Project, *, percent: float = 95) -> Iterator[Finding]:
+def public(project: Project, *, percent: float = 95) -> Finding:
     """Public modules, classes and functions have docstrings."""
     # Ruff's D1 rules count no names, so they give no percentage.
     names = [(module.at(node), name, node) for module in library(project) for name, node in _public(module)]
     bare = [f"{at} {name}" for at, name, node in names if not ast.get_docstring(node)]
     what, name = "public names have a docstring", "public names with a docstring"
-    yield report_share(bare, len(names), what=what, percent=percent, name=name, remedy="write them")
+    return report_share(bare, len(names), what=what, percent=percent, name=name, remedy="write them")
 
 
 @check("docstrings.errors", reads=(Part.code,))
-def documents_errors(project: Project, *, percent: float = 60) -> Iterator[Finding]:
+def documents_errors(project: Project, *, percent: float = 60) -> Finding:
     """Public functions document the errors of the project that they raise."""
     classes = {node.name for module in library(project) for node in module.walk(ast.ClassDef)}
     own = {name for name in classes if name.endswith("Error")}
@@ -36,24 +36,23 @@ def documents_errors(project: Project, *, percent: float = 60) -> Iterator[Findi
                 if "Raises:" not in (text := ast.get_docstring(node) or "") and ":raises" not in text:
                     silent.append(f"{module.at(node)} {name}")
     what, name = "functions that raise say so", "raising functions that say so"
-    yield report_share(
+    return report_share(
         silent, raising, what=what, percent=percent, name=name, remedy="add a Raises section", doubtful=True
     )
 
 
 @check("docstrings.convention", reads=(Part.code,))
-def convention(project: Project) -> Iterator[Finding]:
+def convention(project: Project) -> Finding:
     """A program checks docstrings against a written convention."""
     tools = table_of(project.pyproject, "tool")
     lint = table_of(tools, "ruff", "lint")
     selected = {str(rule) for rule in (*lint.get("select", ()), *lint.get("extend-select", ()))}
     named = table_of(lint, "pydocstyle").get("convention")
     if other := [name for name in ("pydocstyle", "interrogate", "pydoclint") if name in tools]:
-        yield passed(f"{other[0]} applies it")
-    elif selected & {"ALL", "D"}:
-        yield passed(f"ruff's D rules, convention {named or 'of none by name'}")
-    else:
-        yield warned("no program checks docstrings", remedy='add "D" to [tool.ruff.lint] select')
+        return passed(f"{other[0]} applies it")
+    if selected & {"ALL", "D"}:
+        return passed(f"ruff's D rules, convention {named or 'of none by name'}")
+    return warned("no program checks docstrings", remedy='add "D" to [tool.ruff.lint] select')
 
 
 def _public(module: Module) -> Iterator[tuple[str, Documented]]:

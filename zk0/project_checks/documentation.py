@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from zk0.core.checks import Part, check
+from zk0.core.checks import Findings, Part, check
 from zk0.core.markdown import pages
 from zk0.core.project import FLOWER_CONFIG, Project, table_of
 from zk0.core.references import dead_link, missing_file
@@ -30,7 +30,7 @@ def links(project: Project) -> Iterator[Finding]:
             count += 1
             if problem := dead_link(page, target, known, page.folder):
                 problems.append(Problem(f"{page.name}:{line}", problem))
-    yield from report_problems(problems, f"{count} links of {len(everything)} pages resolve", remedy="correct the link")
+    return report_problems(problems, f"{count} links of {len(everything)} pages resolve", remedy="correct the link")
 
 
 @check("documentation.names", reads=TEXTS)
@@ -47,16 +47,15 @@ def names(project: Project) -> Iterator[Finding]:
                 count += 1
                 if problem := missing_file(text, project.root):
                     problems.append(Problem(f"{page.name}:{line}", problem))
-    yield from report_problems(problems, f"{count} named files exist", remedy="correct the name", doubtful=True)
+    return report_problems(problems, f"{count} named files exist", remedy="correct the name", doubtful=True)
 
 
 @check("documentation.settings", reads=TEXTS)
-def settings(project: Project) -> Iterator[Finding]:
+def settings(project: Project) -> Findings:
     """Every key of the run configuration is explained: in the documentation, or where it is declared."""
     table = table_of(project.pyproject, *FLOWER_CONFIG)
     if not table:
-        yield not_available("pyproject.toml has no [tool.flwr.app.config]")
-        return
+        return not_available("pyproject.toml has no [tool.flwr.app.config]")
     prose = "\n".join(page.text for page in pages(project))
     declared = "\n".join(module.text for module in library(project))
     lines = [line for line in (project.root / "pyproject.toml").read_text(encoding="utf-8").splitlines() if "#" in line]
@@ -67,20 +66,19 @@ def settings(project: Project) -> Iterator[Finding]:
         explained = explained or re.search(rf"\b{name}\b[^\n]*\n?[^\n]*description=", declared)
         if not explained and not any(re.match(rf"{written}\s*=", line) for line in lines):
             problems.append(Problem("pyproject.toml", f"{key} is explained nowhere"))
-    yield from report_problems(problems, f"{len(table)} keys are explained", remedy="say what it does, and its unit")
+    return report_problems(problems, f"{len(table)} keys are explained", remedy="say what it does, and its unit")
 
 
 @check("documentation.troubleshooting", reads=TEXTS)
-def troubleshooting(project: Project) -> Iterator[Finding]:
+def troubleshooting(project: Project) -> Finding:
     """A page leads from a symptom to its cause and remedy, or every workflow lists what may go wrong."""
     found = [page.name for page in pages(project) if any(TROUBLE.search(heading) for heading in page.headings)]
     if found:
-        yield passed(f"{found[0]} does", evidence=[Evidence(name="pages", value=len(found))])
-        return
+        return passed(f"{found[0]} does", evidence=[Evidence(name="pages", value=len(found))])
     from zk0.project_checks.workflow_files import specifications
 
     specs = specifications(project)
-    yield passed_if(
+    return passed_if(
         bool(specs) and all(spec.issues for spec in specs.values()),
         f"{len(specs)} workflows list their issues",
         "no page has a heading such as Troubleshooting",
@@ -90,15 +88,14 @@ def troubleshooting(project: Project) -> Iterator[Finding]:
 
 
 @check("documentation.start", reads=(Part.documents, Part.code))
-def start(project: Project) -> Iterator[Finding]:
+def start(project: Project) -> Finding:
     """The README says how to install and use the project, in commands."""
     readme = next((page for page in pages(project) if page.name.lower() == "readme.md"), None)
     if readme is None:
-        yield failed("no README.md", remedy="write what it is, how to install it, and one example")
-        return
+        return failed("no README.md", remedy="write what it is, how to install it, and one example")
     languages = [block for block in readme.blocks() if block.language in ("bash", "sh", "shell", "console", "python")]
     installs = any(re.search(r"\b(pip|uv|conda|nox|poetry)\b", block.text) for block in languages)
     evidence = [Evidence(name="blocks of commands or code", value=len(languages), at=readme.name)]
     good = f"{len(languages)} blocks of commands, how to install among them"
     bad = "README.md does not show in commands how to install and use it"
-    yield passed_if(installs and len(languages) > 1, good, bad, evidence=evidence, doubtful=True)
+    return passed_if(installs and len(languages) > 1, good, bad, evidence=evidence, doubtful=True)

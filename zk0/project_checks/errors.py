@@ -32,17 +32,16 @@ def none_swallowed(project: Project) -> Iterator[Finding]:
             elif _does_nothing(handler.body) and any(f"{module.name}:{line}" in blind for line in head):
                 problems.append(Problem(module.at(handler), f"`except {ast.unparse(handler.type)}` drops every error"))
     remedy = "catch what you can handle, pass on the rest"
-    yield from report_problems(problems, "no error is swallowed", remedy=remedy)
+    return report_problems(problems, "no error is swallowed", remedy=remedy)
 
 
 @check("errors.remedies", reads=(Part.code,))
-def remedied(project: Project, *, percent: float = 60) -> Iterator[Finding]:
+def remedied(project: Project, *, percent: float = 60) -> Finding:
     """Errors whose class has a `remedy` name one."""
     modules = library(project)
     kinds = _kinds_with_remedy(modules)
     if not kinds:
-        yield not_applicable("no error class of the project has a remedy")
-        return
+        return not_applicable("no error class of the project has a remedy")
     raised, silent = 0, []
     for module in modules:
         for node in module.walk(ast.Raise):
@@ -52,7 +51,7 @@ def remedied(project: Project, *, percent: float = 60) -> Iterator[Finding]:
             if not any(word.arg in ("remedy", None) for word in node.exc.keywords):
                 silent.append(module.at(node))
     what, name = "raised errors name a remedy", "errors with a remedy"
-    yield report_share(silent, raised, what=what, percent=percent, name=name, remedy="name one", doubtful=True)
+    return report_share(silent, raised, what=what, percent=percent, name=name, remedy="name one", doubtful=True)
 
 
 @check("errors.private", reads=(Part.code,))
@@ -64,7 +63,7 @@ def nothing_private(project: Project) -> Iterator[Finding]:
             shown = [ast.unparse(value) for value in _inserted(node)]
             private = [name for name in shown if PRIVATE.search(name) and not ONLY_NAMES.search(name)]
             problems += [Problem(module.at(node), f"the message would show {name}") for name in private]
-    yield from report_problems(problems, "no message shows a secret's value", remedy="name the secret, not its value")
+    return report_problems(problems, "no message shows a secret's value", remedy="name the secret, not its value")
 
 
 def _does_nothing(body: list[ast.stmt]) -> bool:

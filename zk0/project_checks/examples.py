@@ -15,10 +15,10 @@ import click
 from typer import Typer
 from typer.main import get_command
 
-from zk0.core.checks import Part, check
+from zk0.core.checks import Findings, Part, check
 from zk0.core.markdown import Block, pages
 from zk0.core.project import Project, table_of
-from zk0.core.verdicts import Finding, not_applicable
+from zk0.core.verdicts import not_applicable
 from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.sources import modules
 
@@ -29,12 +29,11 @@ READS = (Part.documents, Part.code, Part.environment)
 
 
 @check("examples.python", reads=(Part.documents,))
-def python(project: Project) -> Iterator[Finding]:
+def python(project: Project) -> Findings:
     """Every Python example of the documentation is Python."""
     blocks = [block for page in pages(project) for block in page.blocks() if block.language in ("python", "py")]
     if not blocks:
-        yield not_applicable("the documentation has no Python example")
-        return
+        return not_applicable("the documentation has no Python example")
     problems = []
     for block in blocks:
         try:
@@ -42,11 +41,11 @@ def python(project: Project) -> Iterator[Finding]:
         except SyntaxError as error:
             name, _, line = block.at.rpartition(":")
             problems.append(Problem(f"{name}:{int(line) + (error.lineno or 1) - 1}", f"is not Python: {error.msg}"))
-    yield from report_problems(problems, f"{len(blocks)} examples compile", remedy="correct the example")
+    return report_problems(problems, f"{len(blocks)} examples compile", remedy="correct the example")
 
 
 @check("examples.commands", reads=READS)
-def commands(project: Project) -> Iterator[Finding]:
+def commands(project: Project) -> Findings:
     """The commands that the documentation shows exist, with the options they are shown with."""
     blocks = [block for page in pages(project) for block in page.blocks() if block.language in SHELLS]
     problems, count = [], 0
@@ -57,9 +56,8 @@ def commands(project: Project) -> Iterator[Finding]:
             if known:
                 problems.append(Problem(at, known))
     if not count:
-        yield not_applicable("the documentation shows no command that can be looked up")
-        return
-    yield from report_problems(problems, f"{count} commands exist as shown", remedy="correct the command")
+        return not_applicable("the documentation shows no command that can be looked up")
+    return report_problems(problems, f"{count} commands exist as shown", remedy="correct the command")
 
 
 def lines_of(block: Block) -> Iterator[tuple[str, list[str]]]:

@@ -17,7 +17,7 @@ RUNS = (Part.runs,)
 
 
 @check("learning.policy", reads=RUNS)
-def smolvla(project: Project) -> Iterator[Finding]:
+def smolvla(project: Project) -> Finding:
     """The policy that the last run trained is a SmolVLA."""
     outputs = to_local(receipts_of(project, "policy.build")[0].outputs, project.root)
     file = Path(str(outputs.get("path", ""))) / "config.json"
@@ -25,9 +25,8 @@ def smolvla(project: Project) -> Iterator[Finding]:
         raise AssetMissingError(f"the policy of the last run is gone: {file}", remedy="zk0 run train")
     kind = json.loads(file.read_text(encoding="utf-8")).get("type")
     if kind == "smolvla":
-        yield passed(f"{outputs.get('parameters')} parameters of SmolVLA", at=file.parent)
-    else:
-        yield failed(f"it is a policy of type {kind}", at=file, remedy="zk0 run train -i preset=tiny")
+        return passed(f"{outputs.get('parameters')} parameters of SmolVLA", at=file.parent)
+    return failed(f"it is a policy of type {kind}", at=file, remedy="zk0 run train -i preset=tiny")
 
 
 @check("learning.robots", reads=RUNS)

@@ -13,17 +13,17 @@ READS = (Part.machine,)
 
 
 @check("machine.memory", reads=READS, aliases={"environment.memory": {}})
-def memory(project: Project, *, gib: float = 4) -> Iterator[Finding]:  # noqa: ARG001  the machine's, whatever the project
+def memory(project: Project, *, gib: float = 4) -> Finding:  # noqa: ARG001  the machine's, whatever the project
     """The machine has the memory that policy, frames and processes need."""
     import psutil
 
-    yield _at_least("memory", psutil.virtual_memory().total, gib, "use a smaller preset, or a larger machine")
+    return _at_least("memory", psutil.virtual_memory().total, gib, "use a smaller preset, or a larger machine")
 
 
 @check("machine.disk", reads=READS, aliases={"environment.disk": {}})
-def disk(project: Project, *, gib: float = 2) -> Iterator[Finding]:
+def disk(project: Project, *, gib: float = 2) -> Finding:
     """There is room for recordings and checkpoints."""
-    yield _at_least("free disk", shutil.disk_usage(project.root).free, gib, "free some, or move the project")
+    return _at_least("free disk", shutil.disk_usage(project.root).free, gib, "free some, or move the project")
 
 
 @check("machine.accelerator", reads=READS)

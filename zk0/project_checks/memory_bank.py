@@ -28,7 +28,7 @@ def sound(project: Project) -> Iterator[Finding]:
     if not bank.entries and not bank.problems:
         raise AssetMissingError("the memory bank has no entries yet", remedy="zk0 run train")
     good = f"{len(bank.entries)} entries can be read"
-    yield from report_problems(entry_problems(project, bank), good, remedy="correct it, or git checkout it")
+    return report_problems(entry_problems(project, bank), good, remedy="correct it, or git checkout it")
 
 
 @check("memory-bank.verified", reads=(*MEMORY, Part.runs, Part.code, Part.history, Part.machine))
@@ -67,20 +67,19 @@ def recorded(project: Project) -> Iterator[Finding]:
         raise AssetMissingError("no workflow has run yet, and the memory bank records none", remedy="zk0 run train")
     problems = [Problem(run, "is not in the memory bank") for run in last.values() if run not in known]
     good = f"{len(known)} runs are in the memory bank, the last of each workflow among them"
-    yield from report_problems(problems, good, remedy="zk0 run it again")
+    return report_problems(problems, good, remedy="zk0 run it again")
 
 
 @check("memory-bank.next", reads=MEMORY)
-def next_steps(project: Project) -> Iterator[Finding]:
+def next_steps(project: Project) -> Finding:
     """The memory bank names the current focus and the next steps."""
     bank = Bank.of(project).read()
     entries = [*bank.counting(Kind.focus), *bank.counting(Kind.next)]
     notes = [name for name, text in Bank.of(project).notes().items() if text]
     if entries or notes:
         message = f"{len(entries)} entries and {len(notes)} notes name them"
-        yield passed(message, evidence=[Evidence(name="entries", value=len(entries))])
-    else:
-        yield failed("no entry and no note names a focus or a next step", remedy="zk0 memory add next TITLE")
+        return passed(message, evidence=[Evidence(name="entries", value=len(entries))])
+    return failed("no entry and no note names a focus or a next step", remedy="zk0 memory add next TITLE")
 
 
 def entry_problems(project: Project, bank: BankSnapshot) -> list[Problem]:

@@ -19,7 +19,7 @@ def receipts_of(project: Project, action: str) -> list[Receipt]:
     found = [receipt for receipt in ReceiptStore(project.runs_dir).all() if receipt.uses == action]
     if not found:
         raise AssetMissingError(f"no run has used {action} yet", remedy="zk0 run train")
-    return sorted(found, key=lambda receipt: receipt.finished, reverse=True)
+    return sorted(found, key=lambda receipt: receipt.order, reverse=True)
 
 
 def data_folders(project: Project) -> Iterator[tuple[str, Path]]:

@@ -22,7 +22,7 @@ KEPT = ("*/receipts/*.json", "*/journal.jsonl")  # of a run: the evidence of mem
 
 
 @check("recovery.rollback", reads=(Part.history, Part.environment))
-def rollback(project: Project, *, to: str = "") -> Iterator[Finding]:
+def rollback(project: Project, *, to: str = "") -> Finding:
     """The version before can be restored: it unpacks, compiles, and its packages can be imported."""
     reference = to or last_tag(project) or "HEAD~1"
     commit = query_git(project, "rev-parse", "--short", f"{reference}^{{commit}}").strip()
@@ -39,7 +39,7 @@ def rollback(project: Project, *, to: str = "") -> Iterator[Finding]:
         ended = run_program(sys.executable, "-c", "\n".join(lines), cwd=Path(folder), env=env)
         own = all(line.startswith(folder) or line == "None" for line in ended.out.split())
     [reason] = ended.err.strip().splitlines()[-1:] or ["another copy was imported"]
-    yield passed_if(
+    return passed_if(
         own and not ended.status,
         f"{reference} ({commit}) unpacks, and {', '.join(names)} is imported",
         f"{reference} can't be imported: {reason}",

@@ -1,7 +1,6 @@
 """Releases: changelog, version, description (`release.*`)."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
@@ -19,13 +18,12 @@ SECTION = re.compile(r"^##\s+\[?v?(?P<name>[^\]\s(]+)\]?.*$", re.MULTILINE)
 
 
 @check("release.changelog", reads=READS)
-def changelog(project: Project) -> Iterator[Finding]:
+def changelog(project: Project) -> Finding:
     """The changelog lists the changes since the last version."""
     path = _changelog(project)
     sections = SECTION.split(path.read_text(encoding="utf-8"))[1:]
     if not sections:
-        yield failed(f"{path.name} has no section", at=path.name, remedy="add `## Unreleased` with what changed")
-        return
+        return failed(f"{path.name} has no section", at=path.name, remedy="add `## Unreleased` with what changed")
     name, body = sections[0], sections[1]
     entries = re.findall(r"^\s*[-*] ", body, re.MULTILINE)
     tag = last_tag(project)
@@ -34,15 +32,14 @@ def changelog(project: Project) -> Iterator[Finding]:
     evidence = [Evidence(name="entries", value=len(entries), at=name), Evidence(name="commits", value=since)]
     if released and since:
         message = f"{since} commits since {tag}, and {path.name} begins with {name}"
-        yield failed(message, at=path.name, evidence=evidence, remedy="add `## Unreleased` with what changed")
-    elif not entries:
-        yield failed(f"its section {name} is empty", at=path.name, evidence=evidence, remedy="say what changed")
-    else:
-        yield passed(f"{name} has {len(entries)} entries, of {since} commits", at=path.name, evidence=evidence)
+        return failed(message, at=path.name, evidence=evidence, remedy="add `## Unreleased` with what changed")
+    if not entries:
+        return failed(f"its section {name} is empty", at=path.name, evidence=evidence, remedy="say what changed")
+    return passed(f"{name} has {len(entries)} entries, of {since} commits", at=path.name, evidence=evidence)
 
 
 @check("release.version", reads=READS)
-def version(project: Project) -> Iterator[Finding]:
+def version(project: Project) -> Finding:
     """The version is the same in pyproject.toml and in the code, and no tag is newer."""
     stated: dict[str, str] = {}
     if "version" in (table := table_of(project.pyproject, "project")):
@@ -51,22 +48,20 @@ def version(project: Project) -> Iterator[Finding]:
         if match := re.search(r"""^__version__\s*(?::\s*\w+\s*)?=\s*["']([^"']+)""", module.text, re.MULTILINE):
             stated[module.name] = match[1]
     if not stated:
-        yield not_available("no version is stated in pyproject.toml or as __version__")
-        return
+        return not_available("no version is stated in pyproject.toml or as __version__")
     evidence = [Evidence(name="version", value=value, at=at) for at, value in stated.items()]
     tag, versions = last_tag(project), sorted(set(stated.values()))
     if len(versions) > 1:
         message = ", ".join(f"{at} says {value}" for at, value in stated.items())
-        yield failed(message, evidence=evidence, remedy="make them one")
-    elif tag and (newer := _newer(tag, versions[0])):
-        yield failed(f"the version is {versions[0]}, and {newer} is tagged already", evidence=evidence)
-    else:
-        since = f", the last tag is {tag}" if tag else ", no tag yet"
-        yield passed(f"{versions[0]}{since}", evidence=evidence)
+        return failed(message, evidence=evidence, remedy="make them one")
+    if tag and (newer := _newer(tag, versions[0])):
+        return failed(f"the version is {versions[0]}, and {newer} is tagged already", evidence=evidence)
+    since = f", the last tag is {tag}" if tag else ", no tag yet"
+    return passed(f"{versions[0]}{since}", evidence=evidence)
 
 
 @check("release.specification", reads=READS)
-def described(project: Project, *, page: str = "memory-bank/architecture.md") -> Iterator[Finding]:
+def described(project: Project, *, page: str = "memory-bank/architecture.md") -> Finding:
     """The architecture page names every package of the code."""
     path = project.root / page
     if not path.is_file():
@@ -77,7 +72,7 @@ def described(project: Project, *, page: str = "memory-bank/architecture.md") ->
     bare = [name for name in parts if not re.search(rf"\b{re.escape(name)}\b", text)]
     good, bad = f"all {len(parts)} packages are described", f"{page} does not name {', '.join(bare)}"
     evidence = [Evidence(name="packages", value=len(parts), at=page)]
-    yield passed_if(not bare, good, bad, at=page, evidence=evidence, doubtful=True, remedy="describe them")
+    return passed_if(not bare, good, bad, at=page, evidence=evidence, doubtful=True, remedy="describe them")
 
 
 def _changelog(project: Project) -> Path:

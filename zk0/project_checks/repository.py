@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from zk0.core.checks import Part, check
+from zk0.core.checks import Findings, Part, check
 from zk0.core.errors import AssetMissingError, CommandError, MissingError
 from zk0.core.git import run_git
 from zk0.core.project import Project
@@ -15,22 +15,21 @@ SOURCES = (Part.code, Part.documents, Part.history, Part.memory)
 
 
 @check("repository.inside-project", reads=SOURCES, aliases={"git.inside-project": {}})
-def inside(project: Project) -> Iterator[Finding]:
+def inside(project: Project) -> Findings:
     """No uncommitted change of the repository lies outside the project's directory."""
     try:
         problems = [Problem(path, "is changed, and lies outside the project") for path in changed_outside(project)]
     except MissingError as error:
-        yield not_applicable(error.message)
-        return
+        return not_applicable(error.message)
     good = "all changes lie inside the project"
-    yield from report_problems(problems, good, remedy="commit or undo them first", doubtful=True)
+    return report_problems(problems, good, remedy="commit or undo them first", doubtful=True)
 
 
 @check("repository.committed", reads=SOURCES)
 def committed(project: Project) -> Iterator[Finding]:
     """Everything is committed."""
     problems = [Problem(path, "is not committed") for path in changed(project)]
-    yield from report_problems(problems, "nothing is uncommitted", remedy="git commit", doubtful=True)
+    return report_problems(problems, "nothing is uncommitted", remedy="git commit", doubtful=True)
 
 
 @check("repository.conflicts", reads=(Part.code, Part.documents, Part.history))
@@ -44,7 +43,7 @@ def no_conflicts(project: Project) -> Iterator[Finding]:
     problems = [Problem(f"{path}:{number}", "holds the mark of a conflict") for path, number, _ in lines]
     unmerged = query_git(project, "diff", "--name-only", "--diff-filter=U", "-z").split("\0")
     problems += [Problem(path, "is not merged") for path in unmerged if path]
-    yield from report_problems(problems, "no conflict is left", remedy="finish the merge")
+    return report_problems(problems, "no conflict is left", remedy="finish the merge")
 
 
 @check("repository.large-files", reads=(Part.code, Part.documents, Part.history))
@@ -59,21 +58,19 @@ def no_large_files(project: Project, *, mib: float = 5) -> Iterator[Finding]:
     ]
     largest = max(sizes.values(), default=0)
     good = f"{len(sizes)} files, the largest {largest / MIB:.2f} MiB"
-    yield from report_problems(problems, good, remedy="git rm --cached, and keep it on a hub or a disk")
+    return report_problems(problems, good, remedy="git rm --cached, and keep it on a hub or a disk")
 
 
 @check("repository.copy", reads=(Part.history, Part.code))
-def copied(project: Project) -> Iterator[Finding]:
+def copied(project: Project) -> Finding:
     """A remote has the last commit, as far as this clone knows."""
     remotes = query_git(project, "remote").split()
     if not remotes:
-        yield failed("the repository has no remote: this is its only copy", remedy="git remote add origin URL")
-        return
+        return failed("the repository has no remote: this is its only copy", remedy="git remote add origin URL")
     branches = query_git(project, "branch", "-r", "--contains", "HEAD").split()
     if branches:
-        yield passed(f"{branches[0]} has the last commit")
-    else:
-        yield warned(f"the last commit is in no branch of {', '.join(remotes)}", remedy="git push")
+        return passed(f"{branches[0]} has the last commit")
+    return warned(f"the last commit is in no branch of {', '.join(remotes)}", remedy="git push")
 
 
 def query_git(project: Project, *arguments: str) -> str:

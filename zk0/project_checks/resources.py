@@ -20,43 +20,41 @@ SHARE = 0.9  # of the memory: the system and the other programs need the rest
 
 
 @check("resources.memory", reads=(Part.runs, Part.machine))
-def memory(ledger: Ledger) -> Iterator[Finding]:
+def memory(ledger: Ledger) -> Finding:
     """The last federation's memory fits this machine."""
     import psutil
 
     peaks = [training.resources.peak_memory for training in ledger.trainings]
     known = [peak for peak in peaks if peak is not None]
     if not known:
-        yield not_available("the ledger of the last run has no memory use")
-        return
+        return not_available("the ledger of the last run has no memory use")
     peak, total = max(known), psutil.virtual_memory().total
     sizes = {"peak memory": peak, "memory": total}
     evidence = [Evidence(name=name, value=size, unit="bytes") for name, size in sizes.items()]
     message = f"{peak / GIB:.2f} GiB at most, of {total / GIB:.1f}"
     remedy = "use a smaller batch_size, or fewer loader_workers"
-    yield passed_if(peak <= SHARE * total, message, evidence=evidence, remedy=remedy)
+    return passed_if(peak <= SHARE * total, message, evidence=evidence, remedy=remedy)
 
 
 @check("resources.accelerator", reads=(Part.runs, Part.machine))
-def accelerator(ledger: Ledger) -> Iterator[Finding]:
+def accelerator(ledger: Ledger) -> Finding:
     """A GPU that the last federation trained on was kept busy."""
     opened = ledger.opened
     device = opened.configuration.get("device") if opened else None
     wanted = str(device.value) if device else "auto"
     if wanted == "cpu" or (wanted == "auto" and not find_program("nvidia-smi")):
-        yield not_applicable("the last federation trained on the CPU")
-    else:
-        yield not_available("the ledger does not say how busy the GPU was: watch nvidia-smi during a run")
+        return not_applicable("the last federation trained on the CPU")
+    return not_available("the ledger does not say how busy the GPU was: watch nvidia-smi during a run")
 
 
 @check("resources.duration", reads=(Part.runs,))
-def duration(project: Project, *, minutes: float, action: str = "federation.run") -> Iterator[Finding]:
+def duration(project: Project, *, minutes: float, action: str = "federation.run") -> Finding:
     """The last run of an action took no longer than required."""
     receipt = receipts_of(project, action)[0]
     evidence = [Evidence(name="duration", value=round(receipt.seconds, 1), unit="s", at=receipt.run)]
     message = f"{receipt.title} took {receipt.seconds / 60:.1f} min, at most {minutes:g} are allowed"
     in_time = receipt.seconds <= minutes * 60
-    yield passed_if(in_time, message, at=receipt.run, evidence=evidence, remedy="zk0 show latest")
+    return passed_if(in_time, message, at=receipt.run, evidence=evidence, remedy="zk0 show latest")
 
 
 @check("resources.released", reads=(Part.runs, Part.machine))

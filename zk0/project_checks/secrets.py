@@ -32,7 +32,7 @@ def in_files(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Find
         if path.is_file() and path.stat().st_size <= LARGEST and not name.startswith(beside):
             count += 1
             problems += _in_text(name, _text(path))
-    yield from report_problems(problems, f"{count} files hold none", remedy="revoke it, then remove it")
+    return report_problems(problems, f"{count} files hold none", remedy="revoke it, then remove it")
 
 
 @check("secrets.history", reads=(Part.history,), timeout=55)

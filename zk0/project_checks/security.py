@@ -39,7 +39,7 @@ def calls(project: Project) -> Iterator[Finding]:
         for call in module.walk(ast.Call)
         if any(word.arg == "weights_only" and ast.unparse(word.value) == "False" for word in call.keywords)
     ]
-    yield from report_problems(problems, "no such call", remedy="read data as data: json, safetensors, argv lists")
+    return report_problems(problems, "no such call", remedy="read data as data: json, safetensors, argv lists")
 
 
 @check("security.weights", reads=(Part.runs,))
@@ -56,7 +56,7 @@ def weights(project: Project) -> Iterator[Finding]:
             problems.append(Problem(name, "is a pickle: loading it runs it"))
         elif reason := _broken(path):
             problems.append(Problem(name, reason))
-    yield from report_problems(problems, f"{len(files)} files of safetensors", remedy="save with safetensors")
+    return report_problems(problems, f"{len(files)} files of safetensors", remedy="save with safetensors")
 
 
 def _broken(path: Path) -> str | None:

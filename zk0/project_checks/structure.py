@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from zk0.core.checks import Part, check
+from zk0.core.checks import Findings, Part, check
 from zk0.core.process import run_program
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, not_applicable
@@ -29,7 +29,7 @@ def small(project: Project, *, module_lines: int = 500, function_lines: int = 60
                 what = f"{node.name} has {length} lines, at most {function_lines} are wanted"
                 problems.append(Problem(module.at(node), what))
     good = f"no module over {module_lines} lines, no function over {function_lines}"
-    yield from report_problems(problems, good, remedy="ask what two things it is", doubtful=True)
+    return report_problems(problems, good, remedy="ask what two things it is", doubtful=True)
 
 
 @check("structure.cycles", reads=(Part.code,))
@@ -39,19 +39,18 @@ def acyclic(project: Project) -> Iterator[Finding]:
     graph = {name: _imported(module, known) for name, module in known.items()}
     problems = [Problem(known[circle[0]].name, " → ".join([*circle, circle[0]])) for circle in cycles(graph)]
     good = f"{len(known)} modules without a cycle"
-    yield from report_problems(problems, good, remedy="move what both need to a third")
+    return report_problems(problems, good, remedy="move what both need to a third")
 
 
 @check("structure.layers", reads=(Part.code, Part.environment))
-def layered(project: Project) -> Iterator[Finding]:
+def layered(project: Project) -> Findings:
     """The layers that the project declares are kept (import-linter)."""
     if configured(project, [LAYERS]) is None:
-        yield not_applicable("the project declares no layers")
-        return
+        return not_applicable("the project declares no layers")
     ended = run_program(LAYERS.name, "--no-cache", cwd=project.root, remedy="pip install import-linter")
     broken = [Problem("", line.strip()) for line in ended.out.splitlines() if line.rstrip().endswith("BROKEN")]
     problems = broken or problems_of(ended, LAYERS)
-    yield from report_problems(problems, "every contract is kept", remedy="lint-imports")
+    return report_problems(problems, "every contract is kept", remedy="lint-imports")
 
 
 def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:

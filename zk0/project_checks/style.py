@@ -20,7 +20,7 @@ def linted(project: Project) -> Iterator[Finding]:
     tool = require_tool(project, LINTERS, "linter")
     ended = run_program(tool.name, *tool.arguments, cwd=project.root)
     good, remedy = f"{tool.name} finds nothing", f"{tool.name} check --fix"
-    yield from report_problems(problems_of(ended, tool), good, remedy=remedy)
+    return report_problems(problems_of(ended, tool), good, remedy=remedy)
 
 
 @check("style.format", reads=(Part.code, Part.environment))
@@ -30,22 +30,20 @@ def formatted(project: Project) -> Iterator[Finding]:
     ended = run_program(tool.name, *tool.arguments, cwd=project.root)
     files = [Problem(name.strip(), "is not formatted") for name in WOULD_REFORMAT.findall(ended.out + ended.err)]
     problems = files or problems_of(ended, tool)
-    yield from report_problems(problems, f"{tool.name} would change nothing", remedy=f"{tool.name} format")
+    return report_problems(problems, f"{tool.name} would change nothing", remedy=f"{tool.name} format")
 
 
 @check("style.rules", reads=(Part.code,))
-def written_down(project: Project) -> Iterator[Finding]:
+def written_down(project: Project) -> Finding:
     """The coding standards are written down as rules that a program applies."""
     tool = configured(project, LINTERS)
     if tool is None:
-        yield warned("no linter is configured", remedy="add [tool.ruff.lint] with `select` to pyproject.toml")
-        return
+        return warned("no linter is configured", remedy="add [tool.ruff.lint] with `select` to pyproject.toml")
     table = table_of(project.pyproject, "tool", tool.table)
     lint = table_of(table, "lint") or table
     selected = [*lint.get("select", []), *lint.get("extend-select", [])]
     files = [name for name in tool.files if (project.root / name).is_file()]
     if selected or files:
         message = f"rules {', '.join(map(str, selected[:8]))}" if selected else f"rules in {files[0]}"
-        yield passed(f"{tool.name}: {message}", evidence=[Evidence(name="rules", value=len(selected), at=tool.marker)])
-    else:
-        yield warned(f"{tool.name} is configured without a choice of rules", remedy="add `select`")
+        return passed(f"{tool.name}: {message}", evidence=[Evidence(name="rules", value=len(selected), at=tool.marker)])
+    return warned(f"{tool.name} is configured without a choice of rules", remedy="add `select`")

@@ -18,7 +18,7 @@ HOW = "zk0 task new"
 @check("task.context", reads=MEMORY)
 def context(project: Project) -> Iterator[Finding]:
     """The current task is written down: objective, scope, critical information."""
-    yield from _report_lines(project, {"objective": "objective", "scope": "scope", "critical": "critical information"})
+    return _report_lines(project, {"objective": "objective", "scope": "scope", "critical": "critical information"})
 
 
 @check("task.criteria", reads=MEMORY)
@@ -39,31 +39,30 @@ def criteria(project: Project) -> Iterator[Finding]:
 @check("task.constraints", reads=MEMORY)
 def constraints(project: Project) -> Iterator[Finding]:
     """The task's constraints are written down."""
-    yield from _report_lines(project, {"constraints": "constraint"})
+    return _report_lines(project, {"constraints": "constraint"})
 
 
 @check("task.dependencies", reads=MEMORY)
 def dependencies(project: Project) -> Iterator[Finding]:
     """The task's dependencies are written down."""
-    yield from _report_lines(project, {"dependencies": "dependency"})
+    return _report_lines(project, {"dependencies": "dependency"})
 
 
 @check("task.risks", reads=MEMORY)
 def risks(project: Project) -> Iterator[Finding]:
     """The task's risks are written down, with a way to recover."""
-    yield from _report_lines(project, {"risks": "risk", "recovery": "way to recover"})
+    return _report_lines(project, {"risks": "risk", "recovery": "way to recover"})
 
 
 @check("task.plan", reads=MEMORY)
-def plan(project: Project) -> Iterator[Finding]:
+def plan(project: Project) -> Finding:
     """There is a plan: next steps, or validation points of the current task."""
     bank = Bank.of(project).read()
     steps = [entry.title for entry in bank.counting(Kind.next)]
     steps += _lines(_task(project), "validation") if not steps else []
     if steps:
-        yield passed(f"{len(steps)} steps, the first: {steps[0]}")
-    else:
-        yield failed("no next step and no validation point is written down", remedy=HOW)
+        return passed(f"{len(steps)} steps, the first: {steps[0]}")
+    return failed("no next step and no validation point is written down", remedy=HOW)
 
 
 def _report_lines(project: Project, wanted: Mapping[str, str]) -> Iterator[Finding]:

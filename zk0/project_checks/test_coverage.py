@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,21 +48,19 @@ register_subject(CoverageReport, _coverage_report, reads=READS)
 
 
 @check("test-coverage.lines", aliases={"tests.coverage": {"minimum": "percent"}})
-def lines(coverage: CoverageReport, *, percent: float = 80) -> Iterator[Finding]:
+def lines(coverage: CoverageReport, *, percent: float = 80) -> Finding:
     """The tests cover enough of the code."""
     if coverage.lines is None:
-        yield not_available("the tests executed no code that is measured")
-    else:
-        yield _enough("of the code is covered", coverage.lines, percent, coverage)
+        return not_available("the tests executed no code that is measured")
+    return _enough("of the code is covered", coverage.lines, percent, coverage)
 
 
 @check("test-coverage.branches")
-def branches(coverage: CoverageReport, *, percent: float = 75) -> Iterator[Finding]:
+def branches(coverage: CoverageReport, *, percent: float = 75) -> Finding:
     """The tests take enough of the branches, so that they cover edge cases and errors."""
     if coverage.branches is None:
-        yield not_available("branches were not measured: set `branch = true` in [tool.coverage.run]")
-    else:
-        yield _enough("of the branches are taken", coverage.branches, percent, coverage)
+        return not_available("branches were not measured: set `branch = true` in [tool.coverage.run]")
+    return _enough("of the branches are taken", coverage.branches, percent, coverage)
 
 
 def _enough(what: str, share: float, percent: float, coverage: CoverageReport) -> Finding:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zk0.core.checks import CheckContext, Part, check, register_subject
+from zk0.core.checks import CheckContext, Findings, Part, check, register_subject
 from zk0.core.errors import AssetMissingError
 from zk0.core.fingerprints import is_prose
 from zk0.core.project import Project
@@ -76,22 +76,20 @@ def suite_passed(results: TestResults) -> Iterator[Finding]:
 
 
 @check("test-suite.together", reads=READS)
-def together(project: Project, *, folders: tuple[str, ...] = TOGETHER) -> Iterator[Finding]:
+def together(project: Project, *, folders: tuple[str, ...] = TOGETHER) -> Findings:
     """Tests of the parts working together ran on this code, and none failed."""
     files = [module for module in suite(project) if set(module.name.split("/")) & set(folders)]
     if not any(map(_holds_tests, files)):
-        yield failed(f"no test lies in a folder named {', '.join(folders)}", remedy="write tests/e2e/test_….py")
-        return
+        return failed(f"no test lies in a folder named {', '.join(folders)}", remedy="write tests/e2e/test_….py")
     cases = [case for case in _read_results(project) if any(_is_in(case, module) for module in files)]
     if not cases:
-        yield not_available(f"no report covers the {len(files)} files of tests of parts together")
-        return
+        return not_available(f"no report covers the {len(files)} files of tests of parts together")
     good = f"{len(cases)} tests of parts together passed"
-    yield from report_problems(_failures(cases), good, remedy="pytest --last-failed")
+    return report_problems(_failures(cases), good, remedy="pytest --last-failed")
 
 
 @check("test-suite.every-module", reads=(Part.code,))
-def every_module(project: Project, *, percent: float = 80) -> Iterator[Finding]:
+def every_module(project: Project, *, percent: float = 80) -> Finding:
     """Nearly every module has a test that imports it or is named after it."""
     used = {name for module in suite(project) for name in _imported(module)}
     everything = library(project)
@@ -102,11 +100,11 @@ def every_module(project: Project, *, percent: float = 80) -> Iterator[Finding]:
     known = [module for module in everything if any(isinstance(node, PROGRAMS) for node in module.tree.body)]
     bare = [one.name for one in known if one.dotted not in used and one.name.rpartition("/")[2] not in named]
     what, name = "modules have a test", "modules with a test"
-    yield report_share(bare, len(known), what=what, percent=percent, name=name, remedy="write its test", doubtful=True)
+    return report_share(bare, len(known), what=what, percent=percent, name=name, remedy="write its test", doubtful=True)
 
 
 @check("test-suite.errors", reads=(Part.code,))
-def errors_tested(project: Project, *, percent: float = 70) -> Iterator[Finding]:
+def errors_tested(project: Project, *, percent: float = 70) -> Finding:
     """Tests raise nearly every kind of error that the code raises."""
     own = {node.name for module in library(project) for node in module.walk(ast.ClassDef)}
     raised = {
@@ -116,12 +114,11 @@ def errors_tested(project: Project, *, percent: float = 70) -> Iterator[Finding]
         if isinstance(node.exc, ast.Call) and (name := name_of(node.exc.func).rpartition(".")[2]) in own
     }
     if not raised:
-        yield not_available("the code raises no error class of its own")
-        return
+        return not_available("the code raises no error class of its own")
     words = "\n".join(module.text for module in suite(project))
     bare = sorted(name for name in raised if name not in words)
     what, name = "kinds of error are in tests", "kinds of error in tests"
-    yield report_share(bare, len(raised), what=what, percent=percent, name=name, remedy="write a test that raises it")
+    return report_share(bare, len(raised), what=what, percent=percent, name=name, remedy="write a test that raises it")
 
 
 def _failures(cases: Iterable[Case]) -> list[Problem]:

@@ -19,11 +19,11 @@ def checked(project: Project) -> Iterator[Finding]:
     """The project's type checker finds nothing."""
     tool = require_tool(project, TYPE_CHECKERS, "type checker")
     ended = run_program(tool.name, *tool.arguments, cwd=project.root, seconds=TIMEOUT - 3)
-    yield from report_problems(problems_of(ended, tool), f"{tool.name} finds nothing", remedy=tool.name)
+    return report_problems(problems_of(ended, tool), f"{tool.name} finds nothing", remedy=tool.name)
 
 
 @check("types.stated", reads=(Part.code,))
-def stated(project: Project, *, percent: float = 90) -> Iterator[Finding]:
+def stated(project: Project, *, percent: float = 90) -> Finding:
     """Functions annotate their parameters and results."""
     # Ruff's ANN rules count no functions, so they give no percentage.
     bare, total = [], 0
@@ -33,7 +33,7 @@ def stated(project: Project, *, percent: float = 90) -> Iterator[Finding]:
             if not _is_annotated(function):
                 bare.append(f"{module.at(function)} {function.name}")
     what, name = "functions state all types", "annotated functions"
-    yield report_share(bare, total, what=what, percent=percent, name=name, remedy="annotate them")
+    return report_share(bare, total, what=what, percent=percent, name=name, remedy="annotate them")
 
 
 def _is_annotated(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -25,7 +25,7 @@ def valid(project: Project) -> Iterator[Finding]:
         Problem("", str(problem))
         for problem in lint(project, paths, checklist_problem=partial(checklist_problem, project))
     ]
-    yield from report_problems(problems, f"{len(paths)} workflows are valid", remedy="zk0 workflows lint")
+    return report_problems(problems, f"{len(paths)} workflows are valid", remedy="zk0 workflows lint")
 
 
 @check("workflow-files.explained", reads=READS)
@@ -40,7 +40,7 @@ def explained(project: Project) -> Iterator[Finding]:
             problems.append(Problem(name, "does not say what may go wrong (`issues`)"))
         mute = [key for key, declared in spec.inputs.items() if not declared.help]
         problems += [Problem(name, f"does not explain its input {key}") for key in mute]
-    yield from report_problems(problems, "all explain their inputs, notes and issues", remedy="add them", doubtful=True)
+    return report_problems(problems, "all explain their inputs, notes and issues", remedy="add them", doubtful=True)
 
 
 @check("workflow-files.checklists", reads=READS)
@@ -53,7 +53,7 @@ def checklists(project: Project) -> Iterator[Finding]:
             problems.append(Problem(name, "names no checklist"))
         elif spec.checklist not in known:
             problems.append(Problem(name, f"names the checklist {spec.checklist}, which does not exist"))
-    yield from report_problems(problems, "all name one", remedy="checklist: NAME", doubtful=True)
+    return report_problems(problems, "all name one", remedy="checklist: NAME", doubtful=True)
 
 
 def specifications(project: Project) -> dict[str, WorkflowSpec]:

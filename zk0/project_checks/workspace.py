@@ -13,29 +13,28 @@ from zk0.project_checks.tools import FORMATTERS, LINTERS, TEST_RUNNERS, TYPE_CHE
 
 
 @check("workspace.root", reads=(Part.machine,))
-def in_root(project: Project) -> Iterator[Finding]:
+def in_root(project: Project) -> Finding:
     """Commands run in the project's root directory."""
     here = Path.cwd().resolve()
     bad = f"this runs in {here}, and the project's root is {project.root}"
-    yield passed_if(here == project.root, "this runs in the project's root", bad, remedy=f"cd {project.root}")
+    return passed_if(here == project.root, "this runs in the project's root", bad, remedy=f"cd {project.root}")
 
 
 @check("workspace.environment", reads=(Part.machine,))
-def own_environment(project: Project) -> Iterator[Finding]:
+def own_environment(project: Project) -> Finding:
     """Python runs in an environment of its own, not in the system's."""
     conda = os.environ.get("CONDA_DEFAULT_ENV")
     if sys.prefix != sys.base_prefix:
         own = Path(sys.prefix)
         # A shared page must not show the paths of this machine.
         shown = own.relative_to(project.root).as_posix() if own.is_relative_to(project.root) else own.name
-        yield passed(f"the virtual environment {shown}")
-    elif conda and conda != "base":
-        yield passed(f"the conda environment {conda}")
-    else:
-        yield failed(
-            f"{sys.executable} is the system's Python; {project.name} would share its packages with everything else",
-            remedy="uv venv && source .venv/bin/activate",
-        )
+        return passed(f"the virtual environment {shown}")
+    if conda and conda != "base":
+        return passed(f"the conda environment {conda}")
+    return failed(
+        f"{sys.executable} is the system's Python; {project.name} would share its packages with everything else",
+        remedy="uv venv && source .venv/bin/activate",
+    )
 
 
 @check("workspace.tools", reads=(Part.code, Part.environment))

@@ -151,9 +151,8 @@ def run_training_loop(
     *,
     steps: int,
     purpose: tuple[object, ...],
-    progress: Callable[[int], None] = lambda _: None,
 ) -> LocalTraining:
-    """Train one round of `steps` batches; `progress` is called with the number of steps done.
+    """Train one round of `steps` batches.
 
     With the settings' seed, `purpose` decides the noise and the times of the flow-matching loss.
 
@@ -176,7 +175,6 @@ def run_training_loop(
             result.steps.append(found)
             non_finite += found.gradient_norm is None
             _refuse_too_many_faults(empty, non_finite, steps)
-            progress(number + 1)
     _refuse_too_many_faults(empty, non_finite, steps)
     result.faults = Faults(undecodable_frames=undecodable, non_finite_losses=non_finite, empty_batches=empty)
     result.update_norm = norms_by_module(_changes(components))

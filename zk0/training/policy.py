@@ -35,6 +35,7 @@ PROCESSORS = ("policy_preprocessor.json", "policy_postprocessor.json")
 # Degrees, or percent of the gripper. A joint that never moved in the training episodes has a deviation of 0; LeRobot
 # divides by 1e-8 then, and an arm that does move it later sees a state of a billion (measured: a loss of 2e10).
 SMALLEST_DEVIATION = 0.1
+CAMERA_SHAPE = (3, 96, 96)  # (channels, height, width) as recorded in the configuration; any size is resized
 WEIGHT_FILES = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
 
 type Statistics = Mapping[str, Mapping[str, Any]]
@@ -52,7 +53,6 @@ def build_policy(
     preset: Preset,
     *,
     cameras: Sequence[str],
-    camera_shape: tuple[int, int, int] = (3, 96, 96),
     seed: int,
     cache: Path,
     backbone: str | None = None,
@@ -60,15 +60,15 @@ def build_policy(
 ) -> SmolVLAPolicy:
     """Build a policy of this preset, from its pretrained weights if it has any, else from the seed's random ones.
 
-    `camera_shape` is (channels, height, width) as recorded in the configuration; any size is resized. `cache` holds
-    built backbones. `backbone` is a local SmolVLM or SmolLM2 folder, or a hub name, in place of the preset's own.
+    `cache` holds built backbones. `backbone` is a local SmolVLM or SmolLM2 folder, or a hub name, in place of the
+    preset's own.
 
     Raises:
         AssetMissingError: the weights are neither local nor on the hub.
     """
     if preset.pretrained is not None:
         policy = load_policy(preset.pretrained, device=device)
-        policy.config.input_features = _inputs(cameras, camera_shape)
+        policy.config.input_features = _inputs(cameras)
         return policy
     source, weights = _backbone_source(preset, backbone, cache)
     config = SmolVLAConfig(
@@ -83,7 +83,7 @@ def build_policy(
         tokenizer_max_length=preset.text_tokens,
         train_expert_only=preset.trains == "expert",
         freeze_vision_encoder=preset.trains == "expert",
-        input_features=_inputs(cameras, camera_shape),
+        input_features=_inputs(cameras),
         output_features={ACTION: PolicyFeature(FeatureType.ACTION, (len(FEATURE_NAMES),))},
         device=device,
         push_to_hub=False,
@@ -216,9 +216,9 @@ def _in_fp32(policy: SmolVLAPolicy, device: str) -> SmolVLAPolicy:
     return policy.float().to(device)
 
 
-def _inputs(cameras: Sequence[str], shape: tuple[int, int, int]) -> dict[str, PolicyFeature]:
+def _inputs(cameras: Sequence[str]) -> dict[str, PolicyFeature]:
     features = {STATE: PolicyFeature(FeatureType.STATE, (len(FEATURE_NAMES),))}
-    return features | {f"{IMAGES}{name}": PolicyFeature(FeatureType.VISUAL, shape) for name in cameras}
+    return features | {f"{IMAGES}{name}": PolicyFeature(FeatureType.VISUAL, CAMERA_SHAPE) for name in cameras}
 
 
 def _name_backbone(folder: Path, old: str, new: str) -> None:

@@ -1,9 +1,11 @@
 """A person's approval: given in a terminal, or as an SSH signature of a statement.
 
-A signature is valid if its key is in `allowed_signers` (the format of ssh-keygen(1)) of the commit that the run began
+An answer in a terminal is *stated*: whoever writes to the terminal can give it. A signature that ssh-keygen verifies is
+*signed*. It is valid if its key is in `allowed_signers` (the format of ssh-keygen(1)) of the commit that the run began
 on, so nobody who works on the project meanwhile, such as an agent, can add a key of their own.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,25 +13,31 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from zk0.core.errors import ConfigurationError, DependencyMissingError
-from zk0.core.git import read_git
-from zk0.core.process import Completed, run_program
+from zk0.core.process import Completed
 from zk0.core.project import Project
+from zk0.core.receipts import write_atomically
+from zk0.core.trusted import read_committed, run_trusted
+from zk0.workflow.statement import ApprovalSubject
 
 ALLOWED_SIGNERS = "allowed_signers"
 NAMESPACE = "zk0"  # a signature made for another purpose does not count here
 # Variables that coding agents set in the processes they start; such a terminal is not a person's.
 AGENT_MARKS = ("CLAUDECODE", "CODEX_SANDBOX", "CURSOR_AGENT", "GEMINI_CLI", "KILO_AGENT", "OPENCODE", "ZK0_RUN")
 REASON = "reason: "
+KEY = re.compile(r"key (SHA256:\S+)")  # in what `ssh-keygen -Y verify` prints
+
+type Proof = Literal["stated", "signed"]
 
 
 @dataclass(frozen=True)
 class ApprovalQuestion:
-    """The question to a person: `statement` says in full what they sign; `commit` is the one the run began on."""
+    """The question to a person: `statement` is the whole of what they approve; `commit` is the one the run began on."""
 
     step: str
     directory: Path
     statement: str
     commit: str | None
+    subject: ApprovalSubject
 
     def text(self, *, approve: bool) -> str:
         """Return the text to sign; a rejection ends with the place for its reason."""
@@ -42,12 +50,27 @@ class ApprovalQuestion:
 
 @dataclass(frozen=True)
 class ApprovalAnswer:
-    """The answer of a person, with who it was and how that is known."""
+    """The answer of a person to a statement, with who it was and how that is known.
+
+    A signed answer has the fingerprint of its `key`, and the signed `text` with its `signature` in files.
+    """
 
     approved: bool
     by: str
-    how: Literal["terminal", "signature"]
+    how: Proof
+    statement: str
     reason: str = ""
+    key: str = ""
+    text: Path | None = None
+    signature: Path | None = None
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A signer: the name in `allowed_signers`, and the fingerprint of the key."""
+
+    name: str
+    key: str
 
 
 def agent_mark(environment: Mapping[str, str]) -> str | None:
@@ -56,12 +79,13 @@ def agent_mark(environment: Mapping[str, str]) -> str | None:
 
 
 def prepare(question: ApprovalQuestion) -> None:
-    """Write the texts to sign into the step's directory."""
-    question.directory.mkdir(parents=True, exist_ok=True)
+    """Write the texts to sign into the step's directory; answers to an earlier question are renamed."""
     for approve in (True, False):
         file = question.file(approve=approve)
-        if not file.exists():
-            file.write_text(question.text(approve=approve), encoding="utf-8")
+        for old in (file, _signature_of(file)):
+            if old.exists():
+                old.replace(old.with_name(f"{old.name}.superseded"))
+        write_atomically(file, question.text(approve=approve))
 
 
 def signed_answer(project: Project, question: ApprovalQuestion) -> ApprovalAnswer | None:
@@ -69,10 +93,11 @@ def signed_answer(project: Project, question: ApprovalQuestion) -> ApprovalAnswe
 
     Raises:
         ConfigurationError: there is a signature, but by nobody who may sign, or of another statement.
+        DependencyMissingError: git or ssh-keygen is missing, or can't be trusted.
     """
     for approve in (True, False):
         file = question.file(approve=approve)
-        signature = file.with_name(f"{file.name}.sig")
+        signature = _signature_of(file)
         if not signature.exists():
             continue
         text = file.read_text(encoding="utf-8")
@@ -81,50 +106,70 @@ def signed_answer(project: Project, question: ApprovalQuestion) -> ApprovalAnswe
         if not (text == statement if approve else text.startswith(statement) and reason):
             problem = "says something else than what is asked" if approve else "gives no reason after `reason: `"
             raise ConfigurationError(f"{file} {problem}", remedy=f"remove {file} and {signature.name}; zk0 resume")
-        return ApprovalAnswer(approve, signer_of(project, question.commit, file, signature), "signature", reason)
+        signer = signer_of(project, question.commit, file, signature)
+        return ApprovalAnswer(approve, signer.name, "signed", question.statement, reason, signer.key, file, signature)
     return None
 
 
-def signer_of(project: Project, commit: str | None, file: Path, signature: Path) -> str:
+def signer_of(project: Project, commit: str | None, file: Path, signature: Path) -> Signer:
     """Return the signer of a file, of those in `allowed_signers` of a commit.
 
     Raises:
         ConfigurationError: none of them signed it, or the commit has no `allowed_signers`.
+        DependencyMissingError: git or ssh-keygen is missing, or can't be trusted.
     """
     allowed = allowed_signers(project, commit)
     with TemporaryDirectory() as directory:
         signers = Path(directory) / ALLOWED_SIGNERS
-        signers.write_text(allowed, encoding="utf-8")
-        found = _ssh_keygen("find-principals", "-s", str(signature), "-f", str(signers))
-        name = found.stdout.decode().partition("\n")[0].strip()
-        arguments = ("-f", str(signers), "-I", name, "-n", NAMESPACE, "-s", str(signature))
-        if found.status or _ssh_keygen("verify", *arguments, stdin=file.read_bytes()).status:
+        signers.write_bytes(allowed)
+        # Copies, so that what is verified can't be exchanged meanwhile.
+        content, armored = file.read_bytes(), Path(directory) / "signature"
+        armored.write_bytes(signature.read_bytes())
+        found = _ssh_keygen(project, "find-principals", "-s", str(armored), "-f", str(signers))
+        name = found.out.partition("\n")[0].strip()
+        arguments = ("-f", str(signers), "-I", name, "-n", NAMESPACE, "-s", str(armored))
+        verified = found if found.status else _ssh_keygen(project, "verify", *arguments, stdin=content)
+        key = KEY.search(verified.out)
+        if verified.status or key is None:
             raise ConfigurationError(
                 f"{signature} is not a signature of {file.name} by anyone in {ALLOWED_SIGNERS} of {commit}",
                 remedy=f"ssh-keygen -Y sign -n {NAMESPACE} -f KEY {file}",
             )
-    return name
+    return Signer(name, key[1])
 
 
-def allowed_signers(project: Project, commit: str | None) -> str:
+def allowed_signers(project: Project, commit: str | None) -> bytes:
     """Return `allowed_signers` as it is in a commit.
 
     Raises:
         ConfigurationError: the commit has none.
+        DependencyMissingError: there is no git that can be trusted.
     """
-    shown = read_git(project.root, "show", f"{commit}:./{ALLOWED_SIGNERS}") if commit else None
-    if shown is None:
+    committed = read_committed(project.root, commit, ALLOWED_SIGNERS) if commit else None
+    if committed is None:
         raise ConfigurationError(
             f"the commit that the run began on ({commit or 'none'}) has no {ALLOWED_SIGNERS}",
             remedy=f"answer in a terminal: zk0 resume; or commit {ALLOWED_SIGNERS} and begin a new run",
         )
-    return shown
+    return committed
 
 
-def _ssh_keygen(what: str, *arguments: str, stdin: bytes = b"") -> Completed:
+def names_signers(project: Project, commit: str | None) -> bool:
+    """Return whether a commit says whose signatures count, so that no stated answer does."""
     try:
-        return run_program("ssh-keygen", "-Y", what, *arguments, cwd=Path.cwd(), stdin=stdin)
+        allowed_signers(project, commit)
+    except ConfigurationError:
+        return False
+    return True
+
+
+def _signature_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}.sig")
+
+
+def _ssh_keygen(project: Project, what: str, *arguments: str, stdin: bytes = b"") -> Completed:
+    try:
+        return run_trusted("ssh-keygen", "-Y", what, *arguments, project=project.root, stdin=stdin)
     except DependencyMissingError as error:
-        raise ConfigurationError(
-            "there is no ssh-keygen to verify the signature with", remedy="install OpenSSH, or answer in a terminal"
-        ) from error
+        remedy = "install OpenSSH in a directory of the system, or answer in a terminal"
+        raise DependencyMissingError(f"no signature can be verified: {error.message}", remedy=remedy) from error

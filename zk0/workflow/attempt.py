@@ -14,20 +14,23 @@ from zk0.core.errors import CommandError, ExitStatus, SpecError, Zk0Error
 from zk0.core.git import GitState
 from zk0.core.portable_paths import to_portable
 from zk0.core.project import Project
-from zk0.core.receipts import Artifact, Failure, Receipt, artifact
-from zk0.core.verdicts import Finding, Verdict, failed, passed, worst
+from zk0.core.receipts import Artifact, Failure, Receipt
+from zk0.core.verdicts import Evidence, Finding, Verdict, failed, passed, worst
 from zk0.workflow.actions import Context, Inputs, Outputs, Progress
+from zk0.workflow.artifacts import artifacts_of, made_paths
+from zk0.workflow.clock import Ticks
 from zk0.workflow.effects import Effects
 from zk0.workflow.events import Selection, StepFinished
 from zk0.workflow.expression_syntax import as_text
 from zk0.workflow.expressions import Scope, arguments_as_json, as_json, fill, is_known, templates_in
 from zk0.workflow.patterns import argument_texts
 from zk0.workflow.plan import PlannedCheck, PlannedStep, validated
-from zk0.workflow.products import check_patterns, find_products, product_artifacts
+from zk0.workflow.products import check_patterns, find_products
 from zk0.workflow.program_outputs import VARIABLE, parse_outputs
 from zk0.workflow.programs import PROGRAM_CHECK, Command, CommandOutputs
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.scheduler import Scheduler
+from zk0.workflow.services import ServiceOutputs, readiness_of
 from zk0.workflow.spec import PROGRAM, RunStep
 from zk0.workflow.timeouts import Deadline, TimeLimit
 from zk0.workflow.trace import TRACE, ProgramTrace
@@ -36,12 +39,22 @@ BUG = "ZK500"  # the code of a failure that is not a Zk0Error
 
 
 class AskOutputs(Outputs):
-    """The outputs of a step that an agent or a person does; `by` and `how` are set for a person."""
+    """The outputs of a step that an agent or a person does.
+
+    Of a person: who they are, whether their answer is `stated` or `signed`, with the fingerprint of the key, and the
+    digest of the statement it answers; `answer` and `signature` are the signed text and its signature. Of an agent: the
+    files that changed since the handover.
+    """
 
     by: str = ""
     how: str = ""
     reason: str = ""
+    key: str = ""
+    statement: str = ""
+    changed: tuple[str, ...] = ()
     handover: Path
+    answer: Path | None = None
+    signature: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,8 @@ class RunContext:
     scheduler: Scheduler
     selection: Selection | None = None
     reuse: bool = True
+    handovers: list[Callable[[], None]] = field(default_factory=list)  # to do when nothing else runs
+    for_agent: str = ""  # the step that the project's agent does now
 
 
 @dataclass
@@ -77,17 +92,26 @@ class Attempt:
     started: datetime | None = None
     products: Sequence[Path] = ()
     trace: ProgramTrace | None = None
+    ticks: Ticks | None = None
+    program: str | None = None
+    files: str = ""  # of a step that asks: the digest of the files at the handover, and the statement to approve
+    statement: str = ""
 
     @property
     def log(self) -> Path:
         """The log of its output."""
         return self.context.run.log(self.step.path, self.number)
 
+    def begin(self) -> None:
+        """Note when it began."""
+        self.started, self.ticks = self.effects.now(), self.effects.ticks()
+
     def perform(self, scope: Scope, progress: Progress) -> Receipt:
         """Do the work of the step and run its checks; only an interruption leaves no receipt."""
-        self.started = self.effects.now()
+        self.begin()
         with _capture_errors(self):
             self._act(fill(self.step.arguments, scope), progress)
+            made_paths(self.outputs, self.context.run, self.context.project)  # refuses some, before the checks
         return self._after_acting(scope)
 
     def aggregate(
@@ -113,15 +137,18 @@ class Attempt:
     def finish(self, *findings: Finding) -> Receipt:
         """Add findings to those of the checks, and return the receipt."""
         self.findings += findings
+        stops = self.failure is not None or any(finding.verdict.stops for finding in self.findings)
+        services = self.effects.ended_services(again=stops)
+        self.findings += [Finding(verdict=Verdict.warned, message=message, check="services") for message in services]
         if self.exit_status is ExitStatus.done and any(finding.verdict.stops for finding in self.findings):
             self.exit_status = ExitStatus.failed
         self.verdict = worst([self.verdict, *(finding.verdict for finding in self.findings)])
-        return self._receipt(self.started or self.effects.now())
+        return self._receipt()
 
     def refuse(self, error: Zk0Error) -> Receipt:
         """Fail without acting."""
         self.fail(error)
-        return self._receipt(self.effects.now())
+        return self._receipt()
 
     def fail(self, error: BaseException, check: str = "") -> None:
         """Record the error that ended the action or a check."""
@@ -169,9 +196,15 @@ class Attempt:
             progress=progress,
         )
         action = self.step.action
-        outputs = self.context.scheduler.run_in_main_thread(
-            lambda: self.effects.call(action, inputs, action_context, self.log, self.limit())
-        )
+
+        def call() -> Outputs:
+            try:
+                return self.effects.call(action, inputs, action_context, self.log, self.limit())
+            finally:
+                with self.context.scheduler.locked():  # what subscribers start in other threads is not the action's
+                    self.report_left(self.effects.end_children())
+
+        outputs = self.context.scheduler.run_in_main_thread(call)
         self.outputs = self.effects.mask_secrets(outputs)  # a later step that names no secret may read them
 
     def limit(self) -> TimeLimit | None:
@@ -179,13 +212,17 @@ class Attempt:
         own = TimeLimit(self.step.timeout) if self.step.timeout and self.step.kind in ("uses", "run") else None
         if self.deadline is None:
             return own
-        left = max(0.0, (self.deadline.at - self.effects.now()).total_seconds())
+        left = max(0.0, self.deadline.at - self.effects.ticks().seconds)
         return own if own and own.seconds <= left else TimeLimit(left, self.deadline.step)
 
     def _run(self, arguments: Mapping[str, Any]) -> None:
         file = self.context.run.outputs(self.step.path, self.number)
         self.effects.clear_outputs(file)
-        command = _command(arguments, self.context.project.root, {VARIABLE: str(file)})
+        command = self._located(_command(arguments, self.context.project.root, {VARIABLE: str(file)}))
+        self.program = command.argv[0] if Path(command.argv[0]).is_absolute() else None  # else there is none
+        if self.step.is_service:
+            self._serve(command, arguments["ready"])
+            return
         reads, makes = (tuple(argument_texts(arguments.get(name, ()))) for name in ("reads", "makes"))
         check_patterns(reads, makes)
         if isinstance(self.step.spec, RunStep) and self.step.spec.trace:
@@ -203,6 +240,12 @@ class Attempt:
             self.outputs = self.effects.mask_secrets(parse_outputs(written, self.step.spec, base, command.cwd, root))
         self.products = find_products(makes, self.context.project)
 
+    def _serve(self, command: Command, ready: Mapping[str, Any]) -> None:
+        readiness = readiness_of(ready, tuple(argument_texts(ready.get("run", ()))))
+        with self.context.scheduler.slot():
+            pid = self.effects.serve(self.step.path, replace(command, limit=self.limit()), readiness, self.log)
+        self.outputs = ServiceOutputs(pid=pid, log=str(self.log))
+
     def _run_check(self, number: int, planned: PlannedCheck, options: Mapping[str, Any]) -> list[Finding]:
         """Run a check, or the program that a `run` check names."""
         if planned.check is not PROGRAM_CHECK:
@@ -210,31 +253,51 @@ class Attempt:
                 return self.effects.judge(planned.check, self.outputs or Outputs(), options)
         argv = tuple(argument_texts(options["argv"]))
         log = self.context.run.log(f"{self.step.path}.check-{number}", self.number)
-        status = self._run_program(Command(argv, self.context.project.root), log)
+        command = self._located(Command(argv, self.context.project.root))
+        status = self._run_program(command, log)
         name = " ".join(argv)
+        evidence = [Evidence(name="program", value=command.argv[0])]
+        finding = passed(f"{name} ended with exit status 0", evidence=evidence)
         if status:
-            why = failed(f"{name} ended with exit status {status}", remedy=f"see {self.context.project.shown(log)}")
-            return [why.model_copy(update={"check": PROGRAM})]
-        return [passed(f"{name} ended with exit status 0").model_copy(update={"check": PROGRAM})]
+            remedy = f"see {self.context.project.shown(log)}"
+            finding = failed(f"{name} ended with exit status {status}", evidence=evidence, remedy=remedy)
+        return [finding.model_copy(update={"check": PROGRAM})]
+
+    def _located(self, command: Command) -> Command:
+        """Return a command with the absolute path of its program, which a receipt names."""
+        path = self.effects.locate(command)
+        return command if path is None else replace(command, argv=(str(path), *command.argv[1:]))
 
     def _run_program(self, command: Command, log: Path) -> int:
         limited = replace(command, limit=self.limit())
         with self.context.scheduler.slot():
             if self.trace is None:
-                return self.effects.start(limited, log)
-            with self.trace.of(limited, log.with_suffix(".trace")) as traced:
-                return self.effects.start(traced, log)
+                end = self.effects.start(limited, log)
+            else:
+                with self.trace.of(limited, log.with_suffix(".trace")) as traced:
+                    end = self.effects.start(traced, log)
+        self.report_left(end.left)
+        return end.status
+
+    def report_left(self, left: Sequence[str]) -> None:
+        """Warn of processes that the step left running, which were ended with it."""
+        for process in left:
+            message = f"the step ended and left this running, which was ended too: {process}"
+            remedy = "say service: true if later steps need it, else wait for it"
+            finding = Finding(verdict=Verdict.warned, message=message, check="processes", remedy=remedy)
+            self.findings.append(finding)
 
     def ended(self, receipt: Receipt, basis: Mapping[str, str] | None = None, reason: str = "") -> StepFinished:
         """Return the event for the end of the step with this receipt."""
         return StepFinished(receipt, self.exit_status, self.proposals(), dict(basis or {}), reason)
 
-    def _receipt(self, started: datetime) -> Receipt:
+    def _receipt(self) -> Receipt:
         outputs: dict[str, Any] = {}
         artifacts: tuple[Artifact, ...] = ()
         with _capture_errors(self):  # outputs that JSON can't hold, or a file that can't be read
             outputs = self.outputs.model_dump(mode="json") if self.outputs else {}
-            artifacts = self._artifacts()
+            artifacts = artifacts_of(self.outputs, self.products, self.context.run, self.context.project)
+        now, ticks = self.effects.now(), self.effects.ticks()
         said = {
             "inputs": self.inputs,
             "environment": dict(self.context.environment),
@@ -242,6 +305,7 @@ class Attempt:
             "artifacts": artifacts,
             "findings": tuple(self.findings),
             "failure": self.failure,
+            "program": self.program,
         }
         return Receipt(
             run=self.context.run.id,
@@ -251,21 +315,14 @@ class Attempt:
             uses=self.step.uses,
             seed=self.context.seed,
             code=self.context.code,
-            started=started,
-            finished=self.effects.now(),
+            started=self.started or now,
+            finished=now,
+            duration=ticks.since(self.ticks or ticks),
+            sequence=self.effects.next_number(),
             attempt=self.number,
             verdict=self.verdict,
             **to_portable(said, self.context.project.root),
         )
-
-    def _artifacts(self) -> tuple[Artifact, ...]:
-        run, root = self.context.run.path, self.context.project.root
-        found = []
-        for name, path in _paths(self.outputs) if self.outputs else ():
-            whole = next((base / path for base in (run, root) if (base / path).exists()), None)
-            if whole is not None:
-                found.append(artifact(name, whole, base=run if whole.is_relative_to(run) else root))
-        return (*found, *product_artifacts(self.products, self.context.project))
 
 
 def recorded_inputs(inputs: Inputs, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -281,23 +338,6 @@ def _capture_errors(attempt: Attempt, check: str = "") -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:  # noqa: BLE001  libraries that call sys.exit() in their depths fail too
         attempt.fail(error, check)
-
-
-def _paths(outputs: Outputs) -> Iterator[tuple[str, Path]]:
-    for name in type(outputs).model_fields:
-        yield from _paths_in(name, getattr(outputs, name))
-
-
-def _paths_in(name: str, value: object) -> Iterator[tuple[str, Path]]:
-    match value:
-        case Path():
-            yield name, value
-        case Mapping():
-            for key, inner in value.items():
-                yield from _paths_in(f"{name}.{key}", inner)
-        case list() | tuple():
-            for index, inner in enumerate(value):
-                yield from _paths_in(f"{name}.{index}", inner)
 
 
 def _command(arguments: Mapping[str, Any], root: Path, own: Mapping[str, str]) -> Command:

@@ -232,7 +232,7 @@ class Dependencies:
 
 
 def _files_in(text: str, place: Place) -> Iterator[Path]:
-    for part in dict.fromkeys(_parts(text, words=place.words)):
+    for part in dict.fromkeys(text_parts(text, words=place.words)):
         if part in (".", "..", "/") or len(part) > LONGEST_PATH or "\0" in part:
             continue
         given = os.path.expanduser(part)  # noqa: PTH111
@@ -293,7 +293,7 @@ def _listing(directory: Path) -> str:
     return canonical_digest(found)
 
 
-def _parts(text: str, *, words: bool) -> Iterator[str]:
+def text_parts(text: str, *, words: bool) -> Iterator[str]:
     """Yield all that may be the name of a file in a text."""
     yield text
     if len(text) > 2 and text[0] == "-" != text[1]:  # noqa: PLR2004  -Iinclude

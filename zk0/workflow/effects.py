@@ -3,24 +3,28 @@
 `DryEffects` have no access to processes, files or actions; `LiveEffects`, in `live_effects`, have.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Never, Protocol
 
 from zk0.core.checks import Check
+from zk0.core.file_snapshots import FileSnapshot
 from zk0.core.git import GitState
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import Action, Context, Inputs, Outputs
 from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion
+from zk0.workflow.clock import Ticks, read_ticks
 from zk0.workflow.dependencies import Dependencies
 from zk0.workflow.events import JournalEvent, StepFinished
 from zk0.workflow.plan import Plan
-from zk0.workflow.programs import Command
+from zk0.workflow.programs import Command, ProgramEnd
 from zk0.workflow.run import RunDirectory
+from zk0.workflow.services import Readiness
+from zk0.workflow.statement import ApprovalSubject
 from zk0.workflow.timeouts import TimeLimit
 
 
@@ -31,8 +35,18 @@ class Effects(Protocol):
     def dry_run(self) -> bool:
         """Whether nothing can be done, so that the engine only reports what it would do."""
 
+    @property
+    def agent(self) -> tuple[str, ...]:
+        """The program that does the steps for agents; empty if zk0 starts none."""
+
     def now(self) -> datetime:
-        """Return the time, with its zone."""
+        """Return the time for people, with its zone; it may be set back and forward."""
+
+    def ticks(self) -> Ticks:
+        """Return the time for deadlines and durations, which only goes on."""
+
+    def next_number(self) -> int | None:
+        """Return a number that orders what is recorded; it is greater than all before in the project."""
 
     def code(self) -> GitState:
         """Return what git says of the project."""
@@ -56,10 +70,16 @@ class Effects(Protocol):
         """Make the directory of a new run, with the workflow file and the inputs in it."""
 
     def lock_run(self, run: RunDirectory) -> AbstractContextManager[None]:
-        """Hold the lock of a run, after ending what a killed engine left running."""
+        """Hold the lock of a run; all processes that were started in the block are ended with it."""
 
-    def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
-        """Return the journal of a run that is locked."""
+    def end_orphans(self, run: RunDirectory, services: Collection[str] = ()) -> None:
+        """End what a killed engine of a run that is locked left running, but for the services of some steps."""
+
+    def read_journal(self, run: RunDirectory, *, replaces_spec: bool = False) -> list[JournalEvent]:
+        """Return the journal of a run that is locked and whose records agree; of its workflow file, if that stays."""
+
+    def replace_spec(self, run: RunDirectory, source: str, nested: Mapping[str, str]) -> None:
+        """Write another workflow file into the directory of a run."""
 
     def append(self, run: RunDirectory, event: JournalEvent) -> None:
         """Append an event to the journal."""
@@ -69,8 +89,26 @@ class Effects(Protocol):
     ) -> Outputs:
         """Perform an action, within a limit; what it prints goes into the log."""
 
-    def start(self, command: Command, log: Path) -> int:
-        """Run a program and return its exit status; what it prints goes into the log."""
+    def end_children(self) -> tuple[str, ...]:
+        """End the processes that the last action left behind, and return what they were."""
+
+    def locate(self, command: Command) -> Path | None:
+        """Return the file that a command runs; None if there is none."""
+
+    def start(self, command: Command, log: Path) -> ProgramEnd:
+        """Run a program to its end, with all that it starts; what it prints goes into the log."""
+
+    def serve(self, step: str, command: Command, readiness: Readiness, log: Path) -> int:
+        """Start a service, and return its process number when it is ready."""
+
+    def is_serving(self, step: str) -> bool:
+        """Return whether the service of a step runs."""
+
+    def ended_services(self, *, again: bool) -> list[str]:
+        """Say of each service that it ended by itself, if that was not said before; with `again`, in any case."""
+
+    def end_services(self, steps: Collection[str]) -> None:
+        """End the services of some steps."""
 
     def clear_outputs(self, file: Path) -> None:
         """Make room for the outputs of a program."""
@@ -91,7 +129,22 @@ class Effects(Protocol):
         """Append a text to a log."""
 
     def write_handover(self, handover: Path, text: str, question: ApprovalQuestion | None) -> None:
-        """Write the handover for an agent, or for a person with the question to sign."""
+        """Write the handover to an agent, or to a person with the question to sign."""
+
+    def save_handed_over(self, handover: Path, files: FileSnapshot) -> None:
+        """Keep the files as they were at the handover."""
+
+    def read_handed_over(self, handover: Path, digest: str) -> FileSnapshot | None:
+        """Return the files as they were at the handover; None if that is not known."""
+
+    def file_snapshot(self, programs: Iterable[str] = ()) -> FileSnapshot:
+        """Return the files of the project, and the programs that these names stand for, as they are now."""
+
+    def performed_files(self, run: RunDirectory, digest: str) -> frozenset[str]:
+        """Return what a snapshot says of the workflow files that a run performs, if they have this digest."""
+
+    def approval_subject(self, receipts: Iterable[Receipt]) -> ApprovalSubject:
+        """Return the project and what these receipts say was made, as they are now."""
 
     def find_answer(self, question: ApprovalQuestion) -> ApprovalAnswer | None:
         """Return the answer of a person; None if there is none yet."""
@@ -103,13 +156,14 @@ class Effects(Protocol):
         """Yield the outcomes of the steps of other runs of a workflow, newest run first."""
 
     def is_intact(self, receipt: Receipt) -> bool:
-        """Tell whether what a receipt says was made is there, unchanged."""
+        """Tell whether what a receipt says was made is there, unchanged, and its run was not altered."""
 
 
 class DryEffects:
     """The effects of a dry run: the time and the paths are real, everything else does nothing or is refused."""
 
     dry_run = True
+    agent: tuple[str, ...] = ()
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -117,6 +171,10 @@ class DryEffects:
     def now(self) -> datetime:
         """Return the time in UTC."""
         return datetime.now(UTC)
+
+    def ticks(self) -> Ticks:
+        """Return the time."""
+        return read_ticks()
 
     def code(self) -> GitState:
         """Return an empty state: asking git would start a process."""
@@ -142,6 +200,10 @@ class DryEffects:
         """Lock nothing."""
         return nullcontext()
 
+    def ended_services(self, *, again: bool) -> list[str]:  # noqa: ARG002
+        """Know of no service."""
+        return []
+
     def earlier_outcomes(self, *_: object) -> Iterator[dict[str, StepFinished]]:
         """Know of no other run."""
         return iter(())
@@ -156,6 +218,8 @@ class DryEffects:
     def _refuse(self, *_: object, **__: object) -> Never:
         raise AssertionError("a dry run was asked to act")
 
-    open_secrets = preflight = append = end = append_log = _do_nothing
-    call = start = clear_outputs = read_outputs = pause = judge = _refuse
+    next_number = open_secrets = preflight = append = end_orphans = end = append_log = end_services = _do_nothing
+    replace_spec = _do_nothing
+    call = end_children = locate = start = serve = is_serving = clear_outputs = read_outputs = pause = judge = _refuse
     read_journal = write_handover = find_answer = dependencies = _refuse
+    read_handed_over = save_handed_over = file_snapshot = performed_files = approval_subject = _refuse

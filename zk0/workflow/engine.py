@@ -5,10 +5,10 @@ checklists, the memory bank and progress are subscribers, none of which it knows
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from zk0.core.errors import ExitStatus, JournalError, RequestError, SpecError
+from zk0.core.errors import ExitStatus, JournalError, RequestError, SpecError, Zk0Error
 from zk0.core.project import Project
 from zk0.core.receipts import Failure
 from zk0.core.verdicts import Verdict
@@ -19,11 +19,12 @@ from zk0.workflow.effects import Effects
 from zk0.workflow.event_log import EventLog
 from zk0.workflow.events import RunCancelled, RunFinished, RunResumed, RunStarted, Selection, Subscriber
 from zk0.workflow.execution import Execution
+from zk0.workflow.integrity import texts_digest
 from zk0.workflow.plan import Plan
-from zk0.workflow.resume import Redone, first_to_redo, to_redo
+from zk0.workflow.resume import NewSpec, Redone, first_to_redo, to_redo
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.scheduler import Scheduler
-from zk0.workflow.state import RunState, RunStatus, end_run, fold
+from zk0.workflow.state import RunState, RunStatus, StepStatus, end_run, fold
 
 
 @dataclass(frozen=True)
@@ -120,17 +121,27 @@ class Engine:
                     code=code,
                     environment=dict(environment),
                     selection=selection,
+                    ticks=self.effects.ticks(),
+                    spec=texts_digest(source, nested or {}),
                 )
             )
             return self._execute(Execution(plan, context, log, {}))
 
-    def resume(self, run: RunDirectory, replan: Callable[[RunState], Plan], *, from_step: str | None = None) -> Outcome:
+    def resume(
+        self,
+        run: RunDirectory,
+        replan: Callable[[RunState], Plan],
+        *,
+        from_step: str | None = None,
+        new: NewSpec | None = None,
+    ) -> Outcome:
         """Resume a run that was killed, interrupted or failed; finished steps do not run again.
 
         Args:
             run: the run.
             replan: makes the plan from the state of the run.
             from_step: the step from which on all steps run again.
+            new: another workflow file to go on with.
 
         Raises:
             RunBusyError: another engine performs it.
@@ -141,21 +152,36 @@ class Engine:
         code, environment = self.effects.code(), self.effects.versions()
         log = EventLog(run, self.effects, self.subscribers, self.live_subscribers)
         with self.effects.lock_run(run):
-            before = self.effects.read_journal(run)
+            before = self.effects.read_journal(run, replaces_spec=new is not None)
             if not before:
                 raise JournalError(f"run {run.id} was killed before it recorded anything", remedy="zk0 run WORKFLOW")
             state = fold(before)
             redone = first_to_redo(state, from_step)
             plan = replan(state)
             self.effects.open_secrets(plan, state.selection.steps if state.selection else None)
-            again = to_redo(state, plan) if from_step is None and redone else Redone()
+            again = Redone()
+            if new:
+                failed = from_step is None and redone is not None
+                again = to_redo(state, plan, failed=failed, changed=new.changed, since=from_step or "")
+            elif from_step is None and redone:
+                again = to_redo(state, plan, failed=True)
             log.replay(before)
-            now, whole = self.effects.now(), redone == from_step
             log.append(
                 RunResumed(
-                    run.id, now, redone, whole, again.steps, again.partly, code=code, environment=dict(environment)
+                    run.id,
+                    self.effects.now(),
+                    redone,
+                    redone == from_step or new is not None,
+                    again.steps,
+                    again.partly,
+                    code=code,
+                    environment=dict(environment),
+                    spec=texts_digest(new.text, new.nested) if new else "",
+                    steps=tuple(step.path for step in plan.steps) if new else (),
                 )
             )
+            if new:  # after the event: killed in between, the run asks for it again
+                self.effects.replace_spec(run, new.text, new.nested)
             context = RunContext(
                 self.project,
                 plan.spec.name,
@@ -168,6 +194,7 @@ class Engine:
                 reuse=from_step is None,
             )
             known = {step.id: step for step in fold(log.events).steps}
+            self.effects.end_orphans(run, services=[name for name, step in known.items() if step.did_its_work])
             return self._execute(Execution(plan, context, log, known))
 
     def cancel(self, run: RunDirectory) -> Outcome:
@@ -181,6 +208,7 @@ class Engine:
         log = EventLog(run, self.effects, self.subscribers, self.live_subscribers)
         with self.effects.lock_run(run):
             log.replay(self.effects.read_journal(run))
+            self.effects.end_orphans(run)
             state = fold(log.events)
             if state.status in (RunStatus.done, RunStatus.failed, RunStatus.cancelled):
                 raise RequestError(f"run {run.id} can't be cancelled: it is {state.status}")
@@ -194,7 +222,7 @@ class Engine:
         log = execution.log
         try:
             with execution.context.scheduler.running():
-                execution.run()
+                execution = self._perform(execution)
             status = execution.graph.exit_status
         except KeyboardInterrupt:
             status = ExitStatus.interrupted
@@ -206,6 +234,31 @@ class Engine:
         state = self._end(log, fold(log.events), status, outputs, failure)
         return Outcome(state, log.run, log.subscriber_errors)
 
+    def _perform(self, execution: Execution) -> Execution:
+        """Execute all steps; those that wait for an agent are done by the project's own, each in its turn.
+
+        Raises:
+            Paused: a step waits.
+        """
+        done: set[str] = set()
+        while True:
+            try:
+                execution.run()
+            except Paused:
+                context, log = execution.context, execution.log
+                while context.handovers:
+                    context.handovers.pop(0)()
+                steps = fold(log.events).steps
+                waiting = (step.id for step in steps if step.status is StepStatus.waiting and step.ask == "agent")
+                turn = next((step for step in waiting if step not in done), None)
+                if not self.effects.agent or turn is None:
+                    raise
+                done.add(turn)
+                known = {step.id: step for step in steps}
+                execution = Execution(execution.plan, replace(context, for_agent=turn), log, known)
+            else:
+                return execution
+
     def _outputs(self, execution: Execution) -> tuple[dict[str, Any], Failure | None]:
         """Return the outputs of a run whose steps succeeded, or why they have no value."""
         if self.effects.dry_run:
@@ -215,6 +268,15 @@ class Engine:
             return workflow_outputs(execution.plan, execution.scope(), partial=partial), None
         except SpecError as error:
             return {}, Failure(code=error.code, message=error.message, remedy=error.remedy)
+
+    def _approved_files(self, state: RunState) -> str:
+        """Return the digest of the files with which a run ends, if a person approved them; empty if not."""
+        if self.effects.dry_run or not any(receipt.uses == "ask.person" for receipt in state.receipts):
+            return ""
+        try:
+            return self.effects.file_snapshot().digest
+        except Zk0Error:  # the run ends all the same; when it is resumed, the person is asked again
+            return ""
 
     def _end(
         self,
@@ -235,6 +297,9 @@ class Engine:
             at=self.effects.now(),
             outputs=self.effects.mask_secrets(outputs or {}),
             failure=self.effects.mask_secrets(failure),
+            ticks=self.effects.ticks(),
+            files=self._approved_files(state),
         )
-        log.append(end)
-        return end_run(state, end)
+        ended = end_run(state, end)
+        log.append(replace(end, verdict=ended.verdict))
+        return ended

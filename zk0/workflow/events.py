@@ -16,11 +16,12 @@ from zk0.core.errors import ExitStatus
 from zk0.core.git import GitState
 from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Finding, Verdict
+from zk0.workflow.clock import Ticks
 
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run's directory exists and its plan is fixed."""
+    """A run's directory exists and its plan is fixed; `spec` is the digest of the workflow files it performs."""
 
     run: str
     workflow: str
@@ -33,6 +34,8 @@ class RunStarted:
     code: GitState = field(default_factory=GitState)
     environment: dict[str, str] = field(default_factory=dict)
     selection: "Selection | None" = None
+    ticks: Ticks | None = None
+    spec: str = ""
     kind: Literal["run-started"] = "run-started"
 
 
@@ -87,7 +90,8 @@ class StepRetried:
 class StepWaiting:
     """A step waits for an agent or a person to do what `handover` says.
 
-    `attempt` counts how often their work was judged; `missing` is what was not good enough the last time.
+    `attempt` counts how often their work was judged; `missing` is what was not good enough the last time. `files` is
+    the digest of the project's files when it was handed over, `statement` what a person is asked to approve.
     """
 
     run: str
@@ -98,6 +102,9 @@ class StepWaiting:
     at: datetime
     handover: Path
     missing: tuple[Finding, ...] = ()
+    ticks: Ticks | None = None
+    files: str = ""
+    statement: str = ""
     kind: Literal["step-waiting"] = "step-waiting"
 
 
@@ -156,7 +163,10 @@ class Selection:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The run is over; `outputs` are those of its workflow, and `failure` why they have no value."""
+    """The run is over; `outputs` are those of its workflow, and `failure` why they have no value.
+
+    `files` is the digest of the project's files, if a person approved them.
+    """
 
     run: str
     workflow: str
@@ -167,6 +177,8 @@ class RunFinished:
     at: datetime
     outputs: dict[str, Any] = field(default_factory=dict)
     failure: Failure | None = None
+    ticks: Ticks | None = None
+    files: str = ""
     kind: Literal["run-finished"] = "run-finished"
 
 
@@ -175,7 +187,8 @@ class RunResumed:
     """The run goes on after it waited, was killed, interrupted or failed; the steps from `from_step` on run again.
 
     With `whole`, so do the steps within `from_step` that succeeded. If `redone` names steps, only those run again;
-    within those in `partly`, what succeeded stays.
+    within those in `partly`, what succeeded stays. `spec` is the digest of the workflow files, and `steps` are its
+    steps, if the run goes on with new ones.
     """
 
     __pydantic_config__: ClassVar = ConfigDict(serialize_by_alias=True)
@@ -188,6 +201,8 @@ class RunResumed:
     partly: tuple[str, ...] = ()
     code: GitState = field(default_factory=GitState)
     environment: dict[str, str] = field(default_factory=dict)
+    spec: str = ""
+    steps: tuple[str, ...] = ()
     kind: Literal["run-resumed"] = "run-resumed"
 
 

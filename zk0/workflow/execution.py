@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from functools import partial
 
 from zk0.core.errors import ExitStatus, SpecError, Zk0Error
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict, worst
 from zk0.workflow.actions import Outputs, Progress
-from zk0.workflow.ask import Paused, hand_over, judge
+from zk0.workflow.agent import work_and_judge
+from zk0.workflow.ask import Paused, approval_holds, asks_person, hand_over, judge
 from zk0.workflow.attempt import Attempt, RunContext
 from zk0.workflow.composite import NestedOutputs, each_outputs, members_of, workflow_outputs
 from zk0.workflow.event_log import EventLog
@@ -62,8 +63,11 @@ class Execution:
         Raises:
             Paused: a step waits for an agent or a person, and all that does not depend on it is done.
         """
-        left = [step for step in self.plan.steps if not self._restore(step)]
+        left = self._restore_all()
         self.context.scheduler.run_all(left, self._run_step, self.graph.may_begin, _slot_of)
+        if services := [step.path for step in self.plan.steps if step.is_service]:
+            with self.context.scheduler.unlocked():
+                self.effects.end_services(services)
         if self.waits:
             raise Paused
 
@@ -72,16 +76,44 @@ class Execution:
         run = {"id": self.context.run.id, "directory": self.context.run.path}
         return Scope(self.plan.inputs, run, self.graph.steps)
 
-    def _restore(self, step: PlannedStep) -> bool:
-        """Restore a step that ended before the run was resumed; return whether it had."""
+    def _restore_all(self) -> list[PlannedStep]:
+        """Restore the steps that ended before the run was resumed; return those that are left to do.
+
+        What a person approved may have changed since. If a step behind the approval is left, they are asked again.
+        """
+        ended = [self._has_ended(step) for step in self.plan.steps]
+        last = max((number for number, done in enumerate(ended) if not done), default=-1)
+        left = []
+        for number, step in enumerate(self.plan.steps):
+            is_before_others = number < last or "/" in step.path  # of a nested workflow, the steps behind are elsewhere
+            if not ended[number] or (is_before_others and not self._approval_holds(step)):
+                left.append(step)
+            else:
+                self._restore(step, self.known[step.path])
+        return left
+
+    def _has_ended(self, step: PlannedStep) -> bool:
         before = self.known.get(step.path)
         if before is None or before.verdict is None or before.status not in (StepStatus.finished, StepStatus.skipped):
             return False
+        return not (step.is_service and before.did_its_work and not self.effects.is_serving(step.path))
+
+    def _approval_holds(self, step: PlannedStep) -> bool:
+        """Return whether all is as a person approved it; of a step that consists of others, they say so."""
+        if step.kind == "workflow" or step.each is not None:
+            within = (known for path, known in self.known.items() if path.startswith(f"{step.path}/"))
+            return not any(known.receipt and known.receipt.uses == "ask.person" for known in within)
+        if not asks_person(step):
+            return True
+        return approval_holds(step, self.known[step.path], self.scope(), self.log, self.effects)
+
+    def _restore(self, step: PlannedStep, before: StepState) -> None:
+        if before.verdict is None:
+            return
         if before.status is StepStatus.skipped:
             self.graph.skip(step, before.verdict)
         else:
             self.graph.end(step, scope_of(step, before, self.context.project.root), before.exit_status)
-        return True
 
     def _run_step(self, step: PlannedStep) -> None:
         try:
@@ -109,7 +141,7 @@ class Execution:
             return Verdict.not_applicable, f"{selection.requested} leaves it out"
         if blocking := self.graph.blocked_by(step):
             return Verdict.not_available, f"step {blocking} did not do its work"
-        if (deadline := self._deadline(step)) and self.effects.now() >= deadline.at:
+        if (deadline := self._deadline(step)) and self.effects.ticks().seconds >= deadline.at:
             return Verdict.not_available, f"step {deadline.step} had no time left"
         # In a dry run no step has a verdict, so a `when` that reads one stays a template: the step may run.
         scope = self.scope()
@@ -172,18 +204,18 @@ class Execution:
     def _perform_composite(self, step: PlannedStep) -> None:
         """Perform a step that consists of others: a workflow, or the same step for each item."""
         attempt = self._start(step, 1)
-        attempt.started = self.effects.now()
+        attempt.begin()
         try:
             members = members_of(step, self.plan, self.scope())
         except Zk0Error as error:
             self._finish(attempt, attempt.refuse(error))
             return
-        attempt.inputs, deadline = members.inputs, self._inner_deadline(step, attempt.started)
+        attempt.inputs, deadline = members.inputs, self._inner_deadline(step)
         parts = [Execution(plan, self.context, self.log, self.known, deadline) for plan in members.plans]
         self.context.scheduler.run_all(parts, _run_part, lambda _: True)
         if any(part.waits for part in parts):
             raise Paused
-        if deadline and deadline.step == step.path and self.effects.now() >= deadline.at:
+        if deadline and deadline.step == step.path and self.effects.ticks().seconds >= deadline.at:
             attempt.fail(timeout_error(step.title, TimeLimit(step.timeout or 0.0), attempt.log))
         receipt = attempt.aggregate(
             lambda: _outputs_of(step, parts),
@@ -197,12 +229,12 @@ class Execution:
         """Return the deadline of the step that this one is part of; a `finally` step has none."""
         return None if step.always else self.deadline
 
-    def _inner_deadline(self, step: PlannedStep, begun: datetime) -> Deadline | None:
-        """Return the deadline of the steps within one."""
+    def _inner_deadline(self, step: PlannedStep) -> Deadline | None:
+        """Return the deadline of the steps within one that begins now."""
         outer = self._deadline(step)
         if step.timeout is None or step.each is not None:  # the timeout of a step with items is for each
             return outer
-        own = Deadline(step.path, begun + timedelta(seconds=step.timeout))
+        own = Deadline(step.path, self.effects.ticks().seconds + step.timeout)
         return outer if outer and outer.at <= own.at else own
 
     def _plan_dry(self, step: PlannedStep) -> None:
@@ -216,13 +248,19 @@ class Execution:
         before = self.known.get(step.path)
         if before and before.status is StepStatus.waiting:
             attempt = Attempt(step, 1, self.context, self.effects, self._deadline(step))
-            receipt = judge(attempt, self.scope(), self.log, before)
+            if self.context.for_agent not in ("", step.path):
+                raise Paused  # it was judged a moment ago
+            decide = work_and_judge if self.context.for_agent else judge
+            receipt = decide(attempt, self.plan, self.scope(), self.log, before)
         else:
-            attempt = self._start(step, 1)
+            attempt, scope = self._start(step, 1), self.scope()
             try:
-                hand_over(attempt, self.plan, self.scope(), self.log)
+                fill(step.arguments, scope)
             except SpecError as error:
                 receipt = attempt.refuse(error)
+            else:
+                self.context.handovers.append(partial(hand_over, attempt, self.plan, scope, self.log, before))
+                raise Paused
         self._finish(attempt, receipt, reason=f"ran because only {step.uses.removeprefix('ask.')}s can do it")
 
     def _start(self, step: PlannedStep, number: int) -> Attempt:

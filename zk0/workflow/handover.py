@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from textwrap import indent
 from typing import Any
 
+from zk0.core.git import GitState
 from zk0.core.verdicts import Finding, Verdict
+from zk0.workflow.patterns import argument_texts
 from zk0.workflow.plan import PlannedStep
 from zk0.workflow.spec import WorkflowSpec
 from zk0.workflow.state import RunState
@@ -12,7 +15,12 @@ from zk0.workflow.task_context import TaskContext, render_task
 
 
 def handover(
-    step: PlannedStep, arguments: Mapping[str, Any], spec: WorkflowSpec, state: RunState, now: datetime
+    step: PlannedStep,
+    arguments: Mapping[str, Any],
+    spec: WorkflowSpec,
+    state: RunState,
+    now: datetime,
+    statement: str = "",
 ) -> str:
     """Return the text of `handover.md`.
 
@@ -22,24 +30,25 @@ def handover(
         spec: the workflow of the step.
         state: the state of the run.
         now: the time, in UTC.
+        statement: what a person is asked to approve.
     """
-    return render_task(
+    task = render_task(
         _context(step, arguments, spec, state),
         title=step.title,
         task=f"{step.path} of run {state.run}",
         created=now,
         captured=f"zk0, from run {state.run}",
     )
+    return f"{task}\n## What is approved\n\n{indent(statement, '    ')}" if statement else task
 
 
 def _context(step: PlannedStep, arguments: Mapping[str, Any], spec: WorkflowSpec, state: RunState) -> TaskContext:
-    code = f"commit {state.code.commit}" if state.code.commit else "not in a git repository"
     return TaskContext(
         parent=f"workflow {spec.name}: {spec.title}",
         mode=f"{arguments['ask']}; the run waits for this",
         priority="high",
         objective=str(arguments["instruction"]).strip(),
-        scope=arguments["scope"] or "",
+        scope=scope if isinstance(scope := arguments["scope"], str) else ", ".join(argument_texts(scope)),
         criteria=tuple(criterion(planned.check.id, planned.check.summary, planned.options) for planned in step.checks),
         state=tuple(_state_lines(state)),
         dependencies=tuple(f"{name} {version}" for name, version in state.environment.items()),
@@ -47,7 +56,7 @@ def _context(step: PlannedStep, arguments: Mapping[str, Any], spec: WorkflowSpec
         critical=tuple(f"input {name} = {value!r}" for name, value in state.inputs.items()),
         decisions=tuple(_decisions(step, spec)),
         assumptions=(
-            f"the code is {code}",
+            f"the code is {_place(state.code)}",
             "the workflow is the one in the run's `spec.yaml`, not the file as it is now",
         ),
         handover=("what was changed and why, in the commit message; the run records the rest",),
@@ -58,8 +67,17 @@ def _context(step: PlannedStep, arguments: Mapping[str, Any], spec: WorkflowSpec
         risks=tuple(f"{issue.sign} Remedy: {issue.remedy}" for issue in spec.issues),
         losses=("this session's end", "a change of the inputs above, which would need a new run"),
         recovery=(f"`zk0 show {state.run}` shows everything known; this is the run's `steps/{step.path}/handover.md`",),
-        prevention=("leave `.zk0/` alone; only what the success criteria measure counts as done",),
+        prevention=(
+            "leave `.zk0/` alone; only what the success criteria measure counts as done",
+            "tests, scripts and settings that the criteria run or read stay as they are, unless the scope names them",
+        ),
     )
+
+
+def _place(code: GitState) -> str:
+    if code.commit:
+        return f"commit {code.commit}{', with changes that are not committed' if code.dirty else ''}"
+    return "not in a git repository" if code.dirty is None else "in a git repository without a commit"
 
 
 def criterion(name: str, summary: str, options: Mapping[str, Any]) -> str:

@@ -2,34 +2,43 @@
 
 import json
 import os
-import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from zk0.core.checks import CHECKS, Check, CheckContext
 from zk0.core.errors import JournalError
+from zk0.core.file_snapshots import FileSnapshot, file_state
 from zk0.core.git import GitState, ignore_directory
+from zk0.core.process import GRACE, end_left, locate_program, without_interruption
+from zk0.core.process_tree import ProcessEntry, end_all, other_children, own_children, unclaimed_children
 from zk0.core.project import Project, package_versions
 from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
-from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion, prepare, signed_answer
+from zk0.workflow.agent_scope import take_files
+from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion, agent_mark, names_signers, prepare, signed_answer
+from zk0.workflow.clock import Ticks, next_number, read_ticks
 from zk0.workflow.declared_secrets import read_secrets, reveal
 from zk0.workflow.dependencies import Dependencies
 from zk0.workflow.events import JournalEvent, StepFinished
+from zk0.workflow.handed_over import read_files, save_files
+from zk0.workflow.integrity import RecordReader, spec_digest
 from zk0.workflow.journal import Journal, read_events, unwritable
 from zk0.workflow.lock import acquire, kill_orphans
+from zk0.workflow.log_capture import capture_output, set_aside
 from zk0.workflow.masking import Mask
 from zk0.workflow.plan import Plan
 from zk0.workflow.program_outputs import clear_outputs, read_outputs
-from zk0.workflow.programs import Command, Programs
+from zk0.workflow.programs import Command, ProgramEnd, Programs, environment_for
 from zk0.workflow.reuse import RunOutcomes
 from zk0.workflow.run import RunDirectory, is_intact, run_directories, run_id
+from zk0.workflow.services import Readiness, Services
+from zk0.workflow.statement import ApprovalSubject, read_subject
 from zk0.workflow.timeouts import TimeLimit, enforce_limit
 
 RECENT_RUNS = 50  # that are searched for an earlier outcome
@@ -43,14 +52,34 @@ class LiveEffects:
     def __init__(self, project: Project, answers: Mapping[str, ApprovalAnswer] | None = None) -> None:
         self.project = project
         self.answers = answers or {}  # given in this terminal, by step
-        self.programs = Programs()
+        self.programs = Programs(project.settings.log_limit)
+        self.services = Services(self.programs)
+        # An agent that runs zk0, itself perhaps started by zk0, does such a step itself.
+        self.agent = () if agent_mark(os.environ) else project.settings.agent
         self.mask = Mask()
         self._dependencies = Dependencies(project)
+        self._records = RecordReader(project)
         self._runs: dict[tuple[str, RunDirectory | None], list[RunDirectory]] = {}
+        self._children: frozenset[ProcessEntry] = frozenset()  # that there were before the last action
 
     def now(self) -> datetime:
         """Return the time in UTC."""
         return datetime.now(UTC)
+
+    def ticks(self) -> Ticks:
+        """Return the time that only goes on."""
+        return read_ticks()
+
+    def next_number(self) -> int:
+        """Return a number that orders what is recorded.
+
+        Raises:
+            StorageError: it can't be kept.
+        """
+        try:
+            return next_number(self.project.state_dir, self.now())
+        except OSError as error:
+            raise unwritable(self.project.state_dir, error) from error
 
     def code(self) -> GitState:
         """Return the git state of the project."""
@@ -88,28 +117,57 @@ class LiveEffects:
             runs.mkdir(parents=True, exist_ok=True)
             ignore_directory(self.project.state_dir)
             run = self._new(runs, plan.spec.name)
-            run.spec.write_text(source, encoding="utf-8")
-            for name, text in nested.items():
-                write_atomically(run.nested / f"{name}.yaml", text)
+            self.replace_spec(run, source, nested)
             run.inputs.write_text(json.dumps(plan.inputs_as_json(), indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise unwritable(runs, error) from error
         return run
 
+    def replace_spec(self, run: RunDirectory, source: str, nested: Mapping[str, str]) -> None:
+        """Write the workflow file, and those it performs, into the directory of a run.
+
+        Raises:
+            StorageError: they can't be written.
+        """
+        try:
+            write_atomically(run.spec, source)
+            for old in run.nested.glob("*.yaml"):
+                if old.stem not in nested:
+                    old.unlink()
+            for name, text in nested.items():
+                write_atomically(run.nested / f"{name}.yaml", text)
+        except OSError as error:
+            raise unwritable(run.spec, error) from error
+
     @contextmanager
     def lock_run(self, run: RunDirectory) -> Iterator[None]:
-        """Hold the lock of a run, after ending what a killed engine left running.
+        """Hold the lock of a run; all processes that were started in the block are ended with it.
 
         Raises:
             RunBusyError: another engine performs the run.
         """
         with acquire(run):
-            if run.journal.exists():
-                kill_orphans(run)
-            yield
+            before = own_children()
+            try:
+                yield
+            finally:
+                with without_interruption():
+                    self.services.end()
+                    end_all(partial(unclaimed_children, before), GRACE)
 
-    def read_journal(self, run: RunDirectory) -> list[JournalEvent]:
-        """Read the journal of a run, and remove a torn last line."""
+    def end_orphans(self, run: RunDirectory, services: Collection[str] = ()) -> None:
+        """End what a killed engine of a run left running, and take over the services of some steps."""
+        kill_orphans(run, services)
+        if services:
+            self.services.find(run)
+
+    def read_journal(self, run: RunDirectory, *, replaces_spec: bool = False) -> list[JournalEvent]:
+        """Read the journal of a run, and remove a torn last line.
+
+        Raises:
+            JournalError: it can't be read, or does not agree with the run's other records.
+        """
+        self._records.require_agreement(run.path, replaces_spec=replaces_spec)
         events = read_events(run.journal)
         Journal(run.journal).mend()
         return events
@@ -128,10 +186,24 @@ class LiveEffects:
         """
         context.directory.mkdir(parents=True, exist_ok=True)
         set_aside(log)
-        with self._acting(), capture_output(log, self.mask), enforce_limit(action.name, limit, log):
+        log_limit = self.project.settings.log_limit
+        with (
+            self._acting(),
+            other_children() as self._children,
+            capture_output(log, self.mask, log_limit),
+            enforce_limit(action.name, limit, log),
+        ):
             return action.function(inputs, context)
 
-    def start(self, command: Command, log: Path) -> int:
+    def end_children(self) -> tuple[str, ...]:
+        """End the processes that the last action left behind, and return what they were."""
+        return tuple(end_left(partial(unclaimed_children, self._children)))
+
+    def locate(self, command: Command) -> Path | None:
+        """Return the file that a command runs."""
+        return locate_program(command.argv[0], command.cwd, environment_for(command, self.mask))
+
+    def start(self, command: Command, log: Path) -> ProgramEnd:
         """Run a program."""
         set_aside(log)
         with self._acting():
@@ -155,6 +227,24 @@ class LiveEffects:
             CommandError: it wrote nothing that can be read.
         """
         return self.mask.text(read_outputs(file))
+
+    def serve(self, step: str, command: Command, readiness: Readiness, log: Path) -> int:
+        """Start a service, and return its process number when it is ready."""
+        set_aside(log)
+        with self._acting():
+            return self.services.start(step, command, readiness, log, self.mask)
+
+    def is_serving(self, step: str) -> bool:
+        """Return whether the service of a step runs."""
+        return self.services.lives(step)
+
+    def ended_services(self, *, again: bool) -> list[str]:
+        """Say of each service that it ended by itself, if that was not said before; with `again`, in any case."""
+        return list(self.services.ended(again=again))
+
+    def end_services(self, steps: Collection[str]) -> None:
+        """End the services of some steps."""
+        self.services.end(steps)
 
     def pause(self, seconds: float) -> None:
         """Sleep."""
@@ -182,7 +272,7 @@ class LiveEffects:
             raise unwritable(log, error) from error
 
     def write_handover(self, handover: Path, text: str, question: ApprovalQuestion | None) -> None:
-        """Write `handover.md`, and the files that a person can sign.
+        """Write `handover.md`, and the texts that a person can sign.
 
         Raises:
             StorageError: it can't be written.
@@ -194,13 +284,45 @@ class LiveEffects:
         except OSError as error:
             raise unwritable(handover, error) from error
 
+    def save_handed_over(self, handover: Path, files: FileSnapshot) -> None:
+        """Keep the files as they were at the handover.
+
+        Raises:
+            StorageError: they can't be written.
+        """
+        try:
+            save_files(handover, files)
+        except OSError as error:
+            raise unwritable(handover, error) from error
+
+    def read_handed_over(self, handover: Path, digest: str) -> FileSnapshot | None:
+        """Return the files as they were at the handover; None if that is not known."""
+        return read_files(handover, digest)
+
+    def file_snapshot(self, programs: Iterable[str] = ()) -> FileSnapshot:
+        """Return the files of the project, and the programs that these names stand for, as they are now."""
+        return take_files(self.project, programs, self.mask.without(os.environ))
+
+    def performed_files(self, run: RunDirectory, digest: str) -> frozenset[str]:
+        """Return what a snapshot says of the workflow files that a run performs, if they have this digest."""
+        if spec_digest(run.path) != digest:
+            return frozenset()
+        return frozenset(filter(None, map(file_state, (run.spec, *run.nested.glob("*.yaml")))))
+
+    def approval_subject(self, receipts: Iterable[Receipt]) -> ApprovalSubject:
+        """Return the project and what these receipts say was made, as they are now."""
+        return read_subject(self.project, receipts)
+
     def find_answer(self, question: ApprovalQuestion) -> ApprovalAnswer | None:
         """Return the answer that a person signed or gave in the terminal.
 
         Raises:
             ConfigurationError: there is a signature, and it does not count.
         """
-        return self.answers.get(question.step) or signed_answer(self.project, question)
+        stated = self.answers.get(question.step)
+        if stated and stated.statement == question.statement and not names_signers(self.project, question.commit):
+            return stated
+        return signed_answer(self.project, question)
 
     def dependencies(self) -> Dependencies:
         """Return what digests the files that steps depend on."""
@@ -221,8 +343,8 @@ class LiveEffects:
         return self._runs[workflow, run]
 
     def is_intact(self, receipt: Receipt) -> bool:
-        """Return whether all artifacts of a receipt are there, unchanged."""
-        return is_intact(receipt, self.project)
+        """Return whether all artifacts of a receipt are there, unchanged, and the records of its run agree."""
+        return self._records.may_be_reused(receipt.run) and is_intact(receipt, self.project)
 
     @contextmanager
     def _acting(self) -> Iterator[None]:
@@ -235,7 +357,7 @@ class LiveEffects:
 
     def _new(self, runs: Path, workflow: str) -> RunDirectory:
         while True:
-            path = runs / run_id(workflow, self.now())
+            path = runs / run_id(workflow, self.now(), os.listdir(runs))  # noqa: PTH208  names alone
             try:
                 path.mkdir()
             except FileExistsError:  # another run began within the same 15 µs: take the next
@@ -248,34 +370,3 @@ def _ends(journal: Path, workflow: str, _changed: int, _size: int) -> RunOutcome
     """Return the outcomes of a run's steps; cached while its journal does not change, for steps with many items."""
     ends = [event for event in read_events(journal) if isinstance(event, StepFinished)]
     return RunOutcomes({end.receipt.step: end for end in ends if end.receipt.workflow == workflow})
-
-
-@contextmanager
-def capture_output(log: Path, mask: Mask) -> Iterator[None]:
-    """Redirect all output of this process, from Python or a C library, to a log: the terminal shows only progress."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    streams = (sys.stdout, sys.stderr)
-    saved = [os.dup(descriptor) for descriptor in (1, 2)]
-    with mask.opened(log) as stream:
-        try:
-            _flush(*streams)
-            for descriptor in (1, 2):
-                os.dup2(stream.fileno(), descriptor)
-            yield
-        finally:
-            _flush(*streams)
-            for descriptor, original in zip((1, 2), saved, strict=True):
-                os.dup2(original, descriptor)
-                os.close(original)
-
-
-def set_aside(log: Path) -> None:
-    """Rename the log of an attempt that was killed, so that its next try gets a new one."""
-    if log.exists():
-        before = sum(1 for _ in log.parent.glob(f"{log.stem}.killed-*.log"))
-        log.rename(log.with_name(f"{log.stem}.killed-{before + 1}.log"))
-
-
-def _flush(*streams: TextIO) -> None:
-    for stream in streams:
-        stream.flush()

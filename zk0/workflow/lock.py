@@ -1,28 +1,48 @@
 """The lock of a run: one engine at a time holds it, and processes that a killed engine left behind are ended.
 
-It is a POSIX record lock: the system frees it when the process ends, however it ends, and a fork does not inherit it.
-All processes of a run have the run's path in their environment, so they are found after their parent has died, even in
-a session of their own.
+It is flock(2): the system frees it when the process ends, however it ends, and nothing else in the process can lose it
+by opening and closing the file once more. A fork of the process does not share it. On a network file system it is as
+good as the mount: Linux turns it into a lock of the server over NFS, and `local_lock=flock` makes it one of this
+machine alone.
+
+All processes of a run have the run's mark (`zk0.core.process_tree`), so they are found after their parent has died,
+even in a session of their own.
 """
 
 import fcntl
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
 
 from zk0.core.errors import RunBusyError
 from zk0.core.process import GRACE
+from zk0.core.process_marks import MARK as TREE
+from zk0.core.process_marks import environment_of, inherited_mark, is_of_run, run_mark
+from zk0.core.process_tree import ProcessEntry, end_all, processes, with_descendants
 from zk0.workflow.journal import unwritable
 from zk0.workflow.run import RunDirectory
 
 MARK = "ZK0_RUN"
+SERVICE = "ZK0_SERVICE"  # in the environment of a service: the step that started it
 TERM_TIMEOUT = 3 * GRACE  # seconds an engine gets to end its programs and its journal
+PATIENCE = 0.3  # seconds; to look who holds the lock, another process takes it for an instant
 POLL = 0.05  # seconds
-_held: set[str] = set()  # a process may lock a file twice; two engines in one process must not
+
+
+_held: set[int] = set()  # descriptors of locks that this process holds
+
+
+def _give_up() -> None:
+    """Close the locks in a fork: they are its parent's, and would outlive it."""
+    while _held:
+        os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_give_up)
 
 
 @contextmanager
@@ -33,39 +53,54 @@ def acquire(run: RunDirectory) -> Iterator[None]:
         RunBusyError: another engine holds it.
         StorageError: the lock can't be written.
     """
-    name = str(run.path)
-    if name in _held:
-        raise _busy(run, os.getpid())
-    descriptor = _locked(run)
-    before = os.environ.get(MARK)
-    _held.add(name)
-    os.environ[MARK] = name
     try:
-        yield
+        descriptor = os.open(run.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        _held.add(descriptor)
+    except OSError as error:
+        raise unwritable(run.lock, error) from error
+    try:
+        _wait_for(descriptor, run)
+        with inherited_mark(run.path), _environment({MARK: str(run.path), TREE: run_mark(run.path)}):
+            yield
     finally:
-        os.environ.pop(MARK)
-        if before is not None:
-            os.environ[MARK] = before
-        _held.remove(name)
-        os.close(descriptor)
+        if descriptor in _held:  # else this is a fork, which has none
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            _held.discard(descriptor)
+            os.close(descriptor)
+
+
+def _wait_for(descriptor: int, run: RunDirectory) -> None:
+    """Lock a file, and write into it who did."""
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while not _locks(descriptor, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                raise _busy(run, _holder(run))
+            time.sleep(PATIENCE / 10)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        raise unwritable(run.lock, error) from error
+
+
+def _locks(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def owner(run: RunDirectory) -> int | None:
     """Return the process that holds the lock of a run; None if there is none."""
-    if str(run.path) in _held:
-        return os.getpid()  # to open and close the file once more would give up this process's lock (fcntl(2))
     try:
-        descriptor = os.open(run.lock, os.O_RDWR)
+        descriptor = os.open(run.lock, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise unwritable(run.lock, error) from error
     try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return int(os.pread(descriptor, 20, 0).strip() or 0) or None
-    else:
-        return None
+        return None if _locks(descriptor, fcntl.LOCK_SH) else _holder(run) or None
     finally:
         os.close(descriptor)
 
@@ -86,45 +121,63 @@ def end_engine(run: RunDirectory) -> bool:
     raise _busy(run, process)
 
 
-def kill_orphans(run: RunDirectory) -> int:
-    """End the processes that the killed engine of a run left behind, and return how many there were."""
+def kill_orphans(run: RunDirectory, services: Collection[str] = ()) -> int:
+    """End the processes that the killed engine of a run left behind, and return how many there were.
+
+    Args:
+        run: the run.
+        services: the steps whose services go on.
+    """
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    orphans = [process for process in psutil.process_iter() if process.pid not in own and _is_of(process, run)]
-    for process in orphans:
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-    for process in psutil.wait_procs(orphans, GRACE)[1]:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(orphans, GRACE)
+
+    def found() -> list[ProcessEntry]:
+        table = processes()
+        roots = {pid for pid in table.keys() - own if _is_left(pid, run, services)}
+        kept = {pid for pid in table if _service_of(pid, run) in services} if services else set()
+        return [entry for entry in with_descendants(roots, table) if entry.pid not in own | kept]
+
+    orphans = found()
+    end_all(found, GRACE)
     return len(orphans)
 
 
-def _locked(run: RunDirectory) -> int:
+def services_of(run: RunDirectory) -> dict[str, list[ProcessEntry]]:
+    """Return the processes of services that a run left behind, by the step that started them."""
+    found: dict[str, list[ProcessEntry]] = {}
+    for entry in processes().values():
+        if not entry.is_zombie and (step := _service_of(entry.pid, run)):
+            found.setdefault(step, []).append(entry)
+    return found
+
+
+def _is_left(pid: int, run: RunDirectory, services: Collection[str]) -> bool:
+    return is_of_run(pid, run.path) and _service_of(pid, run) not in services
+
+
+def _service_of(pid: int, run: RunDirectory) -> str | None:
+    """Return the step of a run whose service a process is, or is a part of."""
+    environment = environment_of(pid)
+    return environment.get(SERVICE) if environment.get(MARK) == str(run.path) else None
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
-        descriptor = os.open(run.lock, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise unwritable(run.lock, error) from error
-    try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    except BlockingIOError as error:
-        other = os.pread(descriptor, 20, 0).strip()
-        os.close(descriptor)
-        raise _busy(run, int(other or 0)) from error
-    except OSError as error:
-        os.close(descriptor)
-        raise unwritable(run.lock, error) from error
-    return descriptor
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _holder(run: RunDirectory) -> int:
+    text = run.lock.read_text(encoding="utf-8", errors="replace").strip()
+    return int(text) if text.isdigit() else 0
 
 
 def _busy(run: RunDirectory, process: int) -> RunBusyError:
     return RunBusyError(f"run {run.id} is being performed by process {process}", remedy=f"zk0 cancel {run.id}")
-
-
-def _is_of(process: psutil.Process, run: RunDirectory) -> bool:
-    try:
-        return process.environ().get(MARK) == str(run.path)
-    except (psutil.Error, OSError):  # another user's, or gone meanwhile
-        return False

@@ -21,6 +21,8 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
+from zk0.workflow.log_limit import BLOCK, give_back
+
 HIDDEN = "***"
 SHORTEST = 8  # characters of a value that can be hidden without tearing words apart; GitLab asks for as many
 POLL = 0.1  # seconds between two looks at what a step has printed
@@ -106,7 +108,7 @@ class _Copying:
 
     def __init__(self, raw: IO[bytes], shown: IO[bytes], mask: Mask) -> None:
         self.raw, self.shown, self.mask = raw, shown, mask
-        self.position = 0
+        self.position = self.freed = 0
         self.kept = b""
         self.ended = threading.Event()
         self.error: OSError | None = None
@@ -138,6 +140,8 @@ class _Copying:
             ready, self.kept = self.mask.pieces(self.kept + chunk)
             self.shown.write(ready)
             self.shown.flush()
+            give_back(self.raw.fileno(), self.freed, self.position)
+            self.freed = self.position // BLOCK * BLOCK
 
 
 def _overlap(text: bytes, form: bytes) -> int:

@@ -38,10 +38,7 @@ def pattern_problem(pattern: str, *, makes: bool) -> str:
 
 
 def excluded_from(start: Path, project: Project, own: frozenset[str] = frozenset()) -> Excluded:
-    """Return what a digest of a folder leaves out: caches, what zk0 writes, and `own`.
-
-    The lock of a run is never opened, since to close it could give up this process's hold on it (fcntl(2)).
-    """
+    """Return what a digest of a folder leaves out: caches, what zk0 writes, and `own`."""
     written = {os.fspath(place) for place in (project.state_dir, project.memory_dir) if not start.is_relative_to(place)}
     runs = os.fspath(project.runs_dir)
 

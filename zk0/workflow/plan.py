@@ -103,6 +103,11 @@ class PlannedStep:
         return () if self.uses == "ask.person" else ("anything",)
 
     @property
+    def is_service(self) -> bool:
+        """Whether its program goes on while later steps run."""
+        return isinstance(self.spec, RunStep) and self.spec.service
+
+    @property
     def always(self) -> bool:
         """Whether it runs whatever happened before it."""
         return self.spec.always
@@ -319,7 +324,8 @@ def _arguments(step: AnyStep, scope: Scope) -> Any:
         case RunStep():
             patterns = {"reads": step.reads, "makes": step.makes}
             declared = {name: listed for name, listed in patterns.items() if listed is not None}
-            filled = fill({"argv": step.run, "cwd": step.cwd, "env": step.env} | declared, scope)
+            ready = {"ready": step.ready.written} if step.ready else {}
+            filled = fill({"argv": step.run, "cwd": step.cwd, "env": step.env} | declared | ready, scope)
             return filled | ({"outputs": step.outputs} if step.outputs else {})
         case AskStep():
             texts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}

@@ -29,7 +29,7 @@ def find_products(makes: Sequence[str], project: Project) -> list[Path]:
 
     Raises:
         CommandError: a pattern matches nothing.
-        SpecError: a pattern matches the directory of a run, or one around it.
+        SpecError: a pattern matches the directory of a run, or one around it, or what is outside of the project.
     """
     found: dict[Path, None] = {}
     for pattern in makes:
@@ -38,11 +38,24 @@ def find_products(makes: Sequence[str], project: Project) -> list[Path]:
             problem = f"it ended with exit status 0, but makes names {pattern!r}, and there is no such file"
             raise CommandError(problem, remedy="correct the program, or what the step makes")
         for path in matched:
+            refuse_outside(f"makes names {pattern!r}, which", path, project)
             if project.runs_dir.is_relative_to(path) or path.parent == project.runs_dir:
                 problem = f"makes names {pattern!r}, which holds what zk0 writes about runs"
                 raise SpecError(problem, remedy="name the files that the program makes")
         found |= dict.fromkeys(matched)
     return list(found)
+
+
+def refuse_outside(what: str, path: Path, project: Project) -> None:
+    """Refuse what a step made outside of the project and its runs, also behind a link.
+
+    Raises:
+        SpecError: it is outside.
+    """
+    real = path.resolve()
+    if not any(real.is_relative_to(base) for base in (project.root, project.runs_dir.resolve())):
+        problem = f"{what} is {real}, outside of the project {project.root}"
+        raise SpecError(problem, remedy="let the step write into its own directory, or declare the output as text")
 
 
 def product_artifacts(products: Sequence[Path], project: Project) -> list[Artifact]:

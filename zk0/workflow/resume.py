@@ -1,5 +1,6 @@
 """Resume a run: which steps run again, from its state. Finished steps stay, the one that was running runs again."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,8 @@ from zk0.workflow.expressions import StepScope
 from zk0.workflow.fitting import nearest
 from zk0.workflow.plan import Plan, PlannedStep
 from zk0.workflow.program_outputs import declared_outputs, outputs_model
+from zk0.workflow.services import ServiceOutputs
+from zk0.workflow.spec import OnFail, WorkflowSpec, WorkflowStep
 from zk0.workflow.state import RunState, RunStatus, StepState
 
 
@@ -48,13 +51,46 @@ class Redone:
     partly: tuple[str, ...] = ()
 
 
-def to_redo(state: RunState, plan: Plan) -> Redone:
-    """Return the steps of a failed run that run again: those that failed, and all that depend on them."""
-    broken = {step.id for step in state.steps if step.verdict and step.verdict.stops}
+@dataclass(frozen=True)
+class NewSpec:
+    """The workflow file that a run goes on with, the files it performs, and the steps that are not as they were."""
+
+    text: str
+    nested: Mapping[str, str]
+    changed: frozenset[str]
+
+
+def changed_steps(old: WorkflowSpec | None, new: WorkflowSpec, *, same_library: bool) -> frozenset[str]:
+    """Return the steps that another workflow file says differently or adds; all if the old one is not known.
+
+    Args:
+        old: the workflow that the run performed.
+        new: the workflow that it goes on with.
+        same_library: whether the workflows that both perform are the same.
+    """
+    before = {step.id: step for step in old.steps} if old else {}
+    changed = {step.id for step in new.steps if before.get(step.id) != step}
+    performing = {step.id for step in new.steps if isinstance(step, WorkflowStep) or isinstance(step.on_fail, OnFail)}
+    return frozenset(changed if same_library else changed | performing)
+
+
+def to_redo(state: RunState, plan: Plan, *, failed: bool, changed: Collection[str] = (), since: str = "") -> Redone:
+    """Return the steps of a run that run again, and all that depend on them.
+
+    Args:
+        state: the run.
+        plan: its plan.
+        failed: whether those that failed run again.
+        changed: those that another workflow file says differently.
+        since: the step from which on all run again.
+    """
+    broken = {step.id for step in state.steps if failed and step.verdict and step.verdict.stops}
+    ids = [step.id for step in plan.steps]
+    again = {*changed, *(ids[ids.index(since) :] if since in ids else ())}
     redone: set[str] = set()
     partly = []
     for step in plan.steps:
-        behind = step.depends_on(redone)
+        behind = step.id in again or step.depends_on(redone)
         if behind or step.id in broken:
             redone.add(step.id)
         if step.id in broken and not behind:
@@ -70,6 +106,8 @@ def scope_of(step: PlannedStep, before: StepState, root: Path) -> StepScope:
     if before.receipt is None or not before.receipt.outputs:  # a program that failed has printed into its log
         return StepScope(verdict)
     models: dict[str, type[BaseModel]] = {"run": outputs_model(declared_outputs(step.spec)), "ask": AskOutputs}
+    if step.is_service:
+        models["run"] = ServiceOutputs
     model = step.action.outputs if step.action else models[step.kind]
     return StepScope(verdict, _outputs(model, to_local(before.receipt.outputs, root)))
 

@@ -1,7 +1,6 @@
 """Retries: try a step until it succeeds or may not be tried again, with a back-off between the attempts."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from itertools import count
 
 from zk0.core.receipts import Receipt
@@ -28,11 +27,11 @@ def run_attempts(
     for number in count(first):
         attempt = start(number)
         receipt = perform(attempt)
-        wait, now, deadline = back_off(attempt.step.retry, number), attempt.effects.now(), attempt.deadline
-        too_late = deadline is not None and now + timedelta(seconds=wait) >= deadline.at
+        wait, deadline = back_off(attempt.step.retry, number), attempt.deadline
+        too_late = deadline is not None and attempt.effects.ticks().seconds + wait >= deadline.at
         if too_late or not may_retry(attempt, receipt):
             return attempt, receipt
-        run, step = attempt.context.run.id, attempt.step.path
+        run, step, now = attempt.context.run.id, attempt.step.path, attempt.effects.now()
         log.append(StepRetried(run, step, number, receipt.verdict, _reason(receipt), now, wait))
         if wait:
             with attempt.context.scheduler.unlocked():

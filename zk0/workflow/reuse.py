@@ -190,6 +190,8 @@ def explanation(step: StepState) -> str:
             return f"{step.id} was skipped because {step.reason}"
         case StepStatus.waiting:
             return f"{step.id} waits for {step.ask}: {step.handover}"
+        case StepStatus.interrupted:
+            return f"{step.id} was interrupted; zk0 resume does it again"
         case StepStatus.started:
             return f"{step.id} began and did not end"
     return f"{step.id} was not reached"

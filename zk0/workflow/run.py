@@ -5,8 +5,9 @@
     receipts/<step>.json   logs/<step>.log   steps/<step>/   (what the step wrote)
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import MAXYEAR, UTC, datetime
 from pathlib import Path
 
 from zk0.core.errors import JournalError, UnknownNameError
@@ -17,11 +18,34 @@ from zk0.workflow.journal import read_events
 from zk0.workflow.products import PRODUCT, products_intact
 from zk0.workflow.state import RunState, fold
 
+FRACTIONS = 0x10000  # of a second in an id
 
-def run_id(workflow: str, at: datetime) -> str:
-    """Return the id of a run that begins now: the second, the workflow, and the second's fraction in 4 hex digits."""
-    fraction = at.microsecond * 0x10000 // 1_000_000
-    return f"{at:%Y%m%d-%H%M%S}-{workflow}-{fraction:04x}"
+
+def run_id(workflow: str, at: datetime, others: Iterable[str] = ()) -> str:
+    """Return the id of a run that begins now: the second, the workflow, and the second's fraction in 4 hex digits.
+
+    Ids order runs, so their time never goes back: if the clock was set back, it is a fraction after the newest run.
+    """
+    ticks = int(at.timestamp()) * FRACTIONS + at.microsecond * FRACTIONS // 1_000_000
+    ticks = max(ticks, *(last + 1 for last in map(_ticks_of, others) if last is not None), 0)
+    second, fraction = divmod(ticks, FRACTIONS)
+    return f"{datetime.fromtimestamp(second, UTC):%Y%m%d-%H%M%S}-{workflow}-{fraction:04x}"
+
+
+def _ticks_of(run: str) -> int | None:
+    """Return the time in a run's id; None if it is not one of ours."""
+    try:
+        at = datetime.strptime(run[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+        if at.year == MAXYEAR:  # there would be no time after it
+            return None
+        return int(at.timestamp()) * FRACTIONS + int(run[-4:], 16)
+    except ValueError:
+        return None
+
+
+def run_order(run: str) -> tuple[str, str]:
+    """Return the key that orders runs by their ids, oldest first."""
+    return run[:15], run[-4:]
 
 
 @dataclass(frozen=True)
@@ -60,6 +84,17 @@ class RunDirectory:
         """The file that the engine of the run locks."""
         return self.path / "lock"
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether its journal has a first line; it has none if the engine was killed before."""
+        try:
+            with self.journal.open("rb") as stream:
+                return any(line.endswith(b"\n") for line in stream)
+        except FileNotFoundError:
+            return False
+        except OSError:  # who reads it says why
+            return True
+
     def step(self, step: str) -> Path:
         """The directory of a step's own files."""
         return self.path / "steps" / step
@@ -78,6 +113,9 @@ class RunDirectory:
         Raises:
             JournalError: its journal is missing or damaged.
         """
+        if not self.has_begun:
+            problem = f"run {self.id} was killed before it began: there is nothing of it but its inputs"
+            raise JournalError(problem, remedy=f"zk0 run WORKFLOW; {self.path} can be removed")
         try:
             return fold(read_events(self.journal))
         except JournalError as error:
@@ -87,20 +125,21 @@ class RunDirectory:
 def run_directories(project: Project) -> list[RunDirectory]:
     """Return all runs, newest first."""
     found = [RunDirectory(path) for path in project.runs_dir.glob("*/") if not path.name.startswith(".")]
-    return sorted(found, key=lambda run: (run.id[:15], run.id[-4:]), reverse=True)
+    return sorted(found, key=lambda run: run_order(run.id), reverse=True)
 
 
 def find_run(project: Project, name: str) -> RunDirectory:
-    """Return the run with this id, or a unique prefix of it; `latest` is the newest.
+    """Return the run with this id, or a unique prefix of it; `latest` is the newest that has begun.
 
     Raises:
         UnknownNameError: no run has this id, or more than one.
     """
     runs = run_directories(project)
-    if not runs:
+    latest = next((run for run in runs if run.has_begun), None)
+    if latest is None:
         raise UnknownNameError(f"there is no run in {project.runs_dir}", remedy="zk0 run WORKFLOW")
     if name == "latest":
-        return runs[0]
+        return latest
     found = [run for run in runs if run.id == name] or [run for run in runs if run.id.startswith(name)]
     match found:
         case [run]:

@@ -19,6 +19,7 @@ from enum import Enum
 from types import FrameType
 from typing import Any
 
+from zk0.core.process import INTERRUPTIONS
 from zk0.workflow.programs import RunEnding
 
 POLL = 0.1  # seconds until an interruption is noticed while steps run
@@ -258,8 +259,7 @@ class Scheduler:
 
         handled = []
         if threading.current_thread() is threading.main_thread():
-            numbers = (signal.SIGINT, signal.SIGTERM)
-            handled = [number for number in numbers if signal.getsignal(number) is signal.default_int_handler]
+            handled = [number for number in INTERRUPTIONS if signal.getsignal(number) is signal.default_int_handler]
         for number in handled:
             signal.signal(number, interrupt)
         self._handles_sigint = signal.SIGINT in handled

@@ -58,7 +58,17 @@ def select_steps(
             raise UnknownNameError(problem, remedy=f"zk0 workflows show {plan.spec.name}")
     chosen = tuple(ids[ids.index(from_step) :]) if from_step else tuple(name for name in ids if name in only)
     requested = f"--from {from_step}" if from_step else " ".join(f"--only {name}" for name in chosen)
+    chosen = _with_services(plan, chosen)
     return Selection(requested, chosen, _reused_outcomes(plan, chosen, seed, outcomes, intact, root))
+
+
+def _with_services(plan: Plan, chosen: Sequence[str]) -> tuple[str, ...]:
+    """Return the chosen steps and the services that they need: those of an earlier run have ended with it."""
+    needed = set(chosen)
+    for place, step in reversed(list(enumerate(plan.steps))):
+        if step.id in needed:
+            needed |= {other.id for other in plan.steps[:place] if other.is_service and step.depends_on({other.id})}
+    return tuple(step.id for step in plan.steps if step.id in needed)
 
 
 def _reused_outcomes(

@@ -232,12 +232,48 @@ class UsesStep(ReusableStep):
     arguments: dict[str, Filled[Any]] = Field(default={}, alias="with")
 
 
+def _one_of(values: Any) -> Any:
+    if isinstance(values, dict) and len(values) != 1:
+        raise PydanticCustomError("ready", "{problem}", {"problem": "has one of the keys run, port, log"})
+    return values
+
+
+PORT = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 65535}, {"type": "string"}]}
+
+
+def _port(value: Any) -> Any:
+    if not isinstance(value, Template) and value not in range(1, 2**16):
+        problem = "is a number from 1 to 65535, or one whole expression"
+        raise PydanticCustomError("port", "{problem}", {"problem": problem})
+    return value
+
+
+class Ready(SpecModel):
+    """How a service shows that it is ready.
+
+    A program (`run`) ends with exit status 0, a `port` of this machine takes connections, or a line of the service's
+    `log` matches a regular expression.
+    """
+
+    run: Annotated[tuple[Filled[Scalar], ...], AfterValidator(_some)] | None = None
+    port: Annotated[Filled[int | str], AfterValidator(_port), WithJsonSchema(PORT)] | None = None
+    log: Filled[Text] | None = None
+
+    _has_one = model_validator(mode="before")(_one_of)
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """What is written, by its key."""
+        return {name: value for name, value in self if value is not None}
+
+
 class RunStep(ReusableStep):
     """A step that runs a program: an argv list, never a shell string.
 
     `reads` and `makes` are files, folders and globs; None means that the file does not say. With `trace`, what the
     program opens in the project is compared with them.
     `outputs` are the names and types of what it writes to the file that `ZK0_OUTPUT` names.
+    A `service` goes on while later steps run; its step ends when it is `ready`, within the step's timeout.
     """
 
     run: Annotated[tuple[Filled[Scalar], ...], AfterValidator(_some)]
@@ -247,18 +283,21 @@ class RunStep(ReusableStep):
     makes: tuple[Filled[Text], ...] | None = None
     trace: bool = False
     outputs: dict[SnakeName, ValueType] = {}
+    service: bool = False
+    ready: Ready | None = None
     retry: ProgramRetry = ProgramRetry(attempts=1)
 
 
 class AskStep(StepBase):
     """A step that an agent or a person does; it is done when what it `accept`s passes.
 
+    `scope` is prose, or a list of the files, folders and globs that an agent may change.
     Its `timeout` counts from when it was asked for, and its `retry` how often it is judged; without, it is patient.
     """
 
     ask: Literal["agent", "person"]
     instruction: Filled[Text]
-    scope: Filled[str] = ""
+    scope: Filled[str] | tuple[Filled[Text], ...] = ""
     constraints: tuple[Filled[Text], ...] = ()
     checks: tuple[Check, ...] = Field(default=(), alias="accept")
     retry: Judgements | None = None

@@ -6,12 +6,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from zk0.core.errors import ExitStatus, JournalError, UnknownNameError
 from zk0.core.git import GitState
 from zk0.core.receipts import Failure, Receipt
-from zk0.core.verdicts import Finding, Verdict, worst
+from zk0.core.verdicts import SEVERITY, Finding, Verdict, worst
+from zk0.workflow.clock import Ticks, seconds_between
 from zk0.workflow.events import (
     JournalEvent,
     RunCancelled,
@@ -30,11 +31,12 @@ from zk0.workflow.spec import ON_FAIL
 
 
 class StepStatus(StrEnum):
-    """The status of a step."""
+    """The status of a step; `interrupted` is one that was running when its run was interrupted or cancelled."""
 
     pending = "pending"
     started = "started"
     waiting = "waiting"
+    interrupted = "interrupted"
     finished = "finished"
     skipped = "skipped"
 
@@ -43,7 +45,7 @@ class StepState(BaseModel):
     """One step of a run.
 
     `reason` says why it was skipped, ran or was reused, `missing` what a step that waits still lacks, `asked` since
-    when it waits. `failed` is how it ended before it was repaired.
+    when it waits, `files` and `statement` what it was asked about. `failed` is how it ended before it was repaired.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,6 +63,9 @@ class StepState(BaseModel):
     handover: Path | None = None
     missing: tuple[Finding, ...] = ()
     asked: datetime | None = None
+    asked_ticks: Ticks | None = Field(None, exclude=True)
+    files: str = ""
+    statement: str = ""
     failed: StepFinished | None = None
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
@@ -81,6 +86,10 @@ def resumed(steps: Mapping[str, StepState], event: RunResumed) -> dict[str, Step
     Steps that were running are pending again; a step that waits still waits. Within a step that runs again, but not as
     a whole, the steps that succeeded stay: if one of a hundred items failed, only that one runs again.
     """
+    if event.steps:  # another workflow file: what has no place in it is left out, what is new is to be done
+        within = {top: [name for name in steps if name.startswith(f"{top}/")] for top in event.steps}
+        names = [name for top in event.steps for name in (top, *within[top])]
+        steps = {name: steps.get(name, StepState(id=name)) for name in names}
     top = [name for name in steps if "/" not in name]
     first = top.index(event.from_step) if event.from_step in top else len(top)
     redone = set(event.redone or top[first:])
@@ -125,6 +134,7 @@ class RunStatus(StrEnum):
     """The status of a run.
 
     `waiting` is for an agent or a person; `unfinished` is running, or was killed: the journal alone does not say which.
+    The records of an `altered` run do not agree, so nothing in them counts; the journal alone does not say that either.
     """
 
     unfinished = "unfinished"
@@ -133,10 +143,18 @@ class RunStatus(StrEnum):
     failed = "failed"
     interrupted = "interrupted"
     cancelled = "cancelled"
+    altered = "altered"
+
+
+UNDONE = (RunStatus.interrupted, RunStatus.cancelled)  # a run of which steps may be left
 
 
 class RunState(BaseModel):
-    """The state of a run, from its journal."""
+    """The state of a run, from its journal.
+
+    `spec` is the digest of the workflow files it performs now, `spec_changed` when it got new ones. `differences` says
+    how its records disagree.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -154,20 +172,32 @@ class RunState(BaseModel):
     finished: datetime | None
     outputs: dict[str, Any] = {}
     failure: Failure | None = None
+    ticks: Ticks | None = Field(None, exclude=True)
+    took: float | None = Field(None, exclude=True)
     steps: tuple[StepState, ...]
+    spec: str = ""
+    spec_changed: datetime | None = None
+    differences: tuple[str, ...] = ()
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of its steps; `fail` if the run failed at its outputs."""
+        """The worst verdict of its steps; `fail` if its outputs failed, `not-available` if its records were altered.
+
+        It can't be better than `not-available` if a step was not done.
+        """
+        if self.status is RunStatus.altered:
+            return Verdict.not_available
+        undone = self.status in UNDONE and any(step.verdict is None for step in self.steps)
         own = [Verdict.failed] if self.failure else []
-        return worst([*own, *(step.verdict for step in self.steps if step.verdict)])
+        known = [*own, *(step.verdict for step in self.steps if step.verdict)]
+        return max([*known, Verdict.not_available], key=SEVERITY.index) if undone else worst(known)
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
     def seconds(self) -> float | None:
         """The duration; None if it did not finish."""
-        return (self.finished - self.started).total_seconds() if self.finished else None
+        return self.took
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
@@ -206,6 +236,7 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
     steps = {step: StepState(id=step) for step in start.steps}
     end: RunFinished | None = None
     cancelled = False
+    replaced: RunResumed | None = None
     for event in remaining:
         match event:
             case RunStarted():
@@ -215,6 +246,7 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
             case RunResumed():
                 end, cancelled = None, False
                 steps = resumed(steps, event)
+                replaced = event if event.spec else replaced
             case RunCancelled():
                 cancelled = True
             case _:
@@ -239,7 +271,10 @@ def fold(events: Iterable[JournalEvent]) -> RunState:
         selection=start.selection,
         started=start.at,
         finished=None,
+        ticks=start.ticks,
         steps=tuple(_in_order(steps)),
+        spec=(replaced or start).spec,
+        spec_changed=replaced.at if replaced else None,
     )
     if end:
         state = end_run(state, end)
@@ -256,8 +291,15 @@ def end_run(state: RunState, end: RunFinished) -> RunState:
             "finished": end.at,
             "outputs": end.outputs,
             "failure": end.failure,
+            "took": seconds_between(state.ticks, end.ticks, state.started, end.at),
+            "steps": tuple(map(_ended, state.steps)),
         }
     )
+
+
+def _ended(step: StepState) -> StepState:
+    """Return a step of a run that is over: what was running was interrupted."""
+    return step.model_copy(update={"status": StepStatus.interrupted}) if step.status is StepStatus.started else step
 
 
 type StepEvent = StepStarted | StepRetried | StepWaiting | StepSkipped | StepFinished | StepRepairing
@@ -302,6 +344,9 @@ def _advanced(step: StepState, event: StepEvent) -> StepState:
                 handover=event.handover,
                 missing=event.missing,
                 asked=step.asked or event.at,
+                asked_ticks=step.asked_ticks if step.asked else event.ticks,
+                files=event.files,
+                statement=event.statement,
             )
         case StepSkipped():
             return StepState(

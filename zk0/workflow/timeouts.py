@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
@@ -35,10 +34,10 @@ class TimeLimit:
 
 @dataclass(frozen=True)
 class Deadline:
-    """When a step that consists of others must be done."""
+    """When a step that consists of others must be done: a reading of this process's clock, in seconds."""
 
     step: str
-    at: datetime
+    at: float
 
 
 class _TimeIsUp(BaseException):
@@ -51,9 +50,9 @@ def format_duration(seconds: float) -> str:
     return f"{seconds / size:g} {unit}"
 
 
-def timeout_error(what: str, limit: TimeLimit | None, log: Path) -> TimeLimitError:
-    """Return the error for something that did not end in time."""
-    return TimeLimitError(f"{what} did not end within {limit}", remedy=f"see {log}, or raise the timeout")
+def timeout_error(what: str, limit: TimeLimit | None, log: Path, *, expected: str = "end") -> TimeLimitError:
+    """Return the error for something that did not end in time, or do what else was expected."""
+    return TimeLimitError(f"{what} did not {expected} within {limit}", remedy=f"see {log}, or raise the timeout")
 
 
 @contextmanager
@@ -83,9 +82,9 @@ def enforce_limit(what: str, limit: TimeLimit | None, log: Path) -> Iterator[Non
         signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(limit.seconds, 1e-6), GRACE)
     try:
         try:
+            signal.setitimer(signal.ITIMER_REAL, max(limit.seconds, 1e-6), GRACE)
             yield
         finally:
             disarm()

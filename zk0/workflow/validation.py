@@ -23,6 +23,7 @@ from zk0.workflow.inputs import coerce, default_of
 from zk0.workflow.patterns import pattern_problem
 from zk0.workflow.program_outputs import declared_outputs, outputs_model
 from zk0.workflow.programs import CommandOutputs, check_named
+from zk0.workflow.services import ServiceOutputs
 from zk0.workflow.spec import (
     AnyStep,
     AskStep,
@@ -75,7 +76,7 @@ def expression_flaws(step: AnyStep, context: ValidationContext) -> Iterator[Flaw
             continue
         if path[0] == "when" and not template.whole:
             yield Flaw(path, "bad-when", '"when" is one whole expression: "{{ … }}"')
-        if (path[0] == "run" or path[2:4] == ("run", "argv")) and not template.whole:
+        if (path[0] == "run" or path[:2] == ("ready", "run") or path[2:4] == ("run", "argv")) and not template.whole:
             problem = "an expression fills a whole argument; split it, or write {{ '--name=' ~ inputs.name }}"
             yield Flaw(path, "spliced-argument", problem)
         yield from misplaced(path, template, step)
@@ -110,6 +111,7 @@ def templates_of(step: AnyStep) -> Iterator[tuple[KeyPath, Template]]:
             parts: dict[str, object] = {"with": step.arguments}
         case RunStep():
             parts = {"run": step.run, "cwd": step.cwd, "env": step.env, "reads": step.reads, "makes": step.makes}
+            parts |= {"ready": step.ready.written} if step.ready else {}
         case AskStep():
             parts = {"instruction": step.instruction, "scope": step.scope, "constraints": step.constraints}
     if isinstance(step, RepeatedStep):
@@ -262,7 +264,7 @@ def _model(step: AnyStep, find: Finder) -> type[BaseModel] | None:
             action = _action(step)
             return action.outputs if action else None
         case RunStep():
-            return outputs_model(declared_outputs(step))
+            return ServiceOutputs if step.service else outputs_model(declared_outputs(step))
         case AskStep():
             return AskOutputs
         case WorkflowStep():
@@ -323,6 +325,8 @@ def structure_flaws(step: AnyStep, earlier: Mapping[str, object], ids: Sequence[
         elif name in ids:
             problem = f'step "{name}" does not come before this one; a step needs earlier ones, so there is no circle'
         yield Flaw(("needs", index), "bad-needs", problem)
+    if isinstance(step, RunStep):
+        yield from _service_flaws(step)
     repaired = isinstance(step.on_fail, OnFail) and step.on_fail.run
     if repaired and isinstance(step, RepeatedStep) and step.foreach is not None:
         problem = "a step with items can't run a repair; put it into a workflow, and give the items to that one"
@@ -337,7 +341,7 @@ def _declaration_flaws(step: RunStep) -> Iterator[Flaw]:
     """Yield flaws in what a program's step says that it reads and makes."""
     missing = " and ".join(f'"{name}"' for name in ("reads", "makes") if getattr(step, name) is None)
     for key in ("reuse", "trace"):
-        if getattr(step, key) and missing:
+        if getattr(step, key) and missing and not step.service:
             problem = (
                 f'"{key}" needs {missing}: the files, folders and globs that the program reads and makes; [] for none'
             )
@@ -346,3 +350,28 @@ def _declaration_flaws(step: RunStep) -> Iterator[Flaw]:
         for index, pattern in enumerate(getattr(step, key) or ()):
             if not isinstance(pattern, Template) and (problem := pattern_problem(pattern, makes=key == "makes")):
                 yield Flaw((key, index), "bad-pattern", problem)
+
+
+def _service_flaws(step: RunStep) -> Iterator[Flaw]:
+    """Yield flaws in what a step says of its service."""
+    if not step.service:
+        if step.ready:
+            problem = '"ready" is for a service; add service: true, or remove it'
+            yield Flaw(("ready",), "bad-service", problem, key=True)
+        return
+    if step.ready is None:
+        problem = 'a service says when it is ready: {port: 8080}, {log: "a regular expression"} or {run: [program]}'
+        yield Flaw(("service",), "bad-service", problem, key=True)
+    reasons = {
+        "reuse": (step.reuse, "a service runs in each run, so its outcome can't be reused"),
+        "retry": (step.retry.attempts > 1, "a service is started once; give it a timeout in which it gets ready"),
+        "foreach": (step.foreach is not None, "a service is started once; give each of several a step of its own"),
+        "finally": (step.always, "a service is ended with its workflow, so nothing could use it"),
+        "reads": (step.reads is not None, "a service runs in each run, whatever it reads"),
+        "makes": (step.makes is not None, "a service has not ended, so nothing that it makes is complete"),
+        "trace": (step.trace, "a service has not ended, so what it opens is not known"),
+        "outputs": (bool(step.outputs), "a service has not ended; its outputs are pid and log"),
+    }
+    for key, (is_wrong, problem) in reasons.items():
+        if is_wrong:
+            yield Flaw((key,), "bad-service", problem, key=True)

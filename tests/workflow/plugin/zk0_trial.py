@@ -1,6 +1,7 @@
 """Another distribution's actions and checks, found by entry point: the tests' own verbs."""
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -97,6 +98,28 @@ def talk(inputs: Nothing, context: Context) -> Empty:
     sys.stderr.write("errors from Python\n")
     sys.stdout.flush()
     os.write(1, b"words from below\n")
+    return Empty()
+
+
+class NameInputs(Inputs):
+    path: Path
+
+
+class NameOutputs(Outputs):
+    path: Path
+
+
+@action("trial.name")
+def name(inputs: NameInputs, context: Context) -> NameOutputs:
+    """Give out a path as the step's output."""
+    return NameOutputs(path=inputs.path)
+
+
+@action("trial.leave")
+def leave(inputs: Nothing, context: Context) -> Empty:
+    """Start a program that leaves a process running, and one that leaves none."""
+    subprocess.run(["sh", "leave.sh"], cwd=context.project.root, start_new_session=True, check=True)
+    subprocess.run(["true"], check=True)
     return Empty()
 
 

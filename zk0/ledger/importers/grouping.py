@@ -23,6 +23,7 @@ SLACK = timedelta(minutes=10)  # clocks of machines differ, and a client starts 
 _ROTATED = re.compile(r"(?:\.\d{4}-\d\d-\d\d[\d_T:.-]*)?(?:\.log|\.txt|\.out|\.err)?(?:\.\d+)?(?:\.gz|\.zip)?$")
 _SERVER = re.compile(r"(?:server|superlink|server_?app|flower[_-]server|aggregator|zk0bot)(?=$|[\W_])", re.IGNORECASE)
 _CLIENT = re.compile(r"(?:client|supernode|client_?app|node)[\W_]*(?P<name>\w[\w\-]*)?$", re.IGNORECASE)
+_WANDB = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-")  # a folder
 _TIME = re.compile(rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
 
 
@@ -87,14 +88,11 @@ def _place(file: Path, root: Path | None) -> tuple[object, str, str | None]:
     """Return (what the file's run is known by, the run's name, the client)."""
     if file.name == OWN or str(file) == STDIN:
         return file, str(file), None
-    whole = file.parent if "tfevents" in file.name else _wandb_folder(file)
+    of_wandb = (one for one in file.parents if _WANDB.match(one.name))
+    whole = file.parent if "tfevents" in file.name else next(of_wandb, None)
     if whole is not None:
         return whole, str(whole), None
     return _by_name(file, root)
-
-
-def _wandb_folder(file: Path) -> Path | None:
-    return next((one for one in file.parents if re.match(r"(?:offline-)?run-\d{8}_\d{6}-", one.name)), None)
 
 
 def _by_name(file: Path, root: Path | None) -> tuple[object, str, str | None]:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from zk0.core.pages import join_first
 from zk0.ledger.importers.reading import FileReport
 from zk0.ledger.importers.records import TrainingRecord
 from zk0.ledger.importers.run_builder import RunBuilder, client_name
@@ -154,9 +155,7 @@ class Rows:
             read = ", ".join(f"{name} as {meaning}" for name, meaning in self.readings.items())
             self._note(f"columns were read by their names: {read}")
         if self.ignored:
-            names = list(self.ignored)
-            more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-            self._note(f"columns that mean nothing here: {', '.join(names[:MOST_NAMED])}{more}")
+            self._note(f"columns that mean nothing here: {join_first(list(self.ignored), MOST_NAMED)}")
         if (ONE, None) in self._records:
             self._note(f"no column names rounds or clients: read as round 1 of a client named {ONE}")
         return self.report

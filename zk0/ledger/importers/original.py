@@ -176,10 +176,6 @@ def _mismatch(log: LogFile, found: re.Match[str]) -> None:
     log.add_incident(IncidentKind.hash_mismatch, found[0], client=found[1])
 
 
-def _no_hash(log: LogFile, found: re.Match[str]) -> None:
-    log.add_incident(IncidentKind.hash_missing, found[0], client=found[1])
-
-
 _NOISE = (
     r"Step \d+: VRAM after update_policy|Step \d+ PID:\d+ post-cache",
     r"Client \S+: (?:Starting|Loading|Loaded|Using (?:dataset|device)|Received parameters|train\(\) )",
@@ -235,7 +231,10 @@ RULES: tuple[Rule, ...] = (
     rule(r"server_aggregated_r(\d+): \d+ params, hash=([0-9a-f]+)", _aggregated),
     rule(r"Parameter hash mismatch! Expected: [0-9a-f]+, Received: [0-9a-f]+", incident(IncidentKind.hash_mismatch)),
     rule(r"Server: Parameter hash MISMATCH for client (\S+)! .*", _mismatch),
-    rule(r"Server: Client (\S+) provided no parameter hash.*", _no_hash),
+    rule(
+        r"Server: Client (\S+) provided no parameter hash.*",
+        lambda log, found: log.add_incident(IncidentKind.hash_missing, found[0], client=found[1]),
+    ),
     rule(r"Skipping corrupt batch in episode (\S+) due to decoding error: .*", incident(IncidentKind.decode_error)),
     rule(r"Dataloader iterator exhausted unexpectedly.*", incident(IncidentKind.loader_restarted)),
     rule(r"Unexpected error in data loader for episode .*", incident(IncidentKind.batch_skipped)),

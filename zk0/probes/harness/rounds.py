@@ -55,7 +55,7 @@ class Round:
         return replace(self, **changes)
 
 
-def make_round(seed: int = 0, *, examples: Sequence[float] = EXAMPLES, counter: bool = False) -> Round:
+def make_round(seed: int = 0, *, counter: bool = False) -> Round:
     """Return a round of made-up float32 tensors."""
     generator = np.random.default_rng(seed)
     shapes = {"first.weight": (4, 4), "first.bias": (4,), "second.weight": (4, 4), "second.bias": (4,)}
@@ -63,7 +63,7 @@ def make_round(seed: int = 0, *, examples: Sequence[float] = EXAMPLES, counter: 
     if counter:
         current[COUNTER] = np.asarray(7, dtype=np.int64)
     updates = []
-    for index, number in enumerate(examples):
+    for index, number in enumerate(EXAMPLES):
         arrays = {
             name: value + generator.standard_normal(value.shape).astype(value.dtype)
             for name, value in current.items()
