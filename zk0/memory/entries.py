@@ -18,6 +18,7 @@ from zk0.core.verdicts import Verdict
 from zk0.workflow.task_context import TaskContext
 
 PYPROJECT = "pyproject.toml"
+COMPLETE = (ExitStatus.done, ExitStatus.failed)  # of a run that came to its end
 MASK = "[secret left out]"
 HASH_LENGTH = 8  # 32 bits a day: among 100 entries of one day a collision has a chance of 1e-6, and `Bank` notices
 
@@ -127,7 +128,8 @@ class RunRecord(Record):
     """The run a result is of; `files` are the programs and settings that changed between its begin and its end.
 
     `reads` are the files that it read, where a trace shows that it read no others: the result holds for them alone.
-    `seconds` is the time that zk0 worked on it; while a run waits or is stopped, its time does not count.
+    `seconds` is the time of its steps. Of a run that was broken off it is the time that zk0 worked on it, without that
+    in which it waited or was stopped.
     """
 
     id: str
@@ -143,7 +145,7 @@ class RunRecord(Record):
     @property
     def is_complete(self) -> bool:
         """Whether it came to its end; if not, it was cancelled, or something was missing."""
-        return self.ended in (ExitStatus.done.name, ExitStatus.failed.name)
+        return self.ended in {status.name for status in COMPLETE}
 
     @property
     def outcome(self) -> str:

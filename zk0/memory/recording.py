@@ -12,7 +12,7 @@ what the steps ran on, and the result names no digest.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -27,7 +27,7 @@ from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import worst
 from zk0.memory.bank import ENTRIES, Bank
 from zk0.memory.context import BUDGET
-from zk0.memory.entries import Entry, RunRecord, StepRecord, one_line
+from zk0.memory.entries import COMPLETE, Entry, RunRecord, StepRecord, one_line
 from zk0.memory.evidence import CODE_LENGTH, EvidenceReader, copy_receipt
 from zk0.memory.files_read import files_read
 from zk0.memory.freshness import assess_all
@@ -212,7 +212,7 @@ class MemoryRecorder:
             workflow=self.workflow,
             verdict=finished.verdict if finished else worst(step.verdict for step in self._steps.values()),
             ended=finished.exit_status.name if finished else CANCELLED,
-            seconds=round(seconds_worked(directory / JOURNAL, receipts), 3),
+            seconds=round(self._seconds(directory, is_complete=bool(finished and finished.exit_status in COMPLETE)), 3),
             steps=tuple(sorted(self._steps.values(), key=lambda step: order.get(step.id, len(order)))),
             proposals=tuple(finished.proposals) if finished else (),
             files=tuple(code.changed),
@@ -220,6 +220,11 @@ class MemoryRecorder:
         )
         ended = EndedRun(record, receipts, event.at, ACTOR, code.digest)
         self.bank.add(lambda bank: self._with_evidence(entries_of(ended, bank)))
+
+    def _seconds(self, directory: Path, *, is_complete: bool) -> float:
+        """Return the time of the steps; of a run that was broken off, how long zk0 worked on it."""
+        steps = sum(receipt.seconds for receipt in self._receipts.values())
+        return steps if is_complete else seconds_worked(directory / JOURNAL) or steps
 
     def _with_evidence(self, entries: list[Entry]) -> list[Entry]:
         """Copy the receipts of the steps into the bank; before the entries, which say that a run is recorded."""
@@ -244,11 +249,8 @@ class MemoryRecorder:
         )
 
 
-def seconds_worked(journal: Path, receipts: Iterable[Receipt]) -> float:
-    """Return how long zk0 worked on a run: without the time in which it waited or was stopped.
-
-    Where there is no journal, it is the time of its steps.
-    """
+def seconds_worked(journal: Path) -> float:
+    """Return how long zk0 worked on a run, by its journal: without the time in which it waited or was stopped."""
     total, last = 0.0, None
     for event in read_events(journal):
         at = event.receipt.finished if isinstance(event, StepFinished) else getattr(event, "at", None)
@@ -257,7 +259,7 @@ def seconds_worked(journal: Path, receipts: Iterable[Receipt]) -> float:
         if last and at > last and not isinstance(event, RunResumed):
             total += (at - last).total_seconds()
         last = at if isinstance(event, RunResumed) else max(at, last or at)  # a step that is reused ended long ago
-    return total if last else sum(receipt.seconds for receipt in receipts)
+    return total
 
 
 def install(project: Project, now: datetime) -> Iterator[str]:
