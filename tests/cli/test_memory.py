@@ -188,6 +188,16 @@ def test_the_first_verify_does_not_invalidate_what_it_verifies(command, reposito
     assert ".zk0" not in git(repository, "status", "-s")
 
 
+def test_a_run_that_has_ended_is_not_in_progress_again_where_cancelling_it_is_refused(command, repository):
+    command("run", "note", "--quiet")
+    page = repository / "memory-bank" / "context.md"
+    before = page.read_text()
+
+    assert command("cancel", "latest")[0] == 2
+
+    assert page.read_text() == before
+
+
 def test_a_result_without_evidence_fails_without_strict_too(command, repository):
     command("run", "note", "--quiet")
     for path in (repository / "memory-bank" / "evidence").iterdir():
