@@ -5,10 +5,12 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from zk0.core.project import Project
+from zk0.memory.bank import Bank
 
 STEPS = """\
   - id: note
@@ -73,19 +75,32 @@ def test_what_is_known_to_be_wrong_fails_and_is_told_as_data_too(command, reposi
 
 
 def test_an_entry_is_added_shown_and_found(command, repository):
-    added = data(command("memory", "add", "fact", "mu is small", "-b", "Measured.", "-s", "file:train.py:3", "--json"))
+    arguments = ("fact", "mu is small", "-b", "Measured.", "-s", "file:train.py:3", "--json")
+    status, out, err = command("memory", "add", *arguments)
+    added = json.loads(out)["data"]
 
-    status, out, _ = command("memory", "show", added["id"][-8:])
-    listed = data(command("memory", "show", "--json"))
+    shown = command("memory", "search", added["id"])
+    listed = data(command("memory", "search", "--json"))
 
-    assert status == 0
-    assert "mu is small" in out
-    assert "  train.py:3\nfresh\n" in out
-    assert [entry["id"] for entry in listed["entries"]] == [added["id"]]
-    assert added["id"] in command("memory", "show", "--kind", "fact")[1]
-    assert added["id"] not in command("memory", "show", "--kind", "decision")[1]
+    assert (status, shown[0]) == (0, 0)
+    assert f"  train.py:3, sha256 {added['sources'][0]['sha256'][:12]}" in err
+    assert "mu is small" in shown[1]
+    assert "fresh\n" in shown[1]
+    assert [entry["id"] for entry in listed] == [added["id"]]
+    assert added["id"] in command("memory", "search", "--kind", "fact")[1]
+    assert added["id"] not in command("memory", "search", "--kind", "decision")[1]
+    assert added["id"] not in command("memory", "search", "small", "--kind", "decision")[1]
     assert added["id"] in command("memory", "search", "measured", "small")[1]
     assert data(command("memory", "search", "small", "--json"))[0]["id"] == added["id"]
+
+
+def test_adding_says_what_was_read_and_which_entry_is_in_force_on_it(command, repository):
+    _, first, err = command("memory", "add", "decision", "mu stays", "--source", "mu=config:tool.x.mu")
+    assert err == "  mu: pyproject.toml tool.x.mu = 0.01\n"
+
+    err = command("memory", "add", "decision", "mu stays so", "--source", "config:tool.x.mu")[2]
+
+    assert f"also in force on the same: {first.strip()}  mu stays\n" in err
 
 
 def test_a_body_is_read_from_stdin(command, repository, monkeypatch):
@@ -94,17 +109,6 @@ def test_a_body_is_read_from_stdin(command, repository, monkeypatch):
     added = data(command("memory", "add", "fact", "x", "--body", "-", "--json"))
 
     assert added["body"] == "Two\nlines.\n"
-
-
-def test_a_write_that_rests_on_a_stale_reading_is_refused(command, repository):
-    revision = data(command("memory", "show", "--json"))["revision"]
-    command("memory", "add", "fact", "somebody else's")
-
-    status, _, err = command("memory", "add", "fact", "mine", "--based-on", revision)
-
-    assert status == 2
-    assert "ZK221" in err
-    assert "somebody else's" in err
 
 
 @pytest.mark.parametrize(
@@ -127,15 +131,26 @@ def test_what_can_not_be_kept_is_refused_with_what_to_do(arguments, words, comma
     assert not list((repository / "memory-bank").glob("entries/*"))
 
 
-def test_rendering_can_be_checked_and_heals_a_conflict(command, repository):
-    command("memory", "render")
+def test_a_page_that_a_person_wrote_is_refused_by_every_command_and_imported(command, repository):
     page = repository / "memory-bank" / "context.md"
-    page.write_text(f"<<<<<<< HEAD\n{page.read_text()}=======\n# Context\n>>>>>>> left\n")
+    page.parent.mkdir()
+    page.write_text("# Mine\n\n## Next steps\n- try mu 0.1\n")
 
-    assert command("memory", "render", "--check")[:2] == (1, "context.md is outdated: zk0 memory render\n")
-    assert "a merge left it in conflict" in command("memory", "verify")[1]
-    assert command("memory", "render")[:2] == (0, "context.md rendered\n")
-    assert command("memory", "render", "--check", "--json")[0] == 0
+    for arguments in (("memory", "init"), ("memory", "render"), ("memory", "add", "fact", "x"), ("task", "new", "T")):
+        status, _, err = command(*arguments)
+        assert (status, "context.md was not written by zk0" in err, "zk0 memory import" in err) == (2, True, True)
+    status, _, err = command("run", "note")
+    assert status == 1  # the run is done, and not recorded everywhere
+    assert "context.md was not written by zk0; it is not overwritten (zk0 memory import)" in err
+    assert page.read_text() == "# Mine\n\n## Next steps\n- try mu 0.1\n"
+    assert "problem  context.md:1: it is not as zk0 wrote it: zk0 memory import" in command("memory", "verify")[1]
+
+    status, out, _ = command("memory", "import")
+
+    assert (status, out) == (0, "memory-bank/context.md: 1 entries; the rest is in notes/context.md\n")
+    assert "- try mu 0.1 (`" in page.read_text()
+    assert "# Mine" in page.read_text()
+    assert command("memory", "render")[0] == 0
 
 
 def test_pruning_explains_and_moves_only_when_asked(command, repository):
@@ -149,17 +164,87 @@ def test_pruning_explains_and_moves_only_when_asked(command, repository):
 
     assert data(command("memory", "prune", "--kept", "0d", "--apply", "--json"))["moved"] == 1
     assert (repository / "memory-bank" / "archive" / f"{first}.md").is_file()
-    assert "superseded" not in command("memory", "show", first)[1]
-    assert command("memory", "archive", second)[1] == f"memory-bank/archive/{second}.md\n"
-    assert data(command("memory", "stats", "--json"))["archived"] == 2
-    assert "archived" in command("memory", "stats")[1]
+    assert "superseded" not in command("memory", "search", first)[1]
+    assert first in command("memory", "search", "--archived", "old")[1]
+    assert second in command("memory", "search")[1]
 
 
-def test_the_bank_and_the_merge_driver_are_set_up_once(command, repository):
+def test_the_bank_is_set_up_once_and_git_keeps_no_rendered_page(command, repository):
     status, out, _ = command("memory", "init")
-    assert status == 0
-    assert "defined the merge driver" in out
+    assert (status, out) == (0, "made memory-bank/\nrendered context.md and tasks.md\n")
     assert data(command("memory", "init", "--json"))["done"] == ["rendered context.md and tasks.md"]
+
+    assert git(repository, "status", "-s", "-uall").splitlines() == ["?? memory-bank/.gitignore"]
+
+
+def test_the_first_verify_does_not_invalidate_what_it_verifies(command, repository):
+    (repository / ".gitignore").unlink()
+    git(repository, "commit", "-qam", "Nothing is ignored")
+    command("memory", "add", "decision", "mu stays", "--source", "config:tool.x.mu", "--source", "commit:HEAD")
+    command("run", "note", "--quiet")
+
+    for _ in range(2):
+        assert command("memory", "verify", "--strict")[0] == 0
+    assert ".zk0" not in git(repository, "status", "-s")
+
+
+def test_a_run_that_has_ended_is_not_in_progress_again_where_cancelling_it_is_refused(command, repository):
+    command("run", "note", "--quiet")
+    page = repository / "memory-bank" / "context.md"
+    before = page.read_text()
+
+    assert command("cancel", "latest")[0] == 2
+
+    assert page.read_text() == before
+
+
+def test_a_result_without_evidence_fails_without_strict_too(command, repository):
+    command("run", "note", "--quiet")
+    for path in (repository / "memory-bank" / "evidence").iterdir():
+        path.unlink()
+
+    status, out, _ = command("memory", "verify")
+
+    assert status == 1
+    assert "is in a run on this machine alone, not in the repository" in out
+
+
+@pytest.mark.parametrize("status", ["done", "failed"])
+def test_a_result_that_somebody_made_up_without_a_receipt_is_named(status, command, repository):
+    tree = Project(repository).tree().code[:16]
+    entry = (
+        '---\nkind: "result"\ntitle: "train: pass after 3600 s"\n'
+        'generated: {"by": "process:zk0 0.1.0", "at": "2026-11-25T03:03:37Z"}\n'
+        f'tree: "{tree}"\n'
+        f'run: {{"id": "r", "workflow": "train", "verdict": "pass", "ended": "{status}", "seconds": 3600}}\n---\n'
+    )
+    made = repository / "memory-bank" / "entries" / "2026-11-25-00000000.md"
+    made.parent.mkdir(parents=True)
+    made.write_text(entry)
+
+    code, out, _ = command("memory", "verify")
+
+    assert code == 1
+    assert "unverifiable  2026-11-25-00000000" in out
+
+
+def test_a_fresh_clone_verifies_strictly_and_knows_no_user_and_no_path(command, repository, tmp_path, monkeypatch):
+    command("run", "note", "--quiet")
+    command("memory", "add", "decision", "mu stays", "--source", "config:tool.x.mu")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "What was learned")
+    git(tmp_path, "clone", "-q", str(repository), "clone")
+    monkeypatch.chdir(tmp_path / "clone")
+
+    assert command("memory", "verify", "--strict")[0] == 0
+    command("memory", "init")
+    assert "mu stays (`" in (tmp_path / "clone" / "memory-bank" / "context.md").read_text()
+    carried = list((tmp_path / "clone" / "memory-bank" / "evidence").iterdir())
+    assert carried
+    for path in carried:
+        assert str(repository) not in path.read_text()
+        assert str(Path.home()) not in path.read_text()
+        assert path.stat().st_size < 10_000
 
 
 def test_an_agent_is_known_by_its_environment_and_is_no_person(command, repository, monkeypatch):
@@ -187,7 +272,7 @@ def git(root, *arguments):
     return done.stdout
 
 
-def test_a_run_changes_one_file_of_the_user_s_while_it_goes_on(program, write, repository):
+def test_a_run_changes_no_file_that_git_keeps_while_it_goes_on(program, write, repository):
     write("look", "  - {id: one, title: One, run: [echo]}\n  - {id: two, title: Two, run: [git, status, -s, -uall]}\n")
     assert program("run", "look").returncode == 0
     git(program.root, "add", "-A")
@@ -195,9 +280,9 @@ def test_a_run_changes_one_file_of_the_user_s_while_it_goes_on(program, write, r
 
     assert program("run", "look").returncode == 0
 
-    assert program("logs", "latest", "two").stdout == "==> two <==\n M memory-bank/context.md\n"
+    assert program("logs", "latest", "two").stdout == ""
     changed = {line[3:].partition("/")[2].partition("/")[0] for line in git(program.root, "status", "-s").splitlines()}
-    assert changed == {"context.md", "tasks.md", "entries", "evidence"}
+    assert changed == {"entries", "evidence"}
 
 
 def test_a_result_is_not_lost_with_an_engine_that_is_killed_at_the_very_end(program, repository):
@@ -210,12 +295,12 @@ def test_a_result_is_not_lost_with_an_engine_that_is_killed_at_the_very_end(prog
     )
     [lost] = json.loads(program("runs", "--json").stdout)["data"]
     assert (killed.returncode, lost["status"]) == (-9, "done")
-    assert json.loads(program("memory", "show", "--json").stdout)["data"]["entries"] == []
+    assert json.loads(program("memory", "search", "--json").stdout)["data"] == []
 
     program("run", "note", "--quiet")
     program("run", "note", "--quiet")
 
-    entries = json.loads(program("memory", "show", "--json", "--all").stdout)["data"]["entries"]
+    entries = sorted(Bank.of(Project(program.root)).read().entries, key=lambda entry: entry.generated.at)
     runs = [run["run"] for run in json.loads(program("runs", "--json").stdout)["data"]]
-    assert [entry["run"]["id"] for entry in entries if entry["kind"] == "result"] == runs[::-1]
+    assert [entry.run.id for entry in entries if entry.run] == runs[::-1]
     assert program("memory", "verify").returncode == 0

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from zk0.core.errors import InputError, StaleReadError, UnknownNameError
+from zk0.core.errors import InputError, SecretError, SpecError, UnknownNameError
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore
-from zk0.memory.adding import EntryDraft, add_entry, cite, confirm_entry
+from zk0.memory.adding import EntryDraft, add_entry, cite, on_same_source
 from zk0.memory.bank import Bank
 from zk0.memory.entries import FactSource, Kind
 from zk0.memory.evidence import EvidenceReader, lines_digest
@@ -54,7 +54,6 @@ def test_superseding_replaces_and_closing_settles(project: Project) -> None:
         (EntryDraft(Kind.fact, "x", BY, closes=True), InputError),
         (EntryDraft(Kind.fact, "x", BY, sources=["0.5"]), InputError),
         (EntryDraft(Kind.fact, "x", BY, supersedes=["nope"]), UnknownNameError),
-        (EntryDraft(Kind.fact, "x", BY, based_on="00000000-0"), StaleReadError),
     ],
 )
 def test_what_is_not_sound_is_refused_and_nothing_is_written(
@@ -68,17 +67,38 @@ def test_what_is_not_sound_is_refused_and_nothing_is_written(
     assert Bank.of(project).read().entries == (first,)
 
 
-def test_who_checked_an_entry_is_kept_with_it(project: Project) -> None:
-    first = add_entry(project, EntryDraft(Kind.fact, "mu is small", BY, sources=["file:train.py"]), NOON)
+def test_an_entry_in_force_on_the_same_source_is_named(project: Project, bank: Bank) -> None:
+    first = add_entry(
+        project, EntryDraft(Kind.decision, "mu stays", BY, sources=["file:train.py:1", "commit:HEAD"]), NOON
+    )
+    add_entry(project, EntryDraft(Kind.fact, "elsewhere", BY, sources=["commit:HEAD"]), NOON)
 
-    second = confirm_entry(project, first.id, "person:ada", NOON + timedelta(hours=1))
-    third = confirm_entry(project, second.id, "person:bob", NOON + timedelta(hours=2))
+    second = add_entry(project, EntryDraft(Kind.decision, "mu goes", BY, sources=["file:train.py:1"]), NOON)
 
-    assert Bank.of(project).read().in_force == [third]
-    assert [mark.by for mark in third.verified] == ["person:ada", "person:bob"]
-    assert (third.generated, third.sources) == (first.generated, first.sources)
-    with pytest.raises(StaleReadError, match="was superseded meanwhile"):
-        confirm_entry(project, first.id, "person:eve", NOON + timedelta(hours=3))
+    assert on_same_source(second, bank.read()) == [first]
+
+
+@pytest.mark.parametrize("page", ["context.md", "tasks.md"])
+def test_nothing_is_written_where_a_page_is_a_person_s(page: str, project: Project) -> None:
+    project.memory_dir.mkdir()
+    (project.memory_dir / page).write_text("# Mine\n")
+
+    with pytest.raises(SpecError) as refused:
+        add_entry(project, EntryDraft(Kind.fact, "x", BY), NOON)
+
+    assert refused.value.remedy == "zk0 memory import"
+    assert [path.name for path in project.memory_dir.iterdir()] == [page]
+    assert (project.memory_dir / page).read_text() == "# Mine\n"
+
+
+def test_a_receipt_with_a_secret_can_not_be_cited(project: Project, make_receipt: MakeReceipt) -> None:
+    receipt = make_receipt(outputs={"said": f"hf_{'a1B2c3D4e5' * 4}", "loss": 1})
+    ReceiptStore(project.runs_dir).save(receipt)
+
+    with pytest.raises(SecretError):
+        add_entry(project, EntryDraft(Kind.fact, "x", BY, sources=[f"receipt:{receipt.digest}:outputs.loss"]), NOON)
+
+    assert not Bank.of(project).read().entries
 
 
 type MakeReceipt = Callable[..., Receipt]

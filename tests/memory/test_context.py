@@ -6,14 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from zk0.core.errors import SpecError
-from zk0.memory.bank import BankProblem, BankSnapshot
-from zk0.memory.context import BUDGET, ContextContent, context_content, fit_context, fit_workflows, left_out
+from zk0.memory import context
+from zk0.memory.context import NOTE, ContextContent, fit_context, fit_workflows, left_out
 from zk0.memory.entries import Entry, Kind, with_id
+from zk0.memory.freshness import Assessment, Freshness, SourceCheck
+from zk0.memory.page_seal import SEAL_SIZE
+from zk0.memory.snapshot import BankProblem, BankSnapshot
 
 type MakeEntry = Callable[..., Entry]
 
 HOUR = timedelta(hours=1)
+
+
+def context_content(bank: BankSnapshot) -> ContextContent:
+    """Return the content of a page where the evidence agrees with all numbers."""
+    fresh = SourceCheck(Freshness.fresh)
+    assessed = {
+        entry.id: Assessment(entry, Freshness.fresh, (), sources=(fresh,) * len(entry.sources))
+        for entry in bank.entries
+    }
+    return context.context_content(bank, assessed, {})
 
 
 def plainly(chosen: ContextContent, missing: list[str]) -> str:
@@ -38,7 +50,7 @@ def many(make_entry: MakeEntry) -> BankSnapshot:
 
 
 def test_what_fits_is_told_in_full(many: BankSnapshot) -> None:
-    text = fit_context(context_content(many), plainly, budget=20 * 184)
+    text = fit_context(context_content(many), plainly, budget=20 * 184 + SEAL_SIZE)
 
     assert text == "m" * 20 * 184  # 120 entries, 2 results, 2 lists of steps, 60 numbers
 
@@ -115,9 +127,11 @@ def test_a_bank_of_any_size_takes_few_renders(make_entry: MakeEntry) -> None:
     assert "of 2000 decisions" in text
 
 
-def test_kept_paragraphs_over_the_budget_are_an_error_and_not_cut() -> None:
-    with pytest.raises(SpecError, match=f"{BUDGET} are its budget"):
-        fit_context(context_content(BankSnapshot((), ())), lambda _, __: "x" * (BUDGET + 1))
+def test_a_long_note_is_shortened_and_says_where_the_rest_is() -> None:
+    [note] = context.context_content(BankSnapshot(()), {}, {"camera": "words " * 1000}).notes
+
+    assert len(note.text) < NOTE + 60
+    assert note.text.endswith("\n>\n> The rest is in `notes/camera.md`.")
 
 
 def test_problems_are_told_before_numbers(many: BankSnapshot) -> None:
@@ -138,11 +152,12 @@ def render_levels(levels: Mapping[str, int], left_out: list[str]) -> str:
 
 
 def sizes(budget: int) -> str:
+    budget += SEAL_SIZE
     return fit_workflows(["old", "new"], lambda levels, left_out: render_levels(levels, []), budget).partition("|")[0]
 
 
 def test_all_is_told_where_there_is_room() -> None:
-    assert fit_workflows(["old", "new"], render_levels, 100) == "xxxxxxxx|"
+    assert fit_workflows(["old", "new"], render_levels, 100 + SEAL_SIZE) == "xxxxxxxx|"
 
 
 def test_the_workflow_used_longest_ago_is_shortened_first_and_each_part_of_all_before_the_next() -> None:
@@ -156,6 +171,6 @@ def test_what_is_left_out_is_named() -> None:
         told.append(left_out)
         return "x" * (20 - sum(levels.values()))
 
-    fit_workflows(["old", "new"], page, 17)
+    fit_workflows(["old", "new"], page, 17 + SEAL_SIZE)
 
     assert told[-1] == ["inputs of all workflows", "notes and issues of `old`"]

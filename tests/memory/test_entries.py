@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from zk0.memory.bank import BankSnapshot
 from zk0.memory.entries import MASK, Entry, Kind, content_id, one_line, with_id
+from zk0.memory.snapshot import BankSnapshot
 
 type MakeEntry = Callable[..., Entry]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import git
 import pytest
 
-from zk0.core.errors import UnknownNameError
+from zk0.core.errors import SecretError, UnknownNameError
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.core.verdicts import Evidence, Verdict, passed
@@ -53,7 +53,8 @@ def test_a_changed_receipt_is_refused(project: Project, make_receipt: MakeReceip
 def test_a_receipt_with_a_secret_does_not_travel(project: Project, make_receipt: MakeReceipt) -> None:
     receipt = make_receipt(outputs={"said": f"hf_{'a1B2c3D4e5' * 4}"})
 
-    copy_receipt(project, receipt.digest, receipt.model_dump_json())
+    with pytest.raises(SecretError, match=receipt.digest):
+        copy_receipt(project, receipt.digest, receipt.model_dump_json())
 
     assert EvidenceReader(project).receipt(receipt.digest) is None
 
@@ -101,12 +102,12 @@ def test_outside_of_a_repository_nothing_is_told_of_commits(tmp_path: Path) -> N
 
 
 def test_the_code_has_a_digest_that_notes_do_not_change(project: Project) -> None:
-    before = EvidenceReader(project).tree
+    before = EvidenceReader(project).tree()
     (project.root / "notes.md").write_text("A note.")
-    assert EvidenceReader(project).tree == before
+    assert EvidenceReader(project).tree() == before
 
     (project.root / "train.py").write_text("mu = 0.1\n")
-    assert EvidenceReader(project).tree != before
+    assert EvidenceReader(project).tree() != before
 
 
 def test_an_entry_can_not_have_files_read_that_are_not_the_project_s(project: Project) -> None:

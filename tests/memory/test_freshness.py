@@ -66,7 +66,7 @@ def test_a_receipt_that_was_edited_contradicts(project: Project, make_entry: Mak
 def test_what_is_not_here_is_unverifiable(project: Project, make_entry: MakeEntry) -> None:
     assert of(project, make_entry("x", sources=[{"receipt": "0" * 16}])) == (
         Freshness.unverifiable,
-        f"receipt {'0' * 16} is not here",
+        f"receipt {'0' * 16} is not here, not in the repository",
     )
     assert of(project, make_entry("x", sources=[{"commit": "f" * 40}]))[0] is Freshness.unverifiable
     assert of(project, make_entry("x", sources=[{"link": "https://example.org"}]))[0] is Freshness.unverifiable
@@ -151,15 +151,17 @@ def test_what_was_said_to_hold_until_yesterday_is_stale(project: Project, make_e
 
 
 def result(make_entry: MakeEntry, receipt: Receipt, **fields: object) -> Entry:
-    run = {"id": "r", "workflow": "train", "verdict": "pass", "seconds": 1, "files": fields.pop("files", ())}
-    steps = [{"id": "federate", "title": "F", "verdict": fields.pop("said", "pass"), "receipt": receipt.digest}]
+    run = {"id": "run-1", "workflow": "train", "verdict": "pass", "seconds": 1, "files": fields.pop("files", ())}
+    run["id"] = fields.pop("of_run", "run-1")
+    step = fields.pop("step", "federate")
+    steps = [{"id": step, "title": "F", "verdict": fields.pop("said", "pass"), "receipt": receipt.digest}]
     return make_entry("train: pass", Kind.result, run={**run, "steps": steps}, **fields)
 
 
 def test_a_result_is_fresh_for_the_code_it_vouches_for_and_stale_for_any_other(
     project: Project, make_entry: MakeEntry, carried: Receipt
 ) -> None:
-    entry = result(make_entry, carried, tree=EvidenceReader(project).tree, commit=EvidenceReader(project).head)
+    entry = result(make_entry, carried, tree=EvidenceReader(project).tree(), commit=EvidenceReader(project).head)
     assert len(entry.tree or "") == CODE_LENGTH
     assert of(project, entry)[0] is Freshness.fresh
 
@@ -179,7 +181,7 @@ def test_a_digest_of_the_code_of_an_older_kind_can_t_be_compared(
 def test_a_workflow_a_template_and_a_settings_file_are_code(
     project: Project, make_entry: MakeEntry, carried: Receipt, name: str
 ) -> None:
-    entry = result(make_entry, carried, tree=EvidenceReader(project).tree, commit=EvidenceReader(project).head)
+    entry = result(make_entry, carried, tree=EvidenceReader(project).tree(), commit=EvidenceReader(project).head)
 
     (project.root / name).parent.mkdir(exist_ok=True)
     (project.root / name).write_text("changed: true\n")
@@ -190,9 +192,66 @@ def test_a_workflow_a_template_and_a_settings_file_are_code(
 def test_a_result_without_numbers_rests_on_the_verdicts_of_its_steps(
     project: Project, make_entry: MakeEntry, carried: Receipt
 ) -> None:
-    entry = result(make_entry, carried, tree=EvidenceReader(project).tree, said="fail")
+    entry = result(make_entry, carried, tree=EvidenceReader(project).tree(), said="warn")
 
-    assert of(project, entry) == (Freshness.contradicted, f"verdict of receipt {carried.digest} is 'pass', not 'fail'")
+    assert of(project, entry) == (Freshness.contradicted, f"verdict of receipt {carried.digest} is 'pass', not 'warn'")
+
+
+@pytest.mark.parametrize(
+    ("fake", "reason"),
+    [
+        ({"of_run": "run-2"}, "run of receipt {} is 'run-1', not 'run-2'"),  # a receipt copied from another run
+        ({"step": "validation"}, "step of receipt {} is 'federate', not 'validation'"),
+        ({"said": "fail"}, "verdict of receipt {} is 'pass', not 'fail'; a step did not pass, and it says pass"),
+    ],
+)
+def test_a_receipt_of_something_else_is_no_evidence_for_a_result(
+    fake: dict[str, object], reason: str, project: Project, make_entry: MakeEntry, carried: Receipt
+) -> None:
+    entry = result(make_entry, carried, tree=EvidenceReader(project).tree(), **fake)
+
+    assert of(project, entry) == (Freshness.contradicted, reason.format(carried.digest))
+
+
+def test_a_number_of_another_run_is_no_evidence_for_a_result(
+    project: Project, make_entry: MakeEntry, make_receipt: MakeReceipt, carried: Receipt
+) -> None:
+    other = make_receipt(outputs={"loss": 0.1}, run="run-9")
+    copy_receipt(project, other.digest, other.model_dump_json())
+    source = {"receipt": other.digest, "metric": "outputs.loss", "value": 0.1}
+
+    entry = result(make_entry, carried, tree=EvidenceReader(project).tree(), sources=[source])
+
+    assert of(project, entry) == (Freshness.contradicted, f"run of receipt {other.digest} is 'run-9', not 'run-1'")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"sources": [{"file": "train.py"}]},
+        {"sources": [{"link": "https://example.org"}]},
+        {},
+        {"run": {"id": "r", "workflow": "train", "verdict": "pass", "seconds": 1}, "sources": [{"file": "train.py"}]},
+        {"run": {"id": "r", "workflow": "train", "verdict": "pass", "seconds": 1}},
+    ],
+)
+def test_a_result_without_a_receipt_is_known_to_be_without_evidence(
+    fields: dict[str, object], project: Project, make_entry: MakeEntry
+) -> None:
+    entry = make_entry("99 % success", Kind.result, tree=EvidenceReader(project).tree(), **fields)
+
+    assessment = assess(entry, EvidenceReader(project), NOON)
+
+    assert (assessment.freshness, assessment.is_missing) == (Freshness.unverifiable, True)
+
+
+def test_a_run_that_was_broken_off_before_its_first_step_claims_nothing(
+    project: Project, make_entry: MakeEntry
+) -> None:
+    run = {"id": "r", "workflow": "train", "verdict": "pass", "seconds": 1, "ended": "cancelled"}
+    entry = make_entry("train: cancelled after 1 s", Kind.result, run=run, tree=EvidenceReader(project).tree())
+
+    assert of(project, entry) == (Freshness.fresh, "")
 
 
 def test_a_result_whose_code_changed_while_it_ran_vouches_for_none(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind
-from zk0.memory.prime import ASSESSED, BYTES_A_TOKEN, BriefSection, fit_sections, prime
+from zk0.memory.prime import ASSESSED, BYTES_A_TOKEN, BriefSection, fit_sections, prime, statements
 
 type MakeEntry = Callable[..., Entry]
 
@@ -28,7 +28,7 @@ def fill(project: Project, make_entry: MakeEntry) -> None:
     ]
     Bank.of(project).add(lambda _: entries)
     (project.memory_dir / "brief.md").write_text("# Brief\n\nRobots learn together.\n")
-    (project.memory_dir / "context.md").write_text("<!-- keep:focus -->Mind the camera.<!-- /keep -->")
+    Bank.of(project).append_note("focus", "Mind the camera.")
     directory = project.runs_dir / RUN
     directory.mkdir(parents=True)
     waits = {"kind": "step-waiting", "step": "fix", "title": "Fix it", "ask": "agent", "handover": "/h.md"}
@@ -42,7 +42,7 @@ def test_the_brief_tells_all_that_matters_the_most_urgent_first(project: Project
 
     told = (
         "branch `main`, commit `",
-        "1 fresh, 2 unverifiable, 2 stale; revision `",
+        "3 fresh, 2 stale",
         f"run `{RUN}` waits for an agent: Fix it. Read `/h.md`, then `zk0 resume {RUN}`",
         "- train: fail after 2 s, 2026-03-01 12:00 UTC",
         "stale: the code has changed since",
@@ -59,7 +59,7 @@ def test_the_brief_tells_all_that_matters_the_most_urgent_first(project: Project
     places = [brief.text.find(words) for words in told]
     assert -1 not in places, told[places.index(-1)]
     assert places == sorted(places)
-    assert brief.counts == {"fresh": 1, "unverifiable": 2, "stale": 2, "contradicted": 0}
+    assert brief.counts == {"fresh": 3, "unverifiable": 0, "stale": 2, "contradicted": 0}
 
 
 def test_a_large_bank_fits_and_the_brief_says_what_it_left_out(project: Project, make_entry: MakeEntry) -> None:
@@ -77,7 +77,7 @@ def test_a_large_bank_fits_and_the_brief_says_what_it_left_out(project: Project,
     assert len(brief.text.encode()) <= 1000 * BYTES_A_TOKEN
     assert "older ones not looked at (`zk0 memory verify`)" in brief.text
     assert f"run `{RUN}` waits" in brief.text
-    assert "more: `zk0 memory search WORDS`" in brief.text
+    assert "more: `zk0 memory search`" in brief.text
     assert prime(project, NOON, budget=1000) == brief
 
 
@@ -95,12 +95,57 @@ def test_an_empty_project_has_a_brief_too(project: Project) -> None:
     assert "`zk0 workflows list`" in text
 
 
-def test_a_page_that_is_broken_does_not_hide_the_rest(project: Project, make_entry: MakeEntry) -> None:
+def test_neither_decisions_nor_what_the_owner_forbids_is_pushed_out_by_findings(
+    project: Project, make_entry: MakeEntry
+) -> None:
     fill(project, make_entry)
-    page = project.memory_dir / "context.md"
-    page.write_text("# Context\n<!-- keep:focus -->never closed")
+    (project.memory_dir / "brief.md").write_text(
+        "# Arms\n\n" + "Arms learn together. " * 200 + "You must never\nmove an arm without a person beside it.\n\n"
+        "## Never\n\n- publish a recording\n\n## Money\n\nThere is none.\n"
+    )
+    faults = [make_entry(f"finding {number}", Kind.fault, after=number * HOUR) for number in range(200)]
+    decisions = [make_entry(f"decision {number}", Kind.decision, after=number * HOUR) for number in range(5)]
+    Bank.of(project).add(lambda _: [*faults, *decisions])
 
-    text = prime(project, NOON).text
+    brief = prime(project, NOON)
 
-    assert "context.md:2: the kept paragraph" in text
-    assert "try mu 0.001" in text
+    assert brief.tokens <= 2000
+    assert "You must never move an arm without a person beside it." in brief.text
+    assert "## The owner forbids\n- You must never" in brief.text
+    assert "- publish a recording" in brief.text
+    assert all(f"decision {number}" in brief.text for number in range(5))
+
+
+def test_the_budget_that_is_given_is_used(project: Project, make_entry: MakeEntry) -> None:
+    fill(project, make_entry)
+    (project.memory_dir / "brief.md").write_text("Arms learn together. " * 500)
+    Bank.of(project).add(lambda _: [make_entry(f"fact {number}: {'x' * 100}") for number in range(100)])
+
+    sizes = [prime(project, NOON, budget=budget).tokens for budget in (1000, 2000, 5000)]
+
+    assert all(0.9 * budget <= size <= budget for size, budget in zip(sizes, (1000, 2000, 5000), strict=True))
+
+
+def test_a_list_is_forbidden_by_what_introduces_it() -> None:
+    text = "**What it must never do.**\n- Shout,\n  ever\n\n- Run\n\n**For whom.** You.\n- Kind ones\n\nDon't:\n- x\n"
+
+    assert [one for one, forbids in statements(text) if forbids] == [
+        "**What it must never do.**",
+        "Shout, ever",
+        "Run",
+        "Don't:",
+        "x",
+    ]
+
+
+def test_a_sentence_is_forbidden_by_its_words_or_its_heading() -> None:
+    text = "# Do not\n1. shout\n2. run\n# Work\nBe kind. Never lie to\n  a robot! Rest.\n* Don't hurry\n"
+
+    assert list(statements(text)) == [
+        ("shout", True),
+        ("run", True),
+        ("Be kind.", False),
+        ("Never lie to a robot!", True),
+        ("Rest.", False),
+        ("Don't hurry", True),
+    ]

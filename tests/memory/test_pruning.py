@@ -8,8 +8,7 @@ from zk0.core.receipts import Receipt
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.evidence import copy_receipt
-from zk0.memory.pruning import archive, proposals, stats_of
-from zk0.memory.recording import write_pages
+from zk0.memory.pruning import archive, proposals
 
 type MakeEntry = Callable[..., Entry]
 type MakeReceipt = Callable[..., Receipt]
@@ -80,18 +79,3 @@ def test_archiving_moves_an_entry_with_all_it_superseded_and_the_receipts_only_i
     assert bank.read().entries == (stays,)
     assert {entry.id for entry in bank.read_archive().entries} == {first.id, second.id, gone.id}
     assert (project.memory_dir / "evidence" / f"{receipts[1].digest}.json").is_file()
-
-
-def test_entries_are_counted_by_kind_and_pages_measured(
-    project: Project, bank: Bank, make_entry: Callable[..., Entry]
-) -> None:
-    [old] = bank.add(lambda _: [make_entry("mu is 0.01", Kind.decision)])
-    bank.add(lambda _: [make_entry("mu is 0.1", Kind.decision, supersedes=(old.id,)), make_entry("a fact")])
-    write_pages(project, NOON)
-
-    counted = stats_of(project, NOON + timedelta(days=30))
-
-    assert (counted["entries"], counted["archived"], counted["may_be_archived"]) == (3, 0, 1)
-    assert counted["in_force"]["decision"] == counted["in_force"]["fact"] == 1
-    assert counted["pages"]["context.md"] == (project.memory_dir / "context.md").stat().st_size
-    assert counted["revision"] == bank.read().revision

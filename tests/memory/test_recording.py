@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 import zk0
-from zk0.core.errors import ExitStatus, SpecError
+from zk0.core.errors import ExitStatus, SecretError, SpecError
 from zk0.core.project import Project
 from zk0.core.receipts import Failure, Receipt, ReceiptStore
 from zk0.core.verdicts import Evidence, Verdict, failed, passed
@@ -18,8 +19,21 @@ from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
 from zk0.memory.evidence import EvidenceReader, value_at
 from zk0.memory.freshness import assess
-from zk0.memory.recording import MemoryRecorder, write_pages
-from zk0.workflow.events import Event, RunCancelled, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
+from zk0.memory.page_seal import is_sealed
+from zk0.memory.recording import MemoryRecorder, seconds_worked, write_pages
+from zk0.memory.verification import verify
+from zk0.workflow.events import (
+    Event,
+    RunCancelled,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StepFinished,
+    StepSkipped,
+    StepStarted,
+    StepWaiting,
+)
+from zk0.workflow.journal import Journal
 
 type MakeReceipt = Callable[..., Receipt]
 
@@ -33,6 +47,7 @@ RISES = failed("rises", evidence=[LOSS], workflow="fedprox-debug").model_copy(up
 @dataclass(frozen=True)
 class Spec:
     name: str = "train"
+    steps: tuple[object, ...] = ()
 
 
 def page(project: Project, name: str = "context.md") -> str:
@@ -133,26 +148,27 @@ def test_many_runs_keep_the_page_small_and_lose_no_entry(project: Project, make_
     assert len(page(project).encode()) <= 8192
 
 
-def test_a_paragraph_left_open_is_told_when_a_run_begins(project: Project) -> None:
+def test_a_page_of_a_person_is_left_alone_when_a_run_begins(project: Project) -> None:
     project.memory_dir.mkdir()
-    (project.memory_dir / "context.md").write_text("<!-- keep:notes -->\nopen")
+    (project.memory_dir / "context.md").write_text("# Mine\n")
 
-    with pytest.raises(SpecError, match=r"context\.md:1"):
+    with pytest.raises(SpecError, match=r"context\.md was not written by zk0"):
         MemoryRecorder(project, Spec())(RunStarted("run-1", "train", project.runs_dir / "run-1", (), NOON))
 
-    assert page(project) == "<!-- keep:notes -->\nopen"
+    assert page(project) == "# Mine\n"
 
 
-def test_a_paragraph_left_open_costs_no_entry(project: Project, make_receipt: MakeReceipt) -> None:
+def test_a_page_of_a_person_costs_no_entry_and_the_other_page_is_rendered(project: Project) -> None:
     project.memory_dir.mkdir()
-    (project.memory_dir / "context.md").write_text("<!-- keep:notes -->\nopen")
+    (project.memory_dir / "context.md").write_text("# Mine\n")
     directory = project.runs_dir / "run-1"
-    with pytest.raises(SpecError, match=r"context\.md:1"):
+    with pytest.raises(SpecError, match=r"context\.md"):
         MemoryRecorder(project, Spec())(
             RunFinished("run-1", "train", directory, Verdict.passed, ExitStatus.done, (), NOON)
         )
 
-    assert page(project) == "<!-- keep:notes -->\nopen"
+    assert page(project) == "# Mine\n"
+    assert is_sealed(page(project, "tasks.md"))
     assert len(Bank.of(project).read().entries) == 1
 
 
@@ -196,7 +212,7 @@ def test_a_run_shows_what_it_waits_for_and_the_others_that_have_not_ended(
 def test_a_step_that_ends_changes_its_run_s_region_alone(project: Project, make_receipt: MakeReceipt) -> None:
     record = MemoryRecorder(project, Spec())
     record(RunStarted("run-1", "train", project.runs_dir / "run-1", ("data", "federate"), NOON))
-    Bank.of(project).edit("context.md", lambda old: old.replace("## Decisions in force", "## A mark of ours"))
+    Bank.of(project).write_page("context.md", lambda old: old.replace("## Decisions in force", "## A mark of ours"))
 
     record(StepFinished(make_receipt(step="data")))
 
@@ -204,14 +220,14 @@ def test_a_step_that_ends_changes_its_run_s_region_alone(project: Project, make_
     assert "## A mark of ours" in page(project)
 
 
-def test_the_receipts_that_a_result_cites_are_carried_by_the_bank(project: Project, make_receipt: MakeReceipt) -> None:
+def test_the_receipts_of_all_steps_are_carried_by_the_bank(project: Project, make_receipt: MakeReceipt) -> None:
     data, federate = make_receipt(step="data"), make_receipt(FALLS)
     perform(project, data, federate)
-    evidence = project.memory_dir / "evidence"
-    assert [path.stem for path in evidence.iterdir()] == [federate.digest]
 
-    perform(project, make_receipt(step="data", run="run-2"), run="run-2", at=NOON + 2 * HOUR)
-    assert len(list(evidence.iterdir())) == 2  # a result without numbers rests on its steps
+    carried = {path.stem for path in (project.memory_dir / "evidence").iterdir()}
+
+    assert carried == {data.digest, federate.digest}
+    assert all(path.read_text().count("\n") == 1 for path in (project.memory_dir / "evidence").iterdir())
 
 
 def test_what_changed_while_a_run_asked_for_it_is_named_and_vouched_for(
@@ -234,7 +250,7 @@ def test_what_changed_while_a_run_asked_for_it_is_named_and_vouched_for(
     [entry] = Bank.of(project).read().entries
     assert entry.run
     assert entry.run.files == ("train.py",)
-    assert entry.tree == EvidenceReader(project).tree
+    assert entry.tree == EvidenceReader(project).tree()
 
 
 def test_a_result_does_not_vouch_for_code_that_somebody_changed_while_it_ran(
@@ -256,12 +272,14 @@ def test_a_secret_in_a_message_is_left_out_and_the_result_is_kept(project: Proje
     token = f"hf_{'a1B2c3D4e5' * 4}"
     failure = Failure(code="ZK101", message=f"refused with {token} as token", remedy=f"do not send {token}")
 
-    perform(project, make_receipt(failure=failure))
+    with pytest.raises(SecretError, match="so the repository can't keep it"):
+        perform(project, make_receipt(failure=failure))
 
     texts = [path.read_text() for path in project.memory_dir.rglob("*") if path.is_file()]
     assert not any(token in text for text in texts)
     assert any("refused with [secret left out] as token" in text for text in texts)
     assert len(Bank.of(project).read().entries) == 2
+    assert verify(project, NOON).is_wrong  # the result names a receipt that no clone has
 
 
 def test_an_interrupted_run_has_no_result_until_it_ends_or_is_cancelled(
@@ -279,8 +297,32 @@ def test_an_interrupted_run_has_no_result_until_it_ends_or_is_cancelled(
     assert sorted(project.memory_dir.rglob("*.*")) == before
     assert "It was stopped: `zk0 resume run-2`, or `zk0 cancel run-2`." in page(project)
 
-    record(RunCancelled("run-2", NOON + HOUR))
+    record(RunCancelled("run-2", NOON + 2 * HOUR))
 
-    [result] = Bank.of(project).read().counting(Kind.result)
-    assert (result.run.id, result.title) == ("run-2", "train: interrupted (pass) after 2 s")
+    good, result = Bank.of(project).read().counting(Kind.result)
+    assert (good.run.id, good.title) == ("run-1", "train: pass after 2 s")
+    assert (result.run.id, result.title) == ("run-2", "train: cancelled after 2 s")
     assert "It was stopped" not in page(project)
+    assert f"| loss.trend: last loss | 0.25 |  | `{good.sources[0].receipt}` |" in page(project)
+    assert "Later, run `run-2` was broken off: train: cancelled after 2 s" in page(project)
+
+    perform(project, make_receipt(FALLS, run="run-3"), run="run-3", at=NOON + 3 * HOUR)
+    assert [entry.run.id for entry in Bank.of(project).read().counting(Kind.result)] == ["run-3"]
+
+
+def test_a_duration_is_the_time_that_zk0_worked(tmp_path: Path, make_receipt: MakeReceipt) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal, minute = Journal(path), timedelta(minutes=1)
+    for event in (
+        RunStarted("run-1", "train", tmp_path, ("old", "data", "fix"), NOON),
+        StepFinished(make_receipt(step="old", after=-HOUR)),  # reused
+        StepStarted("run-1", "data", "Prepare", 1, NOON + minute),
+        RunFinished("run-1", "train", tmp_path, Verdict.passed, ExitStatus.interrupted, (), NOON + 5 * minute),
+        RunResumed("run-1", NOON + 20 * HOUR),
+        StepWaiting("run-1", "fix", "Correct it", "agent", 0, NOON + 20 * HOUR + minute, tmp_path),
+        RunCancelled("run-1", NOON + 40 * HOUR),
+    ):
+        journal.append(event)
+
+    assert seconds_worked(path) == 6 * 60
+    assert seconds_worked(tmp_path / "none.jsonl") == 0

@@ -9,10 +9,10 @@ from zk0.core.errors import ExitStatus
 from zk0.core.git import GitState
 from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_available, passed, warned, worst
-from zk0.memory.bank import BankSnapshot
 from zk0.memory.entries import Entry, FactSource, Kind, RunRecord, Status, with_id
 from zk0.memory.evidence import value_at
 from zk0.memory.results import EndedRun, entries_of, step_record
+from zk0.memory.snapshot import BankSnapshot
 
 type MakeReceipt = Callable[..., Receipt]
 
@@ -89,7 +89,7 @@ def test_a_run_supersedes_the_last_result_of_its_workflow_and_no_other(make_rece
 def test_an_interrupted_run_does_not_read_as_a_pass(make_receipt: MakeReceipt) -> None:
     [result] = added(ended([make_receipt(FALLS)], exit_status=ExitStatus.interrupted))
 
-    assert result.title == "train: interrupted (pass) after 2 s"
+    assert result.title == "train: interrupted after 2 s"
 
 
 def test_a_run_without_a_receipt_is_remembered_too() -> None:

@@ -18,6 +18,7 @@ from zk0.memory.tasks import (
     check_task,
     closing_entry,
     compose_task,
+    context_of_fields,
     extend_context,
     fill_context,
     open_tasks,
@@ -55,8 +56,7 @@ def begin(project: Project, bank: Bank) -> Begin:
         entry = compose_task(
             title, context, by="agent:a", at=NOON + hour * HOUR, evidence=witness, sources=sources, **more
         )  # type: ignore[arg-type]
-        [kept] = bank.put(entry)
-        return kept
+        return bank.put(entry)
 
     return write
 
@@ -110,7 +110,7 @@ def test_cited_lines_that_changed_are_a_warning_and_gaps_are_named(project: Proj
 
     assert found["sources"] == (Verdict.warned, "train.py:1 has changed since it was cited")
     assert found["tests"][0] is Verdict.not_available
-    assert found["template"][1].startswith("not said: success criteria, constraints")
+    assert found["template"][1].startswith("not said: criteria, constraints")
 
 
 def test_a_subtask_inherits_what_is_critical_and_losing_it_later_is_found(
@@ -178,7 +178,7 @@ def test_the_page_has_the_nine_blocks_and_says_what_is_not_known(bank: Bank, beg
     assert f"- {child.id}: Find the cause" in text
     assert "**Risks**: none" in text
     assert "- before: nothing is missing" in text
-    assert "- before: not said: success criteria" in render_task_page(reading, child)
+    assert "- before: not said: criteria" in render_task_page(reading, child)
     assert "- debug next" in render_task_page(reading, child)
     assert "[x]" not in text
 
@@ -187,18 +187,21 @@ def test_a_task_is_filled_from_git_and_from_what_is_known(project: Project, bank
     run = {"id": "r", "workflow": "train", "verdict": "fail", "seconds": 1}
     bank.add(
         lambda _: [
+            make_entry("mu is 1", Kind.decision, sources=[{"config": "tool.x.mu", "value": 1}]),
             make_entry("mu stays", Kind.decision),
             make_entry("it rises", Kind.fault),
             make_entry("train: fail", Kind.result, run=run),
         ]
     )
     (project.root / "train.py").write_text("mu = 0.1\n")
+    (project.root / "pyproject.toml").write_text("[tool.x]\nmu = 0.1\n")
 
-    context = fill_context(TaskContext(), bank.read(), EvidenceReader(project), [])
+    context = fill_context(TaskContext(), bank.read(), EvidenceReader(project), [], NOON)
 
-    assert context.state[0].endswith("on main, 1 files changed")
+    assert context.state[0].endswith("on main, 2 files changed")
     assert context.state[1].startswith("train: fail (2026-03-01-")
-    assert context.decisions[0].startswith("mu stays (2026-03-01-")
+    [decision] = context.decisions  # the other one is contradicted
+    assert decision.startswith("mu stays (2026-03-01-")
     assert context.risks[0].startswith("open finding: it rises (")
 
 
@@ -210,8 +213,7 @@ def test_a_task_is_closed_when_nothing_is_lost_and_no_subtask_is_open(bank: Bank
         closed = closing_entry(
             task, by="agent:a", at=NOON + hour * HOUR, outcome="Done.", findings=[], reading=bank.read()
         )
-        [kept] = bank.put(closed)
-        return kept
+        return bank.put(closed)
 
     with pytest.raises(RequestError, match=f"open subtasks: {child.id}"):
         close(parent, 2)
@@ -249,3 +251,32 @@ def test_every_problem_is_told_with_its_line(tmp_path: Path) -> None:
         read_context(path)
     with pytest.raises(InputError, match="can't be read"):
         read_context(tmp_path / "none.yaml")
+
+
+def test_every_field_can_be_set_by_its_name() -> None:
+    given = {name: "x" for name in TaskContext.model_fields if name != "priority"} | {"priority": "high"}
+
+    context = context_of_fields([f"{name}={text}" for name, text in given.items()] + ["risks=it falls"])
+
+    assert {name: getattr(context, name) for name in ("priority", "objective", "tests")} == {
+        "priority": "high",
+        "objective": "x",
+        "tests": "x",
+    }
+    assert (context.losses, context.risks) == (("x",), ("x", "it falls"))
+    assert context.gaps() == []
+
+
+@pytest.mark.parametrize("given", ["objektive=x", "objective", "priority=soon"])
+def test_what_is_no_field_is_refused_with_the_fields_there_are(given: str) -> None:
+    with pytest.raises(InputError):
+        context_of_fields([given])
+
+
+def test_a_gap_is_named_with_the_option_that_fills_it(project: Project, bank: Bank, begin: Begin) -> None:
+    task = begin(context=TaskContext(objective="Repair it"))
+    known = KnownNames(project.root, ".zk0", [], [], [])
+
+    [gap] = [one for one in check_task(bank.read(), task, EvidenceReader(project), known, NOON) if one.at == "template"]
+
+    assert "--set criteria=… --set constraints=…" in gap.remedy

@@ -38,8 +38,9 @@ def test_an_entry_that_can_t_be_read_fails(small):
 def test_a_focus_or_a_next_step_is_named_or_not(ran):
     assert ran.verdicts("memory-bank.next") == {"fail"}
 
-    page = ran.root / "memory-bank" / "context.md"
-    page.write_text(page.read_text().replace("<!-- keep:focus -->", "<!-- keep:focus -->\nMake it faster.\n"))
+    note = ran.root / "memory-bank" / "notes" / "focus.md"
+    note.parent.mkdir()
+    note.write_text("Make it faster.\n")
     assert ran.verdicts("memory-bank.next") == {"pass"}
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -179,7 +180,7 @@ def test_only_a_step_that_needs_a_service_starts_it_too(project, make_plan, port
 
     plan = make_plan(web(port) + "- {id: other, title: Other, run: ['true']}\n" + ask(port, more=", needs: [web]"))
 
-    selection = select_steps(plan, ["ask"], None, 0, [], lambda _: True)
+    selection = select_steps(plan, ["ask"], None, 0, [], lambda _: True, Path())
 
     assert selection.steps == ("web", "ask")
     assert selection.requested == "--only ask"

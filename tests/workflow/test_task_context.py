@@ -23,8 +23,8 @@ def test_a_subtask_inherits_constraints_critical_information_and_assumptions_onc
 def test_what_is_missing_before_work_begins_is_named() -> None:
     assert TaskContext(criteria="a", constraints="b").gaps() == [
         "dependencies",
-        "critical information",
-        "validation points",
+        "critical",
+        "validation",
     ]
 
 

@@ -50,5 +50,5 @@ def remembered(outputs: RememberOutputs, project: Project) -> Finding:
         f"{outputs.entry} is in force",
         f"{outputs.entry} is not in force",
         evidence=[Evidence(name="entry", value=outputs.entry)],
-        remedy="zk0 memory show --all",
+        remedy=f"zk0 memory search {outputs.entry}",
     )

@@ -20,6 +20,7 @@ from zk0.checklists.items import Checklist, ProjectCheckRef
 from zk0.checklists.snapshot import BASIS, ProjectSnapshot, why_stale
 from zk0.core.checks import CHECKS, Check, CheckContext, Part
 from zk0.core.errors import CommandError, MissingError, Zk0Error
+from zk0.core.git import ignore_directory
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.core.registry import extend
@@ -198,6 +199,7 @@ def judge(
     proofs = {proof.key: proof for proof in checklist.evidence() if isinstance(proof, ProjectCheckRef)}
     wanted = [proof for key, proof in proofs.items() if force or key not in kept or why_stale(kept[key], snapshot)]
     requests = [CheckRequest(proof.key, CHECKS.get(proof.project), proof.options) for proof in wanted]
+    ignore_directory(project.state_dir)
     for done, result in enumerate(run_checks(project.root, requests), start=1):
         _store(project).save(_receipt(result, snapshot))
         progress(result.request.check.id, done, len(requests))

@@ -1,9 +1,9 @@
 """`zk0 checklist`: show which items hold, ask their checks, export the result, and sign or waive items."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,14 +20,6 @@ if TYPE_CHECKING:  # few commands need a checklist
     from zk0.checklists.evaluation import Evaluated, EvaluatedItem
     from zk0.checklists.judging import Progress
     from zk0.checklists.signatures import SignatureDecision
-
-
-class ExportFormat(StrEnum):
-    """A format to export a checklist to."""
-
-    in_toto = "in-toto"
-    junit = "junit"
-    sarif = "sarif"
 
 
 app = typer.Typer(
@@ -103,17 +95,12 @@ def verify(
 
 
 @app.command()
-def export(
-    name: NameArgument,
-    *,
-    format_: Annotated[ExportFormat, typer.Option("--format", help="The format.")],
-    out: OutOption = None,
-) -> None:
-    """Export a checklist as an in-toto statement, JUnit XML or SARIF."""
-    from zk0.checklists.exporting import EXPORTS
+def export(name: NameArgument, *, out: OutOption = None) -> None:
+    """Export a checklist as an in-toto statement."""
+    from zk0.checklists.exporting import statement
 
     project, evaluated = _decided(name)
-    _write(EXPORTS[format_](evaluated, project.name), out)
+    _write(json.dumps(statement(evaluated, project.name), indent=2, ensure_ascii=False) + "\n", out)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`zk0 memory`: add to the memory bank, read, search, verify and prune it."""
+"""`zk0 memory`: add to the memory bank, import into it, search, verify and prune it."""
 
 import sys
 from datetime import UTC, datetime
@@ -19,9 +19,6 @@ SourceOption = Annotated[
 ]
 SupersedesOption = Annotated[list[str] | None, typer.Option("--supersedes", help="An entry that this one replaces.")]
 StaleOption = Annotated[str | None, typer.Option("--stale-after", metavar="30d|DATE", help="When it expires.")]
-BasedOnOption = Annotated[
-    str | None, typer.Option("--based-on", metavar="REVISION", help="Refuse if the bank has another revision.")
-]
 BodyOption = Annotated[str, typer.Option("--body", "-b", help="A few sentences; - reads them from stdin.")]
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Keep what was learned, with its evidence.")
@@ -37,16 +34,17 @@ def add(  # noqa: PLR0913  each is an option of the command
     supersedes: SupersedesOption = None,
     closes: Annotated[bool, typer.Option("--closes", help="Close what it supersedes.")] = False,
     stale_after: StaleOption = None,
-    based_on: BasedOnOption = None,
     by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add an entry; values and hashes are read from its sources."""
-    from zk0.memory.adding import EntryDraft, add_entry
+    from zk0.cli.render_memory import as_data, source_line
+    from zk0.memory.adding import EntryDraft, add_entry, on_same_source
+    from zk0.memory.bank import Bank
 
     if kind in (Kind.result, Kind.task):
         other = "zk0 run records results" if kind is Kind.result else "zk0 task new"
-        raise InputError(f"entries of kind {kind} are not add_entry by hand", remedy=other)
+        raise InputError(f"entries of kind {kind} are not added by hand", remedy=other)
     now = datetime.now(UTC)
     draft = EntryDraft(
         kind=kind,
@@ -57,59 +55,56 @@ def add(  # noqa: PLR0913  each is an option of the command
         supersedes=supersedes or (),
         closes=closes,
         stale_after=parse_time(stale_after, now) if stale_after else None,
-        based_on=based_on,
     )
-    entry = add_entry(Project.find(), draft, now)
-    data = {"id": entry.id, **entry.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)}
+    project = Project.find()
+    entry = add_entry(project, draft, now)
+    others = on_same_source(entry, Bank.of(project).read())
+    for line in (*map(source_line, entry.sources), *(f"also in force on the same: {o.id}  {o.title}" for o in others)):
+        typer.echo(line, err=True)
+    data = {**as_data(entry), "same_source": [other.id for other in others]}
     print_result(data, entry.id, as_json=as_json)
 
 
-@app.command()
-def confirm(entry: str, *, by: ByOption = None, as_json: JsonOption = False) -> None:
-    """Record that you checked an entry yourself, as a person or as an agent."""
-    from zk0.memory.adding import confirm_entry
-
-    confirmation = confirm_entry(Project.find(), entry, resolve_author(by), datetime.now(UTC))
-    print_result({"id": confirmation.id}, confirmation.id, as_json=as_json)
-
-
-@app.command()
-def show(
-    entry: Annotated[str | None, typer.Argument(help="An entry's id, or the beginning or end of one.")] = None,
+@app.command(name="import")
+def import_pages(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files, or folders of Markdown files.")] = None,
     *,
-    kind: Annotated[Kind | None, typer.Option(help="List only this kind.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Include superseded and closed entries.")] = False,
+    by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the entries in force, or show one with its freshness."""
-    from zk0.cli.render_memory import show_entries, show_entry
+    """Import a memory bank of Kilo or Cline, or any Markdown; without a path, pages that zk0 did not write."""
+    from zk0.memory.importing import import_files
 
-    if entry is None:
-        show_entries(Project.find(), kind, everything=everything, as_json=as_json)
-    else:
-        show_entry(Project.find(), entry, datetime.now(UTC), as_json=as_json)
+    done = import_files(Project.find(), paths or (), by=resolve_author(by), now=datetime.now(UTC))
+    lines = [
+        f"{one.source}: {len(one.entries)} entries{f'; the rest is in {one.rest}' if one.rest else ''}" for one in done
+    ]
+    data = [{"source": one.source, "entries": [entry.id for entry in one.entries], "rest": one.rest} for one in done]
+    print_result(data, "\n".join(lines), as_json=as_json)
 
 
 @app.command()
 def search(
-    words: Annotated[list[str], typer.Argument(help="The words to search for.")],
+    words: Annotated[list[str] | None, typer.Argument(help="Words, or an entry's id; none lists all entries.")] = None,
     *,
+    kind: Annotated[Kind | None, typer.Option(help="List only this kind.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="The most results.")] = 10,
     archived: Annotated[bool, typer.Option("--archived", help="Search the archive too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Search entries and pages, the best match first."""
+    """Search entries and pages, the best match first; list the entries in force; or show one with its evidence."""
+    from zk0.cli.render_memory import show_entries, show_entry, show_hits
+    from zk0.core.references import ENTRY_ID
     from zk0.memory.bank import Bank
     from zk0.memory.search import search as found
 
-    hits = found(Bank.of(Project.find()), " ".join(words), limit=limit, archived=archived)
-    if as_json:
-        print_envelope(data=[vars(hit) for hit in hits])
-        return
-    for hit in hits:
-        typer.echo(f"{hit.id}  {hit.kind}{'' if hit.in_force else ', not in force'}  {hit.title}\n  {hit.snippet}")
-    if not hits:
-        typer.echo("nothing found", err=True)
+    project = Project.find()
+    if not words:
+        show_entries(project, kind, as_json=as_json)
+    elif len(words) == 1 and ENTRY_ID.fullmatch(words[0]):
+        show_entry(project, words[0], datetime.now(UTC), as_json=as_json)
+    else:
+        show_hits(found(Bank.of(project), " ".join(words), kind=kind, limit=limit, archived=archived), as_json=as_json)
 
 
 @app.command()
@@ -133,21 +128,13 @@ def verify(
 
 
 @app.command()
-def render(
-    *,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a page is outdated.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Render context.md and tasks.md; resolves pages that a merge left in conflict."""
-    from zk0.memory.recording import outdated_pages, write_pages
+def render(*, as_json: JsonOption = False) -> None:
+    """Render context.md and tasks.md, for example after you wrote a note."""
+    from zk0.memory.page_seal import PAGES
+    from zk0.memory.recording import write_pages
 
-    project, now = Project.find(), datetime.now(UTC)
-    pages = outdated_pages(project, now)
-    if not check:
-        write_pages(project, now)
-    text = "\n".join(f"{page} {'is outdated: zk0 memory render' if check else 'rendered'}" for page in pages)
-    print_result({"outdated" if check else "rendered": pages}, text, as_json=as_json)
-    raise typer.Exit(ExitStatus.failed if check and pages else ExitStatus.done)
+    write_pages(Project.find(), datetime.now(UTC))
+    print_result({"rendered": list(PAGES)}, f"{' and '.join(PAGES)} rendered", as_json=as_json)
 
 
 @app.command()
@@ -175,46 +162,10 @@ def prune(
     typer.echo(what if apply or not found else f"{what}: zk0 memory prune --apply", err=True)
 
 
-@app.command()
-def archive(entries: list[str], *, as_json: JsonOption = False) -> None:
-    """Move entries and those they supersede to the archive."""
-    from zk0.memory.bank import Bank
-    from zk0.memory.pruning import archive as archived
-
-    project = Project.find()
-    reading = Bank.of(project).read()
-    moved = archived(project, [reading.entry(name).id for name in entries])
-    names = [path.relative_to(project.root).as_posix() for path in moved]
-    print_result({"moved": names}, "\n".join(names), as_json=as_json)
-
-
-@app.command()
-def stats(*, as_json: JsonOption = False) -> None:
-    """Count the entries by kind, and measure the pages."""
-    from zk0.cli.render_memory import print_stats
-    from zk0.memory.pruning import stats_of
-
-    stats_found = stats_of(Project.find(), datetime.now(UTC))
-    if as_json:
-        print_envelope(data=stats_found)
-    else:
-        print_stats(stats_found)
-
-
 @app.command(name="init")
 def initialise(*, as_json: JsonOption = False) -> None:
-    """Set up the bank and git's merge driver for its pages; once per clone."""
+    """Set up the bank and render its pages."""
     from zk0.memory.recording import install
 
     done = list(install(Project.find(), datetime.now(UTC)))
     print_result({"done": done}, "\n".join(done), as_json=as_json)
-
-
-@app.command(name="merge-driver", hidden=True)
-def merge_driver(base: Path, ours: Path, theirs: Path) -> None:
-    """Merge two versions of a rendered page; git calls this."""
-    from zk0.memory.bank import read_page
-    from zk0.memory.preserved_blocks import ConflictSides, merge_pages
-
-    texts = [read_page(path) for path in (ours, theirs, base)]
-    ours.write_text(merge_pages(ConflictSides(*texts)), encoding="utf-8")

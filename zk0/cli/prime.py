@@ -20,7 +20,7 @@ def prime(*, budget: BudgetOption = 2000, as_json: JsonOption = False) -> None:
     brief = brief_of(Project.find(), datetime.now(UTC), budget=budget)
     if as_json:
         # Not `zk0.cli.output`: it imports Rich, and this command has half a second.
-        data = {"brief": brief.text, "tokens": brief.tokens, "revision": brief.revision, "entries": brief.counts}
+        data = {"brief": brief.text, "tokens": brief.tokens, "entries": brief.counts}
         sys.stdout.write(json.dumps({"schema_version": 1, "data": data}, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(brief.text)

@@ -1,18 +1,22 @@
-"""Render the memory bank as text or JSON: its entries, their freshness and its statistics."""
+"""Render the memory bank as text or JSON: its entries, and whether they still hold."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import typer
 from rich.text import Text
 
-from zk0.cli.output import columns, print_envelope, show, table_of
+from zk0.cli.output import print_envelope, show, table_of
 from zk0.core.project import Project
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry, FactSource, Kind
 from zk0.memory.evidence import EvidenceReader
 from zk0.memory.freshness import Assessment, Freshness, assess
+from zk0.memory.search import Hit
 from zk0.memory.verification import VerificationReport
 
+HASH = 12  # digits of a file's hash that are shown
 STYLES = {
     Freshness.fresh: "green",
     Freshness.unverifiable: "dim",
@@ -21,21 +25,24 @@ STYLES = {
 }
 
 
-def show_entries(project: Project, kind: Kind | None, *, everything: bool, as_json: bool) -> None:
-    """Print the entries of a kind, or all, one per line."""
-    reading = Bank.of(project).read()
-    in_force = {entry.id for entry in reading.in_force}
-    chosen = [
-        entry
-        for entry in sorted(reading.entries, key=lambda entry: (entry.generated.at, entry.id))
-        if (everything or entry.id in in_force) and kind in (None, entry.kind)
-    ]
+def show_entries(project: Project, kind: Kind | None, *, as_json: bool) -> None:
+    """Print the entries in force of a kind, or all, one per line."""
+    chosen = [entry for entry in Bank.of(project).read().in_force if kind in (None, entry.kind)]
     if as_json:
-        entries = [_as_json(entry) | {"in_force": entry.id in in_force} for entry in chosen]
-        print_envelope(data={"revision": reading.revision, "entries": entries})
+        print_envelope(data=[as_data(entry) for entry in chosen])
+    else:
+        show(table_of(((entry.id, entry.kind.value, entry.title) for entry in chosen), 3))
+
+
+def show_hits(hits: Sequence[Hit], *, as_json: bool) -> None:
+    """Print what a search found."""
+    if as_json:
+        print_envelope(data=[vars(hit) for hit in hits])
         return
-    rows = ((entry.id, entry.kind.value, Text(entry.title, "" if entry.id in in_force else "dim")) for entry in chosen)
-    show(table_of(rows, 3), Text(f"revision {reading.revision}", "dim"))
+    for hit in hits:
+        typer.echo(f"{hit.id}  {hit.kind}{'' if hit.in_force else ', not in force'}  {hit.title}\n  {hit.snippet}")
+    if not hits:
+        typer.echo("nothing found", err=True)
 
 
 def show_entry(project: Project, name: str, now: datetime, *, as_json: bool) -> None:
@@ -49,18 +56,21 @@ def show_entry(project: Project, name: str, now: datetime, *, as_json: bool) -> 
     newer = [other.id for other in reading.entries if entry.id in other.supersedes]
     if as_json:
         freshness = {"truth": assessment.freshness.value, "reasons": list(assessment.reasons), "superseded_by": newer}
-        print_envelope(data=_as_json(entry) | freshness)
+        print_envelope(data=as_data(entry) | freshness)
         return
     origin = entry.generated
     lines = [
         Text(entry.title, "bold"),
         Text(f"{entry.id}, {entry.kind}, {entry.status}, by {origin.by} at {origin.at:%Y-%m-%d %H:%M} UTC", "dim"),
     ]
-    lines += [Text(f"checked by {mark.by} at {mark.at:%Y-%m-%d %H:%M} UTC", "dim") for mark in entry.verified]
     lines += [Text(f"superseded by {', '.join(newer)}", "yellow")] if newer else []
     lines += [Text(f"holds until {entry.stale_after:%Y-%m-%d}", "dim")] if entry.stale_after else []
     show(
-        *lines, "", *([entry.body.strip(), ""] if entry.body else []), *map(_source, entry.sources), _truth(assessment)
+        *lines,
+        "",
+        *([entry.body.strip(), ""] if entry.body else []),
+        *map(source_line, entry.sources),
+        _truth(assessment),
     )
 
 
@@ -77,16 +87,6 @@ def print_report(report: VerificationReport) -> None:
     show(f"{counts}; {report.superseded} superseded, {len(report.problems)} to repair")
 
 
-def print_stats(stats: dict[str, Any]) -> None:
-    """Print a bank's counts and sizes."""
-    table = columns(0, 0)
-    for name, value in stats.items():
-        counts = value.items() if isinstance(value, dict) else ()
-        text = ", ".join(f"{key} {count}" for key, count in counts if count)
-        table.add_row(name.replace("_", " "), text if isinstance(value, dict) else str(value))
-    show(table)
-
-
 def _truth(assessment: Assessment, entry: Entry | None = None) -> Text:
     line = Text(assessment.freshness.value, STYLES[assessment.freshness])
     if entry:
@@ -96,10 +96,13 @@ def _truth(assessment: Assessment, entry: Entry | None = None) -> Text:
     return line
 
 
-def _source(source: FactSource) -> Text:
+def source_line(source: FactSource) -> str:
+    """Return a source with what was read from it."""
     value = "" if source.value is None else f" = {source.value}{f' {source.unit}' if source.unit else ''}"
-    return Text(f"  {f'{source.name}: ' if source.name else ''}{source.where}{value}")
+    hashed = f", sha256 {source.sha256[:HASH]}" if source.sha256 else ""
+    return f"  {f'{source.name}: ' if source.name else ''}{source.where}{value}{hashed}"
 
 
-def _as_json(entry: Entry) -> dict[str, Any]:
+def as_data(entry: Entry) -> dict[str, Any]:
+    """Return an entry as plain data."""
     return {"id": entry.id, **entry.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)}

@@ -14,9 +14,10 @@ from zk0.core.project import Project
 from zk0.core.references import KnownNames
 from zk0.core.verdicts import Finding
 from zk0.memory.adding import cite, save_entry
-from zk0.memory.bank import Bank, BankSnapshot
+from zk0.memory.bank import Bank
 from zk0.memory.entries import Entry
 from zk0.memory.evidence import EvidenceReader
+from zk0.memory.snapshot import BankSnapshot
 from zk0.memory.tasks import (
     check_task,
     closing_entry,
@@ -43,6 +44,9 @@ NoteOption = Annotated[Lines, typer.Option("--note", help="A note for the next a
 TestsOption = Annotated[str, typer.Option(help="The command that runs its tests.")]
 SourceOption = Annotated[Lines, typer.Option("--source", "-s", help="A validation point: file:…, commit:…, config:….")]
 ModeOption = Annotated[str, typer.Option(help="Who works on it, and how: agent, person, debug, …")]
+SetOption = Annotated[
+    Lines, typer.Option("--set", metavar="FIELD=TEXT", help="Any other field of the template, such as risks=TEXT.")
+]
 FileOption = Annotated[Path | None, typer.Option("--from", help="A YAML file with any of the template's fields.")]
 TaskArgument = Annotated[str, typer.Argument(help="Any of the task's ids, or the beginning or end of one.")]
 
@@ -63,19 +67,20 @@ def new(  # noqa: PLR0913  each is an option of the command
     tests: TestsOption = "",
     source: SourceOption = None,
     mode: ModeOption = "",
+    fields: SetOption = None,
     file: FileOption = None,
     parent: Annotated[str | None, typer.Option(help="The parent task; its critical facts are inherited.")] = None,
     by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create a task; git state, runs, decisions and findings are filled in."""
-    fields = {"scope": scope, "criteria": criterion, "constraints": constraint, "critical": critical, "notes": note}
-    context = _context(file, fields | {"tests": tests, "mode": mode})
+    given = {"scope": scope, "criteria": criterion, "constraints": constraint, "critical": critical, "notes": note}
+    context = _context(file, fields, given | {"tests": tests, "mode": mode})
     project, now = Project.find(), datetime.now(UTC)
     evidence, reading = EvidenceReader(project), Bank.of(project).read()
     entry = compose_task(
         title,
-        fill_context(context, reading, evidence, open_runs(project)),
+        fill_context(context, reading, evidence, open_runs(project), now),
         by=resolve_author(by),
         at=now,
         evidence=evidence,
@@ -97,13 +102,14 @@ def update(  # noqa: PLR0913  each is an option of the command
     tests: TestsOption = "",
     source: SourceOption = None,
     mode: ModeOption = "",
+    fields: SetOption = None,
     file: FileOption = None,
     by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a new version of a task: lists are extended, single values replaced."""
-    fields = {"scope": scope, "criteria": criterion, "constraints": constraint, "critical": critical, "notes": note}
-    more = _context(file, fields | {"tests": tests, "mode": mode})
+    given = {"scope": scope, "criteria": criterion, "constraints": constraint, "critical": critical, "notes": note}
+    more = _context(file, fields, given | {"tests": tests, "mode": mode})
     project, now = Project.find(), datetime.now(UTC)
     evidence, reading = EvidenceReader(project), Bank.of(project).read()
     before = task_of(reading, task)
@@ -177,10 +183,13 @@ def close(
     _print_id(save_entry(project, closed, EvidenceReader(project), now=now), as_json=as_json)
 
 
-def _context(file: Path | None, fields: dict[str, Any]) -> TaskContext:
-    from zk0.memory.tasks import read_context
+def _context(file: Path | None, fields: Lines, given: dict[str, Any]) -> TaskContext:
+    from zk0.memory.tasks import context_of_fields, read_context
 
-    context = TaskContext.model_validate({name: value for name, value in fields.items() if value})
+    context = extend_context(
+        context_of_fields(fields or ()),
+        TaskContext.model_validate({name: value for name, value in given.items() if value}),
+    )
     return extend_context(read_context(file), context) if file else context
 
 

@@ -163,7 +163,8 @@ def select(
         RequestError: a step needs an outcome that no earlier run has.
     """
     effects = LiveEffects(project)
-    return select_steps(planned, only, since, seed, effects.earlier_outcomes(planned.spec.name), effects.is_intact)
+    outcomes = effects.earlier_outcomes(planned.spec.name)
+    return select_steps(planned, only, since, seed, outcomes, effects.is_intact, project.root)
 
 
 def dry_run(project: Project, planned: Plan, selection: Selection | None = None) -> list[DryRunEvent]:

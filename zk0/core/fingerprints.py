@@ -10,7 +10,7 @@ leaves the digest as it is.
 import hashlib
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
@@ -66,6 +66,19 @@ class Tree:
             if is_prose(path) == prose:
                 total.update(f"{path}\0{blob}\0".encode(errors="surrogateescape"))
         return total.hexdigest()
+
+
+def read_digest(tree: Tree, reads: Collection[str]) -> str:
+    """Return the digest of the content of some files, and of the names of all; of all content where none are named."""
+    if not reads:
+        return tree.code
+    parts = sorted(tree.code_files), sorted((name, tree.files.get(name)) for name in reads)
+    return hashlib.sha256(repr(parts).encode(errors="surrogateescape")).hexdigest()
+
+
+def relevant(changed: Iterable[str], reads: Collection[str]) -> list[str]:
+    """Return those of the changed files that matter to a run that read these."""
+    return [name for name in changed if not reads or name in reads]
 
 
 def is_prose(path: str) -> bool:

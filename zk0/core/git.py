@@ -47,6 +47,14 @@ def run_git(root: Path, *arguments: str, seconds: float = SECONDS) -> Completed:
     return run_program("git", *arguments, cwd=root, seconds=seconds, remedy="install git")
 
 
+def ignore_directory(directory: Path) -> None:
+    """Make a directory, with a `.gitignore` in it that keeps all of it out of git."""
+    directory.mkdir(parents=True, exist_ok=True)
+    ignore = directory / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
+
+
 def read_git(root: Path, *arguments: str) -> str | None:
     """Return what git prints; None where it refuses, or where there is no git."""
     try:

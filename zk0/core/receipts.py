@@ -77,7 +77,9 @@ class Receipt(BaseModel):
     # Not in receipts of an older zk0, nor where they do not apply; then they are no part of the digest either.
     duration: float | None = Field(None, description="seconds, by a clock that is not set", exclude_if=_is_none)
     sequence: int | None = Field(None, description="greater than that of all receipts before", exclude_if=_is_none)
-    program: str | None = Field(None, description="the absolute path of the program that ran", exclude_if=_is_none)
+    program: str | None = Field(
+        None, description="the path of the program that ran, as in `portable_paths`", exclude_if=_is_none
+    )
 
     digest: str = ""
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from zk0.core.checks import CheckContext, Part, register_subject
 from zk0.core.errors import AssetMissingError, LedgerError
+from zk0.core.portable_paths import to_local
 from zk0.core.project import Project
 from zk0.core.receipts import ReceiptStore
 from zk0.ledger.schema import (
@@ -86,7 +87,7 @@ def last_ledger(project: Project) -> Path:
     if not found:
         raise AssetMissingError("no run has written a ledger yet", remedy="zk0 run train")
     receipt = max(found, key=lambda receipt: receipt.order)
-    path = Path(str(receipt.outputs["ledger"]))
+    path = Path(to_local(str(receipt.outputs["ledger"]), project.root))
     if not path.is_file():
         raise AssetMissingError(f"the ledger of run {receipt.run} is gone: {path}", remedy="zk0 run train")
     return path

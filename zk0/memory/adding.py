@@ -25,6 +25,7 @@ from zk0.memory.bank import Bank
 from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind, Mark, Status
 from zk0.memory.evidence import EvidenceReader, copy_receipt, lines_digest, value_at
 from zk0.memory.recording import write_pages
+from zk0.memory.snapshot import BankSnapshot
 
 KINDS = ("receipt", "config", "file", "commit", "link")
 CITATION = re.compile(rf"(?:(?P<name>[^=]+)=)?(?P<kind>{'|'.join(KINDS)}):(?P<what>.+)")
@@ -36,7 +37,7 @@ class EntryDraft:
     """An entry to be added.
 
     `by` is who says so; `sources` are citations, as `cite` reads them; one that `closes` says that what it
-    supersedes is settled, and no more; `based_on` is the revision that was read before this was written.
+    supersedes is settled, and no more.
     """
 
     kind: Kind
@@ -47,7 +48,6 @@ class EntryDraft:
     supersedes: Sequence[str] = ()
     closes: bool = False
     stale_after: datetime | None = None
-    based_on: str | None = None
 
 
 def add_entry(project: Project, draft: EntryDraft, now: datetime) -> Entry:
@@ -79,36 +79,32 @@ def add_entry(project: Project, draft: EntryDraft, now: datetime) -> Entry:
     except ValidationError as error:
         problem = error.errors()[0]
         raise InputError(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
-    return save_entry(project, entry, evidence, based_on=draft.based_on, now=now)
+    return save_entry(project, entry, evidence, now=now)
 
 
-def save_entry(
-    project: Project, entry: Entry, evidence: EvidenceReader, *, now: datetime, based_on: str | None = None
-) -> Entry:
+def save_entry(project: Project, entry: Entry, evidence: EvidenceReader, *, now: datetime) -> Entry:
     """Write an entry and the receipts it cites, and render the pages.
 
     Raises:
+        SpecError: a page is not as zk0 wrote it; nothing is written.
         StaleReadError: what it rests on has changed.
-        SecretError: it holds a secret.
+        SecretError: it or a receipt holds a secret.
     """
-    [written] = Bank.of(project).put(entry, based_on=based_on)
+    bank = Bank.of(project)
+    bank.require_own_pages()
     for digest in {source.receipt for source in entry.sources if source.receipt}:
         if path := evidence.file(digest):
             copy_receipt(project, digest, path.read_text(encoding="utf-8"))
+    written = bank.put(entry)
     write_pages(project, now)
     return written
 
 
-def confirm_entry(project: Project, name: str, by: str, now: datetime) -> Entry:
-    """Return an entry's next version, marked as checked.
-
-    Raises:
-        StaleReadError: it was superseded.
-        UnknownNameError: there is no such entry.
-    """
-    entry = Bank.of(project).read().entry(name)
-    update = {"id": "", "verified": (*entry.verified, Mark(by=by, at=now)), "supersedes": (entry.id,)}
-    return save_entry(project, entry.model_copy(update=update), EvidenceReader(project), now=now)
+def on_same_source(entry: Entry, bank: BankSnapshot) -> list[Entry]:
+    """Return the entries in force that cite a place which this one cites too, besides commits."""
+    own = {source.where for source in entry.sources if not source.commit}
+    others = (other for other in bank.in_force if other.id not in (entry.id, *entry.supersedes))
+    return [other for other in others if own & {source.where for source in other.sources}]
 
 
 def cite(text: str, evidence: EvidenceReader) -> FactSource:

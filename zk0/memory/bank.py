@@ -1,109 +1,48 @@
-"""The memory bank on disk: entries that are only ever added, and pages that are rendered from them.
+"""The memory bank on disk: entries that are only ever added, notes that people write, pages rendered from both.
 
 Writers hold a file lock in the state directory; the system releases it when a process dies. `add` composes entries
-under the lock, from the bank as it is then. `put` is for a writer that read the bank earlier: it passes the revision
-it read, and is refused with what changed if the bank has changed since. Readers need no lock: every file appears whole.
-A revision is a hash of the entries' ids, which decides whether something changed, and the time when the last of them
-arrived, which says what.
+under the lock, from the bank as it is then. `put` is for a writer that read the bank earlier: it is refused if what it
+supersedes was superseded meanwhile. Readers need no lock: every file appears whole.
+
+The pages are no part of what git keeps: two branches that each add an entry would conflict in them. What people write
+into them goes to `notes/`, and a page that zk0 did not write as it is now is never overwritten.
 """
 
 import fcntl
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
-from zk0.core.errors import InputError, SecretError, SpecError, StaleReadError, UnknownNameError
+from zk0.core.errors import SecretError, StaleReadError, UnknownNameError
+from zk0.core.git import ignore_directory
 from zk0.core.pages import join_first
 from zk0.core.project import Project
-from zk0.core.receipts import write_atomically
+from zk0.core.receipts import DIGEST_LENGTH, canonical_digest, write_atomically
 from zk0.core.references import ENTRY_ID
 from zk0.core.secrets import find_secrets
-from zk0.memory.entries import Entry, Kind, Status, content_id, with_id
+from zk0.memory.entries import Entry, content_id, with_id
 from zk0.memory.frontmatter import UnreadableEntryError, read_entry, write_entry
+from zk0.memory.page_seal import (
+    PAGES,
+    body_of,
+    is_of_older_version,
+    kept_paragraphs,
+    read_page,
+    require_own,
+    seal,
+)
+from zk0.memory.snapshot import NAMED, BankProblem, BankSnapshot
 
-ENTRIES, ARCHIVE = "entries", "archive"
+ENTRIES, ARCHIVE, NOTES = "entries", "archive", "notes"
+REPLACED = "replaced"  # in the state directory: texts of pages that were replaced and can not be rendered again
 ID_BYTES = re.compile(ENTRY_ID.pattern.encode())
 SUPERSEDES = re.compile(rb"^supersedes:(.*(?:\n[- ].*)*)", re.MULTILINE)
-REVISION = re.compile(r"([0-9a-f]{8})-([0-9a-f]+)")
-NAMED = 5  # entries named in one message
-
-
-@dataclass(frozen=True)
-class BankProblem:
-    """Something in the bank that is to be repaired: where, and what is wrong."""
-
-    path: Path
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        """Name the place as an editor understands it."""
-        return f"{self.path}:{self.line}: {self.message}"
 
 
 type Parsed = tuple[Entry | None, BankProblem | None]
-
-
-@dataclass(frozen=True)
-class BankSnapshot:
-    """What the bank holds at one moment; `problems` are to be shown, for a broken entry is still a fact.
-
-    `arrived` says when each entry file came to this machine, in nanoseconds since the epoch.
-    """
-
-    entries: tuple[Entry, ...]
-    problems: tuple[BankProblem, ...] = ()
-    arrived: dict[str, int] = field(default_factory=dict)
-
-    @cached_property
-    def in_force(self) -> list[Entry]:
-        """The entries that are active and superseded by none, oldest first."""
-        superseded = {old for entry in self.entries for old in entry.supersedes}
-        counting = [entry for entry in self.entries if entry.status is Status.active and entry.id not in superseded]
-        return sorted(counting, key=lambda entry: (entry.generated.at, entry.id))
-
-    def counting(self, kind: Kind) -> list[Entry]:
-        """Return those of one kind."""
-        return [entry for entry in self.in_force if entry.kind is kind]
-
-    def newest(self, kind: Kind) -> list[Entry]:
-        """Return those of one kind, the newest first."""
-        return self.counting(kind)[::-1]
-
-    @cached_property
-    def last_results(self) -> dict[str, Entry]:
-        """The last result of each workflow, newest first; one that is of no run stands under its id."""
-        last: dict[str, Entry] = {}
-        for entry in self.newest(Kind.result):
-            last.setdefault(entry.run.workflow if entry.run else entry.id, entry)
-        return last
-
-    @property
-    def revision(self) -> str:
-        """What names this state of the bank; a writer gives it back with what it writes."""
-        names = hashlib.sha256("\n".join(sorted(self.arrived)).encode()).hexdigest()
-        return f"{names[:8]}-{max(self.arrived.values(), default=0):x}"
-
-    def entry(self, name: str) -> Entry:
-        """Return the entry of this id, or of this unique beginning or end of one.
-
-        Raises:
-            UnknownNameError: there is none, or more than one.
-        """
-        found = [entry for entry in self.entries if entry.id == name]
-        found = found or [entry for entry in self.entries if entry.id.startswith(name) or entry.id.endswith(name)]
-        match found:
-            case [entry]:
-                return entry
-            case []:
-                raise UnknownNameError(f"the memory bank has no entry {name!r}", remedy="zk0 memory show")
-        several = ", ".join(entry.id for entry in found[:NAMED])
-        raise UnknownNameError(f"{name!r} is {len(found)} entries: {several}", remedy="give more of the id")
 
 
 class Bank:
@@ -113,6 +52,7 @@ class Bank:
         self.directory = directory
         self.entries_dir = directory / ENTRIES
         self.archive_dir = directory / ARCHIVE
+        self.notes_dir = directory / NOTES
         self.lock = lock
         self._parsed: dict[tuple[str, int, int], Parsed] = {}
 
@@ -123,9 +63,7 @@ class Bank:
 
     def read(self) -> BankSnapshot:
         """Read the entries, oldest name first."""
-        stats = {path: path.stat() for path in sorted(self.entries_dir.glob("*.md"))}
-        found = [self._read_cached(path, stat) for path, stat in stats.items()]
-        return _snapshot(found, {path.stem: stat.st_mtime_ns for path, stat in stats.items()})
+        return _snapshot([self._read_cached(path, path.stat()) for path in sorted(self.entries_dir.glob("*.md"))])
 
     def read_current(self) -> BankSnapshot:
         """Read the entries that no other supersedes, and not whether one was edited: a fraction of the time."""
@@ -135,13 +73,12 @@ class Bank:
             # No decoding yet: ids are ASCII, and a file that is not text is reported when it is parsed.
             for named in SUPERSEDES.finditer(content.partition(b"\n---")[0]):
                 superseded.update(found.decode() for found in ID_BYTES.findall(named[1]))
-        found = [self._parse(path, content) for path, content in files.items() if path.stem not in superseded]
-        return _snapshot(found, {path.stem: path.stat().st_mtime_ns for path in files})
+        return _snapshot([self._parse(path, content) for path, content in files.items() if path.stem not in superseded])
 
     def read_archive(self) -> BankSnapshot:
         """Read the entries that were archived."""
         files = sorted(self.archive_dir.glob("*.md"))
-        return _snapshot([self._check_edited(path, self._parse(path, path.read_bytes())) for path in files], {})
+        return _snapshot([self._check_edited(path, self._parse(path, path.read_bytes())) for path in files])
 
     def add(self, compose: Callable[[BankSnapshot], Iterable[Entry]]) -> tuple[Entry, ...]:
         """Add the entries that `compose` makes of what the bank holds, and return them with their ids.
@@ -158,44 +95,69 @@ class Bank:
                 _refuse_secrets(entry, text)
             return tuple(self._write(entry, text) for entry, text in zip(entries, texts, strict=True))
 
-    def put(self, *entries: Entry, based_on: str | None = None) -> tuple[Entry, ...]:
-        """Add entries that were composed of an earlier reading; what they supersede must still be in force.
-
-        `based_on` is the revision of that reading; None where nothing but what they supersede was read.
+    def put(self, entry: Entry) -> Entry:
+        """Add an entry that was composed of an earlier reading; what it supersedes must still be in force.
 
         Raises:
-            InputError: that is no revision.
-            StaleReadError: the bank has changed since; the message says what.
-            UnknownNameError: they supersede what is not there.
-            SecretError: an entry holds a secret.
+            StaleReadError: it was superseded meanwhile.
+            UnknownNameError: it supersedes what is not there.
+            SecretError: the entry holds a secret.
         """
 
         def compose(now: BankSnapshot) -> Iterable[Entry]:
-            if based_on is not None:
-                _require_current(based_on, now)
-            for entry in entries:
-                _require_in_force(with_id(entry), now)
-            return entries
+            _require_in_force(with_id(entry), now)
+            return [entry]
 
-        return self.add(compose)
+        return self.add(compose)[0]
 
-    def rewrite(self, name: str, render: Callable[[BankSnapshot, str], str]) -> Path:
-        """Write the page that `render` makes of what the bank holds and of the page's text so far."""
-        return self.edit(name, lambda old: render(self.read(), old), durable=False)  # it can be rendered again
+    def notes(self) -> dict[str, str]:
+        """Return what people wrote for the pages, by name."""
+        files = sorted(self.notes_dir.glob("*.md"))
+        return {path.stem: path.read_text(encoding="utf-8", errors="replace").strip() for path in files}
 
-    def edit(self, name: str, change: Callable[[str], str], *, durable: bool = True) -> Path:
-        """Write the page that `change` makes of the page's text so far; a durable one survives a loss of power.
+    def append_note(self, name: str, text: str) -> None:
+        """Write a text behind what a note has already, unless it has it."""
+        path = self.notes_dir / f"{name}.md"
+        old = read_page(path)
+        if text.strip() not in old:
+            write_atomically(path, "\n\n".join(filter(None, (old.strip(), text.strip("\n")))) + "\n")
+
+    def require_own_pages(self) -> None:
+        """Refuse to go on where a page is not as zk0 wrote it.
 
         Raises:
-            SpecError: the page is not text.
+            SpecError: a person wrote or changed a page; the remedy says how to import it.
+        """
+        for name in PAGES:
+            require_own(self.directory / name)
+
+    def write_page(self, name: str, render: Callable[[str], str]) -> None:
+        """Write the page that `render` makes of the page's text so far. It can be rendered again, so it is not flushed.
+
+        Raises:
+            SpecError: the page is not as zk0 wrote it.
         """
         path = self.directory / name
         with self._locked():
+            require_own(path)
             old = read_page(path)
-            new = change(old)
-            if new != old or not path.is_file():
-                write_atomically(path, new, durable=durable)
-        return path
+            if is_of_older_version(old):
+                self._keep(name, old)
+                for note, text in kept_paragraphs(old).items():
+                    self.append_note(note, text)
+            new = seal(render(body_of(old)))
+            if new != old:
+                write_atomically(path, new, durable=False)
+            self._ignore_pages()
+
+    def replace(self, path: Path, text: str | None) -> None:
+        """Replace a file of the bank, or remove it; the old text stays in the state directory."""
+        if old := read_page(path):
+            self._keep(path.relative_to(self.directory).as_posix(), old)
+        if text is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_atomically(path, text)
 
     def archive(self, choose: Callable[[BankSnapshot], Iterable[str]]) -> list[Path]:
         """Move the entries that `choose` names of what the bank holds to the archive, and return where they are."""
@@ -239,25 +201,23 @@ class Bank:
         write_atomically(path, text)
         return entry
 
+    def _keep(self, name: str, text: str) -> None:
+        digest = canonical_digest(text)[:DIGEST_LENGTH]
+        write_atomically(self.lock.parent / REPLACED / f"{name.replace('/', '-')}.{digest}.md", text)
+
+    def _ignore_pages(self) -> None:
+        path = self.directory / ".gitignore"
+        known = read_page(path)
+        if missing := [line for page in PAGES if (line := f"/{page}") not in known.splitlines()]:
+            joint = "" if not known or known.endswith("\n") else "\n"
+            write_atomically(path, f"{known}{joint}{'\n'.join(missing)}\n")
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        self.lock.parent.mkdir(parents=True, exist_ok=True)
+        ignore_directory(self.lock.parent)
         with self.lock.open("a") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
-
-
-def read_page(path: Path) -> str:
-    """Return a page's text; empty where there is no page yet.
-
-    Raises:
-        SpecError: it is not UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
-    except UnicodeDecodeError as error:
-        problem = f"{path} is not UTF-8: {error.reason} at byte {error.start}"
-        raise SpecError(problem, remedy="save it as UTF-8, or remove it") from error
 
 
 @cache
@@ -265,9 +225,9 @@ def _bank(directory: Path, lock: Path) -> Bank:
     return Bank(directory, lock)
 
 
-def _snapshot(found: list[Parsed], arrived: dict[str, int]) -> BankSnapshot:
+def _snapshot(found: list[Parsed]) -> BankSnapshot:
     entries = tuple(entry for entry, _ in found if entry)
-    return BankSnapshot(entries, tuple(problem for _, problem in found if problem), arrived)
+    return BankSnapshot(entries, tuple(problem for _, problem in found if problem))
 
 
 def _refuse_secrets(entry: Entry, text: str) -> None:
@@ -278,25 +238,14 @@ def _refuse_secrets(entry: Entry, text: str) -> None:
         )
 
 
-def _require_current(revision: str, now: BankSnapshot) -> None:
-    found = REVISION.fullmatch(revision)
-    if found is None:
-        raise InputError(f"{revision!r} is not a revision of the memory bank", remedy="zk0 memory show --json")
-    if found[1] == now.revision[:8]:
-        return
-    new = [entry for entry in now.entries if now.arrived.get(entry.id, 0) > int(found[2], 16)]
-    what = _names(new) if new else "entries were archived or removed"
-    raise StaleReadError(f"the memory bank has changed since {revision}: {what}", remedy="zk0 memory show; then again")
-
-
 def _require_in_force(entry: Entry, now: BankSnapshot) -> None:
     """Refuse an entry that supersedes what is not there, or what another superseded meanwhile."""
     ids = {other.id for other in now.entries}
     for name in entry.supersedes:
         if name not in ids:
-            raise UnknownNameError(f"it supersedes {name}, which is not an entry", remedy="zk0 memory show")
+            raise UnknownNameError(f"it supersedes {name}, which is not an entry", remedy="zk0 memory search")
         if newer := [other for other in now.entries if name in other.supersedes and other.id != entry.id]:
-            remedy = f"zk0 memory show {newer[0].id}; then again"
+            remedy = f"zk0 memory search {newer[0].id}; then again"
             raise StaleReadError(f"{name} was superseded meanwhile: {_names(newer)}", remedy=remedy)
 
 

@@ -48,6 +48,11 @@ def cut(text: str, most: int) -> str:
     return text.encode()[:most].decode(errors="ignore").rpartition(" ")[0] + " …"
 
 
+def quote(text: str) -> str:
+    """Return a text as a quotation in Markdown, in which no line can pass for one of the page."""
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+
+
 def cell(text: object) -> str:
     """Return a text that stays within its line and its table cell, makes no marker, and is cut where it is long."""
     line = pages.cell(text)

@@ -18,6 +18,7 @@ from zk0.core.verdicts import Verdict
 from zk0.workflow.task_context import TaskContext
 
 PYPROJECT = "pyproject.toml"
+COMPLETE = (ExitStatus.done, ExitStatus.failed)  # of a run that came to its end
 MASK = "[secret left out]"
 HASH_LENGTH = 8  # 32 bits a day: among 100 entries of one day a collision has a chance of 1e-6, and `Bank` notices
 
@@ -124,7 +125,12 @@ class StepRecord(Record):
 
 
 class RunRecord(Record):
-    """The run a result is of; `files` are the programs and settings that changed between its begin and its end."""
+    """The run a result is of; `files` are the programs and settings that changed between its begin and its end.
+
+    `reads` are the files that it read, where a trace shows that it read no others: the result holds for them alone.
+    `seconds` is the time of its steps. Of a run that was broken off it is the time that zk0 worked on it, without that
+    in which it waited or was stopped.
+    """
 
     id: str
     workflow: str
@@ -134,6 +140,17 @@ class RunRecord(Record):
     steps: tuple[StepRecord, ...] = ()
     proposals: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it came to its end; if not, it was cancelled, or something was missing."""
+        return self.ended in {status.name for status in COMPLETE}
+
+    @property
+    def outcome(self) -> str:
+        """Its verdict, or how it was broken off."""
+        return str(self.verdict) if self.is_complete else self.ended.replace("_", " ")
 
 
 class FaultRecord(Record):
@@ -167,7 +184,6 @@ class Entry(Record):
     title: Title
     status: Status = Status.active
     generated: Mark
-    verified: tuple[Mark, ...] = ()
     sources: tuple[FactSource, ...] = ()
     commit: str | None = None
     branch: str | None = None

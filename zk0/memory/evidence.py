@@ -17,8 +17,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from zk0.core.errors import UnknownNameError
-from zk0.core.fingerprints import is_prose
+from zk0.core.errors import SecretError, UnknownNameError
+from zk0.core.fingerprints import is_prose, read_digest
 from zk0.core.git import read_git
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore, read_content, write_atomically
@@ -43,6 +43,7 @@ class EvidenceReader:
         self._receipts: dict[str, dict[str, Any] | None] = {}
         self._texts: dict[str, str | None] = {}
         self._settings: dict[str, object] = {}
+        self._trees: dict[tuple[str, ...], str] = {}
 
     def receipt(self, digest: str) -> dict[str, Any] | None:
         """Return the receipt of this digest; None where neither the bank nor this machine's runs have it.
@@ -60,8 +61,15 @@ class EvidenceReader:
 
     def file(self, digest: str) -> Path | None:
         """Return where a receipt is: carried by the bank, in its archive, or in this machine's runs."""
-        carried = (directory / f"{digest}.json" for directory in self.directories)
-        return next((path for path in carried if path.is_file()), None) or self._of_runs.get(digest)
+        return self._carried(digest) or self._of_runs.get(digest)
+
+    def is_carried(self, digest: str) -> bool:
+        """Whether the bank has a receipt, so that every clone of the repository has it."""
+        return self._carried(digest) is not None
+
+    def _carried(self, digest: str) -> Path | None:
+        paths = (directory / f"{digest}.json" for directory in self.directories)
+        return next((path for path in paths if path.is_file()), None)
 
     def lines(self, file: str) -> list[str] | None:
         """Return a file's lines with their ends; None where there is no such text."""
@@ -103,10 +111,11 @@ class EvidenceReader:
     def _records(self) -> RecordReader:
         return RecordReader(self.project)
 
-    @cached_property
-    def tree(self) -> str:
-        """The digest of the project's code as it is now."""
-        return self.project.tree().code[:CODE_LENGTH]
+    def tree(self, reads: tuple[str, ...] = ()) -> str:
+        """Return the digest of the project's code as it is now; where files are named, that of `read_digest`."""
+        if reads not in self._trees:
+            self._trees[reads] = read_digest(self.project.tree(), reads)[:CODE_LENGTH]
+        return self._trees[reads]
 
     @cached_property
     def head(self) -> str | None:
@@ -142,7 +151,7 @@ class EvidenceReader:
         """Return the files of code that differ from those of a commit; none outside a repository."""
         changed = self._git("diff", "--name-only", "--relative", commit).splitlines()
         new = self._git("ls-files", "--others", "--exclude-standard").splitlines()
-        own = f"{self.project.settings.memory}/"
+        own = (f"{self.project.settings.memory}/", f"{self.project.settings.state}/")
         return [name for name in (*changed, *new) if not is_prose(name) and not name.startswith(own)]
 
     def _git(self, *arguments: str) -> str:
@@ -154,10 +163,18 @@ class EvidenceReader:
 
 
 def copy_receipt(project: Project, digest: str, text: str) -> None:
-    """Copy a receipt's text into the bank; one with a secret in it stays where it is."""
+    """Copy a receipt's text into the bank, without the blanks between its values; its digest is of the values.
+
+    Raises:
+        SecretError: it holds a secret; it stays where it is.
+    """
     path = project.memory_dir / EVIDENCE / f"{digest}.json"
-    if not path.exists() and not find_secrets(text):
-        write_atomically(path, text)
+    if path.exists():
+        return
+    for found in find_secrets(text):
+        problem = f"receipt {digest} holds a secret ({found.kind}), so the repository can't keep it"
+        raise SecretError(problem, remedy="leave it out of what the step prints and takes, and run it again")
+    write_atomically(path, json.dumps(json.loads(text), ensure_ascii=False) + "\n")
 
 
 def lines_digest(lines: Iterable[str]) -> str:

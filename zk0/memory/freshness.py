@@ -5,8 +5,8 @@ stale         what it rests on has changed since, or its time is over: it may st
 contradicted  the evidence is there and says something else
 unverifiable  the evidence is not here, or there is none to read
 
-An entry is what the worst of its sources is. Web links are not read; beside other sources they do
-not count.
+An entry is what the worst of its sources is. Web links are not read; beside other sources they do not count. Evidence
+is missing where an entry has a receipt that is not in the repository, or a result has none: no clone can check it.
 """
 
 from collections import Counter
@@ -16,12 +16,14 @@ from datetime import datetime
 from enum import StrEnum
 
 from zk0.core.errors import UnknownNameError
+from zk0.core.fingerprints import relevant
 from zk0.core.pages import join_first
-from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind
+from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind, RunRecord
 from zk0.memory.evidence import EvidenceReader, lines_digest, value_at
 
 FILES_NAMED = 3  # changed files named in one reason
 SHORT_COMMIT = 8  # digits
+INTENTIONS = (Kind.focus, Kind.next, Kind.task)  # they claim nothing, so they need no evidence
 
 
 class Freshness(StrEnum):
@@ -38,19 +40,37 @@ WORST = tuple(Freshness)  # the members from best to worst
 
 @dataclass(frozen=True)
 class SourceCheck:
-    """What one source says now."""
+    """What one source says now; `missing` evidence is none that a clone of the repository has."""
 
     freshness: Freshness
     reason: str = ""
+    missing: bool = False
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """What all sources of an entry say now; `reasons` say why it is not fresh."""
+    """What all sources of an entry say now; `reasons` say why it is not fresh, `sources` is what each says."""
 
     entry: Entry
     freshness: Freshness
     reasons: tuple[str, ...]
+    is_missing: bool = False
+    sources: tuple[SourceCheck | None, ...] = ()
+
+    @property
+    def doubt(self) -> str:
+        """What a page says beside the entry; nothing if it is fresh."""
+        if self.freshness is Freshness.fresh:
+            return ""
+        if not self.entry.sources and self.freshness is Freshness.unverifiable and not self.entry.run:
+            return "no evidence"
+        return f"{self.freshness}: {self.reasons[0]}"
+
+    @property
+    def numbers(self) -> list[FactSource]:
+        """The sources with a value that the evidence agrees with."""
+        checked = zip(self.entry.sources, self.sources, strict=True)
+        return [source for source, check in checked if check and check.freshness is Freshness.fresh]
 
 
 FRESH = SourceCheck(Freshness.fresh)
@@ -58,11 +78,22 @@ FRESH = SourceCheck(Freshness.fresh)
 
 def assess(entry: Entry, evidence: EvidenceReader, now: datetime) -> Assessment:
     """Read an entry's evidence again."""
-    nothing = SourceCheck(Freshness.unverifiable, "it names no source that can be read again")
-    found = list(_read_again(entry, evidence, now)) or [nothing]
+    sources = tuple(_source(source, evidence) for source in entry.sources)
+    nothing = SourceCheck(
+        Freshness.unverifiable, "it names no source that can be read again", entry.kind is Kind.result
+    )
+    if entry.kind in INTENTIONS and not entry.sources:
+        nothing = FRESH
+    found = [*(one for one in sources if one), *_circumstances(entry, evidence, now)] or [nothing]
     freshness = max((one.freshness for one in found), key=WORST.index)
-    reasons = dict.fromkeys(one.reason for one in found if one.freshness is not Freshness.fresh)
-    return Assessment(entry, freshness, tuple(reasons))
+    worst_first = sorted(found, key=lambda one: WORST.index(one.freshness), reverse=True)
+    reasons = dict.fromkeys(one.reason for one in worst_first if one.freshness is not Freshness.fresh)
+    return Assessment(entry, freshness, tuple(reasons), any(one.missing for one in found), sources)
+
+
+def assess_all(entries: Iterable[Entry], evidence: EvidenceReader, now: datetime) -> dict[str, Assessment]:
+    """Read the evidence of several entries again, by their ids."""
+    return {entry.id: assess(entry, evidence, now) for entry in entries}
 
 
 def count_freshness(assessments: Iterable[Assessment]) -> dict[str, int]:
@@ -71,17 +102,17 @@ def count_freshness(assessments: Iterable[Assessment]) -> dict[str, int]:
     return {freshness.value: counted[freshness] for freshness in Freshness}
 
 
-def _read_again(entry: Entry, evidence: EvidenceReader, now: datetime) -> Iterator[SourceCheck]:
-    read = [found for source in entry.sources if (found := _source(source, evidence))]
-    yield from read
+def _circumstances(entry: Entry, evidence: EvidenceReader, now: datetime) -> Iterator[SourceCheck]:
+    """Check what an entry is about besides its sources: its time, its commit, and the code and steps of its run."""
     if entry.is_stale(now):
         yield SourceCheck(Freshness.stale, f"it was said to hold until {entry.stale_after:%Y-%m-%d}")
     if entry.run and (altered := evidence.altered(entry.run.id)):
         yield SourceCheck(Freshness.contradicted, altered)
-    if entry.kind is Kind.result and entry.run:
+    if entry.kind is Kind.result and entry.run is None:
+        yield SourceCheck(Freshness.unverifiable, "it is a result of no run", missing=True)
+    elif entry.kind is Kind.result and entry.run:
         yield from _code(entry, evidence)
-        if not read:
-            yield from _steps(entry, evidence)
+        yield from _steps(entry, entry.run, evidence)
     elif entry.commit and evidence.contains(entry.commit) is False:
         commit = f"{entry.commit[:SHORT_COMMIT]}{f' of branch {entry.branch}' if entry.branch else ''}"
         yield SourceCheck(Freshness.stale, f"it is about commit {commit}, which is not part of HEAD")
@@ -103,8 +134,9 @@ def _receipt(source: FactSource, evidence: EvidenceReader) -> SourceCheck:
     digest = source.receipt or ""
     try:
         receipt = evidence.receipt(digest)
-        if receipt is None:
-            return SourceCheck(Freshness.unverifiable, f"receipt {digest} is not here")
+        if receipt is None or not evidence.is_carried(digest):
+            where = "is not here" if receipt is None else "is in a run on this machine alone"
+            return SourceCheck(Freshness.unverifiable, f"receipt {digest} {where}, not in the repository", missing=True)
         if source.metric is None:
             return FRESH
         value = value_at(receipt, source.metric)
@@ -154,7 +186,8 @@ def _commit(commit: str, evidence: EvidenceReader) -> SourceCheck:
 
 def _code(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
     """Check whether a result is about the code as it is now."""
-    if entry.tree and entry.tree == evidence.tree:
+    reads = entry.run.reads if entry.run else ()
+    if entry.tree and entry.tree == evidence.tree(reads):
         yield FRESH
     elif entry.tree is None and entry.code:
         yield SourceCheck(Freshness.unverifiable, "its digest of the code is of an older kind; run the workflow again")
@@ -163,17 +196,29 @@ def _code(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
     elif entry.tree is None and (entry.commit is None or evidence.resolve_commit(entry.commit) is None):
         yield SourceCheck(Freshness.unverifiable, "it does not say which code it is about")
     else:
-        files = evidence.changed_since(entry.commit) if entry.commit else []
-        named = f": {join_first(files, FILES_NAMED)}" if files else ""
+        files = relevant(evidence.changed_since(entry.commit), reads) if entry.commit else []
+        added = ": files that it read, or the names of others" if reads else ""
+        named = f": {join_first(files, FILES_NAMED)}" if files else added
         changed = entry.tree is not None or files
         yield SourceCheck(Freshness.stale, f"the code has changed since{named}") if changed else FRESH
 
 
-def _steps(entry: Entry, evidence: EvidenceReader) -> Iterator[SourceCheck]:
-    """Read the verdicts of a result that has no numbers: those of its steps."""
-    for step in entry.run.steps if entry.run else ():
+def _steps(entry: Entry, run: RunRecord, evidence: EvidenceReader) -> Iterator[SourceCheck]:
+    """Check the verdicts of a result's steps, and that all its receipts are of this run.
+
+    A run that was broken off before its first step claims nothing.
+    """
+    for step in run.steps:
         if step.receipt:
             yield _receipt(FactSource(receipt=step.receipt, metric="verdict", value=str(step.verdict)), evidence)
+            yield _receipt(FactSource(receipt=step.receipt, metric="step", value=step.id), evidence)
+    cited = {*(step.receipt for step in run.steps), *(source.receipt for source in entry.sources)} - {None}
+    for digest in sorted(filter(None, cited)):
+        yield _receipt(FactSource(receipt=digest, metric="run", value=run.id), evidence)
+    if run.is_complete and not cited:
+        yield SourceCheck(Freshness.unverifiable, "it names no receipt", missing=True)
+    if not run.verdict.stops and any(step.verdict.stops for step in run.steps):
+        yield SourceCheck(Freshness.contradicted, f"a step did not pass, and it says {run.verdict}")
 
 
 def _compare(what: str, found: object, stated: object) -> SourceCheck:

@@ -1,32 +1,40 @@
 """The brief an agent starts from (`zk0 prime`): what matters most first, within a budget of tokens.
 
+Each section has lines that stay while any other section has more than its own. So a hundred findings push out neither
+the decisions nor what the owner forbids.
+
 Three bytes count as one token; no tokenizer is loaded, for that would be slower than all of this. English prose has
 about four characters a token, ids and digests between two and three, so the estimate is on the safe side.
 """
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from zk0.core.errors import SpecError
 from zk0.core.project import Project
-from zk0.memory.bank import Bank, BankSnapshot
-from zk0.memory.budget import cell, cut, fit
+from zk0.memory.bank import Bank
+from zk0.memory.budget import cell, fit, quote
 from zk0.memory.entries import Entry, Kind
 from zk0.memory.evidence import EvidenceReader
-from zk0.memory.freshness import SHORT_COMMIT, Assessment, Freshness, assess, count_freshness
-from zk0.memory.preserved_blocks import read_preserved_blocks, resolve_conflict
+from zk0.memory.freshness import SHORT_COMMIT, Assessment, assess, count_freshness
+from zk0.memory.snapshot import BankSnapshot
 from zk0.memory.unfinished_runs import OpenRun, open_runs
 
 BUDGET = 2000  # tokens
 BYTES_A_TOKEN = 3
 ASSESSED = 250  # entries in force, the newest, whose evidence is read again: it has to be fast whatever the bank holds
-BRIEF = 600  # bytes of the owner's own words at most
-PRESERVED_NOTES = 900  # bytes of kept paragraphs at most
+FIRST = 3  # lines of a section that stay while others have more
+FORBIDDEN = re.compile(
+    r"\b(never|must not|mustn't|do not|don't|may not|forbidden|prohibited|not allowed)\b", re.IGNORECASE
+)
+DECISIONS = 12  # those that stay
+OWNERS = "brief.md"
+BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
+SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 COMMANDS = (
-    "`zk0 memory show ID` one entry with its evidence; `zk0 memory search WORDS`; `zk0 memory verify` all of it",
+    "`zk0 memory search WORDS`, or an id: one entry with its evidence; `zk0 memory verify` all of it",
     "`zk0 memory add KIND TITLE --source …` keep what you learn; `--supersedes ID` replaces what is no longer so",
     "`zk0 workflows list`; `zk0 run NAME -i INPUT=VALUE`; `zk0 show latest`; `zk0 resume RUN`",
     "`zk0 task list`; `zk0 task new TITLE --criterion … --critical …`; `zk0 task show ID --check`",
@@ -35,11 +43,15 @@ COMMANDS = (
 
 @dataclass(frozen=True)
 class BriefSection:
-    """A heading and its lines, the most useful first; `more` says where the rest is."""
+    """A heading and its lines, the most useful first.
+
+    `more` is the command that prints the rest, `first` how many lines stay while other sections have more than that.
+    """
 
     title: str
     lines: Sequence[str]
-    more: str = "zk0 memory show"
+    more: str = "zk0 memory search"
+    first: int = FIRST
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,6 @@ class Brief:
 
     text: str
     tokens: int
-    revision: str
     counts: dict[str, int]
 
 
@@ -60,13 +71,14 @@ def prime(project: Project, now: datetime, *, budget: int = BUDGET) -> Brief:
     counts = count_freshness(assessments)
     sections = list(_sections(project, reading, assessments, evidence, list(open_runs(project))))
     text = fit_sections(sections, budget * BYTES_A_TOKEN)
-    return Brief(text, math.ceil(len(text.encode()) / BYTES_A_TOKEN), reading.revision, counts)
+    return Brief(text, math.ceil(len(text.encode()) / BYTES_A_TOKEN), counts)
 
 
 def fit_sections(sections: Sequence[BriefSection], most: int) -> str:
     """Return sections as text of so many bytes at most; the last ones lose their last lines first. Pure."""
     counts = {number: len(section.lines) for number, section in enumerate(sections)}
-    order = [(number, 0) for number in reversed(counts)]
+    order = [(number, sections[number].first) for number in reversed(counts)]
+    order += [(number, 0) for number in reversed(counts)]
     return fit(counts, order, lambda shown: _text(sections, list(shown.values())), most)
 
 
@@ -97,19 +109,31 @@ def _sections(
         return [line(entry) for entry in reading.newest(kind)]
 
     results = [line(one, f", {one.generated.at:%Y-%m-%d %H:%M} UTC") for one in reading.last_results.values()]
+    results += [f"- later broken off: {line(one)[2:]}" for one in reading.broken_off.values()]
     runs_of_results = [entry.run for entry in reading.newest(Kind.result) if entry.run]
     proposed = [f"- `zk0 run {name}`, proposed by run `{run.id}`" for run in runs_of_results for name in run.proposals]
+    notes, owners = Bank.of(project).notes(), project.memory_dir / OWNERS
+    brief = list(statements(owners.read_text(encoding="utf-8", errors="replace"))) if owners.is_file() else []
+    forbidden = [f"- {text}" for text, forbids in brief if forbids]
+    cat = f"cat {project.settings.memory}"
     yield BriefSection(f"# {project.name}: state of the work", [_place(evidence), _verification(assessments, reading)])
+    yield BriefSection("## The owner forbids", forbidden, f"{cat}/{OWNERS}", len(forbidden))
     yield BriefSection("## Waits for you", [_run(run) for run in runs], "zk0 runs")
     yield BriefSection("## Last results", results, "zk0 runs")
-    yield BriefSection("## Focus", [*list_kind(Kind.focus), *_preserved(project, "focus")])
-    yield BriefSection("## Open findings", [_finding(entry) for entry in reading.newest(Kind.fault)])
-    yield BriefSection("## Next steps", [*proposed, *list_kind(Kind.next), *_preserved(project, "notes")])
-    yield BriefSection("## To go on", [f"- {line}" for line in COMMANDS], "zk0 --help")
+    yield BriefSection("## Focus", [*list_kind(Kind.focus), *quote(notes.get("focus", "")).splitlines()])
+    yield BriefSection(
+        "## Open findings", [_finding(entry, _doubt(by_id.get(entry.id))) for entry in reading.newest(Kind.fault)]
+    )
+    yield BriefSection("## Next steps", [*proposed, *list_kind(Kind.next), *quote(notes.get("notes", "")).splitlines()])
+    yield BriefSection("## To go on", [f"- {line}" for line in COMMANDS], "zk0 --help", len(COMMANDS))
     yield BriefSection("## Open tasks", list_kind(Kind.task), "zk0 task list")
-    yield BriefSection("## Decisions in force", list_kind(Kind.decision))
-    yield BriefSection("## The project", _brief(project.memory_dir / "brief.md"), "cat memory-bank/brief.md")
-    yield BriefSection("## Known", list_kind(Kind.procedure) + list_kind(Kind.fact), "zk0 memory search WORDS")
+    yield BriefSection("## Decisions in force", list_kind(Kind.decision), first=DECISIONS)
+    rest = [f"- {text}" for text, forbids in brief if not forbids]
+    yield BriefSection("## The project", rest, f"{cat}/{OWNERS}")
+    yield BriefSection("## Known", list_kind(Kind.procedure) + list_kind(Kind.fact))
+    for name, text in notes.items():
+        if name not in ("focus", "notes"):
+            yield BriefSection(f"## Note: {name}", quote(text).splitlines(), f"{cat}/notes/{name}.md")
 
 
 def _place(evidence: EvidenceReader) -> str:
@@ -124,7 +148,7 @@ def _verification(assessments: Sequence[Assessment], reading: BankSnapshot) -> s
     others = len(reading.in_force) - len(assessments)
     broken = f", {others} older ones not looked at (`zk0 memory verify`)" if others else ""
     broken += f", {len(reading.problems)} to repair (`zk0 memory verify`)" if reading.problems else ""
-    return f"- memory, read again just now: {counts or 'nothing yet'}{broken}; revision `{reading.revision}`"
+    return f"- memory, read again just now: {counts or 'nothing yet'}{broken}"
 
 
 def _run(run: OpenRun) -> str:
@@ -134,37 +158,39 @@ def _run(run: OpenRun) -> str:
     return f"- run `{run.run}` has not ended: it goes on, or was stopped; `zk0 show {run.run}`, `zk0 resume {run.run}`"
 
 
-def _finding(entry: Entry) -> str:
+def _finding(entry: Entry, doubt: str) -> str:
     fault = entry.fault
     if fault is None:
-        return f"- {cell(entry.title)} (`{entry.id}`)"
+        return f"- {cell(entry.title)} (`{entry.id}`{doubt})"
     repair = f" Repair: `zk0 run {fault.repaired_by}`." if fault.repaired_by else ""
     remedy = f" Remedy: {cell(fault.remedy.rstrip('.'))}." if fault.remedy and not repair else ""
     title = cell(entry.title.rstrip("."))
-    return f"- {fault.workflow}/{fault.step} `{fault.check or fault.code}`: {title}.{repair}{remedy} (`{entry.id}`)"
+    return (
+        f"- {fault.workflow}/{fault.step} `{fault.check or fault.code}`: {title}.{repair}{remedy} (`{entry.id}`{doubt})"
+    )
 
 
 def _doubt(assessment: Assessment | None) -> str:
-    if assessment is None or assessment.freshness is Freshness.fresh or not assessment.entry.sources:
-        return ""
-    return f", {assessment.freshness}: {cell(assessment.reasons[0])}"
+    return f", {cell(assessment.doubt)}" if assessment and assessment.doubt else ""
 
 
-def _preserved(project: Project, name: str) -> list[str]:
-    """Return what people wrote into a kept paragraph of the context page."""
-    page = project.memory_dir / "context.md"
-    if not page.is_file():
-        return []
-    try:
-        kept = read_preserved_blocks(resolve_conflict(page.read_text(encoding="utf-8", errors="replace")), page.name)
-    except SpecError as error:  # the brief shows it, and all the rest
-        return [f"- {error.message}"]
-    return [cut(kept[name], PRESERVED_NOTES)] if kept.get(name) else []
+def statements(brief: str) -> Iterator[tuple[str, bool]]:
+    """Yield each sentence of the owner's brief and whether it forbids something; pure.
 
-
-def _brief(path: Path) -> list[str]:
-    """Return the first paragraphs of the owner's brief, without its headings."""
-    if not path.is_file():
-        return []
-    paragraphs = [part.strip() for part in path.read_text(encoding="utf-8", errors="replace").split("\n\n")]
-    return [cut("\n".join(part for part in paragraphs if part and not part.startswith("#")), BRIEF)]
+    It does so itself, by the heading above, or as a member of a list by what introduces the list: a line in bold, or
+    one with a colon at its end. A sentence may go on in the next line.
+    """
+    heading, introduction, words, is_member = False, False, "", False
+    for line in (*brief.splitlines(), ""):
+        begins = not line.strip() or BULLET.match(line) or line.startswith("#")
+        if begins and words:
+            above = heading or (introduction and is_member)
+            yield from ((one, above or bool(FORBIDDEN.search(one))) for one in SENTENCE.split(words))
+            if not is_member:
+                introduction = words.endswith((":", "**")) and bool(FORBIDDEN.search(words))
+            words = ""
+        if line.startswith("#"):
+            heading, introduction = bool(FORBIDDEN.search(line)), False
+        else:
+            is_member = bool(BULLET.match(line)) or (is_member and not begins)
+            words = f"{words} {BULLET.sub('', line).strip()}".strip()

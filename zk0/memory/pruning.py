@@ -1,21 +1,19 @@
-"""Archive entries that are no longer needed every day, and count what a bank holds; nothing is erased.
+"""Archive entries that are no longer needed every day; nothing is erased.
 
 A superseded entry is kept for a while, so that a branch which still builds on it merges in peace. An entry is archived
 with all that it supersedes: left behind, that would be in force again.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from zk0.core.project import Project
-from zk0.memory.bank import Bank, BankSnapshot
-from zk0.memory.context import BUDGET
-from zk0.memory.entries import Entry, Kind, Status
+from zk0.memory.bank import Bank
+from zk0.memory.entries import Entry, Status
 from zk0.memory.evidence import EVIDENCE
+from zk0.memory.snapshot import BankSnapshot
 
 KEPT = timedelta(days=14)  # a branch that lives longer is rare, and finds what it needs in the archive
 
@@ -72,28 +70,10 @@ def archive(project: Project, names: Iterable[str]) -> list[Path]:
     bank = Bank.of(project)
     chosen = list(names)
     moved = bank.archive(lambda reading: with_superseded(reading, chosen))
-    cited = {source.receipt for entry in bank.read().entries for source in entry.sources}
+    entries = bank.read().entries
+    cited = {source.receipt for entry in entries for source in entry.sources}
+    cited |= {step.receipt for entry in entries if entry.run for step in entry.run.steps}
     for path in sorted((project.memory_dir / EVIDENCE).glob("*.json")):
         if path.stem not in cited and moved:
             moved.append(path.rename(bank.archive_dir / path.name))
     return moved
-
-
-def stats_of(project: Project, now: datetime) -> dict[str, Any]:
-    """Return the counts of entries and the sizes of pages (bytes) of a project's bank."""
-    bank = Bank.of(project)
-    reading = bank.read()
-    kinds = Counter(entry.kind for entry in reading.in_force)
-    pages = {path.name: path.stat().st_size for path in sorted(bank.directory.glob("*.md"))}
-    return {
-        "entries": len(reading.entries),
-        "in_force": {kind.value: kinds[kind] for kind in Kind},
-        "broken": len(reading.problems),
-        "archived": sum(1 for _ in bank.archive_dir.glob("*.md")),
-        "may_be_archived": len(proposals(reading, now)),
-        "receipts": sum(1 for _ in (bank.directory / EVIDENCE).glob("*.json")),
-        "bytes": sum(path.stat().st_size for path in bank.directory.rglob("*") if path.is_file()),
-        "pages": pages,
-        "context_budget": BUDGET,
-        "revision": reading.revision,
-    }

@@ -2,7 +2,7 @@
 
 While a run goes on it touches one file, `context.md`: each step that ends is written to the run's region of it. A run
 that waits or was interrupted has not ended; its region says how it goes on. When the run is done, failed or cancelled,
-the receipts it cites are copied into the bank, its result and its faults become entries, and both pages are rendered.
+the receipts of its steps are copied into the bank, its result and faults become entries, and both pages are rendered.
 Entries come before pages: whatever happens to a page, nothing learned is lost. If the engine is killed in between, the
 next run that ends writes them.
 
@@ -12,22 +12,27 @@ what the steps ran on, and the result names no digest.
 """
 
 import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import zk0
-from zk0.core.errors import ExitStatus
+from zk0.core.errors import ExitStatus, SecretError, SpecError
+from zk0.core.fingerprints import read_digest, relevant
 from zk0.core.git import read_git
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import worst
-from zk0.memory.bank import ENTRIES, Bank, read_page
+from zk0.memory.bank import ENTRIES, Bank
 from zk0.memory.context import BUDGET
-from zk0.memory.entries import Entry, RunRecord, StepRecord, one_line
-from zk0.memory.evidence import CODE_LENGTH, copy_receipt
-from zk0.memory.rendering import CONTEXT, TASKS, render_context, render_tasks, workflow_pages
+from zk0.memory.entries import COMPLETE, Entry, RunRecord, StepRecord, one_line
+from zk0.memory.evidence import CODE_LENGTH, EvidenceReader, copy_receipt
+from zk0.memory.files_read import files_read
+from zk0.memory.freshness import assess_all
+from zk0.memory.page_seal import CONTEXT, PAGES, SEAL_SIZE, TASKS
+from zk0.memory.rendering import render_context, render_tasks, workflow_pages
 from zk0.memory.results import EndedRun, entries_of, step_record
 from zk0.memory.unfinished_runs import (
     CODE_FILE,
@@ -38,58 +43,96 @@ from zk0.memory.unfinished_runs import (
     waiting_of,
     with_region,
 )
-from zk0.workflow.events import Event, RunCancelled, RunFinished, RunStarted, StepFinished, StepSkipped, StepWaiting
+from zk0.workflow.events import (
+    Event,
+    RunCancelled,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StepFinished,
+    StepSkipped,
+    StepWaiting,
+)
 from zk0.workflow.journal import read_events
+from zk0.workflow.names import workflow_files
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.spec import WorkflowSpec
 
 ACTOR = f"process:zk0 {zk0.__version__}"
-DRIVER = "zk0-memory"
-ATTRIBUTES = ".gitattributes"
+CANCELLED, JOURNAL = "cancelled", "journal.jsonl"
+
+
+type Pages = Mapping[str, Callable[[], str]]
+
+
+def page_texts(project: Project, now: datetime) -> Pages:
+    """Return what renders each page of a project's bank from entries, notes, workflows and unfinished runs."""
+    bank, workflows, running = Bank.of(project), workflow_pages(project), list(running_runs(project))
+    evidence, names = EvidenceReader(project), {page.name for page in workflows}
+
+    def tasks() -> str:
+        reading = bank.read()
+        return render_tasks(reading, workflows, assess_all(reading.in_force, evidence, now), notes=bank.notes())
+
+    def context() -> str:
+        reading = bank.read()
+        notes = {name: text for name, text in bank.notes().items() if name not in names}
+        return render_context(reading, assess_all(reading.in_force, evidence, now), notes=notes, running=running)
+
+    return {TASKS: tasks, CONTEXT: context}
+
+
+def _rendered(render: Callable[[], str], _old: str) -> str:
+    return render()
 
 
 def write_pages(project: Project, now: datetime) -> None:
-    """Render both pages of a project's bank from its entries, workflows and unfinished runs.
+    """Render both pages of a project's bank.
 
     Raises:
-        SpecError: a kept paragraph of a page is not closed, or all of them take the page's budget alone.
+        SpecError: a page is not as zk0 wrote it; the other one is rendered all the same.
     """
-    workflows, running, bank = workflow_pages(project), list(running_runs(project)), Bank.of(project)
-    bank.rewrite(TASKS, lambda entries, old: render_tasks(entries, workflows, old=old))
-    bank.rewrite(CONTEXT, lambda entries, old: render_context(entries, old=old, now=now, running=running))
+    refused = []
+    for name, render in page_texts(project, now).items():
+        try:
+            Bank.of(project).write_page(name, partial(_rendered, render))
+        except SpecError as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
 
 
-def outdated_pages(project: Project, now: datetime) -> list[str]:
-    """Return the pages that rendering would change."""
-    reading = Bank.of(project).read()
-    old = {name: read_page(project.memory_dir / name) for name in (TASKS, CONTEXT)}
-    new = {
-        TASKS: render_tasks(reading, workflow_pages(project), old=old[TASKS]),
-        CONTEXT: render_context(reading, old=old[CONTEXT], now=now, running=list(running_runs(project))),
-    }
-    return [name for name in old if new[name] != old[name]]
+@dataclass(frozen=True)
+class CodeOfRun:
+    """The digest of the code that a run vouches for, the files that changed meanwhile, and those that it read alone."""
+
+    digest: str | None
+    changed: list[str]
+    reads: tuple[str, ...]
 
 
 class MemoryRecorder:
     """Subscribes to a run of a workflow and writes its results to the project's memory bank."""
 
-    def __init__(self, project: Project, spec: WorkflowSpec) -> None:
+    def __init__(self, project: Project, spec: WorkflowSpec | None = None) -> None:
         self.project = project
         self.spec = spec
-        self.workflow = spec.name
+        self.workflow = spec.name if spec else ""
         self._directory = project.runs_dir
         self.bank = Bank.of(project)
         self._planned: tuple[str, ...] = ()
         self._steps: dict[str, StepRecord] = {}
         self._receipts: dict[str, Receipt] = {}  # by step, in the order they were finished
         self._asked = False
+        self._refused: list[SecretError] = []
 
     def __call__(self, event: Event) -> None:
         """Follow a run.
 
         Raises:
-            SpecError: a kept paragraph of a page is not closed. The engine reports it and the run goes on; at the
-                run's end the entries are written before it is raised.
+            SpecError: a page is not as zk0 wrote it. The engine reports it and the run goes on; at the run's end the
+                entries are written before it is raised.
+            SecretError: a receipt holds a secret; likewise.
         """
         self._follow(event)
         match event:
@@ -105,8 +148,10 @@ class MemoryRecorder:
             case RunFinished() | RunCancelled():
                 for run in unrecorded_runs(self.project, self.bank, but=event.run):
                     self._catch_up(run)
-                self._remember(self._end(event))
+                self._remember(event)
                 write_pages(self.project, event.at)
+                if self._refused:
+                    raise self._refused[0]
 
     def _follow(self, event: Event) -> None:
         """Remember what a run did so far; writes nothing."""
@@ -128,13 +173,13 @@ class MemoryRecorder:
 
     def _catch_up(self, run: RunDirectory) -> None:
         """Write the result of a run whose engine was killed before it did; the code at its end is not known."""
-        recorder = MemoryRecorder(self.project, self.spec)
+        recorder = MemoryRecorder(self.project)
         events = read_events(run.journal)
         for event in events:
             recorder._follow(event)
         recorder._asked = False
         if isinstance(last := events[-1], RunFinished | RunCancelled):
-            recorder._remember(recorder._end(last))
+            recorder._remember(last)
 
     def _begin(self, event: RunStarted) -> None:
         kept = event.directory / CODE_FILE
@@ -146,77 +191,89 @@ class MemoryRecorder:
         own = RunningRun(run, self.workflow, len(self._planned), list(self._steps.values()), waiting, stopped)
 
         def change(old: str) -> str:
-            if page := with_region(old, own, BUDGET):
+            if page := with_region(old, own, BUDGET - SEAL_SIZE):
                 return page
+            reading, names = self.bank.read_current(), workflow_files(self.project)
+            notes = {name: text for name, text in self.bank.notes().items() if name not in names}
+            assessed = assess_all(reading.in_force, EvidenceReader(self.project), now)
             others = [other for other in running_runs(self.project) if other.run != run]
-            return render_context(self.bank.read_current(), old=old, now=now, running=[own, *others])
+            return render_context(reading, assessed, notes=notes, running=[own, *others])
 
-        self.bank.edit(CONTEXT, change, durable=False)
+        self.bank.write_page(CONTEXT, change)
 
-    def _end(self, event: RunFinished | RunCancelled) -> RunFinished:
-        """Return the end of a run; one that is cancelled after an interruption had none."""
-        if isinstance(event, RunFinished):
-            return event
-        verdict = worst(step.verdict for step in self._steps.values())
-        return RunFinished(event.run, self.workflow, self._directory, verdict, ExitStatus.interrupted, (), event.at)
-
-    def _remember(self, event: RunFinished) -> None:
+    def _remember(self, event: RunFinished | RunCancelled) -> None:
         receipts = list(self._receipts.values())
         order = {step: place for place, step in enumerate(self._planned)}
-        digest, files = self._code(event.directory)
+        directory = self.project.runs_dir / event.run
+        code = self._code(directory)
+        finished = event if isinstance(event, RunFinished) else None
         record = RunRecord(
             id=event.run,
-            workflow=event.workflow,
-            verdict=event.verdict,
-            ended=event.exit_status.name,
-            seconds=round(sum(receipt.seconds for receipt in receipts), 3),
+            workflow=self.workflow,
+            verdict=finished.verdict if finished else worst(step.verdict for step in self._steps.values()),
+            ended=finished.exit_status.name if finished else CANCELLED,
+            seconds=round(self._seconds(directory, is_complete=bool(finished and finished.exit_status in COMPLETE)), 3),
             steps=tuple(sorted(self._steps.values(), key=lambda step: order.get(step.id, len(order)))),
-            proposals=tuple(event.proposals),
-            files=tuple(files),
+            proposals=tuple(finished.proposals) if finished else (),
+            files=tuple(code.changed),
+            reads=code.reads,
         )
-        ended = EndedRun(record, receipts, event.at, ACTOR, digest)
+        ended = EndedRun(record, receipts, event.at, ACTOR, code.digest)
         self.bank.add(lambda bank: self._with_evidence(entries_of(ended, bank)))
 
+    def _seconds(self, directory: Path, *, is_complete: bool) -> float:
+        """Return the time of the steps; of a run that was broken off, how long zk0 worked on it."""
+        steps = sum(receipt.seconds for receipt in self._receipts.values())
+        return steps if is_complete else seconds_worked(directory / JOURNAL) or steps
+
     def _with_evidence(self, entries: list[Entry]) -> list[Entry]:
-        """Copy the receipts that entries cite into the bank; before the entries, which say that a run is recorded."""
-        # A result without numbers rests on the verdicts of its steps.
-        cited = {source.receipt for entry in entries for source in entry.sources}
+        """Copy the receipts of the steps into the bank; before the entries, which say that a run is recorded."""
         for receipt in self._receipts.values():
-            if receipt.digest in cited or not cited:
-                copy_receipt(self.project, receipt.digest, receipt.model_dump_json(indent=2) + "\n")
+            try:
+                copy_receipt(self.project, receipt.digest, receipt.model_dump_json())
+            except SecretError as error:
+                self._refused.append(error)
         return entries
 
-    def _code(self, directory: Path) -> tuple[str | None, list[str]]:
-        """Return the digest of the code that the run vouches for, and which of its files changed meanwhile."""
+    def _code(self, directory: Path) -> CodeOfRun:
         kept = directory / CODE_FILE
         tree = self.project.tree()
         now = tree.code_files
         before = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else now
         changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-        return (None if changed and not self._asked else tree.code[:CODE_LENGTH]), changed
+        reads = files_read(self.project, self.spec, self._receipts) if self.spec else ()
+        names_changed = before.keys() != now.keys()
+        doubtful = bool(relevant(changed, reads)) or (bool(reads) and names_changed)
+        return CodeOfRun(
+            None if doubtful and not self._asked else read_digest(tree, reads)[:CODE_LENGTH], changed, reads
+        )
+
+
+def seconds_worked(journal: Path) -> float:
+    """Return how long zk0 worked on a run, by its journal: without the time in which it waited or was stopped."""
+    total, last = 0.0, None
+    for event in read_events(journal):
+        at = event.receipt.finished if isinstance(event, StepFinished) else getattr(event, "at", None)
+        if at is None or isinstance(event, RunCancelled):
+            continue
+        if last and at > last and not isinstance(event, RunResumed):
+            total += (at - last).total_seconds()
+        last = at if isinstance(event, RunResumed) else max(at, last or at)  # a step that is reused ended long ago
+    return total
 
 
 def install(project: Project, now: datetime) -> Iterator[str]:
     """Set up what is missing, and yield a sentence for each thing that was done.
 
-    The driver is named in `.gitattributes`, which is committed, and defined in this clone's git config, which is not:
-    every clone installs it once. Without it a page that two branches rendered is in conflict until it is rendered.
+    Raises:
+        SpecError: a page is not as zk0 wrote it; nothing is written.
     """
+    Bank.of(project).require_own_pages()
     if not (project.memory_dir / ENTRIES).is_dir():
         (project.memory_dir / ENTRIES).mkdir(parents=True)
         yield f"made {project.settings.memory}/"
     write_pages(project, now)
     yield f"rendered {CONTEXT} and {TASKS}"
-    attributes = project.root / ATTRIBUTES
-    known = attributes.read_text(encoding="utf-8") if attributes.is_file() else ""
-    wanted = [f"{project.settings.memory}/{page} merge={DRIVER}" for page in (CONTEXT, TASKS)]
-    if missing := [line for line in wanted if line not in known.splitlines()]:
-        joint = "" if not known or known.endswith("\n") else "\n"
-        attributes.write_text(f"{known}{joint}{'\n'.join(missing)}\n", encoding="utf-8")
-        yield f"named the merge driver in {ATTRIBUTES}"
-    command = f'"{sys.executable}" -m zk0 memory merge-driver %O %A %B'
-    is_repository = read_git(project.root, "rev-parse", "--git-dir") is not None
-    if is_repository and (read_git(project.root, "config", f"merge.{DRIVER}.driver") or "").strip() != command:
-        read_git(project.root, "config", f"merge.{DRIVER}.name", "keeps what people wrote in zk0's rendered pages")
-        read_git(project.root, "config", f"merge.{DRIVER}.driver", command)
-        yield "defined the merge driver in this clone's git config"
+    pages = [f"{project.settings.memory}/{page}" for page in PAGES]
+    if tracked := (read_git(project.root, "ls-files", "--", *pages) or "").splitlines():
+        yield f"git keeps rendered pages, in which branches conflict: git rm --cached {' '.join(tracked)}"

@@ -1,12 +1,11 @@
 """Render the bank's pages: `context.md` from entries, `tasks.md` from the workflows and their last runs.
 
-Deterministic: the same entries, workflows and kept paragraphs give the same bytes. Of a workflow's file only the shape
+Deterministic: the same entries, evidence, workflows and notes give the same bytes. Of a workflow's file only the shape
 matters here: `zk0 workflows lint` checks actions and expressions, which imports every action.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -15,19 +14,19 @@ from pydantic import ValidationError
 
 from zk0.core.pages import markdown
 from zk0.core.project import Project
-from zk0.memory.bank import BankSnapshot
 from zk0.memory.budget import cell
-from zk0.memory.context import BUDGET, ContextContent, context_content, fit_context, fit_workflows
+from zk0.memory.context import BUDGET, ContextContent, context_content, fit_context, fit_workflows, short_note
 from zk0.memory.entries import Entry
-from zk0.memory.preserved_blocks import PreservedBlocks, read_preserved_blocks, resolve_conflict
+from zk0.memory.freshness import Assessment
+from zk0.memory.page_seal import CONTEXT, TASKS
+from zk0.memory.snapshot import BankSnapshot
 from zk0.memory.unfinished_runs import RESERVE, RunningRun, region, step_line
 from zk0.workflow.document import read_document
 from zk0.workflow.names import workflow_files
 from zk0.workflow.spec import WorkflowSpec
 
-CONTEXT = "context.md"
-TASKS = "tasks.md"
 SHORT_COMMIT = 8  # digits
+PLACED = ("focus", "transitions", "notes")  # notes that have a place on `context.md`
 RUNS_SHOWN = 3  # unfinished runs that have a region; the rest is counted
 
 
@@ -63,51 +62,71 @@ def _page(name: str, path: Path, changed: int, size: int) -> WorkflowPage:  # no
 
 
 def render_context(
-    bank: BankSnapshot, *, old: str, now: datetime, running: Sequence[RunningRun] = (), budget: int = BUDGET
+    bank: BankSnapshot,
+    assessed: Mapping[str, Assessment],
+    *,
+    notes: Mapping[str, str] | None = None,
+    running: Sequence[RunningRun] = (),
+    budget: int = BUDGET,
 ) -> str:
-    """Return the page an agent or a person reads first, with the kept paragraphs of the old one.
+    """Return the page an agent or a person reads first.
 
-    An old page that a merge left in conflict is healed. `now` decides which entries are marked as stale. The page
-    leaves the regions of runs that have not ended room to grow within the budget (bytes).
+    The page leaves the regions of runs that have not ended room to grow within the budget.
 
-    Raises:
-        SpecError: a kept paragraph of the old page is not closed, or all of them take the budget alone.
+    Args:
+        bank: the entries.
+        assessed: what the evidence of those in force says now, by their ids.
+        notes: what people wrote, by name.
+        running: the runs that have not ended.
+        budget: bytes.
     """
-    kept = read_preserved_blocks(resolve_conflict(old), CONTEXT)
     template = _environment().get_template(f"{CONTEXT}.j2")
     regions = [region(run, RESERVE) for run in running[:RUNS_SHOWN]]
     reserved = sum(RESERVE - len(text.encode()) for text in regions)
 
     def page(chosen: ContextContent, left_out: list[str]) -> str:
         variables = vars(chosen) | {
+            "notes": {note.id: note.text for note in chosen.notes},
+            "placed": PLACED,
             "running": regions,
             "unfinished": len(running) - len(regions),
-            "now": now,
             "left_out": left_out,
             "budget": budget,
         }
-        return template.render(variables, keep=PreservedBlocks(kept))
+        return template.render(variables)
 
-    return fit_context(context_content(bank), page, budget=budget - reserved)
+    return fit_context(context_content(bank, assessed, notes or {}), page, budget=budget - reserved)
 
 
-def render_tasks(bank: BankSnapshot, workflows: Sequence[WorkflowPage], *, old: str, budget: int = BUDGET) -> str:
+def render_tasks(
+    bank: BankSnapshot,
+    workflows: Sequence[WorkflowPage],
+    assessed: Mapping[str, Assessment],
+    *,
+    notes: Mapping[str, str] | None = None,
+    budget: int = BUDGET,
+) -> str:
     """Return the page that explains each workflow and says when it was last performed, and how it ended.
 
-    It has the kept paragraphs of the old page, which is healed where a merge left it in conflict.
-
-    Raises:
-        SpecError: a kept paragraph of the old page is not closed.
+    A note of a workflow's name stands below it. The arguments are those of `render_context`.
     """
     last = bank.last_results
-    kept = read_preserved_blocks(resolve_conflict(old), TASKS)
     template = _environment().get_template(f"{TASKS}.j2")
     names = [page.name for page in workflows]
     order = sorted(names, key=lambda name: (last[name].generated.at.timestamp() if name in last else 0.0, name))
 
     def page(levels: Mapping[str, int], left_out: list[str]) -> str:
-        variables = {"workflows": workflows, "last": last, "levels": levels, "left_out": left_out, "budget": budget}
-        return template.render(variables, keep=PreservedBlocks(kept))
+        variables = {
+            "workflows": workflows,
+            "last": last,
+            "broken_off": bank.broken_off,
+            "doubts": {name: assessment.doubt for name, assessment in assessed.items()},
+            "notes": {name: short_note(name, text) for name, text in (notes or {}).items()},
+            "levels": levels,
+            "left_out": left_out,
+            "budget": budget,
+        }
+        return template.render(variables)
 
     return fit_workflows(order, page, budget)
 

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from zk0.core.errors import ExitStatus
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict
-from zk0.memory.bank import BankSnapshot
 from zk0.memory.entries import Entry, FactSource, FaultRecord, Kind, Mark, RunRecord, Status, StepRecord, one_line
 from zk0.memory.evidence import evidence_of, numbers_of
+from zk0.memory.snapshot import BankSnapshot
 
 
 def is_repaired(fault: FaultRecord, receipt: Receipt) -> bool:
@@ -38,7 +37,8 @@ class EndedRun:
 def entries_of(ended: EndedRun, bank: BankSnapshot) -> list[Entry]:
     """Return one result, one fault for each new failed finding, and one closing entry for each fault repaired.
 
-    The result supersedes the workflow's earlier ones. A fault that is open already is not written again.
+    The result supersedes the workflow's earlier ones; that of a run that was broken off, only others of that sort. A
+    fault that is open already is not written again.
     """
     known = {entry.fault.key: entry for entry in bank.counting(Kind.fault) if entry.fault}
     new: dict[tuple[str, ...], Entry] = {}
@@ -78,15 +78,16 @@ def _note(receipt: Receipt) -> str:
 
 def _result(ended: EndedRun, bank: BankSnapshot) -> Entry:
     run = ended.record
-    complete = run.ended in (ExitStatus.done.name, ExitStatus.failed.name)
-    outcome = run.verdict if complete else f"{run.ended.replace('_', ' ')} ({run.verdict})"
-    earlier = [entry.id for entry in bank.counting(Kind.result) if entry.run and entry.run.workflow == run.workflow]
+    before = [(entry.id, entry.run) for entry in bank.counting(Kind.result) if entry.run]
+    earlier = [
+        name for name, one in before if one.workflow == run.workflow and (run.is_complete or not one.is_complete)
+    ]
     steps = "\n".join(f"- {step.title}: {step.verdict}{f' ({step.note})' if step.note else ''}" for step in run.steps)
     return _entry(
         ended,
         ended.receipts[-1] if ended.receipts else None,
         kind=Kind.result,
-        title=f"{run.workflow}: {outcome} after {run.seconds:.0f} s",
+        title=f"{run.workflow}: {run.outcome} after {run.seconds:.0f} s",
         sources=numbers_of(ended.receipts),
         supersedes=tuple(earlier),
         tree=ended.tree,

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zk0.core.errors import DependencyMissingError, InputError
-from zk0.memory.bank import Bank
-from zk0.memory.entries import Entry
+from zk0.memory.bank import NOTES, Bank
+from zk0.memory.entries import Entry, Kind
+from zk0.memory.page_seal import PAGES
 
 HEADING = re.compile(r"^#+(.*)$", re.MULTILINE)
 TITLE_WEIGHT = 4.0  # a word in a title says what the text is about
@@ -41,7 +42,7 @@ class _Text:
     in_force: bool = True
 
 
-def search(bank: Bank, words: str, *, limit: int = 10, archived: bool = False) -> list[Hit]:
+def search(bank: Bank, words: str, *, kind: Kind | None = None, limit: int = 10, archived: bool = False) -> list[Hit]:
     """Return what has all of the words, or where nothing has, some of them; the best first.
 
     The words are what a person would type; each may be the beginning of one.
@@ -60,6 +61,7 @@ def search(bank: Bank, words: str, *, limit: int = 10, archived: bool = False) -
     texts += _pages(bank.directory)
     if archived:
         texts += [_text(entry, in_force=False) for entry in bank.read_archive().entries]
+    texts = [text for text in texts if kind in (None, text.kind)]
     with _index(texts) as index:
         found = _query(index, " AND ".join(quoted), texts) or _query(index, " OR ".join(quoted), texts)
     return sorted(found, key=lambda hit: (-hit.rank, hit.id))[:limit]
@@ -102,8 +104,8 @@ def _text(entry: Entry, *, in_force: bool) -> _Text:
 
 def _pages(directory: Path) -> Iterator[_Text]:
     """Yield the sections of the pages that people write; the rendered ones repeat the entries."""
-    for path in sorted(directory.glob("*.md")):
-        if path.name in ("context.md", "tasks.md"):
+    for path in sorted((*directory.glob("*.md"), *(directory / NOTES).glob("*.md"))):
+        if path.name in PAGES:
             continue
         # The text before the first heading, then headings and texts in turns.
         parts = [path.stem, *HEADING.split(path.read_text(encoding="utf-8", errors="replace"))]

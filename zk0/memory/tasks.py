@@ -18,10 +18,10 @@ from zk0.core.markdown import Page
 from zk0.core.project import package_versions
 from zk0.core.references import KnownNames, dead_references
 from zk0.core.verdicts import Finding, Verdict, failed, not_available, passed, warned
-from zk0.memory.bank import BankSnapshot
 from zk0.memory.entries import Entry, FactSource, Kind, Mark, Status
 from zk0.memory.evidence import EvidenceReader
-from zk0.memory.freshness import SHORT_COMMIT, Freshness, assess
+from zk0.memory.freshness import SHORT_COMMIT, Freshness, assess, assess_all
+from zk0.memory.snapshot import BankSnapshot
 from zk0.memory.unfinished_runs import OpenRun
 from zk0.workflow.document import read_document
 from zk0.workflow.task_context import INHERITED, TaskContext, render_task
@@ -102,19 +102,24 @@ def compose_task(
 
 
 def fill_context(
-    context: TaskContext, reading: BankSnapshot, evidence: EvidenceReader, waiting: Iterable[OpenRun]
+    context: TaskContext, reading: BankSnapshot, evidence: EvidenceReader, waiting: Iterable[OpenRun], now: datetime
 ) -> TaskContext:
-    """Return a context with facts from git, the runs and this machine: state, dependencies, decisions, findings."""
+    """Return a context with facts from git, the runs and this machine: state, dependencies, decisions, findings.
+
+    What the evidence contradicts is left out.
+    """
+    assessed = assess_all(reading.in_force, evidence, now)
+    true = [entry for entry in reading.in_force if assessed[entry.id].freshness is not Freshness.contradicted]
     head = (evidence.head or "")[:SHORT_COMMIT]
     where = f"commit {head}{f' on {evidence.branch}' if evidence.branch else ''}" if head else "no git repository"
     changed = evidence.changed_since("HEAD") if head else []
     state = [f"{where}, {len(changed)} files changed" if changed else where]
-    state += [f"{one.title} ({one.id})" for one in reversed(reading.last_results.values()) if one.run]
+    state += [f"{one.title} ({one.id})" for one in reversed(reading.last_results.values()) if one.run and one in true]
     for run in waiting:
         what = f": it waits for {run.waiting.who}, {run.waiting.handover}" if run.waiting else ""
         state.append(f"run {run.run} has not ended{what}")
-    decisions = [f"{entry.title} ({entry.id})" for entry in reading.counting(Kind.decision)]
-    risks = [f"open finding: {entry.title} ({entry.id})" for entry in reading.counting(Kind.fault)]
+    decisions = [f"{entry.title} ({entry.id})" for entry in true if entry.kind is Kind.decision]
+    risks = [f"open finding: {entry.title} ({entry.id})" for entry in true if entry.kind is Kind.fault]
     return context.model_copy(
         update={
             "state": (*context.state, *state),
@@ -169,7 +174,9 @@ def check_task(
     no line of critical information or constraint may be missing that an earlier version or its parent has.
     """
     assessment = assess(task, evidence, now)
-    if assessment.freshness is Freshness.fresh:
+    if not task.sources:
+        yield not_available("it names no source that can be read again", at="sources")
+    elif assessment.freshness is Freshness.fresh:
         yield passed(f"{len(task.sources)} sources say what they said", at="sources")
     else:
         yield Finding(verdict=VERDICTS[assessment.freshness], message="; ".join(assessment.reasons), at="sources")
@@ -177,7 +184,8 @@ def check_task(
     yield _tests(context_of(task), known.root)
     yield from _lost(reading, task)
     if gaps := _with_sources(task).gaps():
-        yield warned(f"not said: {', '.join(gaps)}", at="template")
+        options = " ".join(f"--set {name}=…" for name in gaps)
+        yield warned(f"not said: {', '.join(gaps)}", at="template", remedy=f"zk0 task update {task.id} {options}")
 
 
 def _named_files(task: Entry, known: KnownNames) -> Iterator[Finding]:
@@ -244,6 +252,31 @@ def closing_entry(
     )
 
 
+def context_of_fields(fields: Iterable[str]) -> TaskContext:
+    """Return the context that `FIELD=TEXT` options give.
+
+    Raises:
+        InputError: one names no field of a task, or none at all.
+    """
+    found: dict[str, list[str]] = {}
+    for given in fields:
+        name, separator, text = given.partition("=")
+        if not separator or name not in TaskContext.model_fields:
+            raise InputError(f"{given!r} names no field of a task", remedy=f"--set FIELD=TEXT; {_fields()}")
+        found.setdefault(name, []).append(text)
+    try:
+        return TaskContext.model_validate(
+            {name: texts[0] if len(texts) == 1 else texts for name, texts in found.items()}
+        )
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise InputError(f"--set {problem['loc'][0]}: {problem['msg']}", remedy="give it once") from error
+
+
+def _fields() -> str:
+    return f"the fields are {', '.join(TaskContext.model_fields)}"
+
+
 def read_context(path: Path) -> TaskContext:
     """Return what a file says of a task.
 
@@ -264,5 +297,4 @@ def read_context(path: Path) -> TaskContext:
             for problem in error.errors():
                 line = document.position(tuple(problem["loc"]), key=problem["type"] == "extra_forbidden").line
                 problems.append(f"{path}:{line}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}")
-    fields = ", ".join(TaskContext.model_fields)
-    raise SpecError("\n".join(problems), remedy=f"the fields are {fields}")
+    raise SpecError("\n".join(problems), remedy=_fields())

@@ -12,14 +12,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from zk0.core.git import read_git
 from zk0.core.markdown import Page
 from zk0.core.project import Project
 from zk0.core.references import KnownNames, dead_references
-from zk0.memory.bank import Bank, BankProblem, BankSnapshot
+from zk0.memory.bank import ENTRIES, NOTES, Bank
 from zk0.memory.entries import PYPROJECT, Entry, FactSource, Kind
-from zk0.memory.evidence import EvidenceReader
+from zk0.memory.evidence import EVIDENCE, EvidenceReader
 from zk0.memory.freshness import Assessment, Freshness, assess, count_freshness
-from zk0.memory.preserved_blocks import is_conflicted
+from zk0.memory.page_seal import IMPORT, PAGES, is_own
+from zk0.memory.snapshot import BankProblem, BankSnapshot
 from zk0.workflow.names import workflow_files
 
 MEASURED = (Kind.result, Kind.fault)  # what runs found, each at its time
@@ -84,8 +86,9 @@ class VerificationReport:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether something in the bank is known to be wrong."""
-        return bool(self.contradictions or self.problems or self.counts[Freshness.contradicted])
+        """Whether something in the bank is known to be wrong, or rests on evidence that no clone has."""
+        known = self.contradictions or self.problems or self.counts[Freshness.contradicted]
+        return bool(known) or any(one.is_missing for one in self.assessments)
 
     @property
     def is_in_doubt(self) -> bool:
@@ -121,7 +124,11 @@ def verify(project: Project, now: datetime, *, commands: Collection[str] = ()) -
     return VerificationReport(
         assessments=tuple(assess(entry, evidence, now) for entry in reading.in_force),
         contradictions=tuple(contradictions(reading.in_force)),
-        problems=(*reading.problems, *_pages(project, bank, reading, commands)),
+        problems=(
+            *reading.problems,
+            *_pages(project, bank, reading, commands),
+            *_tracking(project),
+        ),
         superseded=len(reading.entries) - len(reading.in_force),
     )
 
@@ -129,13 +136,29 @@ def verify(project: Project, now: datetime, *, commands: Collection[str] = ()) -
 def _pages(project: Project, bank: Bank, reading: BankSnapshot, commands: Collection[str]) -> Iterator[BankProblem]:
     ids = {entry.id for entry in reading.entries} | {path.stem for path in bank.archive_dir.glob("*.md")}
     known = KnownNames(project.root, project.settings.state, ids, workflow_files(project), commands)
-    for path in sorted(bank.directory.glob("*.md")):
+    for path in sorted((*bank.directory.glob("*.md"), *bank.notes_dir.glob("*.md"))):
         name, page = path.relative_to(bank.directory), Page(path.parent, path.name)
-        if is_conflicted(page.text):
-            yield BankProblem(name, 1, "a merge left it in conflict: zk0 memory render")
-            continue
+        if name.as_posix() in PAGES and not is_own(page.text):
+            yield BankProblem(name, 1, f"it is not as zk0 wrote it: {IMPORT}")
         yield from (BankProblem(name, dead.line, dead.message) for dead in dead_references(page, known))
     for entry in reading.in_force:
         name = Path("entries") / f"{entry.id}.md"
         page = Page(bank.directory, name.as_posix(), entry.body)
         yield from (BankProblem(name, 1, dead.message) for dead in dead_references(page, known))
+
+
+def _tracking(project: Project) -> Iterator[BankProblem]:
+    """Yield files that git has to keep and ignores, and pages that it keeps and that are rendered."""
+    kept = [f"{project.settings.memory}/{folder}" for folder in (ENTRIES, EVIDENCE, NOTES)]
+    ignored = read_git(project.root, "ls-files", "--others", "--ignored", "--exclude-standard", "--", *kept) or ""
+    rendered = [f"{project.settings.memory}/{page}" for page in PAGES]
+    tracked = read_git(project.root, "ls-files", "--", *rendered) or ""
+    for name in ignored.splitlines():
+        yield BankProblem(_below(name, project), 1, "git ignores it, so no clone will have it")
+    for name in tracked.splitlines():
+        why = f"git keeps it, so branches conflict in it: git rm --cached {name}"
+        yield BankProblem(_below(name, project), 1, why)
+
+
+def _below(name: str, project: Project) -> Path:
+    return Path(name).relative_to(project.settings.memory)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
+from zk0.core.portable_paths import to_local
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, passed, passed_if, warned
 from zk0.project_checks.recorded_runs import data_folders, receipts_of
@@ -18,7 +19,7 @@ RUNS = (Part.runs,)
 @check("learning.policy", reads=RUNS)
 def smolvla(project: Project) -> Finding:
     """The policy that the last run trained is a SmolVLA."""
-    outputs = receipts_of(project, "policy.build")[0].outputs
+    outputs = to_local(receipts_of(project, "policy.build")[0].outputs, project.root)
     file = Path(str(outputs.get("path", ""))) / "config.json"
     if not file.is_file():
         raise AssetMissingError(f"the policy of the last run is gone: {file}", remedy="zk0 run train")

@@ -7,11 +7,10 @@ from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, JournalError
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, passed
-from zk0.memory.bank import Bank, BankSnapshot
+from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
 from zk0.memory.freshness import Freshness
-from zk0.memory.preserved_blocks import read_preserved_blocks
-from zk0.memory.rendering import CONTEXT
+from zk0.memory.snapshot import BankSnapshot
 from zk0.memory.tasks import VERDICTS
 from zk0.memory.verification import verify
 from zk0.project_checks.problems import Problem, report_problems
@@ -76,13 +75,11 @@ def next_steps(project: Project) -> Finding:
     """The memory bank names the current focus and the next steps."""
     bank = Bank.of(project).read()
     entries = [*bank.counting(Kind.focus), *bank.counting(Kind.next)]
-    page = project.memory_dir / CONTEXT
-    kept = read_preserved_blocks(page.read_text(encoding="utf-8"), CONTEXT) if page.is_file() else {}
-    words = [text for text in kept.values() if text.strip()]
-    if entries or words:
-        message = f"{len(entries)} entries and {len(words)} paragraphs name them"
-        return passed(message, evidence=[Evidence(name="entries", value=len(entries), at=CONTEXT)])
-    return failed(f"{CONTEXT} names no focus and no next step", remedy=f"write between its keep markers: {page}")
+    notes = [name for name, text in Bank.of(project).notes().items() if text]
+    if entries or notes:
+        message = f"{len(entries)} entries and {len(notes)} notes name them"
+        return passed(message, evidence=[Evidence(name="entries", value=len(entries))])
+    return failed("no entry and no note names a focus or a next step", remedy="zk0 memory add next TITLE")
 
 
 def entry_problems(project: Project, bank: BankSnapshot) -> list[Problem]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zk0.core.errors import AssetMissingError
+from zk0.core.portable_paths import to_local
 from zk0.core.project import Project, cache_dir
 from zk0.core.receipts import Receipt, ReceiptStore
 
@@ -27,7 +28,7 @@ def data_folders(project: Project) -> Iterator[tuple[str, Path]]:
     Raises:
         AssetMissingError: none has, or no data set is on this machine.
     """
-    outputs = receipts_of(project, "data.prepare")[0].outputs
+    outputs = to_local(receipts_of(project, "data.prepare")[0].outputs, project.root)
     sources = [part for part in f"{outputs.get('data', '')};{outputs.get('unseen', '')}".split(";") if part]
     episodes = {str(one["name"]): one["episodes"] for one in outputs.get("sets", ())}
     folders = []

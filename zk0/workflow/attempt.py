@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from zk0.core.errors import CommandError, ExitStatus, SpecError, Zk0Error
 from zk0.core.git import GitState
+from zk0.core.portable_paths import to_portable
 from zk0.core.project import Project
 from zk0.core.receipts import Artifact, Failure, Receipt
 from zk0.core.verdicts import Evidence, Finding, Verdict, failed, passed, worst
@@ -297,27 +298,30 @@ class Attempt:
             outputs = self.outputs.model_dump(mode="json") if self.outputs else {}
             artifacts = artifacts_of(self.outputs, self.products, self.context.run, self.context.project)
         now, ticks = self.effects.now(), self.effects.ticks()
+        said = {
+            "inputs": self.inputs,
+            "environment": dict(self.context.environment),
+            "outputs": outputs,
+            "artifacts": artifacts,
+            "findings": tuple(self.findings),
+            "failure": self.failure,
+            "program": self.program,
+        }
         return Receipt(
             run=self.context.run.id,
             workflow=self.context.workflow,
             step=self.step.path,
             title=self.step.title,
             uses=self.step.uses,
-            inputs=self.inputs,
             seed=self.context.seed,
             code=self.context.code,
-            environment=dict(self.context.environment),
             started=self.started or now,
             finished=now,
             duration=ticks.since(self.ticks or ticks),
             sequence=self.effects.next_number(),
             attempt=self.number,
-            outputs=outputs,
-            artifacts=artifacts,
-            findings=tuple(self.findings),
             verdict=self.verdict,
-            failure=self.failure,
-            program=self.program,
+            **to_portable(said, self.context.project.root),
         )
 
 

@@ -207,11 +207,12 @@ class Engine:
         """
         log = EventLog(run, self.effects, self.subscribers, self.live_subscribers)
         with self.effects.lock_run(run):
-            log.replay(self.effects.read_journal(run))
-            self.effects.end_orphans(run)
-            state = fold(log.events)
+            events = self.effects.read_journal(run)
+            state = fold(events)
             if state.status in (RunStatus.done, RunStatus.failed, RunStatus.cancelled):
                 raise RequestError(f"run {run.id} can't be cancelled: it is {state.status}")
+            log.replay(events)  # only now: to a subscriber, a run that is replayed goes on
+            self.effects.end_orphans(run)
             if state.status is not RunStatus.interrupted:
                 self._end(log, state, ExitStatus.interrupted)
             log.append(RunCancelled(run.id, self.effects.now()))

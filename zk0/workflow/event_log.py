@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Iterable
 from contextlib import suppress
 
-from zk0.core.errors import StorageError
+from zk0.core.errors import StorageError, Zk0Error
 from zk0.core.project import Project
 from zk0.core.receipts import ReceiptStore
 from zk0.workflow.effects import Effects
@@ -71,7 +71,8 @@ class EventLog:
                 subscriber(event)
             except Exception as error:  # noqa: BLE001  a subscriber's error is reported and must not end the run
                 name = getattr(subscriber, "__name__", type(subscriber).__name__)
-                self._errors[f"{name}: {error or type(error).__name__}"] = None
+                remedy = f" ({error.remedy})" if isinstance(error, Zk0Error) and error.remedy else ""
+                self._errors[f"{name}: {error or type(error).__name__}{remedy}"] = None
                 with suppress(StorageError):  # if the log can't be written either, the error is still reported
                     self.effects.append_log(self.run.log(SUBSCRIBER_LOG), "".join(traceback.format_exception(error)))
 

@@ -113,7 +113,7 @@ class Execution:
         if before.status is StepStatus.skipped:
             self.graph.skip(step, before.verdict)
         else:
-            self.graph.end(step, scope_of(step, before), before.exit_status)
+            self.graph.end(step, scope_of(step, before, self.context.project.root), before.exit_status)
 
     def _run_step(self, step: PlannedStep) -> None:
         try:
@@ -186,7 +186,7 @@ class Execution:
             reason = f"ran again because {step.path}/on-fail repaired what had made it fail"
             self._finish(attempt, self._attempt(attempt), reason=reason)
         else:
-            self._end(step, failed, scope_of(step, _state_of(failed)))
+            self._end(step, failed, scope_of(step, _state_of(failed), self.context.project.root))
 
     def _attempt(self, attempt: Attempt) -> Receipt:
         return attempt.perform(self.scope(), self._progress(attempt.step))
@@ -195,7 +195,7 @@ class Execution:
         """Run the workflow that repairs a step, and return whether it succeeded."""
         if step.repair is None:  # the run was begun by a zk0 that read its workflow otherwise
             return False
-        steps = {**self.graph.steps, step.id: scope_of(step, _state_of(failed))}
+        steps = {**self.graph.steps, step.id: scope_of(step, _state_of(failed), self.context.project.root)}
         plan = replace(self.plan, steps=(step.repair,))
         repair = Execution(plan, self.context, self.log, self.known, self._deadline(step), steps)
         repair.run()
@@ -272,7 +272,7 @@ class Execution:
         """End a step with the outcome of an earlier run."""
         receipt = relocate_receipt(event.receipt, self.context.run.id, self.context.project)
         reused = replace(event, receipt=receipt.changed(step=step.path, title=step.title), reason=reason)
-        self._end(step, reused, scope_of(step, _state_of(reused)))
+        self._end(step, reused, scope_of(step, _state_of(reused), self.context.project.root))
 
     def _finish(
         self, attempt: Attempt, receipt: Receipt, basis: dict[str, str] | None = None, reason: str = ""

@@ -13,7 +13,7 @@ from typing import Any
 from zk0.core.checks import CHECKS, Check, CheckContext
 from zk0.core.errors import JournalError
 from zk0.core.file_snapshots import FileSnapshot, file_state
-from zk0.core.git import GitState
+from zk0.core.git import GitState, ignore_directory
 from zk0.core.process import GRACE, end_left, locate_program, without_interruption
 from zk0.core.process_tree import ProcessEntry, end_all, other_children, own_children, unclaimed_children
 from zk0.core.project import Project, package_versions
@@ -115,7 +115,7 @@ class LiveEffects:
         runs = self.project.runs_dir
         try:
             runs.mkdir(parents=True, exist_ok=True)
-            _ignore(self.project.state_dir)
+            ignore_directory(self.project.state_dir)
             run = self._new(runs, plan.spec.name)
             self.replace_spec(run, source, nested)
             run.inputs.write_text(json.dumps(plan.inputs_as_json(), indent=2) + "\n", encoding="utf-8")
@@ -370,10 +370,3 @@ def _ends(journal: Path, workflow: str, _changed: int, _size: int) -> RunOutcome
     """Return the outcomes of a run's steps; cached while its journal does not change, for steps with many items."""
     ends = [event for event in read_events(journal) if isinstance(event, StepFinished)]
     return RunOutcomes({end.receipt.step: end for end in ends if end.receipt.workflow == workflow})
-
-
-def _ignore(state: Path) -> None:
-    """Make git ignore runs, so that a run does not make its own working tree dirty."""
-    ignore = state / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", encoding="utf-8")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zk0.core.errors import CommandError, SpecError
+from zk0.core.portable_paths import to_local
 from zk0.core.project import Project
 from zk0.core.receipts import Artifact, Receipt, artifact, file_digest
 from zk0.workflow.patterns import argument_texts, matches, pattern_problem
@@ -64,7 +65,7 @@ def product_artifacts(products: Sequence[Path], project: Project) -> list[Artifa
 
 def products_intact(receipt: Receipt, project: Project) -> bool:
     """Return whether the products of a receipt are there, unchanged, and no others match what its step makes."""
-    patterns = receipt.inputs.get("makes", ()) if receipt.uses == "run" else ()
+    patterns = to_local(receipt.inputs.get("makes", ()), project.root) if receipt.uses == "run" else ()
     now = {project.shown(path) for pattern in argument_texts(patterns) for path in matches(pattern, project)}
     made = {found.path: found.sha256 for found in receipt.artifacts if found.name.startswith(PRODUCT)}
     return now == made.keys() and all(

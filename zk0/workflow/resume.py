@@ -2,11 +2,14 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from zk0.core.errors import RequestError, UnknownNameError
+from zk0.core.portable_paths import to_local
 from zk0.core.verdicts import Verdict
 from zk0.workflow.attempt import AskOutputs
 from zk0.workflow.expressions import StepScope
@@ -95,22 +98,21 @@ def to_redo(state: RunState, plan: Plan, *, failed: bool, changed: Collection[st
     return Redone(tuple(step.id for step in plan.steps if step.id in redone), tuple(partly))
 
 
-def scope_of(step: PlannedStep, before: StepState) -> StepScope:
+def scope_of(step: PlannedStep, before: StepState, root: Path) -> StepScope:
     """Return a step that ended before the run was resumed as expressions see it."""
     verdict = before.verdict or Verdict.not_available
     if before.receipt and (step.each is not None or step.kind == "workflow"):
-        return StepScope(verdict, SimpleNamespace(**before.receipt.outputs))
+        return StepScope(verdict, SimpleNamespace(**to_local(before.receipt.outputs, root)))
     if before.receipt is None or not before.receipt.outputs:  # a program that failed has printed into its log
         return StepScope(verdict)
     models: dict[str, type[BaseModel]] = {"run": outputs_model(declared_outputs(step.spec)), "ask": AskOutputs}
     if step.is_service:
         models["run"] = ServiceOutputs
     model = step.action.outputs if step.action else models[step.kind]
-    return StepScope(verdict, _outputs(model, before))
+    return StepScope(verdict, _outputs(model, to_local(before.receipt.outputs, root)))
 
 
-def _outputs(model: type[BaseModel], before: StepState) -> object:
-    values = before.receipt.outputs if before.receipt else {}
+def _outputs(model: type[BaseModel], values: dict[str, Any]) -> object:
     try:
         return model.model_validate(values)
     except ValidationError:  # a number that is not finite is null in a receipt, and the code may have changed since

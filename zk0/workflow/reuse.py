@@ -8,8 +8,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from zk0.core.errors import RequestError
+from zk0.core.portable_paths import to_portable
 from zk0.core.receipts import Receipt, canonical_digest
 from zk0.workflow.attempt import Attempt, RunContext
 from zk0.workflow.basis import (
@@ -105,7 +107,8 @@ def decide(basis: Basis, earlier: Iterable[StepFinished], files: EarlierFiles) -
     if nearest is None:
         return ReuseDecision(FIRST)
     changed, event = nearest
-    return ReuseDecision(f"ran because {_say_changes(changed, basis, event)} since run {event.receipt.run}")
+    said = _say_changes(changed, basis, event, files.dependencies.project.root)
+    return ReuseDecision(f"ran because {said} since run {event.receipt.run}")
 
 
 def confirm(
@@ -209,7 +212,7 @@ def _reused(event: StepFinished) -> str:
     return f"reused because {parts}, code, environment and checks equal those of run {run}"
 
 
-def _say_changes(changed: list[str], basis: Basis, before: StepFinished) -> str:
+def _say_changes(changed: list[str], basis: Basis, before: StepFinished, root: Path) -> str:
     """Return in words what changed in a basis."""
     for marker, said in (
         (UNDECLARED, "it opened files that it does not declare"),
@@ -217,7 +220,7 @@ def _say_changes(changed: list[str], basis: Basis, before: StepFinished) -> str:
     ):
         if marker in before.basis:
             return f"{said} ({before.basis[marker]})"
-    inputs, old = basis.inputs, before.receipt.inputs
+    inputs, old = to_portable(basis.inputs, root), before.receipt.inputs
     names = [name.removeprefix(INPUT) for name in changed if name.startswith(INPUT)]
     values = [
         f"{name} {_shown(name, old)} → {_shown(name, inputs)}" for name in names if old.get(name) != inputs.get(name)

@@ -11,6 +11,7 @@ from datetime import MAXYEAR, UTC, datetime
 from pathlib import Path
 
 from zk0.core.errors import JournalError, UnknownNameError
+from zk0.core.portable_paths import to_local
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, file_digest
 from zk0.workflow.journal import read_events
@@ -155,7 +156,8 @@ def is_intact(receipt: Receipt, project: Project) -> bool:
     for made in receipt.artifacts:
         if made.name.startswith(PRODUCT):
             continue
-        path = next((base / made.path for base in (run, project.root) if (base / made.path).exists()), None)
+        where = to_local(made.path, project.root)
+        path = next((base / where for base in (run, project.root) if (base / where).exists()), None)
         if path is None or file_digest(path) != made.sha256:
             return False
     return products_intact(receipt, project)

@@ -7,9 +7,11 @@ of them is used; if none has, each comes from the newest run that has it.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from zk0.core.errors import RequestError, SpecError, UnknownNameError
+from zk0.core.portable_paths import to_portable
 from zk0.core.receipts import Receipt
 from zk0.workflow.events import Selection, StepFinished
 from zk0.workflow.expressions import Scope, StepScope, as_json, fill, is_known
@@ -28,6 +30,7 @@ def select_steps(
     seed: int,
     outcomes: Iterable[Outcomes],
     intact: Callable[[Receipt], bool],
+    root: Path,
 ) -> Selection | None:
     """Return the steps to perform, with earlier outcomes for the others; None for all steps.
 
@@ -38,6 +41,7 @@ def select_steps(
         seed: the seed of the run.
         outcomes: the outcomes of earlier runs, newest run first.
         intact: says whether the artifacts of a receipt are still there, unchanged.
+        root: the project's directory, in which the paths of receipts begin.
 
     Raises:
         UnknownNameError: the workflow has no such step.
@@ -55,7 +59,7 @@ def select_steps(
     chosen = tuple(ids[ids.index(from_step) :]) if from_step else tuple(name for name in ids if name in only)
     requested = f"--from {from_step}" if from_step else " ".join(f"--only {name}" for name in chosen)
     chosen = _with_services(plan, chosen)
-    return Selection(requested, chosen, _reused_outcomes(plan, chosen, seed, outcomes, intact))
+    return Selection(requested, chosen, _reused_outcomes(plan, chosen, seed, outcomes, intact, root))
 
 
 def _with_services(plan: Plan, chosen: Sequence[str]) -> tuple[str, ...]:
@@ -68,16 +72,21 @@ def _with_services(plan: Plan, chosen: Sequence[str]) -> tuple[str, ...]:
 
 
 def _reused_outcomes(
-    plan: Plan, chosen: Sequence[str], seed: int, outcomes: Iterable[Outcomes], intact: Callable[[Receipt], bool]
+    plan: Plan,
+    chosen: Sequence[str],
+    seed: int,
+    outcomes: Iterable[Outcomes],
+    intact: Callable[[Receipt], bool],
+    root: Path,
 ) -> tuple[StepFinished, ...]:
     readers = _readers(plan, chosen)
     seen: list[Outcomes] = []
     for one in outcomes if readers else ():
-        reused, missing = _find_outcomes(plan, readers, seed, [one], intact)
+        reused, missing = _find_outcomes(plan, readers, seed, [one], intact, root)
         if not missing:
             return reused
         seen.append(one)
-    reused, missing = _find_outcomes(plan, readers, seed, seen, intact)
+    reused, missing = _find_outcomes(plan, readers, seed, seen, intact, root)
     if missing:
         problems = [
             f"step {readers[step]} reads step {step}, which is left out, and no earlier run of {plan.spec.name} did "
@@ -94,6 +103,7 @@ def _find_outcomes(
     seed: int,
     sources: Sequence[Outcomes],
     intact: Callable[[Receipt], bool],
+    root: Path,
 ) -> tuple[tuple[StepFinished, ...], list[str]]:
     """Return what the first sources that have them give for the wanted steps, and which of these none has."""
     reused: list[StepFinished] = []
@@ -102,7 +112,7 @@ def _find_outcomes(
     for step in plan.steps:
         if step.id not in wanted or not step.argument_reads <= scopes.keys():  # else one above it is missing
             continue
-        inputs = _inputs(step, Scope(plan.inputs, steps=scopes))
+        inputs = to_portable(_inputs(step, Scope(plan.inputs, steps=scopes)), root)
         ends = (source[step.path] for source in sources if step.path in source)
         found = next((end for end in ends if _fits(end, inputs, seed) and intact(end.receipt)), None)
         if found is None:
@@ -110,7 +120,7 @@ def _find_outcomes(
             continue
         reused.append(found)
         state = StepState(id=step.path, verdict=found.receipt.verdict, receipt=found.receipt)
-        scopes[step.id] = scope_of(step, state)
+        scopes[step.id] = scope_of(step, state, root)
     return tuple(reused), missing
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+WANTED = ("criteria", "constraints", "dependencies", "critical", "validation")  # before work begins
 INHERITED = ("constraints", "critical", "assumptions")  # a subtask has these of its parent besides its own
 
 
@@ -67,15 +68,8 @@ class TaskContext(BaseModel):
         return self.model_copy(update=both)
 
     def gaps(self) -> list[str]:
-        """Name what the template wants before work begins and is not there."""
-        wanted = {
-            "success criteria": self.criteria,
-            "constraints": self.constraints,
-            "dependencies": self.dependencies,
-            "critical information": self.critical,
-            "validation points": self.validation,
-        }
-        return [name for name, lines in wanted.items() if not lines]
+        """Name the fields that the template wants before work begins and that are empty."""
+        return [name for name in WANTED if not getattr(self, name)]
 
 
 def render_task(
