@@ -186,7 +186,6 @@ def test_a_waiver_leaves_the_box_open_and_troubles_nobody(small):
         (["waive", "looked", "--reason", "x", "--expires", "2020-01-01"], {}, "2020-01-01 has passed"),
         (["waive", "looked", "--reason", "x", "--expires", "soon"], {}, "--expires"),
         (["verify", "min"], {}, "did you mean mine?"),
-        (["export", "mine", "--format", "pdf"], {}, "Invalid value"),
     ],
 )
 def test_what_can_t_be_done_ends_with_2_and_leaves_nothing(small, monkeypatch, arguments, more, words):
