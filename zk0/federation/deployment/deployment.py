@@ -1,0 +1,228 @@
+"""One deployment in a folder: its authority, SuperLink and local SuperNodes; started, proved, repaired and ended.
+
+    authority/   ca.key ca.crt server.key server.crt   (keys: 0600)
+    superlink/   its FLWR_HOME and database
+    clients/     one folder a local client: its key, and its FLWR_HOME
+    logs/        superlink.log, NAME.log
+
+Nothing waits by the clock: the SuperLink is ready when its health answers over TLS, a client when the SuperLink lists
+it as online, and all together when the canary has come back.
+"""
+
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zk0.core.errors import DeploymentError
+from zk0.federation.configuration import Client
+from zk0.federation.deployment import authority
+from zk0.federation.deployment.canary import CanaryResult, prove
+from zk0.federation.deployment.control import Control, is_healthy, wait_until
+from zk0.federation.deployment.programs import (
+    SUPERLINK,
+    Program,
+    end,
+    is_running,
+    launch,
+    superlink_argv,
+    supernode_argv,
+    tail_of,
+)
+from zk0.federation.deployment.reasons import Reason, reason_in
+
+LOOPBACK = "127.0.0.1"
+LOCAL_NAMES = (LOOPBACK, "localhost")  # always in the certificate: Flower's own programs connect there
+READY_SECONDS = 60.0  # for a SuperLink or SuperNode: importing Flower takes 3 s on an idle machine, 20 on a busy one
+MOST_STARTS = 3  # of one program in one deployment; one that dies each time has a reason that starting does not cure
+
+
+@dataclass
+class Deployment:
+    """A SuperLink and the SuperNodes on this machine."""
+
+    folder: Path
+    host: str = LOOPBACK  # where the SuperLink listens
+    port: int = 0  # 0: a free one
+    names: tuple[str, ...] = ()  # by which clients on other machines reach it
+    pids: dict[str, int] = field(default_factory=dict)
+    starts: dict[str, int] = field(default_factory=dict)
+    clients: dict[str, Client] = field(default_factory=dict)
+
+    @property
+    def mark(self) -> str:
+        """What its programs carry in their environment."""
+        return str(self.folder.resolve())
+
+    @property
+    def authority(self) -> Path:
+        """The folder of the authority."""
+        return self.folder / "authority"
+
+    @property
+    def certificate(self) -> Path:
+        """The authority's certificate, by which clients know the server."""
+        return self.authority / authority.AUTHORITY_CERTIFICATE
+
+    @property
+    def address(self) -> str:
+        """Where this machine reaches the SuperLink."""
+        return f"{LOOPBACK if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"  # noqa: S104  a comparison
+
+    def log(self, part: str) -> Path:
+        """Return the log of a part."""
+        return self.folder / "logs" / f"{part}.log"
+
+    def control(self) -> Control:
+        """Connect to the SuperLink."""
+        return Control(self.address, self.certificate)
+
+    def secure(self) -> None:
+        """Make what is missing of authority and server certificate, and check what is there.
+
+        Raises:
+            CertificateError: a certificate has expired, or a key is open to others.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.certificate.exists():
+            authority.create_authority(self.authority)
+        server = self.authority / authority.SERVER_CERTIFICATE
+        if not server.exists():
+            authority.issue_server_certificate(self.authority, dict.fromkeys((*LOCAL_NAMES, self.host, *self.names)))
+        for path in (self.certificate, server):
+            authority.require_valid(path)
+        for key in (authority.AUTHORITY_KEY, authority.SERVER_KEY):
+            authority.require_private(self.authority / key)
+
+    def start_superlink(self) -> None:
+        """Start the SuperLink and wait until it answers.
+
+        Raises:
+            DeploymentError: it ended, or did not answer in time.
+        """
+        self.port = self.port or free_port()
+        home = self.folder / SUPERLINK
+        argv = superlink_argv(
+            host=self.host, port=self.port, certificates=self.authority, database=home / "state.db"
+        )
+        self._launch(Program(SUPERLINK, tuple(argv), home, self.log(SUPERLINK)))
+        if not wait_until(lambda: not self.is_alive(SUPERLINK) or not self._unhealthy(), READY_SECONDS):
+            raise self.broken(SUPERLINK, f"does not answer in {READY_SECONDS:g} s: {self._unhealthy()}")
+        if not self.is_alive(SUPERLINK):
+            raise self.broken(SUPERLINK, "ended while it started")
+
+    def start_client(self, client: Client) -> None:
+        """Start a SuperNode for a client on this machine; its key must be registered."""
+        self.clients[client.name] = client
+        home = self.folder / "clients" / client.name
+        argv = supernode_argv(
+            superlink=self.address,
+            authority=self.certificate,
+            key=home / "key",
+            port=free_port(),
+            configuration=node_configuration(client),
+        )
+        self._launch(Program(client.name, tuple(argv), home, self.log(client.name)))
+
+    def key_of(self, name: str) -> str:
+        """Make the key of a client on this machine if there is none, and return its public line."""
+        path = self.folder / "clients" / name / "key"
+        if not path.exists():
+            return authority.create_client_key(path)
+        return authority.public_line(authority.read_client_key(path).public_key())
+
+    def wait_for(self, names: Iterable[str]) -> None:
+        """Wait until these clients are connected.
+
+        Raises:
+            DeploymentError: one of them ended or did not come in time.
+        """
+        wanted = set(names)
+        with self.control() as control:
+
+            def settled() -> bool:
+                online = {node.name for node in control.nodes() if node.is_online}
+                return wanted <= online or any(not self.is_alive(name) for name in wanted - online & set(self.pids))
+
+            wait_until(settled, READY_SECONDS)
+            missing = sorted(wanted - {node.name for node in control.nodes() if node.is_online})
+        if missing:
+            state = "does not connect" if self.is_alive(missing[0]) else "ended before it connected"
+            raise self.broken(missing[0], state)
+
+    def prove(self, names: Iterable[str]) -> CanaryResult:
+        """Send the canary through these clients and return what came back; raises what `canary.prove` raises."""
+        with self.control() as control:
+            numbers = {node.number: node.name for node in control.nodes() if node.name in set(names)}
+            return prove(control, numbers, self.folder, reason=lambda part: self.reason(part).message)
+
+    def repair(self) -> list[str]:
+        """Start again what has ended, and return its names; the SuperLink keeps its port, database and clients.
+
+        Raises:
+            DeploymentError: a program has ended too often.
+        """
+        ended = [part for part in self.pids if not self.is_alive(part)]
+        for part in sorted(ended, key=lambda part: part != SUPERLINK):
+            if self.starts[part] >= MOST_STARTS:
+                raise self.broken(part, f"ended {self.starts[part]} times")
+            end(self.mark, part)  # what it started may have survived it
+            if part == SUPERLINK:
+                self.start_superlink()
+            else:
+                self.start_client(self.clients[part])
+        return ended
+
+    def end(self) -> int:
+        """End all programs and return how many there were."""
+        self.pids.clear()
+        return end(self.mark)
+
+    def is_alive(self, part: str) -> bool:
+        """Return whether a program that this object started still runs."""
+        return part in self.pids and is_running(self.pids[part])
+
+    def reason(self, part: str) -> Reason:
+        """Return what a part's log, and for a client its connection, says of its trouble; empty where nothing."""
+        found = reason_in(tail_of(self.log(part)))
+        if found is None and part != SUPERLINK and (unhealthy := self._unhealthy()):
+            found = reason_in(unhealthy) or Reason(unhealthy, "zk0 deploy status")
+        return found or Reason("", f"look at {self.log(part)}")
+
+    def broken(self, part: str, what: str) -> DeploymentError:
+        """Return the error of a part, with the reason and remedy that its log gives."""
+        reason = self.reason(part)
+        who = "the SuperLink" if part == SUPERLINK else f"client {part}"
+        return DeploymentError(
+            f"{who} {what}{f': {reason.message}' if reason.message else ''}", remedy=reason.remedy
+        )
+
+    def _launch(self, program: Program) -> None:
+        self.starts[program.part] = self.starts.get(program.part, 0) + 1
+        self.pids[program.part] = launch(program, self.mark)
+
+    def _unhealthy(self) -> str:
+        return is_healthy(self.address, self.certificate)
+
+
+def node_configuration(client: Client) -> str:
+    """Return a SuperNode's configuration: which partition and data set is its own.
+
+    Raises:
+        DeploymentError: a name or source holds a double quote, which Flower can't carry.
+    """
+    if '"' in client.name + client.source:
+        raise DeploymentError(f"{client.name}={client.source} holds a double quote", remedy="rename it")
+    return f'partition-id={client.partition} name="{client.name}" dataset="{client.source}"'
+
+
+def free_port() -> int:
+    """Return a port of loopback that no program uses."""
+    with socket.create_server((LOOPBACK, 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def admit(deployment: Deployment, keys: Mapping[str, str]) -> None:
+    """Make the clients that may connect these (name, public line)."""
+    with deployment.control() as control:
+        control.admit(keys)
