@@ -81,7 +81,7 @@ class RunInputs(Inputs):
     """The resolved configuration and the engine."""
 
     configuration: dict[str, Any]
-    engine: Literal["inline", "simulation"] = "inline"
+    engine: Literal["inline", "simulation", "deployment"] = "inline"
     resume_from: str = Field("", description="folder of an interrupted federation to go on with")
 
     def preflight(self, project: Project) -> None:

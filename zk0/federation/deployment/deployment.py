@@ -48,6 +48,7 @@ class Deployment:
     pids: dict[str, int] = field(default_factory=dict)
     starts: dict[str, int] = field(default_factory=dict)
     clients: dict[str, Client] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)  # clients that have ended: rounds that were done then
 
     @property
     def mark(self) -> str:
@@ -156,22 +157,19 @@ class Deployment:
             numbers = {node.number: node.name for node in control.nodes() if node.name in set(names)}
             return prove(control, numbers, self.folder, reason=lambda part: self.reason(part).message)
 
-    def repair(self) -> list[str]:
-        """Start again what has ended, and return its names; the SuperLink keeps its port, database and clients.
+    def repair(self, part: str) -> None:
+        """Start a part again that has ended; the SuperLink keeps its port, database and clients.
 
         Raises:
-            DeploymentError: a program has ended too often.
+            DeploymentError: it has ended too often.
         """
-        ended = [part for part in self.pids if not self.is_alive(part)]
-        for part in sorted(ended, key=lambda part: part != SUPERLINK):
-            if self.starts[part] >= MOST_STARTS:
-                raise self.broken(part, f"ended {self.starts[part]} times")
-            end(self.mark, part)  # what it started may have survived it
-            if part == SUPERLINK:
-                self.start_superlink()
-            else:
-                self.start_client(self.clients[part])
-        return ended
+        if self.starts[part] >= MOST_STARTS:
+            raise self.broken(part, f"ended {self.starts[part]} times")
+        end(self.mark, part)  # what it started may have survived it
+        if part == SUPERLINK:
+            self.start_superlink()
+        else:
+            self.start_client(self.clients[part])
 
     def end(self) -> int:
         """End all programs and return how many there were."""

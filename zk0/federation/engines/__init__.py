@@ -1,4 +1,4 @@
-"""Three ways to run the same two apps: inline, simulation, and (Flower's own) deployment."""
+"""Three ways to run the same two apps: inline, simulation and deployment."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zk0.federation.configuration import Observe, Value
 
-ENGINES = ("inline", "simulation")
+ENGINES = ("inline", "simulation", "deployment")
 FLOWER_LOG = "flower.log"
 
 
