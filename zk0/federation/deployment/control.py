@@ -35,7 +35,7 @@ from zk0.federation.configuration import Value
 from zk0.federation.deployment.authority import read_public_line
 
 HEALTH_SECONDS = 5.0  # for one connection
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ it as online, and all together when the canary has come back.
 """
 
 import socket
+import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,6 @@ from zk0.federation.deployment.programs import (
     SUPERLINK,
     Program,
     end,
-    is_running,
     launch,
     superlink_argv,
     supernode_argv,
@@ -33,6 +33,7 @@ from zk0.federation.deployment.reasons import Reason, reason_in
 
 LOOPBACK = "127.0.0.1"
 LOCAL_NAMES = (LOOPBACK, "localhost")  # always in the certificate: Flower's own programs connect there
+GRACE = 3.0  # seconds; a SuperLink needs 2 to close its connections, and a step that is over time gets 5
 READY_SECONDS = 60.0  # for a SuperLink or SuperNode: importing Flower takes 3 s on an idle machine, 20 on a busy one
 MOST_STARTS = 3  # of one program in one deployment; one that dies each time has a reason that starting does not cure
 
@@ -45,7 +46,7 @@ class Deployment:
     host: str = LOOPBACK  # where the SuperLink listens
     port: int = 0  # 0: a free one
     names: tuple[str, ...] = ()  # by which clients on other machines reach it
-    pids: dict[str, int] = field(default_factory=dict)
+    children: "dict[str, subprocess.Popen[bytes]]" = field(default_factory=dict)
     starts: dict[str, int] = field(default_factory=dict)
     clients: dict[str, Client] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)  # clients that have ended: rounds that were done then
@@ -143,7 +144,7 @@ class Deployment:
 
             def settled() -> bool:
                 online = {node.name for node in control.nodes() if node.is_online}
-                return wanted <= online or any(not self.is_alive(name) for name in wanted - online & set(self.pids))
+                return wanted <= online or any(not self.is_alive(name) for name in wanted - online & set(self.children))
 
             wait_until(settled, READY_SECONDS)
             missing = sorted(wanted - {node.name for node in control.nodes() if node.is_online})
@@ -171,14 +172,17 @@ class Deployment:
         else:
             self.start_client(self.clients[part])
 
-    def end(self) -> int:
-        """End all programs and return how many there were."""
-        self.pids.clear()
-        return end(self.mark)
+    def end(self, grace: float = GRACE) -> int:
+        """End all programs, after `grace` seconds by force, and return how many there were."""
+        ended = end(self.mark, grace=grace)
+        for child in self.children.values():
+            child.wait()
+        self.children.clear()
+        return ended
 
     def is_alive(self, part: str) -> bool:
         """Return whether a program that this object started still runs."""
-        return part in self.pids and is_running(self.pids[part])
+        return part in self.children and self.children[part].poll() is None
 
     def reason(self, part: str) -> Reason:
         """Return what a part's log, and for a client its connection, says of its trouble; empty where nothing."""
@@ -197,7 +201,7 @@ class Deployment:
 
     def _launch(self, program: Program) -> None:
         self.starts[program.part] = self.starts.get(program.part, 0) + 1
-        self.pids[program.part] = launch(program, self.mark)
+        self.children[program.part] = launch(program, self.mark)
 
     def _unhealthy(self) -> str:
         return is_healthy(self.address, self.certificate)

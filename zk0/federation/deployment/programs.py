@@ -6,6 +6,7 @@ the deployment's mark in its environment, and is found by it.
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,8 +42,8 @@ class Program:
     log: Path
 
 
-def launch(program: Program, mark: str) -> int:
-    """Start a program and return its process id.
+def launch(program: Program, mark: str) -> "subprocess.Popen[bytes]":
+    """Start a program.
 
     Raises:
         DependencyMissingError: Flower is not installed beside this Python.
@@ -53,9 +54,8 @@ def launch(program: Program, mark: str) -> int:
     for folder in (program.home, program.log.parent):
         folder.mkdir(parents=True, exist_ok=True)
     with program.log.open("ab") as log, without_interruption():
-        return start(
-            [path, *program.argv[1:]], cwd=program.home, env=environment(program, mark, os.environ), stdout=log
-        ).pid
+        variables = environment(program, mark, os.environ)
+        return start([path, *program.argv[1:]], cwd=program.home, env=variables, stdout=log)
 
 
 def environment(program: Program, mark: str, base: Mapping[str, str]) -> dict[str, str]:
@@ -92,19 +92,6 @@ def end(mark: str, part: str | None = None, *, grace: float = GRACE) -> int:
         _signal(left, signal.SIGKILL)
         psutil.wait_procs(left, timeout=0.1)
     return len(processes)
-
-
-def is_running(pid: int) -> bool:
-    """Return whether a program that was launched is alive; its zombie, if it is our child, is collected."""
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            with suppress(psutil.TimeoutExpired):
-                process.wait(0)
-            return False
-    except psutil.NoSuchProcess:
-        return False
-    return True
 
 
 def tail_of(log: Path) -> str:

@@ -44,5 +44,8 @@ def run(run_config: Mapping[str, Value], observe: Observe, *, app: App = trainin
             train(deployment, run_config, observe, app=app)
         finally:
             with without_interruption():
-                deployment.end()
-                shutil.copytree(deployment.folder / LOGS, Path(config.output) / LOGS, dirs_exist_ok=True)
+                try:
+                    deployment.end()
+                finally:  # a step's time limit may interrupt the first
+                    deployment.end(grace=0)
+                    shutil.copytree(deployment.folder / LOGS, Path(config.output) / LOGS, dirs_exist_ok=True)
