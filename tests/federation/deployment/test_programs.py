@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -73,8 +74,8 @@ def test_its_environment_is_quiet_and_depends_on_no_directory(tmp_path):
     assert made["FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION"] == "1"
     assert made["FLWR_HOME"] == str(tmp_path / "superlink")
     assert (made[MARK], made[PART]) == ("here", "superlink")
-    assert os.path.isabs(made["PYTHONPATH"])
-    assert made["PATH"].startswith(os.path.dirname(sys.executable))
+    assert Path(made["PYTHONPATH"]).is_absolute()
+    assert made["PATH"].startswith(str(Path(sys.executable).parent))
 
 
 def test_flower_that_is_not_installed_is_said(tmp_path, mark):
@@ -88,16 +89,12 @@ def test_the_commands_use_only_options_that_the_installed_flower_knows(tmp_path)
     from zk0.federation.deployment.programs import superlink_argv, supernode_argv
 
     path = tmp_path
-    for argv in (
-        superlink_argv(host="127.0.0.1", port=1, certificates=path, database=path),
-        supernode_argv(superlink="a:1", authority=path, key=path, port=1, configuration="a=1"),
+    flower = str(Path(sys.executable).parent / "flower-")
+    quiet = os.environ | {"FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1"}
+    for name, argv in (
+        ("superlink", superlink_argv(host="127.0.0.1", port=1, certificates=path, database=path)[2:]),
+        ("supernode", supernode_argv(superlink="a:1", authority=path, key=path, port=1, configuration="a=1")),
     ):
-        known = subprocess.run(
-            [os.path.join(os.path.dirname(sys.executable), argv[0]), "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
-            env=os.environ | {"FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1"},
-        ).stdout
+        done = subprocess.run([flower + name, "--help"], capture_output=True, text=True, check=True, env=quiet)
         for option in argv[1:]:
-            assert option.partition("=")[0] in known, option
+            assert option.partition("=")[0] in done.stdout, option

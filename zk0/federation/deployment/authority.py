@@ -128,7 +128,9 @@ def read_certificate(path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise CertificateError(f"no certificate can be read from {path}: {error}", remedy="zk0 deploy rotate") from error
+        raise CertificateError(
+            f"no certificate can be read from {path}: {error}", remedy="zk0 deploy rotate"
+        ) from error
 
 
 def names_of(certificate: x509.Certificate) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from zk0.core.errors import DeploymentError
+from zk0.federation.configuration import Value
 from zk0.federation.deployment.apps import canary_app
 from zk0.federation.deployment.control import Control, wait_until
 
@@ -50,15 +51,11 @@ def prove(
     """
     report = directory / REPORT
     report.unlink(missing_ok=True)
-    config = {"report": str(report), "clients": len(names), "seconds": seconds}
+    config: dict[str, Value] = {"report": str(report), "clients": len(names), "seconds": seconds}
     run = control.submit(canary_app(config), {})
     try:
-        if not wait_until(lambda: control.run(run).has_started, START_SECONDS):
-            raise DeploymentError(
-                f"the ServerApp does not start: {_or(reason('superlink'), 'the run is accepted and waits')}",
-                remedy="zk0 deploy logs superlink",
-            )
-        ended = wait_until(lambda: control.run(run).is_finished, START_SECONDS + seconds)
+        started = wait_until(lambda: control.run(run).has_started, START_SECONDS)
+        ended = started and wait_until(lambda: control.run(run).is_finished, START_SECONDS + seconds)
         state = control.run(run)
     except BaseException:
         with suppress(DeploymentError):  # the first error is the one to report
@@ -67,11 +64,13 @@ def prove(
     if not ended:
         control.stop(run)
     events = _read(report)
-    if not ended or state.outcome != "completed" or not events:
-        raise DeploymentError(
-            f"the ServerApp fails: {_or(state.details, reason('superlink'))}", remedy="zk0 deploy logs superlink"
-        )
-    return judge(events, names, reason=reason)
+    if not started:
+        trouble = f"does not start: {_or(reason('superlink'), 'the run is accepted and waits')}"
+    elif state.outcome != "completed" or not events:
+        trouble = f"fails: {_or(state.details, reason('superlink'))}"
+    else:
+        return judge(events, names, reason=reason)
+    raise DeploymentError(f"the ServerApp {trouble}", remedy="zk0 deploy logs superlink")
 
 
 def judge(events: list[dict[str, Any]], names: Mapping[int, str], *, reason: Callable[[str], str]) -> CanaryResult:
@@ -85,7 +84,9 @@ def judge(events: list[dict[str, Any]], names: Mapping[int, str], *, reason: Cal
         if node not in sent["nodes"]:
             raise DeploymentError(f"client {name} is not connected: {_or(reason(name), 'no heartbeat')}", remedy=logs)
         if reply is None:
-            raise DeploymentError(f"client {name} does not answer: {_or(reason(name), 'no reply in time')}", remedy=logs)
+            raise DeploymentError(
+                f"client {name} does not answer: {_or(reason(name), 'no reply in time')}", remedy=logs
+            )
         if "error" in reply:
             raise DeploymentError(f"the ClientApp of {name} fails: {_or(reply['error'], reason(name))}", remedy=logs)
         for package in MUST_AGREE:

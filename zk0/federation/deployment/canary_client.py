@@ -8,7 +8,6 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordD
 from flwr.clientapp import ClientApp
 from numpy.typing import NDArray
 
-from zk0 import __version__
 from zk0.core.project import package_versions
 
 START = np.arange(4096, dtype=np.float32)  # 16 kB; whole numbers, so that sums and means are exact
@@ -27,7 +26,6 @@ def train(message: Message, context: Context) -> Message:
         "sent": digest(answer),
         "name": str(context.node_config.get("name", "")),
         **package_versions(),
-        "zk0": __version__,
     }
     content = RecordDict({"arrays": ArrayRecord({"probe": Array(answer)}), "report": ConfigRecord(dict(report))})
     return Message(content=content, reply_to=message)

@@ -9,7 +9,6 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MessageType, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
-from zk0 import __version__
 from zk0.core.project import package_versions
 from zk0.federation.deployment.canary_client import START, digest
 
@@ -24,7 +23,7 @@ def main(grid: Grid, context: Context) -> None:
     config = context.run_config
     report, expected = Path(str(config["report"])), int(config["clients"])
     deadline = time.monotonic() + float(config["seconds"])
-    _write(report, event="started", **{**package_versions(), "zk0": __version__})
+    _write(report, event="started", **package_versions())
     while len(nodes := sorted(grid.get_node_ids())) < expected and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     shares = {node: 2 * place + 2 for place, node in enumerate(nodes)}  # even, so that their mean is exact
@@ -40,13 +39,13 @@ def main(grid: Grid, context: Context) -> None:
                 continue
             array = reply.content.array_records["arrays"]["probe"].numpy()
             answers.append(array)
-            wanted = digest(START + np.float32(shares[node]))
+            wanted = digest(np.asarray(START + np.float32(shares[node])))
             found = dict(reply.content.config_records["report"].items())
             _write(report, event="reply", node=node, arrived=digest(array), wanted=wanted, **found)
         time.sleep(POLL_SECONDS if waiting else 0)
     if answers:
-        mean = np.mean(answers, axis=0, dtype=np.float32)
-        wanted = digest(START + np.float32(sum(shares.values()) / len(shares)))
+        mean = np.asarray(np.mean(answers, axis=0, dtype=np.float32))
+        wanted = digest(np.asarray(START + np.float32(sum(shares.values()) / len(shares))))
         _write(report, event="aggregated", digest=digest(mean), wanted=wanted)
 
 

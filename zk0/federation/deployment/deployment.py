@@ -104,9 +104,7 @@ class Deployment:
         """
         self.port = self.port or free_port()
         home = self.folder / SUPERLINK
-        argv = superlink_argv(
-            host=self.host, port=self.port, certificates=self.authority, database=home / "state.db"
-        )
+        argv = superlink_argv(host=self.host, port=self.port, certificates=self.authority, database=home / "state.db")
         self._launch(Program(SUPERLINK, tuple(argv), home, self.log(SUPERLINK)))
         if not wait_until(lambda: not self.is_alive(SUPERLINK) or not self._unhealthy(), READY_SECONDS):
             raise self.broken(SUPERLINK, f"does not answer in {READY_SECONDS:g} s: {self._unhealthy()}")
@@ -195,9 +193,7 @@ class Deployment:
         """Return the error of a part, with the reason and remedy that its log gives."""
         reason = self.reason(part)
         who = "the SuperLink" if part == SUPERLINK else f"client {part}"
-        return DeploymentError(
-            f"{who} {what}{f': {reason.message}' if reason.message else ''}", remedy=reason.remedy
-        )
+        return DeploymentError(f"{who} {what}{f': {reason.message}' if reason.message else ''}", remedy=reason.remedy)
 
     def _launch(self, program: Program) -> None:
         self.starts[program.part] = self.starts.get(program.part, 0) + 1

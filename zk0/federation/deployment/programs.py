@@ -108,9 +108,11 @@ def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None
 
 
 def superlink_argv(*, host: str, port: int, certificates: Path, database: Path) -> Sequence[str]:
-    """Return the command of a SuperLink with TLS and node keys."""
+    """Return the command of a SuperLink with TLS and node keys; what is not given is Flower's default."""
     return (
-        "flower-superlink",
+        sys.executable,
+        "-m",
+        f"{__package__}.superlink",  # Flower's, guarded
         f"--host={host}",
         f"--port={port}",
         f"--ssl-ca-certfile={certificates / 'ca.crt'}",

@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 
 from zk0.core.process import without_interruption
 from zk0.federation.configuration import Client, Observe, Value, resolve
+from zk0.federation.deployment.apps import training_app
 from zk0.federation.deployment.deployment import Deployment, admit
 from zk0.federation.deployment.training import App, train
-from zk0.federation.deployment.apps import training_app
 
 LOGS = "logs"
 

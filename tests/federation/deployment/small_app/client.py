@@ -31,10 +31,7 @@ def train(message: Message, context: Context) -> Message:
     if at and number >= int(at):
         arrays = spoil(fault, arrays)
     digest_in, digest_out = digest_of(received), digest_of(arrays)
-    series = dict.fromkeys(
-        ("policy_loss", "proximal_loss", "total_loss", "gradient_norm", "proximal_ratio", "learning_rate", "drift"),
-        [1.0],
-    )
+    names = ("policy_loss", "proximal_loss", "total_loss", "gradient_norm", "proximal_ratio", "learning_rate", "drift")
     training = Training(
         round=number,
         client=str(context.node_config["name"]),
@@ -43,7 +40,7 @@ def train(message: Message, context: Context) -> Message:
         batch_size=1,
         examples=1,
         settings={"proximal-mu": 0.01},
-        **series,
+        **{name: [1.0] for name in names},
         update_norm={},
         digest_in=digest_in,
         digest_out=digest_out,
