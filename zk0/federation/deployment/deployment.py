@@ -4,18 +4,22 @@
     superlink/   its FLWR_HOME and database
     clients/     one folder a local client: its key, and its FLWR_HOME
     logs/        superlink.log, NAME.log
+    deployment.json   address and local clients, so that a later command finds them
 
 Nothing waits by the clock: the SuperLink is ready when its health answers over TLS, a client when the SuperLink lists
 it as online, and all together when the canary has come back.
 """
 
+import json
 import socket
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from zk0.core.errors import DeploymentError
+from zk0.core.receipts import write_atomically
 from zk0.federation.configuration import Client
 from zk0.federation.deployment import authority
 from zk0.federation.deployment.canary import CanaryResult, prove
@@ -25,6 +29,7 @@ from zk0.federation.deployment.programs import (
     Program,
     end,
     launch,
+    running,
     superlink_argv,
     supernode_argv,
     tail_of,
@@ -35,6 +40,7 @@ LOOPBACK = "127.0.0.1"
 LOCAL_NAMES = (LOOPBACK, "localhost")  # always in the certificate: Flower's own programs connect there
 GRACE = 3.0  # seconds; a SuperLink needs 2 to close its connections, and a step that is over time gets 5
 READY_SECONDS = 60.0  # for a SuperLink or SuperNode: importing Flower takes 3 s on an idle machine, 20 on a busy one
+RECORD = "deployment.json"
 MOST_STARTS = 3  # of one program in one deployment; one that dies each time has a reason that starting does not cure
 
 
@@ -49,7 +55,29 @@ class Deployment:
     children: "dict[str, subprocess.Popen[bytes]]" = field(default_factory=dict)
     starts: dict[str, int] = field(default_factory=dict)
     clients: dict[str, Client] = field(default_factory=dict)
-    seen: dict[str, int] = field(default_factory=dict)  # clients that have ended: rounds that were done then
+    output: str = ""  # the folder of the last training
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Return the deployment that was saved in a folder.
+
+        Raises:
+            DeploymentError: there is none.
+        """
+        path = folder / RECORD
+        if not path.is_file():
+            raise DeploymentError("there is no deployment in this project", remedy="zk0 deploy up --data SOURCES")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        clients = {name: Client(*client) for name, client in content["clients"].items()}
+        return cls(
+            folder, content["host"], content["port"], tuple(content["names"]), clients=clients, output=content["output"]
+        )
+
+    def save(self) -> None:
+        """Write what another process needs to find this deployment."""
+        keys = ("host", "port", "names", "clients", "output")
+        content = {key: getattr(self, key) for key in keys}
+        write_atomically(self.folder / RECORD, json.dumps(content, indent=2) + "\n")
 
     @property
     def mark(self) -> str:
@@ -70,6 +98,11 @@ class Deployment:
     def address(self) -> str:
         """Where this machine reaches the SuperLink."""
         return f"{LOOPBACK if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"  # noqa: S104  a comparison
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger of the last training; it need not exist."""
+        return Path(self.output) / "ledger.jsonl"
 
     def log(self, part: str) -> Path:
         """Return the log of a part."""
@@ -142,12 +175,15 @@ class Deployment:
 
             def settled() -> bool:
                 online = {node.name for node in control.nodes() if node.is_online}
-                return wanted <= online or any(not self.is_alive(name) for name in wanted - online & set(self.children))
+                return wanted <= online or any(
+                    name in self.clients and not self.is_alive(name) for name in wanted - online
+                )
 
             wait_until(settled, READY_SECONDS)
             missing = sorted(wanted - {node.name for node in control.nodes() if node.is_online})
         if missing:
-            state = "does not connect" if self.is_alive(missing[0]) else "ended before it connected"
+            ended = missing[0] in self.clients and not self.is_alive(missing[0])
+            state = "ended before it connected" if ended else "does not connect"
             raise self.broken(missing[0], state)
 
     def prove(self, names: Iterable[str]) -> CanaryResult:
@@ -162,13 +198,19 @@ class Deployment:
         Raises:
             DeploymentError: it has ended too often.
         """
-        if self.starts[part] >= MOST_STARTS:
+        if self.starts.get(part, 0) >= MOST_STARTS:
             raise self.broken(part, f"ended {self.starts[part]} times")
-        end(self.mark, part)  # what it started may have survived it
+        self.end_part(part)  # what it started may have survived it
         if part == SUPERLINK:
             self.start_superlink()
         else:
             self.start_client(self.clients[part])
+
+    def end_part(self, part: str) -> None:
+        """End one part."""
+        end(self.mark, part, grace=GRACE)
+        if part in self.children:
+            self.children.pop(part).wait()
 
     def end(self, grace: float = GRACE) -> int:
         """End all programs, after `grace` seconds by force, and return how many there were."""
@@ -179,8 +221,10 @@ class Deployment:
         return ended
 
     def is_alive(self, part: str) -> bool:
-        """Return whether a program that this object started still runs."""
-        return part in self.children and self.children[part].poll() is None
+        """Return whether the program of a part runs."""
+        if part in self.children:
+            return self.children[part].poll() is None
+        return bool(running(self.mark, part))
 
     def reason(self, part: str) -> Reason:
         """Return what a part's log, and for a client its connection, says of its trouble; empty where nothing."""
@@ -218,9 +262,3 @@ def free_port() -> int:
     """Return a port of loopback that no program uses."""
     with socket.create_server((LOOPBACK, 0)) as server:
         return int(server.getsockname()[1])
-
-
-def admit(deployment: Deployment, keys: Mapping[str, str]) -> None:
-    """Make the clients that may connect these (name, public line)."""
-    with deployment.control() as control:
-        control.admit(keys)

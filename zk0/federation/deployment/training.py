@@ -71,6 +71,9 @@ def train(
         DeploymentError: it never started, or a program ended too often.
     """
     output = Path(str(run_config["output"]))
+    deployment.secure()  # a certificate may have expired since
+    deployment.output = str(output)
+    deployment.save()
     rounds = Rounds(output / "ledger.jsonl", int(run_config.get("rounds", 1)), observe)
     values = dict(run_config)
     while not _follow(deployment, app, values, rounds):
@@ -82,6 +85,7 @@ def train(
 
 def _follow(deployment: Deployment, app: App, values: Mapping[str, Value], rounds: Rounds) -> bool:
     """Follow one run to its end; False where its SuperLink was lost, and has been started again."""
+    lost: dict[str, int] = {}  # clients that ended: rounds that were done then
     with deployment.control() as control:
         run = control.submit(app(), values)
         state = control.run(run)
@@ -90,7 +94,7 @@ def _follow(deployment: Deployment, app: App, values: Mapping[str, Value], round
             raise deployment.broken(SUPERLINK, "accepted the run, and its ServerApp does not start")
         while not state.is_finished:
             time.sleep(POLL_SECONDS)
-            if _restore(deployment, rounds):
+            if _restore(deployment, rounds, lost):
                 return False
             try:
                 state = control.run(run)
@@ -102,7 +106,7 @@ def _follow(deployment: Deployment, app: App, values: Mapping[str, Value], round
     return True
 
 
-def _restore(deployment: Deployment, rounds: Rounds) -> bool:
+def _restore(deployment: Deployment, rounds: Rounds, lost: dict[str, int]) -> bool:
     """Start again what has ended, each client after its round; return whether the SuperLink was lost."""
     if not deployment.is_alive(SUPERLINK):
         deployment.repair(SUPERLINK)
@@ -110,8 +114,8 @@ def _restore(deployment: Deployment, rounds: Rounds) -> bool:
         return True
     for name in deployment.clients:
         if deployment.is_alive(name):
-            deployment.seen.pop(name, None)
-        elif deployment.seen.setdefault(name, rounds.aggregated) < rounds.aggregated:
+            lost.pop(name, None)
+        elif lost.setdefault(name, rounds.aggregated) < rounds.aggregated:
             rounds.observe(rounds.aggregated, rounds.total, f"client {name} ended and is started again")
             deployment.repair(name)
     return False

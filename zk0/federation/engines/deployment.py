@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from zk0.core.process import without_interruption
 from zk0.federation.configuration import Client, Observe, Value, resolve
 from zk0.federation.deployment.apps import training_app
-from zk0.federation.deployment.deployment import Deployment, admit
+from zk0.federation.deployment.deployment import Deployment
+from zk0.federation.deployment.operations import start, take_down
 from zk0.federation.deployment.training import App, train
 
 LOGS = "logs"
@@ -27,25 +27,14 @@ def run(run_config: Mapping[str, Value], observe: Observe, *, app: App = trainin
     """
     config = resolve(run_config)
     clients = [Client(partition, *named) for partition, named in enumerate(config.clients)]
-    names = [client.name for client in clients]
     with TemporaryDirectory(prefix="zk0-deployment-") as folder:
         deployment = Deployment(Path(folder))
         try:
-            observe(0, config.rounds, "starting the SuperLink")
-            deployment.secure()
-            deployment.start_superlink()
-            admit(deployment, {name: deployment.key_of(name) for name in names})
-            observe(0, config.rounds, f"connecting {len(names)} clients")
-            for client in clients:
-                deployment.start_client(client)
-            deployment.wait_for(names)
+            start(deployment, {}, clients, lambda note: observe(0, config.rounds, note))
             observe(0, config.rounds, "sending the canary")
-            deployment.prove(names)
+            deployment.prove(deployment.clients)
             train(deployment, run_config, observe, app=app)
         finally:
-            with without_interruption():
-                try:
-                    deployment.end()
-                finally:  # a step's time limit may interrupt the first
-                    deployment.end(grace=0)
-                    shutil.copytree(deployment.folder / LOGS, Path(config.output) / LOGS, dirs_exist_ok=True)
+            take_down(deployment)
+            if (logs := deployment.folder / LOGS).is_dir():
+                shutil.copytree(logs, Path(config.output) / LOGS, dirs_exist_ok=True)
