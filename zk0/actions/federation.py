@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from zk0.actions.data import PreparedSet
+from zk0.actions.deployment import standing_in
 from zk0.core.checks import check
 from zk0.core.errors import ConfigurationError
 from zk0.core.project import Project
@@ -110,7 +111,8 @@ def run(inputs: RunInputs, context: Context) -> RunOutputs:
 
     directory = context.project.path(inputs.resume_from) if inputs.resume_from else context.directory / "federation"
     configuration = {**inputs.configuration, "output": str(directory), "resume": bool(inputs.resume_from)}
-    engines.run(inputs.engine, configuration, context.progress)
+    options = {"standing": standing_in(context.project)} if inputs.engine == "deployment" else {}
+    engines.run(inputs.engine, configuration, context.progress, **options)
     ledger = read_ledger(directory / "ledger.jsonl")
     return RunOutputs(
         directory=directory,

@@ -198,7 +198,7 @@ class Deployment:
         Raises:
             DeploymentError: it has ended too often.
         """
-        if self.starts.get(part, 0) >= MOST_STARTS:
+        if not self.may_start(part):
             raise self.broken(part, f"ended {self.starts[part]} times")
         self.end_part(part)  # what it started may have survived it
         if part == SUPERLINK:
@@ -225,6 +225,10 @@ class Deployment:
         if part in self.children:
             return self.children[part].poll() is None
         return bool(running(self.mark, part))
+
+    def may_start(self, part: str) -> bool:
+        """Return whether a part has not been started too often."""
+        return self.starts.get(part, 0) < MOST_STARTS
 
     def reason(self, part: str) -> Reason:
         """Return what a part's log, and for a client its connection, says of its trouble; empty where nothing."""

@@ -115,7 +115,7 @@ def _restore(deployment: Deployment, rounds: Rounds, lost: dict[str, int]) -> bo
     for name in deployment.clients:
         if deployment.is_alive(name):
             lost.pop(name, None)
-        elif lost.setdefault(name, rounds.aggregated) < rounds.aggregated:
+        elif lost.setdefault(name, rounds.aggregated) < rounds.aggregated and deployment.may_start(name):
             rounds.observe(rounds.aggregated, rounds.total, f"client {name} ended and is started again")
             deployment.repair(name)
     return False

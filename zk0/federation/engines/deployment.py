@@ -12,19 +12,24 @@ from tempfile import TemporaryDirectory
 from zk0.federation.configuration import Client, Observe, Value, resolve
 from zk0.federation.deployment.apps import training_app
 from zk0.federation.deployment.deployment import Deployment
-from zk0.federation.deployment.operations import start, take_down
+from zk0.federation.deployment.operations import start, take_down, undone_on_failure
 from zk0.federation.deployment.training import App, train
 
 LOGS = "logs"
 
 
-def run(run_config: Mapping[str, Value], observe: Observe, *, app: App = training_app) -> None:
-    """Bring a deployment up, prove it by a canary, train on it, and take it down.
+def run(
+    run_config: Mapping[str, Value], observe: Observe, *, app: App = training_app, standing: Deployment | None = None
+) -> None:
+    """Bring a deployment up, prove it by a canary, train on it, and take it down; or train on one that is up.
 
     Raises:
         DeploymentError: a link is broken.
         RoundFailedError: the training stopped.
     """
+    if standing is not None:
+        _train_on(standing, run_config, observe, app)
+        return
     config = resolve(run_config)
     clients = [Client(partition, *named) for partition, named in enumerate(config.clients)]
     with TemporaryDirectory(prefix="zk0-deployment-") as folder:
@@ -36,5 +41,20 @@ def run(run_config: Mapping[str, Value], observe: Observe, *, app: App = trainin
             train(deployment, run_config, observe, app=app)
         finally:
             take_down(deployment)
-            if (logs := deployment.folder / LOGS).is_dir():
-                shutil.copytree(logs, Path(config.output) / LOGS, dirs_exist_ok=True)
+            _keep_logs(deployment, Path(config.output))
+
+
+def _train_on(deployment: Deployment, run_config: Mapping[str, Value], observe: Observe, app: App) -> None:
+    """Train on a deployment that is up, and that stays up unless this is interrupted."""
+    config = resolve(run_config)
+    try:
+        with undone_on_failure(deployment):
+            deployment.wait_for(name for name, _ in config.clients)
+            train(deployment, run_config, observe, app=app)
+    finally:
+        _keep_logs(deployment, Path(config.output))
+
+
+def _keep_logs(deployment: Deployment, output: Path) -> None:
+    if (logs := deployment.folder / LOGS).is_dir():
+        shutil.copytree(logs, output / LOGS, dirs_exist_ok=True)
