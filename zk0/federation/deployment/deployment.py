@@ -41,6 +41,7 @@ LOCAL_NAMES = (LOOPBACK, "localhost")  # always in the certificate: Flower's own
 GRACE = 3.0  # seconds; a SuperLink needs 2 to close its connections, and a step that is over time gets 5
 READY_SECONDS = 60.0  # for a SuperLink or SuperNode: importing Flower takes 3 s on an idle machine, 20 on a busy one
 RECORD = "deployment.json"
+CONNECTED = b"SuperNode ID:"  # what a SuperNode logs when the SuperLink has accepted its key
 MOST_STARTS = 3  # of one program in one deployment; one that dies each time has a reason that starting does not cure
 
 
@@ -55,6 +56,7 @@ class Deployment:
     children: "dict[str, subprocess.Popen[bytes]]" = field(default_factory=dict)
     starts: dict[str, int] = field(default_factory=dict)
     clients: dict[str, Client] = field(default_factory=dict)
+    log_sizes: dict[str, int] = field(default_factory=dict)  # of each part, when it was started last
     output: str = ""  # the folder of the last training
 
     @classmethod
@@ -173,14 +175,16 @@ class Deployment:
         wanted = set(names)
         with self.control() as control:
 
-            def settled() -> bool:
+            def missing_now() -> set[str]:
                 online = {node.name for node in control.nodes() if node.is_online}
-                return wanted <= online or any(
-                    name in self.clients and not self.is_alive(name) for name in wanted - online
-                )
+                return {name for name in wanted if name not in online or not self._has_connected(name)}
+
+            def settled() -> bool:
+                missing = missing_now()
+                return not missing or any(name in self.clients and not self.is_alive(name) for name in missing)
 
             wait_until(settled, READY_SECONDS)
-            missing = sorted(wanted - {node.name for node in control.nodes() if node.is_online})
+            missing = sorted(missing_now())
         if missing:
             ended = missing[0] in self.clients and not self.is_alive(missing[0])
             state = "ended before it connected" if ended else "does not connect"
@@ -220,6 +224,12 @@ class Deployment:
         self.children.clear()
         return ended
 
+    def leave_running(self) -> None:
+        """Let the programs outlive this process."""
+        for child in self.children.values():
+            child.returncode = 0  # Python must not warn that they still run
+        self.children.clear()
+
     def is_alive(self, part: str) -> bool:
         """Return whether the program of a part runs."""
         if part in self.children:
@@ -243,7 +253,19 @@ class Deployment:
         who = "the SuperLink" if part == SUPERLINK else f"client {part}"
         return DeploymentError(f"{who} {what}{f': {reason.message}' if reason.message else ''}", remedy=reason.remedy)
 
+    def _has_connected(self, name: str) -> bool:
+        """Return whether a client that this object started was accepted; others the SuperLink alone can judge.
+
+        For a minute the SuperLink goes on to list a client as online that was killed.
+        """
+        if name not in self.children:
+            return True
+        with self.log(name).open("rb") as stream:
+            stream.seek(self.log_sizes[name])
+            return CONNECTED in stream.read()
+
     def _launch(self, program: Program) -> None:
+        self.log_sizes[program.part] = program.log.stat().st_size if program.log.exists() else 0
         self.starts[program.part] = self.starts.get(program.part, 0) + 1
         self.children[program.part] = launch(program, self.mark)
 

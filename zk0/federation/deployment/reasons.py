@@ -36,6 +36,11 @@ KNOWN: tuple[tuple[re.Pattern[str], Reason], ...] = tuple(
             "its key is not registered",
             "zk0 deploy approve NAME.request.json",
         ),
+        (
+            r"code: 2004",
+            "its key is in use: it is connected already, or was killed a moment ago",
+            "end the other program with this key, or wait a minute",
+        ),
         (r"timestamp", "its clock differs from the server's by more than 5 s", "set the clock (NTP)"),
         (r"\[code: 606\]|runtime version|incompatible flower version", "its Flower does not fit the server's",
          "install the server's version of flwr"),

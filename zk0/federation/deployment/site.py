@@ -14,11 +14,10 @@ from zk0.federation.configuration import Client
 from zk0.federation.deployment import authority
 from zk0.federation.deployment.admission import Kit, versions
 from zk0.federation.deployment.control import is_healthy, wait_until
-from zk0.federation.deployment.deployment import READY_SECONDS, free_port, node_configuration
+from zk0.federation.deployment.deployment import CONNECTED, READY_SECONDS, free_port, node_configuration
 from zk0.federation.deployment.programs import Program, end, launch, running, supernode_argv, tail_of
 from zk0.federation.deployment.reasons import reason_in
 
-CONNECTED = "SuperNode ID:"  # what a SuperNode logs when the SuperLink has accepted its key
 RECEIVED, SENT = re.compile(r"Receiving: \w+ message"), re.compile(r"Sent successfully")
 
 
@@ -104,8 +103,8 @@ class Site:
         )
         child = launch(Program(self.name, tuple(argv), self.folder, self.log), self.mark)
         try:
-            wait_until(lambda: child.poll() is not None or CONNECTED in tail_of(self.log), READY_SECONDS)
-            accepted = child.poll() is None and CONNECTED in tail_of(self.log)
+            wait_until(lambda: child.poll() is not None or CONNECTED.decode() in tail_of(self.log), READY_SECONDS)
+            accepted = child.poll() is None and CONNECTED.decode() in tail_of(self.log)
         except BaseException:
             self.leave()
             child.wait()

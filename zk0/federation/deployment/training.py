@@ -16,7 +16,7 @@ from zk0.core.errors import DeploymentError, RoundFailedError
 from zk0.federation.configuration import Observe, Value
 from zk0.federation.deployment.apps import training_app
 from zk0.federation.deployment.canary import START_SECONDS
-from zk0.federation.deployment.control import RunState, wait_until
+from zk0.federation.deployment.control import Control, RunState, wait_until
 from zk0.federation.deployment.deployment import Deployment
 from zk0.federation.deployment.programs import SUPERLINK
 
@@ -34,6 +34,7 @@ class Rounds:
     total: int
     observe: Observe
     aggregated: int = 0
+    begun: bool = False
     position: int = 0
     rest: bytes = field(default=b"")
 
@@ -51,6 +52,7 @@ class Rounds:
             self._report(json.loads(line))
 
     def _report(self, event: Mapping[str, Any]) -> None:
+        self.begun = True
         if event["event"] == "aggregation":
             self.aggregated = max(self.aggregated, event["round"])
             replies = f"{len(event['accepted'])} of {len(event['sampled'])} replies"
@@ -94,9 +96,9 @@ def _follow(deployment: Deployment, app: App, values: Mapping[str, Value], round
             raise deployment.broken(SUPERLINK, "accepted the run, and its ServerApp does not start")
         while not state.is_finished:
             time.sleep(POLL_SECONDS)
-            if _restore(deployment, rounds, lost):
-                return False
             try:
+                if _restore(deployment, control, rounds, lost):
+                    return False
                 state = control.run(run)
             except DeploymentError:
                 if deployment.is_alive(SUPERLINK):
@@ -106,16 +108,23 @@ def _follow(deployment: Deployment, app: App, values: Mapping[str, Value], round
     return True
 
 
-def _restore(deployment: Deployment, rounds: Rounds, lost: dict[str, int]) -> bool:
-    """Start again what has ended, each client after its round; return whether the SuperLink was lost."""
+def _restore(deployment: Deployment, control: Control, rounds: Rounds, lost: dict[str, int]) -> bool:
+    """Start again what has ended, each client after its round; return whether the SuperLink was lost.
+
+    A SuperLink refuses a client that it believes to be online, and believes that of one that was killed for a minute.
+    """
     if not deployment.is_alive(SUPERLINK):
         deployment.repair(SUPERLINK)
         deployment.wait_for(deployment.clients)
         return True
-    for name in deployment.clients:
-        if deployment.is_alive(name):
-            lost.pop(name, None)
-        elif lost.setdefault(name, rounds.aggregated) < rounds.aggregated and deployment.may_start(name):
+    ended = {name for name in deployment.clients if not deployment.is_alive(name)}
+    for name in lost.keys() - ended:
+        del lost[name]
+    over = {name for name in ended if lost.setdefault(name, rounds.aggregated) < rounds.aggregated or not rounds.begun}
+    if over:
+        over -= {node.name for node in control.nodes() if node.is_online}
+    for name in sorted(over):
+        if deployment.may_start(name):
             rounds.observe(rounds.aggregated, rounds.total, f"client {name} ended and is started again")
             deployment.repair(name)
     return False

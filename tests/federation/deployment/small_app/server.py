@@ -30,7 +30,10 @@ def main(grid: Grid, context: Context) -> None:
         start = dict(np.load(checkpoints / f"round-{completed:03d}" / "arrays.npz"))
         kept = read_ledger(ledger.path).until(completed)
         ledger.path.write_text("".join(event.model_dump_json() + "\n" for event in kept))
+    deadline = time.monotonic() + 60
     while len(nodes := sorted(grid.get_node_ids())) < config.clients_wanted:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{len(nodes)} clients came")
         time.sleep(0.2)
     questions = [Message(content=RecordDict(), message_type=MessageType.QUERY, dst_node_id=node) for node in nodes]
     names = {
