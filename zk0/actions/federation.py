@@ -12,7 +12,7 @@ from zk0.actions.deployment import standing_in
 from zk0.core.checks import check
 from zk0.core.errors import ConfigurationError
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, passed_if
+from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, passed_if
 from zk0.federation.configuration import resolve, settings_of
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
@@ -65,6 +65,8 @@ def configure(inputs: ConfigureInputs, context: Context) -> ConfigureOutputs:
 @check("federation.configured")
 def configured(outputs: ConfigureOutputs) -> Iterator[Finding]:
     """The configuration is valid and fits the data: no client sees a batch larger than its data set."""
+    if not outputs.training_frames:
+        yield not_applicable("the data sets are at the clients")
     for name, frames in outputs.training_frames.items():
         sizes = {"training frames": frames, "batch size": outputs.batch_size}
         yield passed_if(
@@ -120,6 +122,35 @@ def run(inputs: RunInputs, context: Context) -> RunOutputs:
         rounds=ledger.last_round,
         clients=len({training.client for training in ledger.trainings}),
     )
+
+
+class RepliesInputs(Inputs):
+    """A federation's ledger."""
+
+    ledger: Path
+
+
+class RepliesOutputs(Outputs):
+    """The ledger again, for its diagnostics, and who was averaged in each round."""
+
+    ledger: Path
+    table: list[list[str]]
+
+
+@action("federation.replies")
+def replies(inputs: RepliesInputs, context: Context) -> RepliesOutputs:
+    """Show how each round's replies were averaged: who, with which weight, and who was refused and why."""
+    from zk0.ledger import read_ledger
+
+    rows = [
+        [
+            str(one.round),
+            ", ".join(f"{reply.client} {reply.weight:.2f}" for reply in one.accepted),
+            "; ".join(f"{reply.client}: {reply.reason}" for reply in one.rejected),
+        ]
+        for one in read_ledger(inputs.ledger).aggregations
+    ]
+    return RepliesOutputs(ledger=inputs.ledger, table=[["round", "averaged, with weight", "refused"], *rows])
 
 
 class CollectInputs(Inputs):

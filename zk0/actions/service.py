@@ -77,6 +77,7 @@ class ProveInputs(Inputs):
     """Which clients must take part; none: all that are on this machine or on the list."""
 
     clients: tuple[str, ...] = ()
+    wait_seconds: float = Field(60.0, gt=0, description="how long to wait for them to connect")
 
 
 class ProveOutputs(Outputs):
@@ -99,7 +100,7 @@ def prove(inputs: ProveInputs, context: Context) -> ProveOutputs:
     names = inputs.clients or (*deployment.clients, *listed_in(context.project))
     began = time.monotonic()
     with undone_on_failure(deployment):
-        deployment.wait_for(names)
+        deployment.wait_for(names, inputs.wait_seconds)
         found = deployment.prove(names)
     packages = sorted({package for versions in found.clients.values() for package in versions})
     rows = [[name, *(versions.get(package, "") for package in packages)] for name, versions in found.clients.items()]

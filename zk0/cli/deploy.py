@@ -31,8 +31,6 @@ OutputOption = Annotated[Path, typer.Option("--output", "-o", help="The folder t
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Run a federation over TLS: server, clients and their keys."
-    no_args_is_help=True,
-    help="Run a federation over TLS: server, clients, keys and certificates.",
 )
 
 

@@ -166,7 +166,7 @@ class Deployment:
             return authority.create_client_key(path)
         return authority.public_line(authority.read_client_key(path).public_key())
 
-    def wait_for(self, names: Iterable[str]) -> None:
+    def wait_for(self, names: Iterable[str], seconds: float = READY_SECONDS) -> None:
         """Wait until these clients are connected.
 
         Raises:
@@ -183,7 +183,7 @@ class Deployment:
                 missing = missing_now()
                 return not missing or any(name in self.clients and not self.is_alive(name) for name in missing)
 
-            wait_until(settled, READY_SECONDS)
+            wait_until(settled, seconds)
             missing = sorted(missing_now())
         if missing:
             ended = missing[0] in self.clients and not self.is_alive(missing[0])

@@ -4,6 +4,7 @@ NAME/key, NAME/kit.json, NAME/site.log, and the SuperNode's FLWR_HOME
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,11 +116,31 @@ class Site:
             raise self.refused()
         child.returncode = 0  # it stays: Python must not warn of it
 
+    def wait_for_answers(self, wanted: int, seconds: float, report: Callable[[int, int, str], None]) -> None:
+        """Wait until the client has sent so many answers.
+
+        Raises:
+            DeploymentError: its SuperNode ended, or the time is over.
+        """
+
+        def enough() -> bool:
+            report(self.counts()[1], wanted, "answers sent")
+            return self.counts()[1] >= wanted or not self.is_running
+
+        in_time = wait_until(enough, seconds)
+        sent = self.counts()[1]
+        if sent < wanted and in_time:
+            raise self.refused()
+        if sent < wanted:
+            raise DeploymentError(
+                f"{sent} of {wanted} answers in {seconds:g} s", remedy="ask whether the server trains"
+            )
+
     def refused(self) -> DeploymentError:
         """Return the error of a SuperNode that was not accepted."""
         reason = reason_in(tail_of(self.log))
         message = reason.message if reason else f"see {self.log}"
-        return DeploymentError(f"{self.name} is not accepted: {message}", remedy=reason.remedy if reason else None)
+        return DeploymentError(f"{self.name} is not connected: {message}", remedy=reason.remedy if reason else None)
 
     def leave(self) -> int:
         """End its programs and return how many there were."""
