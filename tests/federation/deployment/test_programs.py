@@ -93,7 +93,7 @@ def test_the_commands_use_only_options_that_the_installed_flower_knows(tmp_path)
     quiet = os.environ | {"FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1"}
     for name, argv in (
         ("superlink", superlink_argv(host="127.0.0.1", port=1, certificates=path, database=path)[2:]),
-        ("supernode", supernode_argv(superlink="a:1", authority=path, key=path, port=1, configuration="a=1")),
+        ("supernode", supernode_argv(superlink="a:1", authority=path, key=path, port=1, configuration="a=1")[2:]),
     ):
         done = subprocess.run([flower + name, "--help"], capture_output=True, text=True, check=True, env=quiet)
         for option in argv[1:]:

@@ -127,7 +127,9 @@ def superlink_argv(*, host: str, port: int, certificates: Path, database: Path) 
 def supernode_argv(*, superlink: str, authority: Path, key: Path, port: int, configuration: str) -> Sequence[str]:
     """Return the command of a SuperNode; `port` is for its own programs, on loopback."""
     return (
-        "flower-supernode",
+        sys.executable,
+        "-m",
+        f"{__package__}.supernode",  # Flower's, asking more often
         f"--superlink={superlink}",
         f"--root-certificates={authority}",
         f"--auth-supernode-private-key={key}",

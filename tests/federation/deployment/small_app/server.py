@@ -9,6 +9,7 @@ from flwr.serverapp import Grid, ServerApp
 
 from zk0.federation.configuration import resolve
 from zk0.federation.exchange import to_arrays, to_record
+from zk0.federation.polling import promptly
 from zk0.federation.strategy import Federation, strategy_of
 from zk0.ledger import LedgerWriter, read_ledger
 
@@ -38,7 +39,7 @@ def main(grid: Grid, context: Context) -> None:
     questions = [Message(content=RecordDict(), message_type=MessageType.QUERY, dst_node_id=node) for node in nodes]
     names = {
         one.metadata.src_node_id: str(one.content.config_records["name"]["name"])
-        for one in grid.send_and_receive(questions, timeout=60)
+        for one in promptly(grid).send_and_receive(questions, timeout=60)
         if not one.has_error()
     }
     federation = Federation(names, config, ledger, statistics={}, completed=completed)
@@ -50,7 +51,7 @@ def main(grid: Grid, context: Context) -> None:
             np.savez(folder / "arrays.npz", **to_arrays(record))
 
     strategy_of(federation).start(
-        grid,
+        promptly(grid),
         to_record(start),
         num_rounds=config.rounds - completed,
         timeout=config.round_seconds,
