@@ -35,7 +35,7 @@ def test_the_workflow_deploys_proves_trains_and_leaves_nothing(project, zk0):
     assert steps["health_checks"]["verdict"] == "pass"
     assert steps["shutdown"]["verdict"] == "pass"
     assert left_of(project) == []
-    [ledger] = (project / ".zk0/runs").rglob("ledger.jsonl")
+    [ledger] = (project / ".zk0/runs").rglob("federation/ledger.jsonl")
     assert "PRIVATE KEY" not in "".join(
         path.read_text(errors="replace") for path in (project / ".zk0/runs").rglob("*") if path.is_file()
     )

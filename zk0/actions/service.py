@@ -154,9 +154,9 @@ def watch(inputs: WatchInputs, context: Context) -> WatchOutputs:
 @check("service.healthy")
 def healthy(outputs: WatchOutputs) -> Iterator[Finding]:
     """The alert rules: the SuperLink answers, all clients are connected, nothing expires, no reply was refused."""
-    from zk0.federation.deployment.status import Status, findings_of
+    from zk0.federation.deployment.status import DeploymentStatus, findings_of
 
-    yield from findings_of(Status.model_validate(outputs.status))
+    yield from findings_of(DeploymentStatus.model_validate(outputs.status))
 
 
 class StopInputs(Inputs):

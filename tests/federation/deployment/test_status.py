@@ -1,9 +1,9 @@
 import pytest
 
 from zk0.core.verdicts import Verdict
-from zk0.federation.deployment.status import ClientStatus, Status, TrainingStatus, findings_of, metrics_of
+from zk0.federation.deployment.status import ClientStatus, DeploymentStatus, TrainingStatus, findings_of, metrics_of
 
-WELL = Status(
+WELL = DeploymentStatus(
     address="127.0.0.1:8000",
     running=True,
     trouble="",

@@ -30,7 +30,7 @@ SUFFIX = ".pub"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
-class _Message(BaseModel):
+class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def save(self, path: Path) -> Path:
@@ -39,7 +39,7 @@ class _Message(BaseModel):
         return path
 
 
-class JoinRequest(_Message):
+class JoinRequest(_Document):
     """A site's request to take part."""
 
     name: str = Field(pattern=NAME.pattern)
@@ -53,7 +53,7 @@ class JoinRequest(_Message):
         return self.model_copy(update={"signature": ""}).model_dump_json().encode()
 
 
-class Kit(_Message):
+class Kit(_Document):
     """What a site needs to connect; nothing in it is secret."""
 
     name: str
@@ -174,7 +174,7 @@ def create_kit(name: str, server: str, certificate: Path, listed: Mapping[str, s
     return Kit(name=name, server=server, authority=text, public_key=listed[name], versions=versions())
 
 
-def read_message[M: _Message](kind: type[M], path: Path) -> M:
+def read_message[M: _Document](kind: type[M], path: Path) -> M:
     """Read a request or a kit.
 
     Raises:

@@ -54,7 +54,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class RunState:
+class FlowerRun:
     """How a run stands: `status` is pending, starting, running or finished, `outcome` completed, failed or stopped."""
 
     number: int  # Flower's run id
@@ -128,16 +128,16 @@ class Control:
             raise DeploymentError("the SuperLink refused the app", remedy="look at its log: zk0 deploy logs superlink")
         return int(reply.run_id)
 
-    def run(self, number: int) -> RunState:
+    def run(self, number: int) -> FlowerRun:
         """Return how a run stands."""
         found = self._call(self._client.ListRuns, ListRunsRequest(run_id=number)).run_dict[number]
-        return RunState(number, found.status.status, found.status.sub_status, found.status.details)
+        return FlowerRun(number, found.status.status, found.status.sub_status, found.status.details)
 
-    def runs(self) -> list[RunState]:
+    def runs(self) -> list[FlowerRun]:
         """Return all runs, the newest first."""
         found = self._call(self._client.ListRuns, ListRunsRequest()).run_dict
         newest = sorted(found.items(), key=lambda item: str(item[1].pending_at), reverse=True)
-        return [RunState(key, one.status.status, one.status.sub_status, one.status.details) for key, one in newest]
+        return [FlowerRun(key, one.status.status, one.status.sub_status, one.status.details) for key, one in newest]
 
     def stop(self, number: int) -> None:
         """Stop a run."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from zk0.core.errors import CertificateError, DeploymentError
 from zk0.core.verdicts import Finding, failed, passed, warned
 from zk0.federation.deployment import authority
-from zk0.federation.deployment.control import Node, RunState, is_healthy
+from zk0.federation.deployment.control import FlowerRun, Node, is_healthy
 from zk0.federation.deployment.deployment import Deployment
 from zk0.federation.deployment.programs import SUPERLINK, running
 from zk0.ledger import Ledger, read_ledger
@@ -40,7 +40,7 @@ class TrainingStatus(_Model):
     refused: int | None = None  # replies, in all rounds
 
 
-class Status(_Model):
+class DeploymentStatus(_Model):
     """How a deployment stands."""
 
     address: str
@@ -57,12 +57,12 @@ class Status(_Model):
         return sum(client.status == "online" for client in self.clients)
 
 
-def status_of(deployment: Deployment, listed: Mapping[str, str]) -> Status:
+def status_of(deployment: Deployment, listed: Mapping[str, str]) -> DeploymentStatus:
     """Look at a deployment: its processes, its SuperLink over TLS, its certificates, and the ledger of its run."""
     alive = deployment.is_alive(SUPERLINK)
     trouble = is_healthy(deployment.address, deployment.certificate) if alive else "it is not running"
     nodes: list[Node] = []
-    runs: list[RunState] = []
+    runs: list[FlowerRun] = []
     if not trouble:
         try:
             with deployment.control() as control:
@@ -71,7 +71,7 @@ def status_of(deployment: Deployment, listed: Mapping[str, str]) -> Status:
             trouble = error.message
     found = {node.name: node.status for node in nodes}
     names = sorted({*found, *listed, *deployment.clients})
-    return Status(
+    return DeploymentStatus(
         address=deployment.address,
         running=alive,
         trouble=trouble,
@@ -90,7 +90,7 @@ def status_of(deployment: Deployment, listed: Mapping[str, str]) -> Status:
     )
 
 
-def findings_of(status: Status) -> Iterator[Finding]:
+def findings_of(status: DeploymentStatus) -> Iterator[Finding]:
     """Judge a status: the alert rules of a deployment."""
     if status.trouble:
         yield failed(f"the SuperLink can't be used: {status.trouble}", remedy="zk0 deploy up, or zk0 deploy logs")
@@ -116,7 +116,7 @@ def findings_of(status: Status) -> Iterator[Finding]:
         yield warned(f"{training.refused} replies were refused", remedy="zk0 diagnose the run's ledger")
 
 
-def metrics_of(status: Status) -> str:
+def metrics_of(status: DeploymentStatus) -> str:
     """Return a status in Prometheus's text format; what is not known is left out, since 0 would be a value."""
     training = status.training or TrainingStatus(status="", outcome="", details="")
     values: dict[str, tuple[str, float | None]] = {
@@ -147,7 +147,7 @@ def _days_left(deployment: Deployment) -> float | None:
     return min(left) / timedelta(days=1)
 
 
-def _training(run: RunState, ledger: Path) -> TrainingStatus:
+def _training(run: FlowerRun, ledger: Path) -> TrainingStatus:
     plain = TrainingStatus(status=run.status, outcome=run.outcome, details=run.details)
     if not ledger.is_file():
         return plain

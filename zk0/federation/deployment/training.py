@@ -16,7 +16,7 @@ from zk0.core.errors import DeploymentError, RoundFailedError
 from zk0.federation.configuration import Observe, Value
 from zk0.federation.deployment.apps import training_app
 from zk0.federation.deployment.canary import START_SECONDS
-from zk0.federation.deployment.control import Control, RunState, wait_until
+from zk0.federation.deployment.control import Control, FlowerRun, wait_until
 from zk0.federation.deployment.deployment import Deployment
 from zk0.federation.deployment.programs import SUPERLINK
 
@@ -130,7 +130,7 @@ def _restore(deployment: Deployment, control: Control, rounds: Rounds, lost: dic
     return False
 
 
-def _require_completed(state: RunState) -> None:
+def _require_completed(state: FlowerRun) -> None:
     if state.outcome == "completed":
         return
     message = state.details.removeprefix(PREFIX) or f"the run {state.outcome}"
