@@ -34,7 +34,7 @@ class Fleet:
     """A deployment whose two clients do what a test says."""
 
     def __init__(self, folder: Path) -> None:
-        self.deployment = Deployment(folder)
+        self.deployment = Deployment(folder, preload="")
         start(self.deployment, {}, [Client(place, name, "well") for place, name in enumerate(NAMES)], print)
         self.behaviour = dict.fromkeys(NAMES, "well")
         self.notes: list[str] = []
@@ -222,7 +222,7 @@ def apart(tmp_path, fleet) -> Callable[..., DeploymentError]:
     """Return a function that starts a SuperNode against the fleet's SuperLink, and gives the error it ends in."""
 
     def connect(certificate: Path | None = None, address: str | None = None) -> DeploymentError:
-        site = Deployment(tmp_path / "site", port=fleet.deployment.port)
+        site = Deployment(tmp_path / "site", port=fleet.deployment.port, preload="")
         site.folder.mkdir(parents=True, exist_ok=True)
         site.authority.mkdir(parents=True, exist_ok=True)
         shutil.copy(certificate or fleet.deployment.certificate, site.certificate)

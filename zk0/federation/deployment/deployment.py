@@ -41,6 +41,7 @@ LOCAL_NAMES = (LOOPBACK, "localhost")  # always in the certificate: Flower's own
 GRACE = 3.0  # seconds; a SuperLink needs 2 to close its connections, and a step that is over time gets 5
 READY_SECONDS = 60.0  # for a SuperLink or SuperNode: importing Flower takes 3 s on an idle machine, 20 on a busy one
 RECORD = "deployment.json"
+CLIENT_CODE = "zk0.federation.client"  # imports LeRobot
 CONNECTED = b"SuperNode ID:"  # what a SuperNode logs when the SuperLink has accepted its key
 MOST_STARTS = 3  # of one program in one deployment; one that dies each time has a reason that starting does not cure
 
@@ -57,6 +58,7 @@ class Deployment:
     starts: dict[str, int] = field(default_factory=dict)
     clients: dict[str, Client] = field(default_factory=dict)
     log_sizes: dict[str, int] = field(default_factory=dict)  # of each part, when it was started last
+    preload: str = CLIENT_CODE
     output: str = ""  # the folder of the last training
 
     @classmethod
@@ -157,7 +159,7 @@ class Deployment:
             port=free_port(),
             configuration=node_configuration(client),
         )
-        self._launch(Program(client.name, tuple(argv), home, self.log(client.name)))
+        self._launch(Program(client.name, tuple(argv), home, self.log(client.name), self.preload))
 
     def key_of(self, name: str) -> str:
         """Make the key of a client on this machine if there is none, and return its public line."""

@@ -20,6 +20,7 @@ from zk0.core.errors import DependencyMissingError
 from zk0.core.process import GRACE, find_program, start, without_interruption
 
 MARK = "ZK0_DEPLOYMENT"  # in the environment of every program of a deployment: which one
+PRELOAD = "ZK0_PRELOAD"  # the module that a client's processes begin with
 PART = "ZK0_DEPLOYMENT_PART"  # and which part of it: superlink, or a client's name
 SUPERLINK = "superlink"
 TAIL = 4000  # characters of a log that are searched for the reason of an end
@@ -40,6 +41,7 @@ class Program:
     argv: tuple[str, ...]
     home: Path  # its FLWR_HOME, and its working directory: Flower imports what lies in the latter
     log: Path
+    preload: str = ""
 
 
 def launch(program: Program, mark: str) -> "subprocess.Popen[bytes]":
@@ -61,7 +63,7 @@ def launch(program: Program, mark: str) -> "subprocess.Popen[bytes]":
 def environment(program: Program, mark: str, base: Mapping[str, str]) -> dict[str, str]:
     """Return a program's environment: Flower finds its own programs on PATH, and no import depends on a directory."""
     found = os.pathsep.join((str(Path(sys.executable).parent), base.get("PATH", os.defpath)))
-    own = {"PATH": found, "FLWR_HOME": str(program.home), MARK: mark, PART: program.part}
+    own = {"PATH": found, "FLWR_HOME": str(program.home), MARK: mark, PART: program.part, PRELOAD: program.preload}
     if base.get("PYTHONPATH"):
         places = base["PYTHONPATH"].split(os.pathsep)
         own["PYTHONPATH"] = os.pathsep.join(str(Path(place).resolve()) for place in places if place)

@@ -15,7 +15,7 @@ from zk0.federation.configuration import Client
 from zk0.federation.deployment import authority
 from zk0.federation.deployment.admission import Kit, versions
 from zk0.federation.deployment.control import is_healthy, wait_until
-from zk0.federation.deployment.deployment import CONNECTED, READY_SECONDS, free_port, node_configuration
+from zk0.federation.deployment.deployment import CLIENT_CODE, CONNECTED, READY_SECONDS, free_port, node_configuration
 from zk0.federation.deployment.programs import Program, end, launch, running, supernode_argv, tail_of
 from zk0.federation.deployment.reasons import reason_in
 
@@ -102,7 +102,7 @@ class Site:
             port=free_port(),
             configuration=node_configuration(Client(0, self.name, source)),
         )
-        child = launch(Program(self.name, tuple(argv), self.folder, self.log), self.mark)
+        child = launch(Program(self.name, tuple(argv), self.folder, self.log, CLIENT_CODE), self.mark)
         try:
             wait_until(lambda: child.poll() is not None or CONNECTED.decode() in tail_of(self.log), READY_SECONDS)
             accepted = child.poll() is None and CONNECTED.decode() in tail_of(self.log)

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from zk0.federation.configuration import Client, Observe, Value, resolve
 from zk0.federation.deployment.apps import training_app
-from zk0.federation.deployment.deployment import Deployment
+from zk0.federation.deployment.deployment import CLIENT_CODE, Deployment
 from zk0.federation.deployment.operations import start, take_down, undone_on_failure
 from zk0.federation.deployment.training import App, train
 
@@ -33,7 +33,7 @@ def run(
     config = resolve(run_config)
     clients = [Client(partition, *named) for partition, named in enumerate(config.clients)]
     with TemporaryDirectory(prefix="zk0-deployment-") as folder:
-        deployment = Deployment(Path(folder))
+        deployment = Deployment(Path(folder), preload=CLIENT_CODE if app is training_app else "")
         try:
             start(deployment, {}, clients, lambda note: observe(0, config.rounds, note))
             observe(0, config.rounds, "sending the canary")
