@@ -1,7 +1,11 @@
 """The deployment as a user has it: workflows, `zk0 deploy`, and nothing left at the end."""
 
 import json
+import os
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -92,3 +96,58 @@ def test_a_deployment_from_up_to_down(project, zk0):
     assert left_of(project) == []
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", int(address.rpartition(":")[2]))) != 0
+
+
+def test_server_and_client_are_set_up_each_in_its_own_project(project, zk0, cache, tmp_path):
+    """The two workflows meet over TLS; only a request and a kit travel."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "pyproject.toml").write_text('[project]\nname = "site"\nversion = "1"\n')
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+
+    def at(place, *arguments):
+        return subprocess.Popen(
+            [sys.executable, "-m", "zk0", *arguments],
+            cwd=place,
+            env=os.environ | {"ZK0_CACHE": str(cache), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def end_of(program):
+        out, _ = program.communicate(timeout=600)
+        return program.returncode, out
+
+    assert end_of(at(site, "deploy", "request", "arm-b"))[0] == 0
+    (site / "arm-b.request.json").rename(project / "arm-b.request.json")
+    assert zk0("deploy", "approve", "arm-b.request.json").returncode == 0
+    assert zk0("deploy", "kit", "arm-b", "--server", f"127.0.0.1:{port}").returncode == 0
+    (project / "arm-b.kit.json").rename(site / "arm-b.kit.json")
+    small = ("-i", "rounds=1", "-i", "local_steps=4", "-i", "batch_size=8", "-i", "episodes=4", "-i", "unseen=")
+    server = at(project, "run", "server-setup", "-i", "clients=arm-b", "-i", f"port={port}", *small)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.3)
+    kit = ("-i", "kit=arm-b.kit.json", "-i", "name=arm-b", "-i", "data=sim:lift-left", "-i", "episodes=4")
+    try:
+        status, out = end_of(at(site, "run", "client-setup", *kit, "-i", "batch_size=8", "-i", "replies=3"))
+        assert status == 0, out
+        status, out = end_of(server)
+        assert status == 0, out
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+        end_of(at(site, "deploy", "leave", "arm-b"))
+        zk0("deploy", "down")
+
+    [ledger] = (project / ".zk0/runs").rglob("federation/ledger.jsonl")
+    [aggregation] = [json.loads(line) for line in ledger.read_text().splitlines() if '"aggregation"' in line]
+    assert [one["client"] for one in aggregation["accepted"]] == ["arm-b"]
+    assert not [path for path in project.rglob("*key") if "arm-b" in str(path)]
+    assert left_of(project) == left_of(site) == []

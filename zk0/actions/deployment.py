@@ -133,17 +133,12 @@ def secure(inputs: SecureInputs, context: Context) -> SecureOutputs:
     """Make what is missing of authority and server certificate, and inspect what is there."""
     from zk0.federation.deployment import authority
     from zk0.federation.deployment.deployment import LOCAL_NAMES, Deployment
-    from zk0.federation.deployment.operations import rotate
     from zk0.federation.deployment.site import fingerprint
 
     folder = folder_of(context.project)
     deployment = Deployment(folder, host=inputs.host, names=inputs.names)
     deployment.secure()
     certificate = authority.read_certificate(deployment.authority / authority.SERVER_CERTIFICATE)
-    wanted = [*LOCAL_NAMES, *inputs.names]
-    if set(wanted) - set(authority.names_of(certificate)):
-        rotate(deployment, names=inputs.names)
-        certificate = authority.read_certificate(deployment.authority / authority.SERVER_CERTIFICATE)
     left = min(
         authority.require_valid(deployment.authority / name).days
         for name in (authority.AUTHORITY_CERTIFICATE, authority.SERVER_CERTIFICATE)
@@ -156,7 +151,7 @@ def secure(inputs: SecureInputs, context: Context) -> SecureOutputs:
         days_left=left,
         modes={path.relative_to(folder).as_posix(): f"{path.stat().st_mode & 0o777:03o}" for path in keys},
         tracked=_tracked(context.project, keys),
-        wanted=wanted,
+        wanted=[*LOCAL_NAMES, *inputs.names],
         table=[["certificate for", "valid for"], [", ".join(names), f"{left} days"]],
     )
 
@@ -167,7 +162,7 @@ def secured(outputs: SecureOutputs, *, days: float = 30) -> Iterator[Finding]:
     missing = sorted(set(outputs.wanted) - set(outputs.names))
     yield passed_if(
         not missing, "the certificate names the server", f"it does not name {', '.join(missing)}",
-        remedy="zk0 deploy rotate --host NAME",
+        remedy="zk0 deploy rotate --name NAME",
     )  # fmt: skip
     left = [Evidence(name="valid for", value=outputs.days_left, unit="days")]
     yield passed_if(

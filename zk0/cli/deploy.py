@@ -27,6 +27,7 @@ NamesOption = Annotated[
     list[str] | None, typer.Option("--name", help="Name or address by which other machines reach it; repeatable.")
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Listen beyond this machine without asking.")]
+ForgetOption = Annotated[bool, typer.Option("--forget", help="Remove Flower's database and the logs; keys stay.")]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")]
 
 app = typer.Typer(
@@ -151,11 +152,14 @@ def rotate(
 
 
 @app.command()
-def down() -> None:
+def down(*, fresh: ForgetOption = False) -> None:
     """End the SuperLink and all clients on this machine."""
-    from zk0.federation.deployment.operations import take_down
+    from zk0.federation.deployment.operations import forget, take_down
 
-    typer.echo(f"{take_down(_deployment(Project.find()))} processes ended")
+    deployment = _deployment(Project.find())
+    typer.echo(f"{take_down(deployment)} processes ended")
+    if fresh:
+        forget(deployment)
 
 
 @app.command()
@@ -198,10 +202,13 @@ def kit(
 ) -> None:
     """At the server: write NAME.kit.json, with the server's address and authority; it holds no secret."""
     from zk0.federation.deployment.admission import create_kit
+    from zk0.federation.deployment.deployment import Deployment
     from zk0.federation.deployment.site import fingerprint
 
     project = Project.find()
-    deployment = _deployment(project)
+    # Before the first start there is no record, and the address must be given.
+    deployment = Deployment(folder_of(project)) if server else _deployment(project)
+    deployment.secure()
     address = server or f"{next(iter(deployment.names), LOOPBACK)}:{deployment.port}"
     made = create_kit(name, address, deployment.certificate, listed_in(project))
     path = made.save(output / f"{name}.kit.json")

@@ -105,7 +105,7 @@ def test_a_client_that_dies_in_a_round_is_started_again_for_the_next(fleet, smal
     fleet.behave(arm_b="die@1")
     fleet.deployment.clients["arm-b"] = Client(1, "arm-b", "well")  # what it does when it is started again
 
-    ledger = fleet.train(small_config(rounds=4, round_seconds=25.0))
+    ledger = fleet.train(small_config(rounds=10, round_seconds=25.0))
 
     fleet.behaviour["arm-b"] = "well"
     assert [len(one.accepted) for one in ledger.aggregations][:1] == [1]

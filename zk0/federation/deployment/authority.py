@@ -163,7 +163,7 @@ def require_valid(path: Path, *, host: str = "", now: datetime | None = None) ->
     if host and host not in names:
         raise CertificateError(
             f"{path.name} is not valid for {host}, only for {', '.join(names) or 'no name at all'}",
-            remedy=f"zk0 deploy rotate --host {host}",
+            remedy=f"zk0 deploy rotate --name {host}",
         )
     return certificate.not_valid_after_utc - now
 

@@ -37,6 +37,7 @@ from zk0.federation.deployment.programs import (
 from zk0.federation.deployment.reasons import Reason, reason_in
 
 LOOPBACK = "127.0.0.1"
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  what a user may ask for, after a question
 LOCAL_NAMES = (LOOPBACK, "localhost")  # always in the certificate: Flower's own programs connect there
 GRACE = 3.0  # seconds; a SuperLink needs 2 to close its connections, and a step that is over time gets 5
 READY_SECONDS = 60.0  # for a SuperLink or SuperNode: importing Flower takes 3 s on an idle machine, 20 on a busy one
@@ -101,7 +102,13 @@ class Deployment:
     @property
     def address(self) -> str:
         """Where this machine reaches the SuperLink."""
-        return f"{LOOPBACK if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"  # noqa: S104  a comparison
+        return f"{LOOPBACK if self.host in EVERYWHERE else self.host}:{self.port}"
+
+    @property
+    def hosts(self) -> list[str]:
+        """The names and addresses that the server's certificate has to hold."""
+        own = () if self.host in EVERYWHERE else (self.host,)
+        return list(dict.fromkeys((*LOCAL_NAMES, *own, *self.names)))
 
     @property
     def ledger(self) -> Path:
@@ -126,8 +133,9 @@ class Deployment:
         if not self.certificate.exists():
             authority.create_authority(self.authority)
         server = self.authority / authority.SERVER_CERTIFICATE
-        if not server.exists():
-            authority.issue_server_certificate(self.authority, dict.fromkeys((*LOCAL_NAMES, self.host, *self.names)))
+        wanted = self.hosts
+        if not server.exists() or set(wanted) - set(authority.names_of(authority.read_certificate(server))):
+            authority.issue_server_certificate(self.authority, wanted)
         for path in (self.certificate, server):
             authority.require_valid(path)
         for key in (authority.AUTHORITY_KEY, authority.SERVER_KEY):

@@ -12,7 +12,7 @@ from zk0.core.process import without_interruption
 from zk0.federation.configuration import Client
 from zk0.federation.deployment import authority
 from zk0.federation.deployment.admission import require_name
-from zk0.federation.deployment.deployment import LOCAL_NAMES, Deployment
+from zk0.federation.deployment.deployment import Deployment
 from zk0.federation.deployment.programs import SUPERLINK
 
 type Say = Callable[[str], None]
@@ -91,8 +91,7 @@ def rotate(deployment: Deployment, *, names: Iterable[str] = (), whole: bool = F
     was_up = deployment.is_alive(SUPERLINK)
     if whole or not deployment.certificate.exists():
         authority.create_authority(deployment.authority)
-    hosts = dict.fromkeys((*LOCAL_NAMES, deployment.host, *deployment.names))
-    authority.issue_server_certificate(deployment.authority, hosts)
+    authority.issue_server_certificate(deployment.authority, deployment.hosts)
     deployment.save()
     if was_up:
         deployment.end_part(SUPERLINK)

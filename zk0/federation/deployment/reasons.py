@@ -27,7 +27,7 @@ KNOWN: tuple[tuple[re.Pattern[str], Reason], ...] = tuple(
         (
             r"hostname mismatch|ip address mismatch|not valid for",
             "the server's certificate names another host",
-            "zk0 deploy rotate --host NAME",
+            "zk0 deploy rotate --name NAME",
         ),
         (r"certificate.verify.failed|unable to get local issuer", "the server's certificate is of another authority",
          "ask for a new kit: zk0 deploy kit NAME"),
