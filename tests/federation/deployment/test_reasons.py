@@ -12,7 +12,10 @@ from zk0.federation.deployment.reasons import reason_in
         ("certificate verify failed: certificate has expired", "the server's certificate has expired"),
         ("certificate verify failed: Hostname mismatch, not valid for 'x'", "names another host"),
         ("certificate verify failed: unable to get local issuer certificate", "is of another authority"),
-        ("Exit Code: 305\nFailed to initialize.\n[code: 2004] Failed to activate SuperNode.", "its key is in use"),
+        (
+            "Exit Code: 305\nFailed to initialize.\n[code: 2004] Failed to activate SuperNode.",
+            "its key is not registered, or is in use",
+        ),
         ("ModuleNotFoundError: No module named 'lerobot'", "a Python package is missing"),
         ("flower-superlink: error: unrecognized arguments: --old", "Flower no longer knows an option"),
         ("[Errno 111] Connection refused", "the server can't be reached"),

@@ -101,7 +101,15 @@ class Control:
         """Register a client's public key under its name, and return its node id."""
         key = public_key_to_bytes(read_public_line(public_line, source=f"the key of {name}"))
         request = RegisterNodeRequest(public_key=key, name=name)
-        return int(self._call(self._client.RegisterNode, request).node_id)
+        try:
+            return int(self._call(self._client.RegisterNode, request).node_id)
+        except DeploymentError as error:
+            if "already in use" not in error.message:
+                raise
+            raise DeploymentError(
+                f"the key of {name} was removed before, and a SuperLink never takes one back",
+                remedy=f"at the site, delete .zk0/sites/{name}/key, then zk0 deploy request {name}",
+            ) from error
 
     def unregister(self, node: int) -> None:
         """Shut a client out: its next request is refused, also while it is connected."""
@@ -192,4 +200,6 @@ def _reason(response: httpx.Response) -> str:
         content = response.json()
     except (json.JSONDecodeError, httpx.ResponseNotRead):
         return f"HTTP status {response.status_code}"
-    return ". ".join(str(content[key]) for key in ("message", "public_details") if content.get(key)) or str(content)
+    return ". ".join(str(content[key]) for key in ("message", "detail", "public_details") if content.get(key)) or str(
+        content
+    )

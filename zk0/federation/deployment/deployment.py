@@ -277,6 +277,8 @@ class Deployment:
     def _launch(self, program: Program) -> None:
         self.log_sizes[program.part] = program.log.stat().st_size if program.log.exists() else 0
         self.starts[program.part] = self.starts.get(program.part, 0) + 1
+        if program.part in self.children:
+            self.children[program.part].poll()  # it has ended, and is collected
         self.children[program.part] = launch(program, self.mark)
 
     def _unhealthy(self) -> str:

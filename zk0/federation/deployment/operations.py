@@ -79,6 +79,7 @@ def remove_client(deployment: Deployment, name: str, listed: Mapping[str, str]) 
         deployment.clients = local
         admit(deployment, {key: line for key, line in listed.items() if key != name})
     deployment.end_part(name)
+    (deployment.folder / "clients" / name / "key").unlink(missing_ok=True)  # a SuperLink never takes one back
     deployment.save()
 
 

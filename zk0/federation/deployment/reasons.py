@@ -32,14 +32,9 @@ KNOWN: tuple[tuple[re.Pattern[str], Reason], ...] = tuple(
         (r"certificate.verify.failed|unable to get local issuer", "the server's certificate is of another authority",
          "ask for a new kit: zk0 deploy kit NAME"),
         (
-            r"code: 305[\s\S]*(unauthenticated|not.{0,20}registered|public key|no supernode found)",
-            "its key is not registered",
-            "zk0 deploy approve NAME.request.json",
-        ),
-        (
-            r"code: 2004",
-            "its key is in use: it is connected already, or was killed a moment ago",
-            "end the other program with this key, or wait a minute",
+            r"code: 2004",  # Flower's one code for both
+            "its key is not registered, or is in use by another program",
+            "zk0 deploy approve NAME.request.json, or end the other program; one that was killed counts for a minute",
         ),
         (r"timestamp", "its clock differs from the server's by more than 5 s", "set the clock (NTP)"),
         (r"\[code: 606\]|runtime version|incompatible flower version", "its Flower does not fit the server's",
