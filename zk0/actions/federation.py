@@ -12,7 +12,7 @@ from zk0.actions.deployment import standing_in
 from zk0.core.checks import check
 from zk0.core.errors import ConfigurationError
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, passed_if
+from zk0.core.verdicts import Evidence, Finding, failed, passed_if
 from zk0.federation.configuration import resolve, settings_of
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
@@ -65,8 +65,6 @@ def configure(inputs: ConfigureInputs, context: Context) -> ConfigureOutputs:
 @check("federation.configured")
 def configured(outputs: ConfigureOutputs) -> Iterator[Finding]:
     """The configuration is valid and fits the data: no client sees a batch larger than its data set."""
-    if not outputs.training_frames:
-        yield not_applicable("the data sets are at the clients")
     for name, frames in outputs.training_frames.items():
         sizes = {"training frames": frames, "batch size": outputs.batch_size}
         yield passed_if(
@@ -78,6 +76,20 @@ def configured(outputs: ConfigureOutputs) -> Iterator[Finding]:
             doubtful=True,
             remedy="lower batch_size, or record more episodes",
         )
+
+
+@check("federation.strategy")
+def strategy(outputs: ConfigureOutputs) -> Iterator[Finding]:
+    """The strategy and its mu say the same: FedAvg has no proximal term, and FedProx has one."""
+    name, mu = outputs.values["strategy"], outputs.values["proximal-mu"]
+    yield passed_if(
+        name == "fedavg" or mu > 0,
+        f"{name}" if name == "fedavg" else f"{name} with mu {mu:g}",
+        "fedprox with mu 0 is fedavg",
+        evidence=[Evidence(name="mu", value=mu)],
+        doubtful=True,
+        remedy="give proximal_mu, or strategy=fedavg",
+    )
 
 
 class RunInputs(Inputs):

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -318,3 +319,33 @@ def test_a_port_that_is_taken_is_named(tmp_path):
             assert "--port" in caught.value.remedy
         finally:
             take_down(other)
+
+
+def test_a_full_disk_on_the_server_stops_the_run_and_is_named(fleet, small_config, tmp_path):
+    fleet.behave()
+    full = tmp_path / "full"
+    full.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(full)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("only root may make a small disk")
+    try:
+        with pytest.raises(RoundFailedError, match="No space left on device"):
+            fleet.train(small_config(rounds=4, output=str(full)))
+    finally:
+        subprocess.run(["umount", str(full)], check=True)
+
+
+def test_a_second_program_with_the_key_of_a_client_is_refused(fleet, tmp_path):
+    fleet.behave()
+    second = Deployment(tmp_path / "second", port=fleet.deployment.port, preload="")
+    for name in ("authority", "clients"):
+        shutil.copytree(fleet.deployment.folder / name, second.folder / name)
+    second.start_client(Client(1, "arm-b", "well"))
+    try:
+        assert wait_until(lambda: not second.is_alive("arm-b"), 60)
+        assert "in use by another program" in second.broken("arm-b", "ended").message
+        assert fleet.online() == set(NAMES)
+    finally:
+        take_down(second)
