@@ -43,6 +43,7 @@ def test_a_certificate_that_lacks_a_name_is_issued_again_and_wildcards_are_no_na
 def test_before_each_start_expiry_and_modes_are_checked(tmp_path):
     deployment = Deployment(tmp_path)
     deployment.secure()
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
     (tmp_path / "authority" / "server.key").chmod(0o644)
     with pytest.raises(CertificateError, match="others may read"):
         start(deployment, {}, [], print)

@@ -130,6 +130,7 @@ class Deployment:
             CertificateError: a certificate has expired, or a key is open to others.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)  # the database holds the clients' updates
         if not self.certificate.exists():
             authority.create_authority(self.authority)
         server = self.authority / authority.SERVER_CERTIFICATE
