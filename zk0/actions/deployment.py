@@ -132,7 +132,8 @@ class SecureOutputs(Outputs):
 def secure(inputs: SecureInputs, context: Context) -> SecureOutputs:
     """Make what is missing of authority and server certificate, and inspect what is there."""
     from zk0.federation.deployment import authority
-    from zk0.federation.deployment.deployment import LOCAL_NAMES, Deployment
+    from zk0.federation.deployment.deployment import Deployment
+    from zk0.federation.deployment.folder import LOCAL_NAMES
     from zk0.federation.deployment.site import fingerprint
 
     folder = folder_of(context.project)

@@ -1,29 +1,19 @@
-"""One deployment in a folder: its authority, SuperLink and local SuperNodes; started, proved, repaired and ended.
-
-    authority/   ca.key ca.crt server.key server.crt   (keys: 0600)
-    superlink/   its FLWR_HOME and database
-    clients/     one folder a local client: its key, and its FLWR_HOME
-    logs/        superlink.log, NAME.log
-    deployment.json   address and local clients, so that a later command finds them
+"""The programs of one deployment: its SuperLink, and the SuperNodes on this machine; started, proved and ended.
 
 Nothing waits by the clock: the SuperLink is ready when its health answers over TLS, a client when the SuperLink lists
 it as online, and all together when the canary has come back.
 """
 
-import json
 import socket
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Self
 
 from zk0.core.errors import DeploymentError
-from zk0.core.receipts import write_atomically
 from zk0.federation.configuration import Client
-from zk0.federation.deployment import authority
 from zk0.federation.deployment.canary import CanaryResult, prove
-from zk0.federation.deployment.control import Control, is_healthy, wait_until
+from zk0.federation.deployment.control import is_healthy, wait_until
+from zk0.federation.deployment.folder import LOOPBACK, DeploymentFolder
 from zk0.federation.deployment.programs import (
     SUPERLINK,
     Program,
@@ -36,111 +26,21 @@ from zk0.federation.deployment.programs import (
 )
 from zk0.federation.deployment.reasons import Reason, reason_in
 
-LOOPBACK = "127.0.0.1"
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  what a user may ask for, after a question
-LOCAL_NAMES = (LOOPBACK, "localhost")  # always in the certificate: Flower's own programs connect there
 GRACE = 3.0  # seconds; a SuperLink needs 2 to close its connections, and a step that is over time gets 5
 READY_SECONDS = 60.0  # for a SuperLink or SuperNode: importing Flower takes 3 s on an idle machine, 20 on a busy one
-RECORD = "deployment.json"
 CLIENT_CODE = "zk0.federation.client"  # imports LeRobot
 CONNECTED = b"SuperNode ID:"  # what a SuperNode logs when the SuperLink has accepted its key
 MOST_STARTS = 3  # of one program in one deployment; one that dies each time has a reason that starting does not cure
 
 
 @dataclass
-class Deployment:
+class Deployment(DeploymentFolder):
     """A SuperLink and the SuperNodes on this machine."""
 
-    folder: Path
-    host: str = LOOPBACK  # where the SuperLink listens
-    port: int = 0  # 0: a free one
-    names: tuple[str, ...] = ()  # by which clients on other machines reach it
     children: "dict[str, subprocess.Popen[bytes]]" = field(default_factory=dict)
     starts: dict[str, int] = field(default_factory=dict)
-    clients: dict[str, Client] = field(default_factory=dict)
     log_sizes: dict[str, int] = field(default_factory=dict)  # of each part, when it was started last
     preload: str = CLIENT_CODE
-    output: str = ""  # the folder of the last training
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Return the deployment that was saved in a folder.
-
-        Raises:
-            DeploymentError: there is none.
-        """
-        path = folder / RECORD
-        if not path.is_file():
-            raise DeploymentError("there is no deployment in this project", remedy="zk0 deploy up --data SOURCES")
-        content = json.loads(path.read_text(encoding="utf-8"))
-        clients = {name: Client(*client) for name, client in content["clients"].items()}
-        return cls(
-            folder, content["host"], content["port"], tuple(content["names"]), clients=clients, output=content["output"]
-        )
-
-    def save(self) -> None:
-        """Write what another process needs to find this deployment."""
-        keys = ("host", "port", "names", "clients", "output")
-        content = {key: getattr(self, key) for key in keys}
-        write_atomically(self.folder / RECORD, json.dumps(content, indent=2) + "\n")
-
-    @property
-    def mark(self) -> str:
-        """What its programs carry in their environment."""
-        return str(self.folder.resolve())
-
-    @property
-    def authority(self) -> Path:
-        """The folder of the authority."""
-        return self.folder / "authority"
-
-    @property
-    def certificate(self) -> Path:
-        """The authority's certificate, by which clients know the server."""
-        return self.authority / authority.AUTHORITY_CERTIFICATE
-
-    @property
-    def address(self) -> str:
-        """Where this machine reaches the SuperLink."""
-        return f"{LOOPBACK if self.host in EVERYWHERE else self.host}:{self.port}"
-
-    @property
-    def hosts(self) -> list[str]:
-        """The names and addresses that the server's certificate has to hold."""
-        own = () if self.host in EVERYWHERE else (self.host,)
-        return list(dict.fromkeys((*LOCAL_NAMES, *own, *self.names)))
-
-    @property
-    def ledger(self) -> Path:
-        """The ledger of the last training; it need not exist."""
-        return Path(self.output) / "ledger.jsonl"
-
-    def log(self, part: str) -> Path:
-        """Return the log of a part."""
-        return self.folder / "logs" / f"{part}.log"
-
-    def control(self) -> Control:
-        """Connect to the SuperLink."""
-        return Control(self.address, self.certificate)
-
-    def secure(self) -> None:
-        """Make what is missing of authority and server certificate, and check what is there.
-
-        Raises:
-            CertificateError: a certificate has expired, or a key is open to others.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.folder.chmod(0o700)  # the database holds the clients' updates
-        if not self.certificate.exists():
-            authority.create_authority(self.authority)
-        server = self.authority / authority.SERVER_CERTIFICATE
-        wanted = self.hosts
-        if not server.exists() or set(wanted) - set(authority.names_of(authority.read_certificate(server))):
-            authority.issue_server_certificate(self.authority, wanted)
-        for path in (self.certificate, server):
-            authority.require_valid(path)
-        for key in (authority.AUTHORITY_KEY, authority.SERVER_KEY):
-            authority.require_private(self.authority / key)
 
     def start_superlink(self) -> None:
         """Start the SuperLink and wait until it answers.
@@ -169,13 +69,6 @@ class Deployment:
             configuration=node_configuration(client),
         )
         self._launch(Program(client.name, tuple(argv), home, self.log(client.name), self.preload))
-
-    def key_of(self, name: str) -> str:
-        """Make the key of a client on this machine if there is none, and return its public line."""
-        path = self.folder / "clients" / name / "key"
-        if not path.exists():
-            return authority.create_client_key(path)
-        return authority.public_line(authority.read_client_key(path).public_key())
 
     def wait_for(self, names: Iterable[str], seconds: float = READY_SECONDS) -> None:
         """Wait until these clients are connected.
