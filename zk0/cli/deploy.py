@@ -65,6 +65,18 @@ def up(
 
 
 @app.command()
+def prove(*, as_json: JsonOption = False) -> None:
+    """Send the canary through every client here and on the list; fail with the first link that is broken."""
+    project = Project.find()
+    deployment = _deployment(project)
+    names = (*deployment.clients, *listed_in(project))
+    deployment.wait_for(names)
+    found = deployment.prove(names)
+    text = f"the canary came back from {', '.join(sorted(found.clients))}: {found.sent} became {found.aggregated}"
+    print_result(found.model_dump(), text, as_json=as_json)
+
+
+@app.command()
 def status(
     *,
     metrics: Annotated[bool, typer.Option("--metrics", help="Print metrics for Prometheus.")] = False,

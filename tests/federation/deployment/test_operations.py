@@ -84,6 +84,12 @@ def test_forgetting_removes_database_and_logs_and_no_key(tmp_path):
     assert left == {"ca.key", "ca.crt", "server.key", "server.crt", "key"}
 
 
+def test_one_address_beyond_loopback_is_refused_since_its_own_programs_would_be_shut_out(tmp_path):
+    with pytest.raises(InputError, match=r"listen on 192\.0\.2\.7 alone") as caught:
+        start(Deployment(tmp_path, host="192.0.2.7"), {}, [], print)
+    assert "0.0.0.0" in caught.value.remedy
+
+
 def test_a_client_name_that_flower_or_a_path_could_not_carry_is_refused(tmp_path):
     with pytest.raises(InputError):
         start(Deployment(tmp_path), {}, [Client(0, "../arm", "x")], print)

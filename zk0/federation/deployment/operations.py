@@ -13,6 +13,7 @@ from zk0.federation.configuration import Client
 from zk0.federation.deployment import authority
 from zk0.federation.deployment.admission import require_name
 from zk0.federation.deployment.deployment import Deployment
+from zk0.federation.deployment.folder import EVERYWHERE, LOOPBACK
 from zk0.federation.deployment.programs import SUPERLINK
 
 type Say = Callable[[str], None]
@@ -22,9 +23,15 @@ def start(deployment: Deployment, listed: Mapping[str, str], clients: Sequence[C
     """Start the SuperLink, admit the clients of the list and those of this machine, and start the latter.
 
     Raises:
+        InputError: it would listen on one address only, where its own programs would count as outsiders.
         DeploymentError: a link is broken, or it runs already.
         CertificateError: a certificate or key can't be used.
     """
+    if deployment.host not in (LOOPBACK, *EVERYWHERE):
+        raise InputError(
+            f"the SuperLink can't listen on {deployment.host} alone: its own programs reach it on {LOOPBACK}",
+            remedy="give host 0.0.0.0, and open the port in the firewall for the clients only",
+        )
     if deployment.is_alive(SUPERLINK):
         raise DeploymentError("the deployment is up already", remedy="zk0 deploy status, or zk0 deploy down")
     for client in clients:
