@@ -11,7 +11,7 @@ from zk0.actions.deployment import LOOPBACK, folder_of, listed_in
 from zk0.cli.output import JsonOption, columns, print_envelope, print_result, show, verdict_text
 from zk0.core.errors import ExitStatus, UnknownNameError
 from zk0.core.project import Project
-from zk0.core.verdicts import worst
+from zk0.core.verdicts import Finding, worst
 
 if TYPE_CHECKING:  # Flower's client takes 2 s to import, and help must not
     from zk0.federation.deployment.deployment import Deployment
@@ -27,6 +27,7 @@ NamesOption = Annotated[
     list[str] | None, typer.Option("--name", help="Name or address by which other machines reach it; repeatable.")
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Listen beyond this machine without asking.")]
+CheckOption = Annotated[bool, typer.Option("--check", help="Look, and change nothing.")]
 ForgetOption = Annotated[bool, typer.Option("--forget", help="Remove Flower's database and the logs; keys stay.")]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")]
 
@@ -94,11 +95,19 @@ def status(
         alerts = [one.model_dump(mode="json") for one in findings]
         print_envelope(data={**found.model_dump(mode="json"), "findings": alerts})
     else:
-        table = columns(0, 0, 0)
-        for one in findings:
-            table.add_row(verdict_text(one.verdict), one.at, Text(one.message))
-        show(table)
+        _show(findings)
     raise typer.Exit(ExitStatus.failed if worst(one.verdict for one in findings).stops else ExitStatus.done)
+
+
+@app.command()
+def upgrade(*, check: CheckOption) -> None:  # noqa: ARG001  it says that nothing is changed
+    """Name the options in this project's files that the installed Flower refuses or ignores."""
+    from zk0.federation.deployment.upgrade import outdated_options
+
+    project = Project.find()
+    found = list(outdated_options(project.root, project.tree().files))
+    _show(found)
+    raise typer.Exit(ExitStatus.failed if worst(one.verdict for one in found).stops else ExitStatus.done)
 
 
 @app.command()
@@ -249,6 +258,15 @@ def join(
 def leave(name: NameArgument) -> None:
     """At a site: disconnect."""
     typer.echo(f"{_site(Project.find(), name).leave()} processes ended")
+
+
+def _show(findings: list[Finding]) -> None:
+    table = columns(0, 0, 0)
+    for one in findings:
+        table.add_row(verdict_text(one.verdict), one.at, Text(one.message))
+        if one.remedy:
+            table.add_row("", "", Text(f"→ {one.remedy}"))
+    show(table)
 
 
 def _deployment(project: Project) -> "Deployment":
