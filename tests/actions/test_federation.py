@@ -123,7 +123,7 @@ def test_a_federation_without_clients_is_not_judged_good(judge):
 
 
 def test_an_unknown_engine_is_refused():
-    with pytest.raises(ValidationError, match="'inline' or 'simulation'"):
+    with pytest.raises(ValidationError, match="'inline', 'simulation' or 'deployment'"):
         RunInputs(configuration={}, engine="warp")
 
 
@@ -144,3 +144,14 @@ def test_a_checkpoint_that_names_a_path_of_this_machine_fails(judge):
     [finding] = judge("checkpoint.loads-back", collected(machine_paths=["train_config.json"]))
 
     assert (finding.verdict, finding.message) == ("fail", "train_config.json names a path of this machine")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "mu", "verdict"), [("fedavg", 0.0, "pass"), ("fedprox", 0.1, "pass"), ("fedprox", 0.0, "warn")]
+)
+def test_a_strategy_that_is_another_in_truth_is_said(judge, strategy, mu, verdict):
+    outputs = configured({}).model_copy(update={"values": {"strategy": strategy, "proximal-mu": mu}})
+
+    [finding] = judge("federation.strategy", outputs)
+
+    assert finding.verdict == verdict

@@ -5,8 +5,10 @@ import re
 
 import numpy as np
 import pytest
+from flwr.app import Error, Message
 
 from zk0.core.errors import RoundFailedError
+from zk0.federation.engines.inline import InlineGrid
 from zk0.training.parameters import digest_of
 
 
@@ -86,6 +88,27 @@ def test_a_client_that_raises_is_left_out_with_its_reason(federation):
     assert [(one.client, one.reason) for one in aggregation.rejected] == [
         ("client-2", "ValueError: the arm is unplugged")
     ]
+
+
+def test_a_lost_client_is_named_although_the_superlink_answers_in_its_place(federation, monkeypatch):
+    real = InlineGrid._call
+
+    def call(grid, message):
+        if message.metadata.dst_node_id != 3:
+            return real(grid, message)
+        message.metadata.__dict__["_message_id"] = "lost"
+        reply = Message(Error(code=3, reason="the node is unavailable"), reply_to=message)
+        reply.metadata.__dict__["_src_node_id"] = 1  # the SuperLink's
+        return reply
+
+    monkeypatch.setattr(InlineGrid, "_call", call)
+    small = federation(clients=3, rounds=2)
+
+    small.run(step)
+
+    for aggregation in small.ledger.aggregations:
+        assert [reply.client for reply in aggregation.accepted] == ["client-0", "client-2"]
+        assert [(one.client, one.reason) for one in aggregation.rejected] == [("client-1", "the node is unavailable")]
 
 
 def test_a_client_that_lies_about_its_tensors_is_left_out(federation):

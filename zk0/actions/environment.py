@@ -43,7 +43,7 @@ def inspect(inputs: InspectInputs, context: Context) -> InspectOutputs:
 
     needs = _own_needs(inputs.extras)
     disk, memory = shutil.disk_usage(context.project.root).free, psutil.virtual_memory().total
-    accelerator = _accelerator()
+    found = accelerator()
     repository, outside = _changes_outside(context.project)
     cores = psutil.cpu_count() or 1
     return InspectOutputs(
@@ -51,7 +51,7 @@ def inspect(inputs: InspectInputs, context: Context) -> InspectOutputs:
         disk_free=disk,
         memory=memory,
         cores=cores,
-        accelerator=accelerator,
+        accelerator=found,
         repository=repository,
         changes_outside=outside,
         table=[
@@ -62,7 +62,7 @@ def inspect(inputs: InspectInputs, context: Context) -> InspectOutputs:
                 str(cores),
                 f"{memory / GIB:.0f} GiB",
                 f"{disk / GIB:.0f} GiB",
-                accelerator or "none",
+                found or "none",
             ],
         ],
     )
@@ -78,7 +78,8 @@ def _own_needs(extras: tuple[str, ...]) -> Environment:
     return read_environment(needs, metadata("zk0")["Requires-Python"])
 
 
-def _accelerator() -> str | None:
+def accelerator() -> str | None:
+    """Return this machine's accelerator in words; None without one."""
     import torch
 
     if torch.cuda.is_available():

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from zk0.actions.data import PreparedSet
+from zk0.actions.deployment import standing_in
 from zk0.core.checks import check
 from zk0.core.errors import ConfigurationError
 from zk0.core.project import Project
@@ -77,11 +78,25 @@ def configured(outputs: ConfigureOutputs) -> Iterator[Finding]:
         )
 
 
+@check("federation.strategy")
+def strategy(outputs: ConfigureOutputs) -> Iterator[Finding]:
+    """The strategy and its mu say the same: FedAvg has no proximal term, and FedProx has one."""
+    name, mu = outputs.values["strategy"], outputs.values["proximal-mu"]
+    yield passed_if(
+        name == "fedavg" or mu > 0,
+        f"{name}" if name == "fedavg" else f"{name} with mu {mu:g}",
+        "fedprox with mu 0 is fedavg",
+        evidence=[Evidence(name="mu", value=mu)],
+        doubtful=True,
+        remedy="give proximal_mu, or strategy=fedavg",
+    )
+
+
 class RunInputs(Inputs):
     """The resolved configuration and the engine."""
 
     configuration: dict[str, Any]
-    engine: Literal["inline", "simulation"] = "inline"
+    engine: Literal["inline", "simulation", "deployment"] = "inline"
     resume_from: str = Field("", description="folder of an interrupted federation to go on with")
 
     def preflight(self, project: Project) -> None:
@@ -110,7 +125,8 @@ def run(inputs: RunInputs, context: Context) -> RunOutputs:
 
     directory = context.project.path(inputs.resume_from) if inputs.resume_from else context.directory / "federation"
     configuration = {**inputs.configuration, "output": str(directory), "resume": bool(inputs.resume_from)}
-    engines.run(inputs.engine, configuration, context.progress)
+    options = {"standing": standing_in(context.project)} if inputs.engine == "deployment" else {}
+    engines.run(inputs.engine, configuration, context.progress, **options)
     ledger = read_ledger(directory / "ledger.jsonl")
     return RunOutputs(
         directory=directory,
@@ -118,6 +134,35 @@ def run(inputs: RunInputs, context: Context) -> RunOutputs:
         rounds=ledger.last_round,
         clients=len({training.client for training in ledger.trainings}),
     )
+
+
+class RepliesInputs(Inputs):
+    """A federation's ledger."""
+
+    ledger: Path
+
+
+class RepliesOutputs(Outputs):
+    """The ledger again, for its diagnostics, and who was averaged in each round."""
+
+    ledger: Path
+    table: list[list[str]]
+
+
+@action("federation.replies")
+def replies(inputs: RepliesInputs, context: Context) -> RepliesOutputs:
+    """Show how each round's replies were averaged: who, with which weight, and who was refused and why."""
+    from zk0.ledger import read_ledger
+
+    rows = [
+        [
+            str(one.round),
+            ", ".join(f"{reply.client} {reply.weight:.2f}" for reply in one.accepted),
+            "; ".join(f"{reply.client}: {reply.reason}" for reply in one.rejected),
+        ]
+        for one in read_ledger(inputs.ledger).aggregations
+    ]
+    return RepliesOutputs(ledger=inputs.ledger, table=[["round", "averaged, with weight", "refused"], *rows])
 
 
 class CollectInputs(Inputs):

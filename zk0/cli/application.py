@@ -30,6 +30,7 @@ COMMANDS = {
     "memory": "zk0.cli.memory:app",
     "task": "zk0.cli.task:app",
     "prime": "zk0.cli.prime:prime",
+    "deploy": "zk0.cli.deploy:app",
 }
 
 

@@ -13,6 +13,7 @@
     │   ├── RunBusyError            ZK209   a run that another process executes
     │   ├── RepairError             ZK211   a git repository in a state that allows no repair
     │   ├── ProbeError              ZK215   code that can't be found or called
+    │   ├── CertificateError        ZK216   a certificate or key of a deployment
     │   ├── StaleReadError          ZK221   a write to the memory bank based on outdated entries
     │   └── SecretError             ZK222   a secret in something to be written
     ├── MissingError       exit 4   something needed is missing
@@ -26,7 +27,8 @@
         ├── RoundFailedError        ZK102
         ├── RecordingError          ZK103
         ├── CommandError            ZK104   a program that a step ran
-        └── TimeLimitError          ZK105   a step that did not end in time
+        ├── TimeLimitError          ZK105   a step that did not end in time
+        └── DeploymentError         ZK107   a link of a deployment is broken
 
 Anything else that escapes is a bug of ours: exit 5.
 """
@@ -145,6 +147,12 @@ class ProbeError(RequestError):
     code = "ZK215"
 
 
+class CertificateError(RequestError):
+    """A certificate or key can't be used: expired, of another host, readable by others, or not there."""
+
+    code = "ZK216"
+
+
 class StaleReadError(RequestError):
     """The memory bank has changed since it was read, so the write would lose something."""
 
@@ -229,3 +237,9 @@ class TimeLimitError(FailedError):
     """A step exceeded its timeout, or that of the step it belongs to."""
 
     code = "ZK105"
+
+
+class DeploymentError(FailedError):
+    """A link of a deployment is broken: a program ended, a client does not connect, a round does not come back."""
+
+    code = "ZK107"

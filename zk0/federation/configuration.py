@@ -47,7 +47,7 @@ class RunConfig(BaseModel):
 
     data: str = Field(
         "sim:lift-left;sim:lift-right;sim:place-middle;sim:touch-far",
-        description="one source a client, `;` between: sim:TASK, a folder or a hub id; NAME=SOURCE names the client",
+        description="one per client, `;` between: sim:TASK, a folder, a hub id, site: (at the client), or NAME=SOURCE",
     )
     unseen: str = Field("sim:place-far", description="a source no client has, for evaluation; empty for none")
     episodes: int = Field(16, ge=2, description="demonstrations recorded for each sim: source")

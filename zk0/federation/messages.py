@@ -1,8 +1,9 @@
 """Messages between server and client beside the tensors: JSON in a ConfigRecord, validated on both sides."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from flwr.app import ConfigRecord, MetricRecord, RecordDict
+from flwr.app import ConfigRecord, Message, Metadata, MetricRecord, RecordDict
 from pydantic import BaseModel, ConfigDict
 
 from zk0.ledger import ClientData, Training
@@ -52,6 +53,12 @@ def unpack[M: _Message](kind: type[M], records: RecordDict, key: str = REPORT) -
         pydantic.ValidationError: it is not of this kind.
     """
     return kind.model_validate_json(str(records.config_records[key]["json"]))
+
+
+def answerer(reply: Message, asked: Iterable[Metadata]) -> int:
+    """Return the node that a reply stands for: for a client that is lost, the SuperLink answers in its place."""
+    nodes = {metadata.message_id: metadata.dst_node_id for metadata in asked}
+    return nodes.get(reply.metadata.reply_to_message_id, reply.metadata.src_node_id)
 
 
 def metrics(**values: Any) -> MetricRecord:

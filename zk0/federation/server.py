@@ -17,7 +17,7 @@ from zk0.federation.checkpoints import last_checkpoint, save_checkpoint
 from zk0.federation.client import start_policy
 from zk0.federation.configuration import Observe, RunConfig, settings_of
 from zk0.federation.exchange import to_record, to_tensors
-from zk0.federation.messages import Introduction, unpack
+from zk0.federation.messages import Introduction, answerer, unpack
 from zk0.federation.server_evaluation import EvaluationSet, evaluate, evaluation_sets, run_rollouts
 from zk0.federation.strategy import Federation, strategy_of
 from zk0.ledger import Ledger, LedgerWriter, Resources, RunClosed, RunOpened, read_ledger
@@ -117,7 +117,7 @@ def _meet_clients(grid: Grid, config: RunConfig) -> dict[int, Introduction]:
     questions = [Message(content=RecordDict(), message_type=MessageType.QUERY, dst_node_id=node) for node in nodes]
     met: dict[int, Introduction] = {}
     for answer in grid.send_and_receive(questions, timeout=config.wait_seconds):
-        node = answer.metadata.src_node_id
+        node = answerer(answer, [question.metadata for question in questions])
         if answer.has_error():
             raise RoundFailedError(f"client at node {node} can't take part: {answer.error.reason}")
         try:

@@ -20,12 +20,13 @@ def build(run_config: Mapping[str, object] | None = None, *, observe: Observe | 
 
     @server_app.main()
     def main(grid: Grid, context: Context) -> None:
+        from zk0.federation.polling import promptly
         from zk0.federation.server import serve
 
         config = resolve({**context.run_config, **(run_config or {})})
         directory = output_directory(config, context.run_id)
         log.info("zk0: ledger and checkpoints go to %s", directory)
-        serve(grid, config, directory=directory, observe=observe or _log_progress)
+        serve(promptly(grid), config, directory=directory, observe=observe or _log_progress)
 
     return server_app
 

@@ -8,7 +8,7 @@ from typing import Literal
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
 from zk0.federation.configuration import RunConfig
-from zk0.federation.sources import SIMULATED, locate_configured
+from zk0.federation.sources import AT_SITE, SIMULATED, locate_configured
 from zk0.ledger import Evaluation, Resources, RolloutResult
 from zk0.training.evaluation import evaluate_loss, make_actor
 from zk0.training.frames import Frames, open_frames
@@ -25,9 +25,11 @@ class EvaluationSet:
 
 
 def evaluation_sets(config: RunConfig, horizon: int) -> list[EvaluationSet]:
-    """Open the held-out episodes of every client's data set, and the unseen data set."""
+    """Open the held-out episodes of every client's data set that is on this machine, and the unseen data set."""
     sets = []
     for name, source in (*config.clients, *config.unseen_sets):
+        if source.startswith(AT_SITE):
+            continue
         dataset = locate_configured(name, source, config)
         unseen = (name, source) in config.unseen_sets
         frames = open_frames(

@@ -9,6 +9,7 @@ from zk0.federation.configuration import RunConfig
 from zk0.training.dataset_inspection import DatasetDescription, describe
 
 SIMULATED = "sim:"
+AT_SITE = "site:"  # a data set that only its client can reach: `arm-a=site:`
 
 
 def is_folder(source: str, root: Path = Path()) -> bool:
@@ -18,7 +19,7 @@ def is_folder(source: str, root: Path = Path()) -> bool:
 
 def absolute_source(source: str, root: Path) -> str:
     """Return a source that is valid in every working directory: a folder becomes absolute."""
-    if source.startswith(SIMULATED) or not is_folder(source, root):
+    if source.startswith((SIMULATED, AT_SITE)) or not is_folder(source, root):
         return source
     return str((root / Path(source).expanduser()).resolve())
 

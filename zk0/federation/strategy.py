@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
 
-from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Message, Metadata, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import FedAvg, FedProx
 from flwr.serverapp.strategy.strategy_utils import aggregate_metricrecords
@@ -23,7 +23,7 @@ from zk0.federation.aggregation import ClientUpdate, split_updates, weighted_mea
 from zk0.federation.configuration import RunConfig
 from zk0.federation.exchange import Arrays, to_arrays, to_record
 from zk0.federation.geometry import measure
-from zk0.federation.messages import ARRAYS, CONFIG, METRICS, WEIGHT, Assignment, RoundReport, pack, unpack
+from zk0.federation.messages import ARRAYS, CONFIG, METRICS, WEIGHT, Assignment, RoundReport, answerer, pack, unpack
 from zk0.ledger import Aggregation, Decision, LedgerWriter, RejectedReply, Reply, Resources, Training, read_ledger
 from zk0.training.parameters import digest_of
 from zk0.training.seeds import seed_of
@@ -38,10 +38,11 @@ class Federation:
     ledger: LedgerWriter
     statistics: dict[str, dict[str, list[float]]]
     completed: int = 0
-    sent: Arrays = field(default_factory=dict)  # of the round in progress, as are the four below
+    sent: Arrays = field(default_factory=dict)  # of the round in progress, as are the five below
     digest_sent: str = ""
     sampled: list[int] = field(default_factory=list)
     trained: list[Training] = field(default_factory=list)
+    asked: list[Metadata] = field(default_factory=list)
     started: float = 0.0
 
 
@@ -69,7 +70,9 @@ class CheckedStrategy(FedAvg):
         # Flower's strategies ask a grid for its nodes and sample them; these are the sample already.
         chosen = cast("Grid", SimpleNamespace(get_node_ids=lambda: run.sampled))
         messages = super().configure_train(number, arrays, config, chosen)
-        return sorted(messages, key=lambda message: run.clients[message.metadata.dst_node_id])
+        ordered = sorted(messages, key=lambda message: run.clients[message.metadata.dst_node_id])
+        run.asked = [message.metadata for message in ordered]
+        return ordered
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
@@ -81,7 +84,7 @@ class CheckedStrategy(FedAvg):
         """
         run = self.federation
         number = run.completed + server_round
-        answered = {message.metadata.src_node_id: message for message in replies}
+        answered = {answerer(message, run.asked): message for message in replies}
         updates, refused = self._read(answered)
         accepted, rejected = split_updates(updates, run.sent, run.digest_sent)
         rejected = sorted([*refused, *rejected], key=lambda reply: reply.client)

@@ -1,22 +1,23 @@
-"""Three ways to run the same two apps: inline, simulation, and (Flower's own) deployment."""
+"""Three ways to run the same two apps: inline, simulation and deployment."""
 
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from zk0.federation.configuration import Observe, Value
 
-ENGINES = ("inline", "simulation")
+ENGINES = ("inline", "simulation", "deployment")
 FLOWER_LOG = "flower.log"
 
 
-def run(engine: str, run_config: Mapping[str, Value], observe: Observe) -> None:
-    """Run a federation on an engine; Flower's log is written into its `output`."""
+def run(engine: str, run_config: Mapping[str, Value], observe: Observe, **options: Any) -> None:
+    """Run a federation on an engine, with the engine's own options; Flower's log is written into its `output`."""
     module = import_module(f"zk0.federation.engines.{engine}")
     with _flower_log(Path(str(run_config["output"])) / FLOWER_LOG):
-        module.run(run_config, observe)
+        module.run(run_config, observe, **options)
 
 
 @contextmanager
