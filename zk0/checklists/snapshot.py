@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from zk0.core.app_subject import complaint
 from zk0.core.checks import Part
 from zk0.core.git import GitState, read_references
 from zk0.core.project import Project, package_versions
@@ -29,7 +30,7 @@ class ProjectSnapshot:
 
     `parts` are the digests of what checks of the project rest on, `environment` the versions of the packages that
     decide a result; what is not in them is not compared. `gone` names the receipts whose artifacts are no longer what
-    they were, `altered` the runs whose records do not agree.
+    they were, `altered` the runs whose records do not agree, `other_app` why zk0's own app is no evidence here.
     """
 
     code: GitState
@@ -38,6 +39,7 @@ class ProjectSnapshot:
     parts: Mapping[Part, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
     altered: frozenset[str] = frozenset()
+    other_app: str | None = None
 
 
 def take_snapshot(
@@ -54,6 +56,7 @@ def take_snapshot(
         at=now or datetime.now(UTC),
         environment=package_versions(),
         parts=digests(project, parts, code),
+        other_app=complaint(project),
     )
 
 
