@@ -14,11 +14,7 @@ from zk0.core.git import GitState, read_references
 from zk0.core.project import Project, package_versions
 from zk0.core.receipts import Receipt, canonical_digest
 
-REPORTS = (".coverage", "coverage.json", "junit.xml", "report.xml", "test-results.xml", "benchmarks.json")
-IN_STATE = (
-    "reports/*",
-    *(f"runs/*/steps/{deep}/{name}" for deep in ("*", "*/*") for name in ("junit.xml", "coverage.json")),
-)
+REPORTS = tuple(f"*/steps/{deep}/{name}" for deep in ("*", "*/*") for name in ("junit.xml", "coverage.json"))
 SHORT_COMMIT = 8  # digits of a commit's name in a message, enough to look it up
 BASIS = "basis"  # the output of a check of the project that holds the digest of each part it read
 MACHINE_HOLDS = timedelta(hours=1)  # what was measured of disk, memory and network is taken for true
@@ -65,7 +61,7 @@ def digests(project: Project, parts: Collection[Part] = tuple(Part), code: GitSt
     if not parts:
         return {}
     tree, state = project.tree(), code or project.git_state()
-    memory, root, state_dir = project.memory_dir, project.root, project.settings.state
+    memory, root = project.memory_dir, project.root
     readers: dict[Part, Callable[[], str]] = {
         Part.code: lambda: tree.code,
         Part.documents: lambda: tree.documents,
@@ -73,7 +69,7 @@ def digests(project: Project, parts: Collection[Part] = tuple(Part), code: GitSt
         Part.environment: lambda: canonical_digest([sys.version, sys.prefix, _distributions()]),
         Part.runs: partial(_stats, project.runs_dir, "*/receipts/**/*.json", "*/journal.jsonl"),
         Part.memory: partial(_stats, memory, "**/*"),
-        Part.reports: partial(_stats, root, *REPORTS, *(f"{state_dir}/{pattern}" for pattern in IN_STATE)),
+        Part.reports: partial(_stats, project.runs_dir, *REPORTS),
     }
     return {part: read() for part, read in readers.items() if part in parts}
 

@@ -15,6 +15,7 @@ from zk0.memory.rendering import CONTEXT
 from zk0.memory.tasks import VERDICTS
 from zk0.memory.verification import verify
 from zk0.project_checks.problems import Problem, report_problems
+from zk0.project_checks.wording import says_something
 from zk0.workflow.run import run_directories
 from zk0.workflow.state import RunStatus
 
@@ -73,12 +74,13 @@ def recorded(project: Project) -> Iterator[Finding]:
 
 @check("memory-bank.next", reads=MEMORY)
 def next_steps(project: Project) -> Finding:
-    """The memory bank names the current focus and the next steps."""
+    """The memory bank has a focus or a next step, in words."""
     bank = Bank.of(project).read()
     entries = [*bank.counting(Kind.focus), *bank.counting(Kind.next)]
     page = project.memory_dir / CONTEXT
     kept = read_preserved_blocks(page.read_text(encoding="utf-8"), CONTEXT) if page.is_file() else {}
-    words = [text for text in kept.values() if text.strip()]
+    words = [text for text in kept.values() if says_something(text)]
+    entries = [entry for entry in entries if says_something(f"{entry.title} {entry.body}")]
     if entries or words:
         message = f"{len(entries)} entries and {len(words)} paragraphs name them"
         return passed(message, evidence=[Evidence(name="entries", value=len(entries), at=CONTEXT)])
