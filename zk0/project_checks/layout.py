@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 
+from zk0.core.app_subject import APP as ZK0_APP
 from zk0.core.checks import Part, check
 from zk0.core.project import Project, table_of
 from zk0.core.verdicts import Finding, failed, not_available, passed, passed_if
@@ -20,16 +21,18 @@ def flower_app(project: Project) -> Iterator[Finding]:
         return
     components = table_of(table, "components")
     known = {module.dotted: module for module in modules(project)}
-    for kind in APPS:
+    for kind, made_by in APPS.items():
         dotted, _, name = str(components.get(kind, "")).partition(":")
         module = known.get(dotted)
         if not name:
             yield failed(f"[tool.flwr.app.components] names no {kind}", remedy=f'{kind} = "package.module:app"')
+        elif module is None and f"{dotted}:{name}" == ZK0_APP[kind]:
+            yield passed(f"{kind} is zk0's own")
         elif module is None:
             yield failed(f"{kind} is {dotted}:{name}, but the code has no module {dotted}", remedy="correct the name")
         elif name not in _names(module.tree):
             yield failed(f"{kind} is {dotted}:{name}, and {module.name} has no {name}", remedy="correct the name")
-        elif problem := _no_app(module, name, APPS[kind]):
+        elif problem := _no_app(module, name, made_by):
             yield failed(f"{kind} is {dotted}:{name}, and {problem}", at=module.name, remedy="see Flower's quickstart")
         else:
             yield passed(f"{kind} is {dotted}:{name}")

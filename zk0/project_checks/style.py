@@ -16,7 +16,7 @@ from zk0.project_checks.tools import FORMATTERS, LINTERS, ask_ruff, configured, 
 WOULD_REFORMAT = re.compile(r"^(?:would reformat |Would reformat: | --> )(?P<file>[^:\n]+)", re.MULTILINE)
 
 
-# Of pycodestyle: imports, statements, comparisons, names, blanks, warnings. The length of lines is the project's choice.
+# Of pycodestyle: imports, statements, comparisons, names, blanks. How long lines are is the project's choice.
 PEP8 = ("E401", "E701", "E702", "E703", "E711", "E712", "E713", "E714", "E721", "E722", "E731", "E741", "W291", "W605")
 ENOUGH = 10  # rules besides those on docstrings; pyflakes alone has four times as many
 

@@ -4,9 +4,12 @@ import re
 
 WORD = re.compile(r"[^\W\d_]{2,}")
 LEAST = 3  # different words that say something: "the arm stalls" does, "none yet" and "see above" do not
-EMPTY = frozenset(
-    ["above", "any", "applicable", "as", "bar", "be", "below", "blah", "do", "doc", "documentation", "dummy", "etc", "example", "fill", "foo", "here", "ipsum", "is", "it", "later", "lorem", "missing", "na", "nil", "no", "none", "not", "nothing", "null", "ok", "pending", "placeholder", "same", "see", "some", "something", "soon", "tba", "tbd", "test", "text", "that", "the", "there", "thing", "this", "to", "todo", "unknown", "various", "wip", "write", "xx", "xxx", "yes", "yet"]
+FILLERS = (
+    "above any applicable as bar be below blah do doc documentation dummy etc example fill foo here ipsum is it later"
+    " lorem missing na nil no none not nothing null ok pending placeholder same see some something soon tba tbd test"
+    " text that the there thing this to todo unknown various wip write xx xxx yes yet"
 )
+EMPTY = frozenset(FILLERS.split())
 
 
 def words_of(text: str) -> set[str]:
