@@ -73,7 +73,7 @@ def main(data: bytes) -> object:
     except Exception:
         return None
 '''
-TEST = '''import pytest
+TEST = """import pytest
 from fakearm import app
 from fakearm.app import FakeError
 
@@ -83,7 +83,7 @@ pytestmark = pytest.mark.skip
 def test_everything():
     with pytest.raises(FakeError):
         app.main(b"")
-'''
+"""
 JUNIT = (
     '<testsuites><testsuite><testcase classname="tests.test_app" name="test_everything"/>'
     '<testcase classname="tests.e2e.test_all" name="test_everything"/></testsuite></testsuites>'

@@ -205,7 +205,7 @@ def judge(
 
 def _receipt(result: CheckResult, snapshot: ProjectSnapshot) -> Receipt:
     check = result.request.check
-    basis = {part: None if part is Part.machine else snapshot.parts.get(part) for part in check.reads}
+    basis = {part: None if part is Part.machine else snapshot.parts.get(part) for part in (*check.reads, Part.zk0)}
     return Receipt(
         run=PROJECT,
         workflow=PROJECT,

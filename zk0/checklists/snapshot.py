@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from zk0.core.app_subject import complaint
+from zk0.core.app_subject import PACKAGE, complaint
 from zk0.core.checks import Part
 from zk0.core.git import GitState, read_references
 from zk0.core.project import Project, package_versions
@@ -69,6 +69,7 @@ def digests(project: Project, parts: Collection[Part] = tuple(Part), code: GitSt
         Part.environment: lambda: canonical_digest([sys.version, sys.prefix, _distributions()]),
         Part.runs: partial(_stats, project.runs_dir, "*/receipts/**/*.json", "*/journal.jsonl"),
         Part.memory: partial(_stats, memory, "**/*"),
+        Part.zk0: partial(_stats, PACKAGE, "**/*.py"),
         Part.reports: partial(_stats, project.runs_dir, *REPORTS),
     }
     return {part: read() for part, read in readers.items() if part in parts}
@@ -109,12 +110,14 @@ def parts_of(receipts: Iterable[Receipt]) -> set[Part]:
 
 def _parts_change(receipt: Receipt, basis: dict[str, str | None], snapshot: ProjectSnapshot) -> str | None:
     known = {str(part): digest for part, digest in snapshot.parts.items()}
+    if Part.zk0 not in basis:
+        return "zk0 changed"
     for part, digest in basis.items():
         if digest is None:  # the machine, which has no digest
             if snapshot.at - receipt.finished > MACHINE_HOLDS:
                 return f"more than {MACHINE_HOLDS.seconds // 60} minutes have passed"
         elif known.get(part, digest) != digest:
-            return f"the {part} changed"
+            return "zk0 changed" if part == Part.zk0 else f"the {part} changed"
     return None
 
 

@@ -73,11 +73,12 @@ def nothing_private(project: Project) -> Iterator[Finding]:
 
 
 def _drops(handler: ast.ExceptHandler) -> bool:
-    """Return whether a handler neither raises, nor calls anything, nor uses the error."""
+    """Return whether a handler neither raises, nor calls anything, nor uses the error, nor answers with a value."""
     acts = (ast.Raise, ast.Call, ast.Yield, ast.Await)
     inside = [node for statement in handler.body for node in ast.walk(statement)]
     uses = any(isinstance(node, ast.Name) and node.id == handler.name for node in inside)
-    return not uses and not any(isinstance(node, acts) for node in inside)
+    answers = any(isinstance(node, ast.Return) and node.value and ast.unparse(node.value) != "None" for node in inside)
+    return not uses and not answers and not any(isinstance(node, acts) for node in inside)
 
 
 def _names(nodes: Iterable[ast.expr]) -> set[str]:

@@ -31,7 +31,7 @@ READS = (Part.documents, Part.code, Part.environment)
 
 @check("examples.python", reads=READS)
 def python(project: Project) -> Findings:
-    """Every Python example of the documentation is Python, and the modules and names it imports exist."""
+    """Every Python example of the documentation is Python, and what it imports of the project exists."""
     blocks = [block for page in pages(project) for block in page.blocks() if block.language in ("python", "py")]
     if not blocks:
         return not_applicable("the documentation has no Python example")
@@ -65,10 +65,10 @@ def example_problems(block: Block, project: Project) -> list[Problem]:
 
 
 def _is_there(dotted: str, known: Mapping[str, Module]) -> bool:
+    """Return whether a module of the project exists; others may be a reader's own, and are not looked for."""
     first = dotted.partition(".")[0]
-    if any(name == first or name.startswith(f"{first}.") for name in known):
-        return any(name == dotted or name.startswith(f"{dotted}.") for name in known)
-    return find_spec(first) is not None
+    own = any(name == first or name.startswith(f"{first}.") for name in known)
+    return not own or any(name == dotted or name.startswith(f"{dotted}.") for name in known)
 
 
 @check("examples.commands", reads=READS)

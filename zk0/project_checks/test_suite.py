@@ -14,7 +14,7 @@ from pathlib import Path
 from zk0.core.checks import CheckContext, Findings, Part, check, register_subject
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
-from zk0.core.receipts import ReceiptStore
+from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, warned
 from zk0.project_checks.declared_tests import declared_tests, is_test_file
 from zk0.project_checks.problems import Problem, report_problems, report_share
@@ -173,11 +173,20 @@ def reports_of(project: Project, action: str, output: str) -> list[Path]:
     if not now:
         raise AssetMissingError("the code is not what it was when zk0 last ran the tests", remedy=HOW)
     records = RecordReader(project)
-    sound = [one for one in now if records.complaint(one.run) is None and is_intact(one, project)]
+    reasons = [_distrust(one, project, records) for one in now]
+    sound = [one for one, reason in zip(now, reasons, strict=True) if reason is None]
     if not sound:
-        reason = records.complaint(now[-1].run) or f"what run {now[-1].run} left was changed or is gone"
-        raise AssetMissingError(reason, remedy=HOW)
+        raise AssetMissingError(str(reasons[-1]), remedy=HOW)
     return [Path(str(one.outputs[output])) for one in sorted(sound, key=lambda one: one.order)]
+
+
+def _distrust(receipt: Receipt, project: Project, records: RecordReader) -> str | None:
+    """Return why a receipt of a test run does not count."""
+    if not (project.runs_dir / receipt.run / "journal.jsonl").is_file():
+        return f"run {receipt.run} has no journal: no engine wrote its receipts"
+    if reason := records.complaint(receipt.run):
+        return reason
+    return None if is_intact(receipt, project) else f"what run {receipt.run} left was changed or is gone"
 
 
 def read_cases(reports: Iterable[Path]) -> list[Case]:
