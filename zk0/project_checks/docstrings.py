@@ -12,8 +12,8 @@ from zk0.project_checks.problems import report_share
 from zk0.project_checks.sources import Module, library, name_of
 from zk0.project_checks.wording import says_something
 
-# The section, an error with a colon, and at least two words about it.
-RAISES = re.compile(r"(?::raises|Raises:\s)\s*[\w.]+\s*:\s*[^\W\d_]+\W+[^\W\d_]{2,}")
+# The section, an error with a colon, and a word about it.
+RAISES = re.compile(r"(?::raises|Raises:\s)\s*[\w.]+\s*:\s*[^\W\d_]{2,}")
 
 type Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -23,7 +23,7 @@ def public(project: Project, *, percent: float = 95) -> Finding:
     """Public modules, classes and functions have docstrings, in words."""
     # Ruff's D1 rules count no names, so they give no percentage.
     names = [(module.at(node), name, node) for module in library(project) for name, node in _public(module)]
-    bare = [f"{at} {name}" for at, name, node in names if not says_something(ast.get_docstring(node) or "", least=2)]
+    bare = [f"{at} {name}" for at, name, node in names if not says_something(ast.get_docstring(node) or "", least=1)]
     what, name = "public names have a docstring", "public names with a docstring"
     return report_share(bare, len(names), what=what, percent=percent, name=name, remedy="write them")
 

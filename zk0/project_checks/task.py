@@ -16,6 +16,7 @@ from zk0.project_checks.examples import command_problem
 from zk0.project_checks.wording import says_something
 
 NUMBER = re.compile(r"\d+(?:[.,]\d+)?\s*(?:%|[^\W\d_]{1,})")  # with its unit, or what is counted
+VERSION = re.compile(r"[\w.-]+ v?\d[\w.+]*")  # of a package, as `zk0 task new` fills in by itself
 BACKTICKS = re.compile(r"`([^`]+)`")
 MEMORY = (Part.memory,)
 HOW = "zk0 task new"
@@ -75,7 +76,7 @@ def plan(project: Project) -> Finding:
 def _report_lines(project: Project, wanted: Mapping[str, str]) -> Iterator[Finding]:
     task = _task(project)
     for name, what in wanted.items():
-        lines = _lines(task, name)
+        lines = [line for line in _lines(task, name) if not VERSION.fullmatch(line)]
         if mute := [line for line in lines if not says_something(line)]:
             yield failed(f"the {what} {mute[0]!r} says nothing", remedy=HOW)
         elif lines:
