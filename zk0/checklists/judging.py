@@ -17,7 +17,7 @@ from pathlib import Path
 
 from zk0.checklists.evaluation import PROJECT
 from zk0.checklists.items import Checklist, ProjectCheckRef
-from zk0.checklists.snapshot import BASIS, ProjectSnapshot, why_stale
+from zk0.checklists.snapshot import BASIS, ProjectSnapshot, rests_on_machine, why_stale
 from zk0.core.checks import CHECKS, Check, CheckContext, Part
 from zk0.core.errors import CommandError, MissingError, Zk0Error
 from zk0.core.project import Project
@@ -189,6 +189,8 @@ def judge(
 ) -> None:
     """Ask every check that a checklist names and that has no answer for the project as it is; all with `force`.
 
+    What rests on the machine has no digest that could have changed, so it is asked each time.
+
     `progress` is called for each answer with the check, how many are done, and how many are asked.
 
     Raises:
@@ -196,7 +198,11 @@ def judge(
     """
     kept = {receipt.step: receipt for receipt in read_answers(project)}
     proofs = {proof.key: proof for proof in checklist.evidence() if isinstance(proof, ProjectCheckRef)}
-    wanted = [proof for key, proof in proofs.items() if force or key not in kept or why_stale(kept[key], snapshot)]
+    wanted = [
+        proof
+        for key, proof in proofs.items()
+        if force or key not in kept or why_stale(kept[key], snapshot) or rests_on_machine(kept[key])
+    ]
     requests = [CheckRequest(proof.key, CHECKS.get(proof.project), proof.options) for proof in wanted]
     for done, result in enumerate(run_checks(project.root, requests), start=1):
         _store(project).save(_receipt(result, snapshot))

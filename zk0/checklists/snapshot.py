@@ -101,6 +101,11 @@ def why_stale(receipt: Receipt, snapshot: ProjectSnapshot) -> str | None:
     return _code_change(receipt.code, snapshot.code) or _environment_change(receipt, snapshot)
 
 
+def rests_on_machine(receipt: Receipt) -> bool:
+    """Return whether a check measured what has no digest: disk, memory, network, logs."""
+    return None in receipt.outputs.get(BASIS, {}).values()
+
+
 def parts_of(receipts: Iterable[Receipt]) -> set[Part]:
     """Return the parts of a project that these receipts rest on."""
     bases = (receipt.outputs.get(BASIS) for receipt in receipts)

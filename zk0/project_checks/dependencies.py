@@ -115,7 +115,7 @@ def pinned(project: Project) -> Findings:
     return report_problems(problems, good, remedy=f"pip install -c {files[0].name} -e .")
 
 
-@check("dependencies.licences", reads=READS)
+@check("dependencies.licences", reads=(*READS, Part.documents))
 def licences(project: Project) -> Findings:
     """The project states its licence and has its text, and no dependency's licence conflicts with it."""
     stated = _table(project).get("license")

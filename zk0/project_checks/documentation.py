@@ -116,15 +116,20 @@ def _guides(text: str) -> bool:
 
 @check("documentation.start", reads=(Part.documents, Part.code, Part.environment))
 def start(project: Project) -> Finding:
-    """The README shows a command that installs, and one more command or an example that can be looked up."""
+    """The README shows a command that installs, and one more command or an example; all that can be looked up exist."""
     readme = next((page for page in pages(project) if page.name.lower() == "readme.md"), None)
     if readme is None:
         return failed("no README.md", remedy="write what it is, how to install it, and one example")
     languages = [block for block in readme.blocks() if block.language in ("bash", "sh", "shell", "console", "python")]
     installs = any(re.search(r"\b(pip|uv|conda|nox|poetry)\b", block.text) for block in languages)
     commands = [words for block in languages if block.language != "python" for _, words in lines_of(block)]
-    uses = any(command_problem(words, project) == "" for words in commands)
-    uses = uses or any(block.language == "python" and not example_problems(block, project) for block in languages)
+    told = [command_problem(words, project) for words in commands]
+    told += [
+        "".join(one.message for one in example_problems(block, project))
+        for block in languages
+        if block.language == "python"
+    ]
+    uses = "" in told and not any(told)
     evidence = [Evidence(name="blocks of commands or code", value=len(languages), at=readme.name)]
     good = f"{len(languages)} blocks of commands, how to install among them"
     bad = "README.md does not show in commands how to install and use it"

@@ -66,7 +66,7 @@ def version(project: Project) -> Finding:
     return passed(f"{versions[0]}{since}", evidence=evidence)
 
 
-@check("release.specification", reads=READS)
+@check("release.specification", reads=(*READS, Part.memory))
 def described(project: Project, *, page: str = "memory-bank/architecture.md") -> Finding:
     """The architecture page has a sentence or a row on every package of the code."""
     path = project.root / page
