@@ -72,7 +72,6 @@ def receipt() -> Callable[..., Receipt]:
         stored = Receipt(
             run=run,
             workflow="train",
-            step=uses.replace(".", "-"),
             title=f"Do {uses}",
             uses=uses,
             inputs={},
@@ -80,7 +79,7 @@ def receipt() -> Callable[..., Receipt]:
             environment={},
             started=now - timedelta(seconds=90),
             finished=now,
-            **{"verdict": Verdict.passed, **fields},
+            **{"verdict": Verdict.passed, "step": uses.replace(".", "-"), **fields},
         )
         ReceiptStore(small.project.runs_dir).save(stored)
         return stored

@@ -74,7 +74,7 @@ def settings(project: Project) -> Findings:
         texts = [known.sub("", line) for line in prose if known.search(line)]
         texts += [match[1] for match in re.finditer(rf"\b{name}\b[^\n]*\n?[^\n]*description=([^\n]*)", declared)]
         texts += [line.partition("#")[2] for line in lines if re.match(rf"{written}\s*=", line)]
-        if not any(map(says_something, texts)):
+        if not any(says_something(text, least=1) for text in texts):
             problems.append(Problem("pyproject.toml", f"{key} is explained nowhere"))
     return report_problems(problems, f"{len(table)} keys are explained", remedy="say what it does, and its unit")
 

@@ -3,7 +3,7 @@
 import re
 
 WORD = re.compile(r"[^\W\d_]{2,}")
-LEAST = 3  # different words that say something: "the arm stalls" does, "none yet" and "see above" do not
+LEAST = 2  # different words that say something: "arm stalls" does, "none yet" and "see above" do not
 FILLERS = (
     "above any applicable as bar be below blah do doc documentation dummy etc example fill foo here ipsum is it later"
     " lorem missing na nil no none not nothing null ok pending placeholder same see some something soon tba tbd test"

@@ -35,7 +35,7 @@ def explained(project: Project) -> Iterator[Finding]:
     _require_own(project)
     problems = []
     for name, spec in specifications(project).items():
-        if not any(map(says_something, spec.notes)):
+        if not any(says_something(note, least=1) for note in spec.notes):
             problems.append(Problem(name, "has no notes in words"))
         if not explains_issues(spec):
             problems.append(Problem(name, "does not say in words what may go wrong (`issues`)"))
@@ -59,7 +59,9 @@ def checklists(project: Project) -> Iterator[Finding]:
 
 def explains_issues(spec: WorkflowSpec) -> bool:
     """Return whether a workflow names issues, each with a sign and a remedy in words."""
-    return bool(spec.issues) and all(says_something(one.sign) and says_something(one.remedy) for one in spec.issues)
+    return bool(spec.issues) and all(
+        says_something(one.sign, least=1) and says_something(one.remedy, least=1) for one in spec.issues
+    )
 
 
 def specifications(project: Project) -> dict[str, WorkflowSpec]:
