@@ -15,9 +15,25 @@ from zk0.core.project import Project
 
 from .true_project import git
 
-SKIPPED = "import pytest\n\nfrom armlet.joints import AngleError\n\npytestmark = pytest.mark.skip\n\n\ndef test_all():\n    assert AngleError\n"
+SKIPPED = """import pytest
+
+from armlet.joints import AngleError
+
+pytestmark = pytest.mark.skip
+
+
+def test_all():
+    assert AngleError
+"""
 HOLLOW = "from armlet.joints import AngleError\n\n\ndef test_all():\n    assert True\n"
-OWN_APP = '"""The app."""\n\nfrom flwr.serverapp import ServerApp\nfrom flwr.clientapp import ClientApp\n\n{server}\nclient = ClientApp()\n'
+OWN_APP = '''"""The app."""
+
+from flwr.clientapp import ClientApp
+from flwr.serverapp import ServerApp
+
+{server}
+client = ClientApp()
+'''
 
 
 class Twin:
@@ -198,8 +214,8 @@ def broken_before(twin: Twin) -> None:
 
 
 def altered_entry(twin: Twin) -> None:
-    path = next((twin.root / "memory-bank/entries").glob("*.md"))
-    path.write_text(path.read_text() + "\nAnother sentence.\n")
+    for path in (twin.root / "memory-bank/entries").glob("*.md"):
+        path.write_text(path.read_text().replace("pass", "perfect"))
 
 
 MUTE_WORKFLOW = edit("workflows/check.yaml", "sign: A test fails only on the robot's own computer.", "sign: x")
@@ -307,7 +323,8 @@ FAKES: list[tuple[str, str, Edit]] = [
         add(
             "pyproject.toml",
             '\n[tool.importlinter]\nroot_package = "armlet"\n[[tool.importlinter.contracts]]\nname = "x"\n'
-            'type = "layers"\nlayers = ["armlet.joints", "armlet.settings"]\nignore_imports = ["armlet.** -> armlet.**"]\n',
+            'type = "layers"\nlayers = ["armlet.joints", "armlet.settings"]\n'
+            'ignore_imports = ["armlet.** -> armlet.**"]\n',
         ),
     ),
     ("impl-error-handling", "passed over", library("try:\n    limited(1.0)\nexcept Exception:\n    pass")),

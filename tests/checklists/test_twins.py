@@ -22,6 +22,7 @@ from zk0.core.project import Project
 from zk0.project_checks import repository
 
 from .fakes import FAKES, Twin
+from .false_project import make_false_project
 from .true_project import git, make_true_project
 
 REPOSITORY = Project(Path(__file__).parents[2])
@@ -147,7 +148,7 @@ def test_a_false_sentence_is_not(twin: Twin, item: str, make: Callable[[Twin], N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("own_app", [False, True], ids=["zk0-s-app", "another-app"])
-def test_a_run_of_zk0_s_app_counts_where_that_is_the_project_s_app(trained: Twin, tmp_path: Path, own_app: bool):
+def test_a_run_of_zk0_s_app_counts_where_that_is_the_project_s_app(trained: Twin, tmp_path: Path, own_app):
     root = tmp_path / "armlet"
     shutil.copytree(trained.root, root, symlinks=True)
     copy = Twin(root)
@@ -167,3 +168,31 @@ def trained(honest: Twin, tmp_path_factory: pytest.TempPathFactory) -> Twin:
     twin = Twin(root)
     twin.zk0("run", "train", "--quiet", *(word for key, value in TRAIN.items() for word in ("-i", f"{key}={value}")))
     return twin
+
+
+# What is true even of the project that was built to be false.
+TRUE_OF_IT = {
+    "pre-working-directory",
+    "pre-inside-project",
+    "pre-environment-active",
+    "pre-tools-available",
+    "pre-development-environment",
+    "pre-hardware",
+    "pre-network",
+    "impl-modular",
+    "post-rollback",
+    "post-backup-tested",
+    "post-workflows-improved",
+}
+
+
+def test_a_project_built_to_be_false_gets_no_box_that_is_untrue(edge: None, tmp_path: Path, cache: Path):
+    root = tmp_path / "false"
+    root.mkdir()
+    make_false_project(root)
+    twin = Twin(root)
+    twin.zk0("task", "new", "x", "--from", "task.yaml")
+    with twin.inside():
+        found = evaluate(twin.project, *ITEMS)
+
+    assert {name for name, item in found.items() if item.ticked} <= TRUE_OF_IT

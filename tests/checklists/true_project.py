@@ -74,7 +74,7 @@ def test_an_angle_out_of_reach_is_refused():
     with pytest.raises(AngleError):
         limited(200.0)
 """
-WHOLE = "import armlet\nfrom armlet.joints import limited\n\n\ndef test_the_package_limits():\n    assert armlet and limited(1.0)\n"
+WHOLE = "from armlet.joints import limited\n\n\ndef test_the_package_limits():\n    assert limited(1.0)\n"
 README = """# armlet
 
 Limits the angles of an arm, in `armlet/joints.py`. [When something fails](docs/trouble.md).
@@ -137,18 +137,28 @@ validation: [Compare the limits with the datasheet by hand.]
 LICENCE = "MIT License\n\nPermission is hereby granted, free of charge, to any person obtaining a copy. " + 8 * (
     "The software is provided as is, without warranty of any kind. "
 )
+SETTINGS = '''"""Settings that a user may give."""
+
+from pydantic import BaseModel
+
+
+class Settings(BaseModel):
+    """What a user may set."""
+
+    speed: float = 1.0
+'''
+SETTINGS_TEST = "from armlet.settings import Settings\n\n\ndef test_speed():\n    assert Settings().speed == 1.0\n"
 FILES = {
-    ".gitignore": ".zk0/\n__pycache__/\nmemory-bank/\n!memory-bank/architecture.md\n.coverage*\n.mypy_cache/\n.ruff_cache/\n",
+    ".gitignore": ".zk0/\n__pycache__/\nmemory-bank/\n.coverage*\n.*_cache/\n",
     "pyproject.toml": PYPROJECT,
     "LICENSE": LICENCE,
     "constraints.txt": f"pydantic=={version('pydantic')}\n",
     "environment.yml": "name: armlet\ndependencies:\n  - python=3.12\n",
     "armlet/__init__.py": '"""Limits for the joints of an arm."""\n\n__version__ = "0.2.0"\n',
     "armlet/joints.py": JOINTS,
-    "armlet/settings.py": '"""Settings that a user may give."""\n\nfrom pydantic import BaseModel\n\n\nclass Settings(BaseModel):\n'
-    '    """What a user may set."""\n\n    speed: float = 1.0\n',
+    "armlet/settings.py": SETTINGS,
     "tests/test_joints.py": TEST,
-    "tests/test_settings.py": "from armlet.settings import Settings\n\n\ndef test_speed():\n    assert Settings().speed == 1.0\n",
+    "tests/test_settings.py": SETTINGS_TEST,
     "tests/e2e/test_whole.py": WHOLE,
     ".github/workflows/ci.yml": CI,
     "README.md": README,

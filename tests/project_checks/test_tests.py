@@ -21,13 +21,13 @@ def report(*cases: tuple[str, str, str]) -> str:
 BOTH = [("tests.test_a", "test_f", ""), ("tests.e2e.test_b", "test_whole", "")]
 
 
-class Tested(Small):
+class WithRuns(Small):
     """A project whose test runs are receipts alone; that zk0 made them is what the twins of checklists test."""
 
-    def ran(self, *cases: tuple[str, str, str], step: str = "unit") -> "Tested":
+    def ran(self, *cases: tuple[str, str, str], step: str = "unit") -> "WithRuns":
         return self.reported("tests.run", "junit", f"{step}/junit.xml", report(*cases))
 
-    def reported(self, uses: str, output: str, name: str, text: str) -> "Tested":
+    def reported(self, uses: str, output: str, name: str, text: str) -> "WithRuns":
         path = self.root / ".zk0" / "runs" / "r" / "steps" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -36,17 +36,17 @@ class Tested(Small):
 
 
 @pytest.fixture
-def empty(tmp_path, receipt, monkeypatch) -> Tested:
+def empty(tmp_path, receipt, monkeypatch) -> WithRuns:
     monkeypatch.setattr("zk0.project_checks.test_suite._distrust", lambda _receipt, _project, _records: None)
     root = tmp_path / "small"
     root.mkdir()
-    made = Tested(root)
+    made = WithRuns(root)
     made.store = receipt
     return made
 
 
 @pytest.fixture
-def tested(empty) -> Tested:
+def tested(empty) -> WithRuns:
     return empty.write(
         {
             "small/a.py": "class OwnError(Exception): ...\n\ndef f():\n    raise OwnError('no')\n",

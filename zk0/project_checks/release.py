@@ -84,7 +84,7 @@ def described(project: Project, *, page: str = "memory-bank/architecture.md") ->
 def _is_described(name: str, text: str, names: list[str]) -> bool:
     """Return whether a line that names it has words besides names."""
     lines = [line for line in text.splitlines() if re.search(rf"\b{re.escape(name)}\b", line)]
-    return any(len(words_of(line) - set(names)) >= LEAST for line in lines)
+    return any(len(words_of(line) - set(names)) > LEAST for line in lines)
 
 
 def _changelog(project: Project) -> Path:

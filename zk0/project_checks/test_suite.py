@@ -103,10 +103,10 @@ def _judge(results: TestResults, what: str) -> Iterator[Finding]:
         return
     aside = len(counts["skipped"]) + len(counts["xfailed"])
     good = f"{len(counts['passed'])} {what}, {len(counts['skipped'])} were skipped{_skips(counts)}"
-    if aside > SKIPS * len(results.cases):
+    problems = [*_failures(results.cases), *results.hollow]
+    if not problems and aside > SKIPS * len(results.cases):
         message = f"{aside} of {len(results.cases)} tests show nothing{_skips(counts)}"
         yield warned(message, evidence=evidence, remedy="make them run, or delete them")
-    problems = [*_failures(results.cases), *results.hollow]
     yield from report_problems(problems, good, remedy="pytest --last-failed", evidence=evidence)
 
 
