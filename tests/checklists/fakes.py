@@ -336,9 +336,7 @@ FAKES: list[tuple[str, str, Edit]] = [
     (
         "impl-error-handling",
         "suppressed",
-        library(
-            "from contextlib import suppress as hide\nfrom contextlib import suppress\n\nwith suppress(Exception):\n    limited(1.0)"
-        ),
+        library("from contextlib import suppress\n\nwith suppress(Exception):\n    limited(1.0)"),
     ),
     ("impl-logging", "a print", library('print("here")')),
     ("impl-logging", "a debugger", library("breakpoint()")),

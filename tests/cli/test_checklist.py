@@ -255,7 +255,7 @@ def test_a_project_adds_a_check_of_its_own(small):
 
     ended = small.program("checklist", "verify", "mine")
 
-    assert (ended.returncode, "1 lines, at most 0 are wanted" in ended.stdout) == (1, True), ended.stderr
+    assert (ended.returncode, "3 lines, at most 0 are wanted" in ended.stdout) == (1, True), ended.stderr
     assert small.program("checklist", "lint").stdout == ""
 
 

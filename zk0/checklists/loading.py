@@ -56,10 +56,11 @@ def _weaker(part: ChecklistFile) -> Iterator[str]:
     by_sentence = {item.sentence: item for item in own.values()}
     for item in part.items or ():
         original = own.get(item.id) or by_sentence.get(item.sentence)
-        lost = [one for one in (original.check or ()) if one not in (item.check or ())] if original else []
-        if lost:
+        if original is None:
+            continue
+        if lost := [one for one in (original.check or ()) if one not in (item.check or ())]:
             yield f"{part.name}: {item.id} passes for zk0's {original.id}, and does not ask for {lost[0]}"
-        elif original and original.manual and not item.manual:
+        elif original.manual and not item.manual:
             yield f"{part.name}: {item.id} passes for zk0's {original.id}, which a person decides"
 
 
