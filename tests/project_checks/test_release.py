@@ -33,7 +33,7 @@ def test_the_version_is_one_everywhere_and_none_is_newer(small):
 
 def test_every_package_is_described(small):
     small.write({"small/__init__.py": "", "small/one/__init__.py": "", "small/two/__init__.py": ""})
-    small.write({"memory-bank/architecture.md": "`one` moves the arm.\n"})
+    small.write({"memory-bank/architecture.md": "`one` moves the arm slowly.\n"})
 
     [finding] = small.ask("release.specification")
 

@@ -189,7 +189,8 @@ def judge(
 ) -> None:
     """Ask every check that a checklist names and that has no answer for the project as it is; all with `force`.
 
-    What rests on the machine has no digest that could have changed, so it is asked each time.
+    What rests on the machine has no digest that could have changed, and what was missing or slow may be there now, so
+    these are asked each time.
 
     `progress` is called for each answer with the check, how many are done, and how many are asked.
 
@@ -201,12 +202,16 @@ def judge(
     wanted = [
         proof
         for key, proof in proofs.items()
-        if force or key not in kept or why_stale(kept[key], snapshot) or rests_on_machine(kept[key])
+        if force or key not in kept or why_stale(kept[key], snapshot) or _may_differ(kept[key])
     ]
     requests = [CheckRequest(proof.key, CHECKS.get(proof.project), proof.options) for proof in wanted]
     for done, result in enumerate(run_checks(project.root, requests), start=1):
         _store(project).save(_receipt(result, snapshot))
         progress(result.request.check.id, done, len(requests))
+
+
+def _may_differ(answer: Receipt) -> bool:
+    return rests_on_machine(answer) or answer.verdict is Verdict.not_available
 
 
 def _receipt(result: CheckResult, snapshot: ProjectSnapshot) -> Receipt:
