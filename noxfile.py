@@ -17,7 +17,6 @@ nox.options.sessions = ["lint", "types", "tests"]
 
 ROOT = Path(__file__).parent
 NOX_LOG = logging.getLogger("nox")
-REPORTS = ROOT / ".zk0" / "reports"
 MADE_FROM = ("pyproject.toml", "constraints.txt")
 PYTHON = "3.12"
 ENVIRONMENT = f"environment-{PYTHON}"  # the name that `requires` wants; the folder has no version
@@ -60,11 +59,9 @@ def tests(session: nox.Session) -> None:
     """Run the tests with coverage; arguments after `--` go to pytest."""
     run(session, "coverage", "erase")
     # By file, so that fixtures of a file are created once. Two workers, since a federation or a simulator fills a core.
-    everything = ["-n", "2", "--dist", "loadfile", f"--junit-xml={REPORTS}/tests.xml"]
+    everything = ["-n", "2", "--dist", "loadfile"]
     run(session, "coverage", "run", "-m", "pytest", *(session.posargs or everything))
     run(session, "coverage", "combine", "--quiet")
-    if not session.posargs:  # the checklists read this
-        run(session, "coverage", "json", "-q", "--fail-under=0", "-o", f"{REPORTS}/coverage.json")
     run(session, "coverage", "report", *(["--fail-under=0"] if session.posargs else []))
 
 

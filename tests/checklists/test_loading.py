@@ -223,3 +223,24 @@ def test_a_signature_of_no_item_is_found(project: Project) -> None:
     )
 
     assert list(lint(project)) == ["gone was signed and is not an item of a checklist"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("impl-coverage", "Tests cover enough."),
+        ("mine", "The tests that zk0 ran cover at least 80 % of the lines of the whole library."),
+    ],
+)
+def test_an_item_that_passes_for_one_of_zk0_asks_for_the_same_evidence(
+    tmp_path: Path, name: str, sentence: str
+) -> None:
+    item = f"  - {{id: {name}, section: Tests, sentence: {sentence}, check: "
+    (tmp_path / "checklists").mkdir()
+    file = tmp_path / "checklists" / "mine.yaml"
+
+    file.write_text(HEAD + item + "{project: test-coverage.lines, with: {percent: 0}}}\n")
+    with pytest.raises(SpecError, match="passes for zk0's impl-coverage"):
+        load_checklist(Project(tmp_path), "mine")
+    file.write_text(HEAD + item + "[{project: test-coverage.lines, with: {percent: 80}}, {project: style.lint}]}\n")
+    assert len(load_checklist(Project(tmp_path), "mine").parts) == 1

@@ -21,7 +21,7 @@ from zk0.core.receipts import Receipt
         ("README.md", {Part.documents, Part.history}),
         ("memory-bank/context.md", {Part.memory}),
         (".zk0/runs/r/receipts/a.json", {Part.runs}),
-        (".zk0/reports/tests.xml", {Part.reports}),
+        (".zk0/runs/r/steps/unit/junit.xml", {Part.reports}),
         ("checklists/signatures/a.signed.json", {Part.history}),
     ],
 )
@@ -86,7 +86,7 @@ def test_what_was_made_and_is_gone_is_named(make_receipt: MakeReceipt) -> None:
 
 
 def of_project(make_receipt: MakeReceipt, **basis: str | None) -> Receipt:
-    return make_receipt(code=CODE).changed(outputs={"basis": basis})
+    return make_receipt(code=CODE).changed(outputs={"basis": {"zk0": "1", **basis}})
 
 
 def test_an_answer_holds_while_what_it_read_is_as_it_was(make_receipt: MakeReceipt) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from zk0.core.app_subject import APP
 from zk0.core.checks import CHECKS, CheckContext
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore
 from zk0.core.verdicts import Finding, Verdict
 
 PYPROJECT = '[project]\nname = "small"\nversion = "0.1.0"\nrequires-python = ">=3.12"\ndependencies = []\n'
+PYPROJECT += "".join(["[tool.flwr.app.components]\n", *(f'{kind} = "{app}"\n' for kind, app in APP.items())])
 
 
 class Small:
@@ -70,7 +72,6 @@ def receipt() -> Callable[..., Receipt]:
         stored = Receipt(
             run=run,
             workflow="train",
-            step=uses.replace(".", "-"),
             title=f"Do {uses}",
             uses=uses,
             inputs={},
@@ -78,7 +79,7 @@ def receipt() -> Callable[..., Receipt]:
             environment={},
             started=now - timedelta(seconds=90),
             finished=now,
-            **{"verdict": Verdict.passed, **fields},
+            **{"verdict": Verdict.passed, "step": uses.replace(".", "-"), **fields},
         )
         ReceiptStore(small.project.runs_dir).save(stored)
         return stored

@@ -49,7 +49,10 @@ def test_a_lock_of_uv_is_read_too(small):
 
 
 def test_a_project_without_a_licence_may_be_used_by_nobody(small):
-    assert write(small, "pydantic").verdicts("dependencies.licences") == {"pass"}
+    assert write(small, "pydantic").verdicts("dependencies.licences") == {"fail"}
+    small.write({"LICENSE": "Permission is granted to use this. " * 10})
+    assert small.verdicts("dependencies.licences") == {"pass"}
+    (small.root / "LICENSE").unlink()
 
     small.write({"pyproject.toml": '[project]\nname = "small"\ndependencies = []\n'})
     assert small.verdicts("dependencies.licences") == {"fail"}

@@ -38,6 +38,12 @@ def test_a_guide_to_trouble_is_known_by_its_heading(small, monkeypatch):
     assert small.verdicts("documentation.troubleshooting") == {"warn"}
 
     small.write({"docs/help.md": "# When a run fails: troubleshooting\n"})
+    assert small.verdicts("documentation.troubleshooting") == {"warn"}
+
+    entries = (
+        "- the arm stalls after minutes: give its motors more current\n- frames are black: light the table better\n"
+    )
+    small.write({"docs/help.md": f"# When a run fails: troubleshooting\n\n{entries}\n- wait for it to cool down\n"})
     assert small.ask("documentation.troubleshooting")[0].message == "docs/help.md does"
 
 

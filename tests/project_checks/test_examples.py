@@ -58,5 +58,5 @@ def test_sessions_of_nox_are_looked_up(small):
 def test_documentation_without_commands_has_none_to_check(small):
     small.write({"README.md": block("bash", "ls -l")})
 
-    assert small.verdicts("examples.commands") == {"not-applicable"}
+    assert small.verdicts("examples.commands") == {"not-available"}
     assert small.verdicts("examples.python") == {"not-applicable"}

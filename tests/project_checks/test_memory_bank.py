@@ -64,7 +64,7 @@ FACTS = {
     "objective": "A step takes half as long",
     "scope": "zk0/training",
     "criteria": ["a step ≤ 100 ms", "it is nicer"],
-    "constraints": ["no GPU"],
+    "constraints": ["no GPU is needed"],
     "critical": ["mu stays 0.01"],
     "risks": ["slower data"],
     "recovery": ["git revert"],

@@ -1,4 +1,4 @@
-CHANGES = "# Changelog\n\n## Unreleased\n\n- a thing\n\n## 0.1.0\n\n- begun\n"
+CHANGES = "# Changelog\n\n## Unreleased\n\n- an arm moves\n\n## 0.1.0\n\n- an arm moves\n"
 
 
 def test_the_changelog_tells_of_what_is_not_released(small):
@@ -10,7 +10,7 @@ def test_the_changelog_tells_of_what_is_not_released(small):
 
 
 def test_commits_behind_the_last_section_of_the_changelog_fail(small):
-    small.write({"CHANGELOG.md": "## [0.1.0] - 2026-01-01\n\n- begun\n"}).commit(tag="v0.1.0")
+    small.write({"CHANGELOG.md": "## [0.1.0] - 2026-01-01\n\n- an arm moves\n"}).commit(tag="v0.1.0")
     assert small.verdicts("release.changelog") == {"pass"}
 
     small.commit()
@@ -33,17 +33,19 @@ def test_the_version_is_one_everywhere_and_none_is_newer(small):
 
 def test_every_package_is_described(small):
     small.write({"small/__init__.py": "", "small/one/__init__.py": "", "small/two/__init__.py": ""})
-    small.write({"memory-bank/architecture.md": "`one` does this.\n"})
+    small.write({"memory-bank/architecture.md": "`one` moves the arm slowly.\n"})
 
     [finding] = small.ask("release.specification")
 
-    assert (finding.verdict, finding.message) == ("warn", "memory-bank/architecture.md does not name two")
+    assert (finding.verdict, finding.message) == ("warn", "memory-bank/architecture.md does not describe two")
 
 
 def test_a_service_that_runs_the_tests_passes_also_through_a_script(small):
     assert small.verdicts("delivery.continuous-integration") == {"fail"}
 
-    small.write({".github/workflows/ci.yml": "jobs: {a: {steps: [{run: ci/run.sh}]}}\n", "ci/run.sh": "echo\n"})
+    small.write(
+        {".github/workflows/ci.yml": "on: push\njobs: {a: {steps: [{run: ci/run.sh}]}}\n", "ci/run.sh": "echo\n"}
+    )
     assert small.verdicts("delivery.continuous-integration") == {"fail"}
 
     small.write({"ci/run.sh": "python -m pytest\n"})
@@ -60,7 +62,7 @@ def test_an_installation_asks_for_a_python_that_is_allowed(small):
 
 
 def test_an_installation_that_can_t_be_read_fails(small):
-    small.write({"environment.yml": "name: [small\n", "noxfile.py": "def f(:\n"})
+    small.write({"environment.yml": "name: [small\ndependencies: []\n", "noxfile.py": "def f(:\n"})
 
     assert [finding.at.partition(":")[0] for finding in small.ask("delivery.installation")] == [
         "environment.yml",

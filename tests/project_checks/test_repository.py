@@ -4,6 +4,7 @@ import pytest
 
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
+from zk0.project_checks.repository import is_elsewhere
 
 
 def test_a_change_outside_the_project_is_named(small):
@@ -61,16 +62,44 @@ def test_a_large_file_is_named_with_its_size(small):
     assert small.verdicts("repository.large-files") == {"pass"}
 
 
-def test_work_without_a_remote_has_no_copy_and_unpushed_work_none_yet(small, tmp_path):
+def test_work_without_a_remote_has_no_copy_and_one_on_this_machine_is_none(small, tmp_path):
     small.commit()
     assert small.verdicts("repository.copy") == {"fail"}
 
     subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "origin.git")], check=True)
     small.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    small.git("push", "-q", "origin", "main")
+    assert small.verdicts("repository.copy") == {"fail"}
+
+
+def test_a_remote_elsewhere_is_asked_for_the_last_commit(small, monkeypatch):
+    heads: list[tuple[str, str]] | None = None
+    monkeypatch.setattr("zk0.project_checks.repository.list_remote", lambda _project, _name: heads)
+    small.commit().git("remote", "add", "origin", "git@git.example.org:small.git")
+    assert small.verdicts("repository.copy") == {"not-available"}
+
+    heads = [(small.git("rev-parse", "HEAD").strip(), "main")]
+    assert small.verdicts("repository.copy") == {"pass"}
+    small.commit()
     assert small.verdicts("repository.copy") == {"warn"}
 
-    small.git("push", "-q", "origin", "main")
-    assert small.verdicts("repository.copy") == {"pass"}
+
+@pytest.mark.parametrize(
+    ("url", "elsewhere"),
+    [
+        ("https://git.example.org/a.git", True),
+        ("git@git.example.org:a/b.git", True),
+        ("ssh://git@git.example.org:22/a", True),
+        (".", False),
+        ("../copy", False),
+        ("/mnt/copy.git", False),
+        ("file:///mnt/copy.git", False),
+        ("ssh://git@localhost/a", False),
+        ("git@127.0.0.1:a", False),
+    ],
+)
+def test_a_url_names_another_machine_or_does_not(url, elsewhere):
+    assert is_elsewhere(url) is elsewhere
 
 
 def test_outside_a_repository_nothing_can_be_told(tmp_path):

@@ -6,7 +6,7 @@ TOKEN = "hf_" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zA1b"
 
 
 def test_a_token_in_a_file_is_found_with_its_line_and_never_shown(small):
-    small.write({"small/a.py": f"x = 1\ntoken = '{TOKEN}'\n"})
+    small.write({"small/a.py": f"x = 1\n# token = '{TOKEN}'\n"})
 
     [finding] = small.ask("secrets.files")
 
@@ -23,7 +23,7 @@ def test_a_token_that_was_removed_is_still_in_the_history(small):
 
     assert small.verdicts("secrets.files") == {"pass"}
     assert (finding.verdict, finding.at) == ("fail", "a.txt:2")
-    assert "added a hugging-face-token" in finding.message
+    assert finding.message.endswith("holds a hugging-face-token")
 
 
 def test_logs_of_runs_are_read_and_nothing_is_known_without_any(small):
@@ -35,3 +35,22 @@ def test_logs_of_runs_are_read_and_nothing_is_known_without_any(small):
 
     small.write({".zk0/runs/r/logs/a.log": f"login {TOKEN}\n"})
     assert [finding.at for finding in small.ask("secrets.logs")] == [".zk0/runs/r/logs/a.log:1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "held"),
+    [
+        ("a.ini", "password = hunter2horse", True),
+        ("a.env", "export DB_PASSWORD=hunter2horse", True),
+        ("a.json", '"passphrase": "hunter2horse",', True),
+        ("a.ini", "password = ${PASSWORD}", False),
+        ("a.yaml", "password: string", False),
+        ("small/a.py", 'password = "hunter2horse"', True),
+        ("small/a.py", 'password_missing = "password-missing"', False),
+        ("small/a.py", "password = ask()", False),
+    ],
+)
+def test_a_password_in_words_is_found_in_settings_and_code(small, name, line, held):
+    small.write({name: f"{line}\n"})
+
+    assert small.verdicts("secrets.files") == ({"fail"} if held else {"pass"})

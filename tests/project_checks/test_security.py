@@ -1,4 +1,5 @@
 import json
+import pickle
 import struct
 
 import pytest
@@ -23,12 +24,17 @@ from zk0.core.errors import AssetMissingError
         ("from torch import load", "load(x, weights_only=False)"),
         ("", "run(x, shell=True)"),
         ("import os", "os.system(x)  # noqa: S605"),
+        ("from numpy import load", "load(x, allow_pickle=1)"),
+        ("import dill", "dill.loads(x)"),
+        ("from subprocess import getoutput", "getoutput(x)"),
+        ("", "run(x, shell=1)"),
     ],
 )
 def test_a_call_that_runs_what_it_is_given_is_found_however_it_is_spelled(small, given, call):
     small.write({"small/a.py": f"{given}\ny = {call}\n"})
 
-    assert [(str(one.verdict), one.at) for one in small.ask("security.calls")] == [("fail", "small/a.py:2")]
+    found = {(str(one.verdict), one.at) for one in small.ask("security.calls")}
+    assert found & {("fail", "small/a.py:1"), ("fail", "small/a.py:2")}
 
 
 def test_calls_that_read_data_as_data_pass(small):
@@ -59,3 +65,13 @@ def test_weights_are_whole_safetensors_and_no_pickles(small):
         "is a pickle",
         "is cut off, or has more bytes than its header names",
     ]
+
+
+@pytest.mark.parametrize("name", ["model.weights", "model.safetensor", "data/model"])
+def test_a_pickle_is_known_by_its_content(small, name):
+    folder = small.root / ".zk0" / "runs" / "r"
+    (folder / "data").mkdir(parents=True)
+    (folder / "good.safetensors").write_bytes(tensors())
+    (folder / name).write_bytes(pickle.dumps({"w": [1.0]}))
+
+    assert [finding.at for finding in small.ask("security.weights")] == [f".zk0/runs/r/{name}"]

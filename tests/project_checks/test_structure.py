@@ -60,9 +60,13 @@ rounds = 3
 
 
 def test_an_app_with_both_its_parts_passes(small):
-    small.write({"pyproject.toml": APP, "small/server.py": "app = 1\n", "small/client.py": "app: int = 1\n"})
-
+    server = "from flwr.serverapp import ServerApp\n\napp = ServerApp()\n"
+    client = "from flwr.clientapp import ClientApp\n\ndef build():\n    return ClientApp()\n\napp = build()\n"
+    small.write({"pyproject.toml": APP, "small/server.py": server, "small/client.py": client})
     assert small.verdicts("layout.flower-app") == {"pass"}
+
+    small.write({"small/client.py": "app: int = 1\n"})
+    assert small.verdicts("layout.flower-app") == {"pass", "fail"}
 
 
 def test_a_part_that_is_not_where_it_is_said_to_be_fails(small):
@@ -77,4 +81,5 @@ def test_a_part_that_is_not_where_it_is_said_to_be_fails(small):
 
 
 def test_a_project_that_is_no_flower_app_can_t_be_told(small):
+    small.write({"pyproject.toml": ""})
     assert small.verdicts("layout.flower-app") == {"not-available"}

@@ -27,10 +27,16 @@ def test_a_file_that_the_formatter_would_change_is_named(small):
 def test_a_linter_that_can_t_read_its_configuration_is_no_pass(small):
     small.write({"pyproject.toml": '[tool.ruff.lint]\nselect = ["NOSUCHRULE"]\n', "small/a.py": ""})
 
-    [finding] = small.ask("style.lint")
+    findings = small.ask("style.lint")
 
-    assert finding.verdict == "fail"
-    assert "exit status 2" in finding.message
+    assert {str(finding.verdict) for finding in findings} == {"fail"}
+    assert any("exit status 2" in finding.message for finding in findings)
+
+
+def test_code_against_pep_8_is_found_whatever_rules_are_selected(small):
+    small.write({"pyproject.toml": '[tool.ruff.lint]\nselect = ["D417"]\n', "small/a.py": "x = 1; y = 2\n"})
+
+    assert [finding.at for finding in small.ask("style.lint")] == ["small/a.py:1"]
 
 
 def test_without_a_linter_nothing_is_known_of_style(small):
@@ -38,7 +44,7 @@ def test_without_a_linter_nothing_is_known_of_style(small):
         small.ask("style.lint")
     assert small.verdicts("style.rules") == {"warn"}
 
-    small.write({"pyproject.toml": "[tool.ruff]\n"})
+    small.write({"small/a.py": "", "pyproject.toml": "[tool.ruff.lint]\nselect = []\n"})
     assert small.verdicts("style.rules") == {"warn"}
     small.write({"pyproject.toml": RUFF})
     assert small.verdicts("style.rules") == {"pass"}

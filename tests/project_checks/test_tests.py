@@ -1,8 +1,4 @@
 import json
-import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +6,8 @@ from pydantic import BaseModel
 
 from zk0.core.checks import CHECKS, CheckContext
 from zk0.core.errors import AssetMissingError
+
+from .conftest import Small
 
 CASE = '<testcase classname="{place}" name="{name}">{told}</testcase>'
 FAILURE = '<failure message="assert 1 == 2">trace</failure>'
@@ -20,78 +18,106 @@ def report(*cases: tuple[str, str, str]) -> str:
     return f'<?xml version="1.0"?><testsuites><testsuite>{inner}</testsuite></testsuites>'
 
 
+BOTH = [("tests.test_a", "test_f", ""), ("tests.e2e.test_b", "test_whole", "")]
+
+
+class WithRuns(Small):
+    """A project whose test runs are receipts alone; that zk0 made them is what the twins of checklists test."""
+
+    def ran(self, *cases: tuple[str, str, str], step: str = "unit") -> "WithRuns":
+        return self.reported("tests.run", "junit", f"{step}/junit.xml", report(*cases))
+
+    def reported(self, uses: str, output: str, name: str, text: str) -> "WithRuns":
+        path = self.root / ".zk0" / "runs" / "r" / "steps" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        self.store(self, uses=uses, run="r", step=name.replace("/", "-"), outputs={output: str(path)})
+        return self
+
+
 @pytest.fixture
-def tested(small):
-    return small.write(
+def empty(tmp_path, receipt, monkeypatch) -> WithRuns:
+    monkeypatch.setattr("zk0.project_checks.test_suite._distrust", lambda _receipt, _project, _records: None)
+    root = tmp_path / "small"
+    root.mkdir()
+    made = WithRuns(root)
+    made.store = receipt
+    return made
+
+
+@pytest.fixture
+def tested(empty) -> WithRuns:
+    return empty.write(
         {
             "small/a.py": "class OwnError(Exception): ...\n\ndef f():\n    raise OwnError('no')\n",
-            "tests/test_a.py": "from small import a\n\ndef test_f(): ...\n",
-            "tests/e2e/test_b.py": "def test_whole(): ...\n",
+            "tests/test_a.py": "from small import a\n\ndef test_f():\n    assert a\n",
+            "tests/e2e/test_b.py": "def test_whole():\n    assert [1]\n",
         }
     ).commit()
 
 
-def test_without_a_report_nothing_is_known(tested):
-    with pytest.raises(AssetMissingError, match="no report of a test run"):
+def test_without_a_run_nothing_is_known(tested):
+    tested.write({"junit.xml": report(*BOTH), ".zk0/reports/tests.xml": report(*BOTH)})
+
+    with pytest.raises(AssetMissingError, match="zk0 has not run the tests yet"):
         tested.ask("test-suite.passed")
 
 
-def test_all_tests_of_the_report_passed(tested):
-    cases = [("tests.test_a", "test_f", ""), ("tests.e2e.test_b", "test_whole", "<skipped message='slow'/>")]
-    tested.write({".zk0/reports/tests.xml": report(*cases)})
+def test_tests_that_were_skipped_are_counted_and_named(tested):
+    tested.ran(BOTH[0], ("tests.e2e.test_b", "test_whole", "<skipped message='slow'/>"))
 
-    [finding] = tested.ask("test-suite.passed")
+    warned, passed = tested.ask("test-suite.passed")
 
-    assert (finding.verdict, finding.message) == ("pass", "1 tests passed, 1 were skipped")
+    assert (warned.verdict, passed.verdict) == ("warn", "pass")
+    assert "skipped: tests.e2e.test_b::test_whole" in warned.message
+    assert passed.message.startswith("1 tests passed, 1 were skipped")
 
 
-def test_reports_of_several_runs_count_together_and_the_last_of_a_test(tested):
-    tested.write({"junit.xml": report(("tests.test_a", "test_f", FAILURE))})
-    os.utime(tested.root / "junit.xml", (time.time() + 1, time.time() + 1))
-    tested.write({".zk0/runs/r/steps/unit/junit.xml": report(("tests.test_a", "test_f", ""))})
-    tested.write({".zk0/runs/r/steps/whole/junit.xml": report(("tests.e2e.test_b", "test_whole", ""))})
-    later = time.time() + 2
-    os.utime(tested.root / ".zk0/runs/r/steps/unit/junit.xml", (later, later))
+def test_tests_that_were_expected_to_fail_are_not_called_skipped(tested):
+    tested.ran(BOTH[0], ("tests.e2e.test_b", "test_whole", '<skipped type="pytest.xfail" message="later"/>'))
+
+    assert "expected to fail: tests.e2e.test_b::test_whole" in tested.ask("test-suite.passed")[0].message
+
+
+def test_steps_count_together_and_the_last_result_of_a_test(tested):
+    tested.ran(("tests.test_a", "test_f", FAILURE), step="first").ran(BOTH[0], step="unit").ran(BOTH[1], step="whole")
 
     assert tested.verdicts("test-suite.passed") == {"pass"}
     assert tested.verdicts("test-suite.together") == {"pass"}
 
 
 def test_a_test_that_failed_is_named_with_its_reason(tested):
-    cases = [("tests.test_a", "test_f", FAILURE), ("tests.e2e.test_b", "test_whole", "")]
-    tested.write({"junit.xml": report(*cases)})
+    tested.ran(("tests.test_a", "test_f", FAILURE), BOTH[1])
 
     [finding] = tested.ask("test-suite.passed")
 
     assert (finding.verdict, finding.at, finding.message) == ("fail", "tests.test_a::test_f", "assert 1 == 2")
 
 
-def test_a_report_of_some_files_tells_nothing_of_the_others(tested):
-    tested.write({"junit.xml": report(("tests.test_a", "test_f", ""))})
+def test_a_test_that_was_deselected_has_no_result(tested):
+    tested.ran(BOTH[0])
 
     findings = tested.ask("test-suite.passed")
 
-    assert "not-available" in {str(finding.verdict) for finding in findings}
-    assert findings[0].message == "the reports cover 1 of 2 test files, not tests/e2e/test_b.py"
+    assert findings[0].verdict == "not-available"
+    assert "1 of 2 tests have a result of this code, not tests/e2e/test_b.py:1 test_whole" in findings[0].message
     assert tested.verdicts("test-suite.together") == {"not-available"}
 
 
-def test_a_report_older_than_the_code_tells_nothing_of_it(tested):
-    tested.write({"junit.xml": report(("tests.test_a", "test_f", ""))})
-    later = time.time() + 5
-    os.utime(tested.root / "small" / "a.py", (later, later))
+def test_a_test_that_asserts_nothing_fails(tested):
+    tested.write({"tests/test_a.py": "def test_f():\n    assert True\n"}).ran(*BOTH)
 
-    with pytest.raises(AssetMissingError, match=r"small/a\.py was changed after the last test run"):
-        tested.ask("test-suite.passed")
+    assert [(one.verdict, one.message) for one in tested.ask("test-suite.passed")] == [("fail", "asserts nothing")]
 
 
-def test_documents_do_not_make_a_report_old(tested):
-    tested.write({"junit.xml": report(("tests.test_a", "test_f", ""), ("tests.e2e.test_b", "test_whole", ""))})
+def test_a_run_on_other_code_tells_nothing_of_this_code(tested):
+    tested.ran(*BOTH)
     tested.write({"README.md": "# New\n"})
-    later = time.time() + 5
-    os.utime(tested.root / "README.md", (later, later))
-
     assert tested.verdicts("test-suite.passed") == {"pass"}
+
+    tested.write({"small/a.py": "x = 1\n"})
+    with pytest.raises(AssetMissingError, match="not what it was"):
+        tested.ask("test-suite.passed")
 
 
 def test_modules_and_errors_without_a_test_are_counted(tested):
@@ -111,15 +137,14 @@ def test_a_project_without_tests_of_parts_together_fails(small):
 
 
 def test_what_is_no_report_is_no_evidence(tested):
-    tested.write({"junit.xml": "<broken"})
+    tested.reported("tests.run", "junit", "unit/junit.xml", "<broken")
 
     with pytest.raises(AssetMissingError, match="not a JUnit report"):
         tested.ask("test-suite.passed")
 
 
 def test_tests_that_were_all_skipped_are_no_pass(tested):
-    cases = [(place, "test", "<skipped/>") for place in ("tests.test_a", "tests.e2e.test_b")]
-    tested.write({"junit.xml": report(*cases)})
+    tested.ran(*((place, name, "<skipped/>") for place, name, _ in BOTH))
 
     assert tested.verdicts("test-suite.passed") == {"not-available"}
 
@@ -130,18 +155,15 @@ class Reported(BaseModel):
 
 
 def test_as_a_step_s_check_it_judges_the_reports_of_that_step(tested):
-    tested.write({"junit.xml": report(("tests.test_a", "test_f", ""), ("tests.e2e.test_b", "test_whole", ""))})
-    tested.write({".zk0/reports/coverage.json": totals(percent_covered=90)})
+    tested.ran(*BOTH)
     tested.write({".zk0/step/junit.xml": report(("tests.test_a", "test_f", FAILURE))})
     tested.write({".zk0/step/coverage.json": totals(percent_covered=20)})
-    outputs = Reported(
-        junit=tested.root / ".zk0" / "step" / "junit.xml", report=tested.root / ".zk0" / "step" / "coverage.json"
-    )
-    step = CheckContext(tested.project, outputs)
+    folder = tested.root / ".zk0" / "step"
+    step = CheckContext(tested.project, Reported(junit=folder / "junit.xml", report=folder / "coverage.json"))
 
     for check in ("test-suite.passed", "tests.passed", "test-coverage.lines", "tests.coverage"):
         assert [finding.verdict for finding in CHECKS.get(check).run(step, {})] == ["fail"], check
-        assert tested.verdicts(check) == {"pass"}, check
+    assert tested.verdicts("test-suite.passed") == {"pass"}
     assert CHECKS.get("tests.coverage").run(step, {"minimum": 10})[0].verdict == "pass"
     assert CHECKS.get("tests.coverage").run(CheckContext(tested.project, Reported()), {})[0].verdict == "not-available"
 
@@ -150,32 +172,33 @@ def totals(**numbers: float) -> str:
     return json.dumps({"totals": numbers})
 
 
-def test_lines_and_branches_are_compared_with_what_is_wanted(small):
-    text = totals(percent_covered=81.2, num_branches=10, covered_branches=6)
-    small.write({"small/a.py": ""}).commit().write({".zk0/reports/coverage.json": text})
-
-    assert small.ask("test-coverage.lines")[0].message == "81.2 % of the code is covered, 80 % wanted"
-    assert small.verdicts("test-coverage.lines", percent=90) == {"fail"}
-    assert small.ask("test-coverage.branches")[0].message == "60.0 % of the branches are taken, 75 % wanted"
+def covered(**files: dict[str, int]) -> str:
+    named = {f"small/{name}.py": {"summary": {"excluded_lines": 0, **one}} for name, one in files.items()}
+    return json.dumps({"totals": {"percent_covered": 100.0}, "files": named})
 
 
-def test_branches_that_were_not_measured_are_not_available(small):
-    small.write({"small/a.py": ""}).commit().write({"coverage.json": totals(percent_covered=90)})
+def test_the_coverage_is_that_of_the_whole_library(empty):
+    whole = covered(a={"num_statements": 4, "covered_lines": 4, "num_branches": 2, "covered_branches": 1})
+    empty.write({"small/a.py": "x = 1\n"}).commit().reported("tests.coverage", "report", "c/coverage.json", whole)
+    assert empty.ask("test-coverage.lines")[0].message == "100.0 % of the code is covered, 80 % wanted"
+    assert empty.ask("test-coverage.branches")[0].message == "50.0 % of the branches are taken, 75 % wanted"
 
-    assert small.verdicts("test-coverage.branches") == {"not-available"}
+    empty.write({"small/b.py": "x = 1\ny = 2\nz = 3\nw = 4\n"}).commit()
+    empty.reported("tests.coverage", "report", "d/coverage.json", whole)
+    assert empty.ask("test-coverage.lines")[0].message == "50.0 % of the code is covered, 80 % wanted"
 
 
-def test_the_data_of_coverage_itself_is_read(small):
-    small.write({"small/a.py": "x = 1\nif x > 1:\n    x = 2\n    x = 3\n"}).commit()
-    command = [sys.executable, "-m", "coverage", "run", "--source=.", "small/a.py"]
-    subprocess.run(command, cwd=small.root, check=True)
+def test_excluded_lines_are_not_covered_and_branches_may_be_unmeasured(empty):
+    text = covered(a={"num_statements": 4, "covered_lines": 4, "excluded_lines": 4})
+    empty.write({"small/a.py": "x = 1\n"}).commit().reported("tests.coverage", "report", "c/coverage.json", text)
 
-    assert small.ask("test-coverage.lines")[0].message == "50.0 % of the code is covered, 80 % wanted"
+    assert empty.ask("test-coverage.lines")[0].message == "50.0 % of the code is covered, 80 % wanted"
+    assert empty.verdicts("test-coverage.branches") == {"not-available"}
 
 
 @pytest.mark.parametrize("text", ["no json", "[]", '{"totals": 3}'])
-def test_what_is_not_a_coverage_report_is_no_evidence(small, text):
-    small.write({"small/a.py": ""}).commit().write({"coverage.json": text})
+def test_what_is_not_a_coverage_report_is_no_evidence(empty, text):
+    empty.write({"small/a.py": ""}).commit().reported("tests.coverage", "report", "c/coverage.json", text)
 
     with pytest.raises(AssetMissingError, match="not a coverage report"):
-        small.ask("test-coverage.lines")
+        empty.ask("test-coverage.lines")

@@ -32,8 +32,8 @@ def test_what_a_workflow_lacks_is_named(small):
     small.write({"workflows/good.yaml": GOOD.format(more="")})
 
     assert [one.message for one in small.ask("workflow-files.explained") if one.at == "good"] == [
-        "does not say what may go wrong (`issues`)",
-        "has no notes",
+        "does not say in words what may go wrong (`issues`)",
+        "has no notes in words",
     ]
     assert [one.message for one in small.ask("workflow-files.checklists") if one.at == "good"] == ["names no checklist"]
 

@@ -24,6 +24,7 @@ from zk0.checklists.items import (
 )
 from zk0.checklists.signatures import SignatureDecision, Signatures
 from zk0.checklists.snapshot import ProjectSnapshot, why_stale
+from zk0.core.app_subject import is_about_zk0
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import SEVERITY, Verdict, worst
 
@@ -152,6 +153,10 @@ def _decide_by_receipts(
         if not found:
             what = "answer" if isinstance(proof, ProjectCheckRef) else "run"
             outcomes.append((Verdict.not_available, f"no {what} of {proof} yet{remedy}"))
+        elif snapshot.other_app and part.about == "project":
+            found = [one for one in found if not is_about_zk0(one.uses) or one.workflow == PROJECT]
+            if not found:
+                outcomes.append((Verdict.not_available, snapshot.other_app))
         latest = max(found, key=lambda receipt: receipt.order, default=None)
         for receipt in (one for one in found if latest and one.run == latest.run):
             lines = list(lines_of(proof, receipt))

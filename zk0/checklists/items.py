@@ -137,12 +137,14 @@ class ChecklistFile(Model):
     """One file: items of its own, or the names of the checklists it is the union of.
 
     `renewed_by` is the workflow whose run gives the evidence; an item that lacks evidence names it as its remedy.
+    `about` says of what its sentences speak: of the project, or of a run of zk0's own app.
     """
 
     name: Name
     title: Text
     phase: Name
     renewed_by: Name | None = None
+    about: Literal["project", "run"] = "project"
     items: Annotated[tuple[Item, ...], Field(min_length=1)] | None = None
     union: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
 

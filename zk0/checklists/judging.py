@@ -17,7 +17,7 @@ from pathlib import Path
 
 from zk0.checklists.evaluation import PROJECT
 from zk0.checklists.items import Checklist, ProjectCheckRef
-from zk0.checklists.snapshot import BASIS, ProjectSnapshot, why_stale
+from zk0.checklists.snapshot import BASIS, ProjectSnapshot, rests_on_machine, why_stale
 from zk0.core.checks import CHECKS, Check, CheckContext, Part
 from zk0.core.errors import CommandError, MissingError, Zk0Error
 from zk0.core.git import ignore_directory
@@ -190,6 +190,9 @@ def judge(
 ) -> None:
     """Ask every check that a checklist names and that has no answer for the project as it is; all with `force`.
 
+    What rests on the machine has no digest that could have changed, and what was missing or slow may be there now, so
+    these are asked each time.
+
     `progress` is called for each answer with the check, how many are done, and how many are asked.
 
     Raises:
@@ -197,7 +200,11 @@ def judge(
     """
     kept = {receipt.step: receipt for receipt in read_answers(project)}
     proofs = {proof.key: proof for proof in checklist.evidence() if isinstance(proof, ProjectCheckRef)}
-    wanted = [proof for key, proof in proofs.items() if force or key not in kept or why_stale(kept[key], snapshot)]
+    wanted = [
+        proof
+        for key, proof in proofs.items()
+        if force or key not in kept or why_stale(kept[key], snapshot) or _may_differ(kept[key])
+    ]
     requests = [CheckRequest(proof.key, CHECKS.get(proof.project), proof.options) for proof in wanted]
     ignore_directory(project.state_dir)
     for done, result in enumerate(run_checks(project.root, requests), start=1):
@@ -205,9 +212,13 @@ def judge(
         progress(result.request.check.id, done, len(requests))
 
 
+def _may_differ(answer: Receipt) -> bool:
+    return rests_on_machine(answer) or answer.verdict is Verdict.not_available
+
+
 def _receipt(result: CheckResult, snapshot: ProjectSnapshot) -> Receipt:
     check = result.request.check
-    basis = {part: None if part is Part.machine else snapshot.parts.get(part) for part in check.reads}
+    basis = {part: None if part is Part.machine else snapshot.parts.get(part) for part in (*check.reads, Part.zk0)}
     return Receipt(
         run=PROJECT,
         workflow=PROJECT,

@@ -5,6 +5,7 @@ Every problem of a file is reported at once, each with its line and, for an unkn
 
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from pydantic_core import ErrorDetails
 from zk0.checklists.items import Checklist, ChecklistFile, CheckRef, EvidenceRef, Item, ProjectCheckRef, StepVerdictRef
 from zk0.checklists.rendering import refuse_ticks
 from zk0.checklists.signatures import read_signatures
+from zk0.core.app_subject import PACKAGE
 from zk0.core.checks import CHECKS
 from zk0.core.errors import SpecError, UnknownNameError, Zk0Error
 from zk0.core.project import Project
@@ -32,15 +34,42 @@ def load_checklist(project: Project, name: str) -> Checklist:
 
     Raises:
         UnknownNameError: there is no such checklist, or it refers to one that does not exist.
-        SpecError: a file is not a valid checklist.
+        SpecError: a file is not a valid checklist, or an item passes for one of zk0 with less evidence.
     """
     file = read_checklist(_path_of(project, name))
     parts = (file,) if file.union is None else tuple(_part(project, file, member) for member in file.union)
+    for part in parts:
+        if problems := list(_weaker(part)):
+            raise SpecError(
+                "\n".join(problems), remedy="keep zk0's evidence and add to it, or write an item of your own"
+            )
     try:
         return Checklist(name=file.name, title=file.title, phase=file.phase, parts=parts)
     except ValidationError as error:
         reasons = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
         raise SpecError(reasons, remedy=f"give each item of {name} an id of its own") from error
+
+
+def _weaker(part: ChecklistFile) -> Iterator[str]:
+    """Yield why an item that has the id or the sentence of one of zk0's does not ask for the same evidence."""
+    own = {item.id: item for item in _items_of_zk0()}
+    by_sentence = {item.sentence: item for item in own.values()}
+    for item in part.items or ():
+        original = own.get(item.id) or by_sentence.get(item.sentence)
+        if original is None:
+            continue
+        if lost := [one for one in (original.check or ()) if one not in (item.check or ())]:
+            yield f"{part.name}: {item.id} passes for zk0's {original.id}, and does not ask for {lost[0]}"
+        elif original.manual and not item.manual:
+            yield f"{part.name}: {item.id} passes for zk0's {original.id}, which a person decides"
+
+
+@lru_cache(maxsize=1)
+def _items_of_zk0() -> tuple[Item, ...]:
+    """Return the items of the checklists that come with zk0."""
+    folders = [PACKAGE / "_bundled" / "checklists", PACKAGE.parent / "checklists"]
+    folder = next(folder for folder in folders if folder.is_dir())
+    return tuple(item for path in sorted(folder.glob("*.yaml")) for item in read_checklist(path).items or ())
 
 
 def checklist_problem(project: Project, name: str) -> str:

@@ -8,16 +8,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from zk0.core.app_subject import PACKAGE, complaint
 from zk0.core.checks import Part
 from zk0.core.git import GitState, read_references
 from zk0.core.project import Project, package_versions
 from zk0.core.receipts import Receipt, canonical_digest
 
-REPORTS = (".coverage", "coverage.json", "junit.xml", "report.xml", "test-results.xml", "benchmarks.json")
-IN_STATE = (
-    "reports/*",
-    *(f"runs/*/steps/{deep}/{name}" for deep in ("*", "*/*") for name in ("junit.xml", "coverage.json")),
-)
+REPORTS = tuple(f"*/steps/{deep}/{name}" for deep in ("*", "*/*") for name in ("junit.xml", "coverage.json"))
 SHORT_COMMIT = 8  # digits of a commit's name in a message, enough to look it up
 BASIS = "basis"  # the output of a check of the project that holds the digest of each part it read
 MACHINE_HOLDS = timedelta(hours=1)  # what was measured of disk, memory and network is taken for true
@@ -29,7 +26,7 @@ class ProjectSnapshot:
 
     `parts` are the digests of what checks of the project rest on, `environment` the versions of the packages that
     decide a result; what is not in them is not compared. `gone` names the receipts whose artifacts are no longer what
-    they were, `altered` the runs whose records do not agree.
+    they were, `altered` the runs whose records do not agree, `other_app` why zk0's own app is no evidence here.
     """
 
     code: GitState
@@ -38,6 +35,7 @@ class ProjectSnapshot:
     parts: Mapping[Part, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
     altered: frozenset[str] = frozenset()
+    other_app: str | None = None
 
 
 def take_snapshot(
@@ -54,6 +52,7 @@ def take_snapshot(
         at=now or datetime.now(UTC),
         environment=package_versions(),
         parts=digests(project, parts, code),
+        other_app=complaint(project),
     )
 
 
@@ -62,7 +61,7 @@ def digests(project: Project, parts: Collection[Part] = tuple(Part), code: GitSt
     if not parts:
         return {}
     tree, state = project.tree(), code or project.git_state()
-    memory, root, state_dir = project.memory_dir, project.root, project.settings.state
+    memory, root = project.memory_dir, project.root
     readers: dict[Part, Callable[[], str]] = {
         Part.code: lambda: tree.code,
         Part.documents: lambda: tree.documents,
@@ -70,7 +69,8 @@ def digests(project: Project, parts: Collection[Part] = tuple(Part), code: GitSt
         Part.environment: lambda: canonical_digest([sys.version, sys.prefix, _distributions()]),
         Part.runs: partial(_stats, project.runs_dir, "*/receipts/**/*.json", "*/journal.jsonl"),
         Part.memory: partial(_stats, memory, "**/*"),
-        Part.reports: partial(_stats, root, *REPORTS, *(f"{state_dir}/{pattern}" for pattern in IN_STATE)),
+        Part.zk0: partial(_stats, PACKAGE, "**/*.py"),
+        Part.reports: partial(_stats, project.runs_dir, *REPORTS),
     }
     return {part: read() for part, read in readers.items() if part in parts}
 
@@ -101,6 +101,11 @@ def why_stale(receipt: Receipt, snapshot: ProjectSnapshot) -> str | None:
     return _code_change(receipt.code, snapshot.code) or _environment_change(receipt, snapshot)
 
 
+def rests_on_machine(receipt: Receipt) -> bool:
+    """Return whether a check measured what has no digest: disk, memory, network, logs."""
+    return None in receipt.outputs.get(BASIS, {}).values()
+
+
 def parts_of(receipts: Iterable[Receipt]) -> set[Part]:
     """Return the parts of a project that these receipts rest on."""
     bases = (receipt.outputs.get(BASIS) for receipt in receipts)
@@ -110,12 +115,14 @@ def parts_of(receipts: Iterable[Receipt]) -> set[Part]:
 
 def _parts_change(receipt: Receipt, basis: dict[str, str | None], snapshot: ProjectSnapshot) -> str | None:
     known = {str(part): digest for part, digest in snapshot.parts.items()}
+    if Part.zk0 not in basis:
+        return "zk0 changed"
     for part, digest in basis.items():
         if digest is None:  # the machine, which has no digest
             if snapshot.at - receipt.finished > MACHINE_HOLDS:
                 return f"more than {MACHINE_HOLDS.seconds // 60} minutes have passed"
         elif known.get(part, digest) != digest:
-            return f"the {part} changed"
+            return "zk0 changed" if part == Part.zk0 else f"the {part} changed"
     return None
 
 

@@ -44,7 +44,8 @@ class Part(StrEnum):
     environment = "environment"  # Python and every installed package
     runs = "runs"  # what workflows left behind
     memory = "memory"  # the memory bank
-    reports = "reports"  # what test runners and benchmarks left behind
+    reports = "reports"  # of test runs that zk0 made
+    zk0 = "zk0"  # its own code: another version may ask better
     machine = "machine"  # disk, memory, network: they have no digest, so the answer holds for a while
 
 

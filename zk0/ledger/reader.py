@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from zk0.core.app_subject import require_app
 from zk0.core.checks import CheckContext, Part, register_subject
 from zk0.core.errors import AssetMissingError, LedgerError
 from zk0.core.portable_paths import to_local
@@ -95,7 +96,10 @@ def last_ledger(project: Project) -> Path:
 
 def find_ledger(context: CheckContext) -> Ledger:
     """Return the ledger that a check judges: the one that the step has written, or the project's last."""
-    path = Path(getattr(context.outputs, "ledger", None) or last_ledger(context.project))
+    written = getattr(context.outputs, "ledger", None)
+    if not written:
+        require_app(context.project)
+    path = Path(written or last_ledger(context.project))
     known = path.stat() if path.is_file() else None
     return _read_once(path, known and known.st_mtime_ns, known and known.st_size)
 

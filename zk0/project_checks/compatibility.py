@@ -1,4 +1,4 @@
-"""Compatibility with earlier versions: interface, configuration, and the records of runs (`compatibility.*`)."""
+"""Compatibility with the last version: interface and configuration (`compatibility.*`)."""
 
 import tomllib
 from collections.abc import Iterator
@@ -6,18 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from zk0.core.checks import Part, check
-from zk0.core.errors import AssetMissingError, DependencyMissingError, JournalError, LedgerError, UnknownNameError
+from zk0.core.errors import AssetMissingError, DependencyMissingError
 from zk0.core.project import FLOWER_CONFIG, Project, table_of
-from zk0.core.receipts import read_receipt
-from zk0.core.verdicts import Evidence, Finding
-from zk0.ledger import read_ledger
-from zk0.memory.bank import Bank
-from zk0.project_checks.memory_bank import entry_problems
+from zk0.core.verdicts import Finding
 from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.repository import last_tag, query_git
 from zk0.project_checks.sources import packages
-from zk0.workflow.journal import read_events
-from zk0.workflow.state import fold
 
 
 @check("compatibility.api", reads=(Part.code, Part.history, Part.environment), timeout=55)
@@ -67,42 +61,12 @@ def configuration(project: Project, *, against: str = "") -> Iterator[Finding]:
     return report_problems(problems, good, remedy="accept the old key too")
 
 
-@check("compatibility.records", reads=(Part.runs, Part.memory, Part.code))
-def records(project: Project) -> Iterator[Finding]:
-    """The records of earlier versions can be read: journals, receipts, ledgers, memory."""
-    problems, count = [], 0
-    for path in sorted(project.state_dir.rglob("*.json*")):
-        try:
-            read = _read(path)
-        except (UnknownNameError, JournalError, LedgerError) as error:
-            problems.append(Problem(path.relative_to(project.root).as_posix(), error.message))
-        else:
-            count += read
-    bank = Bank.of(project).read()
-    problems += entry_problems(project, bank)
-    count += len(bank.entries)
-    if not count and not problems:
-        raise AssetMissingError("no earlier run has left a record", remedy="zk0 run train")
-    evidence = [Evidence(name="records read", value=count)]
-    return report_problems(problems, f"{count} records can be read", remedy="report it", evidence=evidence)
-
-
-def _read(path: Path) -> bool:
-    """Read a record with the reader for its kind; False if it has none."""
-    if path.parent.name == "receipts" and path.suffix == ".json":
-        read_receipt(path)
-    elif path.name == "journal.jsonl":
-        fold(read_events(path))
-    elif path.name == "ledger.jsonl":
-        read_ledger(path)
-    else:
-        return False
-    return True
-
-
 def _reference(project: Project, against: str) -> str:
     if reference := against or last_tag(project):
-        return reference
+        here = query_git(project, "rev-parse", "HEAD").strip()
+        if query_git(project, "rev-parse", f"{reference}^{{commit}}").strip() != here:
+            return reference
+        raise AssetMissingError(f"{reference} is this commit: nothing has changed since")
     raise AssetMissingError("no earlier version is tagged", remedy="git tag v0.1.0")
 
 

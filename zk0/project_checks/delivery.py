@@ -1,7 +1,9 @@
 """Delivery: continuous integration and installation (`delivery.*`)."""
 
 import re
+import shlex
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
@@ -15,46 +17,104 @@ from zk0.workflow.document import read_document
 
 SERVICES = (
     ".github/workflows/*.y*ml",
+    ".forgejo/workflows/*.y*ml",
     ".gitlab-ci.yml",
     ".circleci/config.yml",
     "azure-pipelines.yml",
     ".travis.yml",
-    "Jenkinsfile",
-    ".forgejo/workflows/*.y*ml",
 )
-TESTS = re.compile(r"\b(pytest|nox|tox|unittest|make test|hatch test)\b")
-SCRIPT = re.compile(r"(?<![\w./-])\.?[\w-]+(?:/[\w.-]+)+")
+RUNNERS = frozenset({"pytest", "nox", "tox", "unittest"})
+BEFORE_RUNNER = frozenset(
+    {"python", "python3", "-m", "uv", "uvx", "run", "poetry", "hatch", "pdm", "coverage", "xvfb-run", "-a"}
+)
+NOT_RUN = frozenset({"--collect-only", "--co", "--version", "-V", "--help", "-h", "--list", "-l", "install"})
+SCRIPTS = ("run", "script", "command")  # the keys that hold a service's commands
+OFF = (False, "false", "${{ false }}", "never", "manual")  # of `if` and `when`: the part never runs by itself
+SCRIPT = re.compile(r"(?:\./|bash |sh )?(?P<file>\.?[\w-]+(?:/[\w.-]+)+)\Z")
 INSTALLERS = ("environment.yml", "environment.yaml", "Dockerfile", "noxfile.py", "requirements.txt", "Makefile")
+COMMENT = re.compile(r"#.*")
+# A command that installs, a list of dependencies, or requirements.
+INSTALLS = re.compile(
+    r"\b(?:pip|uv|poetry|conda|mamba|pdm)3?\b.*\b(?:install|sync|add|create)\b|\.install\("
+    r"|^dependencies:|^[\w.-]+\s*[=<>~]=|^-e ",
+    re.MULTILINE,
+)
 WANTED_PYTHON = re.compile(r"\bpython\s*(?:==?|[-:]|[-_]version[:=]\s*)[\"']?(\d+\.\d+)")
 
 
 @check("delivery.continuous-integration", reads=(Part.code,))
 def continuous_integration(project: Project) -> Iterator[Finding]:
-    """A service runs the tests on every change."""
+    """A service's file has a command that runs the tests on a push or a pull request, and whose failure counts."""
     files = [path for pattern in SERVICES for path in sorted(project.root.glob(pattern))]
     if not files:
         yield failed("no service is configured to run the tests", remedy="write .github/workflows/ci.yml")
         return
     for path in files:
         name = path.relative_to(project.root).as_posix()
-        text = path.read_text(encoding="utf-8")
-        for script in SCRIPT.findall(text):
-            if (whole := project.root / script).is_file():
-                text += whole.read_text(encoding="utf-8", errors="replace")
-        if match := TESTS.search(text):
-            yield passed(f"runs {match[0]}", at=name, evidence=[Evidence(name="command", value=match[0], at=name)])
-            return
+        content = read_document(path.read_text(encoding="utf-8")).data
+        for script in _scripts(content) if _is_triggered(content, name) else ():
+            if command := _test_command(script, project):
+                yield passed(f"runs {command}", at=name, evidence=[Evidence(name="command", value=command, at=name)])
+                return
     yield failed("none of its files runs tests", at=files[0].relative_to(project.root).as_posix(), remedy="call pytest")
+
+
+def _is_triggered(content: object, name: str) -> bool:
+    """Return whether a push or a pull request starts a workflow of GitHub or Forgejo; the others' always do."""
+    if "/workflows/" not in name or not isinstance(content, dict):
+        return True
+    trigger = content.get("on", content.get(True))
+    return bool({"push", "pull_request", "merge_group"} & set([trigger] if isinstance(trigger, str) else trigger or ()))
+
+
+def _scripts(content: object) -> Iterator[str]:
+    """Yield the scripts of a service's file, but not of parts that never run or may fail."""
+    if isinstance(content, list):
+        for one in content:
+            yield from _scripts(one)
+    if not isinstance(content, dict):
+        return
+    if content.get("continue-on-error") is True or content.get("allow_failure") is True:
+        return
+    if content.get("if", True) in OFF or content.get("when") in OFF:
+        return
+    for key, value in content.items():
+        if key in SCRIPTS and isinstance(value, str | list):
+            yield value if isinstance(value, str) else "\n".join(map(str, value))
+        else:
+            yield from _scripts(value)
+
+
+def _test_command(script: str, project: Project, depth: int = 0) -> str | None:
+    """Return the command of a script, or of a script of the project that it calls, that runs tests."""
+    for line in script.replace("\\\n", " ").splitlines():
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError:  # a quotation over several lines
+            continue
+        if "||" in words:  # what follows hides a failure
+            continue
+        for between, part in groupby(words, lambda word: word in ("&&", ";", "|")):
+            command = [word for word in part if not re.match(r"[A-Z_]+=", word)]
+            runner = next((word for word in command if word not in BEFORE_RUNNER), "") if not between else ""
+            if runner in RUNNERS and not NOT_RUN & set(command):
+                return runner
+            called = SCRIPT.match(" ".join(command)) if command and not depth else None
+            file = project.root / called["file"] if called else None
+            if file and file.is_file() and (found := _test_command(file.read_text(errors="replace"), project, 1)):
+                return found
+    return None
 
 
 @check("delivery.installation", reads=(Part.code,))
 def installation(project: Project) -> Iterator[Finding]:
-    """The installation files can be read, and ask for a Python that the project allows."""
+    """A file installs something, all such files can be read, and they ask for a Python that the project allows."""
     files = [project.root / name for name in INSTALLERS if (project.root / name).is_file()]
-    if not files:
+    acting = [path.name for path in files if INSTALLS.search(COMMENT.sub("", path.read_text(errors="replace")))]
+    if not acting:
         raise AssetMissingError("nothing installs the project", remedy="write noxfile.py or environment.yml")
     problems = [problem for path in files for problem in _problems(project, path)]
-    return report_problems(problems, ", ".join(path.name for path in files), remedy="correct it")
+    return report_problems(problems, ", ".join(acting), remedy="correct it")
 
 
 def _problems(project: Project, path: Path) -> Iterator[Problem]:

@@ -24,6 +24,8 @@ PIN = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*)(?:\[.*\])?\s*==\s*(?P<version>[
 # Licences whose terms reach the work that uses them; a work under Apache-2.0 can't meet those of the first two.
 STRONG = re.compile(r"(?<!L)(?<!LESSER )\bA?GPL|AFFERO|GENERAL PUBLIC LICENSE", re.IGNORECASE)
 LESSER = re.compile(r"LGPL|LESSER", re.IGNORECASE)
+LICENCE = re.compile(r"licen[cs]e|permission|copyright", re.IGNORECASE)
+SHORTEST_LICENCE = 300  # characters; the text of 0BSD has 600
 READS = (Part.code, Part.environment)
 
 
@@ -65,11 +67,14 @@ def python_fits(environment: Environment) -> Finding:
 @check("dependencies.installed", aliases={"environment.packages": {}})
 def installed(environment: Environment) -> Iterator[Finding]:
     """Every package that is needed is installed, in a version that is allowed."""
+    if not (environment.packages or environment.missing or environment.conflicting):
+        yield not_available("no dependency is declared, so none was looked at")
+        return
     problems = [Problem("", f"{name} is missing") for name in environment.missing]
     problems += [Problem("", text) for text in environment.conflicting]
     evidence = [Evidence(name=name, value=version) for name, version in environment.packages.items()]
     good = f"{len(environment.packages)} packages in versions that are allowed"
-    return report_problems(problems, good, remedy="uv pip install -e .", evidence=evidence)
+    yield from report_problems(problems, good, remedy="uv pip install -e .", evidence=evidence)
 
 
 @check("dependencies.declared", reads=READS)
@@ -110,13 +115,16 @@ def pinned(project: Project) -> Findings:
     return report_problems(problems, good, remedy=f"pip install -c {files[0].name} -e .")
 
 
-@check("dependencies.licences", reads=READS)
+@check("dependencies.licences", reads=(*READS, Part.documents))
 def licences(project: Project) -> Findings:
-    """The project states its licence, and no dependency's licence conflicts with it."""
+    """The project states its licence and has its text, and no dependency's licence conflicts with it."""
     stated = _table(project).get("license")
     files = sorted(path.name for path in project.root.glob("LICEN[CS]E*"))
     if not stated and not files:
         return failed("the project has no licence: nobody may use it", remedy="add a file LICENSE")
+    texts = [(project.root / name).read_text(encoding="utf-8", errors="replace") for name in files]
+    if not any(LICENCE.search(text) and len(text) > SHORTEST_LICENCE for text in texts):
+        return failed("no file holds the text of a licence", remedy="add the licence's text as LICENSE")
     problems = []
     for need in declared(project):
         text = _licence(need.name)

@@ -1,23 +1,29 @@
 """Docstrings: their share of the public names, errors in them, their convention (`docstrings.*`)."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 from zk0.core.checks import Part, check
-from zk0.core.project import Project, table_of
-from zk0.core.verdicts import Finding, passed, warned
+from zk0.core.project import Project
+from zk0.core.verdicts import Evidence, Finding, passed, warned
+from zk0.project_checks.narrowing import ruff_rules
 from zk0.project_checks.problems import report_share
 from zk0.project_checks.sources import Module, library, name_of
+from zk0.project_checks.wording import says_something
+
+# The section, an error with a colon, and a word about it.
+RAISES = re.compile(r"(?::raises|Raises:\s)\s*[\w.]+\s*:\s*[^\W\d_]{2,}")
 
 type Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @check("docstrings.public", reads=(Part.code,))
 def public(project: Project, *, percent: float = 95) -> Finding:
-    """Public modules, classes and functions have docstrings."""
+    """Public modules, classes and functions have docstrings, in words."""
     # Ruff's D1 rules count no names, so they give no percentage.
     names = [(module.at(node), name, node) for module in library(project) for name, node in _public(module)]
-    bare = [f"{at} {name}" for at, name, node in names if not ast.get_docstring(node)]
+    bare = [f"{at} {name}" for at, name, node in names if not says_something(ast.get_docstring(node) or "", least=1)]
     what, name = "public names have a docstring", "public names with a docstring"
     return report_share(bare, len(names), what=what, percent=percent, name=name, remedy="write them")
 
@@ -33,7 +39,7 @@ def documents_errors(project: Project, *, percent: float = 60) -> Finding:
             raised = _raised(node) & own if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else set()
             if raised:
                 raising += 1
-                if "Raises:" not in (text := ast.get_docstring(node) or "") and ":raises" not in text:
+                if not RAISES.search(ast.get_docstring(node) or ""):
                     silent.append(f"{module.at(node)} {name}")
     what, name = "functions that raise say so", "raising functions that say so"
     return report_share(
@@ -41,18 +47,15 @@ def documents_errors(project: Project, *, percent: float = 60) -> Finding:
     )
 
 
-@check("docstrings.convention", reads=(Part.code,))
+@check("docstrings.convention", reads=(Part.code, Part.environment))
 def convention(project: Project) -> Finding:
-    """A program checks docstrings against a written convention."""
-    tools = table_of(project.pyproject, "tool")
-    lint = table_of(tools, "ruff", "lint")
-    selected = {str(rule) for rule in (*lint.get("select", ()), *lint.get("extend-select", ()))}
-    named = table_of(lint, "pydocstyle").get("convention")
-    if other := [name for name in ("pydocstyle", "interrogate", "pydoclint") if name in tools]:
-        return passed(f"{other[0]} applies it")
-    if selected & {"ALL", "D"}:
-        return passed(f"ruff's D rules, convention {named or 'of none by name'}")
-    return warned("no program checks docstrings", remedy='add "D" to [tool.ruff.lint] select')
+    """Ruff applies rules for docstrings (D) to the library, and its configuration leaves no file of it out."""
+    rules = sorted(rule for rule in ruff_rules(project) if re.fullmatch(r"D\d{3}", rule))
+    if rules:
+        return passed(
+            f"ruff applies {len(rules)} rules for docstrings", evidence=[Evidence(name="rules", value=len(rules))]
+        )
+    return warned("ruff applies no rule for docstrings", remedy='add "D" to [tool.ruff.lint] select')
 
 
 def _public(module: Module) -> Iterator[tuple[str, Documented]]:

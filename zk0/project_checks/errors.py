@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from zk0.core.checks import Part, check
 from zk0.core.project import Project
@@ -29,8 +29,14 @@ def none_swallowed(project: Project) -> Iterator[Finding]:
             head = range(handler.lineno, handler.body[0].lineno + 1)
             if handler.type is None:
                 problems.append(Problem(module.at(handler), "a bare `except` catches an interruption too"))
-            elif _does_nothing(handler.body) and any(f"{module.name}:{line}" in blind for line in head):
+            elif _drops(handler) and any(f"{module.name}:{line}" in blind for line in head):
                 problems.append(Problem(module.at(handler), f"`except {ast.unparse(handler.type)}` drops every error"))
+        problems += [
+            Problem(module.at(call), "suppress(Exception) drops every error")
+            for call in module.walk(ast.Call)
+            if name_of(call.func).rpartition(".")[2] == "suppress"
+            and {"Exception", "BaseException"} & _names(call.args)
+        ]
     remedy = "catch what you can handle, pass on the rest"
     return report_problems(problems, "no error is swallowed", remedy=remedy)
 
@@ -60,18 +66,23 @@ def nothing_private(project: Project) -> Iterator[Finding]:
     problems = []
     for module in library(project):
         for node in module.walk(ast.Raise):
-            shown = [ast.unparse(value) for value in _inserted(node)]
+            shown = [ast.unparse(value) for value in _inserted(node, _assigned_in(module, node))]
             private = [name for name in shown if PRIVATE.search(name) and not ONLY_NAMES.search(name)]
             problems += [Problem(module.at(node), f"the message would show {name}") for name in private]
     return report_problems(problems, "no message shows a secret's value", remedy="name the secret, not its value")
 
 
-def _does_nothing(body: list[ast.stmt]) -> bool:
-    return all(
-        isinstance(statement, ast.Pass | ast.Continue)
-        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
-        for statement in body
-    )
+def _drops(handler: ast.ExceptHandler) -> bool:
+    """Return whether a handler neither raises, nor calls anything, nor uses the error, nor answers with a value."""
+    acts = (ast.Raise, ast.Call, ast.Yield, ast.Await)
+    inside = [node for statement in handler.body for node in ast.walk(statement)]
+    uses = any(isinstance(node, ast.Name) and node.id == handler.name for node in inside)
+    answers = any(isinstance(node, ast.Return) and node.value and ast.unparse(node.value) != "None" for node in inside)
+    return not uses and not answers and not any(isinstance(node, acts) for node in inside)
+
+
+def _names(nodes: Iterable[ast.expr]) -> set[str]:
+    return {name_of(node).rpartition(".")[2] for node in nodes}
 
 
 def _kinds_with_remedy(modules: list[Module]) -> set[str]:
@@ -90,9 +101,37 @@ def _kinds_with_remedy(modules: list[Module]) -> set[str]:
     return {name for name in kinds if name.endswith(("Error", "Exception"))}
 
 
-def _inserted(node: ast.Raise) -> Iterator[ast.expr]:
-    if isinstance(node.exc, ast.Call):
-        for argument in (*node.exc.args, *(word.value for word in node.exc.keywords)):
-            for part in ast.walk(argument):
-                if isinstance(part, ast.FormattedValue):
-                    yield part.value
+def _inserted(node: ast.Raise, values: Mapping[str, ast.expr]) -> Iterator[ast.expr]:
+    """Yield what an error's message shows: the names in its arguments, and in texts that were put together before."""
+    if not isinstance(node.exc, ast.Call):
+        return
+    waiting = [*node.exc.args, *(word.value for word in node.exc.keywords)]
+    known = set()
+    while waiting:
+        match waiting.pop():
+            case ast.Name(id=name) as part:
+                yield part
+                if name in values and name not in known:
+                    known.add(name)
+                    waiting.append(values[name])
+            case ast.Attribute() as part if name_of(part):
+                yield part
+            case ast.Subscript(value=value, slice=key) as part:
+                yield part if isinstance(key, ast.Constant) else value
+            case ast.Call(func=called) as part if name_of(called) and "." not in name_of(called):
+                yield part  # what a function makes of its arguments, such as their length
+            case part:
+                waiting += [child for child in ast.iter_child_nodes(part) if isinstance(child, ast.expr)]
+
+
+def _assigned_in(module: Module, node: ast.Raise) -> dict[str, ast.expr]:
+    """Return what names were last set to in the function that raises, where that is a text put together."""
+    within = [one for one in module.functions() if one.lineno <= node.lineno <= (one.end_lineno or one.lineno)]
+    body = ast.walk(within[-1]) if within else iter(module.tree.body)
+    return {
+        target.id: one.value
+        for one in body
+        if isinstance(one, ast.Assign) and isinstance(one.value, ast.JoinedStr | ast.BinOp)
+        for target in one.targets
+        if isinstance(target, ast.Name)
+    }

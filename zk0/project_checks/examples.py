@@ -4,7 +4,7 @@ import ast
 import importlib
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -18,30 +18,57 @@ from typer.main import get_command
 from zk0.core.checks import Findings, Part, check
 from zk0.core.markdown import Block, pages
 from zk0.core.project import Project, table_of
-from zk0.core.verdicts import not_applicable
+from zk0.core.verdicts import not_applicable, not_available
 from zk0.project_checks.problems import Problem, report_problems
-from zk0.project_checks.sources import modules
+from zk0.project_checks.sources import Module, modules
 
 SHELLS = ("bash", "sh", "shell", "console", "zsh")
 OPERATORS = ("&&", "||", "|", ";")
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*")  # before a command's program
+PROGRAM = re.compile(r"[A-Za-z][\w-]*")
 READS = (Part.documents, Part.code, Part.environment)
 
 
-@check("examples.python", reads=(Part.documents,))
+@check("examples.python", reads=READS)
 def python(project: Project) -> Findings:
-    """Every Python example of the documentation is Python."""
+    """Every Python example of the documentation is Python, and what it imports of the project exists."""
     blocks = [block for page in pages(project) for block in page.blocks() if block.language in ("python", "py")]
     if not blocks:
         return not_applicable("the documentation has no Python example")
     problems = []
     for block in blocks:
-        try:
-            ast.parse(_source(block.text))
-        except SyntaxError as error:
-            name, _, line = block.at.rpartition(":")
-            problems.append(Problem(f"{name}:{int(line) + (error.lineno or 1) - 1}", f"is not Python: {error.msg}"))
+        problems += example_problems(block, project)
     return report_problems(problems, f"{len(blocks)} examples compile", remedy="correct the example")
+
+
+def example_problems(block: Block, project: Project) -> list[Problem]:
+    """Return what is wrong with an example in Python: it is none, or it imports what does not exist."""
+    name, _, first = block.at.rpartition(":")
+    try:
+        tree = ast.parse(_source(block.text))
+    except SyntaxError as error:
+        return [Problem(f"{name}:{int(first) + (error.lineno or 1) - 1}", f"is not Python: {error.msg}")]
+    known = {module.dotted: module for module in modules(project)}
+    problems = []
+    for node in ast.walk(tree):
+        at = f"{name}:{int(first) + getattr(node, 'lineno', 1) - 1}"
+        wanted = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            wanted.append(node.module)
+            if module := known.get(node.module):
+                words = set(re.findall(r"\w+", module.text)) | {"*"}
+                lost = [one.name for one in node.names if one.name not in words]
+                lost = [one for one in lost if f"{node.module}.{one}" not in known]
+                problems += [Problem(at, f"{node.module} has no {one}") for one in lost]
+        problems += [Problem(at, f"no module {one}") for one in wanted if not _is_there(one, known)]
+    return problems
+
+
+def _is_there(dotted: str, known: Mapping[str, Module]) -> bool:
+    """Return whether a module of the project exists; others may be a reader's own, and are not looked for."""
+    first = dotted.partition(".")[0]
+    own = any(name == first or name.startswith(f"{first}.") for name in known)
+    return not own or any(name == dotted or name.startswith(f"{dotted}.") for name in known)
 
 
 @check("examples.commands", reads=READS)
@@ -51,12 +78,14 @@ def commands(project: Project) -> Findings:
     problems, count = [], 0
     for block in blocks:
         for at, words in lines_of(block):
-            known = _problem(words, project)
+            known = command_problem(words, project)
             count += known is not None
             if known:
                 problems.append(Problem(at, known))
+    if not blocks:
+        return not_applicable("the documentation shows no command")
     if not count:
-        return not_applicable("the documentation shows no command that can be looked up")
+        return not_available("the documentation shows no command that can be looked up")
     return report_problems(problems, f"{count} commands exist as shown", remedy="correct the command")
 
 
@@ -86,22 +115,60 @@ def lines_of(block: Block) -> Iterator[tuple[str, list[str]]]:
                 yield f"{name}:{int(first) + start}", command
 
 
-def _problem(words: list[str], project: Project) -> str | None:
-    """Return what is wrong with a command: '' if nothing is, None if it can't be looked up."""
+def command_problem(words: list[str], project: Project) -> str | None:
+    """Return what is wrong with a command: '' if nothing is, None if zk0 knows no way to look it up."""
+    scripts = table_of(project.pyproject, "project", "scripts")
     match words:
-        case ["python" | "python3", "-m", module, *rest]:
-            if module == "zk0":
-                return _of_application("zk0", rest)
-            there = any(one.dotted == module or one.dotted.startswith(f"{module}.") for one in modules(project))
-            return "" if there or find_spec(module.partition(".")[0]) else f"no module {module}"
-        case ["python" | "python3", file, *_] if file.endswith(".py"):
-            return "" if (project.root / file).is_file() else f"no file {file}"
+        case ["python" | "python3", *rest]:
+            return _python_problem(rest, project)
+        case ["make", *targets]:
+            return _make_problem(targets, project)
         case ["nox", "-s", *names] if sessions := _sessions(project):
             wrong = [name for name in takewhile(lambda word: not word.startswith("-"), names) if name not in sessions]
             return f"no session {wrong[0]}" if wrong else ""
-        case [program, *rest] if program in {"zk0", *table_of(project.pyproject, "project", "scripts")}:
-            return _of_application(program, rest) if _application(program) else None
+        case [program, *rest] if program == "zk0" or program in scripts:
+            is_known = _application(program) is not None
+            return _of_application(program, rest) if is_known else _script_problem(scripts.get(program, ""), project)
+        case [program, *_] if PROGRAM.fullmatch(program) and _is_like(program, project):
+            return f"no program {program}: pyproject.toml declares none in [project.scripts]"
     return None
+
+
+def _python_problem(words: list[str], project: Project) -> str | None:
+    match words:
+        case ["-m", "zk0", *rest]:
+            return _of_application("zk0", rest)
+        case ["-m", module, *_]:
+            there = any(one.dotted == module or one.dotted.startswith(f"{module}.") for one in modules(project))
+            return "" if there or find_spec(module.partition(".")[0]) else f"no module {module}"
+        case ["-c", text, *_]:
+            found = example_problems(Block("python", text, "-c:1"), project)
+            return found[0].message if found else ""
+        case [file, *_] if file.endswith(".py"):
+            return "" if (project.root / file).is_file() else f"no file {file}"
+    return None
+
+
+def _make_problem(words: list[str], project: Project) -> str:
+    file = project.root / "Makefile"
+    rules = re.findall(r"^([\w.-]+)\s*:", file.read_text(encoding="utf-8"), re.MULTILINE) if file.is_file() else []
+    lost = [one for one in words if "=" not in one and not one.startswith("-") and one not in rules]
+    return f"the Makefile has no target {lost[0]}" if lost else "" if rules else "there is no Makefile"
+
+
+def _script_problem(target: str, project: Project) -> str | None:
+    """Return what is wrong with a program of the project that is no Click application: it does not exist."""
+    dotted, _, name = target.partition(":")
+    module = next((one for one in modules(project) if one.dotted == dotted), None)
+    if module is None or name not in re.findall(r"\w+", module.text):
+        return f"its script {target} does not exist"
+    return None
+
+
+def _is_like(program: str, project: Project) -> bool:
+    """Return whether a program is called as the project or one of its packages is."""
+    own = {project.name, *(one.dotted.partition(".")[0] for one in modules(project))}
+    return program.replace("_", "-").lower() in {name.replace("_", "-").lower() for name in own}
 
 
 def _of_application(program: str, words: list[str]) -> str:

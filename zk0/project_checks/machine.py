@@ -1,15 +1,16 @@
 """The machine: memory, disk, accelerator (`machine.*`)."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from zk0.core.checks import Part, check
 from zk0.core.process import find_program, run_program
-from zk0.core.project import Project
+from zk0.core.project import FLOWER_CONFIG, Project, table_of
 from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, passed_if
 
 GIB = 1024**3
-READS = (Part.machine,)
+READS = (Part.machine, Part.code)
 
 
 @check("machine.memory", reads=READS, aliases={"environment.memory": {}})
@@ -28,8 +29,13 @@ def disk(project: Project, *, gib: float = 2) -> Finding:
 
 @check("machine.accelerator", reads=READS)
 def accelerator(project: Project, *, gib: float = 8) -> Iterator[Finding]:
-    """A GPU has enough memory for the base preset; the small presets need none."""
+    """A GPU has enough memory for the base preset; where there is none, the run configuration asks for none."""
     if not find_program("nvidia-smi"):
+        if device := _wanted_gpu(project):
+            yield failed(
+                f"the run configuration asks for {device}, and this machine has no NVIDIA GPU", remedy="device=cpu"
+            )
+            return
         yield not_applicable("this machine has no NVIDIA GPU: presets tiny and small train on the CPU")
         return
     query = ("--query-gpu=name,memory.total", "--format=csv,noheader,nounits")
@@ -40,6 +46,22 @@ def accelerator(project: Project, *, gib: float = 8) -> Iterator[Finding]:
     for name, _, mebibytes in lines:
         size = int(float(mebibytes) * 1024**2)
         yield _at_least(f"memory of {name}", size, gib, "use a smaller batch_size or preset")
+
+
+def _wanted_gpu(project: Project) -> str | None:
+    """Return the GPU that the project's configuration or a federation of it names."""
+    federations = table_of(project.pyproject, "tool", "flwr", "federations").values()
+    tables = [table_of(project.pyproject, *FLOWER_CONFIG), *(one for one in federations if isinstance(one, dict))]
+    for table in tables:
+        for key, value in _leaves(table):
+            if (key.endswith("device") and str(value).startswith("cuda")) or (key.endswith("gpus") and value):
+                return f"{key} = {value}"
+    return None
+
+
+def _leaves(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        yield from _leaves(value) if isinstance(value, Mapping) else [(key, value)]
 
 
 def _at_least(what: str, size: int, wanted: float, remedy: str) -> Finding:

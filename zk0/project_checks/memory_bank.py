@@ -14,6 +14,7 @@ from zk0.memory.snapshot import BankSnapshot
 from zk0.memory.tasks import VERDICTS
 from zk0.memory.verification import verify
 from zk0.project_checks.problems import Problem, report_problems
+from zk0.project_checks.wording import says_something
 from zk0.workflow.run import run_directories
 from zk0.workflow.state import RunStatus
 
@@ -72,10 +73,11 @@ def recorded(project: Project) -> Iterator[Finding]:
 
 @check("memory-bank.next", reads=MEMORY)
 def next_steps(project: Project) -> Finding:
-    """The memory bank names the current focus and the next steps."""
+    """The memory bank has a focus or a next step, in words."""
     bank = Bank.of(project).read()
     entries = [*bank.counting(Kind.focus), *bank.counting(Kind.next)]
-    notes = [name for name, text in Bank.of(project).notes().items() if text]
+    notes = [name for name, text in Bank.of(project).notes().items() if says_something(text)]
+    entries = [entry for entry in entries if says_something(f"{entry.title} {entry.body}")]
     if entries or notes:
         message = f"{len(entries)} entries and {len(notes)} notes name them"
         return passed(message, evidence=[Evidence(name="entries", value=len(entries))])

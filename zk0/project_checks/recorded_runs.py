@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from zk0.core.app_subject import is_about_zk0, require_app
 from zk0.core.errors import AssetMissingError
 from zk0.core.portable_paths import to_local
 from zk0.core.project import Project, cache_dir
@@ -13,9 +14,11 @@ def receipts_of(project: Project, action: str) -> list[Receipt]:
     """Return the receipts of steps that used an action, newest first.
 
     Raises:
-        AssetMissingError: there is none.
+        AssetMissingError: there is none, or it is about zk0's own app, which is not this project's.
         UnknownNameError: a receipt was changed since it was written.
     """
+    if is_about_zk0(action):
+        require_app(project)
     found = [receipt for receipt in ReceiptStore(project.runs_dir).all() if receipt.uses == action]
     if not found:
         raise AssetMissingError(f"no run has used {action} yet", remedy="zk0 run train")

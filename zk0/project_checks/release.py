@@ -11,6 +11,7 @@ from zk0.core.project import Project, table_of
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, passed_if
 from zk0.project_checks.repository import last_tag, query_git
 from zk0.project_checks.sources import library
+from zk0.project_checks.wording import LEAST, says_something, words_of
 
 NAMES = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md", "CHANGELOG.rst")
 READS = (Part.code, Part.documents, Part.history)
@@ -19,13 +20,13 @@ SECTION = re.compile(r"^##\s+\[?v?(?P<name>[^\]\s(]+)\]?.*$", re.MULTILINE)
 
 @check("release.changelog", reads=READS)
 def changelog(project: Project) -> Finding:
-    """The changelog lists the changes since the last version."""
+    """The changelog lists changes since the last version, in words."""
     path = _changelog(project)
     sections = SECTION.split(path.read_text(encoding="utf-8"))[1:]
     if not sections:
         return failed(f"{path.name} has no section", at=path.name, remedy="add `## Unreleased` with what changed")
     name, body = sections[0], sections[1]
-    entries = re.findall(r"^\s*[-*] ", body, re.MULTILINE)
+    entries = [text for text in re.findall(r"^\s*[-*] (.*)", body, re.MULTILINE) if says_something(text)]
     tag = last_tag(project)
     released = tag is not None and name.removeprefix("v") == tag.removeprefix("v")
     since = int(query_git(project, "rev-list", "--count", f"{tag}..HEAD" if tag else "HEAD"))
@@ -34,7 +35,12 @@ def changelog(project: Project) -> Finding:
         message = f"{since} commits since {tag}, and {path.name} begins with {name}"
         return failed(message, at=path.name, evidence=evidence, remedy="add `## Unreleased` with what changed")
     if not entries:
-        return failed(f"its section {name} is empty", at=path.name, evidence=evidence, remedy="say what changed")
+        return failed(
+            f"its section {name} says of no change what it is",
+            at=path.name,
+            evidence=evidence,
+            remedy="say what changed",
+        )
     return passed(f"{name} has {len(entries)} entries, of {since} commits", at=path.name, evidence=evidence)
 
 
@@ -60,19 +66,25 @@ def version(project: Project) -> Finding:
     return passed(f"{versions[0]}{since}", evidence=evidence)
 
 
-@check("release.specification", reads=READS)
+@check("release.specification", reads=(*READS, Part.memory))
 def described(project: Project, *, page: str = "memory-bank/architecture.md") -> Finding:
-    """The architecture page names every package of the code."""
+    """The architecture page has a sentence or a row on every package of the code."""
     path = project.root / page
     if not path.is_file():
         raise AssetMissingError(f"{page} is missing", remedy="describe each package in a sentence")
     text = path.read_text(encoding="utf-8")
     folders = {module.dotted for module in library(project) if module.name.endswith("/__init__.py")}
     parts = sorted({name.rpartition(".")[2] for name in folders if name.count(".") == 1} or folders)
-    bare = [name for name in parts if not re.search(rf"\b{re.escape(name)}\b", text)]
-    good, bad = f"all {len(parts)} packages are described", f"{page} does not name {', '.join(bare)}"
+    bare = [name for name in parts if not _is_described(name, text, parts)]
+    good, bad = f"all {len(parts)} packages are described", f"{page} does not describe {', '.join(bare)}"
     evidence = [Evidence(name="packages", value=len(parts), at=page)]
     return passed_if(not bare, good, bad, at=page, evidence=evidence, doubtful=True, remedy="describe them")
+
+
+def _is_described(name: str, text: str, names: list[str]) -> bool:
+    """Return whether a line that names it has words besides names."""
+    lines = [line for line in text.splitlines() if re.search(rf"\b{re.escape(name)}\b", line)]
+    return any(len(words_of(line) - set(names)) > LEAST for line in lines)
 
 
 def _changelog(project: Project) -> Path:

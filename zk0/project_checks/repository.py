@@ -1,5 +1,6 @@
 """The git repository: uncommitted changes, conflicts, large files, and a copy elsewhere (`repository.*`)."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,10 +8,13 @@ from zk0.core.checks import Findings, Part, check
 from zk0.core.errors import AssetMissingError, CommandError, MissingError
 from zk0.core.git import run_git
 from zk0.core.project import Project
-from zk0.core.verdicts import Finding, failed, not_applicable, passed, warned
+from zk0.core.verdicts import Finding, failed, not_applicable, not_available, passed, warned
 from zk0.project_checks.problems import Problem, report_problems
 
 MIB = 1024**2
+# https://host/…, ssh://user@host/…, user@host:path; not a path, and not file://.
+REMOTE = re.compile(r"(?:(?:https?|ssh|git)://(?:[^@/]*@)?(?P<url>[^/:]+)|(?:[\w.-]+@)?(?P<scp>[\w.-]+):(?!//))")
+HERE = ("localhost", "::1", "[::1]", "0.0.0.0")  # noqa: S104  a name of this machine
 SOURCES = (Part.code, Part.documents, Part.history, Part.memory)
 
 
@@ -61,16 +65,43 @@ def no_large_files(project: Project, *, mib: float = 5) -> Iterator[Finding]:
     return report_problems(problems, good, remedy="git rm --cached, and keep it on a hub or a disk")
 
 
-@check("repository.copy", reads=(Part.history, Part.code))
+@check("repository.copy", reads=(Part.history, Part.code, Part.machine))
 def copied(project: Project) -> Finding:
-    """A remote has the last commit, as far as this clone knows."""
+    """A remote on another machine, asked now, has the last commit in a branch."""
     remotes = query_git(project, "remote").split()
     if not remotes:
         return failed("the repository has no remote: this is its only copy", remedy="git remote add origin URL")
-    branches = query_git(project, "branch", "-r", "--contains", "HEAD").split()
-    if branches:
-        return passed(f"{branches[0]} has the last commit")
-    return warned(f"the last commit is in no branch of {', '.join(remotes)}", remedy="git push")
+    urls = {name: query_git(project, "ls-remote", "--get-url", name).strip() for name in remotes}
+    away = {name: url for name, url in urls.items() if is_elsewhere(url)}
+    if not away:
+        name, url = next(iter(urls.items()))
+        return failed(f"{name} is {url}, on this machine: it is lost with it", remedy="git remote add backup URL")
+    for name in away:
+        heads = list_remote(project, name)
+        if heads is None:
+            continue
+        for commit, branch in heads:
+            if not run_git(project.root, "merge-base", "--is-ancestor", "HEAD", commit).status:
+                return passed(f"{branch} of {name} has the last commit")
+        return warned(f"the last commit is in no branch of {name}", remedy="git push")
+    return not_available(f"{', '.join(away)} did not answer: git ls-remote")
+
+
+def is_elsewhere(url: str) -> bool:
+    """Return whether the URL of a remote names another machine."""
+    match = REMOTE.match(url)
+    host = ((match["url"] or match["scp"]) if match else "").lower()
+    return host not in ("", "file", *HERE) and not host.startswith("127.")
+
+
+def list_remote(project: Project, name: str) -> list[tuple[str, str]] | None:
+    """Return commit and name of the branches that a remote says it has; None where it does not answer."""
+    try:
+        ended = run_git(project.root, "-c", "credential.interactive=false", "ls-remote", "--heads", name)
+    except CommandError:
+        return None
+    lines = [line.split("\t") for line in ended.out.splitlines()]
+    return None if ended.status else [(commit, branch.removeprefix("refs/heads/")) for commit, branch in lines]
 
 
 def query_git(project: Project, *arguments: str) -> str:
@@ -99,6 +130,6 @@ def changed_outside(project: Project) -> list[str]:
 
 
 def last_tag(project: Project) -> str | None:
-    """Return the newest tag before or at the last commit; None where there is none."""
-    ended = run_git(project.root, "describe", "--tags", "--abbrev=0")
+    """Return the newest tag of a version before or at the last commit; None where there is none."""
+    ended = run_git(project.root, "describe", "--tags", "--abbrev=0", "--match=v[0-9]*", "--match=[0-9]*")
     return None if ended.status else ended.out.strip()

@@ -12,19 +12,29 @@ from zk0.core.secrets import find_secrets
 from zk0.core.verdicts import Finding, warned
 from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.repository import query_git
+from zk0.project_checks.sources import modules
+from zk0.project_checks.tools import ask_ruff
 
 MIB = 1024**2
 LARGEST = 1 * MIB  # bytes of a file that is read: source and settings are smaller, data sets larger
 COMMITS = 500  # the newest; a secret in an older one has been public for long
 OUTPUT = 32 * MIB  # bytes of logs that are read, the newest first
 TEXT = (".log", ".jsonl", ".json", ".md", ".txt", ".toml", ".yaml")
+NAMES_ITSELF = re.compile(r"(\w+)\s*=\s*[\"']\1[\"']")  # `token_missing = "token-missing"`
+PASSWORDS = ("S105", "S106", "S107")  # of Ruff: written into the code, outside of tests
+SETTINGS = ("", ".ini", ".cfg", ".conf", ".env", ".properties", ".toml", ".yaml", ".yml", ".json")
+PASSWORD = re.compile(
+    r"""\s*(?:export\s+)?["']?[\w.-]*(?:passw(?:or)?d|passphrase|pwd)["']?\s*[:=]\s*["']?(?P<value>[^\s"'#,}]{4,})""",
+    re.IGNORECASE,
+)
+PLACEHOLDER = re.compile(r"[<>{}$*]|^(?:null|none|true|false|string|str|secrets?\.|os\.|env)", re.IGNORECASE)
 HUNK = re.compile(r"^@@ -\S+ \+(\d+)")
 
 
 @check("secrets.files", reads=(Part.code, Part.documents, Part.memory))
 def in_files(project: Project, *, beside: tuple[str, ...] = ()) -> Iterator[Finding]:
     """No file of the project holds a secret; `beside` names files whose secrets are made up, for tests."""
-    problems: list[Problem] = []
+    problems = _in_code(project)
     count = 0
     memory = sorted(project.memory_dir.rglob("*.md"))
     for path in [*(project.root / name for name in project.tree().files), *memory]:
@@ -71,6 +81,25 @@ def in_logs(project: Project) -> Iterator[Finding]:
 def _in_text(name: str, text: str) -> Iterator[Problem]:
     for secret in find_secrets(text):
         yield Problem(f"{name}:{secret.line}", f"holds a {secret.kind}")
+    for line, text_of_line in enumerate(text.splitlines() if Path(name).suffix in SETTINGS else (), start=1):
+        if _is_password(text_of_line):
+            yield Problem(f"{name}:{line}", "holds a password")
+
+
+def _in_code(project: Project) -> list[Problem]:
+    code = {one.name: one.text.splitlines() for one in modules(project) if not one.name.startswith(("tests/", "test/"))}
+    problems = []
+    for found in ask_ruff(project, [one for one in modules(project) if one.name in code], PASSWORDS):
+        name, _, line = found.at.rpartition(":")
+        if not NAMES_ITSELF.search(code[name][int(line) - 1].replace("-", "_")):
+            problems.append(found)
+    return problems
+
+
+def _is_password(line: str) -> bool:
+    """Return whether a line of a settings file gives a password in words, which has no pattern of its own."""
+    match = PASSWORD.match(line)
+    return match is not None and not PLACEHOLDER.search(match["value"])
 
 
 def _in_diff(lines: Iterable[str]) -> Iterator[Problem]:
@@ -84,8 +113,8 @@ def _in_diff(lines: Iterable[str]) -> Iterator[Problem]:
         elif match := HUNK.match(line):
             number = int(match[1])
         elif line.startswith("+"):
-            for secret in find_secrets(line[1:]):
-                yield Problem(f"{name}:{number}", f"commit {commit} added a {secret.kind}")
+            for problem in _in_text(name, line[1:]):
+                yield Problem(f"{name}:{number}", f"commit {commit}: {problem.message}")
             number += 1
 
 

@@ -2,9 +2,12 @@
 
 import ast
 import json
+import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from zk0.core.app_subject import require_app
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
@@ -16,15 +19,32 @@ from zk0.project_checks.tools import ask_ruff
 # exec; pickle, marshal, mktemp, eval and yaml.load; shell=True and calls that start a shell
 RULES = ("S102", "S301", "S302", "S306", "S307", "S506", "S602", "S604", "S605")
 UNPICKLE = "it runs what the file holds"
+RUN = "it runs a text"
+SHELL = "it starts a shell"
 MAKE_OBJECTS = "it makes any object that the text names"
 BANNED = {  # Ruff has no rule for these
+    "builtins.eval": RUN,
+    "builtins.exec": RUN,
+    "cloudpickle": UNPICKLE,
+    "dill": UNPICKLE,
     "joblib.load": UNPICKLE,
+    "marshal": UNPICKLE,
+    "os.popen": SHELL,
+    "os.system": SHELL,
+    "pandas.read_pickle": UNPICKLE,
+    "pickle": UNPICKLE,
+    "shelve": UNPICKLE,
+    "subprocess.getoutput": SHELL,
+    "subprocess.getstatusoutput": SHELL,
     "yaml.full_load": MAKE_OBJECTS,
     "yaml.full_load_all": MAKE_OBJECTS,
     "yaml.unsafe_load": MAKE_OBJECTS,
     "yaml.unsafe_load_all": MAKE_OBJECTS,
 }
+UNSAFE = {"weights_only": False, "allow_pickle": True}
 PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+PROTOCOL = re.compile(rb"\x80[\x02-\x05]")  # what a pickle begins with, since protocol 2
+ZIP = b"PK\x03\x04"  # torch.save writes one, with a pickle in it
 
 
 @check("security.calls", reads=(Part.code,))
@@ -32,31 +52,42 @@ def calls(project: Project) -> Iterator[Finding]:
     """No call runs its input as code: eval, shells, pickle, unsafe YAML."""
     code = library(project)
     problems = ask_ruff(project, code, RULES, banned=BANNED)
-    # Ruff does not look at the weights_only of torch.load; no other function has such a parameter.
+    # Ruff does not look at these parameters, of torch.load and numpy.load; no other function has them.
     problems += [
-        Problem(module.at(call), "torch.load with weights_only=False runs what the file holds")
+        Problem(module.at(call), f"{word.arg}={ast.unparse(word.value)} lets a file run what it holds")
         for module in code
         for call in module.walk(ast.Call)
-        if any(word.arg == "weights_only" and ast.unparse(word.value) == "False" for word in call.keywords)
+        for word in call.keywords
+        if word.arg in UNSAFE and isinstance(word.value, ast.Constant) and bool(word.value.value) is UNSAFE[word.arg]
     ]
     return report_problems(problems, "no such call", remedy="read data as data: json, safetensors, argv lists")
 
 
-@check("security.weights", reads=(Part.runs,))
+@check("security.weights", reads=(Part.runs, Part.code))
 def weights(project: Project) -> Iterator[Finding]:
-    """The weights that runs kept are whole safetensors files, and none is a pickle."""
-    folder = project.runs_dir
-    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix in (*PICKLED, ".safetensors")]
-    if not files:
+    """Runs kept weights as whole safetensors, and no file of runs or project is a pickle, whatever its name."""
+    require_app(project)
+    files = [path for path in project.runs_dir.rglob("*") if path.is_file()]
+    tensors = [path for path in files if path.suffix == ".safetensors"]
+    problems = [Problem(project.shown(path), reason) for path in tensors if (reason := _broken(path))]
+    everything = {*files, *(path for name in project.tree().files if (path := project.root / name).is_file())}
+    pickles = sorted(path for path in everything if path.suffix in PICKLED or _is_pickle(path))
+    problems += [Problem(project.shown(path), "is a pickle: loading it runs it") for path in pickles]
+    if not tensors and not problems:
         raise AssetMissingError("no run has kept weights yet", remedy="zk0 run train")
-    problems = []
-    for path in files:
-        name = path.relative_to(project.root).as_posix()
-        if path.suffix in PICKLED:
-            problems.append(Problem(name, "is a pickle: loading it runs it"))
-        elif reason := _broken(path):
-            problems.append(Problem(name, reason))
-    return report_problems(problems, f"{len(files)} files of safetensors", remedy="save with safetensors")
+    return report_problems(problems, f"{len(tensors)} files of safetensors", remedy="save with safetensors")
+
+
+def _is_pickle(path: Path) -> bool:
+    with path.open("rb") as stream:
+        head = stream.read(4)
+    if head == ZIP:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return any(name.endswith(".pkl") for name in archive.namelist())
+        except zipfile.BadZipFile:
+            return False
+    return bool(PROTOCOL.match(head))
 
 
 def _broken(path: Path) -> str | None:

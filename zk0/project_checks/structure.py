@@ -6,8 +6,8 @@ from graphlib import CycleError, TopologicalSorter
 
 from zk0.core.checks import Findings, Part, check
 from zk0.core.process import run_program
-from zk0.core.project import Project
-from zk0.core.verdicts import Finding, not_applicable
+from zk0.core.project import Project, table_of
+from zk0.core.verdicts import Finding, failed, not_applicable
 from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.sources import Module, library
 from zk0.project_checks.tools import Tool, configured, problems_of
@@ -47,10 +47,24 @@ def layered(project: Project) -> Findings:
     """The layers that the project declares are kept (import-linter)."""
     if configured(project, [LAYERS]) is None:
         return not_applicable("the project declares no layers")
+    if problem := _toothless(project):
+        return failed(problem, at="pyproject.toml", remedy="declare contracts without such exceptions")
     ended = run_program(LAYERS.name, "--no-cache", cwd=project.root, remedy="pip install import-linter")
     broken = [Problem("", line.strip()) for line in ended.out.splitlines() if line.rstrip().endswith("BROKEN")]
     problems = broken or problems_of(ended, LAYERS)
     return report_problems(problems, "every contract is kept", remedy="lint-imports")
+
+
+def _toothless(project: Project) -> str | None:
+    """Return why the contracts in pyproject.toml can't be broken; None where they can, or where none are there."""
+    table = table_of(project.pyproject, "tool", "importlinter")
+    for contract in table.get("contracts", []):
+        name = contract.get("name", "a contract")
+        if any("*" in one for one in contract.get("ignore_imports", [])):
+            return f"{name} ignores imports by a pattern"
+        if contract.get("type") == "layers" and len(contract.get("layers", [])) < 2:  # noqa: PLR2004  one layer is none
+            return f"{name} has fewer than two layers"
+    return "no contract is declared" if table and not table.get("contracts") else None
 
 
 def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:

@@ -1,5 +1,7 @@
 """The current task: what the memory bank has of it (`task.*`)."""
 
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,27 +12,31 @@ from zk0.core.verdicts import Finding, failed, passed, warned
 from zk0.memory.bank import Bank
 from zk0.memory.entries import Kind
 from zk0.memory.tasks import open_tasks
+from zk0.project_checks.examples import command_problem
+from zk0.project_checks.wording import says_something
 
+NUMBER = re.compile(r"\d+(?:[.,]\d+)?\s*(?:%|[^\W\d_]{1,})")  # with its unit, or what is counted
+VERSION = re.compile(r"[\w.-]+ v?\d[\w.+]*")  # of a package, as `zk0 task new` fills in by itself
+BACKTICKS = re.compile(r"`([^`]+)`")
 MEMORY = (Part.memory,)
 HOW = "zk0 task new"
 
 
 @check("task.context", reads=MEMORY)
 def context(project: Project) -> Iterator[Finding]:
-    """The current task is written down: objective, scope, critical information."""
+    """The current task has an objective, a scope and critical information, in words."""
     return _report_lines(project, {"objective": "objective", "scope": "scope", "critical": "critical information"})
 
 
 @check("task.criteria", reads=MEMORY)
 def criteria(project: Project) -> Iterator[Finding]:
-    """The task's success criteria are stated, and each names a number or a command that decides it."""
-    task = _task(project)
-    lines = _lines(task, "criteria")
+    """Each success criterion of the task has a number with what it counts, or a command that can be looked up."""
+    lines = _lines(_task(project), "criteria")
     if not lines:
         yield failed("no success criterion is written down", remedy=HOW)
         return
     for line in lines:
-        if any(character.isdigit() for character in line) or "`" in line or task.get("tests"):
+        if says_something(line) and (NUMBER.search(line) or _names_command(line, project)):
             yield passed(line)
         else:
             yield warned(f"not measurable: {line}", remedy="name a number, or a command between backticks")
@@ -38,19 +44,19 @@ def criteria(project: Project) -> Iterator[Finding]:
 
 @check("task.constraints", reads=MEMORY)
 def constraints(project: Project) -> Iterator[Finding]:
-    """The task's constraints are written down."""
+    """The task's constraints are written down, in words."""
     return _report_lines(project, {"constraints": "constraint"})
 
 
 @check("task.dependencies", reads=MEMORY)
 def dependencies(project: Project) -> Iterator[Finding]:
-    """The task's dependencies are written down."""
+    """The task's dependencies are written down, in words."""
     return _report_lines(project, {"dependencies": "dependency"})
 
 
 @check("task.risks", reads=MEMORY)
 def risks(project: Project) -> Iterator[Finding]:
-    """The task's risks are written down, with a way to recover."""
+    """The task's risks are written down, with a way to recover, in words."""
     return _report_lines(project, {"risks": "risk", "recovery": "way to recover"})
 
 
@@ -60,6 +66,8 @@ def plan(project: Project) -> Finding:
     bank = Bank.of(project).read()
     steps = [entry.title for entry in bank.counting(Kind.next)]
     steps += _lines(_task(project), "validation") if not steps else []
+    if mute := [step for step in steps if not says_something(step)]:
+        return failed(f"the step {mute[0]!r} says nothing", remedy=HOW)
     if steps:
         return passed(f"{len(steps)} steps, the first: {steps[0]}")
     return failed("no next step and no validation point is written down", remedy=HOW)
@@ -68,8 +76,10 @@ def plan(project: Project) -> Finding:
 def _report_lines(project: Project, wanted: Mapping[str, str]) -> Iterator[Finding]:
     task = _task(project)
     for name, what in wanted.items():
-        lines = _lines(task, name)
-        if lines:
+        lines = [line for line in _lines(task, name) if not VERSION.fullmatch(line)]
+        if mute := [line for line in lines if not says_something(line)]:
+            yield failed(f"the {what} {mute[0]!r} says nothing", remedy=HOW)
+        elif lines:
             yield passed(lines[0] if len(lines) == 1 else f"{len(lines)} lines, the first: {lines[0]}")
         else:
             yield failed(f"no {what} of the task is written down", remedy=HOW)
@@ -85,6 +95,10 @@ def _task(project: Project) -> dict[str, Any]:
     if tasks and (task := tasks[-1].task):
         return task.model_dump()
     raise AssetMissingError("the memory bank has no open task", remedy=HOW)
+
+
+def _names_command(line: str, project: Project) -> bool:
+    return any(command_problem(shlex.split(text), project) == "" for text in BACKTICKS.findall(line))
 
 
 def _lines(task: Mapping[str, Any], name: str) -> list[str]:

@@ -1,21 +1,26 @@
-"""The coverage of the project's tests, of the step that is judged or of the last runs (`test-coverage.*`)."""
+"""The coverage of the project's tests, of the step that is judged or of the last runs (`test-coverage.*`).
 
+Without a step it is that of the whole library, whatever the project's configuration includes: what a report leaves out,
+as a file or as excluded lines, was not covered.
+"""
+
+import ast
 import json
-import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zk0.core.checks import CheckContext, Part, check, register_subject
 from zk0.core.errors import AssetMissingError
-from zk0.core.process import run_program
+from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, not_available, passed_if
-from zk0.project_checks.test_suite import fresh_reports
+from zk0.project_checks.sources import Module, library
+from zk0.project_checks.test_suite import reports_of
 
-COVERAGE = ("coverage.json", ".coverage")
-HOW = "zk0 run testing, or coverage run -m pytest && coverage json"
+HOW = "zk0 run testing"
 LEAST_COVERED = 5  # files named in a remedy
-READS = (Part.code, Part.reports)
+READS = (Part.code, Part.runs, Part.reports)
 
 
 @dataclass(frozen=True)
@@ -32,16 +37,7 @@ def _coverage_report(context: CheckContext) -> CoverageReport:
     if context.outputs and hasattr(context.outputs, "report"):
         written = context.outputs.report
         return _read_coverage(Path(written)) if written else CoverageReport(None, None, {})
-    report = fresh_reports(context.project, COVERAGE, "coverage.json", "coverage.json", HOW)[-1]
-    if report.name != ".coverage":
-        return _read_coverage(report)
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "coverage.json"
-        command = ["coverage", "json", "-q", "--fail-under=0", "-o", str(out)]
-        ended = run_program(*command, cwd=context.project.root)
-        if ended.status or not out.is_file():
-            raise AssetMissingError(f".coverage can't be read: {ended.reason}", remedy=HOW)
-        return _read_coverage(out)
+    return _of_library(context.project, reports_of(context.project, "tests.coverage", "report")[-1])
 
 
 register_subject(CoverageReport, _coverage_report, reads=READS)
@@ -69,6 +65,29 @@ def _enough(what: str, share: float, percent: float, coverage: CoverageReport) -
     least = sorted(coverage.files, key=lambda name: coverage.files[name])[:LEAST_COVERED]
     remedy = f"test the least covered files: {', '.join(least)}" if least else "coverage report --show-missing"
     return passed_if(share >= percent, message, evidence=evidence, remedy=remedy)
+
+
+def _of_library(project: Project, path: Path) -> CoverageReport:
+    """Return the coverage of every module of the library; one that the report leaves out has none."""
+    try:
+        files = json.loads(path.read_text(encoding="utf-8"))["files"]
+        counts = {one.name: _counts(one, files.get(one.name, {}).get("summary", {})) for one in library(project)}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise AssetMissingError(f"{path.name} is not a coverage report: {error}", remedy=HOW) from error
+    lines, of_lines, branches, of_branches = (sum(column) for column in zip(*counts.values(), strict=True))
+    return CoverageReport(
+        100 * lines / of_lines if of_lines else None,
+        100 * branches / of_branches if of_branches else None,
+        {name: 100 * one[0] / one[1] for name, one in counts.items() if one[1]},
+    )
+
+
+def _counts(module: Module, summary: Mapping[str, int]) -> tuple[int, int, int, int]:
+    """Return how many lines are covered and there are, then of branches."""
+    if not summary:
+        return 0, sum(isinstance(node, ast.stmt) for node in ast.walk(module.tree)), 0, 0
+    lines = summary["num_statements"] + summary.get("excluded_lines", 0)
+    return summary["covered_lines"], lines, summary.get("covered_branches", 0), summary.get("num_branches", 0)
 
 
 def _read_coverage(path: Path) -> CoverageReport:

@@ -1,29 +1,33 @@
 """Test runs of the project: their results, and which code has a test (`test-suite.*`).
 
-A report is JUnit XML or coverage's JSON, written by the workflow `testing`, `nox -s tests` or pytest. It counts for the
-code it ran on: one that is older than a program of the project is ignored. The others count together, so that unit and
-integration tests may run apart. In a workflow, a check judges the reports of its own step.
+Results are those of steps that ran the tests (`tests.run`) on this digest of the code, whose records agree and whose
+report is as the step left it. Several such runs count together, so that unit and integration tests may run apart. No
+other report counts: anyone can write one. In a workflow, a check judges the report of its own step.
 """
 
 import ast
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from zk0.core.checks import CheckContext, Findings, Part, check, register_subject
 from zk0.core.errors import AssetMissingError
-from zk0.core.fingerprints import is_prose
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, not_available
+from zk0.core.receipts import Receipt, ReceiptStore
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, warned
+from zk0.project_checks.declared_tests import declared_tests, is_test_file
 from zk0.project_checks.problems import Problem, report_problems, report_share
 from zk0.project_checks.sources import Module, library, name_of, suite
+from zk0.workflow.integrity import RecordReader
+from zk0.workflow.run import is_intact
 
-RESULTS = ("junit.xml", "report.xml", "test-results.xml")
-HOW = "zk0 run testing, or pytest --junit-xml=.zk0/reports/tests.xml"
+HOW = "zk0 run testing"
 PROGRAMS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 TOGETHER = ("e2e", "end_to_end", "integration", "system", "functional")
-READS = (Part.code, Part.reports)
+READS = (Part.code, Part.runs, Part.reports)
+NAMED = 3  # tests named in a sentence; the others are counted
+SKIPS = 0.1  # of all results; with more, that the tests pass says little of the code
 
 
 @dataclass(frozen=True)
@@ -38,65 +42,95 @@ class Case:
 
 @dataclass(frozen=True)
 class TestResults:
-    """The tests that ran; `missing` are the test files of the project that no report covers, of `files` in all."""
+    """How tests ended; of the `declared` ones that have no result, and of those that are `hollow`, their places."""
 
     __test__ = False  # to pytest
 
     cases: list[Case]
+    declared: int = 0
     missing: list[str] = field(default_factory=list)
-    files: int = 0
+    hollow: list[Problem] = field(default_factory=list)
+
+    def of(self, outcome: str) -> list[str]:
+        """Return the tests that ended so."""
+        return [f"{case.place}::{case.name}" for case in self.cases if case.outcome == outcome]
 
 
 def _test_results(context: CheckContext) -> TestResults:
     """Return the results of the step that is judged, or else of the project's test runs."""
     if junit := getattr(context.outputs, "junit", None):
         return TestResults(read_cases([Path(junit)]))
-    cases = _read_results(context.project)
-    files = [module for module in suite(context.project) if _holds_tests(module)]
-    missing = [module.name for module in files if not any(_is_in(case, module) for case in cases)]
-    return TestResults(cases, missing, len(files))
+    return _results_of(context.project, suite(context.project))
 
 
 register_subject(TestResults, _test_results, reads=READS)
 
 
+def _results_of(project: Project, files: list[Module]) -> TestResults:
+    reports = reports_of(project, "tests.run", "junit")
+    tests = [test for module in files for test in declared_tests(module)]
+    cases = [case for case in read_cases(reports) if any(_is_in(case, module) for module in files)]
+    known = {f"{case.place}.{case.name.partition('[')[0]}" for case in cases}
+    missing = [test.at for test in tests if not any(_ends_with(test.dotted, name) for name in known)]
+    hollow = [Problem(test.at, "asserts nothing") for test in tests if test.is_hollow]
+    return TestResults(cases, len(tests), missing, hollow)
+
+
 @check("test-suite.passed", aliases={"tests.passed": {}})
 def suite_passed(results: TestResults) -> Iterator[Finding]:
     """All tests ran, and none failed."""
-    if results.missing:
-        covered = results.files - len(results.missing)
-        yield not_available(f"the reports cover {covered} of {results.files} test files, not {results.missing[0]}")
-    counts = {kind: sum(case.outcome == kind for case in results.cases) for kind in ("passed", "failed", "skipped")}
-    evidence = [Evidence(name=kind, value=count, unit="tests") for kind, count in counts.items()]
-    if not counts["passed"] and not counts["failed"]:
-        yield not_available("no test ran")
-        return
-    good = f"{counts['passed']} tests passed, {counts['skipped']} were skipped"
-    yield from report_problems(_failures(results.cases), good, remedy="pytest --last-failed", evidence=evidence)
+    return _judge(results, "tests passed")
 
 
 @check("test-suite.together", reads=READS)
 def together(project: Project, *, folders: tuple[str, ...] = TOGETHER) -> Findings:
     """Tests of the parts working together ran on this code, and none failed."""
     files = [module for module in suite(project) if set(module.name.split("/")) & set(folders)]
-    if not any(map(_holds_tests, files)):
+    if not any(declared_tests(module) for module in files):
         return failed(f"no test lies in a folder named {', '.join(folders)}", remedy="write tests/e2e/test_….py")
-    cases = [case for case in _read_results(project) if any(_is_in(case, module) for module in files)]
-    if not cases:
-        return not_available(f"no report covers the {len(files)} files of tests of parts together")
-    good = f"{len(cases)} tests of parts together passed"
-    return report_problems(_failures(cases), good, remedy="pytest --last-failed")
+    return _judge(_results_of(project, files), "tests of parts together passed")
+
+
+def _judge(results: TestResults, what: str) -> Iterator[Finding]:
+    counts = {kind: results.of(kind) for kind in ("passed", "failed", "skipped", "xfailed")}
+    evidence = [Evidence(name=kind, value=len(tests), unit="tests") for kind, tests in counts.items()]
+    if results.missing:
+        ran = results.declared - len(results.missing)
+        message = f"{ran} of {results.declared} tests have a result of this code, not {_some(results.missing)}"
+        yield not_available(message)
+    if not counts["passed"] and not counts["failed"]:
+        yield not_available(f"no test ran{_skips(counts)}")
+        return
+    aside = len(counts["skipped"]) + len(counts["xfailed"])
+    good = f"{len(counts['passed'])} {what}, {len(counts['skipped'])} were skipped{_skips(counts)}"
+    problems = [*_failures(results.cases), *results.hollow]
+    if not problems and aside > SKIPS * len(results.cases):
+        message = f"{aside} of {len(results.cases)} tests show nothing{_skips(counts)}"
+        yield warned(message, evidence=evidence, remedy="make them run, or delete them")
+    yield from report_problems(problems, good, remedy="pytest --last-failed", evidence=evidence)
+
+
+def _skips(counts: Mapping[str, list[str]]) -> str:
+    kinds = {"skipped": "skipped", "xfailed": "expected to fail"}
+    return "".join(f"; {word}: {_some(counts[kind])}" for kind, word in kinds.items() if counts[kind])
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 @check("test-suite.every-module", reads=(Part.code,))
 def every_module(project: Project, *, percent: float = 80) -> Finding:
-    """Nearly every module has a test that imports it or is named after it."""
-    used = {name for module in suite(project) for name in _imported(module)}
+    """Nearly every module is imported by a file with a test that is not skipped, or has such a file of its name."""
+    files = suite(project)
+    acting = [one for one in files if not is_test_file(one) or any(test.acts for test in declared_tests(one))]
+    used = {name for module in acting for name in _imported(module)}
     everything = library(project)
     # Importing a package imports what its `__init__` imports.
     packages = [module for module in everything if module.dotted in used and module.name.endswith("/__init__.py")]
     used |= {name for module in packages for name in _imported(module)}
-    named = {module.name.rpartition("/")[2].removeprefix("test_") for module in suite(project)}
+    named = {module.name.rpartition("/")[2].removeprefix("test_") for module in acting if is_test_file(module)}
     known = [module for module in everything if any(isinstance(node, PROGRAMS) for node in module.tree.body)]
     bare = [one.name for one in known if one.dotted not in used and one.name.rpartition("/")[2] not in named]
     what, name = "modules have a test", "modules with a test"
@@ -115,8 +149,9 @@ def errors_tested(project: Project, *, percent: float = 70) -> Finding:
     }
     if not raised:
         return not_available("the code raises no error class of its own")
-    words = "\n".join(module.text for module in suite(project))
-    bare = sorted(name for name in raised if name not in words)
+    acting = [one for one in suite(project) if not is_test_file(one) or any(test.acts for test in declared_tests(one))]
+    words = {word for module in acting for word in _words(module)}
+    bare = sorted(raised - words)
     what, name = "kinds of error are in tests", "kinds of error in tests"
     return report_share(bare, len(raised), what=what, percent=percent, name=name, remedy="write a test that raises it")
 
@@ -125,30 +160,33 @@ def _failures(cases: Iterable[Case]) -> list[Problem]:
     return [Problem(f"{case.place}::{case.name}", case.message) for case in cases if case.outcome == "failed"]
 
 
-def _read_results(project: Project) -> list[Case]:
-    return read_cases(fresh_reports(project, RESULTS, "*.xml", RESULTS[0], HOW))
-
-
-def fresh_reports(project: Project, names: tuple[str, ...], pattern: str, in_runs: str, how: str) -> list[Path]:
-    """Return the reports that are newer than every program of the project, oldest first.
-
-    They have one of these names in its root, match the pattern in the state's `reports/`, or are called `in_runs` in a
-    step of a workflow; `how` says how to make one.
+def reports_of(project: Project, action: str, output: str) -> list[Path]:
+    """Return the reports that steps with an action left, on this digest of the code and untouched since, oldest first.
 
     Raises:
-        AssetMissingError: there is none, or each is older than a program.
+        AssetMissingError: there is none; the message says why those that are there do not count.
     """
-    there = [path for name in names if (path := project.root / name).is_file()]
-    there += [path for path in (project.state_dir / "reports").glob(pattern) if path.is_file()]
-    there += [path for deep in ("*", "*/*") for path in project.runs_dir.glob(f"*/steps/{deep}/{in_runs}")]
-    if not there:
-        raise AssetMissingError("no report of a test run is here", remedy=how)
-    programs = [project.root / name for name in project.tree().files if not is_prose(name)]
-    changed, last = max(((path.stat().st_mtime, path) for path in programs if path.is_file()), default=(0.0, None))
-    fresh = [path for path in there if path.stat().st_mtime >= changed]
-    if not fresh and last is not None:
-        raise AssetMissingError(f"{project.shown(last)} was changed after the last test run", remedy=how)
-    return sorted(fresh, key=lambda path: path.stat().st_mtime)
+    steps = [one for one in ReceiptStore(project.runs_dir).all() if one.uses == action and one.outputs.get(output)]
+    if not steps:
+        raise AssetMissingError("zk0 has not run the tests yet; reports that others wrote do not count", remedy=HOW)
+    now = [one for one in steps if one.code.tree and one.code.tree == project.git_state().tree]
+    if not now:
+        raise AssetMissingError("the code is not what it was when zk0 last ran the tests", remedy=HOW)
+    records = RecordReader(project)
+    reasons = [_distrust(one, project, records) for one in now]
+    sound = [one for one, reason in zip(now, reasons, strict=True) if reason is None]
+    if not sound:
+        raise AssetMissingError(str(reasons[-1]), remedy=HOW)
+    return [Path(str(one.outputs[output])) for one in sorted(sound, key=lambda one: one.order)]
+
+
+def _distrust(receipt: Receipt, project: Project, records: RecordReader) -> str | None:
+    """Return why a receipt of a test run does not count."""
+    if not (project.runs_dir / receipt.run / "journal.jsonl").is_file():
+        return f"run {receipt.run} has no journal: no engine wrote its receipts"
+    if reason := records.complaint(receipt.run):
+        return reason
+    return None if is_intact(receipt, project) else f"what run {receipt.run} left was changed or is gone"
 
 
 def read_cases(reports: Iterable[Path]) -> list[Case]:
@@ -171,22 +209,27 @@ def read_cases(reports: Iterable[Path]) -> list[Case]:
 
 def _case(element: ET.Element) -> Case:
     mark = next((child for child in element if child.tag in ("failure", "error", "skipped")), None)
-    outcome = "passed" if mark is None else "skipped" if mark.tag == "skipped" else "failed"
+    expected = mark is not None and mark.get("type") == "pytest.xfail"
+    outcome = "passed" if mark is None else "xfailed" if expected else "skipped" if mark.tag == "skipped" else "failed"
     message = "" if mark is None else str(mark.get("message") or mark.text or mark.tag)
     place, name = str(element.get("classname", "")), str(element.get("name", ""))
     return Case(place, name, outcome, message.strip().partition("\n")[0][:200])
 
 
-def _holds_tests(module: Module) -> bool:
-    name = module.name.rpartition("/")[2]
-    return (name.startswith("test_") or name.endswith("_test.py")) and any(
-        node.name.startswith("test") for node in module.functions()
-    )
-
-
 def _is_in(case: Case, module: Module) -> bool:
     dotted = module.dotted
     return case.place == dotted or case.place.startswith(f"{dotted}.") or dotted.endswith(f".{case.place}")
+
+
+def _words(module: Module) -> Iterator[str]:
+    """Yield the names that a module's code uses, without those in its comments and texts."""
+    yield from (node.id for node in module.walk(ast.Name))
+    yield from (node.attr for node in module.walk(ast.Attribute))
+    yield from (alias.name for node in module.walk(ast.ImportFrom) for alias in node.names)
+
+
+def _ends_with(dotted: str, name: str) -> bool:
+    return dotted == name or dotted.endswith(f".{name}")
 
 
 def _imported(module: Module) -> Iterator[str]:

@@ -19,6 +19,7 @@ from zk0.project_checks.problems import Problem
 from zk0.project_checks.sources import Module
 
 LINE = re.compile(r"(?P<at>[^\s:][^:]*:\d+)(?::\d+)?:? (?P<message>.+)")
+OWN_DEPTRY = re.compile(r"^\[+tool\.deptry.*?(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
 FILES_AT_ONCE = 1000  # the system limits the length of a command
 
 
@@ -125,6 +126,10 @@ def ask_deptry(project: Project, own: Iterable[str]) -> list[tuple[str, str, str
         out = Path(folder) / "deptry.json"
         # Unused dependencies (2) and imports of development tools (4) and of the standard library (5) are all declared.
         command = ["deptry", ".", "--no-ansi", f"--json-output={out}", "--ignore=DEP002,DEP004,DEP005"]
+        if table_of(project.pyproject, "tool", "deptry"):  # it may leave out what is to be judged
+            plain = Path(folder) / "pyproject.toml"
+            plain.write_text(OWN_DEPTRY.sub("", (project.root / "pyproject.toml").read_text(encoding="utf-8")))
+            command.append(f"--config={plain}")
         ended = run_program(*command, *(f"--known-first-party={name}" for name in sorted(own)), cwd=project.root)
         if not out.is_file():
             reason = ended.err.strip().splitlines() or ["no output"]

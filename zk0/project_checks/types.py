@@ -4,9 +4,11 @@ import ast
 from collections.abc import Iterator
 
 from zk0.core.checks import Part, check
+from zk0.core.errors import AssetMissingError
 from zk0.core.process import run_program
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding
+from zk0.project_checks.narrowing import mypy_left_out
 from zk0.project_checks.problems import report_problems, report_share
 from zk0.project_checks.sources import library
 from zk0.project_checks.tools import TYPE_CHECKERS, problems_of, require_tool
@@ -16,10 +18,14 @@ TIMEOUT = 55.0  # seconds; mypy without a cache may take longer, and then contin
 
 @check("types.checked", reads=(Part.code, Part.environment), timeout=TIMEOUT)
 def checked(project: Project) -> Iterator[Finding]:
-    """The project's type checker finds nothing."""
+    """The project's type checker finds nothing, and its configuration leaves no file of the library out."""
     tool = require_tool(project, TYPE_CHECKERS, "type checker")
+    if tool.name != "mypy":
+        raise AssetMissingError(f"zk0 can't tell which files {tool.name} looks at", remedy="add [tool.mypy]")
     ended = run_program(tool.name, *tool.arguments, cwd=project.root, seconds=TIMEOUT - 3)
-    return report_problems(problems_of(ended, tool), f"{tool.name} finds nothing", remedy=tool.name)
+    return report_problems(
+        [*problems_of(ended, tool), *mypy_left_out(project)], f"{tool.name} finds nothing", remedy=tool.name
+    )
 
 
 @check("types.stated", reads=(Part.code,))

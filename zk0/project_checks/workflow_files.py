@@ -10,6 +10,7 @@ from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding
 from zk0.project_checks.problems import Problem, report_problems
+from zk0.project_checks.wording import says_something
 from zk0.workflow.loading import Library, examine, lint
 from zk0.workflow.names import unread_files, workflow_files
 from zk0.workflow.spec import WorkflowSpec
@@ -34,11 +35,11 @@ def explained(project: Project) -> Iterator[Finding]:
     _require_own(project)
     problems = []
     for name, spec in specifications(project).items():
-        if not spec.notes:
-            problems.append(Problem(name, "has no notes"))
-        if not spec.issues:
-            problems.append(Problem(name, "does not say what may go wrong (`issues`)"))
-        mute = [key for key, declared in spec.inputs.items() if not declared.help]
+        if not any(says_something(note, least=1) for note in spec.notes):
+            problems.append(Problem(name, "has no notes in words"))
+        if not explains_issues(spec):
+            problems.append(Problem(name, "does not say in words what may go wrong (`issues`)"))
+        mute = [key for key, declared in spec.inputs.items() if not says_something(declared.help or "", least=1)]
         problems += [Problem(name, f"does not explain its input {key}") for key in mute]
     return report_problems(problems, "all explain their inputs, notes and issues", remedy="add them", doubtful=True)
 
@@ -54,6 +55,13 @@ def checklists(project: Project) -> Iterator[Finding]:
         elif spec.checklist not in known:
             problems.append(Problem(name, f"names the checklist {spec.checklist}, which does not exist"))
     return report_problems(problems, "all name one", remedy="checklist: NAME", doubtful=True)
+
+
+def explains_issues(spec: WorkflowSpec) -> bool:
+    """Return whether a workflow names issues, each with a sign and a remedy in words."""
+    return bool(spec.issues) and all(
+        says_something(one.sign, least=1) and says_something(one.remedy, least=1) for one in spec.issues
+    )
 
 
 def specifications(project: Project) -> dict[str, WorkflowSpec]:

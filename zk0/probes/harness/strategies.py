@@ -2,9 +2,9 @@
 
 import copy
 import inspect
+import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from zk0.probes.harness.binding import call_with, roles_of
 from zk0.probes.harness.replies import AGGREGATION, client_proxy, fit_results, stub
 from zk0.probes.harness.rounds import Aggregate, Aggregator, Array, Round, make_round, read
 from zk0.probes.harness.targets import Target
+
+log = logging.getLogger(__name__)
 
 # Of flwr's classes, those whose result is not the mean by intention, and what it is.
 NOT_THE_MEAN = {
@@ -140,8 +142,10 @@ def _by_messages(strategy: Any) -> Callable[[Round], Aggregate]:
 
 def _prepare(configure: Callable[[], Any]) -> None:
     """Let the strategy take note of the weights it sends; one that has no such step needs none."""
-    with suppress(Exception):  # what is missing shows in the aggregation itself
+    try:
         configure()
+    except Exception as error:  # noqa: BLE001  somebody else's code; what is missing shows in the aggregation itself
+        log.info("configure_train raised %s: %s", type(error).__name__, error)
 
 
 def _grid(count: int) -> Any:
