@@ -29,6 +29,8 @@ SHORT_COMMIT = 8  # digits
 PLACED = ("focus", "transitions", "notes")  # notes that have a place on `context.md`
 RUNS_SHOWN = 3  # unfinished runs that have a region; the rest is counted
 
+TASKS_BUDGET = 2 * BUDGET  # bytes; nobody reads this page whole, and it explains every workflow
+
 
 @dataclass(frozen=True)
 class WorkflowPage:
@@ -104,7 +106,7 @@ def render_tasks(
     assessed: Mapping[str, Assessment],
     *,
     notes: Mapping[str, str] | None = None,
-    budget: int = BUDGET,
+    budget: int = TASKS_BUDGET,
 ) -> str:
     """Return the page that explains each workflow and says when it was last performed, and how it ended.
 
