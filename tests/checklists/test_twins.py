@@ -101,6 +101,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory, edge: None, cache: Path) ->
     twin.zk0("task", "new", "Limit the angles", "--from", "docs/task.yaml")
     twin.run_tests()
     twin.zk0("memory", "add", "next", "Measure the overshoot of each joint", "--source", "file:docs/trouble.md:1-3")
+    twin.commit()
     return twin
 
 

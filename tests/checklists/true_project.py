@@ -149,7 +149,7 @@ class Settings(BaseModel):
 '''
 SETTINGS_TEST = "from armlet.settings import Settings\n\n\ndef test_speed():\n    assert Settings().speed == 1.0\n"
 FILES = {
-    ".gitignore": ".zk0/\n__pycache__/\nmemory-bank/\n.coverage*\n.*_cache/\n",
+    ".gitignore": ".zk0/\n__pycache__/\n.coverage*\n.*_cache/\n",
     "pyproject.toml": PYPROJECT,
     "LICENSE": LICENCE,
     "constraints.txt": f"pydantic=={version('pydantic')}\n",
