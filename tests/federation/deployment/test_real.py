@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from zk0.federation import engines
 from zk0.ledger import read_ledger
@@ -11,7 +12,10 @@ from zk0.ledger import read_ledger
 pytestmark = pytest.mark.slow
 
 
-def test_a_warm_deployment_gives_the_weights_of_one_process_to_the_last_bit(run_config, tmp_path, capsys):
+def test_a_warm_deployment_gives_the_weights_of_one_process_to_the_last_bit(run_config, tmp_path, capsys, monkeypatch):
+    # Sums depend on the number of threads, which this process may have from other tests.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    torch.set_num_threads(1)
     ledgers = {}
     for engine in ("inline", "deployment"):
         output = tmp_path / engine
