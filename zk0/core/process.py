@@ -106,12 +106,10 @@ def locate_program(name: str, cwd: Path, env: Mapping[str, str]) -> Path | None:
         cwd: where the program runs; relative paths, also those in PATH, begin there.
         env: the program's environment.
     """
-    searched = [""] if os.sep in name else env.get("PATH", os.defpath).split(os.pathsep)
-    for directory in searched:
-        path = cwd / directory / name
-        if path.is_file() and os.access(path, os.X_OK):
-            return Path(os.path.abspath(path))  # noqa: PTH100  a link keeps its name: a virtual environment needs it
-    return None
+    searched = [""] if os.sep in name else os.get_exec_path(env)
+    # A link keeps its name, since a virtual environment needs it; a directory that can't be read has no program.
+    places = (os.path.abspath(cwd / directory / name) for directory in searched)  # noqa: PTH100
+    return next((Path(path) for path in places if os.path.isfile(path) and os.access(path, os.X_OK)), None)  # noqa: PTH113
 
 
 def start(

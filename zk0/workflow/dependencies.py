@@ -16,6 +16,7 @@ from zk0.core.contents import content_digest, walk
 from zk0.core.errors import RequestError
 from zk0.core.fingerprints import Tree, read_tree
 from zk0.core.git import read_git
+from zk0.core.process import locate_program
 from zk0.core.project import Project
 from zk0.core.receipts import canonical_digest
 from zk0.workflow.patterns import excluded_from, matches
@@ -242,19 +243,10 @@ def _files_in(text: str, place: Place) -> Iterator[Path]:
                 yield Path(path)
 
 
-def find_program(name: str, cwd: Path, environment: Mapping[str, str]) -> Path | None:
-    """Return the file that the system runs for a name in a directory and environment."""
-    if "/" in name:
-        places = [os.path.normpath(cwd / name)]
-    else:
-        places = [os.path.normpath(cwd / directory / name) for directory in os.get_exec_path(environment)]
-    return next((Path(path) for path in places if os.path.isfile(path) and os.access(path, os.X_OK)), None)  # noqa: PTH113
-
-
 def program_chain(name: str, cwd: Path, environment: Mapping[str, str]) -> Iterator[Path]:
     """Yield the file of a program, then those of the interpreters that its `#!` lines name."""
     for _ in range(INTERPRETERS):
-        path = find_program(name, cwd, environment)
+        path = locate_program(name, cwd, environment)
         if path is None:
             return
         yield path
@@ -262,7 +254,7 @@ def program_chain(name: str, cwd: Path, environment: Mapping[str, str]) -> Itera
             line = stream.read(256).partition(b"\n")[0].decode(errors="surrogateescape")
         words = line[2:].split() if line.startswith("#!") else []
         if words and words[0].rpartition("/")[2] == "env":
-            yield from filter(None, [find_program(words[0], cwd, environment)])
+            yield from filter(None, [locate_program(words[0], cwd, environment)])
             words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
         if not words:
             return

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from zk0.core.errors import RequestError
+from zk0.core.pages import join_first
 from zk0.core.portable_paths import to_portable
 from zk0.core.receipts import Receipt, canonical_digest
 from zk0.workflow.attempt import Attempt, RunContext
@@ -239,9 +240,7 @@ def _say_changes(changed: list[str], basis: Basis, before: StepFinished, root: P
 
 
 def _listed(names: list[str]) -> str:
-    names = list(dict.fromkeys(names))
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return join_first(list(dict.fromkeys(names)), SHOWN)
 
 
 def _bare(name: str) -> str:

@@ -15,9 +15,11 @@ from functools import cache
 from pathlib import Path
 
 from zk0.core.contents import content_digest
+from zk0.core.pages import join_first
+from zk0.core.process import locate_program
 from zk0.core.receipts import canonical_digest
 from zk0.core.verdicts import Evidence, Finding, not_available, passed, warned
-from zk0.workflow.dependencies import Dependencies, Place, find_program, program_chain
+from zk0.workflow.dependencies import Dependencies, Place, program_chain
 from zk0.workflow.patterns import DERIVED
 from zk0.workflow.programs import Command
 
@@ -41,7 +43,7 @@ MAKING = SECOND | {"creat", "mkdir", "mkdirat"}
 @cache
 def tracer() -> str | None:
     """Return the path of strace; None if it is not here, or may not trace."""
-    path = find_program("strace", Path.cwd(), os.environ)
+    path = locate_program("strace", Path.cwd(), os.environ)
     if path is None:
         return None
     probe = [os.fspath(path), *OPTIONS, "-o", os.devnull, "true"]
@@ -152,7 +154,7 @@ class ProgramTrace:
         """Trace a program by way of a file; one that can't be started is left to fail as it is."""
         program = tracer()
         self.commands.append(command)
-        if program is None or find_program(command.argv[0], command.cwd, {**os.environ, **command.env}) is None:
+        if program is None or locate_program(command.argv[0], command.cwd, {**os.environ, **command.env}) is None:
             yield command
             return
         try:
@@ -244,7 +246,7 @@ def unavailable() -> Finding:
 
 def _undeclared(reads: list[str], writes: list[str]) -> tuple[Finding, dict[str, str]]:
     parts = [
-        f"it {did} {_listed(names)}, which {key} does not name"
+        f"it {did} {join_first(names, SHOWN)}, which {key} does not name"
         for did, key, names in (("read", "reads", reads), ("wrote", "makes", writes))
         if names
     ]
@@ -252,7 +254,7 @@ def _undeclared(reads: list[str], writes: list[str]) -> tuple[Finding, dict[str,
         Evidence(name=key, value=name) for key, names in (("reads", reads), ("makes", writes)) for name in names
     ]
     finding = warned("; ".join(parts), evidence=evidence, remedy="declare these files, or stop using them")
-    return finding.model_copy(update={"check": TRACE}), {UNDECLARED: _listed([*reads, *writes])}
+    return finding.model_copy(update={"check": TRACE}), {UNDECLARED: join_first([*reads, *writes], SHOWN)}
 
 
 def is_fact(part: str) -> bool:
@@ -282,8 +284,3 @@ def say_fact(fact: str) -> str:
 
 def _program_digest(path: str) -> str:
     return canonical_digest(content_digest(Path(path)))[:16]
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
