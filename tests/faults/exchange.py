@@ -7,7 +7,7 @@ import torch
 
 from zk0.core.errors import Zk0Error
 from zk0.core.faults import Fault
-from zk0.federation import client, strategy
+from zk0.federation import client, rules, strategy
 from zk0.federation.exchange import to_record
 from zk0.training.parameters import frozen_tensors
 
@@ -29,8 +29,8 @@ def _reply(patch, change):
 
 def _mean(patch, change):
     """Let `change(mean, updates)` stand for the average."""
-    original = strategy.weighted_mean
-    patch.setattr(strategy, "weighted_mean", lambda updates: change(original(updates), updates))
+    original = rules.weighted_mean
+    patch.setattr(rules, "weighted_mean", lambda updates: change(original(updates), updates))
 
 
 @kind("parameters not applied", Fault.parameters_not_applied)

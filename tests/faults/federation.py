@@ -80,6 +80,7 @@ def sane_settings_of(seed: int, *, smolvla: bool = False) -> Values:
 def kept_parts() -> Iterator[pytest.MonkeyPatch]:
     """Keep what every run would read anew: data sets and git's state. Checkpoints are not wanted here."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZK0_WORKERS", "0")  # a fault changes functions of this process
         patch.setattr(server, "save_checkpoint", lambda *_: None)
         patch.setattr(Project, "git_state", lambda _: GitState())
         patch.setattr(server_evaluation, "open_frames", _frames)
@@ -97,7 +98,7 @@ def run(
         if not smolvla:
             for module in (client, server):
                 patch.setattr(module, "start_policy", lambda *given: small.start(given[4]))
-                patch.setattr(module, "make_processors", small.processors)
+            patch.setattr(client, "make_processors", small.processors)
         inject(patch, given)
         client._policy.cache_clear()  # a fault may have changed what is frozen in it
         try:

@@ -68,7 +68,7 @@ def start(seed: int) -> SmallPolicy:
         return SmallPolicy()
 
 
-def processors(_: SmallPolicy, statistics: dict[str, dict[str, Any]]) -> Processors:
+def processors(_: SmallPolicy, statistics: dict[str, dict[str, Any]], **_arguments: Any) -> Processors:
     """Return pipelines that normalise state and action, as LeRobot's do."""
     found = {
         name: (torch.tensor(values["mean"]).float(), torch.tensor(values["std"]).float().clamp(min=SMALLEST_DEVIATION))

@@ -19,8 +19,8 @@ def after_step(patch, values):
     original = loop.run_training_step
     patch.setattr(ProximalTerm, "add_gradient", lambda _: None)
 
-    def step(components, batch, *, step, measure):
-        found = original(components, batch, step=step, measure=False)
+    def step(components, batch, *, measure, **given):
+        found = original(components, batch, measure=False, **given)
         value = components.proximal.value(components.proximal.drift())
         return replace(found, proximal_loss=value) if measure else found
 

@@ -24,13 +24,13 @@ def _loss(patch, change):
     """Let `change(loss, number of the step among all)` stand for the loss of every training step."""
     original = loop.run_training_step
 
-    def step(components, batch, *, step, measure):
-        def forward(*given, **named):
-            loss, details = components.policy.forward(*given, **named)
+    def step(components, batch, *, step, **given):
+        def forward(*arguments):
+            loss, details = components.policy.forward(*arguments)
             return change(loss, step), details
 
         policy = SimpleNamespace(forward=forward, parameters=components.policy.parameters)
-        return original(replace(components, policy=policy), batch, step=step, measure=measure)
+        return original(replace(components, policy=policy), batch, step=step, **given)
 
     patch.setattr(loop, "run_training_step", step)
 
@@ -84,8 +84,8 @@ def unplanned(patch, values):
     """The rate stays where it was to decay."""
     original = loop.setup_training_components
 
-    def setup(policy, processors, settings):
-        return replace(original(policy, processors, settings), learning_rate=lambda _: settings.learning_rate)
+    def setup(policy, processors, settings, prefix):
+        return replace(original(policy, processors, settings, prefix), learning_rate=lambda _: settings.learning_rate)
 
     patch.setattr(client, "setup_training_components", setup)
 

@@ -12,7 +12,7 @@ from flwr.clientapp import ClientApp
 from flwr.supercore.task_identity import TaskIdentity
 
 from zk0.federation.configuration import RunConfig, resolve
-from zk0.federation.engines.inline import InlineGrid
+from zk0.federation.engines.grid import InlineGrid
 from zk0.federation.exchange import Arrays, to_arrays, to_record
 from zk0.federation.messages import ARRAYS, CONFIG, METRICS, REPORT, Assignment, RoundReport, metrics, pack, unpack
 from zk0.federation.strategy import Federation, strategy_of

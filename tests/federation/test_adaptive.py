@@ -116,6 +116,21 @@ def test_a_resumed_run_goes_on_with_the_mu_it_had(federation):
     assert resumed.rule.mu == 0.6
 
 
+def test_a_client_whose_reply_is_refused_moves_no_mu(federation):
+    small = federation(clients=2, rounds=3, proximal_mu=0.5, adaptive_mu=True)
+    losses = training_of([1.0, 1.0, 1.0]), training_of([1.0, 9.0, 9.0])
+
+    small.run(
+        lambda partition, number, arrays: (still(partition, number, arrays)[0], -1.0 if partition else 1.0),
+        lie=lambda training: losses[training.partition](training),
+    )
+
+    assert set(small.received_mu) == {0.5}
+    writer = LedgerWriter(small.directory / "ledger.jsonl")
+    resumed = strategy_of(Federation({1: "client-0"}, small.config, writer, statistics={}, completed=2))
+    assert resumed.rule.mu == 0.5
+
+
 def test_a_decision_that_does_not_arrive_is_diagnosed(federation):
     small = federation(clients=2, rounds=3, proximal_mu=0.5, adaptive_mu=True)
     small.run(still, lie=lambda training: training_of([1.0, 2.0, 3.0])(training).model_copy(

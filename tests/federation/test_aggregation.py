@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as array_strategy
 
 from zk0.core.errors import RoundFailedError
-from zk0.federation.aggregation import ClientUpdate, aggregate, weighted_mean
+from zk0.federation.aggregation import PART, ClientUpdate, aggregate, weighted_mean
 
 SENT = {"a": np.zeros(2, dtype=np.float32)}
 
@@ -64,3 +64,14 @@ def test_a_round_without_a_valid_update_is_no_aggregate():
         aggregate([update(1, 2)], [-1], SENT)
     with pytest.raises(RoundFailedError, match="nobody answered"):
         aggregate([], [], SENT)
+
+
+def test_a_large_tensor_is_checked_and_averaged_to_the_end():
+    sent = {"w": np.zeros((3, PART), dtype=np.float32)}
+    states = [{"w": np.random.default_rng(seed).standard_normal((3, PART), dtype=np.float32)} for seed in range(3)]
+    states[2]["w"][-1, -1] = np.nan
+
+    found = aggregate(states, [1, 3, 5], sent)["w"]
+
+    exact = states[0]["w"].astype(np.float64) / 4 + states[1]["w"].astype(np.float64) * 0.75
+    np.testing.assert_array_max_ulp(found, exact.astype(np.float32), maxulp=1)

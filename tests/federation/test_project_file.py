@@ -50,8 +50,22 @@ def test_a_boolean_has_a_comment_too(tmp_path):
     assert read_value(path, "resume").comment == "once"
 
 
+def test_a_key_of_a_table_is_found_and_changed_as_flower_flattens_it(file):
+    found = read_value(file, "more.proximal-mu")
+    assert (found.value, found.line) == (5, 5)
+
+    set_value(file, "more.proximal-mu", 6)
+
+    assert file.read_text() == WRITTEN.replace("= 5", "= 6")
+    file.write_text("[tool.flwr.app.config]\nmore.mu = 1 # dotted\n")
+    assert (read_value(file, "more.mu").comment, read_value(file, "more.mu").line) == ("dotted", 2)
+    with pytest.raises(UnknownNameError) as raised:
+        read_or_default(file, "more.xyz")
+    assert "more.mu" in raised.value.remedy
+
+
 def test_what_is_not_there_is_zk0s_default_or_unknown(file):
-    assert read_or_default(file, "batch_size") == ("batch-size", 16, None)
+    assert read_or_default(file, "batch_size") == ("batch-size", 32, None)
     with pytest.raises(UnknownNameError, match="no key 'batchsize'"):
         read_or_default(file, "batchsize")
 

@@ -144,25 +144,71 @@ def test_one_client_one_round_without_a_proximal_term_is_local_training(federate
     assert aggregation.digest_out == training.digest_out
 
 
-def test_a_run_that_was_interrupted_goes_on_as_if_it_had_not_been(federate, done, run_config, tmp_path, monkeypatch):
-    _, whole = done
-    output = tmp_path / "interrupted"
+def interrupt(federate, monkeypatch, output, number, **changes):
+    """Run a federation that is interrupted in a round."""
     real = client_module.run_training_loop
 
-    def dies_in_round_two(components, batches, **arguments):
-        if arguments["purpose"][1] == 2:
+    def dies(components, batches, **arguments):
+        if arguments["purpose"][1] == number:
             raise KeyboardInterrupt
         return real(components, batches, **arguments)
 
-    monkeypatch.setattr(client_module, "run_training_loop", dies_in_round_two)
+    monkeypatch.setattr(client_module, "run_training_loop", dies)
     with pytest.raises(KeyboardInterrupt):
-        federate(output=output)
+        federate(output=output, **changes)
     monkeypatch.undo()
-    assert last_checkpoint(output)[0] == 1
+    assert last_checkpoint(output)[0] == number - 1
+
+
+def test_a_run_that_was_interrupted_goes_on_as_if_it_had_not_been(federate, done, tmp_path, monkeypatch):
+    _, whole = done
+    output = tmp_path / "interrupted"
+    interrupt(federate, monkeypatch, output, 2)
 
     _, resumed = federate(output=output, resume=True)
 
     assert resumed.comparable() == whole.comparable()
+
+
+def test_the_servers_momentum_survives_an_interruption(federate, tmp_path, monkeypatch):
+    changes = {"rounds": 3, "local_steps": 2, "server_momentum": 0.5}
+    _, whole = federate(**changes)
+    output = tmp_path / "interrupted"
+    interrupt(federate, monkeypatch, output, 3, **changes)
+
+    _, resumed = federate(output=output, resume=True, **changes)
+
+    assert resumed.comparable() == whole.comparable()
+
+
+@pytest.mark.parametrize(("bits", "share"), [(16, 0.5), (8, 0.26)])
+def test_clients_send_fewer_bytes_and_the_chain_of_digests_holds(done, federate, bits, share):
+    _, whole = done
+
+    _, ledger = federate(update_bits=bits)
+
+    full = [reply.size for one in whole.aggregations for reply in one.accepted]
+    sizes = [reply.size for one in ledger.aggregations for reply in one.accepted]
+    assert max(sizes) <= share * min(full) + 4000  # the names of the tensors are as long as before
+    first, second = ledger.aggregations
+    assert not first.rejected
+    assert not second.rejected
+    assert first.digest_out == second.digest_in
+    loss, losses = ledger.evaluations[-1].loss, whole.evaluations[-1].loss
+    assert loss == pytest.approx(losses, rel=0.05)
+    assert loss != losses
+
+
+def test_relative_actions_are_trained_and_in_the_checkpoint(done, federate):
+    _, whole = done
+
+    output, ledger = federate(relative_actions=True, rounds=1)
+
+    saved = (checkpoint_path(output, 1) / "policy_preprocessor.json").read_text()
+    assert '"relative_actions_processor"' in saved
+    frames = [[one.training_frames for one in each.opened.clients] for each in (ledger, whole)]
+    assert frames[0] == frames[1]  # and not the actions of all chunks
+    assert ledger.evaluations[0].loss != whole.evaluations[0].loss  # of the same policy, in other units
 
 
 def test_a_finished_run_is_not_resumed_and_not_overwritten(done, federate):

@@ -14,7 +14,7 @@ def find(tmp_path):
     """Locate a source, with nothing in the cache."""
 
     def located(source, cameras=("wrist",)):
-        return locate(source, name="left", episodes=2, seed=0, cache=tmp_path / "cache", cameras=cameras)
+        return locate(source, name="left", episodes=2, seed=0, noise=3.0, cache=tmp_path / "cache", cameras=cameras)
 
     return located
 

@@ -8,7 +8,9 @@ import pytest
 from flwr.app import Error, Message
 
 from zk0.core.errors import RoundFailedError
-from zk0.federation.engines.inline import InlineGrid
+from zk0.core.verdicts import Verdict
+from zk0.diagnostics.diagnosis import diagnose
+from zk0.federation.engines.grid import InlineGrid
 from zk0.training.parameters import digest_of
 
 
@@ -38,6 +40,27 @@ def test_the_aggregate_is_the_weighted_mean_and_the_next_round_starts_from_it(fe
     assert first.digest_out == second.digest_in
     assert second.digest_out == digest_of(arrays)
     assert [reply.weight for reply in first.accepted] == pytest.approx([1 / 6, 2 / 6, 3 / 6])
+
+
+def test_with_momentum_the_server_moves_as_flowers_fedavgm_does(federation):
+    def towards(partition, number, arrays):
+        return {name: value + np.float32(number * (partition + 1)) for name, value in arrays.items()}, 1.0
+
+    arrays = federation(clients=2, rounds=3, server_momentum=0.5).run(towards)
+
+    # Updates are 1.5, 3 and 4.5 on average; v = 0.5 v + update.
+    np.testing.assert_allclose(arrays["a"], 1.5 + (0.75 + 3) + (0.5 * 3.75 + 4.5), rtol=1e-6)
+
+
+def test_the_ledger_has_what_the_next_round_starts_from_and_how_the_mean_was_made(federation):
+    small = federation(clients=2, rounds=2, server_momentum=0.5)
+
+    arrays = small.run(step)
+
+    first, second = small.ledger.aggregations
+    assert (first.digest_out, second.digest_out) == (second.digest_in, digest_of(arrays))
+    assert second.deviation == pytest.approx(0, abs=1e-6)
+    assert second.outside == 0
 
 
 @pytest.mark.parametrize(("strategy", "mu"), [("fedprox", 0.25), ("fedavg", 0.0)])
@@ -150,6 +173,106 @@ def test_a_round_without_a_valid_reply_is_a_failed_round(federation):
     assert second.digest_out is None
     assert second.update_norm is None
     assert second.missing["digest_out"] == "no valid reply"
+
+
+RULES = ("trimmed-mean", "median", "krum", "multi-krum")
+
+
+def along(partition, number, arrays):
+    """Move every number by about 1, in a direction that the clients share."""
+    noise = np.random.default_rng((partition, number))
+    moved = {name: value + 1 + 0.05 * noise.normal(size=value.shape) for name, value in arrays.items()}
+    return {name: value.astype(np.float32) for name, value in moved.items()}, 1.0
+
+
+def spoilt(factor):
+    """Return a client action in which client 1 scales its update, and claims a million times the examples."""
+
+    def act(partition, number, arrays):
+        moved, weight = along(partition, number, arrays)
+        if partition != 1:
+            return moved, weight
+        return {name: arrays[name] + np.float32(factor) * (moved[name] - arrays[name]) for name in arrays}, 1e6
+
+    return act
+
+
+@pytest.mark.parametrize("factor", [1000, -1])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_robust_rule_survives_a_scaled_and_a_flipped_update_and_the_ledger_says_how(federation, rule, factor):
+    small = federation(clients=5, rounds=3, aggregation=rule)
+
+    arrays = small.run(spoilt(factor))
+
+    np.testing.assert_allclose(arrays["a"], 3, atol=0.2)
+    for aggregation in small.ledger.aggregations:
+        assert (aggregation.rule, aggregation.rejected) == (rule, [])
+        assert sum(reply.weight for reply in aggregation.accepted) == pytest.approx(1)
+        assert aggregation.deviation < 1e-6
+    shares = {reply.client: reply.weight for reply in small.ledger.aggregations[0].accepted}
+    assert (shares["client-1"] == 0) is ("krum" in rule)
+    found = diagnose(small.ledger)
+    about = [one for one in found.findings if one.check.startswith(("aggregation.", "rounds.", "clients.part"))]
+    assert [one.message for one in about if one.verdict.stops or one.verdict is Verdict.warned] == []
+    assert not any(fault.startswith("aggregate") for fault in found.faults)
+
+
+@pytest.mark.parametrize("factor", [1000, -1])
+def test_the_mean_follows_the_spoilt_update(federation, factor):
+    small = federation(clients=5, rounds=1)
+
+    arrays = small.run(spoilt(factor))
+
+    assert abs(arrays["a"] - 1).max() > 1
+
+
+@pytest.mark.parametrize("bound", [{"update_norm_factor": 10}, {"update_norm_bound": 30}])
+@pytest.mark.parametrize("rule", ["mean", "trimmed-mean"])
+def test_a_scaled_update_is_refused_by_name_with_its_norm(federation, rule, bound):
+    small = federation(clients=3, rounds=2, aggregation=rule, **bound)
+
+    arrays = small.run(spoilt(1000))
+
+    np.testing.assert_allclose(arrays["a"], 2, atol=0.2)
+    for aggregation in small.ledger.aggregations:
+        [rejected] = aggregation.rejected
+        assert rejected.client == "client-1"
+        assert re.match(r"its update's norm \d{4} is above 3", rejected.reason)
+        assert [reply.client for reply in aggregation.accepted] == ["client-0", "client-2"]
+
+
+def test_a_rule_that_lost_too_many_replies_stops_the_run_and_says_why(federation):
+    small = federation(clients=3, rounds=2, aggregation="median")
+
+    def act(partition, number, arrays):
+        if number == 2 and partition == 2:
+            raise ValueError("the arm is unplugged")
+        return along(partition, number, arrays)
+
+    with pytest.raises(
+        RoundFailedError, match=r"round 2 has 2 valid replies, and median needs 3 \(client-2: "
+    ) as caught:
+        small.run(act)
+
+    assert "resume=true" in caught.value.remedy
+    failed = small.ledger.aggregations[1]
+    assert (failed.digest_out, failed.missing["digest_out"]) == (None, "2 valid replies, and median needs 3")
+
+
+def test_a_reply_that_is_not_finite_is_the_faulty_one_and_the_round_goes_on(federation):
+    small = federation(clients=3, rounds=1, aggregation="median")
+
+    arrays = small.run(faulty(1, lambda arrays, weight: (arrays | {"a": arrays["a"] * np.float32(math.nan)}, weight)))
+
+    np.testing.assert_allclose(arrays["a"], (1 + 3) / 2)
+
+
+def test_fedprox_sends_its_mu_with_every_rule(federation):
+    small = federation(clients=5, rounds=1, aggregation="krum", strategy="fedprox", proximal_mu=0.25)
+
+    small.run(along)
+
+    assert set(small.received_mu) == {0.25}
 
 
 def test_sampling_follows_the_seed_and_changes_from_round_to_round(federation):

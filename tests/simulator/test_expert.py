@@ -13,7 +13,7 @@ def test_the_expert_solves_every_task_nearly_always(blind: Simulation) -> None:
     solved = 0
     for index in range(EPISODES):
         blind.reset(episode_seed(blind.task.name, 1, index, "recording"))
-        actions = demonstrate(blind)
+        actions = demonstrate(blind).actions
         for action in actions:
             blind.step(action)
         solved += blind.success
@@ -24,7 +24,7 @@ def test_the_expert_solves_every_task_nearly_always(blind: Simulation) -> None:
 
 def test_demonstrations_are_smooth_and_within_reach(blind: Simulation) -> None:
     start = blind.reset(0).state
-    actions = demonstrate(blind)
+    actions = demonstrate(blind).actions
 
     assert actions.shape == (len(actions), 6)
     assert actions.dtype == np.float32

@@ -131,6 +131,7 @@ def test_whatever_decides_the_content_decides_the_folder(
         cached_recording(lift, **{**ours, "episodes": 2}).name,
         cached_recording(lift, **{**ours, "seed": 1}).name,
         cached_recording(lift, **{**ours, "image_size": 64}).name,
+        cached_recording(lift, **{**ours, "noise": 0.0}).name,
         cached_recording(replace(lift, spawn_radii=(0.0, 0.04)), **ours).name,
         cached_recording(task("lift-right"), **ours).name,
     }
@@ -139,7 +140,7 @@ def test_whatever_decides_the_content_decides_the_folder(
     monkeypatch.setattr(recorder_module, "version", lambda package: "another")
     names.add(cached_recording(lift, **ours).name)
 
-    assert len(names) == 8
+    assert len(names) == 9
 
 
 def test_a_killed_recording_leaves_nothing_that_is_reused(

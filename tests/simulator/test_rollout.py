@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from zk0.core.intervals import wilson
 from zk0.simulator.environment import Observation, Simulation
 from zk0.simulator.expert import demonstrate
-from zk0.simulator.rollout import Rollouts, rollout
+from zk0.simulator.rollout import Episode, Rollouts, rollout, run_episode
 from zk0.simulator.tasks import Task, episode_seed
 
 Actions = NDArray[np.floating[Any]]
@@ -20,7 +21,7 @@ def experts_plans(task: Task, episodes: int) -> Iterator[Actions]:
     with Simulation(task, image_size=None) as simulation:
         for index in range(episodes):
             simulation.reset(episode_seed(task.name, 0, index, "rollout"))
-            yield demonstrate(simulation)
+            yield demonstrate(simulation).actions
 
 
 def still(observation: Observation) -> Actions:
@@ -91,9 +92,26 @@ def test_an_answer_of_another_shape_is_refused(lift: Task, answer: Actions) -> N
         rollout(lift, lambda seen: answer, episodes=1, seed=0, image_size=SIZE)
 
 
-def test_the_interval_is_wilson_s() -> None:
-    nothing = Rollouts("lift-left", 0, (60,) * 10, 0)
-    half = Rollouts("lift-left", 5, (60,) * 10, 0)
+def test_an_episode_is_the_same_whatever_was_run_before_it(lift: Task) -> None:
+    """So episodes may be shared out to processes in any way."""
 
-    assert nothing.interval == pytest.approx((0, 0.2775), abs=1e-4)  # Brown, Cai and DasGupta 2001, equation 4
-    assert half.interval == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    def towards(observation: Observation) -> Actions:
+        return np.tile(observation.state + 3, (4, 1))
+
+    seeds = [episode_seed(lift.name, 5, index, "rollout") for index in range(2)]
+    with Simulation(lift, image_size=SIZE) as simulation:
+        both = [run_episode(simulation, towards, seed=seed, execute=4) for seed in seeds]
+    with Simulation(lift, image_size=SIZE) as simulation:
+        alone = run_episode(simulation, towards, seed=seeds[1], execute=4)
+
+    assert both[1] == alone
+    assert both[0].seed != alone.seed
+
+
+def test_results_of_episodes_are_counted() -> None:
+    episodes = [Episode(1, success=True, steps=20, finite=True), Episode(3, success=False, steps=4, finite=False)]
+
+    found = Rollouts.of("lift-left", episodes)
+
+    assert found == Rollouts("lift-left", 1, (20, 4), 1)
+    assert found.interval == wilson(1, 2)

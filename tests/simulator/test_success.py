@@ -61,4 +61,4 @@ def test_an_arm_that_does_not_look_has_luck_about_as_often_as_stated(blind: Simu
 def demonstrations(simulation: Simulation, count: int) -> Iterator[NDArray[np.float32]]:
     for index in range(count):
         simulation.reset(episode_seed(simulation.task.name, 0, index, "recording"))
-        yield demonstrate(simulation)
+        yield demonstrate(simulation).actions

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zk0.training.fedprox import ProximalTerm
+from zk0.training.fedprox import PART, ProximalTerm
 
 TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-12, torch.bfloat16: 1e-2}
 
@@ -44,6 +44,21 @@ def test_the_gradient_is_that_of_half_mu_times_the_squared_distance(shapes_of, d
         torch.testing.assert_close(
             value.grad.double(), old.double() + wanted.grad, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype] * 10
         )
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_tensor_that_is_added_in_parts_gets_the_same_bits_as_in_one(turned):
+    parameters = tensors([(3, PART // 2 + 1)], torch.float32, seed=0)
+    if turned:
+        parameters = [torch.empty_like(parameters[0].T).copy_(parameters[0].detach().T).T.requires_grad_()]
+        parameters[0].grad = torch.ones(parameters[0].shape)
+    term = ProximalTerm(parameters, mu=0.3)
+    moved(parameters, seed=1)
+    wanted = parameters[0].grad.add(parameters[0].detach() - term.reference[0], alpha=0.3)
+
+    term.add_gradient()
+
+    assert torch.equal(parameters[0].grad, wanted)
 
 
 @given(shapes, st.floats(1e-4, 10), st.integers(0, 2**31))

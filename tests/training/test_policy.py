@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from zk0.core.errors import AssetMissingError, PolicyError
+from zk0.serving.checkpoint_policy import load_processors
 from zk0.training.parameters import digest_of, trainable_parameters
 from zk0.training.policy import build_policy, load_policy, make_processors, save_policy, set_trainable
 from zk0.training.presets import BASE_SHAPE, SMALL, TINY
@@ -157,6 +158,22 @@ def test_a_joint_that_never_moved_in_training_does_not_blow_up_when_it_moves_lat
 
     assert state.abs().max() <= 50
     assert state[0, 0] == pytest.approx(5 / 30)
+
+
+def test_relative_actions_begin_where_the_arm_is_and_survive_a_checkpoint(policy, tmp_path):
+    plain = {"mean": np.zeros(6), "std": np.full(6, 2.0)}
+    processors = make_processors(policy, {"observation.state": plain, "action": plain}, relative_actions=True)
+    state, action = torch.tensor([[5.0, -3, 2, 1, 0, 40]]), torch.full((1, 16, 6), 10.0)
+
+    made = processors.before({"observation.state": state, "action": action, "task": ["lift"]})
+
+    assert made["action"][0, 0].tolist() == pytest.approx([2.5, 6.5, 4, 4.5, 5, 5])  # the gripper stays as it was
+    assert torch.allclose(processors.after(made["action"]), action)
+    save_policy(policy, tmp_path / "checkpoint", processors=processors)
+    saved = load_processors(load_policy(tmp_path / "checkpoint"), tmp_path / "checkpoint")
+    again = saved.before({"observation.state": state, "action": action, "task": ["lift"]})
+    assert torch.equal(again["action"], made["action"])
+    assert torch.allclose(saved.after(again["action"]), action)
 
 
 def test_a_local_backbone_that_is_not_there_is_named(cache):

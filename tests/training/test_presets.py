@@ -43,6 +43,7 @@ def test_an_arm_has_six_joints_and_their_positions_are_its_features():
 def test_a_policy_has_room_for_the_joints_and_for_a_second_of_actions(one):
     assert one.padded_joints >= len(JOINTS)
     assert one.chunk >= 10  # a second at the 10 Hz of the simulator's recordings
+    assert 1 <= one.executed <= one.chunk
 
 
 @pytest.mark.parametrize("one", SHAPES, ids=[one.name for one in SHAPES])

@@ -32,6 +32,21 @@ def test_merging_clients_is_as_if_their_frames_were_one_data_set(dataset):
             assert merged[feature][key] == pytest.approx(whole[feature][key], rel=1e-9, abs=1e-9)
 
 
+def test_relative_actions_are_those_that_the_policy_is_trained_on(dataset, frames):
+    horizon = 4
+    found = training_statistics(dataset, [0, 1], relative_over=horizon)["action"]
+    [batch] = frames.batches([list(range(len(frames)))])
+    action, state = batch.data["action"][:, :horizon].double(), batch.data["observation.state"][:, None].double()
+    way = action - state
+    way[..., -1] = action[..., -1]  # the gripper's are as they were
+    way = way[~batch.data["action_is_pad"][:, :horizon]].numpy()
+
+    assert found["count"].item() == len(way)
+    np.testing.assert_allclose(found["mean"], way.mean(0), atol=1e-4)
+    np.testing.assert_allclose(found["std"], way.std(0), atol=1e-4)
+    np.testing.assert_allclose([found["min"], found["max"]], [way.min(0), way.max(0)], atol=1e-4)
+
+
 def test_what_was_sent_as_lists_is_merged_alike(dataset):
     found = training_statistics(dataset, [0])
 

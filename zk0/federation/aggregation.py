@@ -1,13 +1,15 @@
 """Average the clients' tensors, and reject replies that would spoil the average.
 
 Flower's own aggregation checks names only: a NaN passes, a negative weight passes, shapes broadcast. Here a reply is
-averaged only if it is complete, finite, of the right shapes and dtypes and of positive weight; every other reply is
+used only if it is complete, finite, of the right shapes and dtypes and of positive weight; every other reply is
 rejected with a reason. The mean is computed in float64 in the order of the clients' names, so it does not depend on
-which client answered first.
+which client answered first. Both work on a part of a tensor at a time, which stays in a core's cache, so memory holds
+the replies and the mean and nothing else of their size.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,16 +19,19 @@ from zk0.federation.exchange import Array32, Arrays
 from zk0.ledger import RejectedReply, short
 from zk0.training.parameters import digest_of
 
+PART = 2**15  # values at a time: their float64 copies stay in a core's cache, which halves the time of the mean
+
 
 @dataclass(frozen=True)
 class ClientUpdate:
-    """A client's reply: its tensors, its weight (training frames) and the digests it states."""
+    """A client's reply: its tensors, its weight (training frames), the digests it states, its bytes on the wire."""
 
     client: str
     arrays: Arrays
     weight: float
     digest_in: str | None
     digest_out: str | None
+    size: int | None = None
 
 
 def _problems(update: ClientUpdate, reference: Mapping[str, Array32], digest_sent: str) -> Iterator[str]:
@@ -44,8 +49,10 @@ def _problems(update: ClientUpdate, reference: Mapping[str, Array32], digest_sen
         array = update.arrays[name]
         if array.shape != origin.shape or array.dtype != origin.dtype:
             yield f"tensor {name} is {array.shape} {array.dtype}, not {origin.shape} {origin.dtype}"
-        if not np.isfinite(array).all():
-            yield f"tensor {name} has {int((~np.isfinite(array)).sum())} values that are not finite"
+        flat = array.reshape(-1)
+        finite = sum(np.count_nonzero(np.isfinite(flat[part])) for part in parts(flat.size))
+        if finite < flat.size:
+            yield f"tensor {name} has {flat.size - finite} values that are not finite"
     if update.digest_in != digest_sent:
         yield f"it trained from {short(update.digest_in)}, and {digest_sent[:8]} was sent"
     if (digest := digest_of(update.arrays)) != update.digest_out:
@@ -58,8 +65,10 @@ def split_updates(
     """Return the updates to average, in the order of the clients' names, and the others with their reasons."""
     accepted: list[ClientUpdate] = []
     rejected: list[RejectedReply] = []
-    for update in sorted(updates, key=lambda update: update.client):
-        reason = next(_problems(update, reference, digest_sent), None)
+    updates = sorted(updates, key=lambda update: update.client)
+    with ThreadPoolExecutor() as threads:  # SHA-256 of a large reply takes longest, and leaves Python's lock meanwhile
+        reasons = list(threads.map(lambda update: next(_problems(update, reference, digest_sent), None), updates))
+    for update, reason in zip(updates, reasons, strict=True):
         if reason is None:
             accepted.append(update)
         else:
@@ -70,19 +79,49 @@ def split_updates(
 def weighted_mean(updates: Sequence[ClientUpdate]) -> Arrays:
     """Return sum(weight * tensor) / sum(weight) for each tensor, computed in float64, in the tensors' own dtype."""
     total = sum(update.weight for update in updates)
-    mean: Arrays = {}
-    for name in sorted(updates[0].arrays):
-        summed = np.zeros(updates[0].arrays[name].shape, dtype=np.float64)
-        for update in updates:
-            summed += update.arrays[name].astype(np.float64) * (update.weight / total)
-        mean[name] = summed.astype(updates[0].arrays[name].dtype)
+    shares = [update.weight / total for update in updates]
+    return {name: _mean_of([update.arrays[name] for update in updates], shares) for name in sorted(updates[0].arrays)}
+
+
+def _mean_of(arrays: Sequence[Array32], shares: Sequence[float]) -> Array32:
+    mean = np.empty(arrays[0].shape, arrays[0].dtype)
+    flat, result = [array.reshape(-1) for array in arrays], mean.reshape(-1)
+    summed, term = np.empty((2, min(PART, result.size)))
+    for part in parts(result.size):
+        length = part.stop - part.start
+        summed[:length] = 0
+        for array, share in zip(flat, shares, strict=True):
+            np.copyto(term[:length], array[part])
+            term[:length] *= share
+            summed[:length] += term[:length]
+        result[part] = summed[:length]
     return mean
+
+
+def with_momentum(
+    aggregate: Arrays, sent: Mapping[str, Array32], before: Mapping[str, Array32], share: float
+) -> Arrays:
+    """Return the aggregate moved on by a share of the server's last move, from `before` to `sent`.
+
+    FedAvgM (Hsu et al. 2019, https://arxiv.org/abs/1909.06335) with a server learning rate of 1: its momentum vector is
+    the server's last move, so nothing has to be kept but the tensors of the round before.
+    """
+    moved: Arrays = {}
+    for name, array in aggregate.items():
+        way = sent[name].astype(np.float64) - before[name]
+        moved[name] = (array + share * way).astype(array.dtype)
+    return moved
+
+
+def parts(size: int) -> Iterator[slice]:
+    """Yield slices that divide a flat array of a size, each of at most `PART` values."""
+    return (slice(begin, min(begin + PART, size)) for begin in range(0, size, PART))
 
 
 def aggregate(
     state_dicts: Sequence[Mapping[str, Array32]], num_examples: Sequence[float], global_state: Mapping[str, Array32]
 ) -> Arrays:
-    """Average the float32 arrays of a round's replies as the strategy does; `global_state` was sent to the clients.
+    """Average a round's float32 arrays as the strategy with its default rule; `global_state` was sent to the clients.
 
     For `zk0 probe`, which has no federation to run a strategy in.
 

@@ -12,14 +12,17 @@ from zk0.federation.configuration import Client, RunConfig
 from zk0.federation.exchange import to_record, to_tensors
 from zk0.federation.messages import Assignment, Introduction
 from zk0.federation.sources import locate, locate_configured
+from zk0.federation.threads import threads_for
 from zk0.ledger import ClientData, Training
 from zk0.ledger.schema import OPTIONAL_SERIES, SERIES
-from zk0.training.frames import Frames, open_frames, plan_batches
+from zk0.training.dataset_inspection import STATE, DatasetDescription
+from zk0.training.frames import Frames, FramesInMemory, open_frames, plan_batches
 from zk0.training.loop import LocalTraining, TrainingSettings, run_training_loop, setup_training_components
 from zk0.training.parameters import digest_of, frozen_tensors, trainable_parameters
-from zk0.training.policy import build_policy, load_policy, make_processors, set_trainable
+from zk0.training.policy import Processors, Statistics, build_policy, load_policy, make_processors, set_trainable
+from zk0.training.prefix_cache import PrefixCache, fits, is_valid
 from zk0.training.presets import preset
-from zk0.training.statistics import to_plain, training_statistics
+from zk0.training.statistics import FeatureStatistics, to_plain, training_statistics
 
 
 def start_policy(
@@ -36,15 +39,14 @@ def start_policy(
 def introduce(client: Client, config: RunConfig) -> Introduction:
     """Describe the client's data; no frame leaves the client."""
     dataset = locate_configured(client.name, client.source, config)
-    episodes = dataset.training_episodes(config.held_out)
-    statistics = to_plain(training_statistics(dataset, episodes))
+    statistics = to_plain(statistics_of(dataset, config))
     data = ClientData(
         client=client.name,
         partition=client.partition,
         dataset=dataset.name,
         digest=dataset.digest,
         episodes=dataset.episodes,
-        training_frames=int(statistics["action"]["count"][0]),
+        training_frames=int(statistics[STATE]["count"][0]),
         held_out_episodes=dataset.held_out_episodes(config.held_out),
         fps=dataset.fps,
         robot_type=dataset.robot_type,
@@ -53,6 +55,17 @@ def introduce(client: Client, config: RunConfig) -> Introduction:
         state_range=list(dataset.state_range),
     )
     return Introduction(data=data, statistics=statistics, frozen_digest=digest_of(frozen_tensors(policy_of(config))))
+
+
+def statistics_of(dataset: DatasetDescription, config: RunConfig) -> FeatureStatistics:
+    """Return what a run normalises with, of one data set's training episodes."""
+    horizon = policy_of(config).config.chunk_size if config.relative_actions else 0
+    return training_statistics(dataset, dataset.training_episodes(config.held_out), relative_over=horizon)
+
+
+def processors_of(policy: SmolVLAPolicy, statistics: Statistics, config: RunConfig) -> Processors:
+    """Return a run's pipelines around its policy."""
+    return make_processors(policy, statistics, relative_actions=config.relative_actions)
 
 
 def train(
@@ -80,9 +93,13 @@ def train(
         raise PolicyError(f"the policy starts from {digest_in[:8]}, and the server sent {assignment.digest[:8]}")
     frames = frames_of(client, config, policy.config.chunk_size)
     settings = training_settings(config, number=number, mu=mu)
-    components = setup_training_components(policy, make_processors(policy, assignment.statistics), settings)
+    prefix = prefix_of(config, policy, frames)
+    components = setup_training_components(
+        policy, processors_of(policy, assignment.statistics, config), settings, prefix
+    )
     plan = batch_plan(client, config, number=number, frames=len(frames))[:steps]
-    result = run_training_loop(components, frames.batches(plan), steps=len(plan), purpose=(client.name, number))
+    with threads_for(config):
+        result = run_training_loop(components, frames.batches(plan), steps=len(plan), purpose=(client.name, number))
     trained = trainable_parameters(policy)
     training = training_event(
         client,
@@ -135,7 +152,8 @@ def training_event(
 ) -> Training:
     """Return a round's ledger event; `digests` are those of the tensors before and after, and of the frozen ones."""
     steps = result.steps
-    series = {name: [getattr(step, name) for step in steps] for name in SERIES}
+    # Some series are only in other programs' logs, such as an accuracy: a step of zk0's has no such number.
+    series: dict[str, list[float | None]] = {name: [getattr(step, name, None) for step in steps] for name in SERIES}
     for name in OPTIONAL_SERIES:
         series[name] = series[name] if any(value is not None for value in series[name]) else []
     missing = {}
@@ -188,15 +206,40 @@ def _policy(*settings: Any) -> SmolVLAPolicy:
 
 def frames_of(client: Client, config: RunConfig, horizon: int) -> Frames:
     """Return the client's training frames."""
-    return _frames(
-        client, config.episodes, config.data_seed, config.held_out, config.camera_names, config.loader_workers, horizon
-    )
+    recording = config.episodes, config.data_seed, config.demonstration_noise
+    return _frames(client, recording, config.held_out, config.camera_names, config.loader_workers, horizon)
 
 
 @lru_cache(maxsize=16)
 def _frames(
-    client: Client, episodes: int, seed: int, held_out: float, cameras: tuple[str, ...], workers: int, horizon: int
+    client: Client,
+    recording: tuple[int, int, float],
+    held_out: float,
+    cameras: tuple[str, ...],
+    workers: int,
+    horizon: int,
 ) -> Frames:
-    dataset = locate(client.source, name=client.name, episodes=episodes, seed=seed, cache=cache_dir(), cameras=cameras)
+    episodes, seed, noise = recording
+    dataset = locate(
+        client.source,
+        name=client.name,
+        episodes=episodes,
+        seed=seed,
+        noise=noise,
+        cache=cache_dir(),
+        cameras=cameras,
+    )
     training = dataset.training_episodes(held_out)
     return open_frames(dataset, episodes=training, horizon=horizon, cameras=cameras, workers=workers)
+
+
+def prefix_of(config: RunConfig, policy: SmolVLAPolicy, frames: Frames) -> PrefixCache | None:
+    """Return the cache of what is frozen in the steps on these frames; None where it is not valid or does not pay."""
+    samples = config.rounds * config.local_steps * config.batch_size
+    in_memory = isinstance(frames, FramesInMemory)
+    return _prefix(policy, frames) if in_memory and is_valid(policy) and fits(policy, len(frames), samples) else None
+
+
+@lru_cache(maxsize=16)
+def _prefix(policy: SmolVLAPolicy, frames: Frames) -> PrefixCache:  # noqa: ARG001  the numbers are those of its frames
+    return PrefixCache(policy)

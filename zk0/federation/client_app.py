@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping
 
-from flwr.app import Context, Message, RecordDict
+from flwr.app import ArrayRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from zk0.core.errors import ConfigurationError
+from zk0.federation.compression import FULL, compress
 from zk0.federation.configuration import Client, RunConfig, resolve
+from zk0.federation.exchange import to_arrays, to_record
 from zk0.federation.messages import ARRAYS, CONFIG, METRICS, REPORT, Assignment, RoundReport, metrics, pack, unpack
+from zk0.ledger import Training
+from zk0.training.parameters import digest_of
+
+LOST = "lost-by-rounding"
 
 
 def build(run_config: Mapping[str, object] | None = None) -> ClientApp:
@@ -28,14 +34,17 @@ def build(run_config: Mapping[str, object] | None = None) -> ClientApp:
 
         config = resolve({**context.run_config, **(run_config or {})})
         config_record = message.content.config_records[CONFIG]
+        sent = message.content.array_records[ARRAYS]
         record, training = train_round(
             _client_at(context, config),
             config,
-            message.content.array_records[ARRAYS],
+            sent,
             assignment=unpack(Assignment, message.content, CONFIG),
             number=int(config_record["server-round"]),  # type: ignore[arg-type]  # Flower's own, an int
             mu=float(config_record.get("proximal-mu", 0.0)),  # type: ignore[arg-type]  # FedAvg sends none
         )
+        if config.update_bits != FULL:
+            record, training = _compressed(record, training, sent, context, config.update_bits)
         content = RecordDict(
             {
                 ARRAYS: record,
@@ -46,6 +55,19 @@ def build(run_config: Mapping[str, object] | None = None) -> ClientApp:
         return Message(content=content, reply_to=message)
 
     return client_app
+
+
+def _compressed(
+    record: ArrayRecord, training: Training, sent: ArrayRecord, context: Context, bits: int
+) -> tuple[ArrayRecord, Training]:
+    """Return a round's tensors compressed, and its event with the digest of what the server will have of them.
+
+    What rounding lost is kept in the context, which Flower gives to this node's next message.
+    """
+    before = to_arrays(context.state.array_records[LOST]) if LOST in context.state.array_records else {}
+    update = compress(to_arrays(record), to_arrays(sent), before, bits)
+    context.state.array_records[LOST] = to_record(update.lost)
+    return update.record, training.model_copy(update={"digest_out": digest_of(update.received)})
 
 
 def _client_at(context: Context, config: RunConfig) -> Client:
@@ -63,7 +85,7 @@ def _client_at(context: Context, config: RunConfig) -> Client:
             f"node {partition} has no data set: `data` names {len(config.clients)}",
             remedy=f"run {len(config.clients)} nodes, or name more data sets in `data`",
         )
-    return Client(partition, *config.clients[partition])
+    return config.partitions[partition]
 
 
 app = build()

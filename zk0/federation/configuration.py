@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from zk0.core.errors import ConfigurationError
 from zk0.core.project import FLOWER_CONFIG, table_of
-from zk0.ledger import Setting
+from zk0.ledger import AggregationRule, Setting
 
 type Value = bool | int | float | str
 type Observe = Callable[[int, int, str], None]  # called with rounds done, rounds in all, and a note
@@ -38,6 +38,13 @@ def _kebab(name: str) -> str:
     return name.replace("_", "-")
 
 
+def replies_needed(rule: AggregationRule, faulty: int) -> int:
+    """Return of how many replies a rule survives so many faulty ones; the sources are in `zk0.federation.rules`."""
+    if rule == "mean":
+        return 1
+    return 2 * faulty + (3 if rule in ("krum", "multi-krum") else 1)
+
+
 class RunConfig(BaseModel):
     """The configuration of a federated run. Keys have hyphens where Python has underscores."""
 
@@ -50,30 +57,48 @@ class RunConfig(BaseModel):
         description="one per client, `;` between: sim:TASK, a folder, a hub id, site: (at the client), or NAME=SOURCE",
     )
     unseen: str = Field("sim:place-far", description="a source no client has, for evaluation; empty for none")
-    episodes: int = Field(16, ge=2, description="demonstrations recorded for each sim: source")
+    episodes: int = Field(100, ge=2, description="demonstrations recorded for each sim: source")
     data_seed: int = Field(0, ge=0, description="of the recordings; one seed of data serves many seeds of training")
+    demonstration_noise: float = Field(
+        3.0, ge=0, description="of the action that a recorded demonstration executes, in degrees; 0 for none"
+    )
     cameras: str = Field("wrist,overhead", description="the cameras the policy sees, `,` between")
     held_out: float = Field(0.1, gt=0, lt=1, description="share of each data set's episodes that is never trained on")
     preset: Literal["tiny", "small", "base", "base-shape"] = Field("tiny", description="size of the policy")
     policy: str = Field("", description="checkpoint folder or hub id to start from, in place of the preset's weights")
     backbone: str = Field("", description="local SmolVLM or SmolLM2 folder in place of the preset's backbone")
+    relative_actions: bool = Field(
+        default=False, description="the policy predicts how far each joint but the gripper goes, not where to"
+    )
     strategy: Literal["fedprox", "fedavg"] = "fedprox"
-    proximal_mu: float = Field(0.01, ge=0, description="strength of FedProx's term; fedavg trains with 0")
+    proximal_mu: float = Field(0.001, ge=0, description="strength of FedProx's term; fedavg trains with 0")
     adaptive_mu: bool = Field(default=False, description="change mu from round to round, as the loss rises or falls")
-    rounds: int = Field(10, ge=1)
-    local_steps: int = Field(70, ge=1, description="optimizer steps a client makes each round")
-    batch_size: int = Field(16, ge=1, description="frames a step")
-    learning_rate: float = Field(2e-3, gt=0, description="peak, AdamW")
+    server_momentum: float = Field(
+        0, ge=0, lt=1, description="share of a round's move that the server adds to the next one's: FedAvgM; 0 for none"
+    )
+    aggregation: AggregationRule = Field("mean", description="mean by examples, or a rule that bounds faulty clients")
+    faulty_clients: int = Field(1, ge=1, description="how many of a round's clients may be faulty; mean ignores it")
+    update_norm_bound: float = Field(0, ge=0, description="largest L2 norm of a client's update; 0 for any")
+    update_norm_factor: float = Field(
+        0, ge=0, description="largest norm of a client's update, in medians of the round's; 0 for any"
+    )
+    update_bits: Literal[32, 16, 8] = Field(
+        32, description="of each value that a client sends: 16 or 8 send its rounded update, and what was lost later"
+    )
+    rounds: int = Field(40, ge=1)
+    local_steps: int = Field(32, ge=1, description="optimizer steps a client makes each round")
+    batch_size: int = Field(32, ge=1, description="frames a step")
+    learning_rate: float = Field(4e-3, gt=0, description="peak, AdamW")
     final_learning_rate: float = Field(1e-4, ge=0, description="at the last step of the last round")
     warmup_steps: int = Field(20, ge=0, description="of all rounds together; at most a tenth of all steps is used")
     weight_decay: float = Field(1e-10, ge=0)
-    clip_norm: float = Field(10.0, gt=0, description="largest norm of the total gradient")
+    clip_norm: float = Field(1.0, gt=0, description="largest norm of the total gradient")
     measure_every: int = Field(10, ge=1, description="steps between two measurements of drift and proximal term")
     fraction_train: Share = Field(1.0, gt=0, description="share of the clients asked each round")
     min_clients: int = Field(0, ge=0, description="wait for so many clients and ask at least so many; 0: all in data")
     wait_seconds: float = Field(600, gt=0, description="how long to wait for them")
     round_seconds: float = Field(3600, gt=0, description="how long to wait for a round's replies")
-    evaluation_frames: int = Field(200, ge=0, description="at most so many frames of each evaluation set; 0 for all")
+    evaluation_frames: int = Field(60, ge=0, description="at most so many frames of each evaluation set; 0 for all")
     rollouts: int = Field(0, ge=0, description="closed-loop episodes in the simulator for each sim: source at the end")
     loader_workers: int = Field(0, ge=0, description="processes that decode frames of data sets too large for memory")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:0, mps")
@@ -89,6 +114,10 @@ class RunConfig(BaseModel):
             raise ValueError("final-learning-rate is larger than learning-rate")
         if self.adaptive_mu and self.strategy != "fedprox":
             raise ValueError("adaptive-mu needs strategy fedprox")
+        if self.adaptive_mu and self.aggregation != "mean":
+            raise ValueError(f"adaptive-mu believes every client's loss, and aggregation {self.aggregation} does not")
+        if 0 < self.update_norm_factor <= 1:
+            raise ValueError("update-norm-factor is not above 1: it would refuse half of the replies")
         if not self.camera_names:
             raise ValueError("cameras names no camera")
         if self.min_clients > len(self.clients):
@@ -109,10 +138,27 @@ class RunConfig(BaseModel):
             raise ValueError(f"unseen is a client's data set: {self.unseen}")
         return self
 
+    @model_validator(mode="after")
+    def _enough_replies(self) -> "RunConfig":
+        asked = self.sample_size(self.clients_wanted)
+        rules: dict[str, AggregationRule] = {f"aggregation {self.aggregation}": self.aggregation}
+        if self.update_norm_factor:
+            rules["update-norm-factor"] = "median"
+        for what, rule in rules.items():
+            if asked < (needed := replies_needed(rule, self.faulty_clients)):
+                faulty = f"faulty-clients {self.faulty_clients}"
+                raise ValueError(f"{what} with {faulty} needs {needed} clients a round, and a round asks {asked}")
+        return self
+
     @cached_property
     def clients(self) -> tuple[tuple[str, str], ...]:
         """(name, source) of each client, in the order of partitions."""
         return tuple(_named(item) for item in self.data.split(";") if item.strip())
+
+    @cached_property
+    def partitions(self) -> tuple[Client, ...]:
+        """The clients, each with its partition."""
+        return tuple(Client(partition, *named) for partition, named in enumerate(self.clients))
 
     @cached_property
     def unseen_sets(self) -> tuple[tuple[str, str], ...]:
@@ -133,6 +179,10 @@ class RunConfig(BaseModel):
     def clients_wanted(self) -> int:
         """The least number of clients: to start the first round, and to sample in each."""
         return self.min_clients or len(self.clients)
+
+    def sample_size(self, clients: int) -> int:
+        """Return how many of the connected clients are asked each round."""
+        return min(max(round(self.fraction_train * clients), self.min_clients, 1), clients)
 
     @property
     def effective_mu(self) -> float:

@@ -16,7 +16,7 @@ WEIGHT = "num-examples"
 
 
 class _Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Introduction(_Message):

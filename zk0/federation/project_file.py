@@ -1,17 +1,21 @@
 """Read and change one value of `[tool.flwr.app.config]` in a pyproject.toml; its layout and comments stay."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import ParseError
 from tomlkit.items import Item, Table
 
+from zk0.core.app_subject import names_other_app
 from zk0.core.errors import ConfigurationError, UnknownNameError
 from zk0.core.project import FLOWER_CONFIG as SECTION
 from zk0.core.receipts import write_atomically
 from zk0.federation.configuration import RunConfig, Value, resolve
+from zk0.federation.own_app.declaration import flat
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,8 @@ def read_value(path: Path, key: str) -> WrittenValue | None:
     """
     text, section = _read(path)
     key = _spelled(section, key)
-    if key not in section:
+    if (item := _item(section, key, path)) is None:
         return None
-    item = _item(section, key, path)
     return WrittenValue(item.unwrap(), item.trivia.comment.lstrip("# ").rstrip(), _line_of(text, key))
 
 
@@ -41,14 +44,14 @@ def read_or_default(path: Path, name: str) -> tuple[str, Value, WrittenValue | N
     """Return a key as the file spells it, its value, and where that is written; None where it is zk0's default.
 
     Raises:
-        UnknownNameError: neither the file nor zk0 has such a key.
+        UnknownNameError: neither the file nor zk0's app, if it is the file's, has such a key.
         ConfigurationError: the file or the section does not exist, or is not TOML.
     """
     _, section = _read(path)
     key = _spelled(section, name)
-    written, defaults = read_value(path, key), RunConfig().plain()
+    written, defaults = read_value(path, key), _defaults(path)
     if written is None and key not in defaults:
-        known = sorted({*section, *defaults})
+        known = sorted({*(name for name, _ in flat(section.unwrap())), *defaults})
         near = get_close_matches(key, known, n=1)
         raise UnknownNameError(
             f"{path} has no key {key!r} in [{'.'.join(SECTION)}]",
@@ -64,7 +67,7 @@ def validate_value(path: Path, key: str, text: str) -> Value:
         ConfigurationError: the value is out of bounds, or does not go with the others in the file.
     """
     _, section = _read(path)
-    defaults = RunConfig().plain()
+    defaults = _defaults(path)
     if key in defaults:
         others = {name: value for name, value in section.unwrap().items() if name in defaults}
         return resolve({**others, key: text}).plain()[key]
@@ -83,28 +86,57 @@ def set_value(path: Path, key: str, value: Value, comment: str = "") -> None:
     """
     text, section = _read(path)
     key = _spelled(section, key)
-    if key not in section:
+    if (there := _item(section, key, path)) is None:
         raise ConfigurationError(
             f"{path} has no {key} in [{'.'.join(SECTION)}]", remedy=f"add the line: {key} = {_toml(value)}"
         )
     document = tomlkit.parse(text)
+    *tables, name = _parts(_section(document, path), key)
     table = _section(document, path)
+    for one in tables:
+        table = table[one]
     item: Item = tomlkit.item(value)
-    before = _item(table, key, path).trivia
+    before = there.trivia
     item.trivia.indent, item.trivia.trail = before.indent, before.trail
     item.trivia.comment_ws = before.comment_ws or ("  " if comment else "")
     item.trivia.comment = f"# {' '.join(comment.split())}" if comment else before.comment
-    table[key] = item
+    table[name] = item
     write_atomically(path, document.as_string())
+
+
+def _defaults(path: Path) -> dict[str, Value]:
+    """Return zk0's defaults; none where the file declares another app, which has defaults of its own."""
+    return {} if names_other_app(tomlkit.parse(_read(path)[0]).unwrap()) else RunConfig().plain()
 
 
 def _spelled(section: Table, key: str) -> str:
     """Return a key as the file has it, with hyphens or underscores; with hyphens where it has none."""
-    return next((name for name in (key, key.replace("-", "_")) if name in section), key.replace("_", "-"))
+    names = [*section, *(name for name, _ in flat(section.unwrap()))]
+    hyphens = key.replace("_", "-")
+    return next((name for name in (key, *names) if name in names and name.replace("_", "-") == hyphens), hyphens)
 
 
-def _item(section: Table, key: str, path: Path) -> Item:
-    item = section.value.item(key)  # `section[key]` of a boolean has no comment
+def _parts(section: object, key: str) -> list[str]:
+    """Return the tables and the name of a key as Flower flattens it, such as `algorithm.mu`; a dot may be quoted."""
+    table = section if isinstance(section, Mapping) else {}
+    if key in table:
+        return [key]
+    for name, value in table.items():
+        inner = _parts(value, key.removeprefix(f"{name}.")) if key.startswith(f"{name}.") else []
+        if inner:
+            return [name, *inner]
+    return []
+
+
+def _item(section: Table, key: str, path: Path) -> Item | None:
+    """Return a value with its comment; None where the section has no such key."""
+    *tables, name = _parts(section, key) or [""]
+    if not name:
+        return None
+    table: Any = section
+    for one in tables:
+        table = table[one]
+    item = table.value.item(name)  # `table[name]` of a boolean has no comment
     if not isinstance(item, Item) or not isinstance(item.unwrap(), bool | int | float | str):
         raise ConfigurationError(f"{path}: {key} is not one value", remedy="Flower takes numbers, texts and booleans")
     return item
@@ -137,11 +169,11 @@ def _section(document: tomlkit.TOMLDocument, path: Path) -> Table:
 
 def _line_of(text: str, key: str) -> int:
     """Return the number of the line that sets a key in the section, from 1."""
-    inside = False
+    wanted, table = ".".join((*SECTION, key)), ""
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if stripped.startswith("["):
-            inside = stripped.split("#")[0].strip() == f"[{'.'.join(SECTION)}]"
-        elif inside and stripped.split("=")[0].strip().strip("\"'") == key:
+            table = stripped.split("#")[0].strip().strip("[]")
+        elif f"{table}.{stripped.split('=')[0].strip()}".replace('"', "").replace("'", "") == wanted:
             return number
     raise ConfigurationError(f"{key} is set, but not on a line of [{'.'.join(SECTION)}]", remedy="write it there")

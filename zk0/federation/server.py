@@ -5,28 +5,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flwr.app import ArrayRecord, Message, MessageType, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, MetricRecord
 from flwr.serverapp import Grid
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
-from pydantic import ValidationError
 
-from zk0.core.errors import ConfigurationError, RoundFailedError, Zk0Error
+from zk0.core.errors import ConfigurationError, Zk0Error
 from zk0.core.project import Project, package_versions
 from zk0.core.receipts import write_atomically
-from zk0.federation.checkpoints import last_checkpoint, save_checkpoint
-from zk0.federation.client import start_policy
+from zk0.federation.checkpoints import checkpoint_path, last_checkpoint, save_checkpoint
+from zk0.federation.client import processors_of, start_policy
+from zk0.federation.closed_loop import run_rollouts
 from zk0.federation.configuration import Observe, RunConfig, settings_of
-from zk0.federation.exchange import to_record, to_tensors
-from zk0.federation.messages import Introduction, answerer, unpack
-from zk0.federation.server_evaluation import EvaluationSet, evaluate, evaluation_sets, run_rollouts
+from zk0.federation.exchange import Arrays, to_arrays, to_record, to_tensors
+from zk0.federation.introductions import meet_clients, require_same_frozen
+from zk0.federation.messages import Introduction
+from zk0.federation.server_evaluation import EvaluationSet, evaluate, evaluation_sets
 from zk0.federation.strategy import Federation, strategy_of
+from zk0.federation.threads import threads_for
 from zk0.ledger import Ledger, LedgerWriter, Resources, RunClosed, RunOpened, read_ledger
 from zk0.training.parameters import digest_of, frozen_tensors, trainable_parameters
-from zk0.training.policy import Processors, load_policy, make_processors, set_trainable
+from zk0.training.policy import Processors, load_policy, set_trainable
 from zk0.training.statistics import FeatureStatistics, merged_statistics, statistics_digest, to_plain
 
 LEDGER = "ledger.jsonl"
-POLL_SECONDS = 1.0
 
 
 @dataclass
@@ -50,12 +51,13 @@ class Server:
         tensors = to_tensors(record)
         set_trainable(self.policy, tensors)
         losses: dict[str, float] = {}
-        for found in evaluate(
-            self.sets, self.policy, self.processors, self.config, number=number, digest=digest_of(tensors)
-        ):
-            self.ledger.write(found)
-            if found.loss is not None:
-                losses[found.dataset] = found.loss
+        with threads_for(self.config):
+            for found in evaluate(
+                self.sets, self.policy, self.processors, self.config, number=number, digest=digest_of(tensors)
+            ):
+                self.ledger.write(found)
+                if found.loss is not None:
+                    losses[found.dataset] = found.loss
         save_checkpoint(self.directory, number, self.policy, self.processors)
         mean = sum(losses.values()) / len(losses) if losses else None
         note = f"round {number}" if mean is None else f"round {number}: held-out loss {mean:.3f}"
@@ -71,7 +73,7 @@ def serve(grid: Grid, config: RunConfig, *, directory: Path, observe: Observe) -
         ConfigurationError: the clients do not match, or there is nothing to resume.
     """
     started = time.monotonic()
-    met = _meet_clients(grid, config)
+    met = meet_clients(grid, config)
     statistics = merged_statistics([one.statistics for one in met.values()])
     server = _prepare(config, directory, met, statistics, observe)
     federation = Federation(
@@ -80,6 +82,7 @@ def serve(grid: Grid, config: RunConfig, *, directory: Path, observe: Observe) -
         ledger=server.ledger,
         statistics=to_plain(statistics),
         completed=server.completed,
+        before=_sent_before(config, directory, server.completed),
     )
     try:
         strategy_of(federation).start(
@@ -90,10 +93,13 @@ def serve(grid: Grid, config: RunConfig, *, directory: Path, observe: Observe) -
             evaluate_fn=server.after_round,
         )
         if config.rollouts:
-            digest = digest_of(trainable_parameters(server.policy))
-            for result in run_rollouts(server.policy, server.processors, config, number=config.rounds, digest=digest):
+            record = to_record(trainable_parameters(server.policy))
+
+            def driven(done: int, total: int) -> None:
+                observe(config.rounds, config.rounds, f"closed loop: {done / total:.0%} of the episodes")
+
+            for result in run_rollouts(grid, config, record, statistics, driven):
                 server.ledger.write(result)
-                observe(config.rounds, config.rounds, f"{result.task}: {result.successes} of {result.episodes}")
     except Zk0Error as error:
         seconds = Resources(seconds=time.monotonic() - started, at=datetime.now(UTC))
         last = read_ledger(server.ledger.path).last_round
@@ -104,43 +110,12 @@ def serve(grid: Grid, config: RunConfig, *, directory: Path, observe: Observe) -
     return server.ledger.path
 
 
-def _meet_clients(grid: Grid, config: RunConfig) -> dict[int, Introduction]:
-    """Wait for the clients, ask each for its data, and return their introductions by node id."""
-    deadline = time.monotonic() + config.wait_seconds
-    while len(nodes := sorted(grid.get_node_ids())) < config.clients_wanted:
-        if time.monotonic() > deadline:
-            raise RoundFailedError(
-                f"{len(nodes)} of at least {config.clients_wanted} clients came within {config.wait_seconds:g} s",
-                remedy="start more clients, or lower min-clients",
-            )
-        time.sleep(POLL_SECONDS)
-    questions = [Message(content=RecordDict(), message_type=MessageType.QUERY, dst_node_id=node) for node in nodes]
-    met: dict[int, Introduction] = {}
-    for answer in grid.send_and_receive(questions, timeout=config.wait_seconds):
-        node = answerer(answer, [question.metadata for question in questions])
-        if answer.has_error():
-            raise RoundFailedError(f"client at node {node} can't take part: {answer.error.reason}")
-        try:
-            met[node] = unpack(Introduction, answer.content)
-        except (KeyError, ValidationError) as error:
-            raise RoundFailedError(f"client at node {node} sent an invalid introduction: {error}") from error
-    names = [one.data.client for one in met.values()]
-    if len(set(names)) < len(names):
-        raise ConfigurationError(f"two clients have one name: {', '.join(sorted(names))}", remedy="name them apart")
-    return met
-
-
 def _prepare(
     config: RunConfig, directory: Path, met: dict[int, Introduction], statistics: FeatureStatistics, observe: Observe
 ) -> Server:
     policy = start_policy(*config.policy_settings)
     frozen = digest_of(frozen_tensors(policy))
-    for one in met.values():
-        if one.frozen_digest != frozen:
-            raise ConfigurationError(
-                f"client {one.data.client} has other frozen weights than the server",
-                remedy="give both the same policy, backbone and seed",
-            )
+    require_same_frozen(met.values(), frozen)
     ledger = LedgerWriter(directory / LEDGER)
     completed = _resume(config, directory, policy) if config.resume else 0
     if not config.resume:
@@ -154,7 +129,7 @@ def _prepare(
         directory=directory,
         ledger=ledger,
         policy=policy,
-        processors=make_processors(policy, statistics),
+        processors=processors_of(policy, statistics, config),
         sets=evaluation_sets(config, policy.config.chunk_size),
         observe=observe,
         completed=completed,
@@ -177,6 +152,13 @@ def _resume(config: RunConfig, directory: Path, policy: SmolVLAPolicy) -> int:
     # The round after the checkpoint was not finished; it is run again.
     write_atomically(directory / LEDGER, "".join(event.model_dump_json() + "\n" for event in old.until(number)))
     return number
+
+
+def _sent_before(config: RunConfig, directory: Path, completed: int) -> Arrays:
+    """Return what the last completed round sent, if a resumed run needs it for the server's momentum."""
+    if not config.server_momentum or not completed:
+        return {}
+    return to_arrays(to_record(trainable_parameters(load_policy(checkpoint_path(directory, completed - 1)))))
 
 
 def _refuse_other_schedule(old: Ledger, config: RunConfig) -> None:

@@ -8,9 +8,9 @@ from typing import Literal
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
 from zk0.federation.configuration import RunConfig
-from zk0.federation.sources import AT_SITE, SIMULATED, locate_configured
-from zk0.ledger import Evaluation, Resources, RolloutResult
-from zk0.training.evaluation import evaluate_loss, make_actor
+from zk0.federation.sources import AT_SITE, locate_configured
+from zk0.ledger import Evaluation, Resources
+from zk0.training.evaluation import evaluate_loss
 from zk0.training.frames import Frames, open_frames
 from zk0.training.policy import Processors
 
@@ -66,39 +66,5 @@ def evaluate(
             frames=frames,
             digest=digest,
             missing={} if loss is not None else {"loss": "no frame could be decoded"},
-            resources=Resources(seconds=time.monotonic() - started),
-        )
-
-
-def run_rollouts(
-    policy: SmolVLAPolicy, processors: Processors, config: RunConfig, *, number: int, digest: str
-) -> Iterator[RolloutResult]:
-    """Yield the success rate of each simulated task, including the unseen one."""
-    from zk0.simulator.rollout import rollout
-    from zk0.simulator.tasks import task
-
-    for name, source in (*config.clients, *config.unseen_sets):
-        if not source.startswith(SIMULATED):
-            continue
-        started = time.monotonic()
-        found = task(source.removeprefix(SIMULATED))
-        result = rollout(
-            found,
-            make_actor(policy, processors, seed=config.seed),
-            episodes=config.rollouts,
-            seed=config.seed,
-            # The whole chunk, as LeRobot's own select_action does. Asked again halfway, a policy draws other noise and
-            # changes its mind: measured, 0 of 20 lifts with 3 of 10 actions executed, 5 of 20 with all.
-            execute=policy.config.n_action_steps,
-        )
-        yield RolloutResult(
-            round=number,
-            dataset=name,
-            task=found.name,
-            episodes=result.n,
-            successes=result.successes,
-            low=result.interval[0],
-            high=result.interval[1],
-            digest=digest,
             resources=Resources(seconds=time.monotonic() - started),
         )

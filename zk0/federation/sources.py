@@ -9,12 +9,18 @@ from zk0.federation.configuration import RunConfig
 from zk0.training.dataset_inspection import DatasetDescription, describe
 
 SIMULATED = "sim:"
+UNSEEN_EPISODES = 8  # recorded of the set that no client has: more than `evaluation-frames` looks at
 AT_SITE = "site:"  # a data set that only its client can reach: `arm-a=site:`
 
 
 def is_folder(source: str, root: Path = Path()) -> bool:
     """Return whether a source is a folder on this machine (relative to `root`, existing or not) and not a hub id."""
     return source.startswith((".", "~", "/")) or source.count("/") != 1 or (root / source).exists()
+
+
+def recordings_in(cache: Path) -> Path:
+    """Return the folder of the cache that holds what was recorded in the simulator."""
+    return cache / "recordings"
 
 
 def absolute_source(source: str, root: Path) -> str:
@@ -30,14 +36,15 @@ def locate(
     name: str,
     episodes: int,
     seed: int,
+    noise: float,
     cache: Path,
     cameras: tuple[str, ...],
     progress: Callable[[int, int], None] | None = None,
 ) -> DatasetDescription:
     """Return a checked data set; record or fetch it first if needed.
 
-    A source is `sim:TASK`, which is recorded in the simulator with these episodes and this seed, a folder, or a hub id
-    `owner/name`. `progress` is called with (episodes recorded, episodes wanted).
+    A source is `sim:TASK`, which is recorded in the simulator with these episodes, this seed and this noise, a folder,
+    or a hub id `owner/name`. `progress` is called with (episodes recorded, episodes wanted).
 
     Raises:
         DatasetError: it cannot be trained on.
@@ -49,7 +56,9 @@ def locate(
         from zk0.simulator.tasks import task
 
         found = task(source.removeprefix(SIMULATED))
-        root = cached_recording(found, episodes=episodes, seed=seed, cache=cache / "recordings", progress=progress)
+        root = cached_recording(
+            found, episodes=episodes, seed=seed, cache=recordings_in(cache), noise=noise, progress=progress
+        )
     elif is_folder(source):
         root = Path(source).expanduser()
     else:
@@ -57,10 +66,22 @@ def locate(
     return describe(root, name=name, cameras=cameras)
 
 
+def episodes_to_record(episodes: int, *, unseen: bool) -> int:
+    """Return how many episodes are recorded of a data set where `episodes` are recorded of a client's."""
+    return min(episodes, UNSEEN_EPISODES) if unseen else episodes
+
+
 def locate_configured(name: str, source: str, config: RunConfig) -> DatasetDescription:
     """Locate a data set with a run's configuration; raises what `locate` raises."""
-    seed, cameras = config.data_seed, config.camera_names
-    return locate(source, name=name, episodes=config.episodes, seed=seed, cache=cache_dir(), cameras=cameras)
+    return locate(
+        source,
+        name=name,
+        episodes=episodes_to_record(config.episodes, unseen=(name, source) in config.unseen_sets),
+        seed=config.data_seed,
+        noise=config.demonstration_noise,
+        cache=cache_dir(),
+        cameras=config.camera_names,
+    )
 
 
 def _fetch(repository: str) -> Path:

@@ -6,7 +6,7 @@ Flower's strategies do the rest (messages, the order of a round, proximal-mu in 
 
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,11 +19,13 @@ from pydantic import ValidationError
 
 from zk0.core.errors import RoundFailedError
 from zk0.federation.adaptive import AdaptiveMu
-from zk0.federation.aggregation import ClientUpdate, split_updates, weighted_mean
+from zk0.federation.aggregation import ClientUpdate, split_updates, with_momentum
+from zk0.federation.compression import received_arrays
 from zk0.federation.configuration import RunConfig
 from zk0.federation.exchange import Arrays, to_arrays, to_record
 from zk0.federation.geometry import measure
 from zk0.federation.messages import ARRAYS, CONFIG, METRICS, WEIGHT, Assignment, RoundReport, answerer, pack, unpack
+from zk0.federation.rules import RuleResult, combine, select
 from zk0.ledger import Aggregation, Decision, LedgerWriter, RejectedReply, Reply, Resources, Training, read_ledger
 from zk0.training.parameters import digest_of
 from zk0.training.seeds import seed_of
@@ -31,13 +33,17 @@ from zk0.training.seeds import seed_of
 
 @dataclass
 class Federation:
-    """The strategy's view of a run: its clients, its ledger, and how many rounds were done before."""
+    """The strategy's view of a run: its clients, its ledger, and how many rounds were done before.
+
+    `before` are the tensors that the round before the last one sent, for the server's momentum; empty at the start.
+    """
 
     clients: Mapping[int, str]  # node id -> name
     config: RunConfig
     ledger: LedgerWriter
     statistics: dict[str, dict[str, list[float]]]
     completed: int = 0
+    before: Arrays = field(default_factory=dict)
     sent: Arrays = field(default_factory=dict)  # of the round in progress, as are the five below
     digest_sent: str = ""
     sampled: list[int] = field(default_factory=list)
@@ -77,72 +83,96 @@ class CheckedStrategy(FedAvg):
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        """Average the valid replies.
+        """Aggregate the valid replies by the configured rule.
 
         Raises:
-            RoundFailedError: none is valid; the global tensors are neither kept silently nor emptied.
+            RoundFailedError: too few are valid; the global tensors are neither kept silently nor emptied.
         """
         run = self.federation
         number = run.completed + server_round
         answered = {answerer(message, run.asked): message for message in replies}
         updates, refused = self._read(answered)
-        accepted, rejected = split_updates(updates, run.sent, run.digest_sent)
-        rejected = sorted([*refused, *rejected], key=lambda reply: reply.client)
-        mean = weighted_mean(accepted) if accepted else None
-        run.ledger.write(self._aggregation_event(number, mean, accepted, rejected))
-        if mean is None:
+        found = select(*split_updates(updates, run.sent, run.digest_sent), run.sent, run.config)
+        rejected = sorted([*refused, *found.refused], key=lambda reply: reply.client)
+        names = {update.client for update in found.accepted}
+        run.trained = [training for training in run.trained if training.client in names]
+        if found.too_few:
+            run.ledger.write(self._failed_event(number, rejected, found.too_few))
             reasons = "; ".join(f"{reply.client}: {reply.reason}" for reply in rejected) or "nobody answered"
             raise RoundFailedError(
-                f"round {number} has no valid reply ({reasons})",
+                f"round {number} has {found.too_few} ({reasons})",
                 remedy="repair the clients, then resume from the last checkpoint with resume=true",
             )
-        names = {update.client for update in accepted}
+        made = combine(run.config.aggregation, found.accepted, run.sent, found.faulty)
+        share = run.config.server_momentum
+        arrays = with_momentum(made.arrays, run.sent, run.before, share) if share and run.before else made.arrays
+        run.before = run.sent
+        run.ledger.write(self._aggregation_event(number, made, found.accepted, rejected, digest_of(arrays)))
         metrics = [
             RecordDict({METRICS: message.content.metric_records[METRICS]})
             for node, message in answered.items()
             if run.clients[node] in names
         ]
-        return to_record(mean), aggregate_metricrecords(metrics, WEIGHT)
+        return to_record(arrays), aggregate_metricrecords(metrics, WEIGHT)
+
+    def _failed_event(self, number: int, rejected: list[RejectedReply], reason: str) -> Aggregation:
+        """Return the event of a round that has no aggregate."""
+        run = self.federation
+        return Aggregation(
+            round=number,
+            rule=run.config.aggregation,
+            sampled=sorted(run.clients[node] for node in run.sampled),
+            accepted=[],
+            rejected=rejected,
+            digest_in=run.digest_sent,
+            digest_out=None,
+            update_norm=None,
+            missing=dict.fromkeys(("digest_out", "update_norm"), reason),
+            resources=Resources(seconds=time.monotonic() - run.started),
+        )
 
     def _aggregation_event(
-        self, number: int, mean: Arrays | None, accepted: list[ClientUpdate], rejected: list[RejectedReply]
+        self,
+        number: int,
+        made: RuleResult,
+        accepted: Sequence[ClientUpdate],
+        rejected: list[RejectedReply],
+        digest: str,
     ) -> Aggregation:
-        """Return a round's aggregation as a ledger event."""
+        """Return a round's aggregation as a ledger event; `digest` is that of what the server goes on with.
+
+        The other numbers describe what the rule made, before the server's momentum.
+        """
         run = self.federation
-        common = {
-            "round": number,
-            "sampled": sorted(run.clients[node] for node in run.sampled),
-            "rejected": rejected,
-            "digest_in": run.digest_sent,
-        }
-        if mean is None:
-            missing = dict.fromkeys(("digest_out", "update_norm"), "no valid reply")
-            seconds = Resources(seconds=time.monotonic() - run.started)
-            return Aggregation(
-                **common, accepted=[], digest_out=None, update_norm=None, missing=missing, resources=seconds
-            )
-        found = measure(mean, accepted, run.sent)
-        total = sum(update.weight for update in accepted)
+        found = measure(made.arrays, accepted, run.sent, shares=made.shares, trimmed=made.trimmed)
         return Aggregation(
-            **common,
+            round=number,
+            rule=run.config.aggregation,
+            trimmed=made.trimmed,
+            sampled=sorted(run.clients[node] for node in run.sampled),
             accepted=[
                 Reply(
                     client=update.client,
-                    weight=update.weight / total,
+                    weight=share,
                     digest=update.digest_out,
                     update_norm=norm,
                     cosine=cosine,
+                    size=update.size,
                 )
-                for update, norm, cosine in zip(accepted, found.update_norms, found.cosines, strict=True)
+                for update, share, norm, cosine in zip(
+                    accepted, made.shares, found.update_norms, found.cosines, strict=True
+                )
             ],
-            digest_out=digest_of(mean),
+            rejected=rejected,
+            digest_in=run.digest_sent,
+            digest_out=digest,
             update_norm=found.update_norm,
             weight_norm=found.weight_norm,
             deviation=found.deviation,
             outside=found.outside,
             not_finite=found.not_finite,
-            tensors=len(mean),
-            dtypes=sorted({str(array.dtype) for array in mean.values()}),
+            tensors=len(made.arrays),
+            dtypes=sorted({str(array.dtype) for array in made.arrays.values()}),
             bits=found.bits,
             resources=Resources(seconds=time.monotonic() - run.started),
         )
@@ -150,9 +180,8 @@ class CheckedStrategy(FedAvg):
     def _sample(self, number: int) -> list[int]:
         run = self.federation
         by_name = sorted(run.clients, key=run.clients.__getitem__)
-        count = max(round(run.config.fraction_train * len(by_name)), run.config.min_clients, 1)
         generator = random.Random(seed_of(run.config.seed, "sampling", number))  # noqa: S311  # must be reproducible
-        return generator.sample(by_name, min(count, len(by_name)))
+        return generator.sample(by_name, run.config.sample_size(len(by_name)))
 
     def _read(self, answered: Mapping[int, Message]) -> tuple[list[ClientUpdate], list[RejectedReply]]:
         """Return the readable replies, after writing their events to the ledger, and the others with their reasons."""
@@ -170,12 +199,14 @@ class CheckedStrategy(FedAvg):
                 continue
             try:
                 training = unpack(RoundReport, message.content).training
+                record = message.content.array_records[ARRAYS]
                 update = ClientUpdate(
                     client=name,
-                    arrays=to_arrays(message.content.array_records[ARRAYS]),
+                    arrays=received_arrays(record, run.sent),
                     weight=float(message.content.metric_records[METRICS][WEIGHT]),  # type: ignore[arg-type]
                     digest_in=training.digest_in,
                     digest_out=training.digest_out,
+                    size=sum(len(array.data) for array in record.values()),
                 )
             except (KeyError, ValueError, ValidationError) as error:
                 refused.append(RejectedReply(client=name, reason=f"the reply is incomplete: {error}"))
@@ -222,9 +253,17 @@ class AdaptiveFedProx(CheckedFedProx):
 def _rule_of(federation: Federation) -> AdaptiveMu:
     """Return the rule as it is after the completed rounds, which a resumed run has in its ledger."""
     rule = AdaptiveMu(federation.config.proximal_mu)
-    trainings = read_ledger(federation.ledger.path).trainings if federation.completed else []
-    for number in range(1, federation.completed + 1):
-        rule.observe({one.client: one.policy_loss for one in trainings if one.round == number})
+    if federation.completed:
+        ledger = read_ledger(federation.ledger.path)
+        for aggregation in ledger.aggregations[: federation.completed]:
+            names = {reply.client for reply in aggregation.accepted}
+            rule.observe(
+                {
+                    one.client: one.policy_loss
+                    for one in ledger.trainings
+                    if one.round == aggregation.round and one.client in names
+                }
+            )
     return rule
 
 

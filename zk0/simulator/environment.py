@@ -19,6 +19,7 @@ from zk0.simulator.cameras import (
     DEFAULT_IMAGE_SIZE,
     aim_overhead_camera,
     camera_observations,
+    draw_fewer_triangles,
     fast_rendering,
     show_collision_shapes,
 )
@@ -143,7 +144,19 @@ def _make(task: Task, image_size: int | None) -> "gymnasium.Env[Any, Any]":
             common["observations"].append(observations.TargetPosition())
             settings = config.PickAndPlaceV2Config(target_colors=task.target, **common)
             name = "MuJoCoPickAndPlace-v2"
-    return gymnasium.make(name, config=settings, disable_env_checker=True)
+    return _with_fewer_triangles(gymnasium.spec(name).entry_point)(config=settings)
+
+
+def _with_fewer_triangles(entry_point: Any) -> "type[gymnasium.Env[Any, Any]]":
+    """Return an environment's class that simplifies what it draws before its renderers load it to the (soft) GPU."""
+    from gymnasium.envs.registration import load_env_creator
+
+    class Simplified(load_env_creator(entry_point)):  # type: ignore[misc]  # a class that is known at run time only
+        def _setup_rendering_quality(self) -> None:
+            super()._setup_rendering_quality()
+            draw_fewer_triangles(self.model)
+
+    return Simplified
 
 
 def _yaw(quaternion: Floats) -> float:

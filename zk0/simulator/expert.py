@@ -7,6 +7,7 @@ sides. The tool points down throughout, which reaches from x = 0.10 m to about 0
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ HOVER = 0.06  # metres above the object's centre
 GRASP = 0.002  # metres above the object's centre: the fingers' pads meet the object's middle
 RELEASE = 0.005  # metres above where the object's centre will rest
 TOUCH = 0.034  # metres above the object's centre: fingertips at its top, see TOUCH_MARGIN
+
+FREE, HOLDING, EXACT = 1.0, 0.5, 0.15  # slack: far from anything, with the object in the fingers, at the object
 
 TOOL_OFFSET = np.array([0.004, 0.0, 0.0])  # metres; one jaw is fixed, so the grasp's middle is off the tool's
 READY = (-0.1, 0.5, 1.1)  # radians of lift, elbow and wrist: a pose near every solution, where the search begins
@@ -37,10 +40,20 @@ class Waypoint:
     position: Floats  # (3,) metres
     gripper: float  # radians of its opening
     seconds: float  # to get there
+    slack: (
+        float  # how inexact the arm may be when it gets there: from 0, exact, to 1, as free as on the way to the object
+    )
 
 
-def demonstrate(simulation: Simulation) -> NDArray[np.float32]:
-    """Return joint targets to solve the current episode, (steps, 6) in LeRobot's units.
+class Demonstration(NamedTuple):
+    """What the expert does in an episode."""
+
+    actions: NDArray[np.float32]  # joint targets, (steps, 6) in LeRobot's units
+    slack: Floats  # of each step, (steps,), see `Waypoint`
+
+
+def demonstrate(simulation: Simulation) -> Demonstration:
+    """Return how to solve the current episode.
 
     The simulation decides whether they succeed: an object out of reach is reached for, too.
     """
@@ -49,22 +62,24 @@ def demonstrate(simulation: Simulation) -> NDArray[np.float32]:
     kinematics = Kinematics(simulation)
     # A cylinder looks the same from all sides: turning the wrist would teach a policy to read noise.
     roll = kinematics.roll_along(scene) if simulation.task.shape == "cube" else 0.0
-    pose, ways = kinematics.start, []
+    pose, free, ways, slack = kinematics.start, waypoints[0].slack, [], []
     for waypoint in waypoints:
         goal = np.append(kinematics.solve(waypoint.position, roll), waypoint.gripper)
-        ways.append(_glide(pose, goal, round(waypoint.seconds / simulation.task.control_period)))
-        pose = goal
-    return simulation.units.from_radians(np.concatenate(ways))
+        steps = round(waypoint.seconds / simulation.task.control_period)
+        ways.append(_glide(pose, goal, steps))
+        slack.append(np.linspace(free, waypoint.slack, steps + 1)[1:])
+        pose, free = goal, waypoint.slack
+    return Demonstration(simulation.units.from_radians(np.concatenate(ways)), np.concatenate(slack))
 
 
 def _lift(scene: SceneState) -> list[Waypoint]:
     above, at = _over(scene.position, HOVER), _over(scene.position, GRASP)
     return [
-        Waypoint(above, OPEN, 1.0),
-        Waypoint(at, OPEN, 0.6),
-        Waypoint(at, CLOSED, 0.5),
-        Waypoint(above, CLOSED, 0.7),
-        Waypoint(above, CLOSED, 0.2),
+        Waypoint(above, OPEN, 1.0, FREE),
+        Waypoint(at, OPEN, 0.6, EXACT),
+        Waypoint(at, CLOSED, 0.5, EXACT),
+        Waypoint(above, CLOSED, 0.7, HOLDING),
+        Waypoint(above, CLOSED, 0.2, HOLDING),
     ]
 
 
@@ -74,17 +89,21 @@ def _place(scene: SceneState) -> list[Waypoint]:
     above, at = _over(rest, HOVER), _over(rest, RELEASE)
     return [
         *_lift(scene)[:-1],
-        Waypoint(above, CLOSED, 0.8),
-        Waypoint(at, CLOSED, 0.5),
-        Waypoint(at, OPEN, 0.4),
-        Waypoint(above, OPEN, 0.5),
-        Waypoint(above, OPEN, 0.3),  # success asks for 0.2 s of rest
+        Waypoint(above, CLOSED, 0.8, HOLDING),
+        Waypoint(at, CLOSED, 0.5, EXACT),
+        Waypoint(at, OPEN, 0.4, EXACT),
+        Waypoint(above, OPEN, 0.5, HOLDING),
+        Waypoint(above, OPEN, 0.3, HOLDING),  # success asks for 0.2 s of rest
     ]
 
 
 def _touch(scene: SceneState) -> list[Waypoint]:
     above, at = _over(scene.position, HOVER), _over(scene.position, TOUCH)
-    return [Waypoint(above, CLOSED, 1.0), Waypoint(at, CLOSED, 0.4), Waypoint(at, CLOSED, 0.6)]
+    return [
+        Waypoint(above, CLOSED, 1.0, FREE),
+        Waypoint(at, CLOSED, 0.4, EXACT),
+        Waypoint(at, CLOSED, 0.6, EXACT),
+    ]
 
 
 def _over(point: Floats, height: float) -> Floats:

@@ -1,14 +1,15 @@
 """Run a policy on the simulated robot and count its successes.
 
-The interval is Wilson's (1927), which stays within 0 and 1 and is honest for few episodes, unlike mean ± 2 sigma.
+An episode depends on the policy and its seed alone, so episodes may be run in any order and in any process.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zk0.core.intervals import wilson
 from zk0.simulator.cameras import DEFAULT_IMAGE_SIZE
 from zk0.simulator.environment import Observation, Simulation
 from zk0.simulator.tasks import Task, episode_seed
@@ -17,7 +18,15 @@ from zk0.simulator.units import JOINTS, Floats
 Policy = Callable[[Observation], Floats]
 """Returns the next actions for an observation, (horizon, 6) in LeRobot's units."""
 
-CONFIDENCE = 0.95
+
+@dataclass(frozen=True)
+class Episode:
+    """The result of one episode; `seed` is the simulator's, which decides the places of things."""
+
+    seed: int
+    success: bool  # at any step; the episode ends with it
+    steps: int
+    finite: bool  # false: it ended as failed because an action was NaN or infinite
 
 
 @dataclass(frozen=True)
@@ -37,10 +46,13 @@ class Rollouts:
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % Wilson interval of the success rate, as fractions."""
-        from scipy.stats import binomtest
+        return wilson(self.successes, self.n)
 
-        bounds = binomtest(self.successes, self.n).proportion_ci(CONFIDENCE, method="wilson")
-        return float(bounds.low), float(bounds.high)
+    @classmethod
+    def of(cls, task: str, episodes: Sequence[Episode]) -> "Rollouts":
+        """Return the results of these episodes."""
+        steps, solved = tuple(one.steps for one in episodes), sum(one.success for one in episodes)
+        return cls(task, solved, steps, sum(not one.finite for one in episodes))
 
 
 def rollout(
@@ -64,28 +76,27 @@ def rollout(
     """
     if episodes < 1 or execute < 1:
         raise ValueError(f"episodes and execute are at least 1, not {episodes} and {execute}")
-    successes, non_finite, steps = 0, 0, []
     with Simulation(task, image_size=image_size) as simulation:
-        for index in range(episodes):
-            observation = simulation.reset(episode_seed(task.name, seed, index, "rollout"))
-            taken, finite = _episode(simulation, observation, policy, execute)
-            steps.append(taken)
-            successes += simulation.success
-            non_finite += not finite
-    return Rollouts(task.name, successes, tuple(steps), non_finite)
+        seeds = [episode_seed(task.name, seed, index, "rollout") for index in range(episodes)]
+        return Rollouts.of(task.name, [run_episode(simulation, policy, seed=one, execute=execute) for one in seeds])
 
 
-def _episode(simulation: Simulation, observation: Observation, policy: Policy, execute: int) -> tuple[int, bool]:
-    """Run one episode; return the steps taken and whether all actions were finite."""
+def run_episode(simulation: Simulation, policy: Policy, *, seed: int, execute: int) -> Episode:
+    """Run one episode to its success, to the first action that is not finite, or to the task's last step.
+
+    Raises:
+        ValueError: as `rollout`.
+    """
+    observation = simulation.reset(seed)
     taken = 0
     while True:
         for action in _chunk(policy(observation))[:execute]:
             if not np.isfinite(action).all():
-                return taken, False
+                return Episode(seed, success=False, steps=taken, finite=False)
             observation = simulation.step(action)
             taken += 1
             if simulation.success or taken == simulation.task.max_steps:
-                return taken, True
+                return Episode(seed, simulation.success, taken, finite=True)
 
 
 def _chunk(actions: Floats) -> NDArray[np.float64]:

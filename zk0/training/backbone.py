@@ -20,7 +20,7 @@ from zk0.core.errors import PolicyError
 from zk0.core.receipts import canonical_digest
 from zk0.training.presets import Backbone
 
-VERSION = 2  # raise it with every change to the built folder: it is part of the cached folder's name
+VERSION = 3  # raise it with every change to the built folder: it is part of the cached folder's name
 
 IMAGE_TOKENS = {
     "fake_image_token": "<fake_token_around_image>",

@@ -90,6 +90,15 @@ class DatasetDescription:
         rows = _read_tables(self.root, "meta/episodes", columns)
         return [{feature: {key: row[f"stats/{feature}/{key}"] for key in keys} for feature in features} for row in rows]
 
+    def trajectories(self, episodes: Sequence[int]) -> list[tuple[list[list[float]], list[list[float]]]]:
+        """Return states and actions of each episode, both (frames, 6)."""
+        rows = _read_tables(self.root, "data", ["episode_index", "frame_index", STATE, ACTION])
+        own: dict[int, list[dict[str, Any]]] = {number: [] for number in episodes}
+        for row in sorted(rows, key=lambda row: row["frame_index"]):
+            if row["episode_index"] in own:
+                own[row["episode_index"]].append(row)
+        return [([row[STATE] for row in found], [row[ACTION] for row in found]) for found in own.values()]
+
     def _held_out(self, share: float) -> int:
         count = math.ceil(round(self.episodes * share, 9))  # 0.07 * 100 is 7.000000000000001
         return min(max(1, count), self.episodes - 1)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+PART = 2**16  # values at a time: the difference stays in a core's cache
+
 
 @dataclass(frozen=True)
 class ProximalTerm:
@@ -30,26 +32,31 @@ class ProximalTerm:
         """Add mu * (w - w_round) to the gradients in place; exactly zero where w is still w_round."""
         if self.mu == 0:
             return
-        # A tensor without a gradient has not moved, and would not be moved by a zero either.
-        moved = [
-            (value, origin)
-            for value, origin in zip(self.parameters, self.reference, strict=True)
-            if value.grad is not None
-        ]
-        if not moved:
-            return
-        values, origins = (list(side) for side in zip(*moved, strict=True))
-        # Subtracting first keeps the small difference exact; mu * w - mu * w_round would round it away.
-        differences = torch._foreach_sub(values, origins)
-        torch._foreach_add_([value.grad for value in values], differences, alpha=self.mu)
+        for value, origin in zip(self.parameters, self.reference, strict=True):
+            # A tensor without a gradient has not moved, and would not be moved by a zero either.
+            if value.grad is not None:
+                _add_difference(value.grad, value, origin, self.mu)
 
     @torch.no_grad()
     def drift(self) -> float:
         """Return ||w - w_round||, the L2 distance from the round's start."""
-        differences = torch._foreach_sub(list(self.parameters), self.reference)
-        norms = torch.stack(torch._foreach_norm(differences))
+        pairs = zip(self.parameters, self.reference, strict=True)
+        norms = torch.stack([torch.linalg.vector_norm(value - origin) for value, origin in pairs])
         return float(norms.double().square().sum().sqrt())
 
     def value(self, drift: float) -> float:
         """Return mu/2 * drift^2."""
         return self.mu / 2 * drift**2
+
+
+def _add_difference(gradient: Tensor, value: Tensor, origin: Tensor, mu: float) -> None:
+    """Add mu * (value - origin), a part at a time; a difference of the whole would cost its memory, and the cache."""
+    # Subtracting first keeps the small difference exact; mu * w - mu * w_round would round it away.
+    whole = (gradient, value, origin)
+    if gradient.device.type != "cpu" or not all(tensor.is_contiguous() for tensor in whole):
+        gradient.add_(value - origin, alpha=mu)
+        return
+    flat = [tensor.view(-1) for tensor in whole]
+    for begin in range(0, gradient.numel(), PART):
+        part, moved, start = (tensor[begin : begin + PART] for tensor in flat)
+        part.add_(moved - start, alpha=mu)

@@ -43,6 +43,7 @@ class Batch:
 
     data: dict[str, Any]
     undecodable: int = 0
+    frames: Sequence[int] = ()  # their numbers, where a number is always the same frame
 
 
 type Frames = FramesInMemory | FramesOnDisk  # sources of batches, with the number of frames as their length
@@ -80,7 +81,7 @@ def plan_batches(frames: int, *, batch_size: int, steps: int, seed: int, purpose
     return [[int(index) for index in row] for row in order]
 
 
-@dataclass
+@dataclass(eq=False)
 class FramesInMemory:
     """All frames decoded once; images stay 8-bit until a batch is made."""
 
@@ -106,7 +107,7 @@ class FramesInMemory:
     def batches(self, plan: Sequence[Sequence[int]]) -> Iterator[Batch]:
         """Yield one batch for each list of frame indices."""
         for indices in plan:
-            chosen = torch.as_tensor(indices)
+            chosen = torch.as_tensor(indices, dtype=torch.long)
             data: dict[str, Any] = {
                 STATE: self._state[chosen],
                 ACTION: self._action[chosen],
@@ -114,7 +115,7 @@ class FramesInMemory:
                 "task": [self._tasks[index] for index in indices],
             }
             data |= {f"{IMAGES}{name}": images[chosen].float() / 255 for name, images in self._images.items()}
-            yield Batch(data)
+            yield Batch(data, frames=indices)
 
     def _episode(self, episode: int) -> dict[str, Any]:
         meta = self.source.meta
@@ -142,7 +143,7 @@ class FramesInMemory:
         }
 
 
-@dataclass
+@dataclass(eq=False)
 class FramesOnDisk:
     """Frames read through LeRobot's data set, batch by batch."""
 

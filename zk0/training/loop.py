@@ -9,7 +9,7 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -23,6 +23,7 @@ from zk0.training.fedprox import ProximalTerm
 from zk0.training.frames import Batch
 from zk0.training.parameters import norms_by_module, trainable_parameters
 from zk0.training.policy import Processors
+from zk0.training.prefix_cache import PrefixCache
 from zk0.training.seeds import seeded
 
 TOLERATED_FAULTS = 0.1  # the share of a round's steps without an update that ends the round
@@ -59,6 +60,7 @@ class TrainingComponents:
     learning_rate: Callable[[int], float]
     proximal: ProximalTerm
     settings: TrainingSettings
+    prefix: PrefixCache | None = None  # where the frozen part of a step is the same each time
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class LocalTraining:
 
 
 def setup_training_components(
-    policy: SmolVLAPolicy, processors: Processors, settings: TrainingSettings
+    policy: SmolVLAPolicy, processors: Processors, settings: TrainingSettings, prefix: PrefixCache | None = None
 ) -> TrainingComponents:
     """Build optimizer, schedule and proximal term; the policy's weights now are the round's reference."""
     parameters = trainable_parameters(policy)
@@ -104,6 +106,8 @@ def setup_training_components(
     preset.lr, preset.weight_decay = settings.learning_rate, settings.weight_decay
     # All parameters, in the policy's own order, as LeRobot does: frozen ones have no gradient and are skipped.
     optimizer = preset.build(policy.get_optim_params())
+    for group in optimizer.param_groups:
+        group["fused"] = True  # one pass over all tensors: a tenth of the time on a CPU, where foreach is no default
     schedule = CosineDecayWithWarmupSchedulerConfig(
         num_warmup_steps=settings.warmup_steps,
         num_decay_steps=settings.total_steps,
@@ -119,18 +123,23 @@ def setup_training_components(
         learning_rate=lambda step: settings.learning_rate * factor(step),
         proximal=ProximalTerm(list(parameters.values()), settings.proximal_mu),
         settings=settings,
+        prefix=prefix,
     )
 
 
 def run_training_step(
-    components: TrainingComponents, batch: dict[str, object], *, step: int, measure: bool
+    components: TrainingComponents, batch: dict[str, object], *, step: int, measure: bool, frames: Sequence[int] = ()
 ) -> StepMeasurement:
-    """Train on one batch; `step` counts over all rounds, and `measure` asks for drift and proximal term too."""
+    """Train on one batch; `step` counts over all rounds, and `measure` asks for drift and proximal term too.
+
+    `frames` are the numbers of the batch's frames, if they have any, for the cache of what is frozen.
+    """
     rate = components.learning_rate(step)
     memory = accelerator_memory(next(iter(components.parameters.values())).device)
     for group in components.optimizer.param_groups:
         group["lr"] = rate
-    loss, _ = components.policy.forward(components.processors.before(batch))
+    made = components.processors.before(batch)
+    loss = components.prefix.loss(made, frames) if components.prefix and frames else components.policy.forward(made)[0]
     policy_loss = loss.item()
     if not math.isfinite(policy_loss):
         return StepMeasurement(rate, None, None, None, None, None, *memory)
@@ -171,7 +180,9 @@ def run_training_loop(
                 empty += 1
                 continue
             measure = number % settings.measure_every == 0 or number == steps - 1
-            found = run_training_step(components, batch.data, step=settings.first_step + number, measure=measure)
+            found = run_training_step(
+                components, batch.data, step=settings.first_step + number, measure=measure, frames=batch.frames
+            )
             result.steps.append(found)
             non_finite += found.gradient_norm is None
             _refuse_too_many_faults(empty, non_finite, steps)

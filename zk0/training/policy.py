@@ -21,13 +21,19 @@ from lerobot.configs import FeatureType, PolicyFeature, PreTrainedConfig
 from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 from lerobot.policies.smolvla.processor_smolvla import make_smolvla_pre_post_processors
+from lerobot.processor import (
+    AbsoluteActionsProcessorStep,
+    NormalizerProcessorStep,
+    RelativeActionsProcessorStep,
+    UnnormalizerProcessorStep,
+)
 from torch import Tensor
 
 from zk0.core.errors import AssetMissingError, PolicyError
 from zk0.training.backbone import composed_backbone, random_backbone
 from zk0.training.dataset_inspection import ACTION, IMAGES, STATE
 from zk0.training.parameters import trainable_parameters
-from zk0.training.presets import FEATURE_NAMES, Preset
+from zk0.training.presets import ABSOLUTE_JOINTS, FEATURE_NAMES, Preset
 from zk0.training.seeds import seeded
 
 BACKBONE = "backbone"
@@ -77,7 +83,8 @@ def build_policy(
         num_vlm_layers=preset.language_layers,
         resize_imgs_with_padding=(preset.image_size, preset.image_size),
         chunk_size=preset.chunk,
-        n_action_steps=preset.chunk,
+        n_action_steps=preset.executed,
+        num_steps=preset.flow_steps,
         max_state_dim=preset.padded_joints,
         max_action_dim=preset.padded_joints,
         tokenizer_max_length=preset.text_tokens,
@@ -127,8 +134,10 @@ def load_policy(source: str | Path, *, device: str = "cpu") -> SmolVLAPolicy:
     return _in_fp32(policy, device)
 
 
-def make_processors(policy: SmolVLAPolicy, statistics: Statistics) -> Processors:
+def make_processors(policy: SmolVLAPolicy, statistics: Statistics, *, relative_actions: bool = False) -> Processors:
     """Return LeRobot's pipelines with these normalisation statistics.
+
+    With `relative_actions` the policy predicts how far each joint goes from where it is; the statistics are of that.
 
     Raises:
         PolicyError: a feature has no statistics; LeRobot would silently leave it unnormalised.
@@ -143,7 +152,21 @@ def make_processors(policy: SmolVLAPolicy, statistics: Statistics) -> Processors
     for found in tensors.values():
         found["std"] = found["std"].clamp(min=SMALLEST_DEVIATION)
     before, after = make_smolvla_pre_post_processors(policy.config, tensors)
+    if relative_actions:
+        relative = RelativeActionsProcessorStep(
+            enabled=True, exclude_joints=list(ABSOLUTE_JOINTS), action_names=list(FEATURE_NAMES)
+        )
+        absolute = AbsoluteActionsProcessorStep(enabled=True, relative_step=relative)
+        # As LeRobot's π0 has them: relative before normalising, absolute when the numbers are the arm's again.
+        at = _place(before.steps, NormalizerProcessorStep)
+        before.steps = [*before.steps[:at], relative, *before.steps[at:]]
+        at = _place(after.steps, UnnormalizerProcessorStep) + 1
+        after.steps = [*after.steps[:at], absolute, *after.steps[at:]]
     return Processors(before, after)
+
+
+def _place(steps: Sequence[Any], kind: type) -> int:
+    return next(at for at, step in enumerate(steps) if isinstance(step, kind))
 
 
 def save_policy(policy: SmolVLAPolicy, folder: Path, *, processors: Processors | None = None) -> Path:

@@ -7,6 +7,7 @@ from typing import Literal
 from zk0.core.errors import UnknownNameError
 
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
+ABSOLUTE_JOINTS = ("gripper",)  # of relative actions: it is opened and closed, wherever it was
 FEATURE_NAMES = tuple(f"{joint}.pos" for joint in JOINTS)
 
 
@@ -50,7 +51,8 @@ class Backbone:
 class Preset:
     """A policy size.
 
-    `backbone` is a shape to build offline or the name of a SmolVLM; `pretrained` names a policy to start from.
+    `backbone` is a shape to build offline or the name of a SmolVLM; `pretrained` names a policy to start from. Of each
+    `chunk` of actions, which takes `flow_steps` from noise, so many are `executed` before the policy looks again.
     `trains` names the trained parts: a random backbone must learn with the expert, a pretrained one stays frozen.
     """
 
@@ -60,6 +62,8 @@ class Preset:
     image_size: int
     language_layers: int
     chunk: int
+    executed: int
+    flow_steps: int
     padded_joints: int
     text_tokens: int
     trains: Literal["expert", "all"]
@@ -69,10 +73,12 @@ class Preset:
 TINY = Preset(
     name="tiny",
     summary="a few hundred thousand parameters, random weights, built offline: seconds on a CPU",
-    backbone=Backbone(Vision(64, 2, 4, 64, patch_size=8), Language(64, 128, 4, 4, 2), scale=2),
+    backbone=Backbone(Vision(64, 1, 4, 64), Language(64, 128, 4, 4, 2), scale=1),
     image_size=64,
     language_layers=2,
-    chunk=10,
+    chunk=16,
+    executed=10,
+    flow_steps=4,
     padded_joints=8,
     text_tokens=32,
     trains="all",
@@ -84,6 +90,8 @@ SMALL = Preset(
     image_size=128,
     language_layers=4,
     chunk=10,
+    executed=10,
+    flow_steps=10,
     padded_joints=8,
     text_tokens=48,
     trains="expert",
@@ -95,6 +103,8 @@ BASE = Preset(
     image_size=512,
     language_layers=16,
     chunk=50,
+    executed=50,
+    flow_steps=10,
     padded_joints=32,
     text_tokens=48,
     trains="expert",

@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
 
 def seed_of(seed: int, *purpose: object) -> int:
     """Return a 63-bit seed for a purpose, e.g. `seed_of(7, "training", client, round)`."""
@@ -16,6 +14,8 @@ def seed_of(seed: int, *purpose: object) -> int:
 @contextmanager
 def seeded(seed: int, *purpose: object) -> Iterator[None]:
     """Seed PyTorch's global generators inside the block, and restore them afterwards."""
+    import torch
+
     with torch.random.fork_rng():
         torch.manual_seed(seed_of(seed, *purpose))
         yield

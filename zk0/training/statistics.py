@@ -14,16 +14,41 @@ from numpy.typing import NDArray
 
 from zk0.core.receipts import canonical_digest
 from zk0.training.dataset_inspection import ACTION, STATE, DatasetDescription
+from zk0.training.presets import ABSOLUTE_JOINTS, JOINTS
 
 type FeatureStatistics = dict[str, dict[str, NDArray[np.float64]]]
 
+RELATIVE = [joint not in ABSOLUTE_JOINTS for joint in JOINTS]
 KEYS = ("min", "max", "mean", "std", "count")
 
 
-def training_statistics(dataset: DatasetDescription, episodes: Sequence[int]) -> FeatureStatistics:
-    """Return min, max, mean, std (6,) and count (1,) of state and action over these episodes."""
+def training_statistics(
+    dataset: DatasetDescription, episodes: Sequence[int], *, relative_over: int = 0
+) -> FeatureStatistics:
+    """Return min, max, mean, std (6,) and count (1,) of state and action over these episodes.
+
+    With `relative_over`, actions are those of chunks of this length, relative to the state that each chunk begins with.
+    """
     rows = dataset.episode_statistics((STATE, ACTION), KEYS)
-    return merged_statistics([rows[episode] for episode in episodes])
+    merged = merged_statistics([rows[episode] for episode in episodes])
+    return {**merged, ACTION: _of_chunks(dataset, episodes, relative_over)} if relative_over else merged
+
+
+def _of_chunks(dataset: DatasetDescription, episodes: Sequence[int], horizon: int) -> dict[str, NDArray[np.float64]]:
+    """Return the statistics of relative actions; a chunk that an episode's end cuts counts with what it has."""
+    parts = []
+    for state, action in dataset.trajectories(episodes):
+        before, after = np.array(state), np.array(action)
+        offset = np.where(RELATIVE, before, 0)
+        parts += [after[later:] - offset[: len(after) - later] for later in range(min(horizon, len(after)))]
+    values = np.concatenate(parts)
+    return {
+        "min": values.min(axis=0),
+        "max": values.max(axis=0),
+        "mean": values.mean(axis=0),
+        "std": values.std(axis=0),
+        "count": np.array([float(len(values))]),
+    }
 
 
 def merged_statistics(found: Sequence[Mapping[str, Mapping[str, Any]]]) -> FeatureStatistics:

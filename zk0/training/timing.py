@@ -53,7 +53,7 @@ def measure(preset: str, *, cameras: tuple[str, ...], batch_size: int, runs: int
         state=np.zeros(len(JOINTS), dtype=np.float32), images=dict.fromkeys(cameras, image), sentence=SENTENCE
     )
     step = _median(lambda: run_training_step(components, dict(batch), step=0, measure=False), runs)
-    act = make_actor(policy, processors, seed=seed)
+    act = make_actor(policy, processors)
     return Timing(step, _median(lambda: act(seen), runs), runs, peak_memory())
 
 

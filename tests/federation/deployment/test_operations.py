@@ -90,6 +90,15 @@ def test_one_address_beyond_loopback_is_refused_since_its_own_programs_would_be_
     assert "0.0.0.0" in caught.value.remedy
 
 
+def test_without_a_name_of_this_machine_there_is_no_address_to_give_to_clients(tmp_path):
+    with pytest.raises(InputError, match="no address is known") as caught:
+        _ = Deployment(tmp_path, "0.0.0.0", 8000).public_address
+    assert "--server HOST:PORT" in caught.value.remedy
+
+    assert Deployment(tmp_path, "0.0.0.0", 8000, ("fl.example.org",)).public_address == "fl.example.org:8000"
+    assert Deployment(tmp_path, port=8000).public_address == "127.0.0.1:8000"
+
+
 def test_a_client_name_that_flower_or_a_path_could_not_carry_is_refused(tmp_path):
     with pytest.raises(InputError):
         start(Deployment(tmp_path), {}, [Client(0, "../arm", "x")], print)

@@ -1,13 +1,23 @@
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from flwr.superlink.cli.flower_superlink import _parse_args_run_superlink
+from flwr.supernode.cli.flower_supernode import _parse_args_run_supernode
 
 from zk0.core.errors import DependencyMissingError
-from zk0.federation.deployment.programs import MARK, PART, Program, end, environment, launch, running
+from zk0.federation.deployment.programs import (
+    MARK,
+    PART,
+    Program,
+    end,
+    environment,
+    launch,
+    running,
+    superlink_argv,
+    supernode_argv,
+)
 
 # Starts a child in a session of its own, as Flower does; both ignore SIGTERM.
 STUBBORN = """
@@ -85,16 +95,9 @@ def test_flower_that_is_not_installed_is_said(tmp_path, mark):
         launch(missing, mark)
 
 
-def test_the_commands_use_only_options_that_the_installed_flower_knows(tmp_path):
-    from zk0.federation.deployment.programs import superlink_argv, supernode_argv
+def test_flower_takes_the_commands(tmp_path):
+    superlink = superlink_argv(host="127.0.0.1", port=1, certificates=tmp_path, database=tmp_path)
+    supernode = supernode_argv(superlink="a:1", authority=tmp_path, key=tmp_path, port=1, configuration="a=1")
 
-    path = tmp_path
-    flower = str(Path(sys.executable).parent / "flower-")
-    quiet = os.environ | {"FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1"}
-    for name, argv in (
-        ("superlink", superlink_argv(host="127.0.0.1", port=1, certificates=path, database=path)[2:]),
-        ("supernode", supernode_argv(superlink="a:1", authority=path, key=path, port=1, configuration="a=1")[2:]),
-    ):
-        done = subprocess.run([flower + name, "--help"], capture_output=True, text=True, check=True, env=quiet)
-        for option in argv[1:]:
-            assert option.partition("=")[0] in done.stdout, option
+    for parser, argv in ((_parse_args_run_superlink(), superlink), (_parse_args_run_supernode(), supernode)):
+        assert parser.parse_args(argv[3:])  # an option that it does not know would end this process

@@ -16,8 +16,11 @@ from zk0.federation.deployment.reasons import reason_in
             "Exit Code: 305\nFailed to initialize.\n[code: 2004] Failed to activate SuperNode.",
             "its key is not registered, or is in use",
         ),
-        ("ModuleNotFoundError: No module named 'lerobot'", "a Python package is missing"),
-        ("flower-superlink: error: unrecognized arguments: --old", "Flower no longer knows an option"),
+        ("ModuleNotFoundError: No module named 'lerobot'", "the Python package lerobot is missing"),
+        ("flower-superlink: error: unrecognized arguments: --old", "Flower no longer knows --old"),
+        ("this machine's clock is 61 s ahead of the server's", "its clock is 61 s ahead of the server's"),
+        ("certificate verify failed: certificate is not yet valid", "its clock is behind the server's certificate"),
+        ("Client error '413 Request Entity Too Large' for url", "a proxy in between refuses messages of this size"),
         ("[Errno 111] Connection refused", "the server can't be reached"),
     ],
 )

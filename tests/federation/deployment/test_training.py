@@ -5,7 +5,7 @@ from zk0.federation.deployment.training import Rounds
 
 def line(number, accepted=2):
     names = ["arm-a", "arm-b"]
-    event = {"event": "aggregation", "round": number, "accepted": names[:accepted], "sampled": names}
+    event = {"event": "aggregation", "round": number, "accepted": names[:accepted], "sampled": names, "rejected": []}
     return json.dumps(event).encode() + b"\n"
 
 

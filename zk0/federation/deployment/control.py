@@ -10,11 +10,14 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric import ec
 from flwr.cli.build import build_fab_from_files
 from flwr.common.serde import fab_to_proto, user_config_to_proto
 from flwr.proto.control_pb2 import (
@@ -25,17 +28,25 @@ from flwr.proto.control_pb2 import (
     StopRunRequest,
     UnregisterNodeRequest,
 )
+from flwr.proto.fleet_pb2 import DeactivateNodeRequest
 from flwr.supercore.control import ControlHttpClient
+from flwr.supercore.date import now
 from flwr.supercore.fab import Fab
 from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes
+from flwr.supercore.protobuf.client import ProtobufClientInterceptor
+from flwr.supernode.fleet_http_client import FleetHttpClient
+from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
 from zk0.core.errors import DeploymentError
 from zk0.federation.configuration import Value
 from zk0.federation.deployment.authority import read_public_line
 
 HEALTH_SECONDS = 5.0  # for one connection
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.1
+CERTIFICATE_REFUSED = "its certificate is refused"
+# Flower's SuperLink takes a client's signature whose time is at most 5 s after and 305 s before its own.
+MOST_AHEAD, MOST_BEHIND = 4.0, 300.0
 
 
 @dataclass(frozen=True)
@@ -78,10 +89,11 @@ class Control:
 
     def __init__(self, address: str, authority: Path) -> None:
         self.address = address
+        self._authority = authority.read_bytes()
         self._client = ControlHttpClient.from_server_address(
             address,
             False,
-            authority.read_bytes(),
+            self._authority,
             interceptors=[RuntimeVersionHttpInterceptor(component_name="flwr CLI")],
         )
 
@@ -114,6 +126,21 @@ class Control:
     def unregister(self, node: int) -> None:
         """Shut a client out: its next request is refused, also while it is connected."""
         self._call(self._client.UnregisterNode, UnregisterNodeRequest(node_id=node))
+
+    def sign_off(self, name: str, key: ec.EllipticCurvePrivateKey) -> None:
+        """Say for a client that was killed, with its own key, that it is gone: a SuperLink waits a minute for it.
+
+        Its open message is answered with an error at once, and it may connect again.
+        """
+        node = next((one for one in self.nodes() if one.name == name and one.is_online), None)
+        if node is None:
+            return
+        signed: list[ProtobufClientInterceptor] = [
+            RuntimeVersionHttpInterceptor(component_name="SuperNode"),
+            NodeAuthHttpInterceptor(key, key.public_key()),
+        ]
+        with FleetHttpClient.from_server_address(self.address, False, self._authority, interceptors=signed) as fleet:
+            self._call(fleet.DeactivateNode, DeactivateNodeRequest(node_id=node.number))
 
     def admit(self, clients: Mapping[str, str]) -> None:
         """Make the registered clients these (name, public line): shut out all others, and all with another key."""
@@ -165,7 +192,8 @@ class Control:
 def is_healthy(address: str, authority: Path) -> str:
     """Return why the SuperLink at `address` can't be used by who trusts `authority`; empty where it can.
 
-    This is the connection that a client makes: name resolution, TCP, TLS with the authority, and an HTTP answer.
+    This is the connection that a client makes: name resolution, TCP, TLS with the authority, and an HTTP answer; whose
+    date tells whether the two clocks agree as far as signatures need it.
     """
     host, _, port = address.rpartition(":")
     try:
@@ -173,16 +201,30 @@ def is_healthy(address: str, authority: Path) -> str:
         connection = http.client.HTTPSConnection(host.strip("[]"), int(port), timeout=HEALTH_SECONDS, context=context)
         try:
             connection.request("GET", "/health")
-            status = connection.getresponse().status
+            answer = connection.getresponse()
         finally:
             connection.close()
     except ssl.SSLCertVerificationError as error:
-        return f"its certificate is refused: {error.verify_message}"
+        return f"{CERTIFICATE_REFUSED}: {error.verify_message}"
     except socket.gaierror:
         return f"the name {host} is unknown"
     except (OSError, http.client.HTTPException, ValueError) as error:
         return str(error) or type(error).__name__
-    return "" if status == http.HTTPStatus.OK else f"/health answers {status}"
+    if answer.status != http.HTTPStatus.OK:
+        return f"/health answers {answer.status}"
+    return clock_trouble(answer.getheader("date"), now())
+
+
+def clock_trouble(date: str | None, here: datetime) -> str:
+    """Return what is wrong with this machine's clock, by the Date header of a server's answer (whole seconds)."""
+    if date is None:
+        return ""
+    ahead = (here - parsedate_to_datetime(date)).total_seconds()
+    if ahead - 1 > MOST_AHEAD:  # the header may be a second behind
+        return f"this machine's clock is {ahead:.0f} s ahead of the server's"
+    if -ahead > MOST_BEHIND:
+        return f"this machine's clock is {-ahead:.0f} s behind the server's"
+    return ""
 
 
 def wait_until(done: Callable[[], bool], seconds: float) -> bool:

@@ -4,20 +4,22 @@ Nothing waits by the clock: the SuperLink is ready when its health answers over 
 it as online, and all together when the canary has come back.
 """
 
-import socket
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from zk0.core.errors import DeploymentError
+from zk0.core.ports import free_port
 from zk0.federation.configuration import Client
+from zk0.federation.deployment.authority import read_client_key
 from zk0.federation.deployment.canary import CanaryResult, prove
-from zk0.federation.deployment.control import is_healthy, wait_until
-from zk0.federation.deployment.folder import LOOPBACK, DeploymentFolder
+from zk0.federation.deployment.control import CERTIFICATE_REFUSED, is_healthy, wait_until
+from zk0.federation.deployment.folder import DeploymentFolder
 from zk0.federation.deployment.programs import (
     SUPERLINK,
     Program,
     end,
+    end_all,
     launch,
     running,
     superlink_argv,
@@ -52,10 +54,16 @@ class Deployment(DeploymentFolder):
         home = self.folder / SUPERLINK
         argv = superlink_argv(host=self.host, port=self.port, certificates=self.authority, database=home / "state.db")
         self._launch(Program(SUPERLINK, tuple(argv), home, self.log(SUPERLINK)))
-        if not wait_until(lambda: not self.is_alive(SUPERLINK) or not self._unhealthy(), READY_SECONDS):
-            raise self.broken(SUPERLINK, f"does not answer in {READY_SECONDS:g} s: {self._unhealthy()}")
+
+        def settled() -> bool:
+            trouble = self._unhealthy()
+            return not trouble or not self.is_alive(SUPERLINK) or CERTIFICATE_REFUSED in trouble
+
+        in_time = wait_until(settled, READY_SECONDS)
         if not self.is_alive(SUPERLINK):
             raise self.broken(SUPERLINK, "ended while it started")
+        if self._unhealthy():
+            raise self.broken(SUPERLINK, "can't be used" if in_time else f"does not answer in {READY_SECONDS:g} s")
 
     def start_client(self, client: Client) -> None:
         """Start a SuperNode for a client on this machine; its key must be registered."""
@@ -114,6 +122,11 @@ class Deployment(DeploymentFolder):
         else:
             self.start_client(self.clients[part])
 
+    def sign_off(self, name: str) -> None:
+        """Say to the SuperLink that a client on this machine has ended: it does not know of one that was killed."""
+        with self.control() as control:
+            control.sign_off(name, read_client_key(self.folder / "clients" / name / "key"))
+
     def end_part(self, part: str) -> None:
         """End one part."""
         end(self.mark, part, grace=GRACE)
@@ -122,7 +135,7 @@ class Deployment(DeploymentFolder):
 
     def end(self, grace: float = GRACE) -> int:
         """End all programs, after `grace` seconds by force, and return how many there were."""
-        ended = end(self.mark, grace=grace)
+        ended = end_all(self.mark, grace=grace)
         for child in self.children.values():
             child.wait()
         self.children.clear()
@@ -145,11 +158,15 @@ class Deployment(DeploymentFolder):
         return self.starts.get(part, 0) < MOST_STARTS
 
     def reason(self, part: str) -> Reason:
-        """Return what a part's log, and for a client its connection, says of its trouble; empty where nothing."""
+        """Return what a part's log, or else a connection, says of its trouble; empty where nothing."""
         found = reason_in(tail_of(self.log(part)))
-        if found is None and part != SUPERLINK and (unhealthy := self._unhealthy()):
+        if found is None and (part != SUPERLINK or self.is_alive(SUPERLINK)) and (unhealthy := self._unhealthy()):
             found = reason_in(unhealthy) or Reason(unhealthy, "zk0 deploy status")
         return found or Reason("", f"look at {self.log(part)}")
+
+    def trouble_of(self, name: str) -> str:
+        """Return what the log of a client on this machine says of its trouble; empty where nothing."""
+        return self.reason(name).message if name in self.clients else ""
 
     def broken(self, part: str, what: str) -> DeploymentError:
         """Return the error of a part, with the reason and remedy that its log gives."""
@@ -188,9 +205,3 @@ def node_configuration(client: Client) -> str:
     if '"' in client.name + client.source:
         raise DeploymentError(f"{client.name}={client.source} holds a double quote", remedy="rename it")
     return f'partition-id={client.partition} name="{client.name}" dataset="{client.source}"'
-
-
-def free_port() -> int:
-    """Return a port of loopback that no program uses."""
-    with socket.create_server((LOOPBACK, 0)) as server:
-        return int(server.getsockname()[1])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from zk0.core.errors import DeploymentError
+from zk0.core.errors import DeploymentError, InputError
 from zk0.core.receipts import write_atomically
 from zk0.federation.configuration import Client
 from zk0.federation.deployment import authority
@@ -76,6 +76,20 @@ class DeploymentFolder:
     def address(self) -> str:
         """Where this machine reaches the SuperLink."""
         return f"{LOOPBACK if self.host in EVERYWHERE else self.host}:{self.port}"
+
+    @property
+    def public_address(self) -> str:
+        """Where clients on other machines reach the SuperLink.
+
+        Raises:
+            InputError: it listens everywhere, and no name of this machine is known.
+        """
+        if self.host in EVERYWHERE and not self.names:
+            raise InputError(
+                "no address is known by which clients on other machines reach this server",
+                remedy="give --server HOST:PORT, or zk0 deploy rotate --name HOST",
+            )
+        return f"{next(iter(self.names), LOOPBACK)}:{self.port}"
 
     @property
     def hosts(self) -> list[str]:

@@ -5,32 +5,35 @@ the deployment's mark in its environment, and is found by it.
 """
 
 import os
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
+from zk0.core import process_tree
 from zk0.core.errors import DependencyMissingError
-from zk0.core.process import GRACE, find_program, start, without_interruption
+from zk0.core.process import GRACE, find_program, kill_tree, start, without_interruption
+from zk0.core.process_marks import environment_of
+from zk0.core.process_tree import ProcessEntry, processes
 
 MARK = "ZK0_DEPLOYMENT"  # in the environment of every program of a deployment: which one
 PRELOAD = "ZK0_PRELOAD"  # the module that a client's processes begin with
 PART = "ZK0_DEPLOYMENT_PART"  # and which part of it: superlink, or a client's name
 SUPERLINK = "superlink"
+FOREGROUND = "(foreground)"  # the part of a zk0 that watches the others; no client can have this name
+FOREGROUND_GRACE = 15.0  # seconds, in which it takes the others down
 TAIL = 4000  # characters of a log that are searched for the reason of an end
 
 FLOWER_ENVIRONMENT = {
     "FLWR_TELEMETRY_ENABLED": "0",
     "FLWR_DISABLE_UPDATE_CHECK": "1",
     "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",  # what runs is what is installed; nothing is downloaded
-    "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.1",  # seconds; its default is 1
 }
+
+
+SERVER_TASK_POLL = "0.5"  # seconds between two questions for work: a ServerApp begins once a run
+CLIENT_TASK_POLL = "0.1"  # a ClientApp begins once a round; Flower's default is 1
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,9 @@ class Program:
     home: Path  # its FLWR_HOME, and its working directory: Flower imports what lies in the latter
     log: Path
     preload: str = ""
+
+
+_started: list["subprocess.Popen[bytes]"] = []  # children of this process: one that ended has to be collected
 
 
 def launch(program: Program, mark: str) -> "subprocess.Popen[bytes]":
@@ -57,43 +63,62 @@ def launch(program: Program, mark: str) -> "subprocess.Popen[bytes]":
         folder.mkdir(parents=True, exist_ok=True)
     with program.log.open("ab") as log, without_interruption():
         variables = environment(program, mark, os.environ)
-        return start([path, *program.argv[1:]], cwd=program.home, env=variables, stdout=log)
+        process = start([path, *program.argv[1:]], cwd=program.home, env=variables, stdout=log)
+    _started.append(process)
+    return process
 
 
 def environment(program: Program, mark: str, base: Mapping[str, str]) -> dict[str, str]:
     """Return a program's environment: Flower finds its own programs on PATH, and no import depends on a directory."""
     found = os.pathsep.join((str(Path(sys.executable).parent), base.get("PATH", os.defpath)))
     own = {"PATH": found, "FLWR_HOME": str(program.home), MARK: mark, PART: program.part, PRELOAD: program.preload}
+    own["FLWR_SUPEREXEC_TASK_POLL_INTERVAL"] = SERVER_TASK_POLL if program.part == SUPERLINK else CLIENT_TASK_POLL
     if base.get("PYTHONPATH"):
-        places = base["PYTHONPATH"].split(os.pathsep)
-        own["PYTHONPATH"] = os.pathsep.join(str(Path(place).resolve()) for place in places if place)
+        own["PYTHONPATH"] = absolute_entries(base["PYTHONPATH"])
     return {**base, **FLOWER_ENVIRONMENT, **own}
 
 
-def running(mark: str, part: str | None = None) -> list[psutil.Process]:
+def absolute_entries(paths: str) -> str:
+    """Return a list of paths, as PYTHONPATH is one, that is valid in every working directory."""
+    return os.pathsep.join(str(Path(place).resolve()) for place in paths.split(os.pathsep) if place)
+
+
+def running(mark: str, part: str | None = None) -> list[ProcessEntry]:
     """Return the live processes of a deployment, or of one of its parts; a zombie is not alive."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            variables = process.environ()
-            if variables.get(MARK) != mark or part not in (None, variables.get(PART)):
-                continue
-            if process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+
+    def belongs(entry: ProcessEntry) -> bool:
+        variables = environment_of(entry.pid)
+        return variables.get(MARK) == mark and part in (None, variables.get(PART)) and entry.pid != os.getpid()
+
+    return [entry for entry in processes().values() if not entry.is_zombie and belongs(entry)]
 
 
 def end(mark: str, part: str | None = None, *, grace: float = GRACE) -> int:
-    """End all processes of a deployment, or of one part: ask, wait, kill; return how many there were."""
-    processes = running(mark, part)
-    _signal(processes, signal.SIGTERM)
-    deadline = time.monotonic() + grace
-    while (left := running(mark, part)) and time.monotonic() < deadline:
-        psutil.wait_procs(left, timeout=0.1)
-    while left := running(mark, part):  # until none is left: one that is starting another may miss the first signal
-        _signal(left, signal.SIGKILL)
-        psutil.wait_procs(left, timeout=0.1)
-    return len(processes)
+    """End all processes of a deployment, or of one part: ask, wait, kill; return how many there were.
+
+    Raises:
+        CommandError: one can't be killed.
+    """
+    count = len(running(mark, part))
+    process_tree.end_all(lambda: running(mark, part), grace)
+    for process in [process for process in _started if process.poll() is not None]:
+        kill_tree(process)  # it has ended: no orphan can be its
+        _started.remove(process)
+    return count
+
+
+def end_all(mark: str, *, grace: float = GRACE) -> int:
+    """End all processes of a deployment and return how many there were; first the zk0 that would start them again."""
+    count = len(running(mark))
+    end(mark, FOREGROUND, grace=FOREGROUND_GRACE if grace else 0)
+    end(mark, grace=grace)
+    return count
+
+
+def begin_again_marked(mark: str) -> None:
+    """Replace this process by itself, with a mark in its environment by which `end_all` in other processes finds it."""
+    if os.environ.get(MARK) != mark:
+        os.execve(sys.executable, sys.orig_argv, {**os.environ, MARK: mark, PART: FOREGROUND})  # noqa: S606  no shell
 
 
 def tail_of(log: Path) -> str:
@@ -101,12 +126,6 @@ def tail_of(log: Path) -> str:
     if not log.is_file():
         return ""
     return log.read_text(encoding="utf-8", errors="replace")[-TAIL:]
-
-
-def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
-    for process in processes:
-        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            process.send_signal(number)
 
 
 def superlink_argv(*, host: str, port: int, certificates: Path, database: Path) -> Sequence[str]:

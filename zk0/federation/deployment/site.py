@@ -1,6 +1,6 @@
 """A client's side on its own machine: check the kit, connect, and count what the client did.
 
-NAME/key, NAME/kit.json, NAME/site.log, and the SuperNode's FLWR_HOME
+NAME/key, NAME/kit.json, NAME/data, NAME/site.log, and the SuperNode's FLWR_HOME
 """
 
 import re
@@ -11,13 +11,15 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 
 from zk0.core.errors import CertificateError, DeploymentError
+from zk0.core.ports import free_port
+from zk0.core.receipts import write_atomically
 from zk0.federation.configuration import Client
 from zk0.federation.deployment import authority
-from zk0.federation.deployment.admission import Kit, versions
+from zk0.federation.deployment.admission import Kit, read_message, versions
 from zk0.federation.deployment.control import is_healthy, wait_until
-from zk0.federation.deployment.deployment import CLIENT_CODE, CONNECTED, READY_SECONDS, free_port, node_configuration
-from zk0.federation.deployment.programs import Program, end, launch, running, supernode_argv, tail_of
-from zk0.federation.deployment.reasons import reason_in
+from zk0.federation.deployment.deployment import CLIENT_CODE, CONNECTED, READY_SECONDS, node_configuration
+from zk0.federation.deployment.programs import Program, end_all, launch, running, supernode_argv, tail_of
+from zk0.federation.deployment.reasons import Reason, reason_in
 
 RECEIVED, SENT = re.compile(r"Receiving: \w+ message"), re.compile(r"Sent successfully")
 
@@ -54,6 +56,17 @@ class Site:
         return self.folder / authority.AUTHORITY_CERTIFICATE
 
     @property
+    def kit(self) -> Path:
+        """The kit that it was connected with last."""
+        return self.folder / "kit.json"
+
+    @property
+    def data(self) -> str:
+        """The data set that it was connected with last; empty where it never was."""
+        path = self.folder / "data"
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    @property
     def is_running(self) -> bool:
         """Whether its SuperNode runs."""
         return bool(running(self.mark))
@@ -84,10 +97,10 @@ class Site:
                 f"the server {kit.server} can't be used: {reason.message if reason else trouble}",
                 remedy=reason.remedy if reason else "ask who runs the server",
             )
-        kit.save(self.folder / "kit.json")
+        kit.save(self.kit)
 
-    def connect(self, kit: Kit, source: str) -> None:
-        """Start the SuperNode and wait until the server has accepted it.
+    def connect(self, kit: Kit, source: str) -> int:
+        """Start the SuperNode, wait until the server has accepted it, and return the number of its process.
 
         Raises:
             DeploymentError: it runs already, ended, or was not accepted in time.
@@ -114,7 +127,9 @@ class Site:
             self.leave()
             child.wait()
             raise self.refused()
+        write_atomically(self.folder / "data", source)
         child.returncode = 0  # it stays: Python must not warn of it
+        return child.pid
 
     def wait_for_answers(self, wanted: int, seconds: float, report: Callable[[int, int, str], None]) -> None:
         """Wait until the client has sent so many answers.
@@ -138,13 +153,21 @@ class Site:
 
     def refused(self) -> DeploymentError:
         """Return the error of a SuperNode that was not accepted."""
-        reason = reason_in(tail_of(self.log))
+        reason = self.reason()
         message = reason.message if reason else f"see {self.log}"
         return DeploymentError(f"{self.name} is not connected: {message}", remedy=reason.remedy if reason else None)
 
+    def reason(self) -> Reason | None:
+        """Return what its log, or else its connection, says of its trouble: Flower's log is silent on a wrong clock."""
+        if found := reason_in(tail_of(self.log)):
+            return found
+        if not self.kit.exists():
+            return None
+        return reason_in(is_healthy(read_message(Kit, self.kit).server, self.certificate))
+
     def leave(self) -> int:
         """End its programs and return how many there were."""
-        return end(self.mark)
+        return end_all(self.mark)
 
     def counts(self) -> tuple[int, int]:
         """Return how many messages came, and how many answers were sent."""

@@ -23,6 +23,7 @@ from flwr.supercore.exit import exit_handler
 from flwr.supercore.superexec.executor import subprocess_executor as flower
 
 from zk0.federation.deployment.programs import PRELOAD
+from zk0.federation.polling import retry_soon
 
 CLIENT_APP = "flwr-clientapp"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGCHLD)
@@ -86,6 +87,7 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a ClientApp that ends leaves no zombie
     flower.subprocess = SimpleNamespace(Popen=start, DEVNULL=subprocess.DEVNULL)  # type: ignore[assignment,attr-defined]
     flower.SubprocessExecutor.reconcile = warm_up  # type: ignore[method-assign,assignment]
+    retry_soon()
     flower_superexec()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from zk0.federation.configuration import Client, Observe, Value, resolve
+from zk0.federation.configuration import Observe, Value, resolve
 from zk0.federation.deployment.apps import training_app
 from zk0.federation.deployment.deployment import CLIENT_CODE, Deployment
 from zk0.federation.deployment.operations import start, take_down, undone_on_failure
@@ -31,7 +31,7 @@ def run(
         _train_on(standing, run_config, observe, app)
         return
     config = resolve(run_config)
-    clients = [Client(partition, *named) for partition, named in enumerate(config.clients)]
+    clients = list(config.partitions)
     with TemporaryDirectory(prefix="zk0-deployment-") as folder:
         deployment = Deployment(Path(folder), preload=CLIENT_CODE if app is training_app else "")
         try:

@@ -6,7 +6,7 @@ from flwr.clientapp import ClientApp
 from flwr.supercore.task_identity import TaskIdentity
 
 from zk0.core.errors import DatasetError
-from zk0.federation.engines.inline import InlineGrid
+from zk0.federation.engines.grid import InlineGrid
 
 
 @pytest.fixture
