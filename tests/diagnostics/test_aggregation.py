@@ -98,3 +98,41 @@ def test_a_log_that_tells_none_of_it_is_not_called_healthy(events, judge):
 
     for name in NAMES:
         assert judge(f"aggregation.{name}", bare)[0].verdict is Verdict.not_available, name
+
+
+@pytest.mark.parametrize("rule", ["trimmed-mean", "median", "krum", "multi-krum"])
+def test_a_robust_rule_is_judged_by_what_it_gives(events, judge, aggregate, rule):
+    weights = (1.0, 0.0) if rule == "krum" else (0.5, 0.5)
+    replies = [
+        Reply(client=name, weight=weight, digest="d", update_norm=1.0, cosine=0.8)
+        for name, weight in zip(("left", "right"), weights, strict=True)
+    ]
+
+    def verdict(**changes):
+        [finding] = judge(
+            "aggregation.weights",
+            events.opened(),
+            *trained(events),
+            aggregate(rule=rule, **{"accepted": replies} | changes),
+        )
+        return finding
+
+    assert verdict().verdict is Verdict.passed
+    assert ("not chosen: right" in verdict().message) is (rule == "krum")
+    assert (verdict(deviation=0.2).fault, verdict(deviation=None).verdict) == (
+        Fault.aggregate_weights,
+        Verdict.not_available,
+    )
+    uneven = [reply.model_copy(update={"weight": share}) for reply, share in zip(replies, (0.7, 0.3), strict=True)]
+    assert verdict(accepted=uneven).fault == Fault.aggregate_weights
+
+
+def test_krum_takes_one_client_s_reply_on_purpose(events, judge, aggregate):
+    one = Reply(client="left", weight=1.0, digest="d", update_norm=1.0, cosine=1.0)
+    replies = [one, one.model_copy(update={"client": "right", "weight": 0.0, "cosine": 0.1})]
+    changes = {"accepted": replies, "update_norm": 1.0}
+
+    [of_krum] = judge("aggregation.one-client", events.opened(), aggregate(rule="krum", **changes))
+    [of_median] = judge("aggregation.one-client", events.opened(), aggregate(rule="median", **changes))
+
+    assert (of_krum.verdict, of_median.fault) == (Verdict.not_applicable, Fault.aggregate_of_one)

@@ -8,7 +8,8 @@ from zk0.core.errors import UnknownNameError
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_applicable, not_available, passed, warned
 from zk0.diagnostics.diagnosis import conclude, diagnose
-from zk0.ledger import Ledger
+from zk0.ledger import Incident, IncidentKind, Ledger
+from zk0.ledger.log_events import LogProgress
 
 
 def finding_of(check: str, finding: Finding) -> Finding:
@@ -137,3 +138,20 @@ def test_whatever_a_log_says_there_is_an_answer(events, seed, mu):
     found = diagnose(Ledger((*rounds, *events.evaluations(*series(6)), events.aggregation(norm=series(1)[0]))))
 
     assert found.findings or found.unanswered
+
+
+def test_a_log_that_breaks_off_hides_no_exception_in_it(events):
+    """Its end is a guess; what a line says is not."""
+    expired = Incident(
+        kind=IncidentKind.error_logged,
+        round=1,
+        client=None,
+        text="fit failed: Error: Message Unavailable",
+        level="ERROR",
+    )
+    short = LogProgress(unit="round", planned=3, reached=1)
+
+    found = diagnose(Ledger((events.aggregation(rejected={"failure 1": "no reason"}), short, expired)))
+
+    assert found.root.check == "exceptions.raised"
+    assert "progress.ended" in [finding.check for finding in found.problems]

@@ -30,7 +30,7 @@ def test_the_series_of_the_field_are_not_better_than_the_untrained_policy(events
 
     assert finding.verdict is Verdict.failed
     assert finding.message.endswith("not better than the untrained policy")
-    assert finding.remedy == "halve local_steps, or lower learning_rate by a factor of 5"
+    assert "losses decide" in finding.remedy
     assert numbers(finding)["ratio"] == pytest.approx(series[-1] / series[0])
 
 
@@ -98,6 +98,12 @@ def test_a_loss_that_is_the_same_to_the_last_digit_judges_another_policy(events,
     assert (finding.verdict, finding.fault) == (Verdict.failed, Fault.evaluation_insensitive)
 
 
+def test_a_loss_below_0_moves_as_any_other(events, judge):
+    [finding] = judge("evaluation.moves", learning(events), *events.evaluations(-0.1, -0.3, -0.4))
+
+    assert finding.verdict is Verdict.passed
+
+
 def test_a_metric_that_hardly_moves_while_clients_learn_is_insensitive(events, judge):
     """The field's mean squared error in degrees: 6093.28 to 6090.71 while the training loss fell from 1.49 to 0.43."""
     [finding] = judge("evaluation.moves", learning(events), *events.evaluations(6093.28, 6092.0, 6090.71))
@@ -144,7 +150,7 @@ def test_a_fall_smaller_than_the_ups_and_downs_is_no_fall_yet(events, judge):
     noisy = judge("evaluation.beyond-noise", *events.evaluations(0.50, 0.56, 0.47, 0.55, 0.46, 0.49))
     steady = judge("evaluation.beyond-noise", *events.evaluations(0.50, 0.47, 0.44, 0.42, 0.40, 0.39))
 
-    assert (noisy[0].verdict, steady[0].verdict) == (Verdict.warned, Verdict.passed)
+    assert (noisy[0].verdict, steady[0].verdict) == (Verdict.not_available, Verdict.passed)
 
 
 def test_the_recorded_run_is_reported_as_worse_than_the_baseline_first(events):

@@ -39,6 +39,7 @@ IDS = (
     "evaluation.drift",
     "evaluation.first-round",
     "evaluation.moves",
+    "exceptions.raised",
     "gradient.clipping",
     "gradient.exploding",
     "gradient.vanishing",
@@ -46,19 +47,19 @@ IDS = (
     "incidents.clients",
     "incidents.data",
     "incidents.digests",
-    "incidents.ending",
-    "incidents.errors",
     "incidents.memory",
     "incidents.programs",
-    "incidents.returned",
     "incidents.secrets",
     "incidents.sentinels",
     "incidents.steps",
     "learning-rate.as-configured",
+    "learning-rate.lasts",
     "learning-rate.restarts",
     "learning-rate.warm-up",
+    "learning-rate.zero",
     "loss.explodes",
     "loss.finite",
+    "loss.jumps",
     "loss.spikes",
     "loss.trend",
     "memory.fragmentation",
@@ -69,11 +70,19 @@ IDS = (
     "parameters.frozen",
     "parameters.modules",
     "parameters.trained",
+    "progress.ended",
+    "progress.loading",
+    "progress.stopped",
+    "progress.waiting",
     "proximal.acts",
     "proximal.formula",
     "proximal.gradient",
     "rounds.parameters-move",
     "rounds.start-losses",
+    "scores.above-chance",
+    "scores.finite",
+    "scores.improve",
+    "scores.replies",
     "sentinels.values",
 )
 
@@ -87,7 +96,20 @@ def test_every_module_of_diagnostics_is_an_entry_point():
 
     registered = {found.value for found in entry_points(group="zk0.checks")}
 
-    others = ("causes", "diagnosis", "flow", "series")
+    others = (
+        *(
+            "causes",
+            "chains",
+            "diagnosis",
+            "flow",
+            "known",
+            "not_finite",
+            "nothing_learnt",
+            "outcome",
+            "ranks",
+            "series",
+        ),
+    )
     assert modules - registered == {f"zk0.diagnostics.{name}" for name in others}
 
 

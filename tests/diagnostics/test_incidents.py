@@ -21,14 +21,12 @@ def incident(kind: IncidentKind, text: str = "a line", *, client: str | None = N
         ("incidents.steps", IncidentKind.step_skipped, None),
         ("incidents.steps", IncidentKind.not_finite, Fault.loss_not_finite),
         ("incidents.memory", IncidentKind.out_of_memory, Fault.out_of_memory),
-        ("incidents.returned", IncidentKind.nothing_returned, Fault.aggregate_not_returned),
         ("incidents.digests", IncidentKind.hash_mismatch, Fault.digest_mismatch),
         ("incidents.digests", IncidentKind.hash_missing, Fault.control_inactive),
         ("incidents.clients", IncidentKind.client_failed, Fault.client_dropouts),
         ("incidents.clients", IncidentKind.no_clients, Fault.client_dropouts),
         ("incidents.clients", IncidentKind.actor_died, Fault.client_dropouts),
         ("incidents.clients", IncidentKind.storage_invalid, None),
-        ("incidents.errors", IncidentKind.traceback, None),
         ("incidents.programs", IncidentKind.program_missing, Fault.program_missing),
         ("incidents.secrets", IncidentKind.secret_shown, None),
     ],
@@ -39,7 +37,7 @@ def test_a_line_that_tells_of_it_fails_with_its_place_and_a_remedy(judge, name, 
     assert (finding.verdict, finding.fault) == (Verdict.failed, fault)
     assert "server.log:7" in [one.at for one in finding.evidence]
     assert finding.cause
-    assert finding.remedy or kind is IncidentKind.traceback
+    assert finding.remedy
 
 
 def test_a_few_lost_batches_among_many_steps_are_a_warning(judge, events):
@@ -88,19 +86,6 @@ def test_a_claim_of_success_is_judged_by_what_speaks_of_the_same(judge, claim, c
     assert alone.verdict is beside.verdict is Verdict.not_applicable
     assert (denied.verdict, denied.fault) == (Verdict.failed, Fault.success_unfounded)
     assert [one.value for one in denied.evidence] == [claim, "a line"]
-
-
-def test_a_training_that_ends_before_its_last_step_is_reported_unless_something_explains_it(judge, events):
-    cut = events.training(policy_loss=[1.0] * 12, settings={"local-steps": 50}, read_from="client.log:2")
-    whole = events.training(policy_loss=[1.0] * 50, settings={"local-steps": 50}, read_from="client.log:2")
-
-    [finding] = judge("incidents.ending", cut)
-
-    assert (finding.verdict, finding.fault) == (Verdict.warned, Fault.killed)
-    assert "step 12 of 50" in finding.message
-    for events_of_run in ((whole,), (cut, incident(IncidentKind.out_of_memory))):
-        [quiet] = judge("incidents.ending", *events_of_run)
-        assert quiet.verdict is Verdict.not_applicable
 
 
 def test_of_many_lines_the_first_are_shown_and_the_others_counted(judge):

@@ -1,4 +1,6 @@
-"""Arguments are given by name, and what can't be given is said with the signature and an adapter that works."""
+"""Arguments are given by name, and what can't be given is said with the signature and the way to an adapter."""
+
+from pathlib import Path
 
 import pytest
 
@@ -6,12 +8,13 @@ from zk0.core.errors import ProbeError
 from zk0.core.verdicts import Verdict
 from zk0.probes.harness.arguments import PROXIMAL
 from zk0.probes.harness.binding import roles_of
-from zk0.probes.harness.contracts import findings_of
 from zk0.probes.harness.replies import AGGREGATION
+from zk0.probes.harness.targets import find_target
+from zk0.probes.judging import judge
 
 
 def roles(function, vocabulary=PROXIMAL):
-    return roles_of(function, vocabulary, what="it", at="here")
+    return roles_of(function, vocabulary, what="it", target=find_target(function, Path.cwd()))
 
 
 def test_names_of_every_style_are_understood():
@@ -47,27 +50,38 @@ def test_code_that_can_t_be_called_is_shown_with_the_way_out(tmp_path):
     with pytest.raises(
         ProbeError, match=r"penalty\(anchor_bundle, net, strength\) at losses.py:1: .* anchor_bundle$"
     ) as raised:
-        list(findings_of("proximal", "losses.py:penalty", tmp_path))
+        list(judge("proximal", "losses.py:penalty", tmp_path))
 
-    assert "def term(model, global_params, mu):" in raised.value.remedy
-    adapter = (
-        "from losses import penalty\n\n\ndef term(model, global_params, mu):\n"
-        "    return penalty({'w0': global_params}, model, mu)\n"
+    assert "zk0 probe proximal losses.py:penalty --adapter" in raised.value.remedy
+
+
+def test_names_that_ask_for_the_same_are_told_from_names_that_ask_for_nothing(tmp_path):
+    (tmp_path / "twice.py").write_text("def term(model, net, mu):\n    return 0\n")
+
+    with pytest.raises(ProbeError, match="zk0 has nothing else to give for net"):
+        list(judge("proximal", "twice.py:term", tmp_path))
+
+
+def test_the_error_of_the_attempt_that_came_furthest_is_told(tmp_path):
+    (tmp_path / "far.py").write_text(
+        "def term(model, global_params, mu):\n    first = global_params['hidden.weight']\n"
+        "    return model.missing(first)\n"
     )
-    (tmp_path / "adapter.py").write_text(adapter)
-    assert not any(finding.verdict.stops for finding in findings_of("proximal", "adapter.py:term", tmp_path))
+
+    with pytest.raises(ProbeError, match=r"AttributeError: .*missing.* \(far.py:3\)"):
+        list(judge("proximal", "far.py:term", tmp_path))
 
 
 def test_an_error_of_the_code_is_told_with_its_line(tmp_path):
     (tmp_path / "step.py").write_text("def term(model, global_params, mu):\n    return model.layers[0]\n")
 
     with pytest.raises(ProbeError, match=r"can't be called: AttributeError: .*layers.* \(step.py:2\)"):
-        list(findings_of("proximal", "step.py:term", tmp_path))
+        list(judge("proximal", "step.py:term", tmp_path))
 
 
 def test_a_strategy_is_no_proximal_term(tmp_path):
     with pytest.raises(ProbeError, match="is a strategy; the proximal term is the client's"):
-        list(findings_of("proximal", "flwr.server.strategy:FedProx", tmp_path))
+        list(judge("proximal", "flwr.server.strategy:FedProx", tmp_path))
 
 
 def test_a_term_without_mu_is_not_said_to_obey_it(tmp_path):
@@ -76,7 +90,7 @@ def test_a_term_without_mu_is_not_said_to_obey_it(tmp_path):
         "    return sum(((p - q) ** 2).sum() for p, q in zip(model.parameters(), global_params, strict=True))\n"
     )
 
-    points = {finding.check: finding for finding in findings_of("proximal", "bare.py:distance", tmp_path)}
+    points = {finding.check: finding for finding in judge("proximal", "bare.py:distance", tmp_path)}
 
     assert points["probe.proximal.gradient"].verdict is Verdict.passed
     assert points["probe.proximal.mu"].verdict is Verdict.not_available

@@ -10,6 +10,7 @@ import pytest
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, Verdict
+from zk0.probes.judging import judge
 
 from .catalogue import SAMPLES, samples_of
 
@@ -32,11 +33,9 @@ RIGHT += [("exchange", f"exchange_right.py:{pair}") for pair in pairs_of("exchan
 
 
 def found(kind: str, target: str, *, strict: bool, root: Path = SAMPLES) -> list[Finding]:
-    from zk0.probes.harness.contracts import findings_of
-
     gc.freeze()  # Flower's QFedAvg collects garbage at each client
     logging.getLogger("flwr").setLevel(logging.ERROR)
-    return list(findings_of(kind, target, root, strict=strict))
+    return list(judge(kind, target, root, strict=strict))
 
 
 @pytest.mark.parametrize(("kind", "target", "fault"), WRONG, ids=[target for _, target, _ in WRONG])

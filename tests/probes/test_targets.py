@@ -4,13 +4,14 @@ import sys
 
 import pytest
 
-from zk0.core.errors import DependencyMissingError, ProbeError
+from zk0.probes.harness.errors import PackageMissingError, TargetError
 from zk0.probes.harness.targets import find_target
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])  # a finder of stand-ins would answer tests that come later
     monkeypatch.setattr(sys, "modules", {**sys.modules})
     package = tmp_path / "src" / "arms"
     package.mkdir(parents=True)
@@ -47,14 +48,43 @@ def test_code_is_found_by_file_or_by_module_and_told_by_line(project, text, at):
     ],
 )
 def test_what_is_not_there_is_said_with_what_helps(project, text, said, remedy):
-    with pytest.raises(ProbeError, match=said) as raised:
+    with pytest.raises(TargetError, match=said) as raised:
         find_target(text, project)
 
     assert remedy in raised.value.remedy
 
 
-def test_a_package_that_is_missing_is_named(project):
-    with pytest.raises(DependencyMissingError, match="imports a_package_that_is_not_there") as raised:
-        find_target("needs.py:x", project)
+def test_a_package_that_is_missing_is_stood_in_for_until_it_is_called(project):
+    (project / "needs.py").write_text(
+        "import a_package_that_is_not_there as far\nfrom a_package_that_is_not_there.deep import Base, decorate\n\n\n"
+        "class Loader(Base):\n    size = far.SIZE\n\n\n@decorate(3)\ndef kept():\n    return 1\n\n\n"
+        "def calls():\n    return far.load()\n"
+    )
 
-    assert raised.value.remedy == "pip install a_package_that_is_not_there"
+    assert find_target("needs.py:kept", project).value() == 1
+    with pytest.raises(PackageMissingError, match=r"needs a_package_that_is_not_there.load.*not installed") as raised:
+        find_target("needs.py:calls", project).value()
+    assert raised.value.remedy.startswith("pip install a_package_that_is_not_there")
+
+
+def test_a_module_of_the_project_is_no_package_to_install(project):
+    (project / "app" / "tools").mkdir(parents=True)
+    (project / "app" / "tools" / "maths.py").write_text("ONE = 1\n")
+    (project / "app" / "clients").mkdir()
+    (project / "app" / "clients" / "one.py").write_text(
+        "from tools.maths import ONE\n\n\ndef train():\n    return ONE\n"
+    )
+    (project / "two.py").write_text("from arms.nowhere import x\n")
+
+    assert find_target("app/clients/one.py:train", project).value() == 1
+    with pytest.raises(TargetError, match=r"No module named 'arms\.nowhere'") as raised:
+        find_target("two.py:x", project)
+    assert raised.value.remedy == "mend the import first"
+
+
+def test_a_module_that_an_installed_package_lost_is_not_a_missing_package(project):
+    (project / "old.py").write_text("from json.gone import load\n\n\ndef train():\n    return load()\n")
+
+    with pytest.raises(PackageMissingError, match=r"json.gone.load, which the installed json does not have") as raised:
+        find_target("old.py:train", project).value()
+    assert "--python" in raised.value.remedy

@@ -1,7 +1,7 @@
 """Of a training that can't be compared with itself, nothing is said."""
 
 from zk0.core.verdicts import Verdict
-from zk0.probes.harness.contracts import findings_of
+from zk0.probes.judging import judge
 
 STEP = """\
 import os
@@ -25,7 +25,7 @@ def train(net, trainloader, mu):
 
 def gradient_of(tmp_path, **parts):
     (tmp_path / "step.py").write_text(STEP.format(**{"rate": 0.1, "noise": "", "cast": ""} | parts))
-    findings = list(findings_of("proximal", "step.py:train", tmp_path))
+    findings = list(judge("proximal", "step.py:train", tmp_path))
     return next(finding for finding in findings if finding.check == "probe.proximal.gradient")
 
 

@@ -1,7 +1,8 @@
-"""Is the aggregate the clients' weighted mean? (`aggregation.finite`, `.range`, `.weights`, `.one-client`, `.type` …)
+"""Is the aggregate what its rule gives? (`aggregation.finite`, `.range`, `.weights`, `.one-client`, `.type` …)
 
-The server measures its aggregate beside the replies with other code than averages them, and writes down how far it
-lies from the mean by examples, which share of its values lies beyond every client's, and in what precision it is.
+The server measures its aggregate beside the replies with other code than makes it, and writes down how far it lies
+from what the rule gives (the mean by examples, unless another is configured), which share of its values lies beyond
+every client's, and in what precision it is.
 """
 
 from functools import partial
@@ -20,6 +21,12 @@ SHARE = 1e-3  # absolute difference of two shares that are said to be the same
 OUTSIDE = 1e-6  # share of values: a mean lies between its terms, also rounded
 FULL = 23  # bits of float32's fraction
 ONE = 1e-6  # relative: a cosine of 1 and the same length are the same update
+OTHER_WEIGHTS = "clients are weighted by something else than their number of examples, or not at all"
+BY_EXAMPLES = "weight each reply by its number of examples over the sum of all"
+NOT_THE_RULE = {
+    "cause": "what the server sent on is not what the configured rule gives for the replies it lists",
+    "remedy": "compare the server's code with zk0.federation.rules",
+}
 
 failed = partial(verdicts.failed, workflow="aggregation-fix")
 each_aggregate = each(
@@ -65,13 +72,16 @@ def within_range(current: Aggregation, _: Ledger) -> Finding:
 
 
 def _distance(current: Aggregation) -> Evidence:
-    return point("distance from the weighted mean, over its way", current.deviation)
+    what = "weighted mean" if current.rule == "mean" else current.rule
+    return point(f"distance from the {what}, over its way", current.deviation)
 
 
 @check("aggregation.weights")
 @each_aggregate
 def weights(current: Aggregation, ledger: Ledger) -> Finding:
-    """The aggregate is the mean by the number of examples."""
+    """The aggregate is the mean by the number of examples, or what the configured robust rule gives."""
+    if current.rule != "mean":
+        return _robust(current)
     examples = {one.client: one.examples for one in ledger.trainings if one.round == current.round}
     counted = [examples.get(reply.client) for reply in current.accepted]
     total = sum(count for count in counted if count)
@@ -92,20 +102,27 @@ def weights(current: Aggregation, ledger: Ledger) -> Finding:
     return passed("the mean by examples")
 
 
+def _robust(current: Aggregation) -> Finding:
+    """Judge a rule that counts each client once; a reply that it did not choose has a weight of 0."""
+    if current.deviation is None:
+        return not_available(f"not in the log: how far the aggregate is from the {current.rule}")
+    if len({reply.weight for reply in current.accepted if reply.weight}) > 1:
+        shares = [point(f"weight of {reply.client}", reply.weight) for reply in current.accepted]
+        return _wrong(f"{current.rule} counts each client once, and the weights differ", *shares, **NOT_THE_RULE)
+    if current.deviation > max(DEVIATION, _rounding(current)):
+        message = f"the aggregate is off the {current.rule} by {current.deviation:.1%} of its way"
+        return _wrong(message, _distance(current), **NOT_THE_RULE)
+    left_out = [reply.client for reply in current.accepted if not reply.weight]
+    return passed(f"the {current.rule}{f'; not chosen: {", ".join(left_out)}' if left_out else ''}")
+
+
 def _rounding(current: Aggregation) -> float:
     """Return what rounding alone may deviate by, over the aggregate's way."""
     return ROUNDING * current.weight_norm / current.update_norm if current.weight_norm and current.update_norm else 0.0
 
 
-def _wrong(message: str, *evidence: Evidence) -> Finding:
-    return failed(
-        message,
-        evidence=evidence,
-        cause="clients are weighted by something else than their number of examples, or not at all",
-        remedy="weight each reply by its number of examples over the sum of all",
-        fault=Fault.aggregate_weights,
-        confidence=0.9,
-    )
+def _wrong(message: str, *evidence: Evidence, cause: str = OTHER_WEIGHTS, remedy: str = BY_EXAMPLES) -> Finding:
+    return failed(message, evidence=evidence, cause=cause, remedy=remedy, fault=Fault.aggregate_weights, confidence=0.9)
 
 
 @check("aggregation.one-client")
@@ -114,6 +131,8 @@ def not_one_client(current: Aggregation, _: Ledger) -> Finding:
     """The aggregate is not a single client's reply."""
     if len(current.accepted) == 1:
         return not_applicable("one client replied")
+    if current.rule == "krum":
+        return not_applicable("krum chooses one client's reply")
     if current.update_norm is None or any(reply.cosine is None for reply in current.accepted):
         return not_available("needs the norm and the direction of every update")
     same = [

@@ -17,8 +17,8 @@ SURE_ENOUGH = 0.5  # confidence below which a finding explains nothing: a guess 
 # equally severe and equally sure, the one that comes earlier in the chain from data to robot is reported first.
 TIERS: tuple[frozenset[Fault], ...] = (
     frozenset({
-        Fault.program_missing, Fault.data_corrupt, Fault.data_units, Fault.data_rate, Fault.data_duplicated,
-        Fault.setting_not_delivered,
+        Fault.program_missing, Fault.code_raises, Fault.exception, Fault.data_corrupt, Fault.data_units,
+        Fault.data_rate, Fault.data_duplicated, Fault.setting_not_delivered,
     }),
     frozenset({
         Fault.proximal_inert, Fault.proximal_detached, Fault.proximal_formula, Fault.proximal_reference,
@@ -26,23 +26,28 @@ TIERS: tuple[frozenset[Fault], ...] = (
         Fault.parameters_not_applied, Fault.parameters_not_trained, Fault.exchange_incomplete, Fault.exchange_aliased,
         Fault.frozen_moved, Fault.aggregate_not_returned, Fault.aggregate_of_one, Fault.aggregate_weights,
         Fault.aggregate_not_finite, Fault.aggregate_outside, Fault.aggregate_type, Fault.aggregate_in_place,
-        Fault.memory_leak,
+        Fault.memory_leak, Fault.learning_rate_zero,
     }),
     frozenset({
+        Fault.learning_rate_exhausted,
         Fault.learning_rate_warming, Fault.learning_rate_restarted, Fault.learning_rate_unplanned,
         Fault.learning_rate_too_high, Fault.learning_rate_too_low, Fault.proximal_too_strong, Fault.proximal_too_weak,
         Fault.proximal_diverging, Fault.client_dropouts, Fault.client_starved, Fault.data_spread,
-        Fault.memory_fragmented, Fault.control_inactive,
+        Fault.memory_fragmented, Fault.control_inactive, Fault.loader_bound, Fault.waiting,
     }),
     frozenset({
         Fault.gradient_vanishing, Fault.gradient_exploding, Fault.gradient_clipped, Fault.client_drift,
         Fault.digest_mismatch, Fault.evaluation_incomparable,
     }),
     frozenset({
-        Fault.loss_not_finite, Fault.loss_spiking, Fault.evaluation_insensitive, Fault.sentinel_value,
-        Fault.data_uncovered, Fault.out_of_memory, Fault.killed,
+        Fault.loss_not_finite, Fault.loss_jumped, Fault.loss_spiking, Fault.loss_still,
+        Fault.evaluation_insensitive, Fault.sentinel_value,
+        Fault.data_uncovered, Fault.out_of_memory, Fault.collective_timeout, Fault.crashed, Fault.killed,
     }),
-    frozenset({Fault.worse_than_baseline, Fault.success_unfounded}),
+    frozenset({
+        Fault.evaluation_not_finite, Fault.evaluation_failed, Fault.evaluation_rising, Fault.at_chance,
+        Fault.worse_than_baseline, Fault.success_unfounded,
+    }),
 )  # fmt: skip
 
 _UNSTABLE_TRAINING = (
@@ -51,11 +56,14 @@ _UNSTABLE_TRAINING = (
     Fault.loss_spiking,
     Fault.learning_rate_too_high,
     Fault.client_drift,
+    Fault.evaluation_rising,
     Fault.worse_than_baseline,
 )
 _POOR_TRAINING = (*_UNSTABLE_TRAINING, Fault.loss_not_finite, Fault.client_dropouts)
 _NOTHING_LEARNT = (
     Fault.learning_rate_too_low,
+    Fault.loss_still,
+    Fault.at_chance,
     Fault.evaluation_insensitive,
     Fault.worse_than_baseline,
     Fault.success_unfounded,
@@ -66,7 +74,30 @@ _STRENGTH = (*_TOO_STRONG, Fault.proximal_too_weak)
 _BAD_AGGREGATE = (*_UNSTABLE_TRAINING, Fault.success_unfounded)
 _SPOILT_AGGREGATE = (Fault.aggregate_outside, Fault.aggregate_weights, *_BAD_AGGREGATE)
 
+_AFTER_AN_END = (
+    Fault.client_dropouts,
+    Fault.evaluation_failed,
+    Fault.collective_timeout,
+    Fault.crashed,
+    Fault.killed,
+    Fault.waiting,
+    Fault.success_unfounded,
+)
+
 EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
+    # What ended a process.
+    Fault.exception: dict.fromkeys(
+        _AFTER_AN_END, "an exception ends its process, and those that need it go on without"
+    ),
+    Fault.crashed: {
+        Fault.client_dropouts: "a client that crashed does not answer",
+        Fault.collective_timeout: "the others wait for the process that crashed",
+        Fault.killed: "a process that crashed is gone",
+    },
+    Fault.killed: {
+        Fault.client_dropouts: "a client that was killed does not answer",
+        Fault.collective_timeout: "the others wait for the process that was killed",
+    },
     # Data.
     Fault.data_units: {
         Fault.data_spread: "joints in other units spread the normalisation by themselves",
@@ -97,7 +128,16 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
     Fault.learning_rate_unplanned: dict.fromkeys(
         (*_POOR_TRAINING, *_NOTHING_LEARNT), "the rate in use is not the one that was configured"
     ),
+    Fault.learning_rate_zero: dict.fromkeys(
+        (*_NOTHING_LEARNT, Fault.learning_rate_warming, Fault.learning_rate_unplanned, Fault.parameters_not_trained),
+        "without a learning rate nothing is learnt",
+    ),
+    Fault.learning_rate_exhausted: dict.fromkeys(
+        (Fault.loss_still, Fault.learning_rate_too_low, Fault.learning_rate_unplanned),
+        "at the schedule's floor little is learnt",
+    ),
     Fault.learning_rate_too_low: {
+        Fault.loss_still: "steps that small leave the loss where it is",
         Fault.evaluation_insensitive: "weights that hardly move leave the evaluation where it was",
         Fault.worse_than_baseline: "weights that hardly move can't beat the untrained policy",
     },
@@ -206,9 +246,16 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
     Fault.gradient_vanishing: dict.fromkeys(
         (*_NOTHING_LEARNT, Fault.proximal_too_strong), "without a gradient of the loss only the term is left"
     ),
+    Fault.loss_jumped: dict.fromkeys(
+        (Fault.loss_spiking, Fault.learning_rate_too_high, Fault.gradient_exploding, Fault.worse_than_baseline),
+        "what rose all at once did not grow",
+    ),
     Fault.loss_not_finite: {
+        Fault.evaluation_not_finite: "weights that are not finite give no finite evaluation",
+        Fault.exception: "the program stops itself at a loss that is not finite",
         Fault.client_dropouts: "a client whose loss is not finite gives up its round",
         Fault.worse_than_baseline: "steps without a finite loss teach nothing",
+        Fault.sentinel_value: "programs that filter NaN out print a loss of 0 instead",
     },
     # Evaluation and the machine.
     Fault.evaluation_incomparable: dict.fromkeys(
@@ -217,10 +264,18 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
     Fault.sentinel_value: dict.fromkeys(
         (*_NOTHING_LEARNT, Fault.gradient_vanishing), "a number that was never measured can't move"
     ),
+    Fault.evaluation_insensitive: {
+        Fault.at_chance: "a model that never changes stays at guessing",
+        Fault.worse_than_baseline: "a number that never changes is not better",
+    },
+    Fault.at_chance: dict.fromkeys(
+        (Fault.worse_than_baseline, Fault.loss_still, Fault.evaluation_rising), "guessing is no better than no training"
+    ),
+    Fault.evaluation_rising: {Fault.worse_than_baseline: "it rises from round to round"},
     Fault.worse_than_baseline: {Fault.success_unfounded: "success was claimed all the same"},
     Fault.memory_leak: dict.fromkeys((Fault.out_of_memory, Fault.killed), "what grows at every step ends the memory"),
     Fault.memory_fragmented: {Fault.out_of_memory: "reserved memory that can't be used is missing elsewhere"},
-    Fault.out_of_memory: dict.fromkeys((Fault.killed, Fault.client_dropouts), "a process without memory ends"),
+    Fault.out_of_memory: dict.fromkeys((Fault.exception, *_AFTER_AN_END), "a process without memory ends"),
     Fault.program_missing: {Fault.success_unfounded: "a program that is not there was called started"},
 }
 

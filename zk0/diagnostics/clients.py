@@ -10,6 +10,7 @@ from collections import Counter
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
+from zk0.diagnostics.ranks import binomial_cdf
 from zk0.diagnostics.series import point
 from zk0.ledger import Ledger
 
@@ -27,6 +28,7 @@ REASONS: tuple[tuple[re.Pattern[str], Fault], ...] = tuple(
     )
 )
 
+UNNAMED = re.compile(r"failure \d+$")  # of a log that only counts them
 MANY_LEFT_OUT = "clients fail, answer too late, or send what can't be averaged: the evidence has each reason"
 SELDOM = 0.001  # chance of so few rounds, were the client as likely as the others to be asked
 ENOUGH_ROUNDS = 5
@@ -55,8 +57,11 @@ def participation(ledger: Ledger, *, minimum: float = 0.9) -> Finding:
         return passed(message, evidence=evidence)
     blamed = Counter(fault_of(reply.reason) for _, reply in rejected)
     few = accepted / asked < minimum
+    named = sorted({reply.client for _, reply in rejected if not UNNAMED.match(reply.client)})
+    unnamed = sum(bool(UNNAMED.match(reply.client)) for _, reply in rejected)
+    left_out = [*named, *([f"{unnamed} that the log does not name"] if unnamed else [])]
     return (failed if few else warned)(
-        f"{message}; left out: {', '.join(sorted({reply.client for _, reply in rejected}))}",
+        f"{message}; left out: {', '.join(left_out)}",
         evidence=evidence,
         cause=MANY_LEFT_OUT if few else None,
         remedy="mend the clients that are named" if few else "see each reason",
@@ -73,8 +78,6 @@ def starved(ledger: Ledger) -> Finding:
     names = sorted(known.union(*rounds)) if rounds else []
     if len(rounds) < ENOUGH_ROUNDS or len(names) < 2:  # noqa: PLR2004  one client is all there is
         return not_available(f"needs {ENOUGH_ROUNDS} rounds and two clients, has {len(rounds)} and {len(names)}")
-    from scipy.stats import binom
-
     share = sum(len(sampled) for sampled in rounds) / len(rounds) / len(names)
     counts = {name: sum(name in sampled for sampled in rounds) for name in names}
     named = [(f"rounds {name} was asked in", count) for name, count in counts.items()]
@@ -84,7 +87,7 @@ def starved(ledger: Ledger) -> Finding:
     seldom = [
         name
         for name, count in counts.items()
-        if binom.cdf(count, len(rounds), share) < SELDOM / len(names) or (count == 0 and not never_by_chance)
+        if binomial_cdf(count, len(rounds), share) < SELDOM / len(names) or (count == 0 and not never_by_chance)
     ]
     if not seldom:
         fewest = min(counts.values())

@@ -6,13 +6,15 @@ They are ranked by severity, confidence and their place in the chain of causes; 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from zk0.core.checks import CHECKS, Check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import SEVERITY, Finding, Verdict
 from zk0.diagnostics.causes import SURE_ENOUGH, causal_rank, explained_by
+from zk0.diagnostics.outcome import WholeVerdict, judge_whole
 from zk0.ledger import Ledger
 
 PROBLEMS = (Verdict.warned, Verdict.failed, Verdict.error)
@@ -44,6 +46,13 @@ class Diagnosis:
     suppressed: tuple[Suppressed, ...]
     unanswered: tuple[Finding, ...]
     not_applicable: tuple[Finding, ...] = ()
+    partial: bool = False  # only some diagnostics were asked
+
+    @cached_property
+    def whole(self) -> WholeVerdict:
+        """The verdict of the whole; what another finding explains counts as well."""
+        explained = (one.finding for one in self.suppressed)
+        return judge_whole((*self.findings, *explained, *self.unanswered), partial=self.partial)
 
     @property
     def problems(self) -> tuple[Finding, ...]:
@@ -76,7 +85,7 @@ def diagnose(ledger: Ledger, *, only: Sequence[str] = ()) -> Diagnosis:
     for name in only or diagnostics():
         # Deduplicated right here: a long run gives thousands of findings a diagnostic, and one of them is kept.
         found += _deduplicate(run_check(CHECKS.get(name), ledger))
-    return conclude(found)
+    return replace(conclude(found), partial=bool(only))
 
 
 def diagnostics() -> list[str]:
@@ -137,7 +146,8 @@ def _explain(finding: Finding, problems: Sequence[Finding], kept: Sequence[Findi
         if other.fault and finding.fault and finding.fault in reasons:
             return other.fault, reasons[Fault(finding.fault)]
     for other in kept:
-        if other.fault and other.fault == finding.fault:
+        # Of one check, what has the same fault and another cause is another case of it.
+        if other.fault and other.fault == finding.fault and other.check != finding.check:
             return other.fault, f"{other.check} names the same fault"
     return None
 

@@ -10,8 +10,8 @@ from typing import Literal
 
 from zk0.core.checks import check
 from zk0.core.faults import Fault
-from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.series import by_client, each, ends, judge_each, losses_of, point
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.diagnostics.series import by_client, each, ends, is_lost, judge_each, losses_of, point
 from zk0.ledger import Evaluation, Ledger
 
 ROUNDS_OF_NOISE = 5
@@ -19,6 +19,8 @@ BEYOND = 2.0  # times the noise
 ENOUGH_ROUNDS = 3  # evaluations after which a number that never moves is not an accident
 INSENSITIVE = 0.005  # of the loss: less movement than this while the clients learn is none
 LEARNT = 0.2  # fall of the clients' own loss, of itself
+CLEARLY_WORSE = 1.25  # times round 0, whether that was trained or not
+UNCHANGED = 0.01  # of the baseline: neither better nor worse
 SPIKE = 3.0  # times the baseline after one round: the first steps were too long
 SAME_NOISE = 1e-4  # of the baseline: frames, noise and times are the same each round, so only rounding is left
 
@@ -43,14 +45,29 @@ def beats_baseline(ledger: Ledger, *, ratio: float = 1.0, role: Role = "held-out
     """The last round's loss is below `ratio` times that of round 0, on every data set of the role."""
     of_role = ((name, found) for name, found in _data_sets(ledger) if found and found[0].role == role)
     nothing = f"no {role} data set was evaluated"
-    return judge_each(of_role, lambda found: _beats_baseline(found, ratio, role), nothing=nothing)
+    first_is_trained = counts_from_zero(ledger)
+    return judge_each(of_role, lambda found: _beats_baseline(found, ratio, role, first_is_trained), nothing=nothing)
 
 
-def _beats_baseline(found: list[Evaluation], ratio: float, role: str) -> Finding:
+def counts_from_zero(ledger: Ledger) -> bool:
+    """Return whether round 0 is one that was trained, as in programs that count from 0."""
+    rounds = [one.round for one in ledger.trainings] + [one.round for one in ledger.aggregations]
+    return 0 in rounds
+
+
+def _beats_baseline(found: list[Evaluation], ratio: float, role: str, first_is_trained: bool) -> Finding:  # noqa: FBT001
     baseline = _loss_at(found, 0)
     last = max((one for one in found if one.loss is not None), key=lambda one: one.round, default=None)
     if not baseline or last is None or last.loss is None or last.round == 0:
         return not_available("needs a loss above 0 at round 0 and one at a later round")
+    if is_lost(newest := max(found, key=lambda one: one.round)):
+        return failed(
+            f"the loss of round {newest.round} is no finite number; round {last.round} was {last.loss:.3f}",
+            cause="the weights that were judged, or the evaluation's arithmetic, are not finite",
+            remedy="see scores.finite",
+            fault=Fault.evaluation_not_finite,
+            confidence=0.9,
+        )
     achieved = last.loss / baseline
     evidence = [
         point("loss at round 0", baseline),
@@ -60,8 +77,23 @@ def _beats_baseline(found: list[Evaluation], ratio: float, role: str) -> Finding
     ]
     frames = "" if last.frames is None else f"{last.frames} "
     change = f"{baseline:.3f} to {last.loss:.3f} on {frames}{role} frames, {achieved:.2f} of the baseline"
+    if first_is_trained and achieved < CLEARLY_WORSE:
+        return not_available("its rounds are counted from 0: the untrained policy may not have been evaluated")
+    return _compared(achieved, ratio, change, evidence)
+
+
+def _compared(achieved: float, ratio: float, change: str, evidence: list[Evidence]) -> Finding:
     if achieved < ratio:
         return passed(change, evidence=evidence)
+    if 1 <= achieved < 1 + UNCHANGED:
+        return failed(
+            f"{change}: not better than the untrained policy, and not worse",
+            evidence=evidence,
+            cause="nothing was learnt that this number shows: too few or too small steps, or it is not what is trained",
+            remedy="look whether the weights move (rounds.parameters-move), and whether the training loss falls",
+            fault=Fault.worse_than_baseline,
+            confidence=0.8,
+        )
     if achieved < 1:
         return failed(
             f"{change}; less than {ratio:g} was wanted",
@@ -74,8 +106,8 @@ def _beats_baseline(found: list[Evaluation], ratio: float, role: str) -> Finding
     return failed(
         f"{change}: not better than the untrained policy",
         evidence=evidence,
-        cause="local steps drift apart, the learning rate is too large, or this data is unlike what is trained on",
-        remedy="halve local_steps, or lower learning_rate by a factor of 5",
+        cause="local steps drift apart, the steps are too large, or this data is unlike what is trained on",
+        remedy="the clients' own losses decide: rising, divide learning_rate by 5; falling, halve local_steps",
         fault=Fault.worse_than_baseline,
         confidence=0.95,
     )
@@ -97,16 +129,11 @@ def beyond_noise(found: list[Evaluation], _: Ledger) -> Finding:
     noise = sum(ups) / len(ups) if ups else 0.0
     fall = values[0] - min(values[-2:])
     evidence = [point("fall since round 0", fall), point("rise in the rounds where it rose, mean", noise)]
-    if not 0 < fall < BEYOND * noise:
+    if fall <= 0:
+        return not_available("it has not fallen")
+    if fall >= BEYOND * noise:
         return passed(f"a change of {abs(fall):.3g} beside a noise of {noise:.3g}", evidence=evidence)
-    return warned(
-        f"it has fallen by {fall:.3g}, and goes up and down by {noise:.3g}",
-        evidence=evidence,
-        cause="the evaluation is too small, or too little was learnt, to call this better",
-        remedy="judge on more frames, or train for more rounds",
-        fault=Fault.worse_than_baseline,
-        confidence=0.4,
-    )
+    return not_available(f"it has fallen by {fall:.3g} and goes up and down by {noise:.3g}: no better beyond its noise")
 
 
 @check("evaluation.moves")
@@ -128,7 +155,8 @@ def _moves(values: list[float], learnt: float | None) -> Finding:
     """Judge the losses of policies that differ, beside what the clients have learnt by their own losses."""
     if len(values) < ENOUGH_ROUNDS:
         return not_available(f"needs {ENOUGH_ROUNDS} evaluations of policies that differ")
-    spread = (max(values) - min(values)) / max(values) if max(values) > 0 else 0.0
+    largest = max(map(abs, values))  # a Dice loss is negative
+    spread = (max(values) - min(values)) / largest if largest else 0.0
     evidence = [
         point("smallest loss", min(values)),
         point("largest loss", max(values)),
@@ -143,8 +171,8 @@ def _moves(values: list[float], learnt: float | None) -> Finding:
     return failed(
         message,
         evidence=evidence,
-        cause="another policy is judged than is trained, or the number does not depend on what is learnt",
-        remedy="put the aggregate into the policy that is judged, and judge normalised actions",
+        cause="the model that is judged never changes: parameters do not arrive in it, or nothing is trained",
+        remedy="compare the digest of its weights before and after a round; put the aggregate into it",
         fault=Fault.evaluation_insensitive,
         confidence=confidence,
     )
@@ -182,10 +210,10 @@ def comparable(found: list[Evaluation], ledger: Ledger) -> Finding:
 
 @check("evaluation.first-round")
 @each_data_set
-def first_round(found: list[Evaluation], _: Ledger) -> Finding:
+def first_round(found: list[Evaluation], ledger: Ledger) -> Finding:
     """The first round does not throw the policy away."""
     before, after = _loss_at(found, 0), _loss_at(found, 1)
-    if not before or after is None:
+    if not before or after is None or counts_from_zero(ledger):
         return not_available("needs the losses of rounds 0 and 1")
     evidence = [point("loss at round 0", before), point("loss at round 1", after)]
     if after <= SPIKE * before:

@@ -9,10 +9,12 @@ from statistics import median
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.diagnostics.series import by_client, each, each_client, ends, joined, point
+from zk0.diagnostics.series import by_client, each, each_client, ends, joined, losses_of, point
 from zk0.ledger import Ledger, Training
 
 MINIMUM_STEPS = 20
+FEWEST = 5  # norms and losses that are all beyond what any loss of a policy is
+BEYOND = 1e5
 NOTHING = 1e-7  # Adam divides by the gradient's size plus 1e-8: below that its steps shrink with the gradient
 SMALL, SHRUNK = 1e-4, 1e-4  # small, and of the start: a policy that converges loses one or two orders of magnitude
 GROWN = 100.0  # times the start
@@ -63,6 +65,8 @@ def _ends_shown(first: float, last: float) -> list[Evidence]:
 def exploding(trainings: list[Training], _: Ledger) -> Finding:
     """Gradients do not grow to many times their start."""
     norms = joined(trainings, lambda one: one.gradient_norm)
+    if len(norms) >= FEWEST and median(norms) > BEYOND and (losses := losses_of(trainings)) and median(losses) > BEYOND:
+        return _beyond(median(norms), median(losses))
     if len(norms) < MINIMUM_STEPS or not ends(norms)[0]:
         return not_available(f"needs {MINIMUM_STEPS} gradient norms above 0, has {len(norms)}")
     first, last = ends(norms)
@@ -75,6 +79,18 @@ def exploding(trainings: list[Training], _: Ledger) -> Finding:
         remedy="lower learning_rate by a factor of 10; with mixed precision, unscale before clipping",
         fault=Fault.gradient_exploding,
         confidence=0.85,
+    )
+
+
+def _beyond(norm: float, loss: float) -> Finding:
+    return warned(
+        f"gradients of {norm:.3g} and a loss of {loss:.3g}, for as long as the log goes",
+        evidence=[point("gradient norm, median", norm), point("policy_loss, median", loss)],
+        cause="values far from 1 go in or out: statistics of another data set, a constant joint whose deviation is 0, "
+        "or weights that ran away before this log begins",
+        remedy="print minimum and maximum of a normalised batch; compare the statistics with the data set's own",
+        fault=Fault.gradient_exploding,
+        confidence=0.7,
     )
 
 

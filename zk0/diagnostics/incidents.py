@@ -5,13 +5,15 @@ together, or numbers beside them: a success that is claimed beside a missing pro
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.pages import join_first
-from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_applicable, not_available, warned
-from zk0.diagnostics.series import point, where
+from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_applicable, not_available, passed, warned
+from zk0.diagnostics.exceptions import judge_groups, lost_something, raised_groups, went_on
+from zk0.diagnostics.known import KnownException, recognize
+from zk0.diagnostics.series import point
 from zk0.ledger import Incident, IncidentKind, Ledger
 
 CLIENTS_NAMED = 3  # they are read at a glance
@@ -20,14 +22,6 @@ SURE = 0.95  # confidence in what a line says literally
 LIKELY = 0.6
 EXPLAINS_NOTHING = 0.4  # numbers left out of a ledger can't be the reason for the others
 MANY_SKIPPED = 0.05  # share of the steps whose batch was lost: above it, the training is not the intended one
-# Each of these explains by itself why a training does not go on.
-ENDINGS = (
-    IncidentKind.out_of_memory,
-    IncidentKind.traceback,
-    IncidentKind.actor_died,
-    IncidentKind.decode_error,
-    IncidentKind.step_skipped,
-)
 # The subject of a claim, by its words, and the incidents that contradict it. The first row that fits decides.
 CONTRADICTIONS: tuple[tuple[tuple[str, ...], tuple[IncidentKind, ...]], ...] = (
     (("push", "upload"), (IncidentKind.token_missing,)),
@@ -58,6 +52,10 @@ class Meaning:
     verdict: Verdict = Verdict.failed
     confidence: float = SURE
 
+    def with_cause(self, known: KnownException) -> "Meaning":
+        """Return the meaning of an exception that the field knows."""
+        return replace(self, cause=known.cause, remedy=known.remedy)
+
     def finding(self, found: Sequence[Incident]) -> Finding:
         """Return the finding of these incidents."""
         return Finding(
@@ -73,6 +71,13 @@ class Meaning:
         )
 
 
+OUT_OF_MEMORY = Meaning(
+    (IncidentKind.out_of_memory,),
+    "memory ran out, reported {} times",
+    "a batch, or several processes on one machine or device, need more memory than it has",
+    "halve batch_size, or run fewer clients at once; where memory grows step by step, find the leak",
+    Fault.out_of_memory,
+)
 UNFOUNDED = Meaning(
     (IncidentKind.success_claimed,),
     "success is claimed, and another line contradicts it",
@@ -96,6 +101,13 @@ DEAD_CONTROL = Meaning(
     "send the digest where text may be sent, and refuse a reply without one",
     Fault.control_inactive,
     "aggregation-fix",
+)
+NOT_FINITE = Meaning(
+    (IncidentKind.not_finite,),
+    "{} lines report numbers that are not finite",
+    "not known from such a line: what came before it decides (`loss.finite`)",
+    "find the first step that is not finite: the values of its batch, the precision, then the learning rate",
+    Fault.loss_not_finite,
 )
 MEANINGS: dict[str, tuple[Meaning, ...]] = {
     "data": (
@@ -130,32 +142,6 @@ MEANINGS: dict[str, tuple[Meaning, ...]] = {
             "{} training steps failed and were skipped",
             "an error in a step is caught and the loop goes on: where every step fails it never ends",
             "let the first error end the round; the lines show which it is",
-        ),
-        Meaning(
-            (IncidentKind.not_finite,),
-            "{} lines report numbers that are not finite",
-            "the learning rate is too large, or the data holds such values",
-            "lower learning_rate, and look at the data set's ranges",
-            Fault.loss_not_finite,
-        ),
-    ),
-    "memory": (
-        Meaning(
-            (IncidentKind.out_of_memory,),
-            "memory ran out, reported {} times",
-            "a batch, or several processes on one device, need more memory than it has",
-            "halve batch_size, or run fewer clients at once; where memory grows step by step, find the leak",
-            Fault.out_of_memory,
-        ),
-    ),
-    "returned": (
-        Meaning(
-            (IncidentKind.nothing_returned,),
-            "a function that has to return two values returned None",
-            "aggregate_fit ends without `return parameters, metrics`",
-            "return the aggregated parameters and the metrics on every path through it",
-            Fault.aggregate_not_returned,
-            "aggregation-fix",
         ),
     ),
     "digests": (
@@ -216,6 +202,20 @@ MEANINGS: dict[str, tuple[Meaning, ...]] = {
 }
 
 
+def _memory(ledger: Ledger) -> Iterator[Finding]:
+    """Yield the finding on memory that ran out, whichever program said so; caught and got over, it is none."""
+    groups = [one for one in raised_groups(ledger) if one.fault is Fault.out_of_memory]
+    yield from judge_groups(ledger, groups)
+    told = {id(one) for group in groups for one in group.incidents}
+    lines = [one for one in _of_kind(ledger, IncidentKind.out_of_memory) if id(one) not in told]
+    over = [one for one in lines if went_on(one)]
+    if over and len(over) == len(lines) and not lost_something(ledger):
+        yield passed(f"memory ran out, and the work went on: {over[0].text[:160]}", evidence=_lines(over))
+    elif lines and not groups:
+        known = next(filter(None, (recognize(one.text) for one in lines)), None)
+        yield OUT_OF_MEMORY.finding(lines) if known is None else OUT_OF_MEMORY.with_cause(known).finding(lines)
+
+
 def _damaged(ledger: Ledger) -> Iterator[Finding]:
     """Yield the finding on batches that could not be decoded: how many, and whether the loader lost its place."""
     decoding = _of_kind(ledger, IncidentKind.decode_error, IncidentKind.batch_skipped)
@@ -252,15 +252,11 @@ def _without_digest(ledger: Ledger) -> Iterator[Finding]:
         yield (WEAK_CONTROL if others else DEAD_CONTROL).finding(absent)
 
 
-def _uncaught(ledger: Ledger) -> Iterator[Finding]:
-    for one in _of_kind(ledger, IncidentKind.traceback)[:MOST_SHOWN]:
-        yield failed(
-            f"uncaught exception: {one.text[:160]}",
-            at=_place([one]),
-            evidence=_lines([one]),
-            cause=f"see the traceback above {one.read_from}" if one.read_from else "see the traceback",
-            confidence=SURE,
-        )
+def _not_finite(ledger: Ledger) -> Iterator[Finding]:
+    """Yield the finding on lines about numbers that are not finite: a warning where finite ones came after them."""
+    if found := _of_kind(ledger, IncidentKind.not_finite):
+        over = all(map(went_on, found)) and not any(one.not_finite for one in ledger.trainings)
+        yield (replace(NOT_FINITE, verdict=Verdict.warned, confidence=LIKELY) if over else NOT_FINITE).finding(found)
 
 
 def _contradicted(ledger: Ledger) -> Iterator[Finding]:
@@ -274,40 +270,16 @@ def _contradicted(ledger: Ledger) -> Iterator[Finding]:
         yield UNFOUNDED.finding(list({id(one): one for one in found}.values()))
 
 
-def _cut_off(ledger: Ledger) -> Iterator[Finding]:
-    """Yield a finding for each training of the last round that stops before its last step, unless a line says why."""
-    if ledger.closed or not any(training.read_from for training in ledger.trainings) or _of_kind(ledger, *ENDINGS):
-        return
-    last = max(training.round for training in ledger.trainings)
-    for training in ledger.trainings:
-        wanted = training.settings.get("local-steps")
-        if training.round != last or "steps" in training.missing or not isinstance(wanted, int):
-            continue
-        if training.steps < wanted:
-            yield warned(
-                f"the log ends at step {training.steps} of {wanted} without an error",
-                at=where(training),
-                evidence=[point("steps done", training.steps, "steps", at=where(training))],
-                cause="the process was killed, as Linux does where memory runs out; or the log was cut, or it goes on",
-                remedy="look for the process, and for oom-kill in the machine's log: journalctl -k",
-                fault=Fault.killed,
-                confidence=LIKELY,
-            )
-
-
 # Each check: the first line of its documentation, and what it looks for beside its rows of the table.
 CHECKS_OF_LINES: dict[str, tuple[str, Callable[[Ledger], Iterator[Finding]] | None]] = {
     "data": ("Frames could be read: videos, timestamps and the data loader are in order.", _damaged),
     "sentinels": ("No log contains a number that was not measured.", None),
-    "steps": ("No training step was skipped, and no loss was reported as not finite.", None),
-    "memory": ("No process ran out of memory.", None),
-    "returned": ("The strategy returns its aggregate, and not None.", None),
+    "steps": ("No training step was skipped, and no loss was reported as not finite.", _not_finite),
+    "memory": ("No process ran out of memory.", _memory),
     "digests": ("Digests of parameters are compared, and are equal where they have to be.", _without_digest),
     "clients": ("No client failed, no worker died, and no log mixes clients.", None),
-    "errors": ("Every exception was caught.", _uncaught),
     "programs": ("Every program that was started is installed.", None),
     "claims": ("No line contradicts a claim of success.", _contradicted),
-    "ending": ("No log breaks off in the middle of a training.", _cut_off),
     "secrets": ("The log contains no secret.", None),
 }
 

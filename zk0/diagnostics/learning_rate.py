@@ -1,4 +1,4 @@
-"""Is the learning rate the one that was configured? (`learning-rate.warm-up`, `.restarts`, `.as-configured`)
+"""Is the learning rate the one that was configured, and does it last? (`learning-rate.*`)
 
 A rate is decided once and used at every step; between the two are schedules, presets and rounds. zk0's schedule is
 LeRobot's cosine over all rounds together, so its ledgers can be held against every step. Of other programs only the
@@ -22,6 +22,9 @@ VARIES = 1.05  # largest over smallest rate in a round: a constant rate can't re
 SAME = 1e-6  # relative
 ENOUGH_ROUNDS = 3  # two rounds may begin at one rate by chance: a warm-up's first step and a cosine's plateau
 KEYS = ("learning-rate", "final-learning-rate", "warmup-steps", "rounds", "local-steps")
+FLOOR_SHARE = 0.4  # of the training at the lowest rate: a cosine that fits has a few percent there
+FAR_BELOW = 8.0  # times below the highest: LeRobot's presets end at a fortieth, common ones at a tenth
+SMOOTH = 5  # different rates before the floor
 WARMUP_SHARE = 10  # zk0 warms up for at most a tenth of all steps
 
 
@@ -49,6 +52,57 @@ def warm_up(trainings: list[Training], ledger: Ledger) -> Finding:
         remedy="set warmup_steps to a tenth of all steps at most",
         fault=Fault.learning_rate_warming,
         confidence=0.95,
+    )
+
+
+@check("learning-rate.zero")
+@each_client
+def zero(trainings: list[Training], _: Ledger) -> Finding:
+    """The learning rate is above zero."""
+    rates = _rates(trainings)
+    if len(rates) < ENOUGH_ROUNDS:
+        return not_available(f"needs {ENOUGH_ROUNDS} learning rates, has {len(rates)}")
+    evidence = [point("highest learning rate", max(rates)), point("learning rates logged", len(rates))]
+    if max(rates) > 0:
+        return passed(f"up to {max(rates):.3g}", evidence=evidence)
+    return failed(
+        f"it is 0 in all {len(rates)} logged values: nothing is trained",
+        evidence=evidence,
+        cause="the schedule is never stepped out of its warm-up, has ended, or the optimizer was given 0",
+        remedy="print the rate after a few steps; step the schedule once after each optimizer step",
+        fault=Fault.learning_rate_zero,
+        confidence=0.97,
+    )
+
+
+@check("learning-rate.lasts")
+@each_client
+def lasts(trainings: list[Training], _: Ledger) -> Finding:
+    """The schedule does not come to its end long before the training does."""
+    rates = _rates(trainings)
+    if len(rates) < MINIMUM_STEPS:
+        return not_available(f"needs {MINIMUM_STEPS} learning rates, has {len(rates)}")
+    floor = rates[-1]
+    at_floor = next(
+        (count for count, rate in enumerate(reversed(rates)) if not math.isclose(rate, floor, rel_tol=SAME)), 0
+    )
+    values = len(set(rates[: len(rates) - at_floor]))
+    evidence = [
+        point("highest learning rate", max(rates)),
+        point("learning rate at the end", floor),
+        point("share of the training at that rate", at_floor / len(rates)),
+    ]
+    # A rate that is lowered in a few steps, as in step decay, stays where it was put on purpose.
+    if at_floor < FLOOR_SHARE * len(rates) or floor * FAR_BELOW > max(rates) or values < SMOOTH:
+        return passed(f"ends at {floor:.3g}", evidence=evidence)
+    done = 1 - at_floor / len(rates)
+    return warned(
+        f"the schedule was over after {done:.0%} of the training: {floor:.3g} since, {max(rates):.3g} at most",
+        evidence=evidence,
+        cause="the schedule's length is not that of the training, as where steps were raised and decay steps were not",
+        remedy="set the schedule's decay steps to the training's steps",
+        fault=Fault.learning_rate_exhausted,
+        confidence=0.9,
     )
 
 

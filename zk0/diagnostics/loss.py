@@ -1,4 +1,4 @@
-"""Is the policy loss a number, does it fall, does it jump? (`loss.finite`, `.trend`, `.explodes`, `.spikes`)
+"""Is the policy loss a number, does it fall, does it jump? (`loss.finite`, `.trend`, `.explodes`, `.spikes`, `.jumps`)
 
 A training loss is noisy from batch to batch, so two single values say nothing. The trend is judged by rank (Kendall's
 tau), its size by the medians of the first and last tenth: both resist a spike, and both have to say the same. The
@@ -10,6 +10,7 @@ SageMaker Debugger calls these LossNotDecreasing, Overtraining and, of tensors, 
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from math import isnan, log
 from statistics import median
 from typing import Literal
@@ -17,6 +18,9 @@ from typing import Literal
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.diagnostics.not_finite import RECOVERED, is_settling, likely_cause, not_finite_in, recovers
+from zk0.diagnostics.nothing_learnt import guessed_level, guessing, repeated, vanished
+from zk0.diagnostics.ranks import kendall_trend, lowest_slope
 from zk0.diagnostics.series import (
     by_client,
     each_client,
@@ -25,17 +29,29 @@ from zk0.diagnostics.series import (
     joined,
     judge_each,
     losses_of,
+    measured,
     point,
     thinned,
 )
 from zk0.ledger import Ledger, Training
 
 MINIMUM_STEPS = 20  # below it, a tenth is one or two values and the rank test has little power
+FEWEST_FALLS = 5  # values, each below the one before, and the last below FAR of the first
+FAR = 0.8
+FEWEST_STEPS = 6  # that all fall are a fall by rank (p = 0.003); nothing else can be said of so few
+JUMP = 3.0  # times the level before, from one value to the next and for good
+EACH_SIDE = 5  # values of a level
+STEADY = 2.0  # largest over smallest value of a level
 SIGNIFICANCE = 0.01  # chance of calling a flat loss falling; per client
 STEPS_TO_STAND_STILL = 60  # a short run's noise may hide its fall and look like its opposite
 STANDS_STILL = 0.1  # a loss that can't have fallen by a tenth of itself (95 %) has learnt nothing worth the steps
+TREND_OF = 20_000  # values at most for Kendall's tau: half a second, and more than enough to find any trend
 PAIRS_OF = 300  # values at most for the Theil-Sen slope, which looks at all pairs
+LATE = 0.2  # of the steps: a log that begins behind them does not show the fall
+FELL_BEFORE = 1.5  # times the level it stays at: a loss that converged in its first steps
 EXPLOSION = 10.0  # times the start; shuffled batches differ by factors of 2 or 3
+BURST = 100.0  # times the level before: no noise of batches, however few values there are
+BEFORE_BURST, AFTER_BURST = 2, 3  # values
 SPIKE = 5.0  # times the median of its neighbours
 SPIKE_NOISE = 6.0  # and so many deviations of the series' own noise, robustly measured: skewed noise has no spikes
 NEIGHBOURS = 7  # steps on each side
@@ -47,19 +63,30 @@ type SeriesName = Literal["policy_loss", "total_loss"]
 
 @check("loss.finite")
 @each_training
-def loss_finite(training: Training, _: Ledger) -> Finding:
+def loss_finite(training: Training, ledger: Ledger) -> Finding:
     """Every step's loss and gradient is a finite number."""
-    bad = training.faults.non_finite_losses
+    found = not_finite_in(training)
+    bad = found.total or training.faults.non_finite_losses
     evidence = [point("steps without a finite loss or gradient", bad, "steps")]
+    own = training.read_from is None  # zk0's own loop counts and skips such a step; others only log a value
     if not bad:
-        return passed(f"{training.steps} steps, all finite", evidence=evidence)
-    return failed(
-        f"{bad} of {training.steps} steps had a loss or gradient that is not finite; they changed nothing",
-        evidence=evidence,
-        cause="a learning rate that is too large, or values in the data that are",
-        remedy="lower learning_rate, and look at the data set's ranges",
+        known = training.steps if own else len(measured(training.policy_loss) or measured(training.total_loss))
+        unit = "steps" if own else "logged values"
+        return passed(f"{known} {unit}, all finite", evidence=evidence) if known else not_available("needs a loss")
+    if is_settling(training, found):
+        return passed(f"{bad} gradients overflowed and every loss is finite: the loss scaler", evidence=evidence)
+    later = [one for one in ledger.trainings if one.client == training.client and one.round > training.round]
+    over = not own and recovers(training, found, later)
+    cause, remedy, confidence = RECOVERED if over else likely_cause(training, found)
+    where = [point("the first at step", step) for step in [*found.losses, *found.gradients][:1]]
+    said = "steps are not finite, and were skipped" if own else "logged values are not finite"
+    return (warned if over else failed)(
+        f"{bad} of {found.logged} {said}{', and those after it are again' if over else ''}",
+        evidence=[*evidence, *where],
+        cause=cause,
+        remedy=remedy,
         fault=Fault.loss_not_finite,
-        confidence=1.0,
+        confidence=confidence,
     )
 
 
@@ -71,18 +98,22 @@ def loss_trend(
 
     def judge(trainings: list[Training]) -> Finding:
         values = joined(trainings, lambda one: getattr(one, series))
-        if len(values) < MINIMUM_STEPS:
+        if zero := vanished(values):
+            return zero
+        if len(values) < FEWEST_STEPS and not _falls_each_time(values):
             return not_available(f"needs {MINIMUM_STEPS} steps of {series}, has {len(values)}")
-        return _trend(values, series, expect)
+        first = measured(getattr(trainings[0], series))
+        late = bool(first) and first[0][0] > LATE * trainings[0].steps
+        if without := repeated(values) or (None if late else guessing(values)):
+            return without
+        return _trend(values, series, expect, late=late)
 
     return judge_each(by_client(ledger.trainings), judge)
 
 
-def _trend(values: list[float], series: str, expect: str) -> Finding:
-    from scipy.stats import kendalltau  # 1.2 s: where a ledger is judged, not where a workflow is listed
-
+def _trend(values: list[float], series: str, expect: str, *, late: bool) -> Finding:
     first, last = ends(values)
-    tau, chance = map(float, kendalltau(range(len(values)), values))  # both NaN where all values are equal
+    tau, chance = kendall_trend(thinned(values, TREND_OF))  # both NaN where all values are equal
     significant = chance < SIGNIFICANCE
     evidence = [
         point(f"{series}, median of the first tenth", first),
@@ -91,14 +122,18 @@ def _trend(values: list[float], series: str, expect: str) -> Finding:
         point("p-value", None if isnan(chance) else chance),
     ]
     change = f"{first:.3g} to {last:.3g} over {len(values)} steps"
-    if significant and tau < 0 and last < first:
+    if last < first and (_falls_each_time(values) or (significant and tau < 0)):
         return passed(f"{expect}: {change}", evidence=evidence)
+    if len(values) < MINIMUM_STEPS:
+        return not_available(f"needs {MINIMUM_STEPS} steps of {series}, has {len(values)}")
+    if jump_of(values) is not None:
+        return not_available(f"{change}: a jump, which loss.jumps judges")
     if significant and tau > 0 and last > first:
         return failed(
             f"rising: {change}",
             evidence=evidence,
-            cause="the steps are too large, or the gradient is not that of this loss",
-            remedy="lower learning_rate by a factor of 5, then look at gradient norms",
+            cause="the steps are too large, or the gradient is not that of this loss: gradient norms decide",
+            remedy="look at gradient norms: where they grow with the loss, lower learning_rate by a factor of 5",
             fault=Fault.learning_rate_too_high,
             confidence=0.6,
         )
@@ -110,26 +145,36 @@ def _trend(values: list[float], series: str, expect: str) -> Finding:
             remedy="look at the series round by round",
             confidence=0.5,
         )
-    return _without_trend(values, change, evidence)
+    return _without_trend(values, change, evidence, late=late)
 
 
-def _without_trend(values: list[float], change: str, evidence: list[Evidence]) -> Finding:
+def _without_trend(values: list[float], change: str, evidence: list[Evidence], *, late: bool) -> Finding:
     """Distinguish a loss that stagnates from one whose noise would hide a fall."""
-    from scipy.stats import theilslopes
-
     points = thinned(values, PAIRS_OF)
-    lowest = float(theilslopes(points).low_slope) * (len(points) - 1)
+    lowest = lowest_slope(points) * (len(points) - 1)
     hidden = -lowest / abs(median(points)) if median(points) else 0.0
     if hidden > STANDS_STILL or (hidden and len(values) < STEPS_TO_STAND_STILL):
         return not_available(f"no trend above noise, which could hide a fall of {max(hidden, 0):.0%}")
+    if values[0] > FELL_BEFORE * ends(values)[1] and min(values[:2]) > max(values[FEWEST_STEPS:]):
+        return passed(f"fell in its first steps and stays there: {values[0]:.3g}, then {change}")
+    if late:
+        return not_available(f"no change: {change}, and the log begins late: converged, or stuck, it would look so")
+    level = ends(values)[1]
+    if guess := guessed_level(level, evidence):
+        return guess
     return warned(
         f"no change: {change}",
         evidence=[*evidence, point("largest fall that the noise could hide, of the loss", hidden)],
-        cause="too few steps, or a learning rate too small to matter",
-        remedy="train for more local_steps or rounds, or raise learning_rate by a factor of 3",
-        fault=Fault.learning_rate_too_low,
+        cause="converged before this log begins, too few steps, or steps too small to matter: the log alone can't tell",
+        remedy="compare with the loss of an untrained policy: as high, it learns nothing; far lower, it has converged",
+        fault=Fault.loss_still,
         confidence=0.4,
     )
+
+
+def _falls_each_time(values: list[float]) -> bool:
+    """Return whether few values fall every time and far: of 5 without a trend, 1 in 120 does."""
+    return len(values) >= FEWEST_FALLS and values[-1] < FAR * values[0] and all(b < a for a, b in pairwise(values))
 
 
 @check("loss.explodes")
@@ -138,6 +183,8 @@ def loss_explodes(trainings: list[Training], _: Ledger) -> Finding:
     """No client's loss rises to many times its start."""
     rounds = [values for one in trainings if (values := losses_of([one]))]
     values = losses_of(trainings)
+    if len(values) < MINIMUM_STEPS and (burst := _burst(values)):
+        return burst
     if len(values) < MINIMUM_STEPS or min(values[0], ends(values)[0]) <= 0:
         return not_available(f"needs {MINIMUM_STEPS} steps of policy_loss above 0, has {len(values)}")
     start = min(values[0], ends(values)[0])  # an explosion may be over before the first tenth is
@@ -145,12 +192,30 @@ def loss_explodes(trainings: list[Training], _: Ledger) -> Finding:
     evidence = [point("policy_loss at the start", start), point("policy_loss in the worst round", highest)]
     if highest <= EXPLOSION * start:
         return passed(f"at most {highest / start:.1f} times its start", evidence=evidence)
+    if jump_of(values) is not None:
+        return not_available("a jump, which loss.jumps judges")
     return failed(
         f"exploded: {start:.3g} to {highest:.3g}, {highest / start:.0f} times",
         evidence=evidence,
         cause="steps so large that every one makes it worse",
         remedy="lower learning_rate by a factor of 10",
         fault=Fault.learning_rate_too_high,
+        confidence=0.9,
+    )
+
+
+def _burst(values: list[float]) -> Finding | None:
+    """Return the finding on few values that end a hundred times above all before; None where they don't."""
+    after = values[::-1]
+    level = median(values[:BEFORE_BURST]) if len(values) >= BEFORE_BURST + AFTER_BURST else 0.0
+    if level <= 0 or median(after[:AFTER_BURST]) <= BURST * level or min(after[:AFTER_BURST]) <= EXPLOSION * level:
+        return None
+    return failed(
+        f"grows from {level:.3g} to {median(after[:AFTER_BURST]):.3g} within {len(values)} logged values",
+        evidence=[point("policy_loss, first values", level), point("policy_loss, last values", after[0])],
+        cause="not known from the loss alone: steps too large for the slope, or a batch with values far outside",
+        remedy="go back to the last checkpoint before it; look at that step's gradient norm and batch, then clip",
+        fault=Fault.loss_jumped,
         confidence=0.9,
     )
 
@@ -162,6 +227,8 @@ def loss_spikes(trainings: list[Training], _: Ledger) -> Finding:
     values = losses_of(trainings)
     if len(values) < MINIMUM_STEPS or min(values) <= 0:
         return not_available(f"needs {MINIMUM_STEPS} steps of policy_loss above 0, has {len(values)}")
+    if repeated(values):
+        return not_available("it repeats itself, which loss.trend judges")
     spikes = _spikes(values)
     evidence = [
         point("steps far above their neighbours", len(spikes), "steps"),
@@ -187,3 +254,46 @@ def _spikes(values: list[float]) -> list[int]:
         above.append(value - median(around))
     noise = DEVIATIONS * median(abs(value) for value in above)
     return [step for step, value in enumerate(above) if value > log(SPIKE) and value > SPIKE_NOISE * noise]
+
+
+@check("loss.jumps")
+@each_client
+def loss_jumps(trainings: list[Training], _: Ledger) -> Finding:
+    """The loss does not jump to another level and stay there."""
+    values = losses_of(trainings)
+    if len(values) < 2 * EACH_SIDE or min(values) <= 0:
+        return not_available(f"needs {2 * EACH_SIDE} steps of policy_loss above 0, has {len(values)}")
+    step = jump_of(values)
+    if step is None:
+        return passed("no step from one level to another")
+    before, after = median(values[max(0, step - EACH_SIDE) : step]), median(values[step : step + EACH_SIDE])
+    rates = joined(trainings, lambda one: one.learning_rate)
+    changed = len(rates) == len(values) and max(rates[step - 1], rates[step]) > 2 * min(rates[step - 1], rates[step])
+    evidence = [point("level before", before), point("level after", after), point("logged value of the jump", step)]
+    known = "the learning rate changed at the same step"
+    open_ = "not known from the loss alone: the data changed there, a resume lost the optimizer's state, or an overflow"
+    return failed(
+        f"jumps from {before:.3g} to {after:.3g} at logged value {step} of {len(values)}, and stays there",
+        evidence=evidence,
+        cause=known if changed else open_,
+        remedy="go back to the last checkpoint before it; compare that step's data, learning rate and gradient norm",
+        fault=Fault.loss_jumped,
+        confidence=0.9,
+    )
+
+
+def jump_of(values: list[float]) -> int | None:
+    """Return the first value of a higher level that lasts to the end; None where the loss only rises or wobbles.
+
+    Both levels have to be steady: a loss that doubles with every step grows, and does not jump.
+    """
+    for step in range(EACH_SIDE, len(values) - EACH_SIDE + 1):
+        before, after = values[step - EACH_SIDE : step], values[step : step + EACH_SIDE]
+        steady = max(before) < STEADY * min(before) and max(after) < STEADY * min(after)
+        if (
+            steady
+            and min(values[step:]) > JUMP * median(before) / STEADY
+            and median(values[step:]) > JUMP * median(before)
+        ):
+            return step if min(after) > max(before) else None
+    return None

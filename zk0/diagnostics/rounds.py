@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from zk0.core.checks import check
 from zk0.core.faults import Fault
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
+from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed
 from zk0.diagnostics.series import by_client, judge_each, point
 from zk0.ledger import Aggregation, Ledger, Training, short
 
@@ -75,6 +75,9 @@ def _lineage(
             [*evidence, ended],
             cause="the strategy does not return what it aggregated",
         )
+    if current.digest_out is None and before is not None and expected is not None:
+        # A server that evaluates nowhere tells nobody what it made of the last round.
+        return not_applicable(f"it starts from what round {before.round} ended with; nothing was sent after it")
     if current.digest_out is None:
         return _by_norm(trainings, current, evidence)
     if current.digest_out == current.digest_in:

@@ -13,7 +13,11 @@ from zk0.diagnostics.series import measured, point, where
 from zk0.ledger import Ledger
 
 SENTINELS = (0.0, 1.0, -1.0, 999.0, 1e9)
+# A norm that is logged after clipping is the clip at every step, and 1.0 is the usual clip.
+# A training loss of 0 has other reasons too: `loss.trend` judges it.
+SENTINELS_OF = {"policy_loss": SENTINELS[1:], "gradient_norm": (0.0, -1.0, 999.0, 1e9)}
 TWICE = 2  # one exact 1.0 is unlikely, two are not measured
+STEPS = 3  # of a training's series, which a program's printed source may resemble once or twice
 
 
 @check("sentinels.values")
@@ -30,10 +34,10 @@ def values(ledger: Ledger) -> Iterator[Finding]:
 
 def _trainings(ledger: Ledger) -> Iterator[Finding]:
     for training in ledger.trainings:
-        for name in ("policy_loss", "gradient_norm"):
+        for name, placeholders in SENTINELS_OF.items():
             series = [value for _, value in measured(getattr(training, name))]
             # One value at all steps, and one that programs write for want of another.
-            if len(series) >= TWICE and len(set(series)) == 1 and series[0] in SENTINELS:
+            if len(series) >= STEPS and len(set(series)) == 1 and series[0] in placeholders:
                 evidence = [point(f"{name}, steps", len(series), "steps", at=where(training))]
                 yield _failed(f"{name} is {series[0]:g} at all {len(series)} steps", where(training), evidence)
 

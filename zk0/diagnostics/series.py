@@ -6,7 +6,7 @@ from math import log
 from statistics import StatisticsError, correlation, linear_regression, median
 
 from zk0.core.verdicts import Evidence, Finding, not_available
-from zk0.ledger import Ledger, Training
+from zk0.ledger import Evaluation, Ledger, Training
 
 NOT_TRAINED = "no client has trained"
 FEDAVG = "mu is 0: this is FedAvg"
@@ -71,6 +71,11 @@ def by_client(trainings: Iterable[Training]) -> Iterator[tuple[str, list[Trainin
 
 each_training = each(lambda ledger: with_places(ledger.trainings))
 each_client = each(lambda ledger: by_client(ledger.trainings))
+
+
+def is_lost(one: Evaluation) -> bool:
+    """Return whether an evaluation gave no number, as NaN, infinity, or the null that JSON has for them."""
+    return one.loss is None and one.missing.get("loss") in ("not finite", "null in the log")
 
 
 def measured(series: Sequence[float | None]) -> Points:

@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from zk0.core.app_subject import require_app
+from zk0.core.app_subject import declares_own, first_run, is_about_zk0, require_app
 from zk0.core.checks import CheckContext, Part, register_subject
 from zk0.core.errors import AssetMissingError, LedgerError
 from zk0.core.portable_paths import to_local
 from zk0.core.project import Project
 from zk0.core.receipts import ReceiptStore
+from zk0.ledger.log_events import EvaluationReplies, Incident, LogProgress, LogRead
 from zk0.ledger.schema import (
     EVENT,
     OPTIONAL_SERIES,
@@ -20,7 +21,6 @@ from zk0.ledger.schema import (
     Decision,
     Evaluation,
     Event,
-    Incident,
     RolloutResult,
     RunClosed,
     RunOpened,
@@ -47,6 +47,9 @@ class Ledger:
     rollouts = _events_of(RolloutResult)  # closed-loop results
     decisions = _events_of(Decision)  # the server's, round by round
     incidents = _events_of(Incident)  # errors, refusals and claims in a log
+    progress = _events_of(LogProgress)  # how far a log came of what it planned; one for each unit and client
+    evaluation_replies = _events_of(EvaluationReplies)  # one a round
+    logs = _events_of(LogRead)  # one a file
 
     @cached_property
     def opened(self) -> RunOpened | None:
@@ -69,7 +72,7 @@ class Ledger:
             event
             for event in self.events
             if not isinstance(event, RunClosed)
-            and (isinstance(event, RunOpened) or event.round is None or event.round <= last)
+            and (isinstance(event, RunOpened) or (number := getattr(event, "round", None)) is None or number <= last)
         )
 
     def comparable(self) -> list[dict[str, Any]]:
@@ -78,27 +81,32 @@ class Ledger:
 
 
 def last_ledger(project: Project) -> Path:
-    """Return the ledger of the last run that wrote one.
+    """Return the ledger of the last run of the project's app that wrote one.
 
     Raises:
-        AssetMissingError: no run has, or its ledger is gone.
+        AssetMissingError: no run has, the last one failed, its ledger is gone, or the project's app is neither its own
+            nor zk0's.
         UnknownNameError: a receipt was changed since it was written.
     """
-    found = [receipt for receipt in ReceiptStore(project.runs_dir).all() if receipt.outputs.get("ledger")]
+    own = declares_own(project)
+    if not own:
+        require_app(project)
+    written = (receipt for receipt in ReceiptStore(project.runs_dir).all() if receipt.outputs.get("ledger"))
+    found = [receipt for receipt in written if is_about_zk0(receipt.uses) is not own]
     if not found:
-        raise AssetMissingError("no run has written a ledger yet", remedy="zk0 run train")
+        raise AssetMissingError("no run has written a ledger yet", remedy=first_run(project))
     receipt = max(found, key=lambda receipt: receipt.order)
+    if receipt.verdict.stops:
+        raise AssetMissingError(f"step {receipt.step} of run {receipt.run} failed", remedy=first_run(project))
     path = Path(to_local(str(receipt.outputs["ledger"]), project.root))
     if not path.is_file():
-        raise AssetMissingError(f"the ledger of run {receipt.run} is gone: {path}", remedy="zk0 run train")
+        raise AssetMissingError(f"the ledger of run {receipt.run} is gone: {path}", remedy=first_run(project))
     return path
 
 
 def find_ledger(context: CheckContext) -> Ledger:
     """Return the ledger that a check judges: the one that the step has written, or the project's last."""
     written = getattr(context.outputs, "ledger", None)
-    if not written:
-        require_app(context.project)
     path = Path(written or last_ledger(context.project))
     known = path.stat() if path.is_file() else None
     return _read_once(path, known and known.st_mtime_ns, known and known.st_size)

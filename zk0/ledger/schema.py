@@ -6,81 +6,31 @@ What differs between two identical runs (times, memory) is kept in `resources` a
 of the same seed is equal bit for bit.
 """
 
-import math
 from datetime import datetime
-from enum import StrEnum
 from statistics import fmean
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 
 from zk0.core.git import GitState
-
-
-class IncidentKind(StrEnum):
-    """A kind of incident: what was seen, not its cause; causes are the diagnostics' business."""
-
-    decode_error = "decode-error"  # a frame of a video could not be read
-    loader_restarted = "loader-restarted"  # the data loader ended too early and began again
-    batch_skipped = "batch-skipped"
-    step_skipped = "step-skipped"  # a training step failed, or had no batch, and was passed over
-    timestamps = "timestamps"  # frames violate the tolerance
-    unsupported_backend = "unsupported-backend"  # of video decoding
-    out_of_memory = "out-of-memory"
-    not_finite = "not-finite"
-    traceback = "traceback"  # an exception nobody caught
-    nothing_returned = "nothing-returned"  # None was unpacked where a strategy had to return two values
-    hash_mismatch = "hash-mismatch"
-    hash_missing = "hash-missing"  # a client gave no digest and was averaged all the same
-    client_failed = "client-failed"
-    no_clients = "no-clients"  # none was selected, or none answered
-    actor_died = "actor-died"  # a worker process of Ray, or Ray itself
-    storage_invalid = "storage-invalid"  # torch could not read a tensor's memory
-    mixed_clients = "mixed-clients"  # one client's lines are in the log of another
-    program_missing = "program-missing"
-    success_claimed = "success-claimed"  # a line that says something went well
-    token_missing = "token-missing"  # noqa: S105  a kind of incident
-    sentinel = "sentinel"  # a placeholder for a number that was not measured
-    secret_shown = "secret-shown"  # noqa: S105  its value is cut out
-
+from zk0.ledger.event_base import EventRecord, Measured
+from zk0.ledger.log_events import EvaluationReplies, Incident, LogProgress, LogRead
 
 SCHEMA_VERSION = 1
 
-OPTIONAL_SERIES = ("memory_allocated", "memory_reserved")  # a run without an accelerator leaves them empty
+# A run without an accelerator, or a log that does not print them, leaves these empty.
+OPTIONAL_SERIES = ("memory_allocated", "memory_reserved", "accuracy", "step_seconds", "data_seconds")
 SERIES = (
     *("policy_loss", "proximal_loss", "total_loss", "gradient_norm", "proximal_ratio", "learning_rate", "drift"),
     *OPTIONAL_SERIES,
 )
 
+AggregationRule = Literal["mean", "trimmed-mean", "median", "krum", "multi-krum"]
 type Series = list[float | None]
 type Value = bool | int | float | str
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class _Measured(_Record):
-    """An event with a `missing`: what was not finite is null in it, with that as the reason.
-
-    `read_from` is `file:line` where the event was read from another program's log, and null where zk0 measured it.
-    """
-
-    read_from: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_with_reason(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        found = {name: _finite(value) for name, value in given.items()}
-        lost = [name for name, value in found.items() if value != given[name]]
-        if lost:
-            found["missing"] = {**dict.fromkeys(lost, "not finite"), **given.get("missing", {})}
-        return found
-
-
-class Resources(_Record):
+class Resources(EventRecord):
     """The machine's time and memory; never compared between runs."""
 
     seconds: float | None = None
@@ -88,14 +38,14 @@ class Resources(_Record):
     at: datetime | None = None
 
 
-class Setting(_Record):
+class Setting(EventRecord):
     """A configured value and where it came from."""
 
     value: Value
     source: Literal["default", "pyproject.toml", "run-config"]
 
 
-class ClientData(_Record):
+class ClientData(EventRecord):
     """A client's description of its data set before the first round; no frame leaves the client."""
 
     client: str
@@ -112,7 +62,7 @@ class ClientData(_Record):
     state_range: list[tuple[float, float]] = Field(description="(minimum, maximum) a joint, in the data set's units")
 
 
-class RunOpened(_Record):
+class RunOpened(EventRecord):
     """The first event: everything that decides the result."""
 
     event: Literal["run"] = "run"
@@ -130,7 +80,7 @@ class RunOpened(_Record):
     resources: Resources = Resources()
 
 
-class Faults(_Record):
+class Faults(EventRecord):
     """Counters of errors that did not end the round."""
 
     undecodable_frames: int = 0
@@ -138,7 +88,7 @@ class Faults(_Record):
     empty_batches: int = 0
 
 
-class Training(_Measured):
+class Training(Measured):
     """One client's work in one round; every series has one entry a step, null where it was not measured."""
 
     event: Literal["training"] = "training"
@@ -158,12 +108,19 @@ class Training(_Measured):
     drift: Series = Field(description="L2 distance of the trainable tensors from the round's start, before the step")
     memory_allocated: Series = Field(default=[], description="bytes of the accelerator, before the step; or empty")
     memory_reserved: Series = Field(default=[], description="bytes of the accelerator, before the step; or empty")
+    accuracy: Series = Field(default=[], description="share of right answers, 0 to 1; or empty")
+    step_seconds: Series = Field(default=[], description="seconds of the step without loading; or empty")
+    data_seconds: Series = Field(default=[], description="seconds spent waiting for the batch; or empty")
+    logged: int | None = Field(None, description="steps that the log has values of; null where zk0 measured each")
+    not_finite: dict[str, list[int]] = Field(
+        default={}, description="steps at which another program's log has NaN or an infinity, a series; the first 100"
+    )
     update_norm: dict[str, float | None] = Field(description="L2 norm of the round's change, a module")
     digest_in: str | None
     digest_out: str | None
     frozen_digest: str | None = Field(None, description="of the tensors that are not trained, after the round")
     faults: Faults = Faults()
-    missing: dict[str, str] = {}
+    missing: dict[str, str] = Field(default={})
     resources: Resources = Resources()
 
     @model_validator(mode="after")
@@ -181,24 +138,28 @@ class Training(_Measured):
         return fmean(value for value in self.policy_loss if value is not None)
 
 
-class Reply(_Record):
-    """A client's reply that was averaged; another program's log may have neither weight nor digest."""
+class Reply(EventRecord):
+    """A valid reply; another program's log may have neither weight nor digest.
+
+    A weight of 0 is that of a reply which the rule did not choose.
+    """
 
     client: str
     weight: float | None = Field(description="share of the average, the shares sum to 1")
     digest: str | None
     update_norm: float | None = Field(None, description="L2 distance from what was sent")
     cosine: float | None = Field(None, description="of this update with that of the aggregate")
+    size: int | None = Field(None, description="bytes of its tensors on the wire")
 
 
-class RejectedReply(_Record):
+class RejectedReply(EventRecord):
     """A client's reply, or its absence, that was not averaged."""
 
     client: str
     reason: str
 
 
-class Aggregation(_Measured):
+class Aggregation(Measured):
     """The aggregate of a round's replies.
 
     `digest_out` is null when the round failed; where it is in `missing`, the log it was read from does not have it.
@@ -207,6 +168,8 @@ class Aggregation(_Measured):
     event: Literal["aggregation"] = "aggregation"
     round: int
     sampled: list[str]
+    rule: AggregationRule = Field("mean", description="how the replies became one; mean for other programs' logs")
+    trimmed: int = Field(0, description="values that the rule left out at each end, for each number of each tensor")
     accepted: list[Reply]
     rejected: list[RejectedReply]
     digest_in: str | None
@@ -214,18 +177,18 @@ class Aggregation(_Measured):
     update_norm: float | None
     weight_norm: float | None = Field(None, description="L2 norm of the aggregate")
     deviation: float | None = Field(
-        None, description="distance of the aggregate from the mean by examples, over its distance from what was sent"
+        None, description="distance of the aggregate from what its rule gives, over its distance from what was sent"
     )
     outside: float | None = Field(None, description="share of the aggregate's values beyond every client's")
     not_finite: int | None = Field(None, description="values of the aggregate that are not finite")
     tensors: int | None = Field(None, description="in the aggregate")
     dtypes: list[str] = Field(default=[], description="of the aggregate's tensors")
     bits: int | None = Field(None, description="bits of float32's fraction that the aggregate uses; 23 is all")
-    missing: dict[str, str] = {}
+    missing: dict[str, str] = Field(default={})
     resources: Resources = Resources()
 
 
-class Evaluation(_Measured):
+class Evaluation(Measured):
     """Policy loss on frames no client trains on, with fixed noise and time; round 0 is the untrained baseline."""
 
     event: Literal["evaluation"] = "evaluation"
@@ -235,11 +198,12 @@ class Evaluation(_Measured):
     loss: float | None
     frames: int | None
     digest: str | None = Field(description="of the parameters evaluated")
-    missing: dict[str, str] = {}
+    metrics: dict[str, float] = Field(default={}, description="other numbers of it, as the log names them: `accuracy`")
+    missing: dict[str, str] = Field(default={})
     resources: Resources = Resources()
 
 
-class RolloutResult(_Record):
+class RolloutResult(EventRecord):
     """Closed-loop episodes in the simulator, with the 95 % Wilson interval of the success rate."""
 
     event: Literal["rollout"] = "rollout"
@@ -254,7 +218,7 @@ class RolloutResult(_Record):
     resources: Resources = Resources()
 
 
-class Decision(_Measured):
+class Decision(Measured):
     """The settings that the server decided for a client's round; whether they arrived is another question.
 
     zk0's own server decides before every round with `adaptive-mu`, and else once, before the first, which is in the
@@ -268,18 +232,7 @@ class Decision(_Measured):
     reason: str = ""
 
 
-class Incident(_Measured):
-    """An event in a log that is not a number: an error, a refusal, a control that does nothing."""
-
-    event: Literal["incident"] = "incident"
-    kind: IncidentKind
-    round: int | None
-    client: str | None = Field(description="null where it is the server's, or nobody's in particular")
-    count: int = Field(default=1, description="how often, where one incident is many lines")
-    text: str = Field(description="its first line, at most 500 characters")
-
-
-class RunClosed(_Record):
+class RunClosed(EventRecord):
     """The last event."""
 
     event: Literal["closed"] = "closed"
@@ -290,28 +243,23 @@ class RunClosed(_Record):
 
 
 type Event = Annotated[
-    RunOpened | Training | Aggregation | Evaluation | RolloutResult | Decision | Incident | RunClosed,
+    RunOpened
+    | Training
+    | Aggregation
+    | Evaluation
+    | RolloutResult
+    | Decision
+    | Incident
+    | LogProgress
+    | EvaluationReplies
+    | LogRead
+    | RunClosed,
     Field(discriminator="event"),
 ]
 
-EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+EVENT: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(defer_build=True))
 
 
 def short(digest: str | None) -> str:
     """Return what a digest is called in a sentence: its first 8 digits."""
     return "an unknown digest" if digest is None else digest[:8]
-
-
-def _finite(value: Any) -> Any:
-    """Return the value with null for every number in it that is not finite."""
-    match value:
-        case float():
-            return value if math.isfinite(value) else None
-        case list():
-            if all(inner is None or (type(inner) is float and math.isfinite(inner)) for inner in value):
-                return value  # a series, as it nearly always is: ten times faster than to rebuild it
-            return [_finite(inner) for inner in value]
-        case dict():
-            return {key: _finite(inner) for key, inner in value.items()}
-        case _:
-            return value

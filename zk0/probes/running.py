@@ -6,22 +6,27 @@ zk0, from filling the memory, from changing zk0's own modules and from writing i
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from zk0.core import errors
-from zk0.core.errors import ProbeError, Zk0Error
+from zk0.core.errors import ProbeError
+from zk0.core.interpreters import project_python
 from zk0.core.process import kill_tree, start
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, Verdict
+from zk0.probes.harness.program import WALL_CLOCK_FACTOR
+from zk0.probes.judging import rebuild_error
 
 CODE_SECONDS = 12.0  # of computing, for the code itself; with PyTorch's import a probe stays below 20 s
-WALL_CLOCK_FACTOR = 5  # times as long it may take by the clock, where it waits or the machine is busy
 START_SECONDS = 120.0  # for the import of PyTorch from a cold disk
+HARNESS = Path(__file__).parent / "harness"  # a directory that Python runs
 SHOWN_LINES = 5  # of what the code printed, where it ended the process
 
 
@@ -33,8 +38,17 @@ class Probe(StrEnum):
     exchange = "exchange"
 
 
+MAIN_POINTS = {Probe.proximal: "gradient", Probe.aggregation: "mean", Probe.exchange: "round-trip"}
+
+
 def probe(
-    kind: Probe, target: str, project: Project, *, strict: bool = False, seconds: float = CODE_SECONDS
+    kind: Probe,
+    target: str,
+    project: Project,
+    *,
+    strict: bool = False,
+    seconds: float = CODE_SECONDS,
+    python: str | None = None,
 ) -> list[Finding]:
     """Return one finding for each point of the contract.
 
@@ -44,26 +58,70 @@ def probe(
         project: whose code it is; its root is the working directory and importable.
         strict: make a failure of what else would be a warning.
         seconds: how long the code may run, after PyTorch is imported.
+        python: the interpreter whose packages the code needs, 3.9 or newer, with NumPy; the project's by default.
 
     Raises:
         ProbeError: the target can't be found, or not be called.
         DependencyMissingError: it imports a package that is not installed.
     """
+    records, status, tail = _harness(kind, target, project, python, seconds, "strict" if strict else "")
+    findings = [Finding.model_validate(record["finding"]) for record in records if "finding" in record]
+    if not any("done" in record for record in records):
+        findings.append(_unfinished_finding(kind, target, status, tail, seconds))
+    return findings
+
+
+def write_adapter(kind: Probe, target: str, project: Project, *, python: str | None = None) -> Path:
+    """Write an adapter, a small file that calls the target under a convention that zk0 knows; return its path.
+
+    It is written beside the target, whose imports it shares.
+
+    Raises:
+        ProbeError: the target can't be found, or there is an adapter already.
+    """
+    records, _, tail = _harness(kind, target, project, python, CODE_SECONDS, "adapter")
+    adapter = next((record["adapter"] for record in records if "adapter" in record), None)
+    if adapter is None:
+        raise ProbeError(f"{target} ended the process that looked at it: {' | '.join(tail)}")
+    name = re.sub(r"\W", "_", target.rpartition(":")[2].rpartition("/")[2].removesuffix(".py")).lower()
+    path = project.root / str(adapter["folder"]) / f"probe_{name}.py"
+    if path.exists():
+        raise ProbeError(f"{project.shown(path)} exists already", remedy="complete and probe it, or remove it first")
+    path.write_text(str(adapter["text"]).replace("THIS_FILE", project.shown(path)), encoding="utf-8")
+    return path
+
+
+def _harness(
+    kind: Probe, target: str, project: Project, python: str | None, seconds: float, flag: str
+) -> tuple[list[dict[str, Any]], int, list[str]]:
+    """Return what the probing process wrote, its exit status, and the end of what the code printed."""
     _refuse_missing_file(target, project.root)
     with tempfile.TemporaryDirectory() as scratch:
         answer = Path(scratch) / "answer.jsonl"
         printed = Path(scratch) / "printed.txt"
-        status = _run(kind, target, project, answer, printed, strict=strict, seconds=seconds)
+        options = [str(seconds), *filter(None, [flag])]
+        command = [_interpreter(python, project, target), str(HARNESS), kind, target, str(answer), *options]
+        status = _run(command, project.root, printed, seconds)
         lines = answer.read_text(encoding="utf-8").splitlines() if answer.exists() else []
         records = [json.loads(line) for line in lines if line.endswith("}")]
         tail = printed.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-SHOWN_LINES:]
-    findings = [Finding.model_validate(record["finding"]) for record in records if "finding" in record]
     for record in records:
         if "error" in record:
-            raise _rebuild_error(record["error"])
-    if not any("done" in record for record in records):
-        findings.append(_unfinished_finding(kind, target, status, tail, seconds))
-    return findings
+            raise rebuild_error(**record["error"])
+        if "bug" in record:
+            raise RuntimeError(f"the probe of {target} failed by itself:\n{record['bug']}")
+    return records, status, tail
+
+
+def _interpreter(python: str | None, project: Project, target: str) -> str:
+    if python is None:
+        # zk0's own code is where zk0 is; all other code is where the project's is.
+        return sys.executable if target.startswith("zk0.") else str(project_python(project))
+    local = project.path(python)
+    found = str(local) if local.is_file() else shutil.which(python)
+    if found is None:
+        raise ProbeError(f"no interpreter {python}", remedy="--python path/to/bin/python")
+    return found
 
 
 def _refuse_missing_file(target: str, root: Path) -> None:
@@ -73,16 +131,9 @@ def _refuse_missing_file(target: str, root: Path) -> None:
         raise ProbeError(f"{target}: no file {root / file}", remedy="zk0 probe KIND path/to/file.py:name")
 
 
-def _run(
-    kind: Probe, target: str, project: Project, answer: Path, printed: Path, *, strict: bool, seconds: float
-) -> int:
-    # -P and the absolute path keep a project's own `zk0` or `json.py` from standing in for ours.
-    command = [sys.executable, "-P", "-m", "zk0.probes.harness", kind, target, str(answer), str(seconds)]
+def _run(command: list[str], root: Path, printed: Path, seconds: float) -> int:
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join(
-            filter(None, (str(Path(errors.__file__).parents[2]), os.environ.get("PYTHONPATH")))
-        ),
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",  # small tensors; and the same sums every time
         "CUDA_VISIBLE_DEVICES": "",
@@ -90,18 +141,13 @@ def _run(
         "FLWR_TELEMETRY_ENABLED": "0",
     }
     with printed.open("wb") as stream:
-        process = start([*command, *(["strict"] if strict else [])], cwd=project.root, env=environment, stdout=stream)
+        process = start(command, cwd=root, env=environment, stdout=stream)
         try:
             return process.wait(timeout=START_SECONDS + WALL_CLOCK_FACTOR * seconds)
         except subprocess.TimeoutExpired:
             return -signal.SIGALRM
         finally:
             kill_tree(process)
-
-
-def _rebuild_error(record: dict[str, str | None]) -> Zk0Error:
-    kind: type[Zk0Error] = getattr(errors, str(record["kind"]), ProbeError)
-    return kind(str(record["message"]), remedy=record["remedy"])
 
 
 def _unfinished_finding(kind: Probe, target: str, status: int, tail: list[str], seconds: float) -> Finding:

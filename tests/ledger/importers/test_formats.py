@@ -11,9 +11,10 @@ from zk0.ledger.importers.formats import importers
 
 MODULE = """
 from zk0.ledger.importers.formats import Importer
-from zk0.ledger.importers.logs import incident, rule
+from zk0.ledger.importers.actions import incident
+from zk0.ledger.importers.rules import rule
 from zk0.ledger.importers.reading import FileReport
-from zk0.ledger.schema import IncidentKind
+from zk0.ledger.log_events import IncidentKind
 
 def read(source, run):
     run.add_evaluation(0, 0.5, at=source.name)
@@ -72,5 +73,6 @@ def test_without_other_distributions_zk0_reads_its_own_formats():
     names = [one.name for one in importers()]
 
     assert names == [
-        "Weights & Biases", "TensorBoard", "Flower", "original zk0", "LeRobot", "JSON lines", "JSON", "table"
+        "Weights & Biases", "TensorBoard", "Flower", "original zk0", "LeRobot", "NVFlare", "openpi", "Darknet", "table",
+        "metrics", "JSON lines", "JSON", "table",
     ]  # fmt: skip

@@ -3,7 +3,7 @@
 import pytest
 
 from zk0.ledger import IncidentKind
-from zk0.ledger.importers.logs import StepCounter
+from zk0.ledger.importers.streams import StepCounter
 
 
 def test_steps_beyond_999_are_counted_though_they_are_printed_as_1k(recorded):

@@ -7,6 +7,7 @@ import pytest
 
 from zk0.core.errors import LedgerError
 from zk0.ledger.importers import import_ledgers
+from zk0.ledger.importers.reading import LogSource, batches
 
 from .conftest import LOGS
 
@@ -68,3 +69,19 @@ def test_an_empty_and_a_binary_file_tell_nothing(import_text):
     assert import_text(b"\n \n").files[0].format == "empty"
     found = import_text(bytes(range(1, 256)) * 20)
     assert (found.files[0].format, found.unknown, found.ledger.events) == ("binary", 1, ())
+
+
+def test_what_is_printed_behind_a_progress_bar_is_a_line_of_its_own(tmp_path):
+    log = tmp_path / "train.log"
+    bar = " 45%|████▌     | 450/1000 [12:34<15:23,  1.68s/it{}]"
+    log.write_text(
+        f"{bar.format('')}[rank1]:[E1] Watchdog caught collective operation timeout\n"
+        f"{bar.format(', loss=0.4')} Traceback (most recent call last):\n"
+        f"{bar.format('')}\n"
+    )
+
+    [(numbers, lines, _)] = batches(LogSource(log, "train.log"))
+
+    assert list(numbers) == [1, 1, 2, 2, 3]
+    assert lines[1].startswith("[rank1]:")
+    assert lines[3].strip() == "Traceback (most recent call last):"

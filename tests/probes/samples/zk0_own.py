@@ -43,7 +43,7 @@ def _strategy(name):
     from flwr.supercore.task_identity import TaskIdentity
 
     from zk0.federation.configuration import resolve
-    from zk0.federation.engines.inline import InlineGrid
+    from zk0.federation.engines.grid import InlineGrid
     from zk0.federation.messages import ARRAYS, METRICS, REPORT, RoundReport, metrics, pack
     from zk0.federation.strategy import Federation, strategy_of
     from zk0.ledger import LedgerWriter, Training

@@ -8,15 +8,22 @@ Sources: `flwr/server/server.py` (`configure_fit: strategy sampled …`, `fit pr
 import ast
 import re
 
-from zk0.ledger.importers.logs import FINAL, LogFile, Rule, incident, phase, rule
-from zk0.ledger.importers.metrics import evaluation_loss, training_summary
+from zk0.ledger.importers.actions import incident, phase
+from zk0.ledger.importers.logs import FINAL, LogFile
+from zk0.ledger.importers.metrics import SERIES, evaluation_loss, meaning_of, training_summary
+from zk0.ledger.importers.rules import LineReader, Rule, Taken, rule
 from zk0.ledger.importers.run_builder import SERVER
-from zk0.ledger.schema import IncidentKind
+from zk0.ledger.log_events import IncidentKind
 
 NAME = "Flower"
 CENTRALIZED = "history of the server"  # a phase of the log
+HISTORY_OF_FIT = "history of the training"
 CLIENTS = "clients"  # the evaluation that clients do and the server averages
 AVERAGE = "mean of all clients"
+_HISTORY = re.compile(
+    r"[\"'](?P<name>[\w/ .-]+)[\"']: \["
+    r"|\((?P<round>\d+), (?:np\.float\d+\()?(?P<value>-?\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf)\)"
+)
 NUMBER = r"(-?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf))"
 
 
@@ -37,6 +44,26 @@ def _sampled(log: LogFile, found: re.Match[str]) -> None:
     log.run.aggregation(log.server_round, log.at).asked = int(found[1])
 
 
+def _sampled_old(log: LogFile, found: re.Match[str]) -> None:
+    """Begin the next round: before Flower 1.0 no line numbers it."""
+    log.enter_round((log.server_round or 0) + 1)
+    log.run.note("no line numbers the server's rounds: they are counted")
+    _sampled(log, found)
+
+
+def _started(log: LogFile, found: re.Match[str]) -> None:
+    log.restart()
+    if found[1]:
+        log.run.count("round", None, int(found[1]))
+
+
+def _announced(log: LogFile, found: re.Match[str]) -> None:
+    """Take what a server before 1.0 says first, and a later one after its start."""
+    if log.run.closed:
+        log.restart()
+    log.run.count("round", None, int(found[1]))
+
+
 def _answered(log: LogFile, found: re.Match[str]) -> None:
     log.phase = "train"
     if log.server_round is None:
@@ -45,6 +72,19 @@ def _answered(log: LogFile, found: re.Match[str]) -> None:
     record.answered, record.failed = int(found[1]), int(found[2])
     if record.answered == 0:
         log.add_incident(IncidentKind.no_clients, found[0])
+
+
+def _evaluated(log: LogFile, found: re.Match[str]) -> None:
+    log.phase = "evaluate"
+    number = log.server_round if log.server_round is not None else 1 + max(log.run.evaluation_replies, default=0)
+    log.run.add_evaluation_replies(number, int(found[1]), int(found[2]), at=log.at)
+
+
+def _losses(log: LogFile, found: re.Match[str]) -> None:
+    """Take the list of Flower before 1.0, of which the log of a whole run has one."""
+    dataset = CLIENTS if found[1] == "distributed" else SERVER
+    for number, loss in re.findall(rf"\((\d+), {NUMBER}\)", found[2]):
+        log.run.add_evaluation(int(number), float(loss), at=log.at, dataset=dataset)
 
 
 def _error_reply(log: LogFile, found: re.Match[str]) -> None:
@@ -64,7 +104,9 @@ def _initial(log: LogFile, found: re.Match[str]) -> None:
 
 def _progress(log: LogFile, found: re.Match[str]) -> None:
     log.enter_round(int(found[1]))
-    log.run.add_evaluation(int(found[1]), float(found[2]), at=log.at)
+    accuracy = re.search(rf"'(?:\w*_)?acc(?:uracy)?': (?:np\.float\d+\()?{NUMBER}", log.line)
+    metrics = {"accuracy": float(accuracy[1])} if accuracy else {}
+    log.add_evaluation(int(found[1]), float(found[2]), dataset=SERVER, metrics=metrics)
 
 
 def _metrics_evaluated(log: LogFile, number: int | None, text: str, dataset: str = SERVER) -> None:
@@ -96,9 +138,36 @@ def _given(log: LogFile, **settings: float) -> None:
     log.run.add_decision(0, settings, at=log.at, reason="given to the strategy")
 
 
+def _rounds(log: LogFile, found: re.Match[str]) -> None:
+    _given(log, rounds=int(found[1]))
+    log.run.count("round", None, int(found[1]))
+
+
 def _history_round(log: LogFile, found: re.Match[str]) -> None:
     dataset = SERVER if log.phase == CENTRALIZED else CLIENTS
     log.run.add_evaluation(int(found[1]), float(found[2]), at=log.at, dataset=dataset)
+
+
+def _read_history(log: LogFile, text: str) -> Taken:
+    """Take metrics of Flower's summary: `{'train_loss': [(1, 2.3), (2, 1.9)],`, over as many lines as it needs."""
+    if not log.phase.startswith("history"):
+        return Taken.no
+    found = False
+    for match in _HISTORY.finditer(text):
+        if match["name"]:
+            log.memory[NAME] = match["name"]
+            continue
+        found = True
+        number, value, meaning = int(match["round"]), float(match["value"]), meaning_of(log.memory.get(NAME, ""))
+        if log.phase == HISTORY_OF_FIT and meaning in SERIES:
+            known = log.run.trainings.get((AVERAGE, number))
+            record = known or log.run.training(AVERAGE, number, file=f"{log.source.name} (means)", at=log.at)
+            record.summarise({meaning: value}, None)
+        elif meaning in ("evaluation", "policy_loss", "accuracy", "evaluation_accuracy"):
+            metrics = {"accuracy": value} if "accuracy" in meaning else {}
+            dataset = SERVER if log.phase == CENTRALIZED else CLIENTS
+            log.run.add_evaluation(number, None if metrics else value, at=log.at, dataset=dataset, metrics=metrics)
+    return Taken.understood if found else Taken.no
 
 
 def _message_round(log: LogFile, found: re.Match[str]) -> None:
@@ -117,6 +186,8 @@ _NOISE = (
     r"Sent (?:successfully|reply)",
     r"Starting evaluation of initial|Starting Flower (?:SuperLink|SuperNode|ClientApp|ServerApp)",
     r"Evaluation returned no results",
+    r"evaluate_round(?: \d+)?: (?:strategy|no clients)",
+    r"Getting initial parameters|Evaluating initial parameters|Opened insecure gRPC|ChannelConnectivity",
     r"configure_evaluate: ",
     r"Sampling:",
     r"Fraction: train",
@@ -145,16 +216,27 @@ _NOISE = (
 )
 
 RULES: tuple[Rule, ...] = (
-    rule(r"ROUND (\d+)(?:/\d+)?\]", lambda log, found: log.enter_round(int(found[1]))),
-    rule(r"Starting Flower (?:server|simulation), config", lambda log, _: log.restart()),
+    rule(
+        r"ROUND (\d+)(?:/(\d+))?\]",
+        lambda log, found: log.enter_round(int(found[1]), int(found[2]) if found[2] else None),
+    ),
+    rule(r"Starting Flower (?:server|simulation), config:?(?:.*?num_rounds=(\d+))?", _started),
     rule(r"Starting \w+ strategy:", lambda log, _: log.restart()),
     rule(r"configure_fit: strategy sampled (\d+) clients \(out of \d+\)", _sampled),
     rule(r"configure_train: Sampled (\d+) nodes \(out of \d+\)", _sampled),
     rule(r"configure_fit: no clients selected, cancel", incident(IncidentKind.no_clients)),
-    rule(r"fit_round \d+: strategy sampled (\d+) clients", _sampled),
-    rule(r"fit_round \d+ received (\d+) results and (\d+) failures", _answered),
+    rule(r"fit_round(?: \d+)?: strategy sampled (\d+) clients", _sampled_old),
+    rule(r"fit_round(?: \d+)? received (\d+) results and (\d+) failures", _answered),
     rule(r"aggregate_(?:fit|train): [rR]eceived (\d+) results and (\d+) failures", _answered),
-    rule(r"aggregate_evaluate: [rR]eceived \d+ results", phase("evaluate")),
+    rule(r"aggregate_evaluate: [rR]eceived (\d+) results and (\d+) failures", _evaluated),
+    rule(r"evaluate_round(?: \d+)? received (\d+) results and (\d+) failures", _evaluated),
+    rule(r"app_fit: losses_(distributed|centralized) (\[.*\])", _losses),
+    rule(r"FL starting"),
+    rule(r"FL finished in", lambda log, _: log.run.close(log.server_round or 0, at=log.at)),
+    rule(
+        r"Flower (?:server running|ECE: gRPC server running) \(.*?(\d+) rounds",
+        _announced,
+    ),
     rule(r"Received error in reply from node (\d+): (.*)", _error_reply),
     rule(rf"initial parameters \(loss, other metrics\): {NUMBER}", _initial),
     rule(rf"fit progress: \((\d+), {NUMBER}, ", _progress),
@@ -163,14 +245,17 @@ RULES: tuple[Rule, ...] = (
     rule(r"MetricRecord: (.*)", lambda log, found: _metrics_evaluated(log, log.server_round, found[1])),
     rule(r"Aggregated MetricRecord: (.*)", _aggregated_record),
     rule(r"ConfigRecord \(train\): (\{.*\})", _settings),
-    rule(r"Number of rounds: (\d+)", lambda log, found: _given(log, rounds=int(found[1]))),
+    rule(r"Number of rounds: (\d+)", _rounds),
     rule(rf"Proximal mu: {NUMBER}", lambda log, found: _given(log, proximal_mu=float(found[1]))),
-    rule(r"Run finished (\d+) round\(s\) in", lambda log, found: log.run.close(int(found[1]), at=log.at)),
+    rule(r"Run finished (\d+) rounds?\b", lambda log, found: log.run.close(int(found[1]), at=log.at)),
     rule(r"Strategy execution finished in", lambda log, _: log.run.close(log.server_round or 0, at=log.at)),
     rule(r"Final results:", phase(FINAL)),
     rule(r"History \((?:loss|metrics), centralized", phase(CENTRALIZED)),
+    rule(r"History \(metrics, distributed, fit", phase(HISTORY_OF_FIT)),
     rule(r"History \((?:loss|metrics), \w+", phase("history of the clients")),
     rule(rf"round (\d+): {NUMBER}$", _history_round),
     rule(r"RUN \d+, ROUND (\d+)\]", _message_round),
     *map(rule, _NOISE),
 )
+
+LINES = LineReader(NAME, ("(",), _read_history)

@@ -14,10 +14,25 @@ from functools import lru_cache, partial
 from importlib.metadata import entry_points
 
 from zk0.core.errors import DependencyMissingError
-from zk0.ledger.importers import flower, lerobot, original, tables, tensorboard, wandb
-from zk0.ledger.importers.logs import LogFile, Rule
+from zk0.ledger.importers import (
+    columns,
+    darknet,
+    flower,
+    lerobot,
+    notebooks,
+    numbers,
+    nvflare,
+    openpi,
+    original,
+    tables,
+    tensorboard,
+    wandb,
+)
+from zk0.ledger.importers.logs import LogFile
 from zk0.ledger.importers.reading import FileReport, LogSource
+from zk0.ledger.importers.rules import LineReader, Rule
 from zk0.ledger.importers.run_builder import RunBuilder
+from zk0.ledger.importers.scanning import Scanner
 from zk0.ledger.importers.tables import DocumentReader
 
 GROUP = "zk0.importers"
@@ -29,7 +44,8 @@ class Importer:
     """Reads the output of one program: lines of its logs, whole files, JSON documents, or several of these."""
 
     name: str  # shown to users as the format
-    rules: tuple[Rule, ...] = ()  # for lines of logs
+    rules: tuple[Rule, ...] = ()  # for lines of logs that begin with known words
+    lines: LineReader | None = None  # for lines of logs that no rule knows
     matches: Callable[[LogSource], bool] | None = None  # whether a file is of its kind
     read: Callable[[LogSource, RunBuilder], FileReport] | None = None  # adds such a file to a run
     documents: DocumentReader | None = None
@@ -38,9 +54,14 @@ class Importer:
 BUILT_IN = (
     Importer(wandb.NAME, matches=wandb.matches, read=wandb.read),
     Importer(tensorboard.NAME, matches=tensorboard.matches, read=tensorboard.read),
-    Importer(flower.NAME, flower.RULES),
+    Importer(flower.NAME, flower.RULES, lines=flower.LINES),
     Importer(original.NAME, original.RULES, documents=original.DOCUMENTS),
     Importer(lerobot.NAME, lerobot.RULES),
+    Importer(nvflare.NAME, nvflare.RULES),
+    Importer(openpi.NAME, openpi.RULES),
+    Importer(darknet.NAME, darknet.RULES, lines=darknet.LINES),
+    Importer(columns.NAME, lines=columns.LINES),
+    Importer(numbers.NAME, lines=numbers.LINES),
 )
 
 
@@ -90,14 +111,19 @@ class Runs:
 def read_file(source: LogSource, runs: Runs, client: str | None) -> FileReport:
     """Read one file of any format into the current run."""
     if not source.head.strip(b" \r\n\t\x00"):
-        return FileReport(source.name, "empty", notes=["nothing is in it"])
+        return FileReport(source.name, "empty", notes=[*source.notes, "nothing is in it"])
+    if notebooks.looks_like_notebook(source) and (text := notebooks.outputs_of(source)) is not None:
+        source = LogSource(source.path, source.name, source.notes, text)
+        source.note("the outputs of a notebook's cells; lines are counted in them")
     for one in importers():
         if one.matches and one.read and one.matches(source):
             return one.read(source, runs.current)
     if _is_binary(source.head):
         return FileReport(source.name, "binary", unknown=1, notes=["it is not text, and not a known binary log"])
     dialects = [(one.name, one.rules) for one in importers() if one.rules]
-    return LogFile(source, runs.current, next_run=runs.add, dialects=dialects, client=client).read()
+    readers = [one.lines for one in importers() if one.lines]
+    log = LogFile(source, runs.current, next_run=runs.add, dialects=dialects, readers=readers, client=client)
+    return Scanner(log).read()
 
 
 def _is_binary(head: bytes) -> bool:

@@ -5,8 +5,9 @@ files of one TensorBoard folder, one folder of Weights & Biases, or a server's a
 name: `server.log`, `client_1.log`, `superlink.log`, `supernode-a.log`) with times that overlap. All else stays apart.
 """
 
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,13 +15,33 @@ from pathlib import Path
 from zk0.core.errors import LedgerError
 from zk0.ledger.importers.reading import HEAD, STDIN
 
-SUFFIXES = (".log", ".txt", ".out", ".err", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".wandb", ".gz", ".zip")
+SUFFIXES = (
+    ".ipynb",
+    ".bz2",
+    ".xz",
+    ".tar",
+    ".tgz",
+    ".log",
+    ".txt",
+    ".out",
+    ".err",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".csv",
+    ".tsv",
+    ".wandb",
+    ".gz",
+    ".zip",
+)
 SKIPPED = {"__pycache__", "node_modules", "models", "checkpoints", "site-packages"}
 OWN = "ledger.jsonl"
 NOT_RUNS = {"requirements.txt", "debug.log", "debug-internal.log", "wandb-metadata.json", "package.json"}
 SLACK = timedelta(minutes=10)  # clocks of machines differ, and a client starts before its server says so
 
-_ROTATED = re.compile(r"(?:\.\d{4}-\d\d-\d\d[\d_T:.-]*)?(?:\.log|\.txt|\.out|\.err)?(?:\.\d+)?(?:\.gz|\.zip)?$")
+_ROTATED = re.compile(
+    r"(?:\.\d{4}-\d\d-\d\d[\d_T:.-]*)?(?:\.log|\.txt|\.out|\.err)?(?:\.\d+)?(?:\.gz|\.bz2|\.xz|\.zip)?$"
+)
 _SERVER = re.compile(r"(?:server|superlink|server_?app|flower[_-]server|aggregator|zk0bot)(?=$|[\W_])", re.IGNORECASE)
 _CLIENT = re.compile(r"(?:client|supernode|client_?app|node)[\W_]*(?P<name>\w[\w\-]*)?$", re.IGNORECASE)
 _WANDB = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-")  # a folder
@@ -35,15 +56,17 @@ class Group:
     files: list[tuple[Path, str | None]] = field(default_factory=list)
 
 
-def groups(paths: Sequence[Path]) -> list[Group]:
-    """Return the runs that these files and folders hold.
+def groups(paths: Sequence[Path], unread: Callable[[Path, str], None], expand: Callable[[Path], Path]) -> list[Group]:
+    """Return the runs that these files and folders hold; `unread` is told what can't be read, and why.
+
+    `expand` returns the folder that an archive was unpacked to, and any other file as it is.
 
     Raises:
         LedgerError: a path does not exist, or a folder holds nothing that could be a log.
     """
     found: dict[object, Group] = {}
     for path in paths:
-        for file, root in _files(path):
+        for file, root in _files(expand(path), unread, expand):
             key, name, client = _place(file, root)
             group = found.setdefault(key, Group(name))
             if (file, client) not in group.files:
@@ -51,37 +74,56 @@ def groups(paths: Sequence[Path]) -> list[Group]:
     return [part for group in found.values() for part in _apart(group)]
 
 
-def _files(path: Path) -> Iterator[tuple[Path, Path | None]]:
-    if str(path) == STDIN or path.is_file():
+def _files(
+    path: Path, unread: Callable[[Path, str], None], expand: Callable[[Path], Path]
+) -> Iterator[tuple[Path, Path | None]]:
+    if str(path) == STDIN or (path.exists() and not path.is_dir()):  # a FIFO is a path like another
         yield path, None
     elif path.is_dir():
-        files = sorted(_walk(path))
-        if not files:
+        refused: list[Path] = []
+
+        def refuse(place: Path, why: str) -> None:
+            refused.append(place)
+            unread(place, why)
+
+        files = sorted(_walk(path, refuse))
+        if not files and not refused:
             raise LedgerError(f"{path} holds no ledger, log or table", remedy="name the files")
         for file in files:
-            yield file, path
+            inner = expand(file)
+            yield from ((one, inner) for one in sorted(_walk(inner, unread))) if inner != file else ((file, path),)
     else:
         raise LedgerError(f"no file or folder at {path}", remedy="zk0 runs")
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, unread: Callable[[Path, str], None]) -> Iterator[Path]:
     if (folder / "journal.jsonl").is_file():  # a run of zk0's: its ledgers have everything, more exactly than its logs
         yield from folder.rglob(OWN)
         return
     if (folder / "meta" / "info.json").is_file() or (folder / "model.safetensors").is_file():
         return  # a data set of LeRobot, or a policy: full of JSON that is not a log
-    for entry in folder.iterdir():
-        if entry.name.startswith(".") and entry.name != ".zk0":
-            continue
-        if entry.is_symlink():
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        unread(folder, error.strerror or str(error))
+        return
+    for entry in entries:
+        if (entry.name.startswith(".") and entry.name != ".zk0") or entry.is_symlink():
             continue
         if entry.is_dir():
             if entry.name not in SKIPPED and not entry.name.startswith("checkpoint"):
-                yield from _walk(entry)
-        elif entry.name in NOT_RUNS:
-            continue
-        elif entry.name.endswith(SUFFIXES) or re.search(r"\.log\.\d+$|tfevents", entry.name):
-            yield entry
+                yield from _walk(entry, unread)
+        elif _may_be_log(entry):
+            if os.access(entry, os.R_OK):
+                yield entry
+            else:
+                unread(entry, "Permission denied")
+
+
+def _may_be_log(entry: Path) -> bool:
+    if entry.name in NOT_RUNS or not entry.is_file():
+        return False
+    return entry.name.endswith(SUFFIXES) or re.search(r"\.log\.\d+$|tfevents", entry.name) is not None
 
 
 def _place(file: Path, root: Path | None) -> tuple[object, str, str | None]:
@@ -123,7 +165,11 @@ def _run_folder(file: Path) -> Path | None:
 
 def _apart(group: Group) -> list[Group]:
     """Part logs side by side whose times do not meet: they are of different days."""
-    if len(group.files) == 1 or all(_run_folder(file) for file, _ in group.files):
+    if (
+        len(group.files) == 1
+        or not all(file.is_file() for file, _ in group.files)
+        or all(_run_folder(file) for file, _ in group.files)
+    ):
         return [group]
     parts: list[tuple[list[datetime], Group]] = []
     for file, client in sorted(group.files, key=lambda entry: entry[1] is not None):  # servers first
@@ -135,8 +181,12 @@ def _apart(group: Group) -> list[Group]:
                 break
         else:
             parts.append((span, Group(group.name, [(file, client)])))
-    for _, part in parts if len(parts) > 1 else ():
-        part.name = str(part.files[0][0])
+    for _, part in parts:
+        first = part.files[0][0]
+        if len(part.files) == 1:
+            part.name = str(first)
+        elif len(parts) > 1 or part.name != str(first.parent):
+            part.name = f"{first}, {', '.join(file.name for file, _ in part.files[1:])}"
     return [part for _, part in parts]
 
 

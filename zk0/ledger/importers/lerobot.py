@@ -10,15 +10,25 @@ they are counted in the distance of the first two lines, as long as that agrees 
 
 import re
 
+from zk0.ledger.importers.actions import incident
 from zk0.ledger.importers.flower import NUMBER
-from zk0.ledger.importers.logs import LogFile, Rule, StepCounter, incident, rule
-from zk0.ledger.schema import IncidentKind
+from zk0.ledger.importers.logs import LogFile
+from zk0.ledger.importers.rules import Rule, rule
+from zk0.ledger.importers.streams import StepCounter
+from zk0.ledger.log_events import IncidentKind
 
 NAME = "LeRobot"
 CLIENT = "local"  # LeRobot's training knows no clients
 GIBIBYTE = 2.0**30  # bytes
 _SCALE = {"": 1, "K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
-_NAMES = {"loss": "policy_loss", "grdn": "gradient_norm", "lr": "learning_rate", "mem_gb": "memory_allocated"}
+_NAMES = {
+    "loss": "policy_loss",
+    "grdn": "gradient_norm",
+    "lr": "learning_rate",
+    "mem_gb": "memory_allocated",
+    "updt_s": "step_seconds",
+    "data_s": "data_seconds",
+}
 _FIELDS = re.compile(rf"([\w/]+):{NUMBER}")
 
 

@@ -1,4 +1,4 @@
-"""Parts of a log line that do not depend on the program: its prefix, errors, tracebacks and known noise.
+"""The beginnings of lines that common programs write; any other is learnt (`wrappers`).
 
 | written by | looks like |
 |---|---|
@@ -7,13 +7,12 @@
 | Ray, before any of these | `(ClientAppActor pid=12345) ` |
 | Flower | `INFO :      message`, `INFO 2025-10-01 09:12:03,123:      message`, `{lvl='INFO', time='…', msg='…'}` |
 | LeRobot | `INFO 2025-10-01 09:12:03 ot_train.py:641 message` |
+| NVFlare, behind logging's | `[identity=site-1, run=simulate_job, wf=scatter_and_gather]: message` |
 | logging's default | `INFO:name:message`, `2025-10-01 09:12:03,123 - name - INFO - message` |
 """
 
 import re
 from typing import NamedTuple
-
-from zk0.ledger.schema import IncidentKind
 
 
 class ParsedLine(NamedTuple):
@@ -30,7 +29,7 @@ LEVELS = "DEBUG|INFO|SUCCESS|WARNING|WARN|ERROR|CRITICAL|TRACE"
 _LEVEL = re.compile(
     rf"(?P<level>{LEVELS})"
     r"(?: ?: {2,}| (?P<flower>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}): +"
-    r"| (?:\[PID: (?P<pid>\d+)\] )?(?P<lerobot>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) +\S+:\d+ "
+    r"|(?: \[PID: (?P<pid>\d+)\])?(?: (?P<lerobot>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d))? +[\w./\-]+:\d+ "
     r"|:[\w.]+:| *- )(?P<message>.*)",
     re.DOTALL,
 )
@@ -40,6 +39,7 @@ _STANDARD = re.compile(
     re.DOTALL,
 )
 _RAY = re.compile(r"\((?:[\w.]+ )?pid=(\d+)(?:, ip=[\w.:]+)?\)(?: \[repeated [^\]]*\])? ?")
+_NVFLARE = re.compile(r"\[(?:identity=([^,\]]+), )?run=(?:(?!peer_rc=(?!OK))[^\]])*\](?:: | - )")  # a failure stays
 _FLOWER_JSON = re.compile(rf"\{{lvl='(?P<level>{LEVELS})', time='(?P<when>[^']*)', msg='(?P<message>.*)'\}}")
 TIME = 19  # characters of `2025-10-01 09:12:03`
 LONGEST_PREFIX = 200  # characters before a message
@@ -53,6 +53,13 @@ def strip_ray(line: str) -> tuple[str, str]:
 
 def split_prefix(line: str) -> ParsedLine:
     """Split a line into its prefix and the message."""
+    parsed = _split_prefix(line)
+    if parsed.message[:1] == "[" and (found := _NVFLARE.match(parsed.message)):
+        return parsed._replace(message=parsed.message[found.end() :], process=found[1] or parsed.process)
+    return parsed
+
+
+def _split_prefix(line: str) -> ParsedLine:
     line, process = strip_ray(line) if line.startswith("(") else (line, "")
     first = line[:1]
     if first.isdigit() or first == "[":
@@ -74,70 +81,3 @@ def split_prefix(line: str) -> ParsedLine:
         if found is not None:
             return ParsedLine(found["message"], found["when"], found["level"], "", process)
     return ParsedLine(line, "", "", "", process)
-
-
-# The words of an error, and what happened. Order matters: the first that a line holds decides.
-WORDS: tuple[tuple[str, IncidentKind], ...] = (
-    ("cannot unpack non-iterable NoneType", IncidentKind.nothing_returned),
-    ("CUDA out of memory", IncidentKind.out_of_memory),
-    ("OutOfMemoryError", IncidentKind.out_of_memory),
-    ("MPS backend out of memory", IncidentKind.out_of_memory),
-    ("Out of memory: Killed process", IncidentKind.out_of_memory),
-    ("Unsupported video backend", IncidentKind.unsupported_backend),
-    ("unexpectedly violate the tolerance", IncidentKind.timestamps),
-    ("Could not push packet to decoder", IncidentKind.decode_error),
-    ("Invalid data found when processing input", IncidentKind.decode_error),
-    ("invalid python storage", IncidentKind.storage_invalid),
-    ("RayActorError", IncidentKind.actor_died),
-    ("ActorDiedError", IncidentKind.actor_died),
-    ("Failed to connect to GCS", IncidentKind.actor_died),
-    ("The actor died", IncidentKind.actor_died),
-    ("command not found", IncidentKind.program_missing),
-    ("No such file or directory: 'flower-", IncidentKind.program_missing),
-    ("Client raised an exception", IncidentKind.client_failed),
-    ("ClientApp raised an exception", IncidentKind.client_failed),
-    ("loss is nan", IncidentKind.not_finite),
-    ("Loss is NaN", IncidentKind.not_finite),
-    ("loss=nan", IncidentKind.not_finite),
-    ("non-finite", IncidentKind.not_finite),
-    ("contains NaN", IncidentKind.not_finite),
-)
-TRACEBACK = "Traceback (most recent call last)"
-
-# Each of the words above holds one of these: a text without any of them needs no closer look.
-SIGNS = (
-    "rror", "memory", "NaN", "nan", "not found", "finite", "exception", "violate", "Could not push", "Invalid data",
-    "invalid python", "GCS", "actor died", "video backend", "NoneType", "flower-",
-)  # fmt: skip
-
-# Drawn progress, decoration and the small talk of libraries: known to say nothing about a run.
-NOISE_WORDS = ("%|", "/s]", "warnings.warn", "Warning: ", " params - ", "DEPRECATED", "TOKENIZERS_PARALLELISM")
-_LAST_LINE = re.compile(
-    r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning|Killed|Iteration|Group)?(?::|$)"
-)
-_CHAINED = ("During handling of", "The above exception was")
-
-
-def kind_of(text: str) -> IncidentKind | None:
-    """Return what the words of a line say happened; None where they say nothing of the sort."""
-    return next((kind for word, kind in WORDS if word in text), None)
-
-
-class Tracebacks:
-    """Follows tracebacks through a log, each process's by itself."""
-
-    def __init__(self) -> None:
-        self.open: dict[str, str] = {}
-
-    def open_traceback(self, process: str, text: str) -> None:
-        """A traceback of this process begins with this line."""
-        self.open[process] = text.strip()
-
-    def continue_traceback(self, process: str, text: str) -> tuple[bool, str | None]:
-        """Return (the line belongs to the traceback, the exception where it ends with this line)."""
-        if text[:1] in (" ", "\t", "", "|", "+", "│", "└", "├", "╭", "╰", ">") or text.startswith(_CHAINED):
-            return True, None
-        begun = self.open.pop(process)
-        if _LAST_LINE.match(text):
-            return True, text.strip()
-        return False, begun

@@ -1,105 +1,22 @@
-"""Logs of text: each line goes to the rule that knows it, whichever program wrote it.
+"""A log that is being read, as the rules of its dialects see it: clients, rounds, measurements, incidents.
 
-One file may hold the lines of several programs (Flower, the client's own, Ray's), so all dialects listen at once. A
-rule is found by the first word of a message, then by a pattern that begins there: a line that nobody knows costs one
-look into a dictionary. Errors can be anywhere in a line and are searched as plain text first.
+`scanning` finds the messages and gives them to the rules (`rules`). One file may hold the lines of several programs
+(Flower, the client's own, Ray's), so all dialects listen at once.
 """
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from zk0.core.secrets import may_hold_secrets
-from zk0.ledger.importers.lines import (
-    LONGEST_PREFIX,
-    NOISE_WORDS,
-    SIGNS,
-    TIME,
-    TRACEBACK,
-    WORDS,
-    Tracebacks,
-    kind_of,
-    split_prefix,
-    strip_ray,
-)
-from zk0.ledger.importers.reading import FileReport, LogSource, batches
+from zk0.ledger.importers.reading import FileReport, LogSource
 from zk0.ledger.importers.records import TrainingRecord
+from zk0.ledger.importers.rules import LineReader, Rule, RuleBook
 from zk0.ledger.importers.run_builder import RunBuilder, client_name
-from zk0.ledger.schema import IncidentKind, Value
+from zk0.ledger.importers.streams import LogStream, lane_client
+from zk0.ledger.log_events import IncidentKind
 
-FIRST_WORD = re.compile(r"[^A-Za-z\n]*([A-Za-z]+)")
-
-
-type Act = Callable[["LogFile", re.Match[str]], object]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A pattern from a message's first word on, and what it means; without a meaning the line is known noise."""
-
-    word: str
-    pattern: re.Pattern[str]
-    act: Act | None = None
-
-
-def rule(pattern: str, act: Act | None = None) -> Rule:
-    """Return the rule of a pattern, which has to begin with letters."""
-    word = FIRST_WORD.match(pattern)
-    if word is None or word.start(1):
-        raise ValueError(f"{pattern} does not begin with letters")
-    return Rule(word[1], re.compile(pattern, re.DOTALL), act)
-
-
-def incident(kind: IncidentKind) -> Act:
-    """Return the action of a rule whose lines are incidents of one kind."""
-    return lambda log, found: log.add_incident(kind, found[0])
-
-
-def phase(name: str) -> Act:
-    """Return the action of a rule whose lines say what the server does from here on."""
-    return lambda log, _: setattr(log, "phase", name)
-
-
-def measurements(*names: str, unit: float = 1.0) -> Act:
-    """Return the action of a rule whose pattern finds a step, from 0, and the values of these series at that step."""
-    return lambda log, found: log.add_measurements(
-        int(found[1]), {name: unit * float(found[place]) for place, name in enumerate(names, start=2)}
-    )
-
-
-class StepCounter:
-    """Counts the steps of a training's lines."""
-
-    def __init__(self) -> None:
-        self.last = 0
-        self.distance = 0
-
-    def next(self, printed: int, scale: int) -> int:
-        """Return how many steps are done at a line that prints this, rounded to `scale`."""
-        if scale == 1:
-            if printed > self.last:
-                self.distance = printed - self.last
-            self.last = printed
-        else:
-            counted = self.last + (self.distance or scale)
-            agrees = abs(counted - printed * scale) <= scale  # rounded half to even, and never off by more than one
-            self.last = counted if agrees else printed * scale
-        return self.last
-
-
-@dataclass
-class LogStream:
-    """The lines of one client or process; of the whole file where the lines name neither."""
-
-    client: str | None = None
-    number: int | None = None  # of the round, where a line has said so
-    record: TrainingRecord | None = None
-    settings: dict[str, Value] = field(default_factory=dict)
-    digest_in: str | None = None
-    proximal: tuple[int, float] | None = None  # (step, value), the latest
-    steps: StepCounter = field(default_factory=StepCounter)
-    fresh: bool = False  # a training was announced and has no step yet
+TIME = 19  # characters of `2025-10-01 09:12:03`
 
 
 @dataclass(slots=True)
@@ -114,14 +31,12 @@ class LinePrefix:
     offset: int = 0  # of the message's first word
 
 
-MOST_PREFIXES = 10_000  # places in programs, known by their prefixes
+# What was measured at an incident: (its lane, what the lane had measured, what the whole log had).
+type Mark = tuple[LogStream, int, int]
+
 TEXT = "text"  # the format of a log without a line that a rule knows
 FINAL = "final"  # the phase in which Flower repeats all metrics as a table
-_RESULT = re.compile(r"[\s{]*(?:\d+: *)?\{?[\s{}]*(?:\d+: )?\{? *'[^']+': '[^']*'")
 RECENT = 256  # lines that begin something, remembered so that their second printing begins nothing
-
-
-type Unmatched = tuple[int, str, int, str, LinePrefix, str, int | None]  # see `LogFile._line`
 
 
 class LogFile:
@@ -138,15 +53,16 @@ class LogFile:
         *,
         next_run: Callable[[], RunBuilder],
         dialects: Iterable[tuple[str, Iterable[Rule]]],
+        readers: Iterable[LineReader] = (),
         client: str | None = None,
     ) -> None:
         self.source, self.run, self._next_run = source, run, next_run
         self.client = client
-        self.rules: dict[str, list[tuple[str, Rule]]] = {}
-        for name, rules in dialects:
-            for rule in rules:
-                self.rules.setdefault(rule.word, []).append((name, rule))
+        self.rules = RuleBook(dialects)
+        self.readers = tuple(readers)
         self.number = 0  # of the line
+        self.measured = 0  # measurements so far
+        self.measured_at = 0  # the number of the last line with a measurement
         self.streams: dict[str, LogStream] = {}
         self.prefixes: dict[object, LinePrefix] = {}
         self.stream = LogStream(client)
@@ -154,19 +70,26 @@ class LogFile:
         self.server_round: int | None = None
         self.phase = ""  # what the server does, where the next line does not say
         self.report = FileReport(source.name, TEXT, notes=source.notes)
-        self.dialects: Counter[str] = Counter()
-        self.tracebacks = Tracebacks()
+        self.dialects: Counter[str] = Counter()  # lines of each that rules know
+        self.read_by: Counter[str] = Counter()  # lines that each reader took
         self.fields: dict[str, set[str]] = {}  # clients named in the lines under one client's heading
-        self.line = self._when = ""
+        self.memory: dict[str, Any] = {}  # of the readers, by their name
+        self.undecided: set[int] = set()  # numbers of lines that a reader may want when it has seen more
+        self.taken_later: set[int] = set()  # numbers of lines that a reader came back to
+        self.line = self.when_given = ""
         self._recent: dict[object, None] = {}
-        self._unmatched: list[Unmatched] = []
         self._last_incident: tuple[int, IncidentKind, str] | None = None
-        self._traced = False
+        self.before_restart: Callable[[], None] = lambda: None
 
     @property
     def at(self) -> str:
         """The current place, `file:line`."""
         return f"{self.source.name}:{self.number}"
+
+    @property
+    def when(self) -> str:
+        """The time in the line; empty if it has none."""
+        return self.line[:TIME] if self.line[:1] == "2" and self.line[4:5] == "-" else self.when_given
 
     def is_repeated(self, text: str) -> bool:
         """Return whether this line, with this time, was read a moment ago: it is on stdout and on stderr."""
@@ -180,20 +103,22 @@ class LogFile:
     def restart(self) -> None:
         """Begin another run, where this one has begun already."""
         if self.run.has_begun and not self.is_repeated("restart"):
-            line, prefix, when, number = self.line, self.prefix, self._when, self.number
-            self._look_for_failures()
-            self.line, self.prefix, self._when, self.number = line, prefix, when, number
+            line, prefix, when, number = self.line, self.prefix, self.when_given, self.number
+            self.before_restart()
+            self.line, self.prefix, self.when_given, self.number = line, prefix, when, number
             self.run = self._next_run()
             self.streams.clear()
             self.prefixes.clear()
-            self.stream = self._stream(self.prefix.client, self.prefix.process)
+            self.memory.clear()
+            self.stream = self.stream_of(self.prefix.client, self.prefix.process)
             self.server_round, self.phase = None, ""
 
-    def enter_round(self, number: int) -> None:
+    def enter_round(self, number: int, planned: int | None = None) -> None:
         """The server is in this round; a step back means that another run begins."""
         if self.server_round is not None and number < self.server_round and number <= 1:
             self.restart()
         self.server_round = number
+        self.run.count("round", number, planned)
 
     def switch_client(self, client: str, number: int | None = None) -> LogStream:
         """A line names its client, and perhaps the round."""
@@ -247,172 +172,75 @@ class LogFile:
             stream.record = None
             record = self.training()
         stream.fresh = False
+        stream.measured += 1
+        self.measured += 1
+        self.measured_at = self.number
         record.put(step, values)
 
-    def add_incident(
-        self, kind: IncidentKind, text: str, *, client: str | None = None, number: int | None = None
+    def add_evaluation(
+        self,
+        number: int,
+        loss: float | None,
+        *,
+        dataset: str,
+        missing: str | None = None,
+        metrics: Mapping[str, float] | None = None,
     ) -> None:
-        """Add an incident; where lines have no time, two equal ones in a row are one."""
+        """A policy was judged."""
+        self.measured_at = self.number
+        self.measured += 1
+        self.run.add_evaluation(number, loss, at=self.at, dataset=dataset, missing=missing, metrics=metrics)
+
+    def add_incident(
+        self,
+        kind: IncidentKind,
+        text: str,
+        *,
+        client: str | None = None,
+        number: int | None = None,
+        since: Mark | None = None,
+        **more: Any,
+    ) -> None:
+        """Add an incident; where lines have no time, two equal ones in a row are one, unless they count how often.
+
+        `since` is the mark of the line, where that is not the current one; `more` goes to the run as it is.
+        """
         last, self._last_incident = self._last_incident, (self.number, kind, text)
-        if not self.when and last == (self.number - 1, kind, text):
+        counted = kind in (IncidentKind.waiting, IncidentKind.retried)
+        if not self.when and not counted and last == (self.number - 1, kind, text):
             return
+        stream = self.stream
         self.run.add_incident(
             kind,
             text.strip(),
             at=self.at,
-            number=self._round(self.stream) if number is None else number,
-            client=client_name(client) if client else self.stream.client,
+            number=self._round(stream) if number is None else number,
+            client=client_name(client) if client else stream.client,
             when=self.when,
+            line=self.number,
+            since=self._since(since or self.mark(stream)),
+            **more,
         )
+
+    def mark(self, stream: LogStream) -> Mark:
+        """Return how far a lane and the log are."""
+        return stream, stream.measured, self.measured
+
+    def _since(self, mark: Mark) -> Callable[[], int]:
+        """Return what counts the measurements since a mark: the lane's, or the log's where the lane has none."""
+        stream, own, whole = mark
+        return lambda: stream.measured - own if stream.measured else self.measured - whole
 
     def _round(self, stream: LogStream) -> int | None:
         if stream.number is not None and stream.record is None:
             return stream.number
         return stream.record.round if stream.record is not None else self.server_round
 
-    def read(self) -> FileReport:
-        """Read the file to its end and return how."""
-        for numbers, lines, text in batches(self.source):
-            self._traced = TRACEBACK in text
-            self._read(numbers, lines)
-            self._look_for_failures()
-        for begun in self.tracebacks.open.values():
-            self.add_incident(IncidentKind.traceback, f"{begun} (the log ends in it)")
-        if self.dialects:
-            self.report.format = f"{' and '.join(name for name, _ in self.dialects.most_common())} log"
-        return self.report
-
-    def _read(self, numbers: Iterable[int], lines: Iterable[str]) -> None:
-        prefixes, tracebacks = self.prefixes, self.tracebacks.open
-        for number, whole in zip(numbers, lines, strict=True):
-            self.number = number
-            line, process = whole, ""
-            if line[:1] == "(":
-                line, process = strip_ray(line)
-            if line[:1] == "2":
-                start = line.find(" - ", TIME, LONGEST_PREFIX) + 3
-                prefix = prefixes.get(process + line[TIME:start]) if start > TIME else None
-            else:
-                start = 0
-                prefix = prefixes.get(("", "", process)) if line[:1].islower() else None  # no prefix begins so
-                self._when = ""
-            if prefix is None:
-                line, start, prefix = self._prefixed(line, start, process)
-            self.line, self.prefix = line, prefix
-            rule = prefix.rule
-            if rule is not None and not tracebacks:
-                found = rule.pattern.match(line, start + prefix.offset)
-                if found is not None:
-                    if rule.act is None:
-                        self.report.noise += 1
-                    else:
-                        self._act(rule, found, whole)
-                    continue
-            self._line(line, start, prefix, whole)
-
-    def _prefixed(self, line: str, start: int, process: str) -> tuple[str, int, LinePrefix]:
-        """Return (line, start of the message, head) of a line whose head was not met before, or can't be kept."""
-        parsed = split_prefix(line)
-        kept = start >= TIME and line[start:] == parsed.message and bool(parsed.level)
-        key: object = process + line[TIME:start] if kept else (parsed.level, parsed.client, parsed.process or process)
-        prefix = self.prefixes.get(key)
-        if prefix is None:
-            process = parsed.process or process
-            prefix = self.prefixes[key] = LinePrefix(
-                self._stream(parsed.client, process), parsed.client, process, parsed.level
-            )
-            if len(self.prefixes) > MOST_PREFIXES:
-                self.prefixes.clear()
-        self._when = parsed.when
-        return (line, start, prefix) if kept else (parsed.message, 0, prefix)
-
-    @property
-    def when(self) -> str:
-        """The time in the line; empty if it has none."""
-        return self.line[:TIME] if self.line[:1] == "2" and self.line[4:5] == "-" else self._when
-
-    def _line(self, line: str, start: int, prefix: LinePrefix, whole: str) -> None:
-        if self.tracebacks.open and self._in_traceback(prefix, line[start:]):
-            return
-        if self._known(line, start, prefix, whole):
-            return
-        if self._traced and TRACEBACK in line:
-            self.stream = prefix.stream
-            self.tracebacks.open_traceback(prefix.process, line[start:])
-            self.report.understood += 1
-        elif self.phase == FINAL and _RESULT.match(line, start):
-            self.report.noise += 1
-        elif FIRST_WORD.match(line, start) is None:
-            self.report.noise += 1  # decoration
-        else:
-            record = prefix.stream.record
-            number = self.server_round if record is None else record.round
-            self._unmatched.append((self.number, line, start, whole, prefix, self._when, number))
-
-    def _look_for_failures(self) -> None:
-        """Find errors and noise among the lines without a rule; first in one text, since most contain neither."""
-        text = "\n".join([one[1] for one in self._unmatched])
-        words = WORDS if any(sign in text for sign in SIGNS) else ()
-        noises = [word for word in NOISE_WORDS if word in text]
-        secrets = may_hold_secrets(text)
-        for number, line, start, whole, prefix, when, turn in self._unmatched:
-            text = self.run.redact(whole, f"{self.source.name}:{number}") if secrets else whole
-            if words and (kind := kind_of(line[start:])) is not None:
-                self.number, self.line, self.prefix, self._when, self.stream = number, line, prefix, when, prefix.stream
-                self.report.understood += 1
-                self.add_incident(kind, line[start:], number=turn)
-            elif noises and any(word in line for word in noises):
-                self.report.noise += 1
-            else:
-                self.report.unknown += 1
-                self.report.add_example(f"{self.source.name}:{number}", text)
-        self._unmatched.clear()
-
-    def _known(self, line: str, start: int, prefix: LinePrefix, whole: str) -> bool:
-        """Give the line to the rule that knows it; whether there is one."""
-        word = FIRST_WORD.match(line, start)
-        rules = self.rules.get(word[1]) if word else None
-        if word is None or rules is None:
-            return False
-        at = word.start(1)
-        for name, rule in rules:
-            found = rule.pattern.match(line, at)
-            if found is None:
-                continue
-            prefix.rule, prefix.offset = rule, at - start
-            if rule.act is not None:
-                self.dialects[name] += 1
-            self._act(rule, found, whole)
-            return True
-        return False
-
-    def _act(self, rule: Rule, found: re.Match[str], whole: str) -> None:
-        if rule.act is None:
-            self.report.noise += 1
-            return
-        self.stream = self.prefix.stream
-        try:
-            rule.act(self, found)
-        except (ValueError, OverflowError):  # a number that is none, or beyond all measure: half a line, or a lie
-            self.report.unknown += 1
-            self.report.add_example(self.at, self.run.redact(whole[:200], self.at))
-        else:
-            self.report.understood += 1
-
-    def _stream(self, client: str, process: str) -> LogStream:
+    def stream_of(self, client: str, process: str) -> LogStream:
+        """Return the lane of a client or process."""
         key = client or process
         stream = self.streams.get(key)
         if stream is None:
-            stream = self.streams[key] = LogStream(client_name(client) if client.startswith("client") else self.client)
+            named = client_name(client) if client.startswith("client") else lane_client(process)
+            stream = self.streams[key] = LogStream(named or self.client)
         return stream
-
-    def _in_traceback(self, prefix: LinePrefix, text: str) -> bool:
-        """Return whether the line belongs to a traceback; the last line of one is an incident."""
-        if prefix.process not in self.tracebacks.open:
-            return False
-        belongs, exception = self.tracebacks.continue_traceback(prefix.process, prefix.level or text)
-        if exception is not None:
-            self.stream = prefix.stream
-            self.add_incident(kind_of(exception) or IncidentKind.traceback, exception)
-        self.report.understood += belongs
-        return belongs

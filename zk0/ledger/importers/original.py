@@ -17,12 +17,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from zk0.ledger.importers.actions import incident, measurements
 from zk0.ledger.importers.flower import AVERAGE, NUMBER, mapping
-from zk0.ledger.importers.logs import LogFile, Rule, incident, measurements, rule
+from zk0.ledger.importers.logs import LogFile
 from zk0.ledger.importers.metrics import parse_number, training_summary
+from zk0.ledger.importers.rules import Rule, rule
 from zk0.ledger.importers.run_builder import RunBuilder, client_name
 from zk0.ledger.importers.tables import DocumentReader
-from zk0.ledger.schema import IncidentKind
+from zk0.ledger.log_events import IncidentKind
 
 NAME = "original zk0"
 GIGABYTE = 1e9  # bytes; 25.30 GB is what it prints for a card of 23.57 GiB

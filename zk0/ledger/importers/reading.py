@@ -5,28 +5,31 @@ returns becomes one line for each drawing (all with the number of the line in th
 """
 
 import codecs
-import gzip
 import io
 import re
 import sys
 import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from zk0.core.errors import LedgerError
+from zk0.ledger.importers.packed import CHUNK, DAMAGES, ZIP, unpacked
 
-CHUNK = 1 << 20  # bytes; a line longer than this is cut, so this bounds the memory too
 HEAD = 1 << 16  # bytes by which a file's format is recognised
 
 STDIN = "-"
 
-_COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+# What another program printed behind a progress bar, whose line had no end yet.
+_BEHIND_BAR = re.compile(
+    r"(%\|[^|\r\n]*\|[^\[\r\n]*\[[^\]\r\n]*\])"
+    r"(?=[A-Za-z]|\s?(?:\[|Traceback|Killed|Segmentation|(?:[A-Z]\w*)?(?:Error|Exception|ERROR|WARNING|FATAL)\b))"
+)
 _BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 type Batch = tuple[Sequence[int], list[str], str]  # numbers of lines, the lines, and all of them as one text
@@ -39,6 +42,7 @@ class LogSource:
     path: Path
     name: str
     notes: list[str] = field(default_factory=list)
+    text: str | None = None  # of its content, where it was found in another file (a notebook)
 
     def __post_init__(self) -> None:
         self._rest: Iterator[bytes] | None = None
@@ -55,9 +59,14 @@ class LogSource:
             self.head, self._rest = self.head[:HEAD], None
 
     @property
+    def modified_at(self) -> datetime | None:
+        """When the file was last written to; None for a stream."""
+        return None if self.piped or self.text is not None else datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
+
+    @property
     def piped(self) -> bool:
-        """True for standard input, which can be read once."""
-        return str(self.path) == STDIN
+        """True for standard input and other streams (FIFOs, `<(command)`), which can be read once."""
+        return str(self.path) == STDIN or not (self.path.is_file() or self.text is not None)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the unpacked bytes from the beginning."""
@@ -82,27 +91,26 @@ class LogSource:
             self.notes.append(text)
 
     def _opened(self) -> Iterator[bytes]:
-        if self.piped:
-            yield from _pieces(sys.stdin.buffer.read)
+        if str(self.path) == STDIN:
+            yield from unpacked(sys.stdin.buffer, sys.stdin.buffer.read(HEAD), self.note)
+            return
+        if self.text is not None:
+            yield self.text.encode()
             return
         with self.path.open("rb") as stream:
-            magic = stream.read(4)
-            stream.seek(0)
-            if magic.startswith(_GZIP):
-                # read1, since of a file that is cut off `read` loses what was unpacked last.
-                yield from self._unpacked(_pieces(gzip.GzipFile(fileobj=stream).read1))
-            elif magic == _ZIP:
-                with zipfile.ZipFile(stream) as archive:
-                    for member in archive.namelist():
-                        with archive.open(member) as packed:
-                            yield from self._unpacked(_pieces(packed.read))
+            start = stream.read(HEAD)
+            if start.startswith(ZIP) and not self.piped:
+                yield from self._zipped()
             else:
-                yield from _pieces(stream.read)
+                yield from unpacked(stream, start, self.note)
 
-    def _unpacked(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    def _zipped(self) -> Iterator[bytes]:
         try:
-            yield from pieces
-        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile):
+            with zipfile.ZipFile(self.path) as archive:
+                for member in archive.namelist():
+                    with archive.open(member) as packed:
+                        yield from iter(partial(packed.read, CHUNK), b"")
+        except DAMAGES:
             self.note("the packed file is damaged or cut off: read up to there")
 
 
@@ -132,7 +140,9 @@ def batches(source: LogSource) -> Iterator[Batch]:
             source.note("NUL bytes were dropped")
             text = text.replace("\x00", "")
         if "\x1b" in text:
-            text = _COLOURS.sub("", text)
+            text = COLOURS.sub("", text)
+        if "%|" in text:
+            text = _BEHIND_BAR.sub("\\1\r", text)
         lines = text.split("\n")
         if not lines[-1]:
             lines.pop()
@@ -143,10 +153,6 @@ def batches(source: LogSource) -> Iterator[Batch]:
             numbers = [at for at, parts in zip(numbers, drawn, strict=True) for _ in parts]
             lines = list(chain.from_iterable(drawn))
         yield numbers, lines, text
-
-
-def _pieces(read: Callable[[int], bytes]) -> Iterator[bytes]:
-    return iter(partial(read, CHUNK), b"")
 
 
 def _as_utf8(source: LogSource) -> Iterable[bytes]:

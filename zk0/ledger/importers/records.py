@@ -87,6 +87,8 @@ def _extremes(values: array[float]) -> Iterator[tuple[float, float]]:
 
 
 UNTOLD = "not in the log"
+FAR = 10_000  # steps: a log that begins behind them is of a run that was resumed, and what came before is not in it
+MOST_STEPS = 100  # without a finite number that are listed; more say nothing new
 MOST_ENTRIES = 65_536  # of one series: beyond, it is thinned
 
 
@@ -108,9 +110,17 @@ class TrainingRecord:
     steps: int = 0
     stride: int = 1
     not_finite: int = 0
+    not_finite_at: dict[str, list[int]] = field(default_factory=dict)
+    base: int = 0  # the first step, where the log begins far behind it
+    logged: int = 0  # steps with values
 
     def put(self, step: int, values: Mapping[str, float]) -> None:
         """Keep what was measured at a step, from 0; a value that is not finite is counted and stays null."""
+        if self.last_step < 0 and step > FAR:
+            self.base = step
+            self.missing["steps"] = f"the log begins at step {step}, which is entry 0"
+        step -= self.base
+        step = max(step, 0)
         while step // self.stride > MOST_ENTRIES:
             self.halve()
         known = self.series
@@ -121,10 +131,14 @@ class TrainingRecord:
             if value - value != 0.0:  # NaN or infinite, and faster than to ask for it
                 self.missing[name] = "not finite"
                 self.not_finite += 1
+                if len(steps := self.not_finite_at.setdefault(name, [])) < MOST_STEPS:
+                    steps.append(step)
             elif step == len(series.values) and series.stride == 1:  # the usual case, without a call
                 series.values.append(value)
             else:
                 series.put(step, value)
+        if step != self.last_step:
+            self.logged += 1
         self.last_step = step
         if step >= self.steps:
             self.steps = step + 1
@@ -170,6 +184,8 @@ class TrainingRecord:
             examples=None,
             settings=self.settings,
             **lists,
+            logged=self.logged,
+            not_finite=self.not_finite_at,
             update_norm=self.update_norm,
             digest_in=self.digest_in,
             digest_out=self.digest_out,

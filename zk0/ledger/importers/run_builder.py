@@ -7,18 +7,24 @@ same is kept once, and the first word counts. A round of a client that no line n
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Literal
 
-from zk0.core.secrets import find_secrets, is_secret_name, may_hold_secrets, without_secrets
+from zk0.core.secrets import find_secrets, is_secret_name, may_hold_secrets, without_secrets, without_stated_values
 from zk0.ledger.importers.records import AggregationRecord, TrainingRecord
+from zk0.ledger.importers.times import parse_time
+from zk0.ledger.log_events import EvaluationReplies, Incident, IncidentKind, LogProgress, LogRead
 from zk0.ledger.reader import Ledger
-from zk0.ledger.schema import Decision, Evaluation, Event, Incident, IncidentKind, RunClosed, Value
+from zk0.ledger.schema import Decision, Evaluation, Event, RunClosed, Value
 
 SERVER = "server"  # the evaluation that a server does, where it names no data set
 MOST_ENTRIES = 250_000  # of the series of all trainings; a ledger of them needs some 30 MB
 MOST_INCIDENTS = 2_000  # kept separately; beyond, those of one kind are counted together
 MOST_TEXT = 500  # characters, as the ledger's schema says
+UNLIKE = (IncidentKind.traceback, IncidentKind.error_logged)  # each has a text of its own
+
+type Unit = Literal["round", "epoch", "step"]
 
 # The configured keys of zk0 that other programs call something else.
 KEYS = {
@@ -48,6 +54,12 @@ class RunBuilder:
         self.decisions: dict[tuple[object, ...], Decision] = {}
         self.incidents: dict[tuple[object, ...], Incident] = {}
         self.counts: Counter[tuple[object, ...]] = Counter()
+        self.progress: dict[tuple[Unit, str | None], tuple[float | None, float | None]] = {}
+        self.evaluation_replies: dict[int, EvaluationReplies] = {}
+        self.logs: list[LogRead] = []
+        self._times: dict[tuple[object, ...], tuple[str, str]] = {}
+        self._lines: dict[tuple[object, ...], int | None] = {}
+        self._marks: dict[tuple[object, ...], Callable[[], int]] = {}
         self.closed: RunClosed | None = None
         self._seen: dict[object, None] = {}
         self._unchecked = 0  # trainings since their series were last thinned
@@ -97,6 +109,27 @@ class RunBuilder:
         """Return the record of a round at the server."""
         return self.aggregations.setdefault(number, AggregationRecord(number, at))
 
+    def count(
+        self, unit: Unit, reached: float | None, planned: float | None = None, *, client: str | None = None
+    ) -> None:
+        """Keep how far the run is, and how far it is to go: the highest of each that a line says."""
+        before = self.progress.get((unit, client), (None, None))
+        found = [
+            max((one for one in pair if one is not None), default=None)
+            for pair in zip(before, (planned, reached), strict=True)
+        ]
+        self.progress[unit, client] = (found[0], found[1])
+
+    def add_evaluation_replies(self, number: int, answered: int, failed: int, *, at: str) -> None:
+        """Keep how many clients answered the evaluation of a round."""
+        self.evaluation_replies[number] = EvaluationReplies(
+            round=number, answered=answered, failed=failed, read_from=at
+        )
+
+    def time(self, text: str) -> datetime | None:
+        """Return the time that a line prints; None where it is none, or has no date."""
+        return parse_time(text) if text else None
+
     def add_evaluation(
         self,
         number: int,
@@ -106,14 +139,17 @@ class RunBuilder:
         dataset: str = SERVER,
         frames: int | None = None,
         missing: str | None = None,
+        metrics: Mapping[str, float] | None = None,
     ) -> None:
         """Keep the loss of a round's parameters on a data set."""
         if loss is not None and not math.isfinite(loss):
             loss, missing = None, "not finite"
         known = self.evaluations.get((dataset, number))
         if known is not None and (known.loss is not None or loss is None):
-            if known.frames is None and frames is not None:
-                self.evaluations[dataset, number] = known.model_copy(update={"frames": frames})
+            more = {name: value for name, value in (metrics or {}).items() if math.isfinite(value)} | known.metrics
+            self.evaluations[dataset, number] = known.model_copy(
+                update={"frames": known.frames or frames, "metrics": more}
+            )
             return
         self.evaluations[dataset, number] = Evaluation(
             round=number,
@@ -122,6 +158,7 @@ class RunBuilder:
             loss=loss,
             frames=frames,
             digest=None,
+            metrics={name: value for name, value in (metrics or {}).items() if math.isfinite(value)},
             missing={"loss": missing} if missing else {},
             read_from=at,
         )
@@ -148,8 +185,13 @@ class RunBuilder:
         client: str | None = None,
         when: str = "",
         count: int = 1,
+        since: Callable[[], int] | None = None,
+        **more: Any,
     ) -> None:
-        """Keep an incident; the same line with the same time (`when`) is the same incident."""
+        """Keep an incident; the same line with the same time (`when`) is the same incident.
+
+        `since` counts what was measured after it, once all is read.
+        """
         text = self.redact(text, at, number=number, client=client, when=when)
         if when:
             same = hash((kind, when, text))
@@ -159,13 +201,21 @@ class RunBuilder:
             if len(self._seen) > 10 * MOST_INCIDENTS:
                 del self._seen[next(iter(self._seen))]
         # Lines that differ behind a colon are one incident (`… due to decoding error: …`), exceptions are not.
-        alike = text if kind is IncidentKind.traceback else text.partition(":")[0]
+        alike = text if kind in UNLIKE else text.partition(":")[0]
         key: tuple[object, ...] = (kind, client, number, alike[:80])
         if key not in self.incidents and len(self.incidents) >= MOST_INCIDENTS:
             key = (kind,)
         self.counts[key] += count
-        if key not in self.incidents:
-            self.incidents[key] = Incident(kind=kind, round=number, client=client, text=text[:MOST_TEXT], read_from=at)
+        if since is not None:
+            self._marks[key] = since
+        known = self.incidents.get(key)
+        if known is None:
+            known = Incident(kind=kind, round=number, client=client, text=text[:MOST_TEXT], read_from=at, **more)
+            self._times[key] = (when, when)
+        elif when:
+            self._times[key] = (self._times[key][0] or when, when)
+        self._lines[key] = more.get("line")
+        self.incidents[key] = known
 
     def redact(
         self, text: str, at: str, *, number: int | None = None, client: str | None = None, when: str = ""
@@ -177,7 +227,10 @@ class RunBuilder:
         found = find_secrets(line)
         for secret in found:
             self._secret(secret.kind, at, number=number, client=client, when=when)
-        return without_secrets(line) if found else text
+        cut, passwords = without_stated_values(without_secrets(line) if found else text)
+        for name in passwords:
+            self._secret(name, at, number=number, client=client, when=when)
+        return cut
 
     def _open(self, key: str, value: Value, at: str) -> Value:
         if not isinstance(value, str):
@@ -205,12 +258,27 @@ class RunBuilder:
             trained = {one.client: one for one in self.trainings.values() if one.round == record.round}
             events.append((record.round, 2, record.event(trained)))
         events += [(one.round, 3, one) for one in self.evaluations.values()]
+        events += [(one.round, 3, one) for one in self.evaluation_replies.values()]
         last = max((number for number, _, _ in events), default=0)
         for key, incident in self.incidents.items():
-            found = incident.model_copy(update={"count": self.counts[key]})
+            first, latest = self._times.get(key, ("", ""))
+            found = incident.model_copy(
+                update={
+                    "count": self.counts[key],
+                    "line": self._lines.get(key),
+                    "first_at": self.time(first),
+                    "last_at": self.time(latest),
+                    "progress_after": max(self._marks.get(key, int)(), 0),
+                }
+            )
             events.append((last if found.round is None else found.round, 4, found))
         events.sort(key=lambda entry: entry[:2])
-        closing = (self.closed,) if self.closed else ()
+        closing: list[Event] = [
+            LogProgress(unit=unit, client=client, planned=planned, reached=reached)
+            for (unit, client), (planned, reached) in self.progress.items()
+        ]
+        closing += self.logs if events or closing or self.closed else []
+        closing += [self.closed] if self.closed else []
         return Ledger((*(event for _, _, event in events), *closing), self.name)
 
     def _one_length_of_digests(self) -> None:

@@ -7,14 +7,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from zk0.ledger.importers.metrics import Row, Rows, meanings
+from zk0.ledger.importers.metrics import Row, Rows, meanings, parse_number
 from zk0.ledger.importers.reading import FileReport, LogSource, batches
-from zk0.ledger.importers.run_builder import RunBuilder
+from zk0.ledger.importers.run_builder import RunBuilder, Unit
+from zk0.ledger.importers.unwrap import MESSAGES
 
 DELIMITERS = ",;\t|"
 MOST_JSON = 64 << 20  # bytes of one JSON document, which has to be held as a whole
 _JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*(?:[\[{\"\]]|-?\d[\d.eE+-]*\s*[,\]]))")  # and not `[INFO] …`
+_OF_TRAINER: tuple[tuple[Unit, str, str], ...] = (
+    ("step", "global_step", "max_steps"),
+    ("epoch", "epoch", "num_train_epochs"),
+)
 DEPTH = 4  # of names within names
+_DECIMAL = re.compile(
+    r"(?<=^\d),(?=\d+(?:[eE][-+]?\d+)?$)|(?<=^-\d),(?=\d+$)|(?<=^\d\d),(?=\d+$)|(?<=^\d\d\d),(?=\d+$)"
+)
 NAME = "table of metrics"
 FEWEST_ROWS = 3  # among other lines; a message may look like one by chance
 REQUIRED = {"policy_loss", "total_loss", "evaluation", "proximal_loss", "gradient_norm"}  # a column of one of these
@@ -43,7 +51,9 @@ def read_table(source: LogSource, run: RunBuilder) -> FileReport:
     delimiter = _delimiter(_first_lines(source)[0]) or ","
     reader = csv.reader((f"{line}\n" for _, line in _numbered(source)), delimiter=delimiter)
     names = next(reader)
-    for values in reader:
+    decimal = delimiter in ";\t"  # where a comma does not part columns it may part a number
+    for given in reader:
+        values = [_DECIMAL.sub(".", value) for value in given] if decimal else given
         at = f"{source.name}:{reader.line_num}"
         if len(values) == len(names) and values != names:
             rows.add(at, dict(zip(names, values, strict=True)))
@@ -104,9 +114,12 @@ def _is_row(line: str, delimiter: str, size: int) -> bool:
 
 
 def looks_like_json_lines(source: LogSource) -> bool:
-    """Return whether the first two lines are JSON objects."""
-    lines = _first_lines(source)[:2]
-    return len(lines) > 1 and all(isinstance(_parsed(line), dict) for line in lines)
+    """Return whether the first two lines are JSON objects, and not messages of a log packed into JSON."""
+    rows = [_parsed(line) for line in _first_lines(source)[:2]]
+    if len(rows) < 2 or not all(isinstance(row, dict) for row in rows):  # noqa: PLR2004  one may be a whole document
+        return False
+    measured = any(REQUIRED & meanings(list(flat(row))).keys() for row in rows)
+    return measured or not all(map(_is_message, rows))
 
 
 def read_json_lines(source: LogSource, run: RunBuilder) -> FileReport:
@@ -121,9 +134,28 @@ def read_json_lines(source: LogSource, run: RunBuilder) -> FileReport:
     return rows.conclude()
 
 
+def _goes_on(line: str) -> bool:
+    """Return whether something follows a whole JSON value in a line: `[1,0]<stdout>: …` is the line of a log."""
+    try:
+        _, end = json.JSONDecoder().raw_decode(line.lstrip())
+    except ValueError:
+        return False
+    return bool(line.lstrip()[end:].strip())
+
+
+def _is_message(row: dict[str, Any]) -> bool:
+    return any(isinstance(row.get(name), str | list) for name in MESSAGES)
+
+
 def looks_like_json(source: LogSource) -> bool:
-    """Return whether it begins as a JSON document does."""
-    return _JSON.match(source.head_text()) is not None
+    """Return whether it begins as a JSON document does, and not as a log of JSON objects."""
+    if _JSON.match(source.head_text()) is None:
+        return False
+    lines = _first_lines(source)[:2]
+    if lines and _goes_on(lines[0]):
+        return False
+    rows = [_parsed(line) for line in lines]
+    return not (all(isinstance(row, dict) for row in rows) and (len(rows) > 1 or _is_message(rows[0])))
 
 
 def read_json(source: LogSource, run: RunBuilder, documents: Iterable[DocumentReader] = ()) -> FileReport:
@@ -142,6 +174,9 @@ def read_json(source: LogSource, run: RunBuilder, documents: Iterable[DocumentRe
             one.read(run, document, source.name)
             rows.report.format, rows.report.understood = one.name, 1
             return rows.report
+    if isinstance(document, dict) and "log_history" in document:  # of Hugging Face's Trainer
+        for unit, reached, planned in _OF_TRAINER:
+            run.count(unit, parse_number(document.get(reached)), parse_number(document.get(planned)))
     for number, row in enumerate(_rows_of(document), start=1):
         rows.add(f"{source.name}, row {number}", row)
     return rows.conclude()

@@ -1,24 +1,29 @@
 """The aggregation probe: what a strategy or a function makes of three clients' replies."""
 
+from __future__ import annotations
+
 import copy
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from zk0.core.errors import ProbeError
-from zk0.core.faults import Fault
-from zk0.core.verdicts import Finding, not_applicable, not_available
-from zk0.probes.harness import robustness
-from zk0.probes.harness.binding import not_callable, parameters_of, roles_of, run_each
-from zk0.probes.harness.findings import Points, failed, largest_gap, passed, warned
-from zk0.probes.harness.replies import AGGREGATION, function_variants
-from zk0.probes.harness.rounds import Aggregate, Aggregator, Round, flat, make_round
-from zk0.probes.harness.strategies import is_strategy, other_meaning, strategy_variants
-from zk0.probes.harness.targets import Target, find_target
-from zk0.probes.harness.weight_solver import comparable, explain, is_mean, keeps_earlier_round, numbers
+from . import robustness
+from .binding import Attempts, parameters_of, roles_of, run_each
+from .findings import PointFinding, Points, failed, largest_gap, not_applicable, not_available, passed, warned
+from .replies import AGGREGATION, function_variants
+from .rounds import Aggregate, Aggregator, Round, flat, make_round
+from .strategies import is_strategy, other_meaning, strategy_variants
+from .targets import Target, find_target, refuse_value
+from .weight_solver import comparable, explain, is_mean, keeps_earlier_round, numbers
 
+IN_PLACE = (
+    "aggregate-in-place",
+    "the sum is built in a client's own tensor or dict (+=, add_, out=, a client's dict filled with the mean)",
+    "begin with zeros_like, or a deep copy",
+)
 FROM_ZERO = "start each round from zero"
 
 
@@ -33,14 +38,24 @@ class AggregatedRound:
     @property
     def meaning(self) -> str | None:
         """What the strategy computes where it is not the mean by intention."""
-        return other_meaning(self.aggregator.value) if self.aggregator.kind == "strategy" else None
+        return other_meaning(self.aggregator.value)
+
+    @property
+    def equal(self) -> Round:
+        """The round with as many examples at each client."""
+        return self.round.changed(updates=tuple(replace(update, examples=1) for update in self.round.updates))
+
+    @property
+    def other_mean(self) -> bool:
+        """Whether it is a mean that can't weigh, for it is told no weights."""
+        return not self.aggregator.weighs and is_mean(self.result, self.equal)
 
     def root(self, otherwise: str | None) -> str | None:
         """Return the fault of the mean, where that is wrong: other points then fail for the same reason."""
         return otherwise if is_mean(self.result, self.round) else explain(self.result, self.round).fault
 
 
-def aggregation_points(text: str, root: Path) -> tuple[str, Points]:
+def aggregation_points(text: object, root: Path) -> tuple[str, Points]:
     """Return the place of a strategy or an aggregating function, and what is found at each point."""
     target = find_target(text, root)
     return target.at, _points(target)
@@ -57,7 +72,7 @@ def _points(target: Target) -> Points:
             "returned",
             failed(
                 f"it returns {type(result.raw).__name__} alone; Flower's server unpacks two values",
-                Fault.aggregate_not_returned,
+                "aggregate-not-returned",
                 "the metrics are missing from the return",
                 "return parameters, metrics",
             ),
@@ -82,9 +97,7 @@ def _first_working_variant(target: Target) -> AggregatedRound:
     """Return the first way to call whose result is the mean, else the first that runs."""
     round_ = make_round()
     ran: list[AggregatedRound] = []
-    ways = run_each(
-        _variants(target), lambda way: way.once(round_), lambda error: not_callable(target, error, AGGREGATION)
-    )
+    ways = run_each(_variants(target), lambda way: way.once(round_), Attempts(target, AGGREGATION))
     for aggregator, result in ways:
         ran.append(AggregatedRound(aggregator, result, round_))
         if is_mean(result, round_):
@@ -97,15 +110,20 @@ def _variants(target: Target) -> Iterator[Aggregator]:
     if is_strategy(value):
         return strategy_variants(target)
     if not callable(value):
-        raise ProbeError(f"{target.text} is a {type(value).__name__}, nothing that aggregates")
-    roles = roles_of(value, AGGREGATION, what=target.name, at=target.at)
+        raise refuse_value(target, "nothing that aggregates")
+    if target.owner is not None and not isinstance(
+        inspect.getattr_static(target.owner, target.attribute), staticmethod
+    ):
+        value = getattr(object.__new__(target.owner), target.attribute)  # it may need nothing of its object
+    roles = roles_of(value, AGGREGATION, what=target.name, target=target)
     needed = [each for each in parameters_of(value, what=target.text) if each.default is each.empty]
-    if not needed or set(roles.values()) <= {"context", "mu", "initial", "rate", "round"}:
+    method = value is not target.value
+    if not method and (not needed or set(roles.values()) <= {"context", "mu", "initial", "rate", "round"}):
         return strategy_variants(target)
     return function_variants(value, roles)
 
 
-def _nothing_returned(done: AggregatedRound) -> Finding:
+def _nothing_returned(done: AggregatedRound) -> PointFinding:
     text = repr(done.result.raw)
     shown = text if len(text) < 40 else type(done.result.raw).__name__  # noqa: PLR2004  characters that fit a line
     if done.aggregator.kind != "strategy":
@@ -116,21 +134,21 @@ def _nothing_returned(done: AggregatedRound) -> Finding:
         what = "Flower's server can't unpack it (TypeError: cannot unpack non-iterable NoneType object)"
     return failed(
         f"three valid replies, and it returns {shown}: {what}",
-        Fault.aggregate_not_returned,
+        "aggregate-not-returned",
         "a path of the function ends without returning the aggregate",
         "return the aggregated parameters and the metrics",
         {"returned": shown, "expected": "(parameters, metrics)"},
     )
 
 
-def _types(result: Aggregate, round_: Round) -> Finding:
+def _types(result: Aggregate, round_: Round) -> PointFinding:
     """Names, shapes and dtypes."""
     arrays = result.arrays or {}
     lost, added = sorted(round_.current.keys() - arrays.keys()), sorted(arrays.keys() - round_.current.keys())
     if lost or added:
         return failed(
             f"tensor {(lost or added)[0]} is {'lost' if lost else 'added'} ({len(lost or added)} in all)",
-            Fault.exchange_incomplete,
+            "exchange-incomplete",
             "some tensors are skipped, or the last of a zip",
             "go over the names of the global parameters",
             {"tensors in": len(round_.current), "out": len(arrays)},
@@ -142,11 +160,11 @@ def _types(result: Aggregate, round_: Round) -> Finding:
         if got.shape != sent.shape or (got.dtype != sent.dtype and not wider):
             message = f"{name} comes back as {got.shape} {got.dtype}, not {sent.shape} {sent.dtype}"
             cause = "an operation broadcasts or casts"
-            return failed(message, Fault.aggregate_type, cause, "keep each tensor's type", evidence)
+            return failed(message, "aggregate-type", cause, "keep each tensor's type", evidence)
         if got.dtype != sent.dtype:
             return warned(
                 f"{sent.dtype} comes back as {got.dtype}: {wider} times the bytes",
-                Fault.aggregate_type,
+                "aggregate-type",
                 "NumPy widens: a Python list of weights or np.average makes float64",
                 "cast the result to each tensor's dtype",
                 evidence,
@@ -154,13 +172,23 @@ def _types(result: Aggregate, round_: Round) -> Finding:
     return passed("names, shapes and dtypes are kept")
 
 
-def _mean(done: AggregatedRound) -> Finding:
+def _mean(done: AggregatedRound) -> PointFinding:
     if is_mean(done.result, done.round):
         return passed("it is the mean by number of examples", numbers(done.result, done.round))
-    return not_applicable(done.meaning) if done.meaning else explain(done.result, done.round)
+    if done.meaning:
+        return not_applicable(done.meaning)
+    if done.other_mean:
+        return warned(
+            "it is the mean in which each client counts the same: it is not told how many examples a client has",
+            "aggregate-weights",
+            "it takes no numbers of examples",
+            "give it the numbers of examples, and weigh by them; where all clients have as many, this is right",
+            numbers(done.result, done.round),
+        )
+    return explain(done.result, done.round)
 
 
-def _order_of_clients(done: AggregatedRound) -> Finding:
+def _order_of_clients(done: AggregatedRound) -> PointFinding:
     other = done.aggregator.once(done.round.changed(updates=done.round.updates[::-1]))
     gap = float("nan")
     if other.arrays is not None:
@@ -172,14 +200,14 @@ def _order_of_clients(done: AggregatedRound) -> Finding:
         return not_applicable(f"{done.meaning}; among equals the order may decide")
     return failed(
         f"with the replies in reverse order the aggregate differs by up to {gap:.3g}",
-        done.root(Fault.aggregate_weights),
+        done.root("aggregate-weights"),
         "the place in the list decides: weights by index, the first reply, a sorted list beside an unsorted one",
         "keep each reply's tensors and its weight together",
         {"largest difference": gap, "expected": 0.0},
     )
 
 
-def _one_client(done: AggregatedRound) -> Finding:
+def _one_client(done: AggregatedRound) -> PointFinding:
     if done.meaning:
         return not_applicable(done.meaning)
     alone = done.round.changed(updates=done.round.updates[:1])
@@ -191,15 +219,15 @@ def _one_client(done: AggregatedRound) -> Finding:
         return passed("one client alone is returned as it is")
     return failed(
         "of one client alone it returns something else",
-        done.root(Fault.aggregate_weights),
+        done.root("aggregate-weights"),
         "the weights do not sum to 1",
         "divide by the sum of the weights",
         numbers(got, alone),
     )
 
 
-def _next_round(done: AggregatedRound) -> Finding:
-    """A second round on the same object gives the second round's mean."""
+def _next_round(done: AggregatedRound) -> PointFinding:
+    """A second round on the same object gives what the same round gives on a fresh one."""
     second = make_round(1)
     aggregate = done.aggregator.fresh()
     aggregate(copy.deepcopy(done.round))
@@ -208,14 +236,19 @@ def _next_round(done: AggregatedRound) -> Finding:
     except Exception as error:  # noqa: BLE001  foreign code may raise anything
         message = f"the second round raises {type(error).__name__}: {error}"
         cause = "something of the first round is left behind"
-        return failed(message, Fault.aggregate_not_returned, cause, FROM_ZERO)
+        return failed(message, "aggregate-not-returned", cause, FROM_ZERO)
     if done.meaning:
         return not_applicable(done.meaning)
     if is_mean(got, second):
         return passed("a second round gives the second round's mean")
+    alone = done.aggregator.attempt(second)
+    if isinstance(alone, Aggregate) and comparable(alone, second) and comparable(got, second):
+        one, other = (flat(each.arrays or {}, second.current) for each in (alone, got))
+        if np.allclose(one, other, rtol=1e-4, atol=1e-6):
+            return passed("a second round gives what it gives alone: nothing is kept of the first")
     return failed(
         "a second round does not give the second round's mean",
-        done.root(_fault_of_second(got, done.round, second)),
+        _fault_of_second(got, done.round, second) if is_mean(done.result, done.round) else done.root(None),
         "something of the first round is kept: a sum, a cache, a momentum",
         FROM_ZERO,
         numbers(got, second),
@@ -224,28 +257,31 @@ def _next_round(done: AggregatedRound) -> Finding:
 
 def _fault_of_second(got: Aggregate, first: Round, second: Round) -> str | None:
     if not comparable(got, second) or is_mean(got, first):
-        return Fault.aggregate_not_returned
-    return Fault.aggregate_weights if keeps_earlier_round(got, first, second) else explain(got, second).fault
+        return "aggregate-not-returned"
+    return "aggregate-weights" if keeps_earlier_round(got, first, second) else explain(got, second).fault
 
 
-def _untouched(aggregator: Aggregator) -> Finding:
+def _untouched(aggregator: Aggregator) -> PointFinding:
     given = make_round()
     before = copy.deepcopy(given)
-    aggregator.fresh()(given)
-    for update, untouched in zip(given.updates, before.updates, strict=True):
+    change = aggregator.fresh()(given).changed
+    if change is not None:
+        shown: dict[str, float | str | None] = {"place": change.where, "before": float(np.ravel(change.before)[0])}
+        if change.after is not None and np.size(change.after):
+            shown["after"] = float(np.ravel(change.after)[0])
+        return failed(f"what it was given is changed, at {change.where}", *IN_PLACE, shown)
+    for update, untouched in zip(given.updates, before.updates):
         for name, value in update.arrays.items():
             if not np.array_equal(value, untouched.arrays[name]):
                 return failed(
                     f"{name} of {update.client} is changed by the aggregation",
-                    Fault.aggregate_in_place,
-                    "the sum is built in a client's own tensor (+=, add_, out=, a shallow copy of its dict)",
-                    "begin with zeros_like, or a deep copy",
+                    *IN_PLACE,
                     largest_gap(name, untouched.arrays[name], value, labels=("before", "after")),
                 )
     return passed("the clients' tensors are left as they are")
 
 
-def _names(done: AggregatedRound) -> Finding:
+def _names(done: AggregatedRound) -> PointFinding:
     """Clients may list the same names in another order."""
     if done.result.names is None:
         return not_applicable("its tensors have positions, no names")
@@ -260,7 +296,7 @@ def _names(done: AggregatedRound) -> Finding:
         return not_available("rests on the mean")
     return failed(
         "a client that lists the same tensors in another order is averaged into the wrong ones",
-        Fault.exchange_incomplete,
+        "exchange-incomplete",
         "tensors are paired by position (.values(), zip)",
         "pair tensors by name",
         numbers(got, done.round),

@@ -1,5 +1,7 @@
 """The arguments of the proximal probe: names of parameters, and objects from the bench for them."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
@@ -10,14 +12,8 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.nn import functional
 
-from zk0.probes.harness.bench import ACCELERATOR, BATCH, RATE, Bench, TinyPolicy
-from zk0.probes.harness.binding import Variant, Vocabulary, split_names
-
-EXAMPLE = """\
-    from mypackage.losses import penalty          # your code
-
-    def term(model, global_params, mu):           # zk0 gives these
-        return penalty(model, {"start": global_params, "strength": mu})"""
+from .bench import ACCELERATOR, BATCH, EPOCHS, RATE, Bench, TinyPolicy
+from .binding import Variant, Vocabulary, split_names
 
 DATA = ("classes", "values", "image", "robot", "pixels")
 STYLES: dict[str, tuple[str, ...]] = {
@@ -41,17 +37,17 @@ HINTS = {
 }
 
 NAMES = split_names("""
-    model: model net module policy network localmodel clientmodel localnet
+    model: model net module policy network localmodel clientmodel localnet targetmodel
     parameters: params parameters weights localparams localweights localparameters modelparams trainableparams
         namedparams namedparameters currentparams theta w values params0
     reference: globalparams globalweights globalparameters globalmodel globalnet globalstate globalstatedict
         globalmodelparams globaltensors reference referenceparams referencemodel ref refparams initialparams
         initialparameters initialweights initparams initweights serverparams serverweights servermodel
         serverparameters w0 wt wglobal wround theta0 anchor anchors origin origins start roundparams oldparams
-        referencestate globalp initialstate server globaldict globalw gparams gweights startparams references
-        roundweights
+        referencestate constrainttensors globalp initialstate server globaldict globalw gparams gweights startparams
+        references roundweights oldweights modelglobal globalmodelstate serverstate serverstatedict
     mu: mu proximalmu proxmu fedproxmu muprox lam lmbda lambdaprox proxlambda proximalcoefficient proxcoef
-        proxcoeff strength proximalweight proxweight rho
+        proxcoeff strength proximalweight proxweight rho weight fedproxmu lambdaprox
     loss: loss baseloss taskloss celoss policyloss mainloss localloss originalloss total
     outputs: outputs output logits preds pred ypred predictions yhat
     labels: labels label targets target y ytrue groundtruth
@@ -61,20 +57,22 @@ NAMES = split_names("""
         traindl dl
     data: data
     validation: valloader validationloader testloader evalloader valdataloader testset valset
+        testdataloader valdata testdata valdl testdl
     criterion: criterion lossfn lossfunc lossfunction criterionfn
     optimizer: optimizer optim opt
-    scheduler: scheduler lrscheduler sched
+    scheduler: scheduler lrscheduler learningratescheduler sched
     scaler: scaler gradscaler
     device: device dev
-    epochs: epochs localepochs numepochs nepochs
+    epochs: epochs localepoch localepochs numepochs nepochs
     steps: steps localsteps numsteps maxsteps nsteps iterations
     rate: lr learningrate
-    size: batchsize numexamples numsamples numtrain
+    size: batchsize numexamples numsamples numtrain trainsamples testsamples ntrain
+    kind: argsoptimizer optimizername optimname optimizertype
     zero: momentum weightdecay wd
     limit: clipnorm gradclip maxgradnorm gradclipnorm maxnorm clip
     config: config cfg args settings hparams runconfig fitconfig trainconfig hyperparams
     counter: step stepidx iteration epoch round serverround currentround rnd i seed
-    identity: cid clientid partitionid partition nodeid
+    identity: cid clientid partitionid partition nodeid netid id clientidx numclients
     quiet: verbose useamp amp debug
     logger: logger log
     tracker: trainmetrics traintracker metrics tracker
@@ -98,7 +96,8 @@ def preferred(role: str, name: str) -> Sequence[str]:
     return (*hinted, *(style for style in styles if style not in hinted))
 
 
-PROXIMAL = Vocabulary(NAMES, ANNOTATIONS, preferred, EXAMPLE)
+UNIQUE = ("model", "parameters", "mu", "loss", "outputs", "labels", "inputs", "batch", "loader", "data")
+PROXIMAL = Vocabulary(NAMES, ANNOTATIONS, preferred, "proximal", unique=UNIQUE)
 
 
 def give(bench: Bench, variant: Variant) -> dict[str, Any]:
@@ -130,7 +129,7 @@ PLAIN: dict[str, Callable[[Bench, str], Any]] = {
     "logger": lambda *_: logging.getLogger("probe"),
     "tracker": lambda *_: SimpleNamespace(),
     "accelerator": lambda *_: ACCELERATOR,
-    "epochs": lambda *_: 1,
+    "epochs": lambda *_: EPOCHS,
     "steps": lambda *_: 3,
     "rate": lambda *_: RATE,
     "size": lambda *_: BATCH,
@@ -138,6 +137,7 @@ PLAIN: dict[str, Callable[[Bench, str], Any]] = {
     "limit": lambda *_: 1e6,  # never reached: clipping scales the term with the rest
     "counter": lambda *_: 1,
     "identity": lambda *_: 0,
+    "kind": lambda *_: "sgd",
     "quiet": lambda *_: False,
 }
 
@@ -183,7 +183,7 @@ def _tensors(bench: Bench, role: str, style: str) -> Any:
 def _module(bench: Bench) -> nn.Module:
     if bench.short:
         raise NotImplementedError("a module can't lack a tensor")
-    module = TinyPolicy().to(bench.dtype)
+    module = TinyPolicy(freeze=bench.freeze).to(bench.dtype)
     module.load_state_dict(bench.origin)
     return module
 
@@ -192,9 +192,9 @@ def scalar_of(result: Any) -> Tensor | float | None:
     """Return the loss in what a function returned: itself, or the first scalar of a tuple or dict."""
     if isinstance(result, Tensor):
         return result if result.numel() == 1 else None
-    if isinstance(result, int | float) and not isinstance(result, bool):
+    if isinstance(result, (int, float)) and not isinstance(result, bool):
         return float(result)
-    parts: Iterable[Any] = result if isinstance(result, tuple | list) else ()
+    parts: Iterable[Any] = result if isinstance(result, (tuple, list)) else ()
     if isinstance(result, dict):
         named = [value for key, value in result.items() if "loss" in str(key).lower() or "total" in str(key).lower()]
         parts = (*named, *result.values())

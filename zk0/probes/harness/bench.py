@@ -4,6 +4,8 @@ All tensors are of two shapes only, (4, 4) and (4,), so that pairing a weight wi
 no error by itself: exactly the mistake that must be seen. The first layer is frozen.
 """
 
+from __future__ import annotations
+
 import random
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -14,28 +16,42 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from zk0.probes.harness.tensors import trained_parameters
+from .run_configs import MU_NAMES
+from .tensors import trained_parameters
 
 WIDTH = 4  # features, hidden units and classes
 BATCH = 8
 BATCHES = 4
 CLASSES = WIDTH
+EPOCHS = 2  # passes over the data, to see what begins or ends with the second
 RATE = 0.05  # learning rate where we are asked for one
-MU_NAMES = ("proximal_mu", "proximal-mu", "mu", "prox_mu", "fedprox_mu")
 
 
 class TinyPolicy(nn.Module):
     """A classifier, a regressor and a LeRobot-like policy in one: `forward(batch)` of a dict gives (loss, info)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, freeze: bool = True) -> None:
         super().__init__()
         self.encoder = nn.Linear(WIDTH, WIDTH)
         self.hidden = nn.Linear(WIDTH, WIDTH)
-        self.norm = nn.BatchNorm1d(WIDTH)
+        self.norm = nn.BatchNorm1d(WIDTH) if freeze else nn.LayerNorm(WIDTH)
         self.mixing = nn.Linear(WIDTH, WIDTH)
         self.head = nn.Linear(WIDTH, CLASSES)
-        self.encoder.requires_grad_(requires_grad=False)
+        self.encoder.requires_grad_(requires_grad=not freeze)
         self.config = SimpleNamespace(device="cpu", use_amp=False)
+
+    def get_weights(self) -> list[Any]:
+        """Return arrays as a Keras model does."""
+        return [value.detach().numpy().copy() for value in self.state_dict().values()]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Set arrays as a Keras model does."""
+        if len(weights) != len(self.state_dict()):
+            raise ValueError(f"expected {len(self.state_dict())} weights, received {len(weights)}")
+        for value, given in zip(self.state_dict().values(), weights):
+            if tuple(np.shape(given)) != tuple(value.shape):
+                raise ValueError(f"a weight of shape {np.shape(given)} for one of {tuple(value.shape)}")
+            value.copy_(torch.as_tensor(given))
 
     def forward(self, batch: Tensor | dict[str, Tensor], *_: Any) -> Any:
         """Return logits (batch, classes) of a tensor, or (loss, info) of a dict."""
@@ -85,6 +101,30 @@ ACCELERATOR = SimpleNamespace(
 )
 
 
+def without_cuda() -> None:
+    """Let code that asks for a GPU compute here: its tensors stay on the CPU."""
+    if torch.cuda.is_available():
+        return
+    for kind in (torch.Tensor, nn.Module):
+        kind.cuda = lambda self, *_, **__: self  # type: ignore[method-assign]
+        kind.to = _to_cpu(kind.to)  # type: ignore[method-assign]
+
+
+def _to_cpu(move: Any) -> Any:
+    if getattr(move, "on_cpu", False):
+        return move
+
+    def to(self: Any, *given: Any, **named: Any) -> Any:
+        return move(self, *map(_on_cpu, given), **{name: _on_cpu(value) for name, value in named.items()})
+
+    to.on_cpu = True  # type: ignore[attr-defined]
+    return to
+
+
+def _on_cpu(value: Any) -> Any:
+    return torch.device("cpu") if isinstance(value, (str, torch.device)) and str(value).startswith("cuda") else value
+
+
 def seed_everything() -> None:
     """Make foreign code that draws from the global generators do the same each time."""
     torch.manual_seed(0)
@@ -101,6 +141,7 @@ class Bench:
         dtype: of all floating-point tensors.
         moved: what moves away from the reference besides the trained tensors: "", "frozen" or "buffers".
         short: whether the reference lacks its last tensor.
+        freeze: whether the first layer is frozen, and a layer has buffers.
     """
 
     def __init__(
@@ -111,19 +152,21 @@ class Bench:
         dtype: torch.dtype = torch.float64,
         moved: str = "",
         short: bool = False,
+        freeze: bool = True,
     ) -> None:
         seed_everything()
         self.mu = mu
         self.dtype = dtype
-        self.model = TinyPolicy().to(dtype)
+        self.model = TinyPolicy(freeze=freeze).to(dtype)
         self.short = short
+        self.freeze = freeze
         self.origin = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.moved = moved
         self.distance = distance
         self.settings = MuSettings(
             dict.fromkeys(MU_NAMES, mu)
-            | {"lr": RATE, "learning_rate": RATE, "learning-rate": RATE, "local_epochs": 1, "local-epochs": 1}
-            | {"epochs": 1, "batch_size": BATCH, "batch-size": BATCH, "server_round": 2, "server-round": 2}
+            | {"lr": RATE, "learning_rate": RATE, "learning-rate": RATE, "local_epochs": EPOCHS, "local-epochs": EPOCHS}
+            | {"epochs": EPOCHS, "batch_size": BATCH, "batch-size": BATCH, "server_round": 2, "server-round": 2}
             | {"momentum": 0.0, "weight_decay": 0.0, "device": "cpu", "current_round": 2, "round": 2}
         )
         self._optimizer: torch.optim.Optimizer | None = None

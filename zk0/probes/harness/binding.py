@@ -4,26 +4,27 @@ A *role* is what zk0 can give (`model`, `reference`, `mu`, …); a role may come
 list, as a dict by name, as a module), which are tried in turn.
 """
 
+from __future__ import annotations
+
 import inspect
 import itertools
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-import torch
-from torch import nn
-
-from zk0.core.errors import ProbeError
-from zk0.probes.harness.targets import Target, describe
+from .certain import CertainFaultError, certain_fault
+from .errors import HarnessError, TargetError
+from .stand_ins import StandIn, missing_package
+from .targets import Target, describe, foreign_frames, frames_inside
 
 MAX_VARIANTS = 96  # calls of a few milliseconds each
 
+LONGEST = 160  # characters of a signature in a message
 COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
-type Style = str
-type Variant = dict[str, tuple[str, Style]]  # parameter -> (role, style)
+Variant = dict[str, tuple[str, str]]  # parameter -> (role, style)
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,12 @@ class Vocabulary:
 
     names: Mapping[str, Sequence[str]]  # role -> names of parameters, without underscores and in lower case
     annotations: Mapping[str, str]  # name of a type -> role, for parameters whose name says nothing
-    styles: Callable[[str, str], Sequence[Style]]  # of a role, for a parameter's name, the likeliest first
-    example: str  # an adapter, shown where a function can't be called
+    styles: Callable[[str, str], Sequence[str]]  # of a role, for a parameter's name, the likeliest first
+    contract: str
     # Names that have another role where a second parameter asks for theirs.
     yielding: Mapping[str, str] = field(default_factory=dict)
+    # Roles that one parameter can have; a second one asks for something else by a name that says too little.
+    unique: Sequence[str] = ()
 
     def role_of(self, parameter: inspect.Parameter) -> str | None:
         """Return the role a parameter asks for."""
@@ -60,47 +63,71 @@ def split_names(table: str) -> dict[str, list[str]]:
     return names
 
 
-def roles_of(function: Callable[..., Any], vocabulary: Vocabulary, *, what: str, at: str) -> dict[str, str]:
+def roles_of(function: Callable[..., Any], vocabulary: Vocabulary, *, what: str, target: Target) -> dict[str, str]:
     """Return the role of each parameter that gets one.
 
     Raises:
-        ProbeError: a parameter without a default asks for nothing zk0 knows; the message shows the signature and
-            the remedy an adapter.
+        TargetError: a parameter without a default asks for nothing zk0 knows; the remedy is an adapter.
     """
     roles: dict[str, str] = {}
     unknown: list[str] = []
+    doubled = False
     given = [each for each in parameters_of(function, what=what) if each.kind not in COLLECTING]
     asked = {parameter.name: vocabulary.role_of(parameter) for parameter in given}
     for parameter in given:
         role = asked[parameter.name]
         if list(asked.values()).count(role) > 1:
             role = vocabulary.yielding.get(_plain(parameter.name), role)
-        if role is not None and role not in roles.values():
+        if role is not None and (role not in roles.values() or role not in vocabulary.unique):
             roles[parameter.name] = role
         elif parameter.default is parameter.empty:
             unknown.append(parameter.name)
+            doubled = doubled or (role is not None)
     if unknown:
-        raise uncallable(
-            f"{what}{signature_text(function)} at {at}: zk0 has nothing to give for {', '.join(unknown)}", vocabulary
-        )
+        reason = "zk0 has nothing else to give" if doubled else "zk0 has nothing to give"
+        message = f"{what}{signature_text(function)} at {target.at}: {reason} for {', '.join(unknown)}"
+        raise uncallable(message, vocabulary, target)
     return roles
 
 
-def uncallable(message: str, vocabulary: Vocabulary) -> ProbeError:
-    """Return the error of code that can't be called as it is, with the way out: a function under known names."""
-    known = "\n".join(f"    {role}: {', '.join(names[:6])}" for role, names in vocabulary.names.items())
-    return ProbeError(
+def uncallable(message: str, vocabulary: Vocabulary, target: Target) -> TargetError:
+    """Return the error of code that can't be called as it is, with the way out: an adapter that zk0 writes."""
+    return TargetError(
         message,
-        remedy="write a function that calls it under names zk0 knows, and probe that one, as\n\n"
-        f"{vocabulary.example}\n\n  names, by what is given (in any case, with or without underscores):\n{known}",
+        remedy=f"zk0 probe {vocabulary.contract} {target.text} --adapter\nwrites a small file that calls it; "
+        "complete the marked lines and probe that file",
     )
 
 
-def not_callable(target: Target, error: Exception | None, vocabulary: Vocabulary) -> ProbeError:
-    """Return the error of a target that no variant of its arguments fits; `error` is the first variant's."""
-    signature = signature_text(target.value) if callable(target.value) else ""
-    shown = describe(error, target.root) if error else "no arguments fit"
-    return uncallable(f"{target.name}{signature} at {target.at} can't be called: {shown}", vocabulary)
+class Attempts:
+    """The errors of the ways to call that failed; the one that came furthest tells most."""
+
+    def __init__(self, target: Target, vocabulary: Vocabulary) -> None:
+        self.furthest: Exception | None = None
+        self._target = target
+        self._vocabulary = vocabulary
+        self._progress: list[int] = []
+
+    def note(self, error: Exception) -> None:
+        """Note a failure."""
+        progress = [frame.lineno or 0 for frame in frames_inside(foreign_frames(error), self._target.root)]
+        if self.furthest is None or progress > self._progress:
+            self.furthest, self._progress = error, progress
+
+    def failure(self) -> Exception:
+        """Return the error of a target that no way to call fits."""
+        error, target = self.furthest, self._target
+        bases = getattr(target.owner or target.value, "__orig_bases__", ())
+        if missing := next((base for base in bases if isinstance(base, StandIn)), None):
+            return missing_package(missing.stands_for)
+        if isinstance(error, HarnessError):
+            return error
+        if error is not None and (finding := certain_fault(error, target)) is not None:
+            return CertainFaultError(finding)
+        signature = signature_text(target.value) if callable(target.value) else ""
+        told = describe(error, target.root) if error else "no arguments fit"
+        message = f"{target.name}{signature} at {target.at} can't be called: {told}"
+        return uncallable(message, self._vocabulary, target)
 
 
 def variants(roles: Mapping[str, str], vocabulary: Vocabulary) -> Iterator[Variant]:
@@ -109,7 +136,7 @@ def variants(roles: Mapping[str, str], vocabulary: Vocabulary) -> Iterator[Varia
     # The likeliest of all first, then one role after the other away from it: the sum of the positions.
     ranked = sorted(itertools.product(*(range(len(choice)) for choice in choices)), key=sum)
     for positions in ranked[:MAX_VARIANTS]:
-        yield {name: choice[position] for name, choice, position in zip(roles, choices, positions, strict=True)}
+        yield {name: choice[position] for name, choice, position in zip(roles, choices, positions)}
 
 
 def parameters_of(function: Callable[..., Any], *, what: str) -> list[inspect.Parameter]:
@@ -117,31 +144,32 @@ def parameters_of(function: Callable[..., Any], *, what: str) -> list[inspect.Pa
     try:
         return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError) as error:
-        raise ProbeError(f"{what} has no signature zk0 can read: {error}") from error
+        raise TargetError(f"{what} has no signature zk0 can read: {error}") from error
 
 
-def run_each[W, R](
-    ways: Iterable[W], run: Callable[[W], R], error: Callable[[Exception | None], ProbeError]
-) -> Iterator[tuple[W, R]]:
+W = TypeVar("W")
+R = TypeVar("R")
+
+
+def run_each(ways: Iterable[W], run: Callable[[W], R], attempts: Attempts) -> Iterator[tuple[W, R]]:
     """Yield the ways to run foreign code that work, with their results.
 
     Raises:
-        ProbeError: none works; `error` makes it from the first way's exception.
+        HarnessError: none works; see `Attempts.failure`.
     """
-    first: Exception | None = None
     works = False
     for way in ways:
         try:
             result = run(way)
-        except ProbeError:
+        except TargetError:  # noqa: PERF203  each way is tried by itself
             raise
         except Exception as raised:  # noqa: BLE001  foreign code may raise anything
-            first = first or raised
+            attempts.note(raised)
         else:
             works = True
             yield way, result
     if not works:
-        raise error(first) from first
+        raise attempts.failure() from attempts.furthest
 
 
 def call_with(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
@@ -153,124 +181,15 @@ def call_with(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any
 
 
 def signature_text(function: Callable[..., Any]) -> str:
-    """Return the parameters as they were written."""
-    return str(inspect.signature(function))
+    """Return the parameters as they were written; only their names where they have long annotations."""
+    signature = inspect.signature(function)
+    bare = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
+    short = signature.replace(parameters=bare, return_annotation=signature.empty)
+    return str(signature if len(str(signature)) <= LONGEST else short)
 
 
 def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-METHODS = (
-    *("__call__", "forward", "add_gradient", "add_gradients", "apply_gradient", "proximal_term", "proximal_loss"),
-    *("penalty", "term", "regularizer", "regularization", "loss", "compute_loss", "compute", "apply"),
-    *("train_step", "training_step", "update_policy", "update", "train", "local_train", "train_epoch", "step"),
-)
-
-
-@dataclass(frozen=True)
-class TargetCallable:
-    """The function to call and the roles of its parameters; `constructor` is None for a plain function.
-
-    Parameters are keyed `made:name` for the constructor and `called:name` for the function.
-    """
-
-    name: str
-    function: Callable[..., Any] | str
-    roles: Mapping[str, str]
-    constructor: Callable[..., Any] | None = None
-    opaque: bool = False  # what it does with its arguments can't be seen in its code
-
-    def takes(self, *roles: str) -> bool:
-        """Return whether one of the roles is asked for."""
-        return any(role in self.roles.values() for role in roles)
-
-    def make(self, arguments: Mapping[str, Any]) -> Any:
-        """Return the instance, or None for a function."""
-        return call_quietly(self.constructor, arguments) if self.constructor else None
-
-    def call(self, instance: Any, arguments: Mapping[str, Any]) -> Any:
-        """Call it."""
-        function = getattr(instance, self.function) if isinstance(self.function, str) else self.function
-        return call_quietly(function, arguments)
-
-    @property
-    def codes(self) -> list[Any]:
-        """The code objects behind it, for a look at what they use."""
-        found: list[Any] = [self.function]
-        if self.constructor is not None and isinstance(self.function, str):
-            found = [getattr(self.constructor, self.function, None), self.constructor.__init__]
-        return [inspect.unwrap(code).__code__ for code in found if inspect.isfunction(code) or inspect.ismethod(code)]
-
-
-def find_callable(target: Target, vocabulary: Vocabulary) -> TargetCallable:
-    """Return how a function, a class, an instance or `Class.method` is called."""
-    value = target.value
-    if target.owner is not None and inspect.isroutine(value):
-        static = inspect.getattr_static(target.owner, value.__name__)
-        if not isinstance(static, staticmethod):
-            return _method(target.owner, value.__name__, vocabulary, target)
-    if inspect.isclass(value) and issubclass(value, torch.optim.Optimizer):  # it may have the term in its step
-        return _training_with_optimizer(target, vocabulary)
-    if inspect.isclass(value):
-        names = [name for name in METHODS if _defines(value, name)]
-        if not names:
-            raise ProbeError(
-                f"{target.text} at {target.at} is a class without a method zk0 knows ({', '.join(METHODS)})",
-                remedy=f"name the method: zk0 probe proximal {target.text}.method",
-            )
-        return _method(value, names[0], vocabulary, target)
-    if not callable(value):
-        raise ProbeError(f"{target.text} is a {type(value).__name__}, nothing to call")
-    roles = roles_of(value, vocabulary, what=target.name, at=target.at)
-    return TargetCallable(target.text, value, {f"called:{name}": role for name, role in roles.items()})
-
-
-def _training_with_optimizer(target: Target, vocabulary: Vocabulary) -> TargetCallable:
-    """Return a loop that trains with an optimizer of this class."""
-    roles = roles_of(target.value, vocabulary, what=target.value.__name__, at=target.at)
-
-    def train(**given: Any) -> None:
-        model, batches = given.pop("our_model"), given.pop("our_batches")
-        optimizer = call_with(target.value, given)
-        for inputs, classes in batches:
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(inputs), classes).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-
-    ours = {"our_model": "model", "our_batches": "loader"}
-    parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in (*roles, *ours)]
-    train.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return TargetCallable(
-        target.text, train, {f"called:{name}": role for name, role in (roles | ours).items()}, opaque=True
-    )
-
-
-def _method(owner: type, name: str, vocabulary: Vocabulary, target: Target) -> TargetCallable:
-    made = roles_of(owner, vocabulary, what=owner.__name__, at=target.at)
-    function = getattr(owner, name)
-    if not isinstance(inspect.getattr_static(owner, name), staticmethod | classmethod):
-        function = _with_parameters(list(inspect.signature(function).parameters.values())[1:])
-    called = roles_of(function, vocabulary, what=f"{owner.__name__}.{name}", at=target.at)
-    roles = {f"made:{parameter}": role for parameter, role in made.items()}
-    roles |= {f"called:{parameter}": role for parameter, role in called.items()}
-    return TargetCallable(target.text, name, roles, owner)
-
-
-def _with_parameters(parameters: list[inspect.Parameter]) -> Callable[..., None]:
-    """Return a function of which only the signature is read: that of a bound method."""
-
-    def method(*_: Any, **__: Any) -> None: ...
-
-    method.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return method
-
-
-def _defines(owner: type, name: str) -> bool:
-    for base in owner.__mro__:
-        if name in vars(base):
-            return not base.__module__.startswith(("torch.", "builtins"))
-    return False
 
 
 def call_quietly(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
@@ -280,6 +199,7 @@ def call_quietly(function: Callable[..., Any], arguments: Mapping[str, Any]) -> 
         return call_with(function, arguments)
 
 
-def part(arguments: Mapping[str, Any], when: str) -> dict[str, Any]:
+def part(arguments: Mapping[str, Any], when: str, mark: str = ":") -> dict[str, Any]:
     """Return what is for the constructor (`made`) or for the function (`called`), by parameter."""
-    return {name.partition(":")[2]: value for name, value in arguments.items() if name.startswith(f"{when}:")}
+    begin = f"{when}{mark}"
+    return {name[len(begin) :]: value for name, value in arguments.items() if name.startswith(begin)}

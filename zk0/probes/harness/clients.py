@@ -4,34 +4,37 @@ The server's part is played here: it sends weights that differ from those the cl
 configuration, under the names Flower's FedProx uses.
 """
 
+from __future__ import annotations
+
+import copy
 import inspect
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from zk0.core.errors import ProbeError
-from zk0.probes.harness.arguments import PROXIMAL, give
-from zk0.probes.harness.bench import MU_NAMES, RATE, Bench, seed_everything
-from zk0.probes.harness.binding import call_quietly, call_with, parameters_of, roles_of, variants
-from zk0.probes.harness.recorder import OptimizerRecorder
-from zk0.probes.harness.targets import Target
-from zk0.probes.harness.tensors import Named, names_by_count
-from zk0.probes.harness.trainings import Runner, TrainingRun, shift
+from .arguments import PROXIMAL, give
+from .bench import EPOCHS, RATE, Bench, seed_everything
+from .binding import call_quietly, call_with, parameters_of, roles_of, variants
+from .errors import TargetError
+from .flower import context_of
+from .recorder import OptimizerRecorder
+from .run_configs import MU_NAMES, run_config_of
+from .targets import Target
+from .tensors import Named, names_by_count
+from .trainings import Runner, TrainingRun, shift
 
 
 def is_client(target: Target) -> bool:
     """Return whether the target is a client, a class of them, a function that makes one, or a ClientApp."""
     value = target.value
     if target.owner is not None:
-        return bool(value.__name__ == "fit")
+        return target.attribute == "fit" and len(inspect.signature(value).parameters) > 1
     if hasattr(value, "fit") and not inspect.isroutine(value):
         return True
-    return is_app(value) or _makes_client(value)
+    return is_app(value) or makes_client(value)
 
 
 def is_app(value: Any) -> bool:
@@ -39,55 +42,73 @@ def is_app(value: Any) -> bool:
     return type(value).__name__ == "ClientApp" and type(value).__module__.startswith("flwr.")
 
 
-def _makes_client(value: Any) -> bool:
+def makes_client(value: Any) -> bool:
+    """Return whether this is a `client_fn`: a function that is given a node's identity."""
     if not inspect.isfunction(value):
         return False
     names = [each.name for each in parameters_of(value, what=value.__name__)]
     return "client" in value.__name__ and all(name in ("context", "cid", "partition_id", "node_id") for name in names)
 
 
-def client_runners(target: Target, dtype: torch.dtype) -> Iterator[Runner]:
+def client_runners(target: Target, dtype: torch.dtype, *, freeze: bool) -> Iterator[Runner]:
     """Yield the ways to run a client in one precision."""
     maker = target.owner or target.value
-    if is_app(target.value):
+    if is_app(maker) and (made_by := _function_of_app(maker)) is not None:
+        maker = made_by  # an app of the older interface: a function that makes a client
+    if is_app(maker):
         yield app_runner(target)
     elif not callable(maker):
-        yield _runner(lambda _: maker, dtype)
-    elif _makes_client(maker):
-        yield _runner(lambda _: call_quietly(maker, _identity(maker)), dtype)
+        yield _runner(lambda _: copy.deepcopy(maker), dtype, freeze=freeze)
+    elif makes_client(maker):
+        yield _runner(lambda bench: call_quietly(maker, _identity(maker, target, bench.mu)), dtype, freeze=freeze)
     else:
         for variant in variants(_roles(target, maker), PROXIMAL):
-            yield _runner(lambda bench, variant=variant: call_quietly(maker, give(bench, variant)), dtype)  # type: ignore[misc]
+            yield _runner(
+                lambda bench, variant=variant: call_quietly(maker, give(bench, variant)),  # type: ignore[misc]
+                dtype,
+                freeze=freeze,
+            )
+
+
+def _function_of_app(app: Any) -> Callable[..., Any] | None:
+    """Return the `client_fn` that a ClientApp of the older interface was made with: it is in a closure."""
+    waiting = [getattr(app, "_call", None)]
+    for _ in range(10):  # as many functions as may be wrapped around it
+        call = waiting.pop() if waiting else None
+        if not inspect.isfunction(call):
+            return None
+        cells = dict(zip(call.__code__.co_freevars, [cell.cell_contents for cell in call.__closure__ or ()]))
+        if callable(cells.get("client_fn")):
+            return cells["client_fn"]  # type: ignore[no-any-return]
+        waiting += [value for value in cells.values() if inspect.isfunction(value)]
+    return None
 
 
 def _roles(target: Target, maker: Callable[..., Any]) -> dict[str, str]:
-    return roles_of(maker, PROXIMAL, what=maker.__name__, at=target.at)
+    return roles_of(maker, PROXIMAL, what=maker.__name__, target=target)
 
 
 def takes_mu(target: Target) -> bool:
     """Return whether the client is made with a mu."""
     maker = target.owner or target.value
-    if not callable(maker) or is_app(maker) or _makes_client(maker):
-        return False
+    if not callable(maker) or is_app(maker) or makes_client(maker):
+        return False  # the run's configuration has it
     return "mu" in _roles(target, maker).values()
 
 
-def _identity(maker: Callable[..., Any]) -> dict[str, Any]:
-    given = {"context": _context({"proximal-mu": 0.0}), "cid": "0", "partition_id": 0, "node_id": 1}
+def _identity(maker: Callable[..., Any], target: Target, mu: float) -> dict[str, Any]:
+    given = {"context": _context(run_config_of(target, mu)), "cid": "0", "partition_id": 0, "node_id": 1}
     return {each.name: given[each.name] for each in parameters_of(maker, what=maker.__name__)}
 
 
 def _context(config: dict[str, Any]) -> Any:
     """Return Flower's context of a client's node."""
-    from flwr.app import Context, RecordDict
-
-    node: dict[str, Any] = {"partition-id": 0, "num-partitions": 2}
-    return Context(run_id=1, node_id=1, node_config=node, state=RecordDict(), run_config=config)
+    return context_of(config, {"partition-id": 0, "num-partitions": 2}, 1)
 
 
-def _runner(make: Callable[[Bench], Any], dtype: torch.dtype) -> Runner:
+def _runner(make: Callable[[Bench], Any], dtype: torch.dtype, *, freeze: bool) -> Runner:
     def run(mu: float, recorder: OptimizerRecorder) -> TrainingRun:
-        bench = Bench(mu, dtype=dtype)
+        bench = Bench(mu, dtype=dtype, freeze=freeze)
         client = make(bench)
         client = getattr(client, "numpy_client", client)
         recorder.model = _model_of(client, bench)
@@ -103,7 +124,7 @@ def _runner(make: Callable[[Bench], Any], dtype: torch.dtype) -> Runner:
     return run
 
 
-def _begin(client: Any, model: nn.Module | None) -> list[NDArray[Any]]:
+def _begin(client: Any, model: nn.Module | None) -> list[Any]:
     """Return the client's own parameters, as it gives them or as its model has them."""
     if callable(getattr(client, "get_parameters", None)):
         takes = parameters_of(client.get_parameters, what="get_parameters")
@@ -118,26 +139,26 @@ def _begin(client: Any, model: nn.Module | None) -> list[NDArray[Any]]:
     return _state(model)
 
 
-def _state(model: nn.Module) -> list[NDArray[Any]]:
+def _state(model: nn.Module) -> list[Any]:
     return [value.detach().cpu().numpy().copy() for value in model.state_dict().values()]
 
 
-def _fit(client: Any, sent: list[NDArray[Any]], settings: Mapping[str, Any]) -> Any:
+def _fit(client: Any, sent: list[Any], settings: Mapping[str, Any]) -> Any:
     """Call `fit` as Flower does; return the numbers' part of what it returns."""
     names = [each.name for each in parameters_of(client.fit, what="fit")]
     if len(names) == 1:
-        from flwr.common import FitIns, ndarrays_to_parameters
+        from flwr.common import FitIns, ndarrays_to_parameters, parameters_to_ndarrays
 
         result = client.fit(FitIns(ndarrays_to_parameters(sent), settings))  # type: ignore[arg-type]
-        return [result.num_examples, result.metrics]
-    result = call_quietly(client.fit, dict(zip(names, (sent, settings), strict=False)))
-    return list(result[1:]) if isinstance(result, tuple) else result
+        return [parameters_to_ndarrays(result.parameters), result.num_examples, result.metrics]
+    result = call_quietly(client.fit, dict(zip(names, (sent, settings))))
+    return list(result) if isinstance(result, tuple) else result
 
 
-def _named(model: nn.Module, sent: list[NDArray[Any]]) -> Named:
+def _named(model: nn.Module, sent: list[Any]) -> Named:
     """Return what was sent by tensor, where the model has the names."""
     names = names_by_count(model, len(sent)) or ()
-    return {name: np.asarray(value, dtype=np.float64) for name, value in zip(names, sent, strict=False)}
+    return {name: np.asarray(value, dtype=np.float64) for name, value in zip(names, sent)}
 
 
 def _model_of(client: Any, bench: Bench) -> nn.Module | None:
@@ -173,20 +194,19 @@ def app_runner(target: Target) -> Runner:
             return super().__getitem__(key)
 
     def ask(arrays: ArrayRecord, mu: float) -> Message:
-        values: dict[str, Any] = dict.fromkeys(MU_NAMES, mu) | {"lr": RATE, "local-epochs": 1, "server-round": 2}
+        values: dict[str, Any] = dict.fromkeys(MU_NAMES, mu) | {"lr": RATE, "local-epochs": EPOCHS, "server-round": 2}
         content = RecordDict({"arrays": arrays, "config": Config(values)})
         message = Message(content, dst_node_id=1, message_type="train")
         message.metadata.__dict__["_message_id"] = "1"  # only a real connection gives one
         return message
 
     def perform(arrays: ArrayRecord, mu: float) -> Message:
-        config = {name: mu if name in MU_NAMES else value for name, value in _run_config(target).items()}
         seed_everything()
-        return target.value(ask(arrays, mu), _context(config))  # type: ignore[no-any-return]
+        return target.value(ask(arrays, mu), _context(run_config_of(target, mu)))  # type: ignore[no-any-return]
 
     def run(mu: float, recorder: OptimizerRecorder) -> TrainingRun:
         model = _receiver(lambda: perform(ArrayRecord(), mu))
-        sent = dict(zip(model.state_dict(), shift(_state(model)), strict=True))
+        sent = dict(zip(model.state_dict(), shift(_state(model))))
         Config.read_mu = False
         reply: Any = None
         with recorder.on():
@@ -214,17 +234,7 @@ def _receiver(perform: Callable[[], Any]) -> nn.Module:
         return stop.model
     finally:
         nn.Module.load_state_dict = original  # type: ignore[method-assign]
-    raise ProbeError(
+    raise TargetError(
         "the ClientApp's train function loads no weights with load_state_dict before it ends",
         remedy="probe the training function it calls: zk0 probe proximal file.py:train",
     )
-
-
-def _run_config(target: Target) -> dict[str, Any]:
-    """Return the run configuration that the project declares for its apps."""
-    file = target.root / "pyproject.toml"
-    if not file.is_file():
-        return {}
-    tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
-    config = tool.get("flwr", {}).get("app", {}).get("config", {})
-    return {key: value for key, value in config.items() if isinstance(value, bool | int | float | str)}

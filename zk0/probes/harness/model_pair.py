@@ -1,25 +1,35 @@
 """Find the functions that get and set a model's parameters, and call both on two models of ours."""
 
+from __future__ import annotations
+
 import copy
-import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from zk0.core.errors import ProbeError
-from zk0.probes.harness.arguments import PROXIMAL
-from zk0.probes.harness.arguments import give as arguments_from_bench
-from zk0.probes.harness.bench import Bench
-from zk0.probes.harness.binding import Vocabulary, call_quietly, call_with, roles_of, run_each, signature_text, variants
-from zk0.probes.harness.findings import Shown, largest_gap
-from zk0.probes.harness.targets import Target, describe, find_target, location
-from zk0.probes.harness.tensors import to_array
+from .arguments import PROXIMAL
+from .arguments import give as arguments_from_bench
+from .attributes import attributes_read
+from .bench import Bench
+from .binding import (
+    Attempts,
+    Vocabulary,
+    call_quietly,
+    call_with,
+    roles_of,
+    run_each,
+    signature_text,
+    uncallable,
+    variants,
+)
+from .errors import TargetError
+from .payloads import Payload, payload_of
+from .targets import Target, find_target, location
 
 GETTERS = (
     *("get_parameters", "get_weights", "get_model_parameters", "get_params", "get_model_params", "get_model_weights"),
@@ -30,33 +40,20 @@ SETTERS = (
     *("load_parameters", "load_trainable_params", "set_trainable_parameters", "load_arrays", "set_state"),
 )
 
-EXAMPLE = """\
-    from mypackage.exchange import pack, unpack
-
-    def get_parameters(model):                 # returns a list or a dict of arrays or tensors
-        return pack(model.state_dict(), mode="full")
-
-    def set_parameters(model, parameters):     # changes the model, or returns a new one
-        return unpack(parameters, into=model)
-
-and name both: zk0 probe exchange adapter.py"""
-
 EXCHANGE = Vocabulary(
     {
         "model": ("model", "net", "module", "policy", "network"),
         "parameters": (
             *("parameters", "params", "weights", "arrays", "ndarrays", "state", "statedict", "values", "newparameters"),
-            *("newweights", "globalparams", "globalparameters", "record", "tensors"),
+            *("newweights", "globalparams", "globalparameters", "record", "tensors", "w", "ws", "theta"),
         ),
         "config": ("config", "cfg", "ins"),
         "device": ("device",),
     },
     {"Module": "model"},
     lambda *_: ("",),
-    EXAMPLE,
+    "exchange",
 )
-
-type Payload = list[Any] | dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -73,32 +70,38 @@ class Accessors:
     """How to make a peer around a model; `at` is the place of the set function, where most faults are."""
 
     peer: Callable[[Bench], Peer]
+    target: Target
     at: str
 
 
-def find_accessors(text: str, root: Any) -> Accessors:
+def find_accessors(text: object, root: Any) -> Accessors:
     """Return the pair that a target names: a class, two functions, or a module or file with both."""
-    first, comma, second = text.partition(",")
+    if isinstance(text, tuple):
+        return _of_functions(*(find_target(each, root) for each in text))
+    first, comma, second = text.partition(",") if isinstance(text, str) else (text, "", "")
     target = find_target(first, root)
     if comma:
-        place, separator, _ = first.rpartition(":" if ":" in first else ".")
+        place, separator, _ = str(first).rpartition(":" if ":" in str(first) else ".")
         whole = second if ":" in second or not separator else f"{place}{separator}{second}"
         return _of_functions(target, find_target(whole, root))
+    if isinstance(target.value, ModuleType) and (only := _only_class(target)):
+        return _of_class(only)
     if isinstance(target.value, ModuleType):
         found = {name: getattr(target.value, name) for name in _accessor_names(target)}
-        return _of_functions(*(Target(f"{text}:{name}", value, target.module, root) for name, value in found.items()))
+        named = (Target(f"{target.text}:{name}", value, target.module, root) for name, value in found.items())
+        return _of_functions(*named)
     if inspect.isclass(target.value) or not inspect.isroutine(target.value):
         return _of_class(target)
-    raise ProbeError(
+    raise TargetError(
         f"{text} is one function; an exchange takes two",
         remedy=f"name both: zk0 probe exchange {text},set_parameters",
     )
 
 
 def _of_functions(getter: Target, setter: Target) -> Accessors:
-    roles = {each.text: roles_of(each.value, EXCHANGE, what=each.name, at=each.at) for each in (getter, setter)}
+    roles = {each.text: roles_of(each.value, EXCHANGE, what=each.name, target=each) for each in (getter, setter)}
     if "parameters" not in roles[setter.text].values():
-        raise ProbeError(f"{setter.text}{signature_text(setter.value)} takes no parameters to set", remedy=EXAMPLE)
+        raise uncallable(f"{setter.text}{signature_text(setter.value)} takes no parameters to set", EXCHANGE, setter)
 
     def peer(bench: Bench) -> Peer:
         holder: list[nn.Module] = [bench.model]
@@ -113,7 +116,7 @@ def _of_functions(getter: Target, setter: Target) -> Accessors:
 
         return Peer(lambda: holder[0], get, put)
 
-    return Accessors(peer, setter.at)
+    return Accessors(peer, setter, setter.at)
 
 
 def _of_class(target: Target) -> Accessors:
@@ -129,12 +132,12 @@ def _of_class(target: Target) -> Accessors:
 
         def call(name: str, payload: Payload | None) -> Any:
             function = getattr(instance, name)
-            roles = roles_of(function, EXCHANGE, what=function.__name__, at=function.__name__)
+            roles = roles_of(function, EXCHANGE, what=function.__name__, target=target)
             return _call_accessor(function, roles, bench.model, payload)
 
         return Peer(model, lambda: payload_of(call(getter, None)), lambda payload: call(setter, payload))
 
-    return Accessors(peer, location(getattr(target.value, setter), target.root) or target.at)
+    return Accessors(peer, target, location(getattr(target.value, setter), target.root) or target.at)
 
 
 def _call_accessor(
@@ -145,11 +148,8 @@ def _call_accessor(
 
 
 def _first_working_maker(target: Target) -> Callable[[Bench], Any]:
-    def not_made(error: Exception | None) -> ProbeError:
-        shown = describe(error, target.root) if error else "no arguments fit"
-        return ProbeError(f"{target.text} can't be made: {shown}", remedy=EXAMPLE)
-
-    make, _ = next(run_each(_makers(target), lambda make: make(Bench(0.0, dtype=torch.float32)), not_made))
+    attempts = Attempts(target, EXCHANGE)
+    make, _ = next(run_each(_makers(target), lambda make: make(Bench(0.0, dtype=torch.float32)), attempts))
     return make
 
 
@@ -157,44 +157,89 @@ def _makers(target: Target) -> Iterator[Callable[[Bench], Any]]:
     if not inspect.isclass(target.value):
         yield lambda _: target.value
         return
-    roles = roles_of(target.value, PROXIMAL, what=target.value.__name__, at=target.at)
-    for variant in variants(roles, PROXIMAL):
-        yield lambda bench, variant=variant: call_with(target.value, arguments_from_bench(bench, variant))  # type: ignore[misc]
+    bare = _without_constructor(target)
+    making = replace(PROXIMAL, contract=EXCHANGE.contract)
+    try:
+        roles = roles_of(target.value, making, what=target.value.__name__, target=target)
+    except TargetError:
+        if bare is None:
+            raise
+    else:
+        for variant in variants(roles, making):
+            yield lambda bench, variant=variant: call_with(target.value, arguments_from_bench(bench, variant))  # type: ignore[misc]
+    if bare is not None:
+        yield bare
+
+
+def _without_constructor(target: Target) -> Callable[[Bench], Any] | None:
+    """Return what makes an instance without its constructor, where get and set read only a model and a device."""
+    owner = target.value
+    named = {name for each in _accessor_names(target) for name in attributes_read(owner, getattr(owner, each))}
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    roles = {name: PROXIMAL.role_of(inspect.Parameter(name.strip("_") or "_", kind)) for name in named}
+    if "model" not in roles.values() or set(roles.values()) - {"model", "device"} or issubclass(owner, nn.Module):
+        return None
+
+    def make(bench: Bench) -> Any:
+        instance = object.__new__(owner)
+        vars(instance).update(
+            {name: bench.model if role == "model" else torch.device("cpu") for name, role in roles.items()}
+        )
+        return instance
+
+    return make
+
+
+def _only_class(target: Target) -> Target | None:
+    """Return the one class of a module that has both, where no functions of the module are such a pair."""
+    module = target.value
+    if all(any(hasattr(module, name) for name in names) for names in (GETTERS, SETTERS)):
+        return None
+    pairs = _classes_with_both(module)
+    return Target(f"{target.text}:{pairs[0].__name__}", pairs[0], module, target.root) if len(pairs) == 1 else None
+
+
+def _classes_with_both(module: Any) -> list[type]:
+    own = [each for each in vars(module).values() if inspect.isclass(each) and each.__module__ == module.__name__]
+    return [each for each in own if all(any(_is_own(each, name) for name in names) for names in (GETTERS, SETTERS))]
 
 
 def _accessor_names(target: Target) -> tuple[str, str]:
-    """Return the names of the get and the set that a class or a module has."""
-    getter, setter = (next((name for name in each if hasattr(target.value, name)), None) for each in (GETTERS, SETTERS))
+    """Return the names of the get and the set of a class or a module; a client's `evaluate` sets what it is given."""
+    value = target.value
+
+    def has(name: str) -> bool:
+        # Flower's NumPyClient has a get_parameters too, which returns nothing.
+        return _is_own(value, name) if inspect.isclass(value) else hasattr(value, name)
+
+    getter, setter = (next(filter(has, each), None) for each in (GETTERS, SETTERS))
+    if setter is None and getter is not None and _is_own(target.value, "evaluate"):
+        setter = "evaluate"
     if getter is None or setter is None:
-        raise ProbeError(
-            f"{target.text} has no pair zk0 knows: one of {', '.join(GETTERS)}, and one of {', '.join(SETTERS)}",
-            remedy="name two functions, as file.py:get_it,set_it, or write\n\n" + EXAMPLE,
+        raise TargetError(
+            f"{target.text} has no pair zk0 knows, such as {GETTERS[0]} and {SETTERS[0]}",
+            remedy=_beside(target),
         )
     return getter, setter
 
 
-def payload_of(value: Any) -> Payload:
-    """Return what a get returned as a list or a dict."""
-    if hasattr(value, "parameters") and hasattr(value.parameters, "tensors"):  # Flower's GetParametersRes
-        value = value.parameters
-    if hasattr(value, "tensors") and hasattr(value, "tensor_type"):
-        from flwr.common import parameters_to_ndarrays
-
-        value = parameters_to_ndarrays(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, list | tuple):
-        return list(value)
-    raise TypeError(f"the get returned {type(value).__name__}, neither a list nor a dict")
+def _is_own(owner: Any, name: str) -> bool:
+    """Return whether a class of the project defines a method, not Flower."""
+    bases = getattr(owner, "__mro__", ())
+    return any(name in vars(base) for base in bases if not base.__module__.startswith(("flwr.", "builtins")))
 
 
-def items(payload: Payload) -> list[tuple[str, Any]]:
-    """Return the tensors with their names, or their positions."""
-    pairs = payload.items() if isinstance(payload, dict) else enumerate(payload)
-    return [(str(name), value) for name, value in pairs]
-
-
-DIGITS = 16  # of a digest: unique and short enough to read
+def _beside(target: Target) -> str:
+    """Return the remedy for a class or module without a pair: that of its module, or an adapter."""
+    named = [name for name in (*GETTERS, *SETTERS) if inspect.isfunction(getattr(target.module, name, None))]
+    if len(named) > 1 and not isinstance(target.value, ModuleType):
+        return f"its module has {' and '.join(named)}: zk0 probe exchange {target.text.partition(':')[0]}"
+    if inspect.ismodule(target.value) and (pairs := _classes_with_both(target.value)):
+        return f"name one of its classes: {', '.join(f'{target.text}:{each.__name__}' for each in pairs)}"
+    return (
+        f"name two functions, as file.py:get_it,set_it, or\nzk0 probe exchange {target.text} --adapter\n"
+        "writes a small file that calls them; complete the marked lines and probe that file"
+    )
 
 
 @dataclass(frozen=True)
@@ -204,15 +249,6 @@ class ModelPair:
     sender: Peer
     receiver: Peer
     sent: Payload
-
-
-def digest(payload: Payload) -> str:
-    """Return a digest over names, dtypes, shapes and values."""
-    found = hashlib.sha256()
-    for name, value in items(payload):
-        values = to_array(value)
-        found.update(f"{name} {dtype_of(value)} {values.shape} ".encode() + np.ascontiguousarray(values).tobytes())
-    return found.hexdigest()[:DIGITS]
 
 
 def exchange_once(accessors: Accessors) -> ModelPair:
@@ -229,21 +265,3 @@ def make_peer(accessors: Accessors, number: int, change: Callable[[nn.Module], A
     bench.depart()
     change(bench.model)
     return accessors.peer(bench)
-
-
-def state_of(model: nn.Module) -> dict[str, Any]:
-    """Return a model's tensors, as they are now."""
-    return {name: to_array(value).copy() for name, value in model.state_dict().items()}
-
-
-def dtype_of(value: Any) -> str:
-    """Return a tensor's or array's dtype as text."""
-    return str(value.dtype).removeprefix("torch.") if hasattr(value, "dtype") else type(value).__name__
-
-
-def difference(name: str, one: Any, other: Any) -> Shown:
-    """Return the two numbers that differ most, or the shapes."""
-    values, others = to_array(one), None if other is None else to_array(other)
-    if others is None or values.shape != others.shape:
-        return {f"{name} sent": str(values.shape), "arrived": str(None if others is None else others.shape)}
-    return largest_gap(name, values, others, labels=("{} sent", "arrived"))

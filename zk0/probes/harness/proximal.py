@@ -1,43 +1,38 @@
 """The proximal probe: find out what the code is, a term or a training, and test the contract that it falls under."""
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import nn
 
-from zk0.core.errors import ProbeError
-from zk0.core.faults import Fault
-from zk0.core.verdicts import Finding
-from zk0.probes.harness.arguments import PROXIMAL
-from zk0.probes.harness.binding import (
-    TargetCallable,
-    Variant,
-    find_callable,
-    not_callable,
-    run_each,
-    uncallable,
-    variants,
-)
-from zk0.probes.harness.clients import client_runners, is_client, takes_mu
-from zk0.probes.harness.findings import Points
-from zk0.probes.harness.recorder import expect_steps, uses
-from zk0.probes.harness.strategies import is_strategy
-from zk0.probes.harness.targets import Target, describe, find_target
-from zk0.probes.harness.term_contract import term_points
-from zk0.probes.harness.terms import Term, TermMeasurement, TrainsError, measure
-from zk0.probes.harness.terms import root_cause as term_root_cause
-from zk0.probes.harness.training_contract import root_cause as training_root_cause
-from zk0.probes.harness.training_contract import training_points
-from zk0.probes.harness.trainings import Comparison, Runner, compare, runner_of
+from .arguments import PROXIMAL
+from .bench import without_cuda
+from .binding import Attempts, Variant, run_each, variants
+from .callables import TargetCallable, find_callable
+from .clients import client_runners, is_client, takes_mu
+from .errors import TargetError
+from .findings import PointFinding, Points, warned
+from .optimizers import judged_by_replay
+from .recorder import expect_steps
+from .strategies import is_strategy
+from .targets import Target, describe, find_target
+from .term_contract import term_points
+from .terms import Term, TermMeasurement, TrainsError, measure
+from .terms import root_cause as term_root_cause
+from .training_contract import root_cause as training_root_cause
+from .training_contract import training_points
+from .trainings import Comparison, Runner, compare, runner_of
 
 PRECISIONS = (torch.float64, torch.float32)  # code that casts to float() takes only the second
 
-REFERENCE_FAULTS = (Fault.proximal_pairing, Fault.proximal_incomplete, Fault.proximal_formula)
+REFERENCE_FAULTS = ("proximal-pairing", "proximal-incomplete", "proximal-formula")
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,7 @@ class WorkingTraining:
     comparison: Comparison
 
     @classmethod
-    def of(cls, run: Runner, dtype: torch.dtype) -> Self:
+    def of(cls, run: Runner, dtype: torch.dtype) -> WorkingTraining:
         """Run a training with mu and without."""
         return cls(run, dtype, compare(run, dtype))
 
@@ -62,17 +57,34 @@ class WorkingTerm:
     measured: TermMeasurement
 
 
-def proximal_points(text: str, root: Path) -> tuple[str, Points]:
+def proximal_points(text: object, root: Path) -> tuple[str, Points]:
     """Return the place of a term, a training step, a loop or a client, and what is found at each point."""
     target = find_target(text, root)
     if is_strategy(target.value):
-        raise ProbeError(
+        raise TargetError(
             f"{target.text} at {target.at} is a strategy; the proximal term is the client's",
             remedy=f"zk0 probe aggregation {target.text}, and zk0 probe proximal on the client's training",
         )
+    _refuse_other_frameworks(target)
+    without_cuda()
     if _may_train(target):
         expect_steps()
     return target.at, _points(target)
+
+
+def _refuse_other_frameworks(target: Target) -> None:
+    """Refuse code whose gradients are another framework's."""
+    try:
+        source = inspect.getsource(target.module)
+    except (OSError, TypeError):
+        return
+    others = {"tensorflow": "TensorFlow", "keras": "Keras", "jax": "JAX", "mxnet": "MXNet"}
+    found = [name for word, name in others.items() if f"import {word}" in source or f"from {word}" in source]
+    if found and "torch" not in source:
+        raise TargetError(
+            f"{target.text} at {target.at} is {found[0]} code; the proximal probe reads PyTorch's gradients",
+            remedy="zk0 probe exchange and zk0 probe aggregation judge arrays, whatever made them",
+        )
 
 
 def _points(target: Target) -> Points:
@@ -81,47 +93,79 @@ def _points(target: Target) -> Points:
         yield from _training(training, uses_mu=True, made_with_mu=takes_mu(target))
         return
     callee = find_callable(target, PROXIMAL)
-    found = _first_working_variant(callee, target)
-    if isinstance(found, WorkingTraining):
-        yield from _training(found, uses_mu=_uses_mu(callee))
-    else:
-        yield from term_points(found.term, found.measured)
+    attempts = Attempts(target, PROXIMAL)
+    for freeze in (True, False):
+        found = _first_working_variant(callee, attempts, freeze=freeze)
+        if found is None:
+            continue
+        if isinstance(found, WorkingTraining):
+            points = _training(found, uses_mu=callee.reads_mu or callee.takes("config"))
+        else:
+            points = term_points(found.term, found.measured)
+        yield from points if freeze else _for_trained_only(points, attempts, target)
+        return
+    raise attempts.failure() from attempts.furthest
+
+
+def _for_trained_only(points: Points, attempts: Attempts, target: Target) -> Points:
+    """Yield the points of code that runs only with nothing frozen, and what it raises otherwise."""
+    assert attempts.furthest is not None
+    for point, finding in points:
+        if point == "frozen":
+            finding = warned(  # noqa: PLW2901  the point is another one here
+                f"with a frozen tensor or batch norm's buffers it raises {describe(attempts.furthest, target.root)}",
+                "proximal-frozen",
+                "a frozen tensor has no gradient, and an integer buffer is no weight",
+                "pass over parameters whose grad is None, and keep each tensor's type",
+            )
+        yield point, finding
 
 
 def _training(training: WorkingTraining, *, uses_mu: bool, made_with_mu: bool = False) -> Points:
-    yield from training_points(training.comparison, uses_mu=uses_mu, made_with_mu=made_with_mu)
+    replayed = judged_by_replay(training.comparison)
+    for point, finding in training_points(training.comparison, uses_mu=uses_mu, made_with_mu=made_with_mu):
+        yield point, replayed.get(point, finding)
     if "exhausted" not in training.comparison.proximal.recorder.kept:
         return
     with _reusable_parameters():
         mended = compare(training.run, training.dtype)
     if (cause := training_root_cause(mended, uses_mu=uses_mu)) is not None:
-        message = f"and with a list for the iterator: {cause.message}"
-        yield "formula", cause.model_copy(update={"message": message})
+        yield "formula", replace(cause, message=f"and with a list for the iterator: {cause.message}")
 
 
-def _first_working_variant(callee: TargetCallable, target: Target) -> WorkingTraining | WorkingTerm:
-    """Return the first way to call that conforms, else the first that runs at all.
+def _first_working_variant(
+    callee: TargetCallable, attempts: Attempts, *, freeze: bool
+) -> WorkingTraining | WorkingTerm | None:
+    """Return the first way to call that conforms, else the first that runs at all; None where none runs.
 
     A list of trained tensors where all are expected would make the pairing look wrong: such a fault is the code's
     only where no variant of the reference conforms. Every other fault is reported from the first variant that runs.
     """
     kept: tuple[Variant, WorkingTraining | WorkingTerm] | None = None
-    first: Exception | None = None
+    doubt = len(REFERENCE_FAULTS)
     for dtype in PRECISIONS:
         for variant in variants(callee.roles, PROXIMAL):
             if kept and not _same_but_for_references(variant, kept[0]):
                 continue
             try:
-                found, cause = _try(callee, variant, dtype)
-            except Exception as error:  # noqa: BLE001  foreign code may raise anything; the first error is reported below
-                first = first or error
+                found, cause = _try(callee, variant, dtype, freeze=freeze)
+            except Exception as error:  # noqa: BLE001  foreign code may raise anything; one error is reported
+                attempts.note(error)
                 continue
             if cause is None or cause.fault not in REFERENCE_FAULTS:
                 return kept[1] if kept and cause is not None else found
-            kept = kept or (variant, found)
+            if (other := _doubt(cause)) < doubt:
+                kept, doubt = (variant, found), other
         if kept is not None:
             return kept[1]
-    raise not_callable(target, first, PROXIMAL)
+    return None
+
+
+def _doubt(cause: PointFinding) -> int:
+    """Return how likely a finding shows the reference that was given: least where a cause predicts the numbers."""
+    if cause.cause is None:
+        return 2
+    return 1 if cause.fault == "proximal-pairing" else 0
 
 
 def _same_but_for_references(one: Variant, other: Variant) -> bool:
@@ -129,36 +173,33 @@ def _same_but_for_references(one: Variant, other: Variant) -> bool:
 
 
 def _try(
-    callee: TargetCallable, variant: Variant, dtype: torch.dtype
-) -> tuple[WorkingTraining | WorkingTerm, Finding | None]:
-    term = Term(callee, variant, dtype)
+    callee: TargetCallable, variant: Variant, dtype: torch.dtype, *, freeze: bool
+) -> tuple[WorkingTraining | WorkingTerm, PointFinding | None]:
+    term = Term(callee, variant, dtype, freeze)
     try:
+        if not callee.takes("model", "parameters", "reference", "loss", "outputs"):
+            raise TrainsError  # noqa: TRY301  whatever it computes, it computes with a model of its own
         measured = measure(term)
     except TrainsError:
-        training = WorkingTraining.of(runner_of(callee, variant, dtype), dtype)
-        return training, training_root_cause(training.comparison, uses_mu=_uses_mu(callee))
+        training = WorkingTraining.of(runner_of(callee, variant, dtype, freeze=freeze), dtype)
+        if not training.comparison.steps and not callee.takes("model", "parameters"):
+            raise ValueError("no step of a training was seen") from None
+        return training, training_root_cause(training.comparison, uses_mu=callee.reads_mu or callee.takes("config"))
     about_it = callee.constructor is not None or callee.takes("reference", "mu", "config")
     if measured.value is None and measured.sample.is_zero() and not about_it:
-        raise ValueError("it returned no loss and changed neither gradients nor weights")
+        raise ValueError("it returned no loss and changed neither gradients nor weights") from None
     return WorkingTerm(term, measured), term_root_cause(term, measured)
 
 
 def _first_working_training(target: Target) -> WorkingTraining:
-    def not_runnable(error: Exception | None) -> ProbeError:
-        shown = describe(error, target.root) if error else "no arguments fit"
-        return uncallable(f"{target.text} at {target.at} can't be run: {shown}", PROXIMAL)
-
-    runners = ((run, dtype) for dtype in PRECISIONS for run in client_runners(target, dtype))
-    _, training = next(run_each(runners, lambda runner: WorkingTraining.of(*runner), not_runnable))
+    ways = (
+        (run, dtype)
+        for freeze in (True, False)
+        for dtype in PRECISIONS
+        for run in client_runners(target, dtype, freeze=freeze)
+    )
+    _, training = next(run_each(ways, lambda way: WorkingTraining.of(*way), Attempts(target, PROXIMAL)))
     return training
-
-
-def _uses_mu(callee: TargetCallable) -> bool:
-    """Return whether the mu that is given is read; True where zk0 can't look inside."""
-    names = [key.partition(":")[2] for key, role in callee.roles.items() if role == "mu"]
-    if not names:
-        return callee.takes("config")
-    return callee.opaque or not callee.codes or any(uses(code, name) for code in callee.codes for name in names)
 
 
 def _may_train(target: Target) -> bool:
@@ -168,11 +209,11 @@ def _may_train(target: Target) -> bool:
         return True
 
 
-class _Parameters(list[nn.Parameter]):
+class _Parameters(list):  # type: ignore[type-arg]
     """A list that can be asked for its next item, like the generator it replaces."""
 
     def __next__(self) -> nn.Parameter:
-        return self[0]
+        return self[0]  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -1,33 +1,30 @@
 """Give one round's replies to foreign aggregation in the form its parameters ask for."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import torch
-
-from zk0.probes.harness.binding import Variant, Vocabulary, call_with, split_names, variants
-from zk0.probes.harness.rounds import Aggregate, Aggregator, Array, Round, read
-
-EXAMPLE = """\
-    from mypackage.server import combine                     # your code
-
-    def aggregate(weights_list, num_examples):               # zk0 gives a list of lists of arrays, and a list of int
-        return combine([{"w": w, "n": n} for w, n in zip(weights_list, num_examples)])"""
-
+from .arrays import has_torch
+from .binding import Variant, Vocabulary, call_with, split_names, variants
+from .rounds import Aggregate, Aggregator, Array, Round, contents, first_change, read
 
 NAMES = split_names("""
-    results: results fitresults clientresults replies clientupdatesandweights res
+    results: results wsolns solns fitresults clientresults replies clientupdatesandweights res
     updates: weightslist updates clientweights clientupdates clientparams clientparameters params statedicts
         clientstatedicts localweights localparams localstates models clientmodels weights parameters
         parameterslist arrayslist arrays tensors clientarrays localmodels w states clientstates statedictlist
-        modelslist deltas clientdeltas ndarrays dicts modelupdates paramslist listofweights clientdicts
+        modelslist serializedparamslist deltas clientdeltas ndarrays dicts modelupdates paramslist listofweights
+        clientdicts
     counts: numexamples examples numsamples samples counts sizes ns n nk datasetsizes clientsizes numdata
         samplecounts clientnums lens lengths samplenum clientcounts examplecounts clientsamples numexampleslist
         datasizes
     weights: aggregationweights weight clientimportance mixing
     fractions: coefficients fractions alphas ratios clientfractions factors importance
     current: globalmodel globalweights globalparams globalparameters globalstate globalstatedict servermodel
-        serverstate currentweights currentparameters oldparams previous current oldweights globaldict globalarrays
+        serverstate currentweights currentparameters oldparams previous current oldweights
+        globaldict globalarrays originalparameters origin
     round: serverround round rnd currentround roundnum
     failures: failures
     total: total totalexamples totalsamples ntotal
@@ -44,8 +41,8 @@ YIELDING = {"weights": "weights", "clientweights": "weights", "w": "weights"}
 
 
 STYLES = {
-    "results": ["pairs", "fitres", "torch-pairs", "reversed", "mapping"],
-    "updates": ["arrays", "torch-dicts", "numpy-dicts", "torch-lists", "mapping", "modules"],
+    "results": ["pairs", "fitres", "torch-pairs", "reversed", "torch-reversed", "mapping"],
+    "updates": ["arrays", "torch-dicts", "numpy-dicts", "torch-lists", "mapping", "modules", "vectors"],
     "counts": ["list", "mapping"],
     "weights": ["counts", "fractions", "mapping"],
     "current": ["arrays", "torch-dict", "numpy-dict", "torch-list", "module"],
@@ -65,7 +62,14 @@ def preferred(role: str, name: str) -> Sequence[str]:
     return styles
 
 
-AGGREGATION = Vocabulary(NAMES, {"FitRes": "results"}, preferred, EXAMPLE, YIELDING)
+AGGREGATION = Vocabulary(
+    NAMES,
+    {"FitRes": "results"},
+    preferred,
+    "aggregation",
+    YIELDING,
+    unique=("results", "updates", "counts", "weights", "current"),
+)
 
 
 def give(round_: Round, variant: Variant) -> dict[str, Any]:
@@ -74,15 +78,14 @@ def give(round_: Round, variant: Variant) -> dict[str, Any]:
 
 
 def _object(round_: Round, role: str, style: str) -> Any:
-    match role:
-        case "results":
-            return _results(round_, style)
-        case "updates":
-            return _updates(round_, style)
-        case "counts" | "weights" | "fractions":
-            return _weights(round_, "fractions" if role == "fractions" else style)
-        case "current":
-            return _tensors(round_.current, style)
+    if role == "results":
+        return _results(round_, style)
+    if role == "updates":
+        return _updates(round_, style)
+    if role in ("counts", "weights", "fractions"):
+        return _weights(round_, "fractions" if role == "fractions" else style)
+    if role == "current":
+        return _tensors(round_.current, style)
     total, number = sum(update.examples for update in round_.updates), len(round_.updates)
     plain = {"round": round_.number, "failures": [], "rate": 1.0, "mu": 0.1, "total": total, "number": number}
     return plain[role]
@@ -96,15 +99,16 @@ def _weights(round_: Round, style: str) -> Any:
 
 
 def _results(round_: Round, style: str) -> Any:
-    match style:
-        case "pairs":
-            return [(list(update.arrays.values()), update.examples) for update in round_.updates]
-        case "torch-pairs":
-            return [(_tensors(update.arrays, "torch-dict"), update.examples) for update in round_.updates]
-        case "reversed":
-            return [pair[::-1] for pair in _results(round_, "pairs")]
-        case "mapping":
-            return dict(zip([update.client for update in round_.updates], _results(round_, "pairs"), strict=True))
+    if style == "pairs":
+        return [(list(update.arrays.values()), update.examples) for update in round_.updates]
+    if style == "torch-pairs":
+        return [(_tensors(update.arrays, "torch-dict"), update.examples) for update in round_.updates]
+    if style == "reversed":
+        return [pair[::-1] for pair in _results(round_, "pairs")]
+    if style == "torch-reversed":
+        return [pair[::-1] for pair in _results(round_, "torch-pairs")]
+    if style == "mapping":
+        return dict(zip([update.client for update in round_.updates], _results(round_, "pairs")))
     return fit_results(round_)
 
 
@@ -112,10 +116,10 @@ def _updates(round_: Round, style: str) -> Any:
     sent = [update.arrays for update in round_.updates]
     if style.startswith("delta-"):
         sent = [{name: value - round_.current[name] for name, value in arrays.items()} for arrays in sent]
-        style = style.removeprefix("delta-")
+        style = style[len("delta-") :]
     if style == "mapping":
         clients = [update.client for update in round_.updates]
-        return dict(zip(clients, (_tensors(arrays, "torch-dict") for arrays in sent), strict=True))
+        return dict(zip(clients, (_tensors(arrays, "torch-dict") for arrays in sent)))
     return [_tensors(arrays, style) for arrays in sent]
 
 
@@ -125,26 +129,46 @@ def _tensors(arrays: Mapping[str, Array], style: str) -> Any:
         return list(arrays.values())
     if style == "numpy-dict":
         return dict(arrays)
+    import torch
+
     named = {name: torch.from_numpy(value) for name, value in arrays.items()}  # shares memory: changes are seen
     if style == "torch-list":
         return list(named.values())
+    if style == "vector":
+        return torch.cat([value.flatten() for value in named.values()])
     return _module(named) if style == "module" else named
 
 
-def _module(named: Mapping[str, torch.Tensor]) -> torch.nn.Module:
-    module = torch.nn.ModuleDict({name: torch.nn.Linear(4, 4) for name in ("first", "second")})
+def _module(named: Mapping[str, Any]) -> Any:
+    from torch import nn
+
+    module = nn.ModuleDict({name: nn.Linear(4, 4) for name in ("first", "second")})
     module.load_state_dict(dict(named))
     return module
 
 
 def function_variants(function: Callable[..., Any], roles: Mapping[str, str]) -> Iterator[Aggregator]:
-    """Yield the ways to call a plain function."""
+    """Yield the ways to call a function."""
     for variant in variants(roles, AGGREGATION):
+        if not has_torch() and any(
+            "torch" in style or style in ("modules", "module", "vectors") for _, style in variant.values()
+        ):
+            continue
 
         def fresh(variant: Variant = variant) -> Callable[[Round], Aggregate]:
-            return lambda round_: read(call_with(function, give(round_, variant)), list(round_.current))
+            def aggregate(round_: Round) -> Aggregate:
+                given = give(round_, variant)
+                sent = {name: value for name, value in given.items() if roles[name] in ("results", "updates")}
+                before = contents(sent)
+                result = read(call_with(function, given), list(round_.current))
+                return replace(result, changed=first_change(before, contents(sent)))
 
-        yield Aggregator(fresh, "function", function)
+            return aggregate
+
+        yield Aggregator(fresh, "function", function, weighs=bool(WEIGHING & set(roles.values())))
+
+
+WEIGHING = {"results", "counts", "weights", "fractions"}  # roles that say how much a client counts
 
 
 class Metrics(dict[str, Any]):

@@ -4,22 +4,22 @@ These are warnings: most code that averages, Flower's own included, lets such re
 to spoil a model for good, so `--strict` makes failures of them.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from zk0.core.faults import Fault
-from zk0.core.verdicts import Finding, not_applicable
-from zk0.probes.harness.findings import Shown, passed, warned
-from zk0.probes.harness.rounds import COUNTER, Aggregate, Aggregator, Round, make_round
-from zk0.probes.harness.weight_solver import is_mean
+from .findings import PointFinding, Shown, not_applicable, passed, warned
+from .rounds import COUNTER, Aggregate, Aggregator, Round, make_round
+from .weight_solver import is_mean
 
 REFUSE = "refuse the reply by name before averaging, or raise"
 BUGS = (ZeroDivisionError, IndexError, TypeError, UnboundLocalError, KeyError)  # raised by accident, not as an answer
 
 
-def _finite(aggregator: Aggregator, round_: Round) -> Finding:
+def _finite(aggregator: Aggregator, round_: Round) -> PointFinding:
     """One client sends NaN."""
     bad = round_.updates[0]
     spoilt = {name: value.copy() for name, value in bad.arrays.items()}
@@ -32,7 +32,7 @@ def _finite(aggregator: Aggregator, round_: Round) -> Finding:
     value = str(float(got.arrays["first.weight"][0, 0]))
     return warned(
         f"one client's NaN makes the global model {value}, silently and for good",
-        Fault.aggregate_not_finite,
+        "aggregate-not-finite",
         "nothing looks at what is averaged",
         REFUSE,
         {
@@ -46,10 +46,10 @@ def _refusal(got: Aggregate | Exception) -> str:
     return type(got).__name__ if isinstance(got, Exception) else "nothing is returned"
 
 
-def _weights(aggregator: Aggregator, round_: Round) -> Finding:
+def _weights(aggregator: Aggregator, round_: Round) -> PointFinding:
     """Clients of no or negative weight, and all of none."""
     for label, examples in (("negative", (10, -30, 60)), ("total zero", (0, 0, 0))):
-        updates = (replace(one, examples=number) for one, number in zip(round_.updates, examples, strict=True))
+        updates = (replace(one, examples=number) for one, number in zip(round_.updates, examples))
         got = aggregator.attempt(round_.changed(updates=tuple(updates)))
         left_out = label == "negative" and is_mean(got, round_.changed(updates=round_.updates[::2]))
         if isinstance(got, Exception) or got.arrays is None or left_out:
@@ -57,7 +57,7 @@ def _weights(aggregator: Aggregator, round_: Round) -> Finding:
         value = float(got.arrays["first.weight"][0, 0]) if got.arrays else 0.0
         return warned(
             f"replies of {label} weight are averaged",
-            Fault.aggregate_weights,
+            "aggregate-weights",
             "the number of examples is taken as it comes",
             REFUSE,
             {"aggregate at first.weight[0, 0]": value, "weights": str(examples)},
@@ -65,7 +65,7 @@ def _weights(aggregator: Aggregator, round_: Round) -> Finding:
     return passed("replies of negative or no weight are refused")
 
 
-def _shapes(aggregator: Aggregator, round_: Round) -> Finding:
+def _shapes(aggregator: Aggregator, round_: Round) -> PointFinding:
     """One client sends a tensor of another shape that broadcasts."""
     first, bad, last = round_.updates
     arrays = bad.arrays | {"first.bias": bad.arrays["first.bias"][:1].copy()}
@@ -76,14 +76,14 @@ def _shapes(aggregator: Aggregator, round_: Round) -> Finding:
         return passed("a reply with a tensor of another shape is left out")
     return warned(
         "a tensor of shape (1,) is averaged into one of shape (4,)",
-        Fault.aggregate_type,
+        "aggregate-type",
         "NumPy and PyTorch broadcast",
         "compare shapes before averaging",
         {"shape sent": "(1,)", "shape expected": "(4,)"},
     )
 
 
-def _integers(aggregator: Aggregator, round_: Round) -> Finding:
+def _integers(aggregator: Aggregator, round_: Round) -> PointFinding:
     """Batch norm's counter is an integer."""
     whole = make_round(counter=True)
     got = aggregator.attempt(whole)
@@ -111,12 +111,12 @@ def _integers(aggregator: Aggregator, round_: Round) -> Finding:
     return _spoilt_integers(message, cause, evidence)
 
 
-def _spoilt_integers(message: str, cause: str, evidence: Shown | None = None) -> Finding:
+def _spoilt_integers(message: str, cause: str, evidence: Shown | None = None) -> PointFinding:
     remedy = "leave integer buffers out of what travels, or keep the server's"
-    return warned(message, Fault.aggregate_type, cause, remedy, evidence)
+    return warned(message, "aggregate-type", cause, remedy, evidence)
 
 
-def _failures(aggregator: Aggregator, round_: Round) -> Finding:
+def _failures(aggregator: Aggregator, round_: Round) -> PointFinding:
     """One client fails, and two answer."""
     if aggregator.kind != "strategy":
         return not_applicable("a function is given replies only")
@@ -124,7 +124,7 @@ def _failures(aggregator: Aggregator, round_: Round) -> Finding:
     if isinstance(got, Exception):
         return warned(
             f"one failed client ends the round: {type(got).__name__}: {got}",
-            Fault.client_dropouts,
+            "client-dropouts",
             "failures are not expected",
             "aggregate the replies that came",
         )
@@ -132,13 +132,13 @@ def _failures(aggregator: Aggregator, round_: Round) -> Finding:
     return passed(given_up if got.arrays is None else "a failed client is left out")
 
 
-def _empty(aggregator: Aggregator, round_: Round) -> Finding:
+def _empty(aggregator: Aggregator, round_: Round) -> PointFinding:
     """No client answers."""
     got = aggregator.attempt(round_.changed(updates=(), failures=3 if aggregator.kind == "strategy" else 0))
     if isinstance(got, BUGS):
         return warned(
             f"with no reply at all it ends in {type(got).__name__}: {got}",
-            Fault.client_dropouts,
+            "client-dropouts",
             "a round without a reply is not expected",
             "return (None, {}) as Flower does, or raise an error that says so",
         )
@@ -146,7 +146,7 @@ def _empty(aggregator: Aggregator, round_: Round) -> Finding:
     return passed(f"a round without a reply is {'refused' if refused else 'answered'}")
 
 
-POINTS: dict[str, Callable[[Aggregator, Round], Finding]] = {
+POINTS: dict[str, Callable[[Aggregator, Round], PointFinding]] = {
     "finite": _finite,
     "weights": _weights,
     "shapes": _shapes,

@@ -1,19 +1,24 @@
 """Call a Flower strategy as Flower's server does: configure a round, then aggregate its replies."""
 
+from __future__ import annotations
+
 import copy
 import inspect
 import logging
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zk0.core.errors import ProbeError
-from zk0.probes.harness.binding import call_with, roles_of
-from zk0.probes.harness.replies import AGGREGATION, client_proxy, fit_results, stub
-from zk0.probes.harness.rounds import Aggregate, Aggregator, Array, Round, make_round, read
-from zk0.probes.harness.targets import Target
+from .binding import COLLECTING, call_with, parameters_of
+from .errors import TargetError
+from .flower import context_of
+from .replies import AGGREGATION, client_proxy, fit_results, stub
+from .rounds import Aggregate, Aggregator, Array, Round, make_round, read
+from .run_configs import run_config_of
+from .targets import Target
 
 log = logging.getLogger(__name__)
 
@@ -43,27 +48,52 @@ def strategy_variants(target: Target) -> Iterator[Aggregator]:
     yield Aggregator(lambda: call(make()), "strategy", strategy)
 
 
+# Of other people's classes and functions, by a word in the name.
+MEANINGS = {
+    "nova": "normalised averaging: updates are divided by their numbers of steps",
+    "scaffold": "a step with control variates",
+    "feddyn": "a step with a dynamic regulariser",
+    "adam": "a server optimizer: it takes a step from the old weights towards the mean",
+    "yogi": "a server optimizer: it takes a step from the old weights towards the mean",
+    "adagrad": "a server optimizer: it takes a step from the old weights towards the mean",
+    "avgm": "a server optimizer: it takes a step from the old weights towards the mean",
+    "fedopt": "a server optimizer: it takes a step from the old weights towards the mean",
+    "median": "a robust aggregation: the median",
+    "trimmed": "a robust aggregation: the trimmed mean",
+    "krum": "a robust aggregation: the clients nearest to the others",
+    "bulyan": "a robust aggregation: the trimmed mean of the clients nearest to the others",
+    "qfed": "fair aggregation: clients of higher loss count more",
+    "qffl": "fair aggregation: clients of higher loss count more",
+    "privacy": "an average with noise for privacy",
+}
+
+
 def other_meaning(strategy: Any) -> str | None:
-    """Return what a strategy computes where it is not the mean by intention."""
-    for base in type(strategy).__mro__:
+    """Return what a strategy or function computes where it is not the mean by intention."""
+    kind = strategy if inspect.isroutine(strategy) else type(strategy)
+    for base in getattr(kind, "__mro__", ()):
         if base.__module__.startswith("flwr.") and (meaning := NOT_THE_MEAN.get(base.__name__)):
-            return f"{type(strategy).__name__} is {meaning}"
+            return f"{kind.__name__} is {meaning}"
         if base.__module__.startswith("flwr.") and base.__name__.startswith(("DifferentialPrivacy", "DPFedAvg")):
-            return f"{type(strategy).__name__} adds noise for privacy"
-    return None
+            return f"{kind.__name__} adds noise for privacy"
+    name = getattr(kind, "__name__", "")
+    plain = name.lower().replace("_", "")
+    found = next((meaning for word, meaning in MEANINGS.items() if word in plain), None)
+    return f"{name} is, by its name, {found}" if found else None
 
 
 def _maker(target: Target) -> Callable[[], Any]:
     value = target.value
     if not callable(value) or (is_strategy(value) and not inspect.isclass(value)):
         return lambda: copy.deepcopy(value)
-    roles = roles_of(value, AGGREGATION, what=target.name, at=target.at)
+    parameters = [each for each in parameters_of(value, what=target.name) if each.kind not in COLLECTING]
+    given = {each.name: _constructor_argument(each, target) for each in parameters if _is_needed(each)}
 
     def make() -> Any:
-        made = call_with(value, {name: _constructor_argument(role) for name, role in roles.items()})
+        made = call_with(value, copy.deepcopy(given))
         found = getattr(made, "strategy", made) if not is_strategy(made) else made
         if not is_strategy(found):
-            raise ProbeError(
+            raise TargetError(
                 f"{target.text} at {target.at} makes a {type(found).__name__}, no strategy",
                 remedy="name the strategy's class, an instance, or a function that returns one",
             )
@@ -72,21 +102,41 @@ def _maker(target: Target) -> Callable[[], Any]:
     return make
 
 
-def _constructor_argument(role: str) -> Any:
-    from flwr.app import Context, RecordDict
+def _is_needed(parameter: inspect.Parameter) -> bool:
+    return parameter.default is parameter.empty or AGGREGATION.role_of(parameter) in ("initial", "mu")
+
+
+PLAIN: dict[str, Any] = {
+    "bool": False,
+    "int": 1,
+    "float": 1.0,
+    "str": "probe",
+    "dict": {},
+    "Dict": {},
+    "list": [],
+    "List": [],
+}
+
+
+def _constructor_argument(parameter: inspect.Parameter, target: Target) -> Any:
+    """Return an argument to make a strategy with: by its name, else by its type, else None."""
     from flwr.common import ndarrays_to_parameters
 
-    config: dict[str, Any] = {"num-server-rounds": 1}
-    known = {
-        "initial": ndarrays_to_parameters(list(make_round().current.values())),
-        "context": Context(run_id=1, node_id=0, node_config={}, state=RecordDict(), run_config=config),
-        "mu": 0.1,
-        "name": "num-examples",
-        "rate": 1.0,
-    }
-    if role not in known:
-        raise ProbeError(f"zk0 has no {role} to make a strategy with")
-    return known[role]
+    role = AGGREGATION.role_of(parameter)
+    if role == "initial":
+        return ndarrays_to_parameters(list(make_round().current.values()))
+    if role == "context":
+        return context_of({"num-server-rounds": 1, **run_config_of(target)}, {}, 0)
+    known = {"mu": 0.1, "name": "num-examples", "rate": 1.0, "number": 3}
+    if role in known:
+        return known[role]
+    text = str(parameter.annotation)
+    annotation = getattr(parameter.annotation, "__name__", text)
+    if "Path" in annotation:
+        return Path("probe")
+    if "Callable" in text:
+        return lambda *_, **__: None
+    return next((value for name, value in PLAIN.items() if annotation.startswith(name)), None)
 
 
 def _by_results(strategy: Any) -> Callable[[Round], Aggregate]:

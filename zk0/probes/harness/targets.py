@@ -4,19 +4,24 @@ A target is `file.py:name`, `package.module:name` or `package.module.name`; a na
 a file in a package the whole package is made importable, so that its relative imports work.
 """
 
+from __future__ import annotations
+
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from zk0.core.errors import DependencyMissingError, ProbeError
+from .errors import HarnessError, TargetError
+from .imports import import_with_stand_ins
+from .stand_ins import StandIn, missing_package
 
 
 @dataclass(frozen=True)
@@ -35,14 +40,36 @@ class Target:
         return self.text.rpartition(":")[2]
 
     @property
+    def attribute(self) -> str:
+        """The last part of the name: what its owner calls it, whatever decorates it."""
+        return self.name.rpartition(".")[2]
+
+    @property
     def at(self) -> str:
         """`file:line`, with the file relative to the project where it is inside."""
         return location(self.value, self.root) or self.text
+
+    @property
+    def folder(self) -> Path:
+        """Where its file is."""
+        file = getattr(self.module, "__file__", None)
+        return Path(file).parent if file else self.root
+
+
+def refuse_value(target: Target, what: str) -> TargetError:
+    """Return the error for a target that can't be called; for a module, it names what is in it."""
+    value, message = target.value, f"{target.text} is a {type(target.value).__name__}, {what}"
+    if not inspect.ismodule(value):
+        return TargetError(message)
+    own = (name for name, each in vars(value).items() if getattr(each, "__module__", "") == value.__name__)
+    names = [name for name in own if callable(getattr(value, name)) and not name.startswith("_")]
+    return TargetError(message, remedy=f"{target.text}:NAME, of {', '.join(names[:MOST_NAMES])}" if names else None)
 
 
 def location(value: Any, root: Path) -> str | None:
     """Return `file:line` of a function, a class or an instance of one; None for what has no source."""
     code = value if inspect.isroutine(value) or inspect.isclass(value) or inspect.ismodule(value) else type(value)
+    code = inspect.unwrap(code) if inspect.isroutine(code) else code  # not the decorator's own lines
     try:
         file = Path(inspect.getsourcefile(code) or "")
         line = inspect.getsourcelines(code)[1]
@@ -53,47 +80,88 @@ def location(value: Any, root: Path) -> str | None:
 
 def shown(file: Path, root: Path) -> str:
     """Return a file's name as a reader of the project knows it."""
-    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+    return str(file.relative_to(root)) if root in file.parents else str(file)
 
 
-def find_target(text: str, root: Path) -> Target:
-    """Import the module and look the name up.
+def find_target(target: object, root: Path) -> Target:
+    """Import the module and look the name up; what is no text is the code itself.
 
     Raises:
-        ProbeError: there is no such file, module or name, or it can't be imported.
-        DependencyMissingError: it imports a package that is not installed.
+        TargetError: there is no such file, module or name, or it can't be imported.
+        PackageMissingError: it can't be imported without a package that is not installed.
     """
+    if not isinstance(target, str):
+        return _target_of(target, root)
     for folder in (root / "src", root):
         if folder.is_dir() and str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
-    place, colon, name = text.partition(":")
+    place, colon, name = target.partition(":")
+    file = root / place
     if place.endswith(".py"):
-        module = _import(text, root, lambda: _module_of_file(text, root / place))
+        module = _first_import(target, root, _loads_of_file(target, file), file.parent)
     elif colon:
-        module = _import(text, root, lambda: importlib.import_module(place))
+        module = _first_import(target, root, [lambda: importlib.import_module(place)], root)
     else:
-        module, name = _longest_module(text, root)
-    value, owner = _look_up(text, module, name)
-    return Target(text, value, module, root, owner)
+        module, name = _longest_module(target, root)
+    value, owner = _look_up(target, module, name)
+    return Target(target, value, module, root, owner)
 
 
-def _module_of_file(text: str, file: Path) -> ModuleType:
+def _target_of(value: Any, root: Path) -> Target:
+    """Return the target that an object is: a function, a class, a method of one, or an instance."""
+    code = value if hasattr(value, "__qualname__") else type(value)
+    module = sys.modules.get(getattr(code, "__module__", None) or "") or ModuleType("nowhere")
+    path, name, owner = code.__qualname__, getattr(code, "__name__", "it"), None
+    if inspect.isfunction(value) and "." in path and "<locals>" not in path:
+        owner = module
+        for part in path.split(".")[:-1]:
+            owner = getattr(owner, part, None)
+    return Target(f"{module.__name__}:{name}", value, module, root, owner if inspect.isclass(owner) else None)
+
+
+def _loads_of_file(text: str, file: Path) -> list[Callable[[], ModuleType]]:
+    """Return the ways to import a file: alone or in its package, then with the folders above it as packages."""
     if not file.is_file():
-        raise ProbeError(f"{text}: no file {file}", remedy="zk0 probe KIND path/to/file.py:name")
-    folder, parts = file.parent, [file.stem]
-    while (folder / "__init__.py").is_file():
-        parts.insert(0, folder.name)
-        folder = folder.parent
-    sys.path.insert(0, str(folder))
-    if len(parts) > 1:
-        return importlib.import_module(".".join(parts).removesuffix(".__init__"))
+        raise TargetError(f"{text}: no file {file}", remedy="zk0 probe KIND path/to/file.py:name")
+    depth = 0
+    while (file.parents[depth] / "__init__.py").is_file():
+        depth += 1
+    return [lambda levels=levels: _load(text, file, levels) for levels in range(depth, depth + 4)]  # type: ignore[misc]
+
+
+def _load(text: str, file: Path, levels: int) -> ModuleType:
+    if len(file.parents) <= levels:
+        raise TargetError(f"{text}: {file} imports from beyond its folders")
+    parts = [folder.name for folder in reversed(list(file.parents)[:levels])]
+    sys.path.insert(0, str(file.parents[levels]))
+    if parts:
+        return importlib.import_module(".".join([*parts, file.stem]).replace(".__init__", ""))
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
-        raise ProbeError(f"{text}: {file} is not a Python file")
+        raise TargetError(f"{text}: {file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(file.stem)
     sys.modules[file.stem] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        if before is None:
+            del sys.modules[file.stem]
+        else:
+            sys.modules[file.stem] = before
+        raise
     return module
+
+
+def _first_import(text: str, root: Path, loads: list[Callable[[], ModuleType]], folder: Path) -> ModuleType:
+    """Import in the first way in which relative imports have a package."""
+    for load in loads:
+        try:
+            return _import(text, root, load, folder)
+        except TargetError as error:  # noqa: PERF203  there are four ways at most
+            if "relative import" not in str(error.__cause__) or load is loads[-1]:
+                raise
+    raise TargetError(f"{text} can't be imported")
 
 
 def _longest_module(text: str, root: Path) -> tuple[ModuleType, str]:
@@ -101,12 +169,13 @@ def _longest_module(text: str, root: Path) -> tuple[ModuleType, str]:
     for count in range(len(parts), 0, -1):
         name = ".".join(parts[:count])
         if _exists(name):
-            return _import(text, root, lambda name=name: importlib.import_module(name)), ".".join(parts[count:])  # type: ignore[misc]
+            found = _import(text, root, lambda name=name: importlib.import_module(name), root)  # type: ignore[misc]
+            return found, ".".join(parts[count:])
     raise _no_module(text, parts[0], root)
 
 
-def _no_module(text: str, name: str | None, root: Path) -> ProbeError:
-    return ProbeError(
+def _no_module(text: str, name: str | None, root: Path) -> TargetError:
+    return TargetError(
         f"{text}: no module {name!r} in {root} or among the installed packages",
         remedy="name it as package.module:name or path/to/file.py:name",
     )
@@ -119,23 +188,25 @@ def _exists(name: str) -> bool:
         return False
 
 
-def _import(text: str, root: Path, load: Callable[[], ModuleType]) -> ModuleType:
+def _import(text: str, root: Path, load: Callable[[], ModuleType], folder: Path) -> ModuleType:
+    arguments, sys.argv = sys.argv, [text.partition(":")[0]]  # modules that parse arguments get none
     try:
-        return load()
-    except ProbeError:
+        place = text.partition(":")[0]
+        return import_with_stand_ins(load, folder, root, "" if place.endswith(".py") else place)
+    except HarnessError:
         raise
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing == text.partition(":")[0].partition(".")[0]:
+        if (error.name or "") in (text.partition(":")[0], text.partition(":")[0].partition(".")[0]):
             raise _no_module(text, error.name, root) from error
-        raise DependencyMissingError(
-            f"{text} imports {error.name}, which is not installed ({where_raised(error, root)})",
-            remedy=f"pip install {missing}",
-        ) from error
-    except (Exception, SystemExit) as error:
-        raise ProbeError(
+        raise TargetError(
             f"{text} can't be imported: {describe(error, root)}", remedy="mend the import first"
         ) from error
+    except (Exception, SystemExit) as error:
+        raise TargetError(
+            f"{text} can't be imported: {describe(error, root)}", remedy="mend the import first"
+        ) from error
+    finally:
+        sys.argv = arguments
 
 
 def _look_up(text: str, module: ModuleType, name: str) -> tuple[Any, type | None]:
@@ -145,12 +216,19 @@ def _look_up(text: str, module: ModuleType, name: str) -> tuple[Any, type | None
         if not hasattr(value, part):
             known = [known for known in dir(value) if not known.startswith("_")]
             near = get_close_matches(part, known, n=3)
-            raise ProbeError(
+            raise TargetError(
                 f"{text}: {getattr(value, '__name__', value)} has no {part!r}",
                 remedy=f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(known[:12]) or 'nothing'}",
             )
         value = getattr(value, part)
+    if isinstance(value, StandIn):
+        raise missing_package(value.stands_for)
     return value, owner
+
+
+MOST_NAMES = 12  # of a module, in a message
+OURS = (str(Path(__file__).parent), "<frozen")
+_FRAMEWORK = re.compile(r"[/\\](?:flwr|torch|torchvision|ray|numpy|transformers|lib[/\\]python3[.\d]*)[/\\]")
 
 
 def describe(error: BaseException, root: Path) -> str:
@@ -160,9 +238,20 @@ def describe(error: BaseException, root: Path) -> str:
     return f"{type(error).__name__}: {text[:300]}" + (f" ({place})" if place else "")
 
 
+def foreign_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Return the frames of an exception that are not zk0's, the outermost first."""
+    return [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith(OURS)]
+
+
 def where_raised(error: BaseException, root: Path) -> str:
-    """Return `file:line` of the innermost frame inside the project, else of the innermost."""
-    ours = (str(Path(__file__).parent), "<frozen")
-    frames = [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith(ours)]
-    inside = [frame for frame in frames if Path(frame.filename).is_relative_to(root)] or frames
+    """Return `file:line` of the innermost frame inside the project, else of the innermost outside the frameworks."""
+    frames = foreign_frames(error)
+    inside = list(frames_inside(frames, root)) or [one for one in frames if not _FRAMEWORK.search(one.filename)]
     return f"{shown(Path(inside[-1].filename), root)}:{inside[-1].lineno}" if inside else ""
+
+
+def frames_inside(frames: list[traceback.FrameSummary], root: Path) -> Iterator[traceback.FrameSummary]:
+    """Yield the frames in the project's own files."""
+    for frame in frames:
+        if root in Path(frame.filename).parents and "site-packages" not in frame.filename:
+            yield frame

@@ -1,24 +1,16 @@
 """Tensors of any library as NumPy arrays, and their names in a model."""
 
+from __future__ import annotations
+
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-type Named = dict[str, NDArray[np.float64]]
+Named = dict[str, Any]
 
 
-def to_array(value: Any) -> NDArray[Any]:
-    """Return a tensor or array, sharing its memory where possible; bfloat16, which NumPy lacks, as float32."""
-    if isinstance(value, torch.Tensor):
-        plain = value.detach().cpu()
-        return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
-    return np.asarray(value.numpy() if hasattr(value, "numpy") else value)
-
-
-def snapshot(tensor: torch.Tensor) -> NDArray[np.float64]:
+def snapshot(tensor: torch.Tensor) -> Any:
     """Return a tensor's values in double precision, in memory of their own."""
     return tensor.detach().double().cpu().numpy().copy()
 

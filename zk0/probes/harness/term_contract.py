@@ -4,28 +4,26 @@ Value mu/2 * ||w - w_round||^2 and gradient mu * (w - w_round) over the trained 
 in float64, the gradient by autograd and by central differences.
 """
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import numpy as np
 
-from zk0.core.faults import Fault
-from zk0.core.verdicts import Finding, not_applicable, not_available
-from zk0.probes.harness.findings import Points, Shown, failed, passed, warned
-from zk0.probes.harness.gradients import SUM
-from zk0.probes.harness.terms import (
+from .findings import PointFinding, Points, Shown, failed, not_applicable, not_available, passed, warned
+from .gradients import SUM
+from .terms import (
     EvalPoint,
     Term,
     TermMeasurement,
-    TermResult,
     agree,
     detached,
     norm_of,
+    repeats,
     root_cause,
     slopes,
 )
 
-SAME = 1e-9  # of two calls with the same numbers
-BEGIN_AT_0 = "begin each step's sum at 0"
 TRAINED_ONLY = "pass over parameters with requires_grad=False"
 
 
@@ -38,18 +36,18 @@ def term_points(term: Term, measured: TermMeasurement) -> Points:
     yield "scaling", _scaling(measured, cause)
     yield "zero", _zero(term, measured, cause)
     yield "mu", _mu(measured, cause)
-    yield "repeatable", _repeatable(term)
+    yield "repeatable", repeats(term)
     yield "frozen", _frozen(term, measured)
     yield "pairing", _pairing(term)
 
 
-def _another_formula(message: str, cause: Finding | None, otherwise: str, evidence: Shown) -> Finding:
+def _another_formula(message: str, cause: PointFinding | None, otherwise: str, evidence: Shown) -> PointFinding:
     """Return that the formula is not FedProx's: for the cause that its gradient showed, else for another one."""
-    fault, why = (cause.fault, cause.cause) if cause else (Fault.proximal_formula, otherwise)
+    fault, why = (cause.fault, cause.cause) if cause else ("proximal-formula", otherwise)
     return failed(message, fault, why, SUM, evidence)
 
 
-def _value(measured: TermMeasurement, cause: Finding | None) -> Finding:
+def _value(measured: TermMeasurement, cause: PointFinding | None) -> PointFinding:
     if measured.value is None:
         return not_applicable("it writes gradients and returns no value")
     wanted = measured.wanted
@@ -60,17 +58,17 @@ def _value(measured: TermMeasurement, cause: Finding | None) -> Finding:
     return _another_formula(message, cause, "its value and its gradient are computed from different things", evidence)
 
 
-def _differences(term: Term, measured: TermMeasurement) -> Finding:
+def _differences(term: Term, measured: TermMeasurement) -> PointFinding:
     numeric = None if measured.answer.writes else slopes(term, measured)
     if numeric is None:
         return not_applicable("it writes gradients, or takes no float64: no differences to take")
     cut_off = detached("part of its gradient is cut off", *numeric)
     if not agree(*numeric):
         return cut_off
-    return passed("autograd and central differences agree").model_copy(update={"evidence": cut_off.evidence})
+    return replace(passed("autograd and central differences agree"), evidence=cut_off.evidence)
 
 
-def _scaling(measured: TermMeasurement, cause: Finding | None) -> Finding:
+def _scaling(measured: TermMeasurement, cause: PointFinding | None) -> PointFinding:
     near, far = measured.value, measured.far_value
     power, what = 4.0, "value"
     if near is None or far is None:
@@ -83,13 +81,11 @@ def _scaling(measured: TermMeasurement, cause: Finding | None) -> Finding:
     return _another_formula(message, cause, "the distance is not squared", evidence)
 
 
-def _zero(term: Term, measured: TermMeasurement, cause: Finding | None) -> Finding:
+def _zero(term: Term, measured: TermMeasurement, cause: PointFinding | None) -> PointFinding:
     if not measured.takes_mu:
         return not_applicable("it takes no mu, so its zero point can't be separated from the loss around it")
-    start = EvalPoint(distance=0.0)
-    here, without = term.evaluate(start), term.evaluate(replace(start, mu=0.0))
-    value = 0.0 if here.value is None or without.value is None else here.value - without.value
-    slope = _largest_difference(here, without)
+    sample, difference = term.isolate(EvalPoint(distance=0.0))
+    value, slope = difference or 0.0, sample.largest()
     evidence = {"term at w = w_round": value, "largest gradient there": slope}
     if abs(value) <= measured.sample.floor and slope <= measured.sample.floor:
         return passed("term and gradient are 0 at w = w_round", evidence)
@@ -97,11 +93,7 @@ def _zero(term: Term, measured: TermMeasurement, cause: Finding | None) -> Findi
     return _another_formula(message, cause, "it measures something else than the distance from w_round", evidence)
 
 
-def _largest_difference(one: TermResult, other: TermResult) -> float:
-    return max(float(np.abs(value - other.gradient[name]).max()) for name, value in one.gradient.items())
-
-
-def _mu(measured: TermMeasurement, cause: Finding | None) -> Finding:
+def _mu(measured: TermMeasurement, cause: PointFinding | None) -> PointFinding:
     if not measured.takes_mu and cause is None:
         half = np.isclose(measured.sample.mu, 1.0)
         form = "1/2 * ||w - w_round||^2: multiply it by mu" if half else "||w - w_round||^2: multiply it by mu/2"
@@ -116,31 +108,11 @@ def _mu(measured: TermMeasurement, cause: Finding | None) -> Finding:
     return _another_formula(message, cause, "mu enters otherwise than as a factor", evidence)
 
 
-def _repeatable(term: Term) -> Finding:
-    try:
-        first, second = term.repeat(EvalPoint(), 2)
-    except Exception as error:  # noqa: BLE001  foreign code may raise anything
-        return failed(
-            f"the second call at the same weights raises {type(error).__name__}: {' '.join(str(error).split())[:120]}",
-            Fault.proximal_repeated,
-            "it adds to what it kept of the last call, whose graph is gone",
-            BEGIN_AT_0,
-        )
-    values = (first.value or 0.0, second.value or 0.0)
-    evidence = {"first call": first.value, "second call": second.value}
-    # The loss around the term may itself change from call to call, as batch norm's statistics do; the term must not.
-    if _largest_difference(first, second) <= SAME and np.isclose(*values, rtol=SAME, atol=1e-12):
-        return passed("called twice at the same weights it gives the same", evidence)
-    message = f"called twice at the same weights it gives {values[0]:.6g} and {values[1]:.6g}"
-    cause = "it adds to what it kept of the last call"
-    return failed(message, Fault.proximal_repeated, cause, BEGIN_AT_0, evidence)
-
-
-def _frozen(term: Term, measured: TermMeasurement) -> Finding:
+def _frozen(term: Term, measured: TermMeasurement) -> PointFinding:
     if measured.answer.frozen:
         return failed(
             f"frozen tensors are given a gradient, e.g. {measured.answer.frozen[0]}",
-            Fault.proximal_frozen,
+            "proximal-frozen",
             "the gradient is written to all parameters; an optimizer with weight decay then moves them",
             TRAINED_ONLY,
         )
@@ -153,21 +125,21 @@ def _frozen(term: Term, measured: TermMeasurement) -> Finding:
     if "buffers" in counted:
         return failed(
             "buffers are in the term: its value grows while batch norm's statistics move, and no gradient pulls them",
-            Fault.proximal_frozen,
+            "proximal-frozen",
             "it goes over the state_dict",
             "go over the trained parameters",
             evidence,
         )
     return warned(
         "frozen tensors are in the term: they cost time, and count where they differ from the reference",
-        Fault.proximal_frozen,
+        "proximal-frozen",
         "it goes over all parameters",
         TRAINED_ONLY,
         evidence,
     )
 
 
-def _pairing(term: Term) -> Finding:
+def _pairing(term: Term) -> PointFinding:
     if not term.callee.takes("reference"):
         return not_applicable("it makes its own reference")
     try:
@@ -178,7 +150,7 @@ def _pairing(term: Term) -> Finding:
         return passed(f"a reference without its last tensor is refused ({type(error).__name__})")
     return warned(
         "a reference without its last tensor is taken silently",
-        Fault.proximal_pairing,
+        "proximal-pairing",
         "zip ends with the shorter of the two",
         "zip(..., strict=True), or pair by name",
     )

@@ -4,15 +4,15 @@ An aggregate that is any fixed mixture of the clients' tensors and the old globa
 squares. The weights then say what happened: all equal, a single one, the old parameters, a sum that is not 1.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from zk0.core.faults import Fault
-from zk0.core.verdicts import Finding
-from zk0.probes.harness.findings import Shown, failed, largest_gap
-from zk0.probes.harness.rounds import Aggregate, Array, Round, flat
+from .findings import PointFinding, Shown, failed, largest_gap
+from .rounds import Aggregate, Array, Round, flat
 
 ROUNDING = 1e-5  # relative: float32 sums of a few numbers
 HALF_ROUNDING = 5e-3  # relative: sums in float16 or bfloat16
@@ -60,13 +60,13 @@ def numbers(result: Aggregate, round_: Round) -> Shown:
     return largest_gap(name, arrays[name], mean[name], labels=labels)
 
 
-def explain(result: Aggregate, round_: Round) -> Finding:
+def explain(result: Aggregate, round_: Round) -> PointFinding:
     """Return why an aggregate is not the weighted mean."""
     evidence, error = numbers(result, round_), relative_error(result, round_)
     if error <= HALF_ROUNDING:
         return failed(
             f"the mean is off by {error:.1e} of its size: it is computed in half precision",
-            Fault.aggregate_type,
+            "aggregate-type",
             "tensors are cast to float16 or bfloat16 before they are summed",
             "sum in float32 or float64, and cast the result",
             evidence,
@@ -82,9 +82,7 @@ def explain(result: Aggregate, round_: Round) -> Finding:
     return failed(message, fault, cause, REMEDY, {**evidence, **shown})
 
 
-def solve(
-    result: Aggregate, round_: Round, sources: Sequence[Mapping[str, Array]]
-) -> tuple[NDArray[np.float64], float]:
+def solve(result: Aggregate, round_: Round, sources: Sequence[Mapping[str, Array]]) -> tuple[Any, float]:
     """Return the weights of the mixture of sources that is nearest to an aggregate, and the share it leaves over."""
     wanted = flat(result.arrays or {}, round_.current)
     matrix = np.stack([flat(source, round_.current) for source in sources], axis=1)
@@ -93,17 +91,15 @@ def solve(
     return np.asarray(weights, dtype=np.float64), rest if np.isfinite(rest) else float("inf")
 
 
-def _explain_weights(
-    used: NDArray[np.float64], old: float, share: NDArray[np.float64], clients: list[str]
-) -> tuple[str, Fault, str]:
+def _explain_weights(used: Any, old: float, share: Any, clients: list[str]) -> tuple[str, str, str]:
     """Return message, fault and cause of weights of clients and old parameters that are not the declared shares."""
     if np.isclose(old, 1, atol=SLACK) and np.allclose(used, 0, atol=SLACK):
         cause = "the mean is computed and not returned, or the wrong variable is"
-        return "the aggregate is the old global parameters", Fault.aggregate_not_returned, cause
+        return "the aggregate is the old global parameters", "aggregate-not-returned", cause
     if np.isclose(used.max(), 1, atol=SLACK) and np.isclose(np.abs(used).sum(), 1, atol=2 * SLACK):
         message = f"the aggregate is that of {clients[int(np.argmax(used))]} alone"
-        return message, Fault.aggregate_of_one, "one reply is returned, not their mean"
-    fault, total = Fault.aggregate_weights, float(used.sum() + old)
+        return message, "aggregate-of-one", "one reply is returned, not their mean"
+    fault, total = "aggregate-weights", float(used.sum() + old)
     if np.allclose(used, 1 / len(used), atol=SLACK) and abs(old) < SLACK:
         message = f"each client counts {1 / len(used):.3g}, whatever its number of examples"
         return message, fault, "the mean is not weighted"
@@ -119,7 +115,7 @@ def _explain_weights(
     return message, fault, "the weights are not those of the clients they are given to"
 
 
-def _explain_no_mixture(result: Aggregate, round_: Round, evidence: Shown) -> Finding:
+def _explain_no_mixture(result: Aggregate, round_: Round, evidence: Shown) -> PointFinding:
     """Distinguish tensors that hold another tensor's values from a formula that is none of a mean."""
     arrays, mean = result.arrays or {}, round_.mean()
     for name, value in mean.items():
@@ -127,7 +123,7 @@ def _explain_no_mixture(result: Aggregate, round_: Round, evidence: Shown) -> Fi
             if other != name and wanted.shape == value.shape and np.allclose(arrays[name], wanted, rtol=1e-4):
                 return failed(
                     f"{name} has the values of {other}",
-                    Fault.exchange_incomplete,
+                    "exchange-incomplete",
                     "tensors are paired by position, and the positions differ",
                     "pair tensors by name",
                     evidence,
@@ -138,14 +134,14 @@ def _explain_no_mixture(result: Aggregate, round_: Round, evidence: Shown) -> Fi
     if outside:
         return failed(
             f"{outside} of {got.size} values lie outside the range of all clients",
-            Fault.aggregate_outside,
+            "aggregate-outside",
             "it is not a mean of the clients",
             REMEDY,
             evidence,
         )
     return failed(
         "the aggregate is not a mixture of the clients with one weight each",
-        Fault.aggregate_weights,
+        "aggregate-weights",
         "clients weigh differently from tensor to tensor",
         REMEDY,
         evidence,

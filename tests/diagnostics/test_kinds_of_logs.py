@@ -1,0 +1,347 @@
+"""Kinds of logs that public threads quote, in texts of our own: what is said first, and whether anything is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from zk0.core.faults import Fault
+from zk0.diagnostics.diagnosis import Diagnosis, diagnose
+from zk0.diagnostics.outcome import RunOutcome
+from zk0.ledger.importers import import_ledgers
+
+
+@pytest.fixture
+def diagnose_text(tmp_path: Path):
+    def said_of(text: str) -> Diagnosis:
+        (tmp_path / "run.log").write_text(text)
+        [imported] = import_ledgers([tmp_path / "run.log"])
+        return diagnose(imported.ledger)
+
+    return said_of
+
+
+LAUNCHER = """E0101 api.py:826] failed (exitcode: {code}) local_rank: 1 (pid: 71) of binary: /env/bin/python
+Traceback (most recent call last):
+  File "/env/lib/python3.12/site-packages/torch/distributed/launcher/api.py", line 269, in launch_agent
+    raise ChildFailedError(
+torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
+"""
+FAULTY = {
+    "a launcher's worker was killed": (LAUNCHER.format(code=-9), Fault.killed),
+    "a launcher's worker crashed": (LAUNCHER.format(code=-11), Fault.crashed),
+    "an exit code that stands for a signal": (
+        (
+            "2026-01-01 10:00:00,100 - ClientRunner - INFO - stopping\n"
+            "2026-01-01 10:00:00,500 - ProcessExecutor - INFO - process finished with execution code: -9\n"
+        ),
+        Fault.killed,
+    ),
+    "a scheduler's kill before what was buffered": (
+        (
+            "Epoch 1 | Steps: 4 | Loss: 2.5\nEpoch 1 | Steps: 8 | Loss: 2.4\n"
+            "slurmstepd: error: Job 11 exceeded memory limit (9 > 8), being killed\n"
+            "Epoch 1 | Steps: 12 | Loss: 2.3\n"
+        ),
+        Fault.out_of_memory,
+    ),
+    "a part of the loss is infinite": (
+        "   Learning iteration 7/90\n\n     Value function loss: inf\n     Surrogate loss: 0.02\n",
+        Fault.loss_not_finite,
+    ),
+    "a divergence in a table is no number": (
+        "| EpLenMean | 20  |\n| KL        | nan |\n",
+        Fault.loss_not_finite,
+    ),
+    "a loss behind a dash": (
+        "".join(f"Training loss at epoch {epoch} - nan\n" for epoch in (1, 2, 3)),
+        Fault.loss_not_finite,
+    ),
+    "a reply with a return code": (
+        (
+            "2026-01-01 10:00:00,100 - ServerRunner - INFO - [identity=server, run=7, peer=site-1, "
+            "peer_rc=EXECUTION_EXCEPTION]: ignored result submission\n"
+        ),
+        Fault.client_dropouts,
+    ),
+    "the loss of guessing, from the first value on": (
+        "".join(f"Epoch [{n}/12], Loss: {2.3051 - n / 2500:.4f}\n" for n in range(1, 13)),
+        Fault.at_chance,
+    ),
+    "a loss that repeats itself to the last digit": (
+        "".join(f"step {n} loss: {value}\n" for n, value in enumerate([0.9, 7.25, 1.4, 6.1, *12 * [3.2174]])),
+        Fault.loss_still,
+    ),
+    "a loss that grows a thousandfold within a few values": (
+        "".join(
+            f"step {n}, loss {value}\n" for n, value in enumerate([0.21, 0.19, 0.2, 0.2, 25000.5, 75000.1, 31000.4])
+        ),
+        Fault.loss_jumped,
+    ),
+    "an accuracy in percent that falls to nothing": (
+        "".join(
+            f"Epoch: [4][{n}0/600] Acc@1  {value}\n" for n, value in enumerate([55.1, 56.2, 57.3, 0.9, 0.1, 0.2, 0.1])
+        ),
+        Fault.at_chance,
+    ),
+    "a loss stuck behind a spike": (
+        "".join(f"step {n}: loss = {value:.4f}\n" for n, value in enumerate([13.1, 11.2, 42.5, *8 * [0.536]])),
+        Fault.loss_still,
+    ),
+    "a damaged file, in one line": ("pyarrow.lib.ArrowInvalid: Parquet magic bytes not found\n", Fault.data_corrupt),
+    "gradients beyond all measure from the start": (
+        "".join(f"Step {n}00: grad_norm={8e5 + n * 999:.1f}, loss={3e8 - n * 1e5:.1f}\n" for n in range(1, 9)),
+        Fault.gradient_exploding,
+    ),
+    "a loss of 0 that hides NaN": (
+        "".join(f"{{'loss': 0.0, 'grad_norm': nan, 'learning_rate': 1e-05, 'epoch': 0.{n}}}\n" for n in range(1, 7)),
+        Fault.loss_not_finite,
+    ),
+    "a launcher's error that says which signal it was": (
+        "[2026-01-01 10:00:00,100] [ERROR] [launch.py:3:main] ['python', 'a.py'] exits with return code = -9\n",
+        Fault.killed,
+    ),
+    "a launcher's report of its workers and nothing else": (
+        "Root Cause (first observed failure):\n[0]:\n  rank      : 0 (local_rank: 0)\n  exitcode  : 1 (pid: 42)\n",
+        Fault.exception,
+    ),
+    "a watchdog that aborts its process": (
+        (
+            "[Rank 1] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=5)\n"
+            "terminate called after throwing an instance of 'std::runtime_error'\nAborted (core dumped)\n"
+        ),
+        Fault.collective_timeout,
+    ),
+    "a crash for which another process then waits": (
+        (
+            "Segmentation fault (core dumped)\n"
+            "[Rank 1] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=5)\n"
+        ),
+        Fault.crashed,
+    ),
+    "where the gradient became NaN, and the forward pass's frames": (
+        (
+            "failed: Function 'MulBackward0' returned nan values in its 0th output.\n"
+            '  File "/env/lib/site-packages/a.py", line 7, in app\n    run()\n'
+        ),
+        Fault.loss_not_finite,
+    ),
+    "names in brackets, and a path": (
+        "".join(f"iter[ {n}/ 9] | [Loss] nan | [exp] ./out/0101/a/b_c_D | [url] none | [best] 0\n" for n in (1, 2, 3)),
+        Fault.loss_not_finite,
+    ),
+    "sentences that repeat with other numbers": (
+        "".join(
+            f"[Epoch 2 {n}/90][Iteration {n}][Clock 7.{n}s] Trained 16 in 4.{n} seconds. Speed is 3.{n} records/s. "
+            f"Loss is NaN. Current weight decay is 0.{n}.\n"
+            for n in range(5)
+        ),
+        Fault.loss_not_finite,
+    ),
+    "three evaluations whose accuracy and loss are those of guessing": (
+        "".join(f"round {n}: val_loss: 2.30{n}, val_acc: 0.10{n}\n" for n in (1, 2, 4)),
+        Fault.at_chance,
+    ),
+    "an evaluation that loses all at once": (
+        "Epoch 1 val_loss: 3.3, val_acc: 0.24\nEpoch 2 val_loss: 87.3, val_acc: 0.01\n",
+        Fault.loss_jumped,
+    ),
+    "a detector's layers that are no number though they have objects": (
+        "".join(
+            f"Region {n} Avg IOU: nan, Class: nan, Obj: nan, No Obj: nan, .5R: 0.0, .75R: 0.0,  count: {n}\n"
+            for n in (1, 2, 3)
+        ),
+        Fault.loss_not_finite,
+    ),
+    "a loss of 0 from the first value on": (
+        "".join(f"[01/02 10:00:0{n} events]: eta: 0:08:27  iter: {n}9  total_loss: 0  lr: 0.1\n" for n in range(6)),
+        Fault.loss_still,
+    ),
+    "a traceback behind a pod's name, cut off": (
+        (
+            "100%|██████| 10/10 [00:58<00:00,  5.3s/it]Traceback (most recent call last):\n"
+            'pod-0 logs:   File "/home/me/run.py", line 17, in <module>\n'
+            "pod-0 logs: Traceback (most recent call last):\n"
+            'pod-0 logs:   File "/home/me/run.py", line 17, in <module>\n'
+        ),
+        Fault.exception,
+    ),
+    "frames of several processes on one line": (
+        '^^^^  File "/home/me/train.py", line 66, in run\n^^  ^^^\n    ^^  File "/home/me/train.py", line 66, in run\n',
+        Fault.exception,
+    ),
+    "a port that is taken, as PyTorch's C++ side says": (
+        "[E socket.cpp:462] [c10d] The server socket has failed to listen on any local network address.\n",
+        Fault.exception,
+    ),
+    "processes that wait for one that does not come": (
+        "W stall.cc:1] One or more tensors were submitted by some and are waiting for remainder of ranks for 60 s\n",
+        Fault.collective_timeout,
+    ),
+    "a traceback behind a word that is no exception": (
+        (
+            "2026-01-01 10:00:00,100 - core - ERROR - Exception:\nTraceback (most recent call last):\n"
+            '  File "/home/me/train.py", line 7, in fit\n    check()\nValueError: Loss is not finite, giving up\n'
+        ),
+        Fault.loss_not_finite,
+    ),
+    "a level in the middle of a line": ("containers ERROR    ExecuteUserScriptError:\n", Fault.exception),
+    "a data loader without shared memory, behind a bar": (
+        (
+            "Epoch 0:  83%|████████ERROR: Unexpected bus error encountered in worker. "
+            "This might be caused by insufficient shared memory (shm).\n"
+        ),
+        Fault.out_of_memory,
+    ),
+    "a scheduler that finds no configuration": (
+        "sbatch: error: fetch_config: lookup failed\nsbatch: fatal: Could not establish a configuration source\n",
+        Fault.exception,
+    ),
+    "a library that finds no memory on the device": (
+        "2026-01-01 10:00:00.1: E xla/client.cc:26] Execution of replica 0 failed: CUDNN_STATUS_ALLOC_FAILED\n",
+        Fault.out_of_memory,
+    ),
+    "a kill behind a bar without a line's end": (
+        "Epoch 2/50\n 40/600 [=>.......] - ETA: 40s - loss: 0.8811 - acc: 0.7236Killed\n",
+        Fault.killed,
+    ),
+    "a container without a GPU": (
+        'docker: Error response from daemon: could not select device driver "" with capabilities: [[gpu]].\n',
+        Fault.exception,
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "fault"), FAULTY.values(), ids=FAULTY)
+def test_the_fault_is_said_first(diagnose_text, text, fault):
+    said = diagnose_text(text)
+
+    assert said.root is not None
+    assert said.root.fault == fault
+
+
+HEALTHY = {
+    "five losses that fall every time": "".join(
+        f"Epoch {n}/5 loss={2 / n:.3f}\n" for n in range(1, 6)
+    ) + "Training complete in 9s\n",
+    "an accuracy that rises": f"INFO :      [ROUND {1}]\n"
+    + "".join(f"round {n}: val_loss: 1.{n}, val_acc: 0.{n}2\n" for n in range(3, 7))
+    + "Training complete in 9s\n",
+    "a training that stops because it gains nothing more": "".join(
+        f"Iteration {n}, loss = {2 / n:.6f}\n" for n in range(1, 9)
+    ) + "Training loss did not improve more than tol=0.000100 for two consecutive epochs. Stopping.\n",
+    "Flower's metrics in its summary": """INFO :      [SUMMARY]
+INFO :      Run finished 3 round(s) in 8.25s
+INFO :          History (metrics, distributed, fit):
+INFO :          {'train_loss': [(1, 30.5),
+INFO :                          (2, 25.8),
+INFO :                          (3, 23.9)],
+INFO :           'val_loss': [(1, 19.1), (2, 16.4), (3, 15.2)]}
+""",
+    "a detector's last epochs": "".join(
+        f"""      Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size
+      {n}/9     0.7G     0.54     0.33     0.82          3        640: 100% ━━━━━━━━━━━━ 11/11 10.2it/s 1.8s
+                 Class     Images  Instances      Box(P          R      mAP50  mAP50-95): 100% ━━━━━━━━━━━━ 4/4 9it/s 1s
+                   all         10         11      0.988      0.947      0.966      0.8{n}
+"""
+        for n in (7, 8, 9)
+    ) + "9 epochs completed in 0.344 hours.\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HEALTHY.values(), ids=HEALTHY)
+def test_what_is_shown_to_learn_and_to_end_is_healthy(diagnose_text, text):
+    assert diagnose_text(text).whole.outcome is RunOutcome.healthy
+
+
+UNDECIDED = {
+    "a loss scaler that looks for its scale": "".join(
+        f"[INFO] OVERFLOW! Rank 0 Skipping step. Attempted loss scale: {2**n}, reducing to {2 ** (n - 1)}\n"
+        for n in (16, 15, 14)
+    ),
+    "one accuracy, as high as a majority's": "Epoch 3/3 val_acc: 0.95\nTraining complete in 9s\n",
+    "a constant accuracy": "".join(f"Epoch {n}/4 val_acc: 0.95\n" for n in range(1, 5)) + "Training complete in 9s\n",
+    "three losses of single batches": "step 1 loss: 2.1\nstep 2 loss: 1.9\nstep 3 loss: 1.4\nTraining complete\n",
+    "the accuracy of a few batches": "".join(f"Epoch 1 step {n} loss: 2.3{n} acc: 0.2{n}\n" for n in range(1, 5)),
+    "layers without an object in the batch": "".join(
+        f"Region 82 Avg IOU: -nan, Class: -nan, Obj: -nan, No Obj: 0.01, .5R: -nan,  count: 0\n{n}: 0.57, 0.68 avg, "
+        "0.002 rate, 3.9 seconds, 64 images\n"
+        for n in (7, 8)
+    ),
+    "the accuracy of a regression": "".join(
+        f"Epoch {n}/4 loss: 0.01{n} acc: 0.0051 val_loss: 0.01{n}\n" for n in (1, 2, 1, 2)
+    ),
+    "a converged loss printed with few digits": "".join(f"step {n} loss: 0.001\n" for n in range(30)),
+}
+
+
+@pytest.mark.parametrize("text", UNDECIDED.values(), ids=UNDECIDED)
+def test_what_shows_too_little_is_neither_healthy_nor_failed(diagnose_text, text):
+    assert diagnose_text(text).whole.outcome in (RunOutcome.unknown, RunOutcome.doubtful)
+
+
+def test_lines_set_in_behind_an_exception_without_a_traceback_are_its_message(diagnose_text):
+    said = diagnose_text(
+        "loading\nRuntimeError: Could not load libtorchcodec. Likely causes:\n          1. FFmpeg is not installed\n"
+        "          2. another version of PyTorch\ngoing down\n"
+    )
+
+    assert said.root is not None
+    assert "FFmpeg is not installed" in said.root.message
+    assert "going down" not in said.root.message
+
+
+def test_a_frame_of_a_package_is_not_called_your_own(diagnose_text):
+    said = diagnose_text(
+        "ERROR :     Traceback (most recent call last):\n"
+        '  File "/home/me/flower/src/py/flwr/client/client_app.py", line 12, in ffn\n'
+        "flwr.client.client_app.ClientAppException:\nException ClientAppException occurred. Message: odd reply\n"
+    )
+
+    assert said.root is not None
+    assert "none of your own code is shown" in (said.root.cause or "")
+
+
+@pytest.mark.parametrize(
+    ("frames", "own"),
+    [
+        (
+            (
+                "<ipython-input-7-0a1b> in <module>()\n      1 for epoch in range(3):\n----> 2     train(epoch)\n\n"
+                "2 frames\n/usr/lib/python3.10/dist-packages/p/hook.py in <lambda>(i)\n---> 34     get: lambda i: i,\n"
+            ),
+            "<ipython-input-7-0a1b>:2 in <module>",
+        ),
+        (
+            (
+                "Cell In[28], line 10\n      1 from x import y\n---> 10 trainer.train()\n\n"
+                "File ~/site-packages/p/trainer.py:85, in T.train(self)\n     83  x\n-> 85     return inner()\n"
+            ),
+            "Cell In[28]:10",
+        ),
+    ],
+)
+def test_a_notebooks_own_cell_is_named(diagnose_text, frames, own):
+    said = diagnose_text(f"KeyError                  Traceback (most recent call last)\n{frames}\nKeyError: 'w'\n")
+
+    assert said.root is not None
+    assert own in (said.root.cause or "")
+
+
+def test_an_exceptions_line_may_begin_with_an_underscore(diagnose_text):
+    said = diagnose_text(
+        "_InactiveRpcError: <_InactiveRpcError of RPC that terminated with:\n\tstatus = StatusCode.UNAVAILABLE\n"
+        '\tdetails = "failed to connect to all addresses"\n>\n'
+    )
+
+    assert said.root is not None
+    assert "nothing answers" in (said.root.cause or "")
+
+
+def test_a_cut_traceback_behind_a_kill_is_its_consequence(diagnose_text):
+    said = diagnose_text(
+        "ERROR:api:failed (exitcode: -9) local_rank: 0 (pid: 7)\nTraceback (most recent call last):\n"
+        '  File "/a/run.py", line 1, in <module>\n'
+    )
+
+    assert said.root is not None
+    assert said.root.fault == Fault.killed

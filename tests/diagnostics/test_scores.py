@@ -1,0 +1,118 @@
+"""Evaluations by themselves: numbers, replies, a direction, more than guessing."""
+
+import pytest
+
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
+from zk0.ledger import Evaluation
+from zk0.ledger.log_events import EvaluationReplies
+
+
+def evaluations(*losses: float | None, first: int = 1, accuracy: list[float] | None = None, why: str = "not finite"):
+    return [
+        Evaluation(
+            round=number,
+            dataset="server",
+            role="held-out",
+            loss=loss,
+            frames=None,
+            digest=None,
+            metrics={"accuracy": accuracy[place]} if accuracy else {},
+            missing={} if loss is not None else {"loss": why},
+        )
+        for place, (number, loss) in enumerate(enumerate(losses, start=first))
+    ]
+
+
+@pytest.mark.parametrize("why", ["not finite", "null in the log"])
+def test_an_evaluation_that_is_no_number_fails_with_the_last_that_was(judge, why):
+    [finding] = judge("scores.finite", *evaluations(0.5, 0.4, None, None, why=why))
+
+    assert (finding.verdict, finding.fault) == (Verdict.failed, Fault.evaluation_not_finite)
+    assert "2 of 4 rounds, from round 3 on; round 2 was 0.4" in finding.message
+
+
+def test_a_good_last_number_before_it_does_not_beat_the_baseline(judge):
+    nan = evaluations(0.5, 0.4, None, first=0)
+
+    assert judge("evaluation.beats-baseline", *nan)[0].verdict is Verdict.failed
+
+
+@pytest.mark.parametrize(
+    ("answered", "failed", "verdict"),
+    [(0, 12, Verdict.failed), (12, 0, Verdict.passed), (99, 1, Verdict.warned), (5, 5, Verdict.failed)],
+)
+def test_evaluations_that_fail_are_counted(judge, answered, failed, verdict):
+    [finding] = judge("scores.replies", EvaluationReplies(round=1, answered=answered, failed=failed))
+
+    assert finding.verdict is verdict
+
+
+def test_an_evaluation_that_rises_without_a_round_0_fails_and_says_what_would_decide(judge):
+    [finding] = judge("scores.improve", *evaluations(1.0, 1.7, 2.4, 3.1, 3.8, 4.5))
+
+    assert (finding.verdict, finding.fault) == (Verdict.failed, Fault.evaluation_rising)
+    assert "not known" in finding.cause
+    assert "decide" in finding.remedy
+
+
+def test_where_every_client_s_own_loss_falls_the_cause_is_the_average(judge, events):
+    falling = events.training(policy_loss=[1.0, 0.5, 0.2])
+
+    [finding] = judge("scores.improve", falling, *evaluations(1.0, 1.7, 2.4, 3.1))
+
+    assert "learn by heart" in finding.cause
+
+
+def test_beside_the_untrained_policy_a_rise_is_that_check_s(judge):
+    assert judge("scores.improve", *evaluations(1.0, 1.7, 2.4, 3.1, first=0))[0].verdict is Verdict.not_available
+
+
+@pytest.mark.parametrize("losses", [(2.3, 1.1, 0.6), (2.3, 1.1, 0.6, 0.5, 0.52)])
+def test_one_that_falls_passes(judge, losses):
+    assert judge("scores.improve", *evaluations(*losses))[0].verdict is Verdict.passed
+
+
+@pytest.mark.parametrize("losses", [(0.5,), (0.5, 0.499, 0.501, 0.5, 0.498), (0.5, 0.55, 0.5, 0.56)])
+def test_one_that_goes_nowhere_says_nothing(judge, losses):
+    assert judge("scores.improve", *evaluations(*losses))[0].verdict is Verdict.not_available
+
+
+def test_an_accuracy_that_stays_at_guessing_fails(judge):
+    [finding] = judge("scores.above-chance", *evaluations(*[2.3] * 6, accuracy=[0.1, 0.101, 0.1, 0.099, 0.1, 0.1]))
+
+    assert (finding.verdict, finding.fault) == (Verdict.failed, Fault.at_chance)
+    assert "10 classes" in finding.message
+
+
+@pytest.mark.parametrize("accuracy", [[0.1, 0.3, 0.5, 0.7], [0.87, 0.87, 0.87, 0.88], [0.5, 0.6, 0.62, 0.7]])
+def test_one_that_learns_or_is_far_from_guessing_passes(judge, accuracy):
+    assert judge("scores.above-chance", *evaluations(*[1.0] * 4, accuracy=accuracy))[0].verdict is Verdict.passed
+
+
+def test_the_nearest_number_of_classes_is_named(judge):
+    [finding] = judge("scores.above-chance", *evaluations(*[2.3] * 6, accuracy=[0.1, 0.116, 0.12, 0.1, 0.1, 0.12]))
+
+    assert "10 classes" in finding.message
+
+
+def test_one_answer_for_all_inputs_is_no_learning(judge):
+    [finding] = judge("scores.above-chance", *evaluations(*[2.48] * 6, accuracy=[0.034] * 6))
+
+    assert (finding.verdict, finding.fault) == (Verdict.failed, Fault.at_chance)
+    assert "one answer" in finding.message
+
+
+@pytest.mark.parametrize("accuracy", [0.0, 0.9])
+def test_a_steady_accuracy_that_may_have_another_reason_is_no_finding(judge, accuracy):
+    [finding] = judge("scores.above-chance", *evaluations(*[2.48] * 6, accuracy=[accuracy] * 6))
+
+    assert finding.verdict is not Verdict.failed
+
+
+def test_a_training_that_begins_to_learn_may_still_guess(judge, events):
+    begins = events.training(policy_loss=[2.05, 2.03, 1.98, 1.94, 1.91, 1.88])
+    scores = evaluations(1.963, 1.962, 1.96, 1.958, 1.957, 1.956, accuracy=[0.158, 0.16, 0.16, 0.16, 0.159, 0.16])
+
+    assert judge("scores.above-chance", *scores)[0].verdict is Verdict.failed
+    assert judge("scores.above-chance", begins, *scores)[0].verdict is Verdict.not_available

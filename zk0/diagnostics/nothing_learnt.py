@@ -1,0 +1,87 @@
+"""Losses of a model that learns nothing: that of guessing, ln k for k classes, and one that repeats itself exactly.
+
+A fall by rank says little beside them: a loss that creeps from 2.306 to 2.301 over an epoch still guesses among ten.
+"""
+
+from math import log
+
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding, failed, warned
+from zk0.diagnostics.series import point
+
+STUCK = 8  # values that are the same to the last digit
+SHARP = 2.0  # times: beside such a step, three digits are enough
+STUCK_SHARE = 0.3  # of all
+STUCK_DIGITS = 4  # a loss that converged is printed as 0.001 again and again
+FEWEST_ZEROS = 5
+FEWEST_GUESSES = 10  # values at the loss of guessing, from the first on
+CLASSES = (2, 3, 4, 5, 10, 20, 50, 62, 100, 1000)  # whose cross-entropy of guessing, ln k, is known by sight
+GUESSING = 0.01  # of ln k
+
+
+def guessing(values: list[float]) -> Finding | None:
+    """Return the finding on losses that are those of guessing from the first to the last; None for others."""
+    classes = guessed_classes(values) if len(values) >= FEWEST_GUESSES else None
+    return None if classes is None else _guesses(classes, values[-1], [point("policy_loss, highest", max(values))])
+
+
+def vanished(values: list[float]) -> Finding | None:
+    """Return the finding on losses that are 0 from the first to the last; None for others."""
+    if len(values) < FEWEST_ZEROS or any(values):
+        return None
+    return warned(
+        f"is 0 in all {len(values)} logged values",
+        evidence=[point("logged values", len(values))],
+        cause="nothing is compared: no label reaches the loss, or all are masked; or it is below the digits printed",
+        remedy="print one batch's labels and the loss with more digits",
+        fault=Fault.loss_still,
+        confidence=0.5,
+    )
+
+
+def guessed_level(level: float, evidence: list[Evidence]) -> Finding | None:
+    """Return the finding on a loss without a trend, where its level is that of guessing."""
+    classes = guessed_classes([level])
+    return None if classes is None else _guesses(classes, level, evidence)
+
+
+def repeated(values: list[float]) -> Finding | None:
+    """Return the finding on a loss whose last values agree to the last of at least four digits; None for others.
+
+    Each step has other samples: a loss can only repeat itself where the output does not depend on them.
+    """
+    last = values[-1] if values else 0.0
+    same = next((count for count, value in enumerate(reversed(values)) if value != last), len(values))
+    digits = len(f"{last:g}".replace("-", "").replace(".", "").strip("0"))
+    before = values[-same - 1] if same < len(values) else last
+    fell = max(before, last) > SHARP * min(before, last) > 0  # from one value to the next
+    if same < max(STUCK, STUCK_SHARE * len(values)) or digits < STUCK_DIGITS - fell:
+        return None
+    classes = guessed_classes([last])
+    guess = f", the loss of guessing among {classes} classes" if classes else ""
+    return failed(
+        f"repeats {last:g} to the last digit{guess}",
+        evidence=[point("policy_loss, repeated", last), point("policy_loss, highest", max(values))],
+        cause="the output no longer depends on the input (dead or saturated units, after steps too large for them), or "
+        "what is logged is not what is trained",
+        remedy="print the outputs for two samples, and the gradient norm of the first layer",
+        fault=Fault.at_chance if classes else Fault.loss_still,
+        confidence=0.9,
+    )
+
+
+def guessed_classes(values: list[float]) -> int | None:
+    """Return the number of classes among which a model with these losses guesses; None where it knows more."""
+    low, high = min(values), max(values)
+    return next((k for k in CLASSES if (1 - GUESSING) * log(k) < low and high < (1 + GUESSING) * log(k)), None)
+
+
+def _guesses(classes: int, level: float, evidence: list[Evidence]) -> Finding:
+    return warned(
+        f"stays at {level:.4g}, the loss of guessing among {classes} classes",
+        evidence=evidence,
+        cause="nothing is learnt: labels that don't belong to the inputs, frozen weights, or steps without effect",
+        remedy="train on 20 samples until it knows them; print the norm of the weights' change after 10 steps",
+        fault=Fault.at_chance,
+        confidence=0.7,
+    )

@@ -1,0 +1,282 @@
+"""What evaluations show by themselves: numbers, replies, a direction, more than guessing (`scores.*`).
+
+`evaluation.*` holds a round against the untrained policy; many programs never evaluate that one. Here each evaluation
+counts as it is: whether it is a number at all, whether clients answered, which way it goes.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from math import log
+
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed, warned
+from zk0.diagnostics.nothing_learnt import guessed_classes
+from zk0.diagnostics.series import by_client, ends, is_lost, judge_each, losses_of, point
+from zk0.ledger import Evaluation, Ledger, Training
+
+ENOUGH = 4  # evaluations that all go one way: by chance 1 in 12 of a series without a trend, both ways together
+RISES = 1.25  # times the first: less may be overfitting that a checkpoint before it answers
+FALLS = 0.98  # of the first: less is within what evaluations on few samples vary by
+NEAR_CHANCE = 0.015  # absolute; with 1,000 samples of 10 classes guessing has a deviation of 0.009
+CLASSES = (2, 3, 4, 5, 6, 7, 8, 10, 20, 26, 47, 50, 62, 100, 200, 1000)  # of the data sets in use
+FEWEST = 3  # accuracies that show something
+RISEN = 0.05  # absolute, of the last two over the first
+GOOD = 0.3  # an accuracy that was learnt
+COLLAPSED = 0.1  # of it
+HIGH = 0.8  # an accuracy, or a mean average precision, of which a constant guess repeats the same one
+STEADY = 0.03  # spread of an accuracy that only guesses
+ENOUGH_GUESSES = 4
+ENOUGH_SAME = 6  # accuracies that agree to the last digit
+BEGINS = (0.7, 0.95)  # of its first: a loss of training in between has begun to fall, and may not show in guesses yet
+KNOWS = 0.8  # of the loss of guessing, ln k: below it an accuracy of 1/k means something else, as in a regression
+COLLAPSES = 10.0  # times the loss before, while the accuracy falls below half: no noise of two evaluations
+type Scores = tuple[list[float], list[float], bool]  # accuracies, losses beside them, whether of training batches
+
+
+def _data_sets(ledger: Ledger) -> Iterator[tuple[str, list[Evaluation]]]:
+    names = dict.fromkeys((one.dataset, one.role) for one in ledger.evaluations)
+    for name, role in names:
+        found = [one for one in ledger.evaluations if (one.dataset, one.role) == (name, role)]
+        yield name, sorted(found, key=lambda one: one.round)
+
+
+@check("scores.finite")
+def finite(ledger: Ledger) -> Iterator[Finding]:
+    """Every evaluation's loss is a number."""
+    return judge_each(_data_sets(ledger), _finite, nothing="nothing was evaluated")
+
+
+def _finite(found: list[Evaluation]) -> Finding:
+    lost = [one for one in found if is_lost(one)]
+    if not lost:
+        known = [one for one in found if one.loss is not None]
+        return passed(f"{len(known)} of {len(found)}") if known else not_available("no evaluation has a loss")
+    good = [one for one in found if one.loss is not None and one.round < lost[0].round]
+    before = f"; round {good[-1].round} was {good[-1].loss:.4g}" if good else ""
+    return failed(
+        f"the loss is no finite number in {len(lost)} of {len(found)} rounds, from round {lost[0].round} on{before}",
+        evidence=[point(f"loss at round {one.round}", "not finite", at=one.read_from or "") for one in lost[:3]],
+        cause="the weights that were evaluated are not finite, or the evaluation divides by zero or takes a log of it",
+        remedy="look for the first client with weights that are not finite; then at the arithmetic of the evaluation",
+        fault=Fault.evaluation_not_finite,
+        confidence=0.97,
+    )
+
+
+@check("scores.replies")
+def replies(ledger: Ledger) -> Iterator[Finding]:
+    """Clients that are asked to evaluate answer."""
+    rounds = ledger.evaluation_replies
+    if not rounds:
+        yield not_applicable("no client was asked to evaluate") if ledger.events else not_available("nothing was read")
+        return
+    empty = [one for one in rounds if not one.answered and one.failed]
+    lost, asked = sum(one.failed for one in rounds), sum(one.failed + one.answered for one in rounds)
+    evidence = [
+        point(f"failures in round {one.round}", one.failed, at=one.read_from or "") for one in rounds if one.failed
+    ]
+    if not lost:
+        yield passed(f"{asked} of {asked} evaluations came back")
+        return
+    yield (failed if empty or lost > asked / 10 else warned)(
+        f"{lost} of {asked} evaluations failed" + (f"; in {len(empty)} rounds all of them" if empty else ""),
+        evidence=evidence[:4],
+        cause="the clients' evaluate raises, returns another type, or has no data",
+        remedy="read a client's log for the exception; training may be fine and is not judged by anything",
+        fault=Fault.evaluation_failed,
+        confidence=0.95,
+    )
+
+
+@check("scores.improve")
+def improve(ledger: Ledger) -> Iterator[Finding]:
+    """The evaluation's loss falls, or at least does not rise, from its first round to its last."""
+    falls = [
+        last < first
+        for _, one in by_client(ledger.trainings)
+        if (series := losses_of(one))
+        for first, last in [ends(series)]
+    ]
+    return judge_each(_data_sets(ledger), lambda found: _improve(found, falls), nothing="nothing was evaluated")
+
+
+def _improve(found: list[Evaluation], falls: list[bool]) -> Finding:
+    known = [value for one in found if (value := accuracy(one)) is not None]
+    losses = [(one.round, one.loss) for one in found if one.loss is not None]
+    if told := _better(known) or _lost(losses, known):
+        return told
+    if len(losses) < ENOUGH:
+        return _short(losses)
+    values = [value for _, value in losses]
+    (first_round, first), (last_round, last) = losses[0], losses[-1]
+    evidence = [point(f"loss at round {first_round}", first), point(f"loss at round {last_round}", last)]
+    change = f"{first:.4g} to {last:.4g} over {len(losses)} evaluations"
+    rising = sum(b > a for a, b in pairwise(values)) / (len(values) - 1)
+    if first > 0 and last >= RISES * first and rising > 0.7:  # noqa: PLR2004  three steps of four
+        if first_round == 0:
+            return not_available(f"rises: {change}; evaluation.beats-baseline judges it")
+        return _rising(change, evidence, falls)
+    if first > 0 and min(values[-2:]) <= FALLS * first:
+        return passed(f"falls: {change}", evidence=evidence)
+    return not_available(f"neither better nor worse beyond its noise: {change}")
+
+
+def _better(values: list[float]) -> Finding | None:
+    """Return what accuracies alone show: that they rise, or are high and not those of one constant guess."""
+    if len(values) < FEWEST:
+        return None
+    rises = min(values[-2:]) >= values[0] + RISEN and values[-1] >= max(values) - STEADY
+    high = min(values[-FEWEST:]) >= HIGH and len(set(values[-FEWEST:])) == FEWEST
+    if not rises and not high:
+        return None
+    return passed(f"the accuracy {'rises' if rises else 'is high'}: {values[0]:.3f} to {values[-1]:.3f}")
+
+
+def _lost(losses: list[tuple[int, float]], accuracies: list[float]) -> Finding | None:
+    """Return the finding on a last evaluation that lost all that was learnt, by loss and accuracy; None for others."""
+    if len(losses) < 2 or len(accuracies) != len(losses):  # noqa: PLR2004  before and after
+        return None
+    (_, before), (number, after) = losses[-2:]
+    if before <= 0 or after < COLLAPSES * before or accuracies[-1] > accuracies[-2] / 2:
+        return None
+    return failed(
+        f"the loss jumps from {before:.4g} to {after:.4g} at evaluation {number}, and the accuracy falls below half",
+        evidence=[point("accuracy before", accuracies[-2]), point("accuracy after", accuracies[-1])],
+        cause="not known from two evaluations: the weights ran away in between, or others were loaded",
+        remedy="go back to the checkpoint before it; look at the losses and gradient norms of the steps in between",
+        fault=Fault.loss_jumped,
+        confidence=0.85,
+    )
+
+
+def _short(losses: list[tuple[int, float]]) -> Finding:
+    """Judge too few evaluations to see a rise: that they fall every time is shown by two steps."""
+    values = [value for _, value in losses]
+    if len(values) > 2 and all(b <= FALLS * a for a, b in pairwise(values)):  # noqa: PLR2004  two steps
+        return passed(f"falls: {values[0]:.4g} to {values[-1]:.4g}")
+    return not_available(f"needs {ENOUGH} evaluations, has {len(values)}")
+
+
+def _rising(change: str, evidence: list[Evidence], falls: list[bool]) -> Finding:
+    """Name what a rising evaluation means: drift where every client's own loss falls, else what would decide."""
+    if falls and all(falls):
+        return failed(
+            f"rises: {change}, while every client's own loss falls",
+            evidence=evidence,
+            cause="clients learn by heart, or their updates pull apart",
+            remedy="fewer local_steps; hold the evaluation's data against theirs",
+            workflow="mu-tuning",
+            fault=Fault.evaluation_rising,
+            confidence=0.8,
+        )
+    return failed(
+        f"rises: {change}",
+        evidence=evidence,
+        cause="not known from this log: too long steps, learning by heart, and a wrong aggregate all look so",
+        remedy="the clients' own losses decide: rising too, it is the steps; falling, it is the average or the data",
+        fault=Fault.evaluation_rising,
+        confidence=0.75,
+    )
+
+
+@check("scores.above-chance")
+def above_chance(ledger: Ledger) -> Iterator[Finding]:
+    """An accuracy is better than guessing."""
+    series = [*_evaluated(ledger), *_trained(ledger)]
+    if not series:
+        yield not_applicable("no accuracy is logged") if ledger.events else not_available("nothing was read")
+        return
+    begins = not ledger.aggregations and any(map(_begins, by_client(ledger.trainings)))
+    yield from judge_each(series, lambda scores: _above_chance(scores, begins=begins))
+
+
+def _begins(trained: tuple[str, list[Training]]) -> bool:
+    """Return whether a training has begun to learn, and no more."""
+    losses = losses_of(trained[1])
+    if len(losses) < ENOUGH_GUESSES:
+        return False
+    first, last = ends(losses)
+    return BEGINS[0] * first < last < BEGINS[1] * first
+
+
+def _evaluated(ledger: Ledger) -> Iterator[tuple[str, Scores]]:
+    for name, found in _data_sets(ledger):
+        values = [value for one in found if (value := accuracy(one)) is not None]
+        if values:
+            yield name, (values, [one.loss for one in found if one.loss is not None], False)
+
+
+def _trained(ledger: Ledger) -> Iterator[tuple[str, Scores]]:
+    for client, found in by_client(ledger.trainings):
+        values = [value for one in found for value in one.accuracy if value is not None]
+        if values:
+            yield client, (values, losses_of(found), True)
+
+
+def accuracy(one: Evaluation) -> float | None:
+    """Return the accuracy of an evaluation as a share; None where it has none, or in other units."""
+    value = next((value for name, value in one.metrics.items() if "acc" in name.lower()), None)
+    return value if value is not None and 0 <= value <= 1 else None
+
+
+def _collapsed(values: list[float]) -> Finding | None:
+    """Return the finding on an accuracy that was good and is all but 0 to the end; None for others."""
+    last = max(values[-FEWEST:])
+    before = sorted(value for value in values[:-FEWEST] if value > last)
+    if len(before) < FEWEST or before[len(before) // 2] < GOOD or last > COLLAPSED * before[len(before) // 2]:
+        return None
+    return failed(
+        f"the accuracy falls from {before[len(before) // 2]:.3f} to {last:.3f} and stays there",
+        evidence=[point("accuracy before, median", before[len(before) // 2]), point("highest of the last", last)],
+        cause="the weights ran away or were replaced: too large a step, statistics of a batch norm that aren't finite, "
+        "or a checkpoint that was loaded",
+        remedy="go back to the last checkpoint before it; look at that step's gradient norm and learning rate",
+        fault=Fault.at_chance,
+        confidence=0.9,
+    )
+
+
+def _same(values: list[float], losses: list[float]) -> bool:
+    """Return whether an accuracy is low and the same to the last digit, and no loss says that something is learnt."""
+    low = 0 < values[0] <= 1 / 2 and len(values) >= ENOUGH_SAME and len(set(values)) == 1
+    return low and (not losses or losses[-1] > FALLS * losses[0])
+
+
+def _above_chance(scores: Scores, *, begins: bool) -> Finding:
+    values, losses, of_batches = scores
+    evidence = [point("lowest accuracy", min(values)), point("highest accuracy", max(values))]
+    middle = sum(values) / len(values)
+    classes = min(CLASSES, key=lambda count: abs(middle - 1 / count))
+    guesses = guessed_classes(losses) == classes if losses else False  # two measures that agree need fewer rounds
+    if len(values) < (FEWEST if guesses else ENOUGH_GUESSES):
+        return not_available(f"needs {ENOUGH_GUESSES} accuracies, has {len(values)}")
+    if collapsed := _collapsed(values):
+        return collapsed
+    if not of_batches and _same(values, losses):
+        return _guesses(f"is {middle:.3g} in all {len(values)} rounds: one answer for all inputs", evidence)
+    if abs(middle - 1 / classes) > min(NEAR_CHANCE, 0.3 / classes) or max(values) - min(values) > STEADY:
+        return passed(f"{values[0]:.3f} to {values[-1]:.3f}", evidence=evidence)
+    if doubt := _may_learn(losses, classes, of_batches=of_batches and not guesses, begins=begins and not guesses):
+        return not_available(f"{middle:.3f} in all {len(values)} values is that of guessing, but {doubt}")
+    return _guesses(f"stays at {middle:.3f} in all {len(values)} rounds: guessing among {classes} classes", evidence)
+
+
+def _may_learn(losses: list[float], classes: int, *, of_batches: bool, begins: bool) -> str:
+    """Return why a model with an accuracy of guessing may learn all the same; empty where nothing says so."""
+    if of_batches:
+        return "no loss is one of guessing"  # batches of one epoch may stay anywhere for a while
+    if losses and max(losses) < KNOWS * log(classes):
+        return f"a loss of {losses[-1]:.3g} is not"
+    return "the loss of training begins to fall" if begins else ""
+
+
+def _guesses(what: str, evidence: list[Evidence]) -> Finding:
+    return failed(
+        f"the accuracy {what}",
+        evidence=evidence,
+        cause="nothing is learnt, or what is learnt does not reach the model that is evaluated",
+        remedy="compare the digest of the weights before and after a round; train on 20 samples until it knows them",
+        fault=Fault.at_chance,
+        confidence=0.85,
+    )

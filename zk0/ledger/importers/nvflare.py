@@ -1,0 +1,57 @@
+"""Rules for NVFlare's workflows and clients: ScatterAndGather and its successors, simulated or deployed.
+
+Each line names who wrote it: `[identity=site-1, run=…]: message`, which is its lane (`lines.split_prefix`).
+"""
+
+import re
+
+from zk0.ledger.importers.actions import incident
+from zk0.ledger.importers.logs import LogFile
+from zk0.ledger.importers.rules import Rule, rule
+from zk0.ledger.importers.run_builder import client_name
+from zk0.ledger.log_events import IncidentKind
+
+NAME = "NVFlare"
+
+
+def _contribution(log: LogFile, found: re.Match[str]) -> None:
+    number = int(found[3]) + 1 if found[3] else log.server_round or 1
+    record = log.run.aggregation(number, log.at)
+    name = client_name(found[1])
+    if found[2] == "ACCEPTED":
+        record.answered = (record.answered or 0) + 1
+        record.rejected.pop(name, None)
+    else:
+        record.rejected[name] = log.run.redact(found[0][:200], log.at)
+
+
+def _round(log: LogFile, found: re.Match[str]) -> None:
+    log.enter_round(int(found[1]) + 1)  # from 0
+    log.run.note("NVFlare counts rounds from 0; here they begin with 1, since 0 is what was there before training")
+
+
+RULES: tuple[Rule, ...] = (
+    rule(r"Round (\d+) started\.", _round),
+    rule(r"Round (\d+) finished\."),
+    rule(r"Beginning (?:model_controller|ScatterAndGather|controller) run"),
+    rule(r"Contribution from (\S+) (ACCEPTED|REJECTED) by the aggregator(?: at round (\d+))?.*", _contribution),
+    rule(r"Discarded (?:the )?(?:result|contribution)s? from (?P<client>\S+).*", incident(IncidentKind.client_failed)),
+    rule(r"Finished (?:ScatterAndGather|FedAvg|Cyclic|FedProx|Scaffold) Training", lambda log, _: _close(log)),
+    rule(r"Finished FedAvg\.", lambda log, _: _close(log)),
+    rule(r"submit_update.*(?:failed|timeout|timed out).*", incident(IncidentKind.client_failed)),
+    rule(r"submitUpdate.*(?:failed|timeout|timed out).*", incident(IncidentKind.client_failed)),
+    rule(r"failed to send task result.*", incident(IncidentKind.client_failed)),
+    rule(r"job aborted: .*", incident(IncidentKind.error_logged)),
+    rule(r"Received command to abort job.*", incident(IncidentKind.error_logged)),
+    rule(r"child worker process finished with RC [1-9].*", incident(IncidentKind.error_logged)),
+    rule(r"aggregating \d+ update\(s\) at round \d+"),
+    rule(r"scheduled task"),
+    rule(r"assigned task"),
+    rule(r"Start (?:aggregation|persist model on server)"),
+    rule(r"End (?:aggregation|persist model on server)"),
+    rule(r"updating model\b"),
+)
+
+
+def _close(log: LogFile) -> None:
+    log.run.close(log.server_round or 0, at=log.at)
