@@ -17,7 +17,8 @@ OUTCOMES = ("pass", "warn", "fail", "error", "not-applicable", "not-available")
 
 
 def line(verdict: Verdict, message: str, at: str = "") -> EvidenceLine:
-    return EvidenceLine("style.lint", verdict, message, "project", "project", "style.lint", "d1", at, "fix it")
+    name = "style.lint"
+    return EvidenceLine(name, name, verdict, message, "project", "project", name, "d1", at, "fix it")
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from zk0.checklists.answers import AnswerStore
 from zk0.checklists.evaluation import evaluate
 from zk0.checklists.items import Checklist, ChecklistFile, Item
-from zk0.checklists.judging import AT_ONCE, CheckRequest, judge, read_answers, run_checks
+from zk0.checklists.judging import AT_ONCE, CheckRequest, judge, run_checks
 from zk0.checklists.snapshot import take_snapshot
 from zk0.core.checks import CHECKS
 from zk0.core.errors import UnknownNameError
@@ -98,7 +99,7 @@ def checklist(*proofs: dict) -> Checklist:
 def asked(project: Project, *proofs: dict, **how) -> dict[str, Receipt]:
     project.state_dir.mkdir(exist_ok=True)
     judge(project, checklist(*proofs), take_snapshot(project), **how)
-    return {receipt.step: receipt for receipt in read_answers(project)}
+    return {receipt.step: receipt for receipt in AnswerStore(project).read().receipts}
 
 
 def test_an_answer_is_asked_for_once_and_again_when_the_code_changed(project: Project) -> None:
@@ -177,7 +178,7 @@ def test_the_answer_decides_the_box_and_is_told_of_as_it_comes(project: Project)
     project.state_dir.mkdir()
     judge(project, what, take_snapshot(project), progress=lambda *done: told.append(done))
 
-    [item] = evaluate(what, read_answers(project), take_snapshot(project)).items
+    [item] = evaluate(what, AnswerStore(project).read().receipts, take_snapshot(project)).items
 
     assert told == [("odd.counts", 1, 1)]
     assert (item.ticked, item.message) == (True, "asked 1 times")

@@ -50,7 +50,7 @@ def test_the_comprehensive_checklist_is_the_union_of_the_phases_and_copies_nothi
 
 
 def test_no_two_items_of_any_checklist_share_an_id(ours: Project) -> None:
-    files = [load_checklist(ours, name) for name in checklist_names(ours) if name != "comprehensive"]
+    files = [load_checklist(ours, name) for name in checklist_names(ours) if name not in ("comprehensive", "general")]
     ids = [item.id for checklist in files for _, item in checklist.items()]
 
     assert len(ids) == len(set(ids))
@@ -154,7 +154,7 @@ def test_a_project_replaces_a_checklist_of_ours_by_its_own(tmp_path: Path) -> No
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HEAD = "name: mine\ntitle: Mine\nphase: all\nitems:\n"
-LINT_ITEM = "  - {{id: a{number}, section: S, sentence: It holds., check: {proof}}}\n"
+LINT_ITEM = "  - {{id: a{number}, section: S, sentence: It holds., not_looked_at: the rest, check: {proof}}}\n"
 
 
 def write_items(project: Project, *proofs: str) -> None:
@@ -244,3 +244,18 @@ def test_an_item_that_passes_for_one_of_zk0_asks_for_the_same_evidence(
         load_checklist(Project(tmp_path), "mine")
     file.write_text(HEAD + item + "[{project: test-coverage.lines, with: {percent: 80}}, {project: style.lint}]}\n")
     assert len(load_checklist(Project(tmp_path), "mine").parts) == 1
+
+
+@pytest.mark.parametrize(("percent", "is_refused"), [(0, True), (79.9, True), (80, False), (95, False)])
+def test_an_item_that_asks_for_less_than_its_sentence_says_is_refused(project: Project, percent: float, is_refused):
+    folder = project.root / "checklists"
+    folder.mkdir()
+    check = f"{{project: test-coverage.lines, with: {{percent: {percent}}}}}"
+    item = f"  - {{id: covered, section: S, sentence: At least 80 % of all lines are tested., check: {check}}}\n"
+    (folder / "mine.yaml").write_text(HEAD + item)
+
+    if is_refused:
+        with pytest.raises(SpecError, match="covered says 80 %, and asks"):
+            load_checklist(project, "mine")
+    else:
+        assert load_checklist(project, "mine").name == "mine"

@@ -13,7 +13,7 @@ from zk0.checklists import recording
 from zk0.checklists.recording import ChecklistRecorder
 from zk0.core.errors import ExitStatus, UnknownNameError
 from zk0.core.project import Project
-from zk0.core.receipts import Receipt, ReceiptStore
+from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict, failed, passed
 from zk0.workflow.events import RunFinished, RunStarted, StepFinished, StepWaiting
 
@@ -73,8 +73,10 @@ def test_a_later_attempt_of_a_step_replaces_the_earlier(project: Project, make_r
     assert "- [x] The policy loss falls on every client." in page(project)
 
 
-def test_other_runs_do_not_count(project: Project, make_receipt: MakeReceipt) -> None:
-    ReceiptStore(project.runs_dir).save(make_receipt(ENOUGH, run="run-0", code=project.git_state()))
+def test_other_runs_do_not_count(
+    project: Project, make_receipt: MakeReceipt, save_receipt: Callable[..., None]
+) -> None:
+    save_receipt(project, make_receipt(ENOUGH, run="run-0", code=project.git_state()))
 
     ChecklistRecorder(project, Spec())(ended(project))
 

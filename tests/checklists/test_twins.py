@@ -5,27 +5,35 @@ make it: the box must stay open. The items about zk0's own app have as false twi
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from zk0.actions.benchmark import BenchmarkOutputs, MedianTime, earlier_measurements
 from zk0.checklists import judging
 from zk0.checklists.evaluation import EvaluatedItem
 from zk0.checklists.items import Checklist
-from zk0.checklists.judging import CheckRequest, CheckResult
 from zk0.checklists.loading import load_checklist
 from zk0.checklists.verifying import verify
+from zk0.cli import main
+from zk0.core.checks import CHECKS, CheckContext
 from zk0.core.process import find_program
 from zk0.core.project import Project
+from zk0.core.receipts import Receipt, ReceiptStore
+from zk0.core.verdicts import worst
 from zk0.project_checks import repository
+from zk0.workflow.actions import Context
 
-from .fakes import FAKES, Twin
+from .fakes import FAKES
+from .fakes_of_implementation import FAKES_OF_CHECKS, FAKES_OF_IMPLEMENTATION
 from .false_project import make_false_project
 from .true_project import git, make_true_project
+from .twin import Edit, Twin, in_process
 
 REPOSITORY = Project(Path(__file__).parents[2])
+ALL_FAKES = [*FAKES, *FAKES_OF_IMPLEMENTATION]
 ITEMS = {item.id: (part, item) for part, item in load_checklist(REPOSITORY, "comprehensive").items() if item.check}
 # They rest on a run of zk0's own app: true where it is the project's app, false in a project with another one.
 OF_ZK0S_APP = (
@@ -48,24 +56,23 @@ OF_ZK0S_APP = (
     "post-data-format",
     "post-configuration",
 )
-WITHOUT_TWINS = {"impl-benchmarks": "it compares with three earlier measurements, of a minute each"}
+# Of these, the ones that rest on any federation of the project's, which its own app may be.
+OF_ANY_APP = ("impl-flower-setup", "impl-memory-use", "impl-times", "post-performance-requirements")
+OF_ZK0S_POLICY = ("impl-policy-configured", "impl-parameters", "post-integration")
+# Those that need no run of that app; `impl-benchmarks` has tests of its own, for it compares earlier runs.
+HERE = [name for name in ITEMS if name not in (*OF_ZK0S_APP, "impl-benchmarks")]
 TRAIN = {
     "rounds": "2",
-    "local_steps": "10",
-    "episodes": "2",
-    "batch_size": "4",
-    "data": "one=sim:lift-left;two=sim:touch-far",
+    "local_steps": "30",
+    "episodes": "6",
+    "batch_size": "8",
+    "learning_rate": "0.001",
+    "server_momentum": "0",
+    "rollouts": "0",
+    "data": "one=sim:lift-left;two=sim:lift-left",  # as in tests/e2e/test_train.py: enough to learn something
     "unseen": "",
     "baseline_ratio": "1",
 }
-
-
-def in_process(root: Path, requests: Iterable[CheckRequest]) -> Iterator[CheckResult]:
-    """Run checks as `run_checks` does, but here, where the machine's edge can be replaced."""
-    for request in requests:
-        now = datetime.now(UTC)
-        findings = judging._run_check(request.check.id, Project(root), request.options)
-        yield CheckResult(request, findings, now, datetime.now(UTC))
 
 
 def evaluate(project: Project, *names: str) -> dict[str, EvaluatedItem]:
@@ -107,9 +114,8 @@ def honest(tmp_path_factory: pytest.TempPathFactory, edge: None, cache: Path) ->
 
 @pytest.fixture(scope="module")
 def found_honest(honest: Twin) -> Mapping[str, EvaluatedItem]:
-    names = [name for name in ITEMS if name not in OF_ZK0S_APP and name not in WITHOUT_TWINS]
     with honest.inside():
-        return evaluate(honest.project, *names)
+        return evaluate(honest.project, *HERE)
 
 
 @pytest.fixture
@@ -123,17 +129,17 @@ def twin(honest: Twin, tmp_path: Path) -> Twin:
 def test_every_item_that_a_machine_decides_has_twins():
     of_machine = set(ITEMS)
 
-    assert of_machine - {item for item, _, _ in FAKES} - set(OF_ZK0S_APP) == set(WITHOUT_TWINS)
-    assert {item for item, _, _ in FAKES} <= of_machine
+    assert of_machine - {item for item, _, _ in ALL_FAKES} == {*OF_ZK0S_APP, "impl-benchmarks"}
+    assert {item for item, _, _ in ALL_FAKES} <= of_machine
 
 
-@pytest.mark.parametrize("name", [name for name in ITEMS if name not in OF_ZK0S_APP and name not in WITHOUT_TWINS])
+@pytest.mark.parametrize("name", HERE)
 def test_a_true_sentence_is_ticked(found_honest: Mapping[str, EvaluatedItem], name: str):
     assert found_honest[name].ticked, found_honest[name].message
 
 
 @pytest.mark.parametrize(
-    ("item", "make"), [pytest.param(item, make, id=f"{item}-{name}") for item, name, make in FAKES]
+    ("item", "make"), [pytest.param(item, make, id=f"{item}-{name}") for item, name, make in ALL_FAKES]
 )
 def test_a_false_sentence_is_not(twin: Twin, item: str, make: Callable[[Twin], None]):
     if item == "pre-hardware" and find_program("nvidia-smi"):
@@ -145,6 +151,76 @@ def test_a_false_sentence_is_not(twin: Twin, item: str, make: Callable[[Twin], N
 
     assert not found.ticked, found.message
     assert found.verdict != "error" or "was changed" in found.message, found.message  # it is open for its own reason
+
+
+@pytest.mark.parametrize(
+    ("check", "make"), [pytest.param(check, make, id=f"{check}-{name}") for check, name, make in FAKES_OF_CHECKS]
+)
+def test_a_check_of_an_item_about_zk0_s_app_sees_a_false_project(honest: Twin, twin: Twin, check: str, make: Edit):
+    """The item's box is open after an edit anyway, since the run was of other code; so its check is asked."""
+    make(twin)
+
+    verdicts = [
+        {str(finding.verdict) for finding in CHECKS.get(check).run(CheckContext(project), {})}
+        for project in (honest.project, twin.project)
+    ]
+
+    assert verdicts == [{"pass"}, {"fail"}]
+
+
+STEADY, SLOWER = 5.0, 50.0  # ms
+
+
+def keep_benchmark(twin: Twin, save: Callable[[Project, Receipt], object], now: float, before: list[float]) -> None:
+    times = MedianTime(now=now, before=before)
+    outputs = BenchmarkOutputs(
+        machine="this one", subject="tiny", training_step=times, action_chunk=times, peak_memory=1, table=[]
+    )
+    context = CheckContext(twin.project, outputs)
+    findings = tuple(CHECKS.get("benchmark.steady").run(context, {}))
+    at = datetime.now(UTC)
+    receipt = Receipt(
+        run="20260301-120000-testing-0000",
+        workflow="testing",
+        step="benchmark",
+        title="Measure",
+        uses="benchmark.measure",
+        inputs={},
+        code=twin.project.git_state(),
+        environment={},
+        started=at,
+        finished=at,
+        outputs=outputs.model_dump(),
+        findings=findings,
+        verdict=worst(finding.verdict for finding in findings),
+    )
+    save(twin.project, receipt)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "is_ticked"),
+    [(STEADY, 4 * [STEADY], True), (SLOWER, 4 * [STEADY], False), (STEADY, [STEADY], False), (STEADY, [], False)],
+    ids=["steady", "slower", "one-earlier", "nothing-to-compare"],
+)
+def test_a_benchmark_is_ticked_where_it_was_compared_and_is_no_slower(twin: Twin, save_receipt, now, before, is_ticked):
+    keep_benchmark(twin, save_receipt, now, before)
+
+    with twin.inside():
+        assert evaluate(twin.project, "impl-benchmarks")["impl-benchmarks"].ticked is is_ticked
+
+
+def test_a_benchmark_by_hand_is_not_ticked_and_is_no_baseline(twin: Twin):
+    keep_benchmark(twin, lambda project, one: ReceiptStore(project.runs_dir).save(one), STEADY, 4 * [1e6])
+
+    with twin.inside():
+        found = evaluate(twin.project, "impl-benchmarks")["impl-benchmarks"]
+        context = Context(
+            project=twin.project, run="another", step="benchmark", directory=twin.root, seed=0, progress=print
+        )
+        assert earlier_measurements(context, "this one", "tiny") == []
+
+    assert not found.ticked
+    assert "zk0 runs verify" in found.message
 
 
 @pytest.mark.slow
@@ -160,6 +236,33 @@ def test_a_run_of_zk0_s_app_counts_where_that_is_the_project_s_app(trained: Twin
 
     wrong = {name: item.message for name, item in found.items() if item.ticked is own_app}
     assert wrong == {}
+
+
+def train_with_own_app(root: Path, levers: Callable[..., Path], fault: str) -> Twin:
+    levers(root, fault)
+    git(root, "init", "-q", "-b", "main")
+    twin = Twin(root)
+    twin.commit()
+    with twin.inside():
+        main(["run", "train", "--quiet"])
+    return twin
+
+
+def test_a_run_of_the_project_s_own_app_counts_for_what_rests_on_it(edge: None, levers, tmp_path: Path, cache: Path):
+    twin = train_with_own_app(tmp_path / "levers", levers, "")
+    with twin.inside():
+        found = evaluate(twin.project, *OF_ANY_APP, *OF_ZK0S_POLICY)
+
+    assert {name for name, item in found.items() if item.ticked} == set(OF_ANY_APP), found
+
+
+@pytest.mark.parametrize("fault", ["claims", "learns nothing", "client raises"])
+def test_an_app_that_did_not_train_gets_no_box_for_it(edge: None, levers, tmp_path: Path, cache: Path, fault: str):
+    twin = train_with_own_app(tmp_path / "levers", levers, fault)
+    with twin.inside():
+        found = evaluate(twin.project, *OF_ANY_APP)
+
+    assert {name for name, item in found.items() if item.ticked} == set(), found
 
 
 @pytest.fixture(scope="module")

@@ -64,14 +64,16 @@ def test_a_day_ends_with_its_last_second_and_may_not_have_passed() -> None:
 
 
 def test_an_item_is_found_in_any_checklist_or_a_near_one_is_named(project: Project) -> None:
-    assert find_item(project, "post-code-review").for_code
+    assert find_item(project, "post-code-review")[1].for_code
 
     with pytest.raises(UnknownNameError) as unknown:
         find_item(project, "post-code-revue")
     assert "post-code-review" in unknown.value.remedy
 
 
-def test_what_a_step_made_and_somebody_changed_is_no_evidence(project: Project, make_receipt: MakeReceipt) -> None:
+def test_what_a_step_made_and_somebody_changed_is_no_evidence(
+    project: Project, make_receipt: MakeReceipt, save_receipt: Callable[..., None]
+) -> None:
     made = project.runs_dir / "run-1" / "model"
     made.parent.mkdir(parents=True)
     made.write_text("weights")
@@ -79,7 +81,7 @@ def test_what_a_step_made_and_somebody_changed_is_no_evidence(project: Project, 
     receipt = make_receipt(finding, code=project.git_state()).changed(
         artifacts=(artifact("model", made, base=made.parent),)
     )
-    ReceiptStore(project.runs_dir).save(receipt)
+    save_receipt(project, receipt)
     checklist = load_checklist(project, "training")
 
     def trainable() -> EvaluatedItem:
@@ -91,17 +93,16 @@ def test_what_a_step_made_and_somebody_changed_is_no_evidence(project: Project, 
 
 
 def test_the_newest_run_decides_and_older_ones_only_what_it_does_not_tell(
-    project: Project, make_receipt: MakeReceipt
+    project: Project, make_receipt: MakeReceipt, save_receipt: Callable[..., None]
 ) -> None:
     code = project.git_state()
-    store = ReceiptStore(project.runs_dir)
     old = [failed("1 episode"), failed("radians")]
     for finding, check in zip(old, ("data.episodes", "data.units"), strict=True):
         named = finding.model_copy(update={"check": check})
-        store.save(make_receipt(named, run="run-1", step=check.replace(".", "-"), code=code))
+        save_receipt(project, make_receipt(named, run="run-1", step=check.replace(".", "-"), code=code))
     new = passed("8 episodes").model_copy(update={"check": "data.episodes"})
-    path = store.save(make_receipt(new, run="run-2", code=code, after=timedelta(hours=1)))
-    os.utime(path.parent, (time.time() + 5, time.time() + 5))
+    save_receipt(project, make_receipt(new, run="run-2", code=code, after=timedelta(hours=1)))
+    os.utime(project.runs_dir / "run-2" / "receipts", (time.time() + 5, time.time() + 5))
 
     found = {one.item.id: one.message for one in decide(project, load_checklist(project, "training")).items}
 
@@ -113,3 +114,17 @@ def test_most_of_the_items_are_decided_by_a_machine() -> None:
 
     assert len(items) == 87
     assert sum(item.check is not None for item in items) >= 60
+
+
+def test_receipts_without_a_journal_tick_nothing_and_are_named(project: Project, make_receipt: MakeReceipt) -> None:
+    finding = passed("fp32").model_copy(update={"check": "policy.trainable"})
+    ReceiptStore(project.runs_dir).save(make_receipt(finding, code=project.git_state()))
+
+    [item] = [
+        one
+        for one in decide(project, load_checklist(project, "training")).items
+        if one.item.id == "train-policy-trainable"
+    ]
+
+    assert not item.ticked
+    assert item.message.startswith("the records of run run-1 were altered")

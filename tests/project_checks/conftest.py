@@ -11,7 +11,7 @@ import pytest
 from zk0.core.app_subject import APP
 from zk0.core.checks import CHECKS, CheckContext
 from zk0.core.project import Project
-from zk0.core.receipts import Receipt, ReceiptStore
+from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Finding, Verdict
 
 PYPROJECT = '[project]\nname = "small"\nversion = "0.1.0"\nrequires-python = ">=3.12"\ndependencies = []\n'
@@ -64,7 +64,7 @@ def small(tmp_path: Path) -> Small:
 
 
 @pytest.fixture
-def receipt() -> Callable[..., Receipt]:
+def receipt(save_receipt: Callable[..., None]) -> Callable[..., Receipt]:
     """Give a function that stores the receipt of a step that ran just now."""
 
     def store(small: Small, *, uses: str, run: str = "20260301-120000-train-0000", **fields: Any) -> Receipt:
@@ -81,7 +81,7 @@ def receipt() -> Callable[..., Receipt]:
             finished=now,
             **{"verdict": Verdict.passed, "step": uses.replace(".", "-"), **fields},
         )
-        ReceiptStore(small.project.runs_dir).save(stored)
+        save_receipt(small.project, stored)
         return stored
 
     return store

@@ -42,3 +42,15 @@ def test_a_tag_on_this_very_commit_is_nothing_to_compare_with(small):
     for check in ("compatibility.api", "compatibility.configuration"):
         with pytest.raises(AssetMissingError, match="v1 is this commit"):
             small.ask(check)
+
+
+def test_comparing_interfaces_leaves_the_repository_as_it_is(small, monkeypatch):
+    pytest.importorskip("griffe")
+    (small.root / ".gitattributes").write_text("*.bin filter=lfs-that-is-not-here\n")
+    small.write({"src/small/__init__.py": "def f(a): ...\n"}).commit(tag="v1")
+    small.write({"src/small/__init__.py": "def f(): ...\n"}).commit()
+    before = small.git("for-each-ref"), small.git("worktree", "list")
+    monkeypatch.chdir(small.root / "src")  # griffe would take the package of the working directory for both
+
+    assert small.verdicts("compatibility.api") == {"fail"}
+    assert (small.git("for-each-ref"), small.git("worktree", "list")) == before

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 HEAD = '[project]\nname = "small"\nrequires-python = "{python}"\nlicense = "Apache-2.0"\ndependencies = [{needs}]\n'
@@ -18,7 +21,7 @@ def test_a_missing_package_and_a_wrong_version_fail_by_name(small):
 
     told = [finding.message for finding in small.ask("dependencies.installed")]
 
-    assert told[0].startswith("no-such-package-here is missing")
+    assert told[0].startswith("not installed: no-such-package-here")
     assert told[1].startswith("numpy is ")
     assert write(small, "pydantic>=2").verdicts("dependencies.installed") == {"pass"}
 
@@ -29,6 +32,25 @@ def test_an_import_that_nothing_declares_is_found_with_its_line(small):
     [finding] = small.ask("dependencies.declared")
 
     assert (finding.verdict, finding.at) == ("fail", "small/__init__.py:3")
+
+
+def test_modules_are_looked_up_in_the_project_s_interpreter(small):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", small.root / ".venv"], check=True)
+    [site] = (small.root / ".venv").glob("lib/python*/site-packages")
+    for package, module in (("eyes-of-robot", "eyesx"), ("hands-of-robot", "handsx")):
+        info = site / f"{package.replace('-', '_')}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1\n")
+        (info / "RECORD").write_text(f"{module}/__init__.py,,\n")
+
+    write(small, "eyes-of-robot", code="import eyesx\n")
+    assert small.verdicts("dependencies.declared") == {"pass"}
+    write(small, "eyes-of-robot", "nobody-has-this", code="import eyesx\nimport nothing_known\n")
+    [finding] = small.ask("dependencies.declared")
+    assert (finding.verdict, "nobody-has-this is not installed" in finding.message) == ("not-available", True)
+    write(small, "eyes-of-robot", "nobody-has-this", code="import handsx\n")
+    [finding] = small.ask("dependencies.declared")
+    assert (finding.verdict, finding.at) == ("fail", "small/__init__.py:1")
 
 
 @pytest.mark.parametrize(
@@ -62,3 +84,15 @@ def test_requirements_txt_declares_where_pyproject_does_not(small):
     small.write({"pyproject.toml": "", "requirements.txt": "# ours\npydantic>=2\n-r other.txt\n"})
 
     assert small.verdicts("dependencies.installed") == {"pass"}
+
+
+def test_the_packages_are_those_beside_the_projects_code(small):
+    from zk0.core.interpreters import BIN
+
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", small.root / ".venv"], check=True)
+    write(small, "pydantic")
+
+    [finding] = small.ask("dependencies.installed")
+
+    assert finding.message == "not installed: pydantic"
+    assert f".venv/{BIN}/python -e ." in finding.remedy

@@ -1,3 +1,7 @@
+import pytest
+
+from zk0.core.errors import AssetMissingError
+
 CODE = '''"""What is shown."""
 
 
@@ -42,3 +46,12 @@ def test_a_convention_is_a_rule_that_a_program_applies(small):
     assert small.verdicts("docstrings.convention") == {"warn"}
     small.write({"pyproject.toml": '[tool.ruff.lint]\nselect = ["D"]\npydocstyle = {convention = "google"}\n'})
     assert small.verdicts("docstrings.convention") == {"pass"}
+
+
+def test_what_ruff_does_by_default_is_no_choice_of_the_project(small):
+    small.write({"small/a.py": ""})
+
+    with pytest.raises(AssetMissingError):
+        small.ask("docstrings.convention")
+    small.write({"pyproject.toml": "[tool.ruff]\nline-length = 100\n"})
+    assert small.verdicts("docstrings.convention") == {"warn"}

@@ -32,6 +32,14 @@ def test_a_key_that_is_explained_nowhere_is_named(small):
     assert [finding.message for finding in small.ask("documentation.settings")] == ["rounds is explained nowhere"]
 
 
+def test_a_table_of_the_configuration_is_no_key_that_wants_an_explanation(small):
+    keys = "[tool.flwr.app.config]\n[tool.flwr.app.config.fit]\nlocal-steps = 1\nmu = 2 # strength of the term\n"
+    small.write({"pyproject.toml": keys, "README.md": "`local-steps` is how many\n"})
+    small.write({"small/a.py": "x = 1\n"})
+
+    assert small.verdicts("documentation.settings") == {"pass"}
+
+
 def test_a_guide_to_trouble_is_known_by_its_heading(small, monkeypatch):
     monkeypatch.setattr("zk0.project_checks.workflow_files.specifications", lambda _project: {})
     small.write({"README.md": "# It\n"})

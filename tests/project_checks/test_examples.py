@@ -1,5 +1,7 @@
 import pytest
 
+FLOWER = '[tool.flwr.app.components]\nserverapp = "a.server:app"\nclientapp = "a.client:app"\n'
+
 
 def block(language: str, text: str) -> str:
     return f"# It\n\n```{language}\n{text}\n```\n"
@@ -28,15 +30,19 @@ def test_sessions_at_the_prompt_are_examples_too(small):
         ("python -m zk0 runs", ""),
         ("python -m json.tool file", ""),
         ("python tool.py", ""),
+        ("cd deep\npython inner.py", ""),
+        ("flwr run . --run-config 'a=1'", ""),
+        ("flwr run deep", "no Flower app in deep"),
+        ("bash gone.sh", "no file gone.sh"),
         ("zk0 fly", "zk0 has no command fly"),
         ("zk0 workflows lint --loud", "zk0 workflows lint has no option --loud"),
         ("cd x; zk0 runs --limit=3 --colour", "zk0 runs has no option --colour"),
         ("python gone.py", "no file gone.py"),
-        ("python -m no_such_module_here", "no module no_such_module_here"),
+        ("python -m deep.gone", "no module deep.gone"),
     ],
 )
 def test_commands_are_followed_to_their_options(small, line, message):
-    small.write({"README.md": block("bash", line), "tool.py": ""})
+    small.write({"README.md": block("bash", line), "tool.py": "", "deep/inner.py": "", "pyproject.toml": FLOWER})
 
     [finding] = small.ask("examples.commands")
 
@@ -60,3 +66,9 @@ def test_documentation_without_commands_has_none_to_check(small):
 
     assert small.verdicts("examples.commands") == {"not-available"}
     assert small.verdicts("examples.python") == {"not-applicable"}
+
+
+def test_a_drawing_of_folders_is_no_command(small):
+    small.write({"README.md": "```shell\nsmall\n├── a.py\n└── b.py\n```\n", "small/a.py": ""})
+
+    assert small.verdicts("examples.commands") == {"not-available"}

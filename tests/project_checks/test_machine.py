@@ -2,12 +2,22 @@ import os
 import socket
 import stat
 
+from zk0.project_checks.machine import _wanted_gpu
+
 
 def test_memory_and_disk_are_compared_with_what_is_wanted(small):
     assert small.verdicts("machine.memory", gib=0.01) == {"pass"}
     assert small.verdicts("machine.memory", gib=10**6) == {"fail"}
     assert small.verdicts("machine.disk", gib=0.0001) == {"pass"}
     assert small.verdicts("machine.disk", gib=10**9) == {"fail"}
+
+
+def test_a_gpu_of_a_federation_that_is_not_used_is_not_asked_for(small):
+    federations = "[tool.flwr.federations]\ndefault = '{}'\n[tool.flwr.federations.cpu]\noptions.num-gpus = 0.0\n"
+    federations += "[tool.flwr.federations.gpu]\noptions.num-gpus = 0.25\n"
+
+    assert _wanted_gpu(small.write({"pyproject.toml": federations.format("cpu")}).project) is None
+    assert _wanted_gpu(small.write({"pyproject.toml": federations.format("gpu")}).project) == "num-gpus = 0.25"
 
 
 def gpu(tmp_path, monkeypatch, script: str) -> None:

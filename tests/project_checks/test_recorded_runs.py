@@ -7,9 +7,11 @@ import pytest
 
 from zk0.core.errors import AssetMissingError
 from zk0.core.git import GitState
+from zk0.core.project import Project
+from zk0.core.verdicts import Verdict
 from zk0.ledger import Resources, RunOpened, Setting, Training
 from zk0.ledger.reader import last_ledger
-from zk0.project_checks.recorded_runs import receipts_of
+from zk0.project_checks.recorded_runs import receipts_of, training_receipts
 from zk0.workflow.run import run_directories
 
 
@@ -26,6 +28,38 @@ def test_a_ledger_that_is_gone_says_how_to_have_one(small, receipt, tmp_path):
     with pytest.raises(AssetMissingError, match="is gone") as missing:
         last_ledger(small.project)
     assert missing.value.remedy == "zk0 run train"
+
+
+OWN_APP = {"pyproject.toml": '[tool.flwr.app.components]\nserverapp = "arm.server:app"\nclientapp = "arm.client:app"\n'}
+
+
+def test_a_project_with_an_app_of_its_own_is_judged_by_that_app_s_runs(small, receipt):
+    for number, uses in enumerate(("app.run", "federation.run")):
+        (small.root / f"{uses}.jsonl").touch()
+        receipt(
+            small,
+            uses=uses,
+            run=f"20260301-1{number}0000-train-0000",
+            outputs={"ledger": str(small.root / f"{uses}.jsonl")},
+        )
+    assert last_ledger(small.project).name == "federation.run.jsonl"
+    assert training_receipts(small.project)[0].uses == "federation.run"
+
+    small.write(OWN_APP)
+
+    own = Project(small.root)
+    assert last_ledger(own).name == "app.run.jsonl"
+    assert training_receipts(own)[0].uses == "app.run"
+
+
+def test_a_training_that_failed_has_no_ledger_and_no_duration_that_counts(small, receipt):
+    (small.root / "ledger.jsonl").touch()
+    failed = {"verdict": Verdict.failed, "outputs": {"ledger": str(small.root / "ledger.jsonl")}}
+    receipt(small, uses="federation.run", **failed)
+
+    with pytest.raises(AssetMissingError, match=r"federation-run of run .* failed"):
+        last_ledger(small.project)
+    assert small.verdicts("resources.duration", minutes=30) == {"not-available"}
 
 
 def test_a_journal_with_the_outcome_of_each_step_is_complete(ran):

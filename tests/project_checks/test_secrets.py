@@ -1,6 +1,7 @@
 import pytest
 
 from zk0.core.errors import AssetMissingError
+from zk0.project_checks.secrets import digest_of
 
 TOKEN = "hf_" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zA1b"
 
@@ -12,7 +13,20 @@ def test_a_token_in_a_file_is_found_with_its_line_and_never_shown(small):
 
     assert (finding.verdict, finding.at) == ("fail", "small/a.py:2")
     assert TOKEN not in finding.model_dump_json()
-    assert small.verdicts("secrets.files", beside=("small/a.py",)) == {"pass"}
+
+
+def test_a_value_that_is_made_up_is_known_by_its_digest_and_exempts_no_other(small):
+    other = "hf_" + "zZ9yY8xX7wW6vV5uU4tT3sS2rR1qQ0pP9o"
+    invented = (digest_of(TOKEN), digest_of("hunter2horse"))
+    small.write({"tests/a.py": f"# token = '{TOKEN}'\n", "a.ini": "password = hunter2horse\n"}).commit()
+    assert small.verdicts("secrets.files", invented=invented) == {"pass"}
+    assert small.verdicts("secrets.history", invented=invented) == {"pass"}
+
+    small.write({"tests/a.py": f"# token = '{TOKEN}'\n# token = '{other}'\n", "a.ini": "password = horse2hunter\n"})
+    small.commit()
+
+    assert {found.at for found in small.ask("secrets.files", invented=invented)} == {"tests/a.py:2", "a.ini:1"}
+    assert {found.at for found in small.ask("secrets.history", invented=invented)} == {"tests/a.py:2", "a.ini:1"}
 
 
 def test_a_token_that_was_removed_is_still_in_the_history(small):
@@ -48,6 +62,12 @@ def test_logs_of_runs_are_read_and_nothing_is_known_without_any(small):
         ("small/a.py", 'password = "hunter2horse"', True),
         ("small/a.py", 'password_missing = "password-missing"', False),
         ("small/a.py", "password = ask()", False),
+        ("small/a.py", 'END_TOKEN = "<end>"', False),
+        ("small/a.py", 'token_weighting = "linear"', False),
+        ("small/a.py", 'TOKEN_ACTION_PREFIX = "act"', False),
+        ("small/a.py", 'api_token = "hunter2horse"', True),
+        ("small/a.py", 'token_secret = "hunterhorse"', True),
+        ("small/a.py", 'token_of_prod = "hunter2horse"', True),
     ],
 )
 def test_a_password_in_words_is_found_in_settings_and_code(small, name, line, held):

@@ -75,3 +75,17 @@ def test_a_pickle_is_known_by_its_content(small, name):
     (folder / name).write_bytes(pickle.dumps({"w": [1.0]}))
 
     assert [finding.at for finding in small.ask("security.weights")] == [f".zk0/runs/r/{name}"]
+
+
+def test_weights_of_an_own_app_are_those_that_its_run_kept(small, receipt):
+    small.write({"pyproject.toml": "[tool.flwr.app.components]\nserverapp = 'a:b'\nclientapp = 'a:c'\n"})
+    with pytest.raises(AssetMissingError, match="no run has kept"):
+        small.ask("security.weights")
+    receipt(small, uses="app.run")
+    [folder] = [path.parent for path in small.project.runs_dir.glob("*/receipts")]
+    made = folder / "steps" / "app" / "files"
+    made.mkdir(parents=True)
+    (made / "w.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    receipt(small, uses="app.run", step="app")
+
+    assert small.verdicts("security.weights") == {"pass"}

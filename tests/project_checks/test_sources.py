@@ -26,3 +26,9 @@ def test_a_file_that_is_no_python_is_an_error_with_its_place(small):
 
     with pytest.raises(RequestError, match=r"small/a\.py:2 is not Python"):
         small.ask("errors.swallowed")
+
+
+def test_a_src_that_is_a_package_is_part_of_the_names(small):
+    small.write({"src/__init__.py": "", "src/server_app.py": ""})
+
+    assert {module.dotted for module in modules(small.project)} == {"src", "src.server_app"}

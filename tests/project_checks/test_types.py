@@ -13,8 +13,9 @@ def test_functions_without_types_are_counted(small):
     assert small.verdicts("types.stated", percent=60) == {"pass"}
 
 
-def test_what_the_type_checker_finds_is_a_finding(small):
-    small.write({"pyproject.toml": '[tool.mypy]\nfiles = ["small"]\n', "small/a.py": "x: int = 'one'\n"})
+@pytest.mark.parametrize("settings", ['files = ["small"]', "strict = false"])
+def test_what_the_type_checker_finds_is_a_finding(small, settings):
+    small.write({"pyproject.toml": f"[tool.mypy]\n{settings}\n", "small/a.py": "x: int = 'one'\n"})
 
     [finding] = small.ask("types.checked")
 

@@ -1,3 +1,4 @@
+import subprocess
 import sys
 
 
@@ -22,6 +23,14 @@ def test_the_system_s_python_is_no_environment_of_its_own(small, monkeypatch):
 
     monkeypatch.setenv("CONDA_DEFAULT_ENV", "zk0")
     assert "conda environment zk0" in small.ask("workspace.environment")[0].message
+
+
+def test_the_environment_is_that_of_the_projects_code(small):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", small.root / ".venv"], check=True)
+
+    [finding] = small.ask("workspace.environment")
+
+    assert finding.message == "the virtual environment .venv"
 
 
 def test_tools_that_are_not_configured_are_warned_of_and_missing_ones_fail(small):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
+from zk0.checklists.answers import PROJECT
 from zk0.checklists.items import (
     ANY,
     Checklist,
@@ -26,16 +27,15 @@ from zk0.checklists.signatures import SignatureDecision, Signatures
 from zk0.checklists.snapshot import ProjectSnapshot, why_stale
 from zk0.core.app_subject import is_about_zk0
 from zk0.core.receipts import Receipt
-from zk0.core.verdicts import SEVERITY, Verdict, worst
-
-PROJECT = "project"  # the run, and the workflow, of the receipts of checks that look at the project itself
+from zk0.core.verdicts import SEVERITY, Evidence, Verdict, worst
 
 
 @dataclass(frozen=True)
 class EvidenceLine:
-    """One finding (or one step's verdict) that an item rests on, and its receipt."""
+    """One finding (or one step's verdict) that an item rests on, and its receipt; `proof` is how the item names it."""
 
     name: str
+    proof: str
     verdict: Verdict
     message: str
     run: str
@@ -44,6 +44,7 @@ class EvidenceLine:
     receipt: str
     at: str = ""
     remedy: str | None = None
+    numbers: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,12 @@ class ChecklistSection:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A checklist with every box decided, for one snapshot."""
+    """A checklist with every box decided, for one snapshot; `problems` name kept answers that do not count."""
 
     checklist: Checklist
     items: tuple[EvaluatedItem, ...]
     snapshot: ProjectSnapshot
+    problems: tuple[str, ...] = ()
 
     @cached_property
     def sections(self) -> tuple[ChecklistSection, ...]:
@@ -152,7 +154,9 @@ def _decide_by_receipts(
         found = [receipt for receipt in receipts if any(lines_of(proof, receipt))]
         if not found:
             what = "answer" if isinstance(proof, ProjectCheckRef) else "run"
-            outcomes.append((Verdict.not_available, f"no {what} of {proof} yet{remedy}"))
+            message = f"no {what} of {proof} yet{remedy}"
+            of_zk0 = isinstance(proof, CheckRef) and is_about_zk0(proof.check) and part.about == "project"
+            outcomes.append((Verdict.not_available, snapshot.other_app if of_zk0 and snapshot.other_app else message))
         elif snapshot.other_app and part.about == "project":
             found = [one for one in found if not is_about_zk0(one.uses) or one.workflow == PROJECT]
             if not found:
@@ -181,7 +185,7 @@ def _remedy(proof: EvidenceRef, part: ChecklistFile, checklist: str) -> str:
 
 def lines_of(proof: EvidenceRef, receipt: Receipt) -> Iterator[EvidenceLine]:
     """Yield what a receipt says of a piece of evidence; nothing where it says nothing of it."""
-    origin = {"run": receipt.run, "workflow": receipt.workflow, "step": receipt.step, "receipt": receipt.digest}
+    origin = (receipt.run, receipt.workflow, receipt.step, receipt.digest)
     match proof:
         case ProjectCheckRef() if receipt.workflow == PROJECT and receipt.step == proof.key:
             check = proof.project
@@ -189,11 +193,20 @@ def lines_of(proof: EvidenceRef, receipt: Receipt) -> Iterator[EvidenceLine]:
             check = proof.check
         case StepVerdictRef() if proof.workflow in (ANY, receipt.workflow) and proof.verdict_of == receipt.step:
             ended = receipt.failure.message if receipt.failure else f"{receipt.title}: {receipt.verdict}"
-            yield EvidenceLine(f"step {receipt.step}", receipt.verdict, ended, **origin)
+            yield EvidenceLine(f"step {receipt.step}", str(proof), receipt.verdict, ended, *origin)
             return
         case _:
             return
     for one in receipt.findings:
         if one.check == check:
             message = f"{one.at}: {one.message}" if one.at else one.message
-            yield EvidenceLine(check, one.verdict, message, **origin, at=one.at, remedy=one.remedy)
+            yield EvidenceLine(
+                check,
+                str(proof),
+                one.verdict,
+                message,
+                *origin,
+                at=one.at,
+                remedy=one.remedy,
+                numbers=tuple(one.evidence),
+            )

@@ -8,10 +8,12 @@
       - id: train-data-episodes
         section: Preparation
         sentence: Every client's data set holds enough episodes to hold some out.
+        not_looked_at: how good the episodes are
         check: {check: data.episodes}
       - id: code-style
         section: Code
         sentence: The code follows the style guide.
+        not_looked_at: files that are not Python
         check: {project: style.lint}
       - id: code-review
         section: Code
@@ -52,7 +54,7 @@ type Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1
 class Model(BaseModel):
     """What all models of a checklist file share: unknown keys are refused, values don't change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
 
 class CheckRef(Model):
@@ -115,12 +117,16 @@ def _as_list(written: object) -> object:
 
 
 class Item(Model):
-    """One line of a checklist: a sentence, and either the evidence that decides it or a person who does."""
+    """One line of a checklist: a sentence, and either the evidence that decides it or a person who does.
+
+    `not_looked_at` says what the evidence leaves out, which a reader of the sentence may take for granted.
+    """
 
     id: Name
     section: Text
     sentence: Text
     check: Annotated[tuple[EvidenceRef, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
+    not_looked_at: Text | None = None
     manual: Literal[True] | None = None
     for_code: bool = False
 
@@ -130,6 +136,8 @@ class Item(Model):
             raise ValueError(f"item {self.id} needs either `check` or `manual: true`")
         if self.for_code and not self.manual:
             raise ValueError(f"item {self.id}: `for_code` is for what a person signs; receipts name their code anyway")
+        if self.manual and self.not_looked_at:
+            raise ValueError(f"item {self.id}: `not_looked_at` is for machines; a person writes a note")
         return self
 
 
@@ -138,6 +146,8 @@ class ChecklistFile(Model):
 
     `renewed_by` is the workflow whose run gives the evidence; an item that lacks evidence names it as its remedy.
     `about` says of what its sentences speak: of the project, or of a run of zk0's own app.
+    Of a union, `decided_by: project` takes only the items that checks of the project alone decide, whatever it trains;
+    `without` leaves out items by their ids.
     """
 
     name: Name
@@ -147,11 +157,15 @@ class ChecklistFile(Model):
     about: Literal["project", "run"] = "project"
     items: Annotated[tuple[Item, ...], Field(min_length=1)] | None = None
     union: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    decided_by: Literal["project"] | None = None
+    without: tuple[Name, ...] = ()
 
     @model_validator(mode="after")
     def _items_or_union(self) -> Self:
         if (self.items is None) == (self.union is None):
             raise ValueError("a checklist has either `items` or `union`")
+        if self.items and (self.decided_by or self.without):
+            raise ValueError("`decided_by` and `without` choose among the items of a union")
         return self
 
 
@@ -183,3 +197,15 @@ class Checklist(Model):
         for part in self.parts:
             for item in part.items or ():
                 yield part, item
+
+
+def as_checklist(part: ChecklistFile, *items: Item) -> Checklist:
+    """Return a checklist of some items of a part alone."""
+    return Checklist(
+        name=part.name, title=part.title, phase=part.phase, parts=(part.model_copy(update={"items": items}),)
+    )
+
+
+def check_of(proof: CheckRef | ProjectCheckRef) -> str:
+    """Return the id of the check that gives a piece of evidence."""
+    return proof.project if isinstance(proof, ProjectCheckRef) else proof.check

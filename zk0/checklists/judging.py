@@ -1,6 +1,7 @@
 """Ask the checks of the project itself, each in another process, and keep their answers as receipts.
 
-An answer is kept with the digests of what the check read, so it is asked again only where one of them changed.
+An answer is kept with the digests of what the check read, so it is asked again only where one of them changed, or where
+zk0 did not write it.
 """
 
 import multiprocessing
@@ -15,14 +16,15 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
-from zk0.checklists.evaluation import PROJECT
+from zk0.checklists.answers import PROJECT, AnswerStore, KeptAnswers
 from zk0.checklists.items import Checklist, ProjectCheckRef
 from zk0.checklists.snapshot import BASIS, ProjectSnapshot, rests_on_machine, why_stale
 from zk0.core.checks import CHECKS, Check, CheckContext, Part
 from zk0.core.errors import CommandError, MissingError, Zk0Error
+from zk0.core.extras import missing_extra
 from zk0.core.git import ignore_directory
 from zk0.core.project import Project
-from zk0.core.receipts import Receipt, ReceiptStore
+from zk0.core.receipts import Receipt
 from zk0.core.registry import extend
 from zk0.core.verdicts import Finding, Verdict, worst
 from zk0.workflow.plugins import ProjectPlugins
@@ -148,7 +150,11 @@ def _serve(theirs: Connection, root: Path, cwd: Path) -> None:
         except EOFError:
             return
         os.chdir(cwd)
-        theirs.send([finding.model_dump_json() for finding in _run_check(check, project, options)])
+        found = [finding.model_dump_json() for finding in _run_check(check, project, options)]
+        try:
+            theirs.send(found)
+        except BrokenPipeError:  # who asked was ended meanwhile
+            return
 
 
 def _run_check(check: str, project: Project, options: Mapping[str, object]) -> list[Finding]:
@@ -159,25 +165,20 @@ def _run_check(check: str, project: Project, options: Mapping[str, object]) -> l
         verdict = Verdict.not_available if missing else Verdict.error
         return [Finding(verdict=verdict, message=error.message, remedy=error.remedy, check=check)]
     except Exception as error:  # noqa: BLE001  a check is foreign code, and the others are to be asked all the same
+        if needed := missing_extra(error):
+            return [Finding(verdict=Verdict.not_available, message=needed.message, remedy=needed.remedy, check=check)]
         return [Finding(verdict=Verdict.error, message=f"{type(error).__name__}: {error}", check=check)]
 
 
 type Progress = Callable[[str, int, int], None]
 
 
-def _store(project: Project) -> ReceiptStore:
-    return ReceiptStore(project.state_dir / "checklists")
-
-
-def read_answers(project: Project) -> list[Receipt]:
-    """Return the answers kept so far."""
-    return _store(project).of_run(PROJECT)
-
-
-def answers_for(project: Project, checklist: Checklist) -> list[Receipt]:
-    """Return the answers kept so far of the checks that a checklist names."""
+def kept_answers(project: Project, checklist: Checklist) -> KeptAnswers:
+    """Return the answers kept so far of the checks that a checklist names, and why others do not count."""
     keys = {proof.key for proof in checklist.evidence() if isinstance(proof, ProjectCheckRef)}
-    return [receipt for receipt in read_answers(project) if receipt.step in keys] if keys else []
+    kept = AnswerStore(project).read() if keys else KeptAnswers((), {})
+    receipts = tuple(receipt for receipt in kept.receipts if receipt.step in keys)
+    return KeptAnswers(receipts, {key: why for key, why in kept.problems.items() if key in keys})
 
 
 def judge(
@@ -198,7 +199,7 @@ def judge(
     Raises:
         UnknownNameError: the checklist names a check that does not exist.
     """
-    kept = {receipt.step: receipt for receipt in read_answers(project)}
+    kept = {receipt.step: receipt for receipt in kept_answers(project, checklist).receipts}
     proofs = {proof.key: proof for proof in checklist.evidence() if isinstance(proof, ProjectCheckRef)}
     wanted = [
         proof
@@ -207,8 +208,9 @@ def judge(
     ]
     requests = [CheckRequest(proof.key, CHECKS.get(proof.project), proof.options) for proof in wanted]
     ignore_directory(project.state_dir)
+    answers = AnswerStore(project)
     for done, result in enumerate(run_checks(project.root, requests), start=1):
-        _store(project).save(_receipt(result, snapshot))
+        answers.save(_receipt(result, snapshot))
         progress(result.request.check.id, done, len(requests))
 
 

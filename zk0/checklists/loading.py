@@ -3,6 +3,7 @@
 Every problem of a file is reported at once, each with its line and, for an unknown key, the nearest known one.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import lru_cache
@@ -11,22 +12,43 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from zk0.checklists.items import Checklist, ChecklistFile, CheckRef, EvidenceRef, Item, ProjectCheckRef, StepVerdictRef
+from zk0.checklists.items import (
+    Checklist,
+    ChecklistFile,
+    CheckRef,
+    EvidenceRef,
+    Item,
+    ProjectCheckRef,
+    StepVerdictRef,
+    check_of,
+)
 from zk0.checklists.rendering import refuse_ticks
 from zk0.checklists.signatures import read_signatures
 from zk0.core.app_subject import PACKAGE
 from zk0.core.checks import CHECKS
 from zk0.core.errors import SpecError, UnknownNameError, Zk0Error
+from zk0.core.foreign import FileKind, is_foreign
 from zk0.core.project import Project
 from zk0.workflow.document import Position, read_document
 
+PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?(?:%|percent)")
 MODELS = (ChecklistFile, Item, CheckRef, StepVerdictRef, ProjectCheckRef)
+CHECKLIST = FileKind(known=frozenset(ChecklistFile.model_fields), common=frozenset({"name", "title", "items"}))
 KNOWN_KEYS = sorted({field.alias or name for model in MODELS for name, field in model.model_fields.items()})
 
 
 def checklist_names(project: Project) -> list[str]:
     """Return the names of all checklists, sorted."""
-    return sorted({path.stem for directory in project.resources("checklists") for path in directory.glob("*.yaml")})
+    return sorted({path.stem for path in _files(project)})
+
+
+def _files(project: Project) -> Iterator[Path]:
+    """Yield the files of checklists, the project's before those that come with zk0."""
+    own = project.root / project.settings.checklists
+    for directory in project.resources("checklists"):
+        for path in sorted(directory.glob("*.yaml")):
+            if directory != own or not is_foreign(path, CHECKLIST):
+                yield path
 
 
 def load_checklist(project: Project, name: str) -> Checklist:
@@ -34,14 +56,14 @@ def load_checklist(project: Project, name: str) -> Checklist:
 
     Raises:
         UnknownNameError: there is no such checklist, or it refers to one that does not exist.
-        SpecError: a file is not a valid checklist, or an item passes for one of zk0 with less evidence.
+        SpecError: a file is not a valid checklist, or an item asks for less than zk0's of its name, or than it says.
     """
     file = read_checklist(_path_of(project, name))
     parts = (file,) if file.union is None else tuple(_part(project, file, member) for member in file.union)
     for part in parts:
-        if problems := list(_weaker(part)):
+        if problems := [*_weaker(part), *_unlike_sentence(part)]:
             raise SpecError(
-                "\n".join(problems), remedy="keep zk0's evidence and add to it, or write an item of your own"
+                "\n".join(problems), remedy="ask for what the sentence says: keep zk0's evidence, or write another item"
             )
     try:
         return Checklist(name=file.name, title=file.title, phase=file.phase, parts=parts)
@@ -62,6 +84,21 @@ def _weaker(part: ChecklistFile) -> Iterator[str]:
             yield f"{part.name}: {item.id} passes for zk0's {original.id}, and does not ask for {lost[0]}"
         elif original.manual and not item.manual:
             yield f"{part.name}: {item.id} passes for zk0's {original.id}, which a person decides"
+
+
+def _unlike_sentence(part: ChecklistFile) -> Iterator[str]:
+    """Yield why an item asks for a smaller share than its sentence says."""
+    for item in part.items or ():
+        said = [float(number) for number in PERCENT.findall(item.sentence)]
+        for proof in (one for one in item.check or () if isinstance(one, ProjectCheckRef)):
+            asked = proof.options.get("percent")
+            if said and isinstance(asked, int | float) and asked < min(said):
+                yield f"{part.name}: {item.id} says {min(said):g} %, and asks {proof.project} for {asked:g} %"
+
+
+def is_of_zk0(item: Item) -> bool:
+    """Return whether an item comes with zk0, whatever a project added to it."""
+    return item.id in {one.id for one in _items_of_zk0()}
 
 
 @lru_cache(maxsize=1)
@@ -116,7 +153,7 @@ def _path_of(project: Project, name: str) -> Path:
         near = get_close_matches(name, names, n=1)
         remedy = f"did you mean {near[0]}?" if near else f"the checklists are {', '.join(names) or 'none'}"
         raise UnknownNameError(f"no checklist named {name!r}", remedy=remedy)
-    return project.resource("checklists", f"{name}.yaml")
+    return next(path for path in _files(project) if path.stem == name)
 
 
 def _part(project: Project, whole: ChecklistFile, member: str) -> ChecklistFile:
@@ -127,7 +164,14 @@ def _part(project: Project, whole: ChecklistFile, member: str) -> ChecklistFile:
             f"{whole.name} is a union of {member}, which is a union itself ({path})",
             remedy=f"name the members of {member} in {whole.name}",
         )
-    return part
+    chosen = tuple(item for item in part.items if _is_chosen(whole, item))
+    return part.model_copy(update={"items": chosen})
+
+
+def _is_chosen(whole: ChecklistFile, item: Item) -> bool:
+    """Whether a union has this item of its parts."""
+    decided = bool(item.check) and all(isinstance(one, ProjectCheckRef) for one in item.check or ())
+    return item.id not in whole.without and (whole.decided_by is None or decided)
 
 
 def _sentence(problem: ErrorDetails) -> str:
@@ -145,9 +189,9 @@ def _sentence(problem: ErrorDetails) -> str:
 def lint(project: Project) -> Iterator[str]:
     """Yield every problem as one line.
 
-    A checklist that can't be loaded; an item whose check is not known, is of the wrong kind or is given options that do
-    not fit; a template, or a Markdown page of the checklists' folder, that has a tick of its own; a signature that does
-    not count or is of no item.
+    A checklist that can't be loaded; an item that does not say what its evidence leaves out; a check that is not known,
+    is of the wrong kind or is given options that do not fit; a template, or a Markdown page of the checklists' folder,
+    that has a tick of its own; a signature that does not count or is of no item.
     """
     known: set[str] = set()
     for name in checklist_names(project):
@@ -174,6 +218,8 @@ def lint(project: Project) -> Iterator[str]:
 def _of_checks(checklist: Checklist) -> Iterator[str]:
     for part in checklist.parts:
         for item in part.items or ():
+            if item.check and not item.not_looked_at:
+                yield f"{checklist.name}: {item.id}: `not_looked_at` is missing: what does its evidence leave out?"
             for proof in item.check or ():
                 if problem := _of_proof(proof):
                     yield f"{checklist.name}: {item.id}: {problem}"
@@ -182,7 +228,7 @@ def _of_checks(checklist: Checklist) -> Iterator[str]:
 def _of_proof(proof: EvidenceRef) -> str | None:
     if isinstance(proof, StepVerdictRef):
         return None
-    name = proof.project if isinstance(proof, ProjectCheckRef) else proof.check
+    name = check_of(proof)
     try:
         check = CHECKS.get(name)
         if isinstance(proof, ProjectCheckRef):

@@ -7,7 +7,7 @@ are not kept, so a step costs the same however many there were before it.
 from datetime import datetime
 
 from zk0.checklists.evaluation import evaluate, lines_of
-from zk0.checklists.judging import answers_for
+from zk0.checklists.judging import kept_answers
 from zk0.checklists.loading import load_checklist
 from zk0.checklists.rendering import TEMPLATE, render
 from zk0.checklists.signatures import read_signatures
@@ -60,7 +60,7 @@ class ChecklistRecorder:
             return
         self._rendered = True
         template = self.project.resource("checklists", TEMPLATE)
-        kept = answers_for(self.project, self.checklist)
+        kept = kept_answers(self.project, self.checklist).receipts
         snapshot = take_snapshot(self.project, now=now, parts=parts_of(kept))
         receipts = [*self._receipts.values(), *kept]
         evaluated = evaluate(self.checklist, receipts, snapshot, read_signatures(self.project))

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from zk0.checklists.evaluation import Evaluated, evaluate, lines_of
-from zk0.checklists.items import Checklist, CheckRef, Item, ProjectCheckRef
-from zk0.checklists.judging import Progress, answers_for, judge
+from zk0.checklists.items import Checklist, ChecklistFile, CheckRef, Item, ProjectCheckRef
+from zk0.checklists.judging import Progress, judge, kept_answers
 from zk0.checklists.loading import checklist_names, load_checklist
 from zk0.checklists.rendering import TEMPLATE, render
 from zk0.checklists.signatures import read_signatures
@@ -29,19 +29,21 @@ def decide(project: Project, checklist: Checklist) -> Evaluated:
     """Decide a checklist from what is kept, asking no check.
 
     Raises:
-        UnknownNameError: a kept answer of a check was changed since it was written.
         ConfigurationError: git refuses to read the repository.
     """
     of_runs, altered = _of_runs(project, checklist)
-    receipts = [*of_runs, *answers_for(project, checklist)]
+    kept = kept_answers(project, checklist)
+    receipts = [*of_runs, *kept.receipts]
     snapshot, signatures = replace(take_snapshot(project), altered=altered), read_signatures(project)
-    evaluated = evaluate(checklist, receipts, snapshot, signatures)
+    problems = tuple(kept.problems.values())
+    evaluated = replace(evaluate(checklist, receipts, snapshot, signatures), problems=problems)
     # What was made can be large: only that of receipts which decide a box is read again.
     used = {line.receipt for item in evaluated.items for line in item.evidence}
     gone = {receipt.digest for receipt in receipts if receipt.digest in used and not is_intact(receipt, project)}
     if not gone:
         return evaluated
-    return evaluate(checklist, receipts, replace(snapshot, gone=frozenset(gone)), signatures)
+    evaluated = evaluate(checklist, receipts, replace(snapshot, gone=frozenset(gone)), signatures)
+    return replace(evaluated, problems=problems)
 
 
 def verify(
@@ -54,11 +56,14 @@ def verify(
     """Ask every check whose answer is missing or stale, and decide.
 
     Raises:
-        UnknownNameError: the checklist names a check that does not exist, or a kept answer was changed.
+        UnknownNameError: the checklist names a check that does not exist.
         ConfigurationError: git refuses to read the repository.
     """
+    before = kept_answers(project, checklist).problems
     judge(project, checklist, take_snapshot(project), force=force, progress=progress)
-    return decide(project, checklist)
+    evaluated = decide(project, checklist)
+    asked = tuple(f"{problem}: it was asked again" for problem in before.values())
+    return replace(evaluated, problems=(*asked, *evaluated.problems))
 
 
 def page(project: Project, evaluated: Evaluated) -> str:
@@ -87,15 +92,15 @@ def exit_status(evaluated: Evaluated) -> ExitStatus:
     return ExitStatus.waiting if any(item.item.manual for item in open_items) else ExitStatus.done
 
 
-def find_item(project: Project, name: str) -> Item:
-    """Return an item of any checklist by its id.
+def find_item(project: Project, name: str) -> tuple[ChecklistFile, Item]:
+    """Return an item of any checklist by its id, with the part it belongs to.
 
     Raises:
         UnknownNameError: no checklist has it.
     """
-    items: dict[str, Item] = {}
+    items: dict[str, tuple[ChecklistFile, Item]] = {}
     for checklist in checklist_names(project):
-        items |= {item.id: item for _, item in load_checklist(project, checklist).items()}
+        items |= {item.id: (part, item) for part, item in load_checklist(project, checklist).items()}
     if name not in items:
         near = get_close_matches(name, items, n=3)
         remedy = f"did you mean {', '.join(near)}?" if near else "zk0 checklist list"
@@ -125,8 +130,10 @@ def _of_runs(project: Project, checklist: Checklist) -> tuple[list[Receipt], fro
     missing = [proof for proof in checklist.evidence() if not isinstance(proof, ProjectCheckRef)]
     found: list[Receipt] = []
     records, altered = RecordReader(project), set()
-    # A run that was resumed is as new as its last receipt.
-    folders = sorted(project.runs_dir.glob("*/receipts"), key=lambda path: path.stat().st_mtime, reverse=True)
+    # A run that was resumed is as new as its last receipt; a copy is as new as its original, and the name decides.
+    folders = sorted(
+        project.runs_dir.glob("*/receipts"), key=lambda path: (path.stat().st_mtime_ns, path), reverse=True
+    )
     for folder in folders:
         if not missing:
             break

@@ -1,17 +1,20 @@
 """Compatibility with the last version: interface and configuration (`compatibility.*`)."""
 
+import tarfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, DependencyMissingError
 from zk0.core.project import FLOWER_CONFIG, Project, table_of
 from zk0.core.verdicts import Finding
+from zk0.federation.own_app.declaration import flat
 from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.repository import last_tag, query_git
-from zk0.project_checks.sources import packages
+from zk0.project_checks.sources import packages, source_root
 
 
 @check("compatibility.api", reads=(Part.code, Part.history, Part.environment), timeout=55)
@@ -24,19 +27,16 @@ def api(project: Project, *, against: str = "") -> Iterator[Finding]:
         raise DependencyMissingError(
             "griffe, which compares interfaces, is missing", remedy="pip install griffe"
         ) from error
-    folder = src if (src := project.root / "src").is_dir() else project.root
-    # The project may be a folder of its repository.
-    top = Path(query_git(project, "rev-parse", "--show-toplevel").strip())
-    within = folder.relative_to(top).as_posix()
+    folder = source_root(project.root)
     problems, count = [], 0
-    for name in sorted(one for one in packages(project) if (folder / one).is_dir()):
-        try:
-            old = griffe.load_git(name, ref=reference, repo=project.root, search_paths=[within])
-        except (griffe.GitError, ImportError, OSError):
-            continue  # the package is newer than the reference
-        new = griffe.load(name, search_paths=[str(folder)], allow_inspection=False)
-        count += 1
-        problems += [_breakage(one, project) for one in griffe.find_breaking_changes(old, new)]
+    with TemporaryDirectory() as scratch:
+        then = source_root(_unpacked(project, reference, Path(scratch)))
+        for name in sorted(one for one in packages(project) if (folder / one).is_dir()):
+            if not (then / name).is_dir():
+                continue  # the package is newer than the reference
+            old, new = (_load(griffe, name, at) for at in (then, folder))
+            count += 1
+            problems += [_breakage(one, project) for one in griffe.find_breaking_changes(old, new)]
     if not count:
         raise AssetMissingError(f"{reference} has no package of the project")
     remedy = "keep the old way too, or raise the major version and say so"
@@ -48,7 +48,7 @@ def configuration(project: Project, *, against: str = "") -> Iterator[Finding]:
     """A run configuration written for the last tag is still valid: no key is gone or has another type."""
     reference = _reference(project, against)
     then = tomllib.loads(query_git(project, "show", f"{reference}:./pyproject.toml"))
-    old, new = (table_of(pyproject, *FLOWER_CONFIG) for pyproject in (then, project.pyproject))
+    old, new = (dict(flat(table_of(pyproject, *FLOWER_CONFIG))) for pyproject in (then, project.pyproject))
     if not old:
         raise AssetMissingError(f"pyproject.toml of {reference} has no [tool.flwr.app.config]")
     problems = [Problem("pyproject.toml", f"{key} is gone since {reference}") for key in old if key not in new]
@@ -59,6 +59,20 @@ def configuration(project: Project, *, against: str = "") -> Iterator[Finding]:
     ]
     good = f"all {len(old)} keys of {reference} are there"
     return report_problems(problems, good, remedy="accept the old key too")
+
+
+def _load(griffe: Any, name: str, folder: Path) -> Any:
+    """Return a package as griffe reads it; by itself it would take one of the working directory first."""
+    return griffe.load(name, search_paths=[folder], allow_inspection=False, try_relative_path=False)
+
+
+def _unpacked(project: Project, reference: str, scratch: Path) -> Path:
+    """Return a folder with the project as it was; griffe's own way makes branches and worktrees in the repository."""
+    archive, folder = scratch / "then.tar", scratch / "then"
+    query_git(project, "archive", f"--output={archive}", reference)  # of this folder, which may be one of a repository
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    return folder
 
 
 def _reference(project: Project, against: str) -> str:

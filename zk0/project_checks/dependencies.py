@@ -1,11 +1,9 @@
 """Dependencies: declared, installed in allowed versions, pinned, and under licences that allow their use."""
 
-import platform
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -13,6 +11,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from zk0.core.checks import CheckContext, Findings, Part, check, register_subject
 from zk0.core.errors import AssetMissingError
+from zk0.core.interpreters import Interpreter, interpreter_of
 from zk0.core.project import Project, table_of
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
 from zk0.project_checks.problems import Problem, report_problems
@@ -38,15 +37,17 @@ class Environment:
     packages: Mapping[str, str]
     missing: Sequence[str]
     conflicting: Sequence[str]
+    interpreter: str = sys.executable
 
 
 def _environment(context: CheckContext) -> Environment:
     """Return the environment that a step inspected (`environment.inspect`), or else the one that the project needs."""
-    names = [one.name for one in fields(Environment)]
+    names = [one.name for one in fields(Environment) if one.name != "interpreter"]
     if context.outputs and set(names) <= set(type(context.outputs).model_fields):
         return Environment(**{name: getattr(context.outputs, name) for name in names})
     table = _table(context.project)
-    return read_environment(declared(context.project), str(table.get("requires-python", "")))
+    python = interpreter_of(context.project)
+    return read_environment(declared(context.project), str(table.get("requires-python", "")), python)
 
 
 register_subject(Environment, _environment, reads=READS)
@@ -56,7 +57,7 @@ register_subject(Environment, _environment, reads=READS)
 def python_fits(environment: Environment) -> Finding:
     """The Python that runs is one that the project allows."""
     running, allowed = environment.python, environment.requires_python
-    evidence = [Evidence(name="python", value=running, at=sys.executable)]
+    evidence = [Evidence(name="python", value=running, at=environment.interpreter)]
     if not allowed:
         return not_available("pyproject.toml has no requires-python to compare with")
     if SpecifierSet(allowed).contains(running, prereleases=True):
@@ -70,27 +71,41 @@ def installed(environment: Environment) -> Iterator[Finding]:
     if not (environment.packages or environment.missing or environment.conflicting):
         yield not_available("no dependency is declared, so none was looked at")
         return
-    problems = [Problem("", f"{name} is missing") for name in environment.missing]
+    missing = f"not installed: {', '.join(environment.missing)}"
+    problems = [Problem("", missing)] if environment.missing else []
     problems += [Problem("", text) for text in environment.conflicting]
     evidence = [Evidence(name=name, value=version) for name, version in environment.packages.items()]
     good = f"{len(environment.packages)} packages in versions that are allowed"
-    yield from report_problems(problems, good, remedy="uv pip install -e .", evidence=evidence)
+    yield from report_problems(problems, good, remedy=_install(environment.interpreter), evidence=evidence)
 
 
 @check("dependencies.declared", reads=READS)
 def all_declared(project: Project) -> Iterator[Finding]:
     """Every package that the code imports is declared in pyproject.toml (deptry)."""
+    python = interpreter_of(project)
     known = {canonicalize_name(need.name) for need in declared(project, optional=True)}
-    parts = {part for name in known for part in _parts_of(name)}
-    providers = packages_distributions()
+    absent = sorted(known - python.packages.keys())
+    parts = {part for name in known for part in _parts_of(name, python)}
     code = {module.name for module in library(project)}
-    problems = [
-        Problem(at, message)
-        for at, name, message in ask_deptry(project, packages(project))
-        if at.rpartition(":")[0] in code and parts.isdisjoint(map(canonicalize_name, providers.get(name, ())))
-    ]
-    good = "all imported packages are declared"
-    return report_problems(problems, good, remedy="add it to [project] dependencies")
+    modules: dict[str, frozenset[str]] = {name: python.modules[name] for name in known if python.modules.get(name)}
+    problems, unknown = [], set()
+    for at, name, message in ask_deptry(project, packages(project), modules):
+        if at.rpartition(":")[0] not in code:
+            continue
+        providers = {package for package, names in python.modules.items() if name in names}
+        if not providers and absent:
+            unknown.add(name)  # a declared package that is not installed may bring it
+        elif parts.isdisjoint(providers):
+            problems.append(Problem(at, message))
+    if unknown and not problems:
+        yield not_available(
+            f"which package brings {', '.join(sorted(unknown))} can't be told: {', '.join(absent)} "
+            f"{'is' if len(absent) == 1 else 'are'} not installed in {project.shown(python.path)}"
+        )
+        return
+    yield from report_problems(
+        problems, "all imported packages are declared", remedy="add it to [project] dependencies"
+    )
 
 
 @check("dependencies.pinned", reads=READS)
@@ -104,12 +119,12 @@ def pinned(project: Project) -> Findings:
     if not pins:  # TOML of uv, poetry and pdm
         pairs = re.findall(r'^name = "([^"]+)"\nversion = "([^"]+)"', text, re.MULTILINE)
         pins = {canonicalize_name(name): version for name, version in pairs}
-    problems = []
+    problems, python = [], interpreter_of(project)
     for need in declared(project):
         name = canonicalize_name(need.name)
         if name not in pins:
             problems.append(Problem(files[0].name, f"does not pin {need.name}"))
-        elif (version := _version(need.name)) and version.partition("+")[0] != pins[name].partition("+")[0]:
+        elif (version := _version(need.name, python)) and version.partition("+")[0] != pins[name].partition("+")[0]:
             problems.append(Problem(files[0].name, f"pins {need.name} {pins[name]}, and {version} is installed"))
     good = f"{files[0].name} pins {len(pins)} packages"
     return report_problems(problems, good, remedy=f"pip install -c {files[0].name} -e .")
@@ -125,9 +140,9 @@ def licences(project: Project) -> Findings:
     texts = [(project.root / name).read_text(encoding="utf-8", errors="replace") for name in files]
     if not any(LICENCE.search(text) and len(text) > SHORTEST_LICENCE for text in texts):
         return failed("no file holds the text of a licence", remedy="add the licence's text as LICENSE")
-    problems = []
+    problems, python = [], interpreter_of(project)
     for need in declared(project):
-        text = _licence(need.name)
+        text = _licence(need.name, python)
         if STRONG.search(text) and not LESSER.search(text) and not STRONG.search(str(stated)):
             problems.append(Problem("pyproject.toml", f"{need.name} is under {text[:60]}"))
     good = f"{stated or files[0]}; no dependency's licence reaches it"
@@ -160,33 +175,34 @@ def declared(project: Project, *, optional: bool = False) -> list[Requirement]:
     return needs
 
 
-def read_environment(needs: Iterable[Requirement], requires_python: str) -> Environment:
-    """Return what is installed of some needed packages."""
+def read_environment(needs: Iterable[Requirement], requires_python: str, python: Interpreter) -> Environment:
+    """Return what is installed of some needed packages in an interpreter."""
     versions: dict[str, str] = {}
     missing, conflicting = [], []
     for need in needs:
-        version = _version(need.name)
+        version = _version(need.name, python)
         if version is None:
             missing.append(need.name)
             continue
         versions[need.name] = version
         if not need.specifier.contains(version, prereleases=True):
             conflicting.append(f"{need.name} is {version}, {need.specifier} is allowed")
-    return Environment(platform.python_version(), requires_python, versions, missing, conflicting)
+    return Environment(python.version, requires_python, versions, missing, conflicting, str(python.path))
 
 
 def _table(project: Project) -> dict[str, object]:
     if "project" in project.pyproject or (project.root / "requirements.txt").is_file():
         return table_of(project.pyproject, "project")
-    raise AssetMissingError("pyproject.toml has no [project] table", remedy="declare name, version and dependencies")
+    lacks = "[project] table in pyproject.toml" if project.pyproject else "pyproject.toml and no requirements.txt"
+    raise AssetMissingError(
+        f"the project has no {lacks}", remedy="declare name, version and dependencies in pyproject.toml"
+    )
 
 
-def _parts_of(name: str) -> set[NormalizedName]:
+def _parts_of(name: str, python: Interpreter) -> set[NormalizedName]:
     """Return what a package needs in exactly one version, as pydantic needs pydantic-core: in effect a part of it."""
-    try:
-        lines = distribution(name).requires or []
-    except PackageNotFoundError:
-        return set()
+    found = python.packages.get(name)
+    lines = (found.requires if found else None) or []
     return {
         canonicalize_name(need.name)
         for need in map(Requirement, lines)
@@ -194,18 +210,21 @@ def _parts_of(name: str) -> set[NormalizedName]:
     }
 
 
-def _version(name: str) -> str | None:
-    try:
-        return distribution(name).version
-    except PackageNotFoundError:
-        return None
+def _install(interpreter: str) -> str:
+    at = "" if interpreter == sys.executable else f"--python {interpreter} "
+    return f"install the project's dependencies: uv pip install {at}-e ."
 
 
-def _licence(name: str) -> str:
-    try:
-        metadata = Distribution.from_name(name).metadata
-    except PackageNotFoundError:
+def _version(name: str, python: Interpreter) -> str | None:
+    found = python.packages.get(canonicalize_name(name))
+    return found.version if found else None
+
+
+def _licence(name: str, python: Interpreter) -> str:
+    found = python.packages.get(canonicalize_name(name))
+    if found is None:
         return ""
+    metadata = found.metadata
     classifiers = [line for line in metadata.get_all("Classifier") or () if line.startswith("License ::")]
     # Some packages have the whole text of their licence here; its first line names it.
     own = str(metadata.get("License-Expression") or metadata.get("License") or "").strip().partition("\n")[0]

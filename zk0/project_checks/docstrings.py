@@ -5,15 +5,19 @@ import re
 from collections.abc import Iterator
 
 from zk0.core.checks import Part, check
+from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, passed, warned
+from zk0.core.verdicts import Evidence, Finding, passed_if
 from zk0.project_checks.narrowing import ruff_rules
 from zk0.project_checks.problems import report_share
 from zk0.project_checks.sources import Module, library, name_of
+from zk0.project_checks.tools import LINTERS, configured
 from zk0.project_checks.wording import says_something
 
 # The section, an error with a colon, and a word about it.
 RAISES = re.compile(r"(?::raises|Raises:\s)\s*[\w.]+\s*:\s*[^\W\d_]{2,}")
+
+ENOUGH = 5  # rules; Ruff's defaults have one, each convention more than 20
 
 type Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -49,13 +53,18 @@ def documents_errors(project: Project, *, percent: float = 60) -> Finding:
 
 @check("docstrings.convention", reads=(Part.code, Part.environment))
 def convention(project: Project) -> Finding:
-    """Ruff applies rules for docstrings (D) to the library, and its configuration leaves no file of it out."""
+    """Ruff applies rules for docstrings (D) to the library, and its configuration leaves no file of it out.
+
+    Raises:
+        AssetMissingError: the project configures no Ruff; what Ruff does by default is no choice of the project.
+    """
+    if (tool := configured(project, LINTERS)) is None or tool.name != "ruff":
+        raise AssetMissingError("the project configures no Ruff", remedy='add "D" to [tool.ruff.lint] select')
     rules = sorted(rule for rule in ruff_rules(project) if re.fullmatch(r"D\d{3}", rule))
-    if rules:
-        return passed(
-            f"ruff applies {len(rules)} rules for docstrings", evidence=[Evidence(name="rules", value=len(rules))]
-        )
-    return warned("ruff applies no rule for docstrings", remedy='add "D" to [tool.ruff.lint] select')
+    message = f"ruff applies {len(rules)} rules for docstrings, {ENOUGH} wanted"
+    evidence = [Evidence(name="rules", value=len(rules))]
+    remedy = 'add "D" to [tool.ruff.lint] select'
+    return passed_if(len(rules) >= ENOUGH, message, evidence=evidence, doubtful=True, remedy=remedy)
 
 
 def _public(module: Module) -> Iterator[tuple[str, Documented]]:

@@ -8,6 +8,7 @@ from zk0.core.markdown import Page, pages
 from zk0.core.project import FLOWER_CONFIG, Project, table_of
 from zk0.core.references import dead_link, missing_file
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, passed_if
+from zk0.federation.own_app.declaration import flat
 from zk0.project_checks.examples import command_problem, example_problems, lines_of
 from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.sources import library
@@ -68,7 +69,7 @@ def settings(project: Project) -> Findings:
     declared = "\n".join(module.text for module in library(project))
     lines = [line for line in (project.root / "pyproject.toml").read_text(encoding="utf-8").splitlines() if "#" in line]
     problems = []
-    for key in table:
+    for key in dict.fromkeys(key.rpartition(".")[2] for key, _ in flat(table)):
         name, written = key.replace("-", "_"), re.escape(key)
         known = re.compile(rf"(?<![\w-])({written}|{name})(?![\w-])")
         texts = [known.sub("", line) for line in prose if known.search(line)]

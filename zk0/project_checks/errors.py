@@ -11,9 +11,15 @@ from zk0.project_checks.problems import Problem, report_problems, report_share
 from zk0.project_checks.sources import Module, library, name_of
 from zk0.project_checks.tools import ask_ruff
 
-PRIVATE = re.compile(r"token|secret|passw(or)?d|passphrase|api_?key|private_?key|credential|environ\b", re.IGNORECASE)
+PRIVATE = re.compile(
+    r"token(?!s|iz|_?(?:count|len|num|id))|secret|passw(or)?d|passphrase|api_?key|private_?key|credential|environ\b",
+    re.IGNORECASE,
+)
 # A name, a length or a place of a secret: `secret.name`, `len(token)`, `TOKEN_FILE`.
-ONLY_NAMES = re.compile(r"\.(name|names|kind|line|id)\b|\bname\b|len\(|_(name|file|path|id|kind)\b", re.IGNORECASE)
+ONLY_NAMES = re.compile(
+    r"\.(name|names|kind|line|id|shape|dtype)\b|\bname\b|len\(|_(name|file|path|id|kind)\b|\b(num|n|max|min)_",
+    re.IGNORECASE,
+)
 
 
 @check("errors.swallowed", reads=(Part.code,))

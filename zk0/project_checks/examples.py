@@ -15,16 +15,21 @@ import click
 from typer import Typer
 from typer.main import get_command
 
+from zk0.core.app_subject import COMPONENTS
 from zk0.core.checks import Findings, Part, check
 from zk0.core.markdown import Block, pages
 from zk0.core.project import Project, table_of
+from zk0.core.python_source import parse_quietly
 from zk0.core.verdicts import not_applicable, not_available
 from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.sources import Module, modules
 
 SHELLS = ("bash", "sh", "shell", "console", "zsh")
+TREE = re.compile(r"^[\s│|]*[├└]", re.MULTILINE)  # a drawing of folders, which some call shell
 OPERATORS = ("&&", "||", "|", ";")
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*")  # before a command's program
+CLICK = re.compile(r"\b(?:click|typer|zk0\.cli)\b")
+PLACEHOLDER = re.compile(r"(?:^|\.)_?(?:my|your)", re.IGNORECASE)  # to be replaced by a reader's own
 PROGRAM = re.compile(r"[A-Za-z][\w-]*")
 READS = (Part.documents, Part.code, Part.environment)
 
@@ -45,7 +50,7 @@ def example_problems(block: Block, project: Project) -> list[Problem]:
     """Return what is wrong with an example in Python: it is none, or it imports what does not exist."""
     name, _, first = block.at.rpartition(":")
     try:
-        tree = ast.parse(_source(block.text))
+        tree = parse_quietly(_source(block.text))
     except SyntaxError as error:
         return [Problem(f"{name}:{int(first) + (error.lineno or 1) - 1}", f"is not Python: {error.msg}")]
     known = {module.dotted: module for module in modules(project)}
@@ -66,9 +71,13 @@ def example_problems(block: Block, project: Project) -> list[Problem]:
 
 def _is_there(dotted: str, known: Mapping[str, Module]) -> bool:
     """Return whether a module of the project exists; others may be a reader's own, and are not looked for."""
+    there = any(name == dotted or name.startswith(f"{dotted}.") for name in known)
+    return there or not _is_own(dotted, known) or PLACEHOLDER.search(dotted) is not None
+
+
+def _is_own(dotted: str, known: Mapping[str, Module]) -> bool:
     first = dotted.partition(".")[0]
-    own = any(name == first or name.startswith(f"{first}.") for name in known)
-    return not own or any(name == dotted or name.startswith(f"{dotted}.") for name in known)
+    return any(name == first or name.startswith(f"{first}.") for name in known)
 
 
 @check("examples.commands", reads=READS)
@@ -92,7 +101,7 @@ def commands(project: Project) -> Findings:
 def lines_of(block: Block) -> Iterator[tuple[str, list[str]]]:
     """Yield (`file:line`, words) of each command of a block of shell; what it printed is left out."""
     name, _, first = block.at.rpartition(":")
-    lines = block.text.splitlines()
+    lines = [] if TREE.search(block.text) else block.text.splitlines()
     prompted = any(line.startswith("$ ") for line in lines)
     number = 0
     while number < len(lines):
@@ -115,19 +124,23 @@ def lines_of(block: Block) -> Iterator[tuple[str, list[str]]]:
                 yield f"{name}:{int(first) + start}", command
 
 
-def command_problem(words: list[str], project: Project) -> str | None:
+def command_problem(words: list[str], project: Project) -> str | None:  # noqa: PLR0911  one for each program
     """Return what is wrong with a command: '' if nothing is, None if zk0 knows no way to look it up."""
     scripts = table_of(project.pyproject, "project", "scripts")
     match words:
         case ["python" | "python3", *rest]:
             return _python_problem(rest, project)
+        case ["flwr", "run", *rest]:
+            return _app_problem(project, next((word for word in rest[:1] if not word.startswith("-")), "."))
+        case ["bash" | "sh", file, *_] if not file.startswith("-") and "$" not in file:
+            return _file_problem(file, project)
         case ["make", *targets]:
             return _make_problem(targets, project)
         case ["nox", "-s", *names] if sessions := _sessions(project):
             wrong = [name for name in takewhile(lambda word: not word.startswith("-"), names) if name not in sessions]
             return f"no session {wrong[0]}" if wrong else ""
         case [program, *rest] if program == "zk0" or program in scripts:
-            is_known = _application(program) is not None
+            is_known = _may_be_application(scripts.get(program, ""), project) and _application(program) is not None
             return _of_application(program, rest) if is_known else _script_problem(scripts.get(program, ""), project)
         case [program, *_] if PROGRAM.fullmatch(program) and _is_like(program, project):
             return f"no program {program}: pyproject.toml declares none in [project.scripts]"
@@ -139,14 +152,31 @@ def _python_problem(words: list[str], project: Project) -> str | None:
         case ["-m", "zk0", *rest]:
             return _of_application("zk0", rest)
         case ["-m", module, *_]:
-            there = any(one.dotted == module or one.dotted.startswith(f"{module}.") for one in modules(project))
-            return "" if there or find_spec(module.partition(".")[0]) else f"no module {module}"
+            known = {one.dotted: one for one in modules(project)}
+            if _is_own(module, known):
+                return "" if _is_there(module, known) else f"no module {module}"
+            return "" if find_spec(module.partition(".")[0]) else None  # another package's, which need not be here
         case ["-c", text, *_]:
             found = example_problems(Block("python", text, "-c:1"), project)
             return found[0].message if found else ""
         case [file, *_] if file.endswith(".py"):
-            return "" if (project.root / file).is_file() else f"no file {file}"
+            return _file_problem(file, project)
     return None
+
+
+def _file_problem(file: str, project: Project) -> str:
+    """Return what is wrong with a file that a command runs: no folder has it. A `cd` before it is not followed."""
+    wanted = f"/{file.removeprefix('./')}"
+    there = (project.root / file).is_file() or any(f"/{name}".endswith(wanted) for name in project.files())
+    return "" if there else f"no file {file}"
+
+
+def _app_problem(project: Project, folder: str) -> str | None:
+    """Return what is wrong with `flwr run`: there is no app; None for a folder that is not here."""
+    if not (project.root / folder).is_dir():
+        return None
+    own = Project(project.root / folder)
+    return "" if table_of(own.pyproject, *COMPONENTS) else f"no Flower app in {folder}"
 
 
 def _make_problem(words: list[str], project: Project) -> str:
@@ -163,6 +193,12 @@ def _script_problem(target: str, project: Project) -> str | None:
     if module is None or name not in re.findall(r"\w+", module.text):
         return f"its script {target} does not exist"
     return None
+
+
+def _may_be_application(target: str, project: Project) -> bool:
+    """Return whether a program of the project uses Click or Typer: others are not imported, which may take long."""
+    module = next((one for one in modules(project) if one.dotted == target.partition(":")[0]), None)
+    return module is None or CLICK.search(module.text) is not None
 
 
 def _is_like(program: str, project: Project) -> bool:
@@ -207,7 +243,7 @@ def _sessions(project: Project) -> set[str]:
     file = project.root / "noxfile.py"
     if not file.is_file():
         return set()
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree = parse_quietly(file.read_text(encoding="utf-8"))
     names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.decorator_list}
     return names | {path.stem for folder in project.resources("workflows") for path in folder.glob("*.yaml")}
 

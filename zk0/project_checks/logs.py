@@ -1,5 +1,6 @@
 """The journals of runs (`logs.*`)."""
 
+from zk0.core.app_subject import first_run
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, JournalError
 from zk0.core.project import Project
@@ -13,7 +14,7 @@ def complete(project: Project) -> Finding:
     """The journal of the last run has the receipt and the verdict of each step."""
     runs = [run for run in run_directories(project) if run.has_begun]
     if not runs:
-        raise AssetMissingError("no workflow has run yet", remedy="zk0 run train")
+        raise AssetMissingError("no workflow has run yet", remedy=first_run(project))
     run = runs[0]
     try:
         state = run.state()

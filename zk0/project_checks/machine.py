@@ -33,7 +33,8 @@ def accelerator(project: Project, *, gib: float = 8) -> Iterator[Finding]:
     if not find_program("nvidia-smi"):
         if device := _wanted_gpu(project):
             yield failed(
-                f"the run configuration asks for {device}, and this machine has no NVIDIA GPU", remedy="device=cpu"
+                f"the run configuration asks for {device}, and this machine has no NVIDIA GPU",
+                remedy="run it on a machine with one, or configure the CPU",
             )
             return
         yield not_applicable("this machine has no NVIDIA GPU: presets tiny and small train on the CPU")
@@ -49,9 +50,10 @@ def accelerator(project: Project, *, gib: float = 8) -> Iterator[Finding]:
 
 
 def _wanted_gpu(project: Project) -> str | None:
-    """Return the GPU that the project's configuration or a federation of it names."""
-    federations = table_of(project.pyproject, "tool", "flwr", "federations").values()
-    tables = [table_of(project.pyproject, *FLOWER_CONFIG), *(one for one in federations if isinstance(one, dict))]
+    """Return the GPU that the project's configuration or the federation that it uses names."""
+    federations = table_of(project.pyproject, "tool", "flwr", "federations")
+    used = [federations[federations["default"]]] if federations.get("default") in federations else federations.values()
+    tables = [table_of(project.pyproject, *FLOWER_CONFIG), *(one for one in used if isinstance(one, dict))]
     for table in tables:
         for key, value in _leaves(table):
             if (key.endswith("device") and str(value).startswith("cuda")) or (key.endswith("gpus") and value):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from zk0.core.app_subject import first_run
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, JournalError
 from zk0.core.project import Project
@@ -27,7 +28,7 @@ def sound(project: Project) -> Iterator[Finding]:
     """Every entry of the memory bank can be read, and none was changed after it was written."""
     bank = Bank.of(project).read()
     if not bank.entries and not bank.problems:
-        raise AssetMissingError("the memory bank has no entries yet", remedy="zk0 run train")
+        raise AssetMissingError("the memory bank has no entries yet", remedy=first_run(project))
     good = f"{len(bank.entries)} entries can be read"
     return report_problems(entry_problems(project, bank), good, remedy="correct it, or git checkout it")
 
@@ -37,7 +38,7 @@ def verified(project: Project) -> Iterator[Finding]:
     """The memory bank agrees with its evidence."""
     report = verify(project, datetime.now(UTC))
     if not report.assessments and not report.is_wrong:
-        raise AssetMissingError("the memory bank has no entries yet", remedy="zk0 run train")
+        raise AssetMissingError("the memory bank has no entries yet", remedy=first_run(project))
     evidence = [Evidence(name=name, value=count, unit="entries") for name, count in report.counts.items()]
     for assessment in report.assessments:
         if assessment.freshness is not Freshness.fresh:
@@ -65,7 +66,7 @@ def recorded(project: Project) -> Iterator[Finding]:
         if state.status not in (RunStatus.unfinished, RunStatus.waiting):
             last.setdefault(state.workflow, run.id)
     if not last and not known:
-        raise AssetMissingError("no workflow has run yet, and the memory bank records none", remedy="zk0 run train")
+        raise AssetMissingError("no workflow has run yet, and the memory bank records none", remedy=first_run(project))
     problems = [Problem(run, "is not in the memory bank") for run in last.values() if run not in known]
     good = f"{len(known)} runs are in the memory bank, the last of each workflow among them"
     return report_problems(problems, good, remedy="zk0 run it again")

@@ -2,7 +2,7 @@
 
 import configparser
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,20 @@ def mypy_left_out(project: Project) -> list[Problem]:
             problems.append(Problem(where, f"disables {len(disabled)} kinds of error"))
         for pattern in _list(settings.get("exclude")):
             problems += [_hidden(one, f"by exclude in {where}") for one in code if re.search(pattern.strip(), one.name)]
-        targets = [str(one) for key in ("files", "packages", "modules") for one in _list(settings.get(key))]
-        if targets:
+        if targets := _targets(settings):
             problems += [
                 _hidden(one, f"by files or packages in {where}") for one in code if not _is_target(one, targets)
             ]
     return problems
+
+
+def mypy_targets(project: Project) -> list[str]:
+    """Return what mypy looks at by its configuration; nothing where it has to be told."""
+    return [target for _, settings in _mypy_tables(project) for target in _targets(settings)]
+
+
+def _targets(settings: Mapping[str, Any]) -> list[str]:
+    return [str(one) for key in ("files", "packages", "modules") for one in _list(settings.get(key))]
 
 
 def _left_out(project: Project, code: Sequence[Module]) -> list[Problem]:

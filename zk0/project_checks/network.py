@@ -31,12 +31,12 @@ def server(project: Project, *, address: str = "") -> Iterator[Finding]:
     for one in addresses:
         host, _, port = one.rpartition(":")
         if not host or not port.isdigit():
-            yield failed(f"{one} is not an address HOST:PORT", at=one)
+            yield failed("is not an address HOST:PORT", at=one)
             continue
         try:
             yield _connect(host.strip("[]"), int(port))
         except OSError as error:
-            yield failed(f"{one} can't be reached: {error}", at=one, remedy="start the SuperLink, or open the port")
+            yield failed(f"no server answers: {error}", at=one, remedy="start the SuperLink, or open the port")
 
 
 def _connect(host: str, port: int) -> Finding:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from zk0.core.app_subject import first_run
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.git import run_git
@@ -14,6 +15,8 @@ from zk0.core.process import run_program
 from zk0.core.project import Project
 from zk0.core.receipts import file_digest
 from zk0.core.verdicts import Evidence, Finding, failed, passed_if
+from zk0.memory.bank import Bank
+from zk0.memory.entries import INIT
 from zk0.project_checks.repository import last_tag, query_git
 from zk0.project_checks.sources import library, packages
 
@@ -25,6 +28,8 @@ KEPT = ("*/receipts/*.json", "*/journal.jsonl")  # of a run: the evidence of mem
 def rollback(project: Project, *, to: str = "") -> Finding:
     """The version before can be restored: it unpacks, compiles, and its packages can be imported."""
     reference = to or last_tag(project) or "HEAD~1"
+    if reference == "HEAD~1" and query_git(project, "rev-list", "--count", "HEAD").strip() == "1":
+        raise AssetMissingError("the history has one commit: there is no version before", remedy="git commit")
     commit = query_git(project, "rev-parse", "--short", f"{reference}^{{commit}}").strip()
     with tempfile.TemporaryDirectory() as folder:
         _unpack(project, commit, Path(folder))
@@ -71,9 +76,12 @@ def backup(project: Project) -> Iterator[Finding]:
 
 def _records_return(project: Project, folder: Path) -> Iterator[Finding]:
     files = [path for path in project.memory_dir.rglob("*") if path.is_file()]
-    files += [path for pattern in KEPT for path in project.runs_dir.glob(pattern)]
-    if not files:
-        raise AssetMissingError("there is neither memory nor a receipt to back up", remedy="zk0 run train")
+    receipts = [path for pattern in KEPT for path in project.runs_dir.glob(pattern)]
+    files += receipts
+    entries = Bank.of(project).read().entries if project.memory_dir.is_dir() else []
+    begun = bool(receipts) or not entries or any(entry.generated.by != INIT for entry in entries)
+    if not files or not begun:  # what zk0 init read off the project is no work that could be lost
+        raise AssetMissingError("there is neither memory nor a receipt to back up", remedy=first_run(project))
     size = sum(path.stat().st_size for path in files)
     if size > LARGEST:
         raise AssetMissingError(f"{size / 1024**2:.0f} MiB of records are too many for a rehearsal")

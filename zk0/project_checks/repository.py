@@ -32,7 +32,7 @@ def inside(project: Project) -> Findings:
 @check("repository.committed", reads=SOURCES)
 def committed(project: Project) -> Iterator[Finding]:
     """Everything is committed."""
-    problems = [Problem(path, "is not committed") for path in changed(project)]
+    problems = [Problem(path, "not committed") for path in changed(project)]
     return report_problems(problems, "nothing is uncommitted", remedy="git commit", doubtful=True)
 
 

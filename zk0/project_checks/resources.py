@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from zk0.core.app_subject import first_run
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError, JournalError
 from zk0.core.process import find_program
@@ -11,7 +12,7 @@ from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed_if
 from zk0.ledger import Ledger
 from zk0.project_checks.machine import GIB
-from zk0.project_checks.recorded_runs import receipts_of
+from zk0.project_checks.recorded_runs import training_receipts
 from zk0.workflow.lock import MARK, owner
 from zk0.workflow.run import run_directories
 from zk0.workflow.state import RunStatus
@@ -48,9 +49,11 @@ def accelerator(ledger: Ledger) -> Finding:
 
 
 @check("resources.duration", reads=(Part.runs,))
-def duration(project: Project, *, minutes: float, action: str = "federation.run") -> Finding:
-    """The last run of an action took no longer than required."""
-    receipt = receipts_of(project, action)[0]
+def duration(project: Project, *, minutes: float) -> Finding:
+    """The last training of the project's app took no longer than required."""
+    receipt = training_receipts(project)[0]
+    if receipt.verdict.stops:
+        return not_available(f"the last training failed after {receipt.seconds:.0f} s, so its time says nothing")
     evidence = [Evidence(name="duration", value=round(receipt.seconds, 1), unit="s", at=receipt.run)]
     message = f"{receipt.title} took {receipt.seconds / 60:.1f} min, at most {minutes:g} are allowed"
     in_time = receipt.seconds <= minutes * 60
@@ -61,7 +64,7 @@ def duration(project: Project, *, minutes: float, action: str = "federation.run"
 def released(project: Project) -> Iterator[Finding]:
     """No process, lock or half-written file of a run that is over is left."""
     if not run_directories(project):
-        raise AssetMissingError("no workflow has run yet", remedy="zk0 run train")
+        raise AssetMissingError("no workflow has run yet", remedy=first_run(project))
     for run in run_directories(project):
         try:
             over = run.state().status is not RunStatus.unfinished

@@ -7,10 +7,11 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from zk0.core.app_subject import require_app
+from zk0.core.app_subject import declares_own, first_run, require_app
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
+from zk0.core.receipts import ReceiptStore
 from zk0.core.verdicts import Finding
 from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.sources import library
@@ -66,16 +67,28 @@ def calls(project: Project) -> Iterator[Finding]:
 @check("security.weights", reads=(Part.runs, Part.code))
 def weights(project: Project) -> Iterator[Finding]:
     """Runs kept weights as whole safetensors, and no file of runs or project is a pickle, whatever its name."""
-    require_app(project)
-    files = [path for path in project.runs_dir.rglob("*") if path.is_file()]
+    own = declares_own(project)
+    if not own:
+        require_app(project)
+    files = [path for folder in _folders_of(project, own=own) for path in folder.rglob("*") if path.is_file()]
     tensors = [path for path in files if path.suffix == ".safetensors"]
     problems = [Problem(project.shown(path), reason) for path in tensors if (reason := _broken(path))]
     everything = {*files, *(path for name in project.tree().files if (path := project.root / name).is_file())}
     pickles = sorted(path for path in everything if path.suffix in PICKLED or _is_pickle(path))
     problems += [Problem(project.shown(path), "is a pickle: loading it runs it") for path in pickles]
     if not tensors and not problems:
-        raise AssetMissingError("no run has kept weights yet", remedy="zk0 run train")
+        raise AssetMissingError("no run has kept weights yet", remedy=first_run(project))
     return report_problems(problems, f"{len(tensors)} files of safetensors", remedy="save with safetensors")
+
+
+def _folders_of(project: Project, *, own: bool) -> Iterator[Path]:
+    """Yield the folders of the runs, or of the steps that ran the project's own app."""
+    if not own:
+        yield project.runs_dir
+        return
+    for receipt in ReceiptStore(project.runs_dir).all():
+        if receipt.uses == "app.run":
+            yield project.runs_dir / receipt.run / "steps" / receipt.step
 
 
 def _is_pickle(path: Path) -> bool:

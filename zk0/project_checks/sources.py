@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zk0.core.errors import AssetMissingError, RequestError
 from zk0.core.project import Project
+from zk0.core.python_source import parse_quietly
 
 BESIDE = frozenset({"tests", "test", "docs", "doc", "benchmarks", "examples", "scripts", "tools"})
 BESIDE_NAMES = frozenset({"noxfile.py", "setup.py", "conftest.py"})
@@ -19,6 +20,7 @@ class Module:
 
     name: str
     text: str
+    within: str = ""  # the folder that is on the path, such as `src/`
 
     @cached_property
     def tree(self) -> ast.Module:
@@ -28,15 +30,15 @@ class Module:
             RequestError: it is not Python.
         """
         try:
-            return ast.parse(self.text, self.name)
+            return parse_quietly(self.text, self.name)
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None) or 1
             raise RequestError(f"{self.name}:{line} is not Python: {error}", remedy="correct it") from error
 
     @property
     def dotted(self) -> str:
-        """The name it is imported by, when the root (or `src`) is on the path."""
-        parts = list(Path(self.name.removeprefix("src/")).with_suffix("").parts)
+        """The name it is imported by, when the root is on the path, or `src` if that is no package itself."""
+        parts = list(Path(self.name.removeprefix(self.within)).with_suffix("").parts)
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
     def at(self, node: ast.AST) -> str:
@@ -79,7 +81,15 @@ def modules(project: Project) -> list[Module]:
 
 @lru_cache(maxsize=1)  # several checks in one process parse the code once
 def _read(root: Path, names: tuple[str, ...], _digest: str) -> tuple[Module, ...]:
-    return tuple(Module(name, (root / name).read_text(encoding="utf-8", errors="replace")) for name in names)
+    source = "" if source_root(root) == root else "src/"
+    texts = {name: (root / name).read_text(encoding="utf-8", errors="replace") for name in names}
+    return tuple(Module(name, text, source if name.startswith(source) else "") for name, text in texts.items())
+
+
+def source_root(root: Path) -> Path:
+    """Return the folder whose packages are imported: `src`, unless that is a package itself, else the root."""
+    folder = root / "src"
+    return folder if folder.is_dir() and not (folder / "__init__.py").exists() else root
 
 
 def library(project: Project) -> list[Module]:
@@ -90,7 +100,7 @@ def library(project: Project) -> list[Module]:
     """
     if found := [module for module in modules(project) if _is_library(module.name)]:
         return found
-    raise AssetMissingError(f"no Python code in {project.root} besides tests and tools")
+    raise AssetMissingError("the project has no Python code besides tests and tools")
 
 
 def suite(project: Project) -> list[Module]:
@@ -101,7 +111,7 @@ def suite(project: Project) -> list[Module]:
     """
     if found := [module for module in modules(project) if _is_test(module.name)]:
         return found
-    raise AssetMissingError(f"no tests in {project.root}", remedy="write tests/test_….py")
+    raise AssetMissingError("the project has no tests", remedy="write tests/test_….py")
 
 
 def packages(project: Project) -> set[str]:

@@ -13,7 +13,7 @@ from zk0.project_checks.sources import library
 from zk0.project_checks.tools import FORMATTERS, LINTERS, ask_ruff, configured, problems_of, require_tool
 
 # black; ruff until 0.14; ruff since.
-WOULD_REFORMAT = re.compile(r"^(?:would reformat |Would reformat: | --> )(?P<file>[^:\n]+)", re.MULTILINE)
+WOULD_REFORMAT = re.compile(r"^(?:would reformat |Would reformat: |[ ]+--> )(?P<file>[^:\n]+)", re.MULTILINE)
 
 
 # Of pycodestyle: imports, statements, comparisons, names, blanks. How long lines are is the project's choice.

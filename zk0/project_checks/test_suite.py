@@ -6,6 +6,7 @@ other report counts: anyone can write one. In a workflow, a check judges the rep
 """
 
 import ast
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +16,11 @@ from zk0.core.checks import CheckContext, Findings, Part, check, register_subjec
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, ReceiptStore
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, warned
+from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, warned
 from zk0.project_checks.declared_tests import declared_tests, is_test_file
+from zk0.project_checks.outcome_hooks import outcome_hooks
 from zk0.project_checks.problems import Problem, report_problems, report_share
-from zk0.project_checks.sources import Module, library, name_of, suite
+from zk0.project_checks.sources import Module, library, modules, name_of, suite
 from zk0.workflow.integrity import RecordReader
 from zk0.workflow.run import is_intact
 
@@ -39,10 +41,18 @@ class Case:
     outcome: str
     message: str = ""
 
+    @property
+    def id(self) -> str:
+        """Place and name; the name alone of a file that could not be imported, which has no place."""
+        return f"{self.place}::{self.name}" if self.place else self.name
+
 
 @dataclass(frozen=True)
 class TestResults:
-    """How tests ended; of the `declared` ones that have no result, and of those that are `hollow`, their places."""
+    """How tests ended; of the `declared` ones that have no result, and of those that are `hollow`, their places.
+
+    `hooks` are those of the project that change how a test ended.
+    """
 
     __test__ = False  # to pytest
 
@@ -50,10 +60,11 @@ class TestResults:
     declared: int = 0
     missing: list[str] = field(default_factory=list)
     hollow: list[Problem] = field(default_factory=list)
+    hooks: list[Problem] = field(default_factory=list)
 
     def of(self, outcome: str) -> list[str]:
         """Return the tests that ended so."""
-        return [f"{case.place}::{case.name}" for case in self.cases if case.outcome == outcome]
+        return [case.id for case in self.cases if case.outcome == outcome]
 
 
 def _test_results(context: CheckContext) -> TestResults:
@@ -73,7 +84,7 @@ def _results_of(project: Project, files: list[Module]) -> TestResults:
     known = {f"{case.place}.{case.name.partition('[')[0]}" for case in cases}
     missing = [test.at for test in tests if not any(_ends_with(test.dotted, name) for name in known)]
     hollow = [Problem(test.at, "asserts nothing") for test in tests if test.is_hollow]
-    return TestResults(cases, len(tests), missing, hollow)
+    return TestResults(cases, len(tests), missing, hollow, list(outcome_hooks(modules(project))))
 
 
 @check("test-suite.passed", aliases={"tests.passed": {}})
@@ -103,7 +114,7 @@ def _judge(results: TestResults, what: str) -> Iterator[Finding]:
         return
     aside = len(counts["skipped"]) + len(counts["xfailed"])
     good = f"{len(counts['passed'])} {what}, {len(counts['skipped'])} were skipped{_skips(counts)}"
-    problems = [*_failures(results.cases), *results.hollow]
+    problems = [*_failures(results.cases), *results.hollow, *results.hooks]
     if not problems and aside > SKIPS * len(results.cases):
         message = f"{aside} of {len(results.cases)} tests show nothing{_skips(counts)}"
         yield warned(message, evidence=evidence, remedy="make them run, or delete them")
@@ -148,7 +159,7 @@ def errors_tested(project: Project, *, percent: float = 70) -> Finding:
         if isinstance(node.exc, ast.Call) and (name := name_of(node.exc.func).rpartition(".")[2]) in own
     }
     if not raised:
-        return not_available("the code raises no error class of its own")
+        return not_applicable("the code raises no error class of its own")
     acting = [one for one in suite(project) if not is_test_file(one) or any(test.acts for test in declared_tests(one))]
     words = {word for module in acting for word in _words(module)}
     bare = sorted(raised - words)
@@ -157,7 +168,7 @@ def errors_tested(project: Project, *, percent: float = 70) -> Finding:
 
 
 def _failures(cases: Iterable[Case]) -> list[Problem]:
-    return [Problem(f"{case.place}::{case.name}", case.message) for case in cases if case.outcome == "failed"]
+    return [Problem(case.id, case.message) for case in cases if case.outcome == "failed"]
 
 
 def reports_of(project: Project, action: str, output: str) -> list[Path]:
@@ -182,8 +193,6 @@ def reports_of(project: Project, action: str, output: str) -> list[Path]:
 
 def _distrust(receipt: Receipt, project: Project, records: RecordReader) -> str | None:
     """Return why a receipt of a test run does not count."""
-    if not (project.runs_dir / receipt.run / "journal.jsonl").is_file():
-        return f"run {receipt.run} has no journal: no engine wrote its receipts"
     if reason := records.complaint(receipt.run):
         return reason
     return None if is_intact(receipt, project) else f"what run {receipt.run} left was changed or is gone"
@@ -211,9 +220,19 @@ def _case(element: ET.Element) -> Case:
     mark = next((child for child in element if child.tag in ("failure", "error", "skipped")), None)
     expected = mark is not None and mark.get("type") == "pytest.xfail"
     outcome = "passed" if mark is None else "xfailed" if expected else "skipped" if mark.tag == "skipped" else "failed"
-    message = "" if mark is None else str(mark.get("message") or mark.text or mark.tag)
     place, name = str(element.get("classname", "")), str(element.get("name", ""))
-    return Case(place, name, outcome, message.strip().partition("\n")[0][:200])
+    return Case(place, name, outcome, _reason(mark)[:200])
+
+
+def _reason(mark: ET.Element | None) -> str:
+    """Return why a test did not pass, in a line; for a file that does not import, its error."""
+    if mark is None:
+        return ""
+    message, text = str(mark.get("message") or mark.text or mark.tag), str(mark.text or "")
+    errors = [line.removeprefix("E").strip() for line in text.splitlines() if re.match(r"E\s+\S", line)]
+    if message == "collection failure" and errors:
+        return errors[-1]
+    return message.strip().partition("\n")[0]
 
 
 def _is_in(case: Case, module: Module) -> bool:

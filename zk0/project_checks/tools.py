@@ -18,7 +18,7 @@ from zk0.core.project import Project, table_of
 from zk0.project_checks.problems import Problem
 from zk0.project_checks.sources import Module
 
-LINE = re.compile(r"(?P<at>[^\s:][^:]*:\d+)(?::\d+)?:? (?P<message>.+)")
+LINE = re.compile(r"(?P<at>[^\s:][^:]*(?::cell \d+)?:\d+)(?::\d+)?:? (?P<message>.+)")
 OWN_DEPTRY = re.compile(r"^\[+tool\.deptry.*?(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
 FILES_AT_ONCE = 1000  # the system limits the length of a command
 
@@ -80,7 +80,7 @@ def problems_of(ended: Completed, tool: Tool) -> list[Problem]:
     """Return what a linter or type checker printed as `file:line: message`; its failure if it printed none."""
     lines = [match for line in ended.out.splitlines() if (match := LINE.match(line))]
     if ended.status and not lines:
-        printed = (ended.err or ended.out).strip().splitlines() or ["no output"]
+        printed = (ended.out.strip() or ended.err.strip()).splitlines() or ["no output"]  # warnings go to stderr
         return [Problem("", f"{tool.name} ended with exit status {ended.status}: {printed[-1]}")]
     return [Problem(match["at"], match["message"]) for match in lines] if ended.status else []
 
@@ -113,10 +113,13 @@ def ask_ruff(
     return problems
 
 
-def ask_deptry(project: Project, own: Iterable[str]) -> list[tuple[str, str, str]]:
+def ask_deptry(
+    project: Project, own: Iterable[str], modules: Mapping[str, Iterable[str]]
+) -> list[tuple[str, str, str]]:
     """Return (`file:line`, imported name, message) of each import of a package that the project does not declare.
 
-    `own` are the names that its own packages are imported by.
+    `own` are the names that its own packages are imported by, `modules` those of other packages, by package: deptry
+    itself knows the environment that it is installed in, which need not be the project's.
 
     Raises:
         DependencyMissingError: deptry is not installed.
@@ -126,6 +129,9 @@ def ask_deptry(project: Project, own: Iterable[str]) -> list[tuple[str, str, str
         out = Path(folder) / "deptry.json"
         # Unused dependencies (2) and imports of development tools (4) and of the standard library (5) are all declared.
         command = ["deptry", ".", "--no-ansi", f"--json-output={out}", "--ignore=DEP002,DEP004,DEP005"]
+        if modules:
+            pairs = (f"{package}={'|'.join(sorted(names))}" for package, names in sorted(modules.items()))
+            command.append(f"--package-module-name-map={','.join(pairs)}")
         if table_of(project.pyproject, "tool", "deptry"):  # it may leave out what is to be judged
             plain = Path(folder) / "pyproject.toml"
             plain.write_text(OWN_DEPTRY.sub("", (project.root / "pyproject.toml").read_text(encoding="utf-8")))

@@ -8,7 +8,7 @@ from zk0.core.errors import AssetMissingError
 from zk0.core.process import run_program
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding
-from zk0.project_checks.narrowing import mypy_left_out
+from zk0.project_checks.narrowing import mypy_left_out, mypy_targets
 from zk0.project_checks.problems import report_problems, report_share
 from zk0.project_checks.sources import library
 from zk0.project_checks.tools import TYPE_CHECKERS, problems_of, require_tool
@@ -22,7 +22,8 @@ def checked(project: Project) -> Iterator[Finding]:
     tool = require_tool(project, TYPE_CHECKERS, "type checker")
     if tool.name != "mypy":
         raise AssetMissingError(f"zk0 can't tell which files {tool.name} looks at", remedy="add [tool.mypy]")
-    ended = run_program(tool.name, *tool.arguments, cwd=project.root, seconds=TIMEOUT - 3)
+    targets = () if mypy_targets(project) else ("--", *sorted(module.name for module in library(project)))
+    ended = run_program(tool.name, *tool.arguments, *targets, cwd=project.root, seconds=TIMEOUT - 3)
     return report_problems(
         [*problems_of(ended, tool), *mypy_left_out(project)], f"{tool.name} finds nothing", remedy=tool.name
     )

@@ -8,6 +8,7 @@ from zk0.checklists.loading import checklist_names, checklist_problem
 from zk0.core.checks import Part, check
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
+from zk0.core.seal import is_sealed
 from zk0.core.verdicts import Finding
 from zk0.project_checks.problems import Problem, report_problems
 from zk0.project_checks.wording import says_something
@@ -72,7 +73,10 @@ def specifications(project: Project) -> dict[str, WorkflowSpec]:
 
 
 def _own(project: Project) -> dict[str, Path]:
-    return {name: path for name, path in workflow_files(project).items() if path.is_relative_to(project.root)}
+    """Return the project's own workflows; one that `zk0 init` wrote and nobody edited says nothing about its people."""
+    files = workflow_files(project).items()
+    own = {name: path for name, path in files if path.is_relative_to(project.root)}
+    return {name: path for name, path in own.items() if not is_sealed(path.read_text("utf-8", errors="replace"))}
 
 
 def _require_own(project: Project) -> list[Path]:

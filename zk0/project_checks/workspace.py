@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zk0.core.checks import Part, check
+from zk0.core.interpreters import project_python
 from zk0.core.process import find_program
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, failed, passed, passed_if, warned
@@ -22,17 +23,20 @@ def in_root(project: Project) -> Finding:
 
 @check("workspace.environment", reads=(Part.machine,))
 def own_environment(project: Project) -> Finding:
-    """Python runs in an environment of its own, not in the system's."""
-    conda = os.environ.get("CONDA_DEFAULT_ENV")
-    if sys.prefix != sys.base_prefix:
-        own = Path(sys.prefix)
+    """The project's Python is one of an environment of its own, not the system's."""
+    conda, python = os.environ.get("CONDA_DEFAULT_ENV"), project_python(project)
+    is_zk0s = python == Path(sys.executable)
+    own = Path(sys.prefix) if is_zk0s else python.parent.parent
+    if sys.prefix != sys.base_prefix if is_zk0s else (own / "pyvenv.cfg").is_file():
         # A shared page must not show the paths of this machine.
         shown = own.relative_to(project.root).as_posix() if own.is_relative_to(project.root) else own.name
         return passed(f"the virtual environment {shown}")
+    if not is_zk0s and (own / "conda-meta").is_dir():
+        return passed(f"the conda environment {own.name}")
     if conda and conda != "base":
         return passed(f"the conda environment {conda}")
     return failed(
-        f"{sys.executable} is the system's Python; {project.name} would share its packages with everything else",
+        f"{python} is the system's Python; {project.name} would share its packages with everything else",
         remedy="uv venv && source .venv/bin/activate",
     )
 

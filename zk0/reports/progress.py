@@ -1,17 +1,20 @@
-"""How far a run is, on stderr: one line a step, live on a terminal, one plain line per finished step elsewhere.
+"""How far a run is, on stderr: one line a step, live on a terminal; elsewhere plain lines, more for a long step.
 
 A subscriber like the others. It writes to its own copy of stderr, since what actions print there goes into a log.
 """
 
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.text import Text
 
+from zk0.core.pages import one_line
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict
 from zk0.workflow.events import (
@@ -40,6 +43,7 @@ STYLES = {
     Verdict.not_available: "dim yellow",
 }
 TENTHS_MATTER, MINUTE, HOUR = 10, 60, 3600  # seconds
+PATIENCE = 5.0  # seconds between two plain lines of a step: a round takes about as long, an episode less
 VERDICT_WIDTH = max(map(len, Verdict))
 
 
@@ -74,7 +78,7 @@ def line_of(event: Event) -> Text | None:
             line = _line(Verdict.not_available, event.title, "waiting").append(
                 f"  for a{'n' * (event.ask == 'agent')} {event.ask}"
             )
-            return line.append(f": {event.missing[0].message}") if event.missing else line
+            return line.append(f": {one_line(event.missing[0].message)}") if event.missing else line
         case StepRetried() | StepRepairing():
             return _again(event)
     return None
@@ -83,10 +87,10 @@ def line_of(event: Event) -> Text | None:
 def trouble(receipt: Receipt) -> str:
     """Return in one sentence why a step's verdict is what it is; nothing where it passed."""
     if receipt.failure:
-        return receipt.failure.message
+        return one_line(receipt.failure.message)
     if receipt.verdict in (Verdict.passed, Verdict.not_applicable):
         return ""
-    return next((finding.message for finding in receipt.findings if finding.verdict == receipt.verdict), "")
+    return next((one_line(one.message) for one in receipt.findings if one.verdict == receipt.verdict), "")
 
 
 def duration(seconds: float) -> str:
@@ -101,17 +105,50 @@ def duration(seconds: float) -> str:
     return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
 
 
-class PlainProgress:
-    """One plain line per finished step."""
+@dataclass
+class Pace:
+    """When a step last got a line, and its first progress; in seconds of a clock that only goes forward."""
 
-    def __init__(self, console: Console) -> None:
+    told: float
+    first: tuple[int, float] | None = None  # units done, and when
+
+    def left(self, done: int, total: int, now: float) -> float | None:
+        """Return the seconds that the rest will take at the pace so far; None where there is none yet, or no rest."""
+        if self.first is None or not self.first[0] < done < total:
+            return None
+        return (now - self.first[1]) / (done - self.first[0]) * (total - done)
+
+
+class PlainProgress:
+    """One plain line per finished step, and one every few seconds of a step that says how far it is."""
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self.console = console
+        self.clock = clock
+        self.paces: dict[str, Pace] = {}
 
     def __call__(self, event: Event) -> None:
         """Print the line that stays of an event."""
+        match event:
+            case StepStarted():
+                self.paces[event.step] = Pace(self.clock())
+            case StepProgressed() if event.step in self.paces:
+                self._progress(event)
         line = Text(f"run {event.run}") if isinstance(event, RunStarted | RunResumed) else line_of(event)
         if line is not None:
             self.console.print(line)
+
+    def _progress(self, event: StepProgressed) -> None:
+        """Print how far a step is and how long the rest will take, unless that was said a moment ago."""
+        now, pace = self.clock(), self.paces[event.step]
+        if pace.first is None:
+            pace.first = (event.done, now)
+        if now - pace.told < PATIENCE:
+            return
+        pace.told = now
+        left = pace.left(event.done, event.total, now)
+        rest = "" if left is None else f", about {duration(left)} left"
+        self.console.print(Text(f"{'':<{VERDICT_WIDTH}}  {event.done} of {event.total}  {event.note}{rest}", "dim"))
 
 
 class LiveProgress(PlainProgress):
@@ -151,6 +188,9 @@ class LiveProgress(PlainProgress):
             case StepRetried() | StepWaiting():
                 self._remove(event.step)
         super().__call__(event)
+
+    def _progress(self, event: StepProgressed) -> None:
+        """Print no line: the bar shows it."""
 
     def _remove(self, step: str) -> None:
         if step in self.tasks:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import PermutationMethod, wilcoxon
 
+from zk0.core.intervals import CONFIDENCE
+
 LEAST_PAIRS = 6  # with 5, the smallest two-sided p is 0.0625
-CONFIDENCE = 0.95
 EXACT = 2**16  # assignments of signs that are enumerated; more pairs than 16 are sampled
 
 
