@@ -26,3 +26,11 @@ def test_the_light_packages_import_no_heavy_one():
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
 
     assert done.stdout == "[]\n"
+
+
+def test_the_mcp_server_starts_without_the_engine():
+    program = "import sys, zk0.cli.mcp, zk0.agents.server; print('zk0.workflow' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+
+    assert done.stdout == "False\n"

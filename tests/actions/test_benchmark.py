@@ -6,7 +6,7 @@ import pytest
 
 from zk0.actions.benchmark import BenchmarkInputs, BenchmarkOutputs, MedianTime, measure
 from zk0.core.git import GitState
-from zk0.core.receipts import Receipt, ReceiptStore
+from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict
 
 
@@ -44,11 +44,11 @@ def test_a_time_is_judged_by_the_median_of_earlier_ones(judge, outputs, now, bef
     ]
 
 
-def test_it_is_measured_on_the_real_policy_and_compared_with_this_machines_runs_only(context, outputs):
+def test_it_is_measured_on_the_real_policy_and_compared_with_this_machines_runs_only(context, outputs, save_receipt):
     first = measure(BenchmarkInputs(runs=3, batch_size=2, cameras=("wrist",)), context)
     known = first.model_dump() | {"training_step": {"now": 5.0, "before": []}}
-    _keep(context, "earlier", known)
-    _keep(context, "elsewhere", known | {"machine": "another"})
+    _keep(save_receipt, context, "earlier", known)
+    _keep(save_receipt, context, "elsewhere", known | {"machine": "another"})
 
     again = measure(BenchmarkInputs(runs=3, batch_size=2, cameras=("wrist",)), context)
 
@@ -59,10 +59,10 @@ def test_it_is_measured_on_the_real_policy_and_compared_with_this_machines_runs_
     assert "ms" in again.table[1][1]
 
 
-def _keep(context, run, outputs):
+def _keep(save_receipt, context, run, outputs):
     now = datetime.now(UTC)
     receipt = Receipt(
         run=run, workflow="testing", step="benchmark", title="Measure", uses="benchmark.measure", inputs={},
         code=GitState(), environment={}, started=now, finished=now, outputs=outputs, verdict=Verdict.passed,
     )  # fmt: skip
-    ReceiptStore(context.project.runs_dir).save(receipt)
+    save_receipt(context.project, receipt)

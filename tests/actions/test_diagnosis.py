@@ -44,9 +44,12 @@ def test_the_series_of_each_client_are_told_from_end_to_end(log, context):
     assert {finding.check.partition(".")[0] for finding in outputs.findings} <= {"loss", "proximal"}
 
 
-def test_without_a_log_the_newest_earlier_run_is_taken(log, context):
+@pytest.mark.parametrize("of", ["federation", "app"])
+def test_without_a_log_the_newest_earlier_run_of_the_project_s_app_is_taken(log, context, of):
+    if of == "app":
+        (context.project.root / "pyproject.toml").write_text('[tool.flwr.app.components]\nserverapp = "arm:server"\n')
     nothing = examine(ExamineInputs(), context)
-    ledger = context.project.runs_dir / "20260101-000000-train-0000" / "steps" / "x" / "federation" / "ledger.jsonl"
+    ledger = context.project.runs_dir / "20260101-000000-train-0000" / "steps" / "x" / of / "ledger.jsonl"
     ledger.parent.mkdir(parents=True)
     (ledger.parents[3] / "journal.jsonl").touch()
     event = {"event": "closed", "outcome": "failed", "rounds": 0, "reason": "x"}
@@ -64,7 +67,7 @@ def test_without_a_log_the_newest_earlier_run_is_taken(log, context):
     found = examine(ExamineInputs(), context)
 
     assert [finding.message for finding in nothing.findings] == ["no earlier run, and no log was given"]
-    assert found.looked_at[0].startswith(".zk0/runs/20260101-000000-train-0000/steps/x/federation/ledger.jsonl")
+    assert found.looked_at[0].startswith(f".zk0/runs/20260101-000000-train-0000/steps/x/{of}/ledger.jsonl")
     assert flow(ExamineInputs(), context).findings[0].message == "no round was found in a run or log"
 
 

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from zk0.actions.environment import GIB, InspectInputs, InspectOutputs, _changes_outside, _own_needs
+from zk0.actions.environment import GIB, InspectInputs, InspectOutputs, _changes_outside, _own_needs, inspect
 from zk0.core.checks import CHECKS, CheckContext
 from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
+from zk0.workflow.loading import load
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
@@ -59,14 +60,14 @@ def test_packages_that_fit_pass_with_their_versions(judge, numbers):
 
 
 def test_missing_and_conflicting_packages_are_all_named(judge):
-    bad = outputs(missing=["so101-nexus"], conflicting=["flwr is 1.23.0, <1.43,>=1.42 is wanted"])
+    bad = outputs(missing=["mujoco", "so101-nexus"], conflicting=["flwr is 1.23.0, <1.43,>=1.42 is wanted"])
 
     findings = judge("environment.packages", bad)
 
     assert {finding.verdict for finding in findings} == {Verdict.failed}
     assert [finding.message for finding in findings] == [
         "flwr is 1.23.0, <1.43,>=1.42 is wanted",
-        "so101-nexus is missing",
+        "not installed: mujoco, so101-nexus",
     ]
     assert "pip install" in findings[0].remedy
 
@@ -129,3 +130,19 @@ def test_a_folder_outside_of_git_is_no_repository(tmp_path):
 
 def test_no_extras_are_wanted_unless_they_are_named():
     assert InspectInputs().extras == ()
+
+
+def test_an_inspection_names_what_zk0_needs(context):
+    found = inspect(InspectInputs(), context)
+
+    assert found.packages["pydantic"]
+    assert found.missing == []
+
+
+@pytest.mark.parametrize("name", ["train", "deploy", "client-setup"])
+def test_the_shipped_workflows_ask_for_what_training_needs(name):
+    """The core alone has no torch: a workflow that trains asks for the extra that brings it."""
+    spec = load(Project(Path(__file__).parents[2]), name).spec
+    [step] = [step for step in spec.steps if getattr(step, "uses", "") == "environment.inspect"]
+
+    assert step.arguments["extras"] == ["federation"]

@@ -50,9 +50,9 @@ def test_closed_loop_results_have_their_interval_and_others_an_empty_place(summa
     found = summary(*evaluations(0.4, 0.2), *evaluations(0.4, 0.2, dataset="right"), rollout)
 
     heads, left, right = found.table
-    assert heads[-1] == "closed loop (95 %)"
-    assert left[-1] == "5 of 20 (11% to 47%)"
-    assert right[-1] == ""
+    assert heads[-3:] == ["closed loop", "95 %", "blind"]
+    assert left[-3:] == ["5 of 20", "11% to 47%", "10%"]
+    assert right[-3:] == ["", "", ""]
     assert {"name": "left success rate of 20", "value": 0.25, "unit": ""} in found.results
 
 

@@ -89,3 +89,12 @@ def test_any_step_may_be_judged_by_a_probe(name):
 
     assert Outputs in [subject.type for subject in check.subjects]
     assert set(check.options.model_fields) == {"target", "strict"}
+
+
+def test_zk0_s_own_code_is_not_probed_for_a_project_with_another_app(context, levers):
+    levers(context.project.root)
+
+    found = proximal(ProbeInputs(target="zk0.training.fedprox:ProximalTerm"), context)
+
+    [finding] = found.findings
+    assert (finding.verdict, "-i target=" in finding.message) == ("not-available", True)

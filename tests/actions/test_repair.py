@@ -28,15 +28,15 @@ def begun(repository, context):
     return begin(BeginInputs(), context)
 
 
-def ended(begun, context, *, proven):
-    given = begun.model_dump() | {"proven": proven, "title": "Mend the loss", "reasons": ["loss-wrong: it was 1"]}
+def ended(begun, context, proof):
+    given = begun.model_dump() | {"proof": proof, "title": "Mend the loss", "reasons": ["loss-wrong: it was 1"]}
     return end(EndInputs(**given), context)
 
 
 def test_a_proven_repair_is_a_commit_that_names_the_run(repository, begun, context, judge, tmp_path):
     (tmp_path / "train.py").write_text("loss = 2\n")
 
-    outputs = ended(begun, context, proven=True)
+    outputs = ended(begun, context, "proven")
 
     [finding] = judge("repair.kept", outputs)
     assert repository.head.commit.message == "Mend the loss\n\nloss-wrong: it was 1\n\nProven by run run-1 of zk0.\n"
@@ -44,10 +44,21 @@ def test_a_proven_repair_is_a_commit_that_names_the_run(repository, begun, conte
     assert f"git switch main && git merge {outputs.branch}" in finding.message
 
 
+def test_a_probed_repair_is_a_commit_that_is_nowhere_called_proven(repository, begun, context, judge, tmp_path):
+    (tmp_path / "train.py").write_text("loss = 2\n")
+
+    outputs = ended(begun, context, "probed")
+
+    [finding] = judge("repair.kept", outputs)
+    assert repository.head.commit.message.splitlines()[4].startswith("Probed by run run-1 of zk0, not proven")
+    assert (finding.verdict, outputs.shown_by) == ("warn", repository.head.commit.message.splitlines()[4])
+    assert finding.message.startswith("probed, not proven: 1 files in commit")
+
+
 def test_any_other_repair_is_a_patch(repository, begun, context, judge, tmp_path):
     (tmp_path / "train.py").write_text("loss = 2\n")
 
-    outputs = ended(begun, context, proven=False)
+    outputs = ended(begun, context, "none")
 
     [finding] = judge("repair.kept", outputs)
     assert (finding.verdict, outputs.commit) == ("fail", None)

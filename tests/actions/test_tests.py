@@ -1,11 +1,13 @@
 """Tests of a small project, run by a real pytest under a real coverage."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from zk0.actions.tests import CoverageInputs, CoverageOutputs, TestsInputs, coverage, run
-from zk0.core.errors import CommandError, InputError
+from zk0.core.errors import CommandError, DependencyMissingError, InputError
 from zk0.core.project import Project
 
 GOOD = """
@@ -84,7 +86,8 @@ def test_a_module_that_does_not_import_is_a_failure_and_not_an_empty_run(root, c
 
     [finding] = judge("tests.passed", outputs)
     assert finding.verdict == "fail"
-    assert "test_broken" in finding.at
+    assert finding.at == "tests.test_broken"
+    assert "no_such_module" in finding.message
 
 
 def test_no_test_of_a_kind_is_no_pass(root, context, judge):
@@ -121,3 +124,13 @@ def _in(context, directory: Path):
     from dataclasses import replace
 
     return replace(context, directory=directory)
+
+
+def test_tests_run_beside_the_projects_code(root, context):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", root / ".venv"], check=True)
+
+    with pytest.raises(DependencyMissingError) as raised:
+        TestsInputs(paths=["tests"]).preflight(Project(root))
+
+    assert ".venv" in raised.value.message
+    assert raised.value.remedy.endswith("pytest coverage")

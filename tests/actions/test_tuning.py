@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from zk0.actions.app import FindOutputs
 from zk0.actions.tuning import (
     CampaignInputs,
     CampaignOutputs,
@@ -37,6 +38,17 @@ def file(tmp_path):
     path.write_text('[project]\nname = "arm"\n\n[tool.flwr.app.config]\nproximal-mu = 10 # a guess\n')
     (tmp_path / "train.py").write_text(TRAIN)
     return path
+
+
+@pytest.mark.parametrize(
+    ("own", "command", "verdict"), [(True, [], "not-available"), (True, COMMAND, "pass"), (False, [], "pass")]
+)
+def test_an_app_of_the_project_s_own_is_not_tuned_without_its_program(judge, own, command, verdict):
+    app = FindOutputs(own=own, trains=True, name="arm", rounds_key=None, mu_key=None)
+
+    [finding] = judge("tuning.possible", app, command=command)
+
+    assert finding.verdict == verdict
 
 
 @pytest.mark.parametrize(("value", "verdict"), [("10", "warn"), ("0.01", "pass"), ("0", "pass")])

@@ -10,7 +10,7 @@ import time
 from .conftest import Program
 
 # Environment variables that an agent sets for what it starts, and the mark of a run.
-MARKS = ("CLAUDECODE", "CODEX_SANDBOX", "CURSOR_AGENT", "GEMINI_CLI", "KILO_AGENT", "OPENCODE", "ZK0_RUN")
+MARKS = ("CLAUDECODE", "CODEX_SANDBOX", "CURSOR_AGENT", "GEMINI_CLI", "KILO_AGENT", "OPENCODE", "ZK0_MCP", "ZK0_RUN")
 
 
 def in_terminal(program: Program, *arguments: str, asked: str, answer: str, **more: str) -> tuple[int, str]:

@@ -9,6 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from zk0.core.receipts import Receipt
+from zk0.core.verdicts import Verdict
+
 from .conftest import Program
 from .terminal import in_terminal
 
@@ -18,9 +21,11 @@ title: What has to hold
 phase: all
 renewed_by: look
 items:
-  - {id: no-leftovers, section: Code, sentence: No debugger is left., check: {project: leftovers.debugging}}
-  - {id: linked, section: Code, sentence: All links lead somewhere., check: {project: documentation.links}}
-  - {id: looked, section: Work, sentence: The workflow ran., check: {verdict_of: look}}
+  - {id: no-leftovers, section: Code, sentence: No debugger is left., check: {project: leftovers.debugging},
+     not_looked_at: logs}
+  - {id: linked, section: Code, sentence: All links lead somewhere., check: {project: documentation.links},
+     not_looked_at: sites}
+  - {id: looked, section: Work, sentence: The workflow ran., check: {verdict_of: look}, not_looked_at: how well}
   - {id: reviewed, section: Work, sentence: The code was reviewed., manual: true, for_code: true}
 """
 LOOK = "name: look\ntitle: Look\npurpose: To try.\nchecklist: mine\nsteps:\n  - {id: look, title: Look, run: [ls]}\n"
@@ -244,7 +249,8 @@ def short(project: Project, *, lines: int = 200):
 
 
 def test_a_project_adds_a_check_of_its_own(small):
-    item = "  - {id: short, section: Code, sentence: It is short., check: {project: readme.short, with: {lines: 0}}}\n"
+    item = "  - {id: short, section: Code, sentence: It is short., check: {project: readme.short, with: {lines: 0}},\n"
+    item += "     not_looked_at: its words}\n"
     (small.root / "checklists" / "mine.yaml").write_text(CHECKLIST + item)
     (small.root / "small_checks.py").write_text(OWN)
     (small.root / "pyproject.toml").write_text('[tool.zk0]\nactions = ["small_checks"]\n')
@@ -261,6 +267,47 @@ def test_list_and_lint_tell_of_the_checklists(small):
     assert (rows["comprehensive"]["items"], rows["comprehensive"]["machine"]) == (87, 68)
     assert small("checklist", "lint").returncode == 0
 
+    name = "checklists/mine.yaml"
+    silent = CHECKLIST.replace(", not_looked_at: how well", "")
+    (small.root / name).write_text(silent)
+    assert small("checklist", "lint").stdout.startswith("mine: looked: `not_looked_at` is missing")
+    (small.root / name).write_text(CHECKLIST)
+
     (small.root / "checklists" / "notes.md").write_text("- [x] done by hand\n")
     ended = small("checklist", "lint")
     assert (ended.returncode, ended.stdout.startswith("checklists/notes.md:1")) == (2, True)
+
+
+def test_show_explains_an_item(small):
+    small("checklist", "verify", "mine")
+
+    shown = small("checklist", "show", "linked")
+    data = json.loads(small("checklist", "show", "linked", "--json").stdout)["data"]
+
+    assert (shown.returncode, "not looked at\n  sites" in shown.stdout) == (0, True)
+    assert data["looked_at"][0]["found"][0]["verdict"] == "pass"
+    assert data["not_looked_at"] == "sites"
+    assert small("checklist", "show", "linkd").returncode == 2
+
+
+def test_an_answer_that_is_written_by_hand_is_named_and_asked_again(small):
+    (small.root / "small" / "__init__.py").write_text("breakpoint()\n")
+    small("checklist", "verify", "mine")
+    kept = small.root / ".zk0" / "checklists" / "project" / "receipts" / "leftovers.debugging.json"
+    kept.write_text(passing(kept.read_text()))
+
+    shown = json.loads(small("checklist", "show", "mine", "--json").stdout)["data"]
+    verified = small("checklist", "verify", "mine")
+
+    assert [(item["ticked"], item["verdict"]) for item in shown["items"][:1]] == [(False, "not-available")]
+    problem = "the kept answer of leftovers.debugging is not one that zk0 wrote"
+    assert shown["problems"] == [problem]
+    assert f"{problem}: it was asked again" in verified.stdout
+    assert json.loads(kept.read_text())["verdict"] == "fail"
+
+
+def passing(text: str) -> str:
+    """Return a receipt as its forger wants it, with a digest that fits."""
+    receipt = Receipt.model_validate_json(text)
+    good = [finding.model_copy(update={"verdict": Verdict.passed}) for finding in receipt.findings]
+    return receipt.changed(verdict=Verdict.passed, findings=tuple(good)).model_dump_json()

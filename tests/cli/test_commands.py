@@ -109,13 +109,13 @@ def test_show_of_what_is_not_there_ends_with_2(command, arguments, words):
 
 def test_workflows_lists_also_what_is_not_valid(command, write):
     write("note", STEPS)
-    write("torn", "  - {id: note}\n")
+    write("torn", "  - {id: [\n")
 
     _, out, _ = command("workflows", "list")
     listed = {row["name"]: row for row in json.loads(command("workflows", "list", "--json")[1])["data"]}
 
     assert listed["note"]["title"] == "The note"
-    assert not listed["torn"]["valid"]
+    assert "workflows lint" in listed["torn"]["title"]
     assert "torn" in out
 
 

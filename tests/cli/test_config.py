@@ -30,7 +30,7 @@ def test_get_prints_the_value_or_the_default(command, file):
     assert command("config", "get", "own-key")[1] == "a\n"
     assert json.loads(command("config", "get", "batch-size", "--json")[1])["data"] == {
         "key": "batch-size",
-        "value": 16,
+        "value": 32,
         "written": False,
     }
 
@@ -100,3 +100,11 @@ def test_explain_is_a_table_for_people(command, file):
     assert status == 0
     assert "decided" in out
     assert "never" in out
+
+
+def test_zk0s_defaults_are_not_those_of_another_app(command, file):
+    file.write_text(f"[tool.flwr.app.components]\nserverapp = 'a:b'\nclientapp = 'a:c'\n{WRITTEN}")
+
+    assert command("config", "get", "own-key")[1] == "a\n"
+    assert command("config", "get", "batch-size")[0] == 2
+    assert command("config", "set", "proximal-mu", "-1")[0] == 0  # its bounds are not known

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from zk0.workflow.approval import AGENT_MARKS
+from zk0.core.agent_mark import AGENT_MARKS
 
 from .terminal import in_terminal
 

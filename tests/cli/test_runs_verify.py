@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -163,6 +164,35 @@ def test_an_altered_run_passes_nowhere(program, look, attack):
         assert "was altered" in resumed.stderr
 
 
+@pytest.mark.parametrize("is_copied", [False, True])
+def test_receipts_of_no_run_are_named_and_tick_nothing(program, look, is_copied):
+    """Written by hand into a folder like that of a run, or copied from a run into another folder."""
+    forged = look.path.with_name("29990101-000000-look-0000")
+    if is_copied:
+        shutil.copytree(look.path, forged)
+    for path in look.path.joinpath("receipts").glob("*.json"):
+        kept = forged / "receipts" / path.name
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(passing(json.loads(path.read_text()) | {"run": forged.name})))
+
+    one = program("runs", "verify", forged.name)
+    everything = program("runs", "verify", "--json")
+    [box] = json.loads(program("checklist", "show", "mine", "--json").stdout)["data"]["items"]
+
+    assert (one.returncode, everything.returncode) == (1, 1)
+    wrong = {run["run"]: bool(run["differences"]) for run in json.loads(everything.stdout)["data"]}
+    assert wrong == {forged.name: True, look.id: False}
+    assert (box["ticked"], "zk0 runs verify" in box["message"]) == (False, True)
+
+
+def test_without_a_name_all_runs_are_verified(program, look):
+    program("run", "look", "--quiet")
+
+    verified = program("runs", "verify")
+
+    assert (verified.returncode, verified.stdout) == (0, "2 runs: 0 differences\n")
+
+
 def test_all_copies_changed_consistently_do_not_agree_with_what_is_committed(program, look):
     git(program.root, "add", "-A")
     git(program.root, "commit", "-qm", "evidence")
@@ -187,6 +217,21 @@ def test_an_artifact_that_changed_is_a_difference(program, look):
 
     assert verified.returncode == 1
     assert "artifact log of build" in verified.stdout
+
+
+def test_a_product_that_a_later_run_made_anew_is_no_difference_and_one_that_somebody_changed_is(program, write):
+    write(
+        "make", '  - {id: make, title: Make, run: [sh, -c, "cp a.txt made.txt"], reads: [a.txt], makes: [made.txt]}\n'
+    )
+    for text in ("one", "two"):
+        (program.root / "a.txt").write_text(text)
+        assert program("run", "make", "--quiet").returncode == 0
+    anew = program("runs", "verify")
+    (program.root / "made.txt").write_text("three")
+    by_hand = program("runs", "verify")
+
+    assert (anew.returncode, by_hand.returncode) == (0, 1), anew.stdout
+    assert by_hand.stdout.count("made.txt: sha256: artifact makes.0 of make is not what its receipt says") == 2
 
 
 def test_a_run_that_was_killed_is_not_altered(program, look):

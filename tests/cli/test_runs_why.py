@@ -74,4 +74,6 @@ def test_steps_of_others_and_steps_that_did_not_run_say_so(command, write):
 
     assert "ran because it consists of others" in command("why", "latest", "nested")[1]
     assert "ran because it consists of others" in command("why", "latest", "each")[1]
-    assert command("why", "latest", "never")[1].startswith("never was skipped because its when is false")
+    assert command("why", "latest", "never")[1].startswith(
+        "never was skipped because it runs only if inputs.word == 'two'"
+    )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from zk0.actions import (  # noqa: F401
+    app,
     benchmark,
     data,
     deployment,
@@ -17,12 +18,13 @@ from zk0.actions import (  # noqa: F401
     site,
     tuning,
 )
-from zk0.core.app_subject import ABOUT_ZK0, APP, complaint, is_about_zk0, require_app
+from zk0.core.app_subject import ABOUT_ZK0, APP, complaint, declares_own, is_about_zk0, require_app
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
 from zk0.workflow.actions import ACTIONS
 
-OTHER = {"diagnosis", "memory", "probe", "repair", "report", "tests"}  # they look at the project, its code or its logs
+# They run or look at the project: its app, its code or its logs.
+OTHER = {"app", "diagnosis", "memory", "probe", "repair", "report", "tests"}
 
 
 def project(root: Path, **components: str) -> Project:
@@ -42,8 +44,16 @@ def test_evidence_about_zk0_s_app_is_about_a_project_that_names_both_its_parts(t
     ids=["none", "one", "own"],
 )
 def test_it_is_not_about_a_project_with_another_app(tmp_path, components):
-    with pytest.raises(AssetMissingError, match="no evidence about this project"):
+    with pytest.raises(AssetMissingError, match=r"no evidence about this project|names no Flower app"):
         require_app(project(tmp_path, **components))
+
+
+def test_a_project_declares_an_app_of_its_own_or_none(tmp_path):
+    (tmp_path / "pyproject.toml").touch()
+
+    assert not declares_own(Project(tmp_path))
+    assert not declares_own(project(tmp_path, **APP))
+    assert declares_own(project(tmp_path, **{**APP, "clientapp": "mine.client:app"}))
 
 
 def test_it_is_not_about_a_folder_called_zk0_with_other_code(tmp_path):

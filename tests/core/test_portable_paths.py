@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zk0.core.portable_paths import to_local, to_portable
+from zk0.core.portable_paths import to_local, to_portable, without_interpreters
 from zk0.core.receipts import Failure
 from zk0.core.verdicts import Verdict, failed
 
@@ -62,3 +62,18 @@ def test_a_user_without_a_name_is_no_error(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(getpass, "getuser", nobody)
 
     assert to_portable("/srv/arms/x", ROOT) == "./x"
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("not installed in /opt/conda/envs/arm/bin/python, which", "not installed in …/arm/bin/python, which"),
+        (
+            "pip --python /a/.venv/bin/python3.12 a",
+            "pip --python …/.venv/bin/python3.12 a",
+        ),
+        (".venv/bin/python stays", ".venv/bin/python stays"),
+    ],
+)
+def test_a_python_elsewhere_is_named_without_its_folder(text: str, short: str) -> None:
+    assert without_interpreters({"title": text}) == {"title": short}

@@ -51,6 +51,16 @@ def test_wrong_settings_are_refused_with_their_place(tmp_path, text, words):
         _ = Project(tmp_path).settings
 
 
+def test_what_another_program_keeps_in_tool_zk0_is_left_alone(tmp_path):
+    text = (
+        '[tool.zk0]\nlearning_rate = 0.1\nmemory = "bank"\n[tool.zk0.docker]\nimage = "x"\n[tool.zk0.fl]\nrounds = 3\n'
+    )
+    (tmp_path / "pyproject.toml").write_text(text)
+
+    assert Project(tmp_path).memory_dir == tmp_path / "bank"
+    assert Project(tmp_path).foreign_settings == ["learning_rate", "docker", "fl"]
+
+
 def test_a_project_s_own_resource_stands_before_the_bundled_one(tmp_path):
     (tmp_path / "checklists").mkdir()
     (tmp_path / "checklists" / "x.yaml").touch()

@@ -1,13 +1,16 @@
 """A project in a repository of its own, and the program as a user starts it."""
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import git
 import pytest
+
+HERE = Path(__file__).parent
 
 type Zk0 = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -24,6 +27,18 @@ def project(tmp_path: Path) -> Path:
         repository.index.add(["README.md"])
         repository.index.commit("Begin")
     return root
+
+
+@pytest.fixture
+def fleet(project: Path) -> Iterator[git.Repo]:
+    """Give the foreign project, committed."""
+    shutil.copytree(HERE / "foreign" / "fleet", project / "fleet", ignore=shutil.ignore_patterns("__pycache__"))
+    (project / "pyproject.toml").write_text('[project]\nname = "fleet"\nversion = "0"\n')
+    (project / ".gitignore").write_text("__pycache__/\n")
+    with git.Repo(project) as repository:
+        repository.git.add("--all")
+        repository.git.commit("--message", "The fleet as it was")
+        yield repository
 
 
 @pytest.fixture

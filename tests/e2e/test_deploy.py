@@ -31,7 +31,7 @@ def left_of(project: Path) -> list[list[str]]:
 
 
 def test_the_workflow_deploys_proves_trains_and_leaves_nothing(project, zk0):
-    done = zk0("run", "deploy", *SMALL, "--json", timeout=900)
+    done = zk0("run", "deploy", "-i", "clients=4", "-i", "rounds=2", "--json", timeout=900)
 
     assert done.returncode == 0, done.stdout + done.stderr
     steps = {step["id"]: step for step in json.loads(done.stdout)["data"]["steps"]}
@@ -43,8 +43,8 @@ def test_the_workflow_deploys_proves_trains_and_leaves_nothing(project, zk0):
     assert "PRIVATE KEY" not in "".join(
         path.read_text(errors="replace") for path in (project / ".zk0/runs").rglob("*") if path.is_file()
     )
-    rounds = [json.loads(line) for line in ledger.read_text().splitlines() if '"aggregation"' in line]
-    assert [len(one["accepted"]) for one in rounds] == [2, 2]
+    events = map(json.loads, ledger.read_text().splitlines())
+    assert [len(event["accepted"]) for event in events if event["event"] == "aggregation"] == [4, 4]
 
 
 def test_beyond_this_machine_a_person_decides_first(project, zk0):
@@ -147,7 +147,8 @@ def test_server_and_client_are_set_up_each_in_its_own_project(project, zk0, cach
         zk0("deploy", "down")
 
     [ledger] = (project / ".zk0/runs").rglob("federation/ledger.jsonl")
-    [aggregation] = [json.loads(line) for line in ledger.read_text().splitlines() if '"aggregation"' in line]
+    events = map(json.loads, ledger.read_text().splitlines())
+    [aggregation] = [event for event in events if event["event"] == "aggregation"]
     assert [one["client"] for one in aggregation["accepted"]] == ["arm-b"]
     assert not [path for path in project.rglob("*key") if "arm-b" in str(path)]
     assert left_of(project) == left_of(site) == []

@@ -71,6 +71,7 @@ def test_the_same_commands_on_three_machines(machines, project, cache, tmp_path)
             check=False,
         )
         assert done.returncode == 0, (machine, command[-6:], done.stdout, done.stderr)
+        print(f"{machine}$ {' '.join(command[1:])}\n{done.stderr}{done.stdout}")  # noqa: T201  the log in docs/deployment.md
         return done.stdout
 
     def zk0(machine, *arguments):

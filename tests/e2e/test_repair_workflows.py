@@ -1,10 +1,8 @@
 """The repair workflows on somebody else's project: find the fault, wait for the agent, prove the repair, commit it."""
 
 import json
-import shutil
 from pathlib import Path
 
-import git
 import pytest
 
 HERE = Path(__file__).parent
@@ -12,18 +10,6 @@ TRAIN = ["-i", "files=fleet", "-i", "train_command=python,-m,fleet.main"]
 STRATEGY = HERE / "foreign" / "fleet" / "strategy.py"
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def fleet(project):
-    """Give the foreign project, committed."""
-    shutil.copytree(HERE / "foreign" / "fleet", project / "fleet", ignore=shutil.ignore_patterns("__pycache__"))
-    (project / "pyproject.toml").write_text('[project]\nname = "fleet"\nversion = "0"\n')
-    (project / ".gitignore").write_text("__pycache__/\n")
-    with git.Repo(project) as repository:
-        repository.git.add("--all")
-        repository.git.commit("--message", "The fleet as it was")
-        yield repository
 
 
 def step(done, name):
@@ -130,14 +116,24 @@ def test_rounds_that_start_alike_are_traced_to_the_strategy_that_returns_nothing
 
 
 def test_nothing_is_asked_where_nothing_is_wrong(zk0, fleet, project):
-    for workflow in ("fedprox-debug", "aggregation-fix"):
-        done = zk0("run", workflow, "--json")
+    (project / "fleet" / "learner.py").write_text((HERE / "repairs" / "learner.py").read_text())
+    fleet.git.commit("--all", "--message", "Right")
+    right = {"fedprox-debug": "fleet/learner.py:fit_locally", "aggregation-fix": "fleet/strategy.py:LoggingFedAvg"}
+    for workflow, target in right.items():
+        done = zk0("run", workflow, "--json", "-i", f"target={target}")
 
         assert done.returncode == 0, done.stdout + done.stderr
         cause = step(done, "cause")
         assert cause["verdict"] == "pass"
         assert "nothing is wrong" in cause["receipt"]["findings"][0]["message"]
         assert fleet.active_branch.name == "main"
+
+
+def test_a_project_with_code_of_its_own_is_not_called_right_by_zk0s(zk0, fleet):
+    done = zk0("run", "fedprox-debug", "--json")
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert step(done, "probe")["verdict"] == "not-available"
 
 
 def _alike():

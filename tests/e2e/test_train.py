@@ -20,12 +20,13 @@ from zk0.ledger import read_ledger
 
 SMALL = [
     *("-i", "rounds=2", "-i", "local_steps=30", "-i", "batch_size=8", "-i", "episodes=6"),
-    *("-i", "learning_rate=0.001"),
+    *("-i", "learning_rate=0.001", "-i", "server_momentum=0", "-i", "rollouts=0"),
 ]
 # Six demonstrations and sixty steps are enough to learn something of one task, surely not of two.
 TWO = ["-i", "data=one=sim:lift-left;two=sim:lift-left", "-i", "unseen=sim:lift-right"]
 BETTER = ["-i", "baseline_ratio=1"]
 STEPS = [
+    "app",
     "environment",
     "model",
     "data",
@@ -41,7 +42,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_run_trains_judges_itself_and_remembers(zk0, project):
-    done = zk0("run", "train", "--json", *SMALL, *TWO, *BETTER)
+    done = zk0("run", "train", "--json", *SMALL[:-1], "rollouts=2", *TWO, *BETTER)
 
     data = json.loads(done.stdout)["data"]
     assert done.returncode == 0, done.stderr
@@ -49,7 +50,8 @@ def test_a_run_trains_judges_itself_and_remembers(zk0, project):
     receipts = ReceiptStore(project / ".zk0" / "runs").of_run(directory.name)
     ledger = read_ledger(next(directory.rglob("federation/ledger.jsonl")))
     assert data["run"] == directory.name
-    _nine_steps_were_judged(receipts)
+    assert [(one.dataset, one.episodes) for one in ledger.rollouts] == [("one", 2), ("two", 2), ("lift-right", 2)]
+    _all_steps_were_judged(receipts)
     _the_memory_bank_names_run_and_numbers(project, directory.name, ledger)
     _every_item_of_the_checklist_is_ticked(project, directory)
     _the_configuration_can_be_given_to_flower(directory)
@@ -58,7 +60,7 @@ def test_a_run_trains_judges_itself_and_remembers(zk0, project):
     assert directory.name in zk0("runs").stdout
 
 
-def _nine_steps_were_judged(receipts):
+def _all_steps_were_judged(receipts):
     assert [receipt.step for receipt in receipts] == STEPS
     assert all(receipt.findings and receipt.verdict == "pass" for receipt in receipts)
 

@@ -20,10 +20,10 @@ BY = "agent:tester"
 
 
 def test_an_entry_knows_its_commit_and_its_sources_and_stands_on_the_page(
-    project: Project, make_receipt: MakeReceipt
+    project: Project, make_receipt: MakeReceipt, save_receipt: Callable[..., None]
 ) -> None:
     receipt = make_receipt(outputs={"loss": 0.5})
-    ReceiptStore(project.runs_dir).save(receipt)
+    save_receipt(project, receipt)
     draft = EntryDraft(Kind.decision, "mu stays", BY, "Twice.", [f"loss=receipt:{receipt.digest}:outputs.loss"])
 
     entry = add_entry(project, draft, NOON)

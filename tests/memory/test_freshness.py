@@ -26,8 +26,9 @@ def of(project: Project, entry: Entry, now: datetime = NOON) -> tuple[Freshness,
 
 
 @pytest.fixture
-def carried(project: Project, make_receipt: MakeReceipt) -> Receipt:
+def carried(project: Project, make_receipt: MakeReceipt, save_receipt: Callable[..., None]) -> Receipt:
     receipt = make_receipt(outputs={"results": [{"name": "loss", "value": 0.5}]})
+    save_receipt(project, receipt)
     copy_receipt(project, receipt.digest, receipt.model_dump_json(indent=2))
     return receipt
 
@@ -36,6 +37,40 @@ def test_a_number_is_fresh_where_its_receipt_says_so(project: Project, make_entr
     source = {"receipt": carried.digest, "metric": "outputs.results.0.value", "value": 0.5}
 
     assert of(project, make_entry("the loss is 0.5", sources=[source])) == (Freshness.fresh, "")
+
+
+def test_a_receipt_by_hand_is_no_evidence_until_it_is_committed(
+    project: Project, make_entry: MakeEntry, make_receipt: MakeReceipt
+) -> None:
+    """Then git shows who committed it; in a fresh clone that is all there is of a run."""
+    receipt = make_receipt(outputs={"loss": 0.0})
+    copy_receipt(project, receipt.digest, receipt.model_dump_json())
+    entry = make_entry("the loss is 0", sources=[{"receipt": receipt.digest, "metric": "outputs.loss", "value": 0.0}])
+
+    by_hand = assess(entry, EvidenceReader(project), NOON)
+    with git.Repo(project.root) as repository:
+        repository.git.add("-A")
+        repository.git.execute(
+            ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qm", "Evidence"]
+        )
+    committed = assess(entry, EvidenceReader(project), NOON)
+
+    assert (by_hand.freshness, by_hand.is_missing) == (Freshness.unverifiable, True)
+    assert by_hand.reasons[0].endswith("is in no commit, and in the journal of no run on this machine")
+    assert committed.freshness is Freshness.fresh
+
+
+def test_a_receipt_of_a_run_that_has_another_outcome_is_contradicted(
+    project: Project, make_entry: MakeEntry, make_receipt: MakeReceipt, save_receipt: Callable[..., None]
+) -> None:
+    save_receipt(project, make_receipt(outputs={"loss": 0.5}))
+    forged = make_receipt(outputs={"loss": 0.0})
+    copy_receipt(project, forged.digest, forged.model_dump_json())
+    source = {"receipt": forged.digest, "metric": "outputs.loss", "value": 0.0}
+
+    truth, reason = of(project, make_entry("the loss is 0", sources=[source]))
+
+    assert (truth, reason) == (Freshness.contradicted, "the records of run run-1 do not agree (zk0 runs verify run-1)")
 
 
 def test_a_number_that_its_receipt_does_not_say_is_contradicted(
@@ -214,9 +249,14 @@ def test_a_receipt_of_something_else_is_no_evidence_for_a_result(
 
 
 def test_a_number_of_another_run_is_no_evidence_for_a_result(
-    project: Project, make_entry: MakeEntry, make_receipt: MakeReceipt, carried: Receipt
+    project: Project,
+    make_entry: MakeEntry,
+    make_receipt: MakeReceipt,
+    carried: Receipt,
+    save_receipt: Callable[..., None],
 ) -> None:
     other = make_receipt(outputs={"loss": 0.1}, run="run-9")
+    save_receipt(project, other)
     copy_receipt(project, other.digest, other.model_dump_json())
     source = {"receipt": other.digest, "metric": "outputs.loss", "value": 0.1}
 

@@ -23,7 +23,7 @@ from zk0.memory.page_seal import is_sealed
 from zk0.memory.recording import MemoryRecorder, seconds_worked, write_pages
 from zk0.memory.verification import verify
 from zk0.workflow.events import (
-    Event,
+    JournalEvent,
     RunCancelled,
     RunFinished,
     RunResumed,
@@ -64,7 +64,7 @@ def perform(project: Project, *receipts: Receipt, run: str = "run-1", at: dateti
     """Tell a recorder what the engine tells, storing receipts as it does."""
     record = MemoryRecorder(project, Spec())
     directory = project.runs_dir / run
-    events: list[Event] = [RunStarted(run, "train", directory, ("data", "federate", "fix"), NOON)]
+    events: list[JournalEvent] = [RunStarted(run, "train", directory, ("data", "federate", "fix"), NOON)]
     events += [StepFinished(receipt) for receipt in receipts]
     events.append(StepSkipped(run, "fix", "Correct it", "its `when` is false", NOON))
     failed_steps = [receipt for receipt in receipts if receipt.verdict.stops]
@@ -72,7 +72,9 @@ def perform(project: Project, *receipts: Receipt, run: str = "run-1", at: dateti
     proposals = ("fedprox-debug",) if failed_steps else ()
     status = ExitStatus.failed if failed_steps else ExitStatus.done
     events.append(RunFinished(run, "train", directory, verdict, status, proposals, at))
+    directory.mkdir(parents=True, exist_ok=True)
     for event in events:
+        Journal(directory / "journal.jsonl").append(event)
         if isinstance(event, StepFinished):
             ReceiptStore(project.runs_dir).save(event.receipt)
         record(event)

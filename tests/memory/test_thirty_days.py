@@ -29,7 +29,8 @@ from zk0.memory.pruning import archive, proposals
 from zk0.memory.recording import MemoryRecorder, install, write_pages
 from zk0.memory.rendering import number
 from zk0.memory.verification import verify
-from zk0.workflow.events import RunFinished, RunStarted, StepFinished
+from zk0.workflow.events import JournalEvent, RunFinished, RunStarted, StepFinished
+from zk0.workflow.journal import Journal
 
 BEGUN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 DAYS = 30
@@ -79,7 +80,7 @@ class Branch:
             run = f"{at:%Y%m%d-%H%M%S}-{workflow}-{self.chance.randrange(0x10000):04x}"
             directory = self.project.runs_dir / run
             directory.mkdir(parents=True)
-            record = MemoryRecorder(self.project, Spec(workflow))
+            record = self.recorder(workflow, directory)
             record(RunStarted(run, workflow, directory, STEPS, at))
             verdicts = []
             for place, step in enumerate(STEPS):
@@ -93,6 +94,16 @@ class Branch:
                 RunFinished(run, workflow, directory, verdict, ExitStatus.done, proposals, at + timedelta(minutes=9))
             )
             self.runs += 1
+
+    def recorder(self, workflow: str, directory: Path) -> Callable[[JournalEvent], None]:
+        """Return a function that writes an event to the journal, as the engine does, and passes it on."""
+        journal, record = Journal(directory / "journal.jsonl"), MemoryRecorder(self.project, Spec(workflow))
+
+        def append(event: JournalEvent) -> None:
+            journal.append(event)
+            record(event)
+
+        return append
 
     def receipt(self, run: str, workflow: str, step: str, at: datetime) -> Receipt:
         loss = Evidence(name="last loss", value=self.chance.random())

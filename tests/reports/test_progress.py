@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from zk0.core.errors import ExitStatus
 from zk0.core.git import GitState
 from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import Verdict, warned
-from zk0.reports.progress import duration, progress_report
+from zk0.reports.progress import PlainProgress, duration, progress_report
 from zk0.workflow.events import (
     RunFinished,
     RunStarted,
@@ -157,3 +158,22 @@ def _read(descriptor: int) -> str:
         parts.append(part)
     os.close(descriptor)
     return b"".join(parts).decode()
+
+
+def test_a_long_step_tells_each_round_what_is_left_of_it_where_nobody_watches():
+    stream, now = io.StringIO(), 0.0
+    report = PlainProgress(Console(file=stream), clock=lambda: now)
+
+    report(StepStarted("r1", "b", "Train", 1, NOW))
+    for number in range(4):
+        now += 10.0
+        report(StepProgressed("r1", "b", number, 3, f"round {number}: held-out loss 1.5"))
+        now += 1.0
+        report(StepProgressed("r1", "b", number, 3, "a moment later"))
+
+    assert [line.strip() for line in stream.getvalue().splitlines()] == [
+        "0 of 3  round 0: held-out loss 1.5",
+        "1 of 3  round 1: held-out loss 1.5, about 22 s left",
+        "2 of 3  round 2: held-out loss 1.5, about 11 s left",
+        "3 of 3  round 3: held-out loss 1.5",
+    ]

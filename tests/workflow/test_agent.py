@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from zk0.workflow.approval import AGENT_MARKS
+from zk0.core.agent_mark import AGENT_MARKS
 from zk0.workflow.engine import Engine
 from zk0.workflow.live_effects import LiveEffects
 from zk0.workflow.state import RunStatus, StepStatus

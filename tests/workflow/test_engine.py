@@ -153,7 +153,7 @@ def test_after_a_failure_only_steps_run_that_ask_for_it(run):
     assert outcome.state.step("next").reason == "step bad did not do its work"
     assert (
         outcome.state.step("other").reason
-        == "its when is false: steps.bad.verdict == 'pass', where steps.bad.verdict is 'fail'"
+        == "it runs only if steps.bad.verdict == 'pass', and steps.bad.verdict is 'fail'"
     )
     assert outcome.exit_status is ExitStatus.failed
 
@@ -396,11 +396,17 @@ def test_a_part_of_a_workflow_has_the_outputs_that_it_can_have(project, make_pla
 @pytest.mark.parametrize(
     ("when", "reason"),
     [
-        ("inputs.publish", "inputs.publish is false"),
-        ("not inputs.quiet", "not inputs.quiet, where inputs.quiet is true"),
-        ("inputs.name == 'b' and inputs.quiet", "inputs.name == 'b' and inputs.quiet, where inputs.name is 'a\\n'"),
-        ("steps.first.verdict != 'pass'", "steps.first.verdict != 'pass', where steps.first.verdict is 'pass'"),
+        ("inputs.publish", "inputs.publish, and inputs.publish is false"),
+        ("not inputs.quiet", "not inputs.quiet, and inputs.quiet is true"),
+        ("inputs.name == 'b' and inputs.quiet", "inputs.name == 'b', and inputs.name is 'a\\n'"),
+        ("inputs.quiet and (inputs.publish and true)", "(inputs.publish and true), and inputs.publish is false"),
+        ("inputs.quiet and inputs.publish or false", "inputs.quiet and inputs.publish or false, and inputs.quiet is"),
+        ("steps.first.verdict != 'pass'", "steps.first.verdict != 'pass', and steps.first.verdict is 'pass'"),
         ("1 == 2", "1 == 2"),
+        (
+            "inputs.publish and steps.none.outputs.log",
+            "inputs.publish, and inputs.publish is false",
+        ),
     ],
 )
 def test_a_skipped_step_says_which_condition_was_false_and_why(run, when, reason):
@@ -412,7 +418,8 @@ def test_a_skipped_step_says_which_condition_was_false_and_why(run, when, reason
         """
     steps = f"""\
         - {{id: first, title: First, run: ["true"]}}
+        - {{id: none, title: None, when: "{{{{ false }}}}", run: ["true"]}}
         - {{id: maybe, title: Maybe, when: "{{{{ {when} }}}}", run: ["false"]}}
         """
 
-    assert run(steps, head, name="a\n").state.step("maybe").reason.startswith(f"its when is false: {reason}")
+    assert run(steps, head, name="a\n").state.step("maybe").reason.startswith(f"it runs only if {reason}")

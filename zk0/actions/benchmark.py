@@ -11,6 +11,7 @@ from zk0.core.project import cache_dir
 from zk0.core.receipts import ReceiptStore
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
 from zk0.workflow.actions import Context, Inputs, Outputs, action
+from zk0.workflow.integrity import RecordReader
 
 ENOUGH = 3  # earlier measurements that a median needs
 COMPARED = 20  # the last ones; older ones measured other code
@@ -58,7 +59,7 @@ def measure(inputs: BenchmarkInputs, context: Context) -> BenchmarkOutputs:
     )
     machine = timing.machine()
     subject = f"{inputs.preset}, {len(inputs.cameras)} cameras, batches of {inputs.batch_size}"
-    earlier = _earlier(context, machine, subject)
+    earlier = earlier_measurements(context, machine, subject)
     step, chunk = times.step * 1000, times.action * 1000
     return BenchmarkOutputs(
         machine=machine,
@@ -100,11 +101,13 @@ def steady(outputs: BenchmarkOutputs, *, doubtful: float = 1.5, slower: float = 
             yield failed(message, at=name, evidence=evidence, remedy="find the change: git bisect run zk0 run testing")
 
 
-def _earlier(context: Context, machine: str, subject: str) -> list[BenchmarkOutputs]:
-    """Return earlier measurements of the same on this machine."""
+def earlier_measurements(context: Context, machine: str, subject: str) -> list[BenchmarkOutputs]:
+    """Return earlier measurements of the same on this machine, by runs whose records agree."""
+    records = RecordReader(context.project)
     outputs = [
         BenchmarkOutputs.model_validate(receipt.outputs)
         for receipt in ReceiptStore(context.project.runs_dir).all()
         if receipt.uses == "benchmark.measure" and receipt.failure is None and receipt.run != context.run
+        if records.complaint(receipt.run) is None
     ]
     return [one for one in outputs if (one.machine, one.subject) == (machine, subject)][-COMPARED:]

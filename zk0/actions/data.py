@@ -9,7 +9,7 @@ from zk0.core.checks import check
 from zk0.core.project import Project, cache_dir
 from zk0.core.verdicts import Evidence, Finding, passed_if
 from zk0.federation.configuration import name_source, resolve
-from zk0.federation.sources import SIMULATED, absolute_source, is_folder, locate
+from zk0.federation.sources import SIMULATED, absolute_source, episodes_to_record, is_folder, locate, recordings_in
 from zk0.training.dataset_inspection import MINIMUM_EPISODES, describe
 from zk0.training.presets import FEATURE_NAMES
 from zk0.workflow.actions import Context, Inputs, Outputs, action
@@ -20,8 +20,9 @@ class PrepareInputs(Inputs):
 
     data: str
     unseen: str = ""
-    episodes: int = Field(16, ge=MINIMUM_EPISODES)
+    episodes: int = Field(100, ge=MINIMUM_EPISODES)
     data_seed: int = 0
+    demonstration_noise: float = Field(3.0, ge=0)
     cameras: tuple[str, ...] = ("wrist", "overhead")
     held_out: float = Field(0.1, gt=0, lt=1)
 
@@ -68,10 +69,13 @@ class PrepareOutputs(Outputs):
 def prepare(inputs: PrepareInputs, context: Context) -> PrepareOutputs:
     """Record or find one LeRobot v3.0 data set per client, and the one no client has."""
     wanted = _sources(inputs, context.project)
-    total = len(wanted) * inputs.episodes
+    unseen_at = len(wanted) - 1 if inputs.unseen.strip() else len(wanted)
+    counts = [episodes_to_record(inputs.episodes, unseen=at == unseen_at) for at in range(len(wanted))]
+    total = sum(counts)
+    _record(wanted, counts, inputs, context)
     sets = []
     for position, (name, source) in enumerate(wanted):
-        before = position * inputs.episodes
+        before = sum(counts[:position])
 
         def recorded(done: int, _: int, before: int = before, name: str = name) -> None:
             context.progress(before + done, total, f"recording {name}")
@@ -79,16 +83,17 @@ def prepare(inputs: PrepareInputs, context: Context) -> PrepareOutputs:
         dataset = locate(
             source,
             name=name,
-            episodes=inputs.episodes,
+            episodes=counts[position],
             seed=inputs.data_seed,
+            noise=inputs.demonstration_noise,
             cache=cache_dir(),
             cameras=tuple(inputs.cameras),
             progress=recorded,
         )
-        context.progress(before + inputs.episodes, total, name)
+        context.progress(before + counts[position], total, name)
         own = {
             "source": source,
-            "role": "unseen" if position == len(wanted) - 1 and inputs.unseen.strip() else "client",
+            "role": "unseen" if position == unseen_at else "client",
             "training_episodes": len(dataset.training_episodes(inputs.held_out)),
             "cameras": sorted(dataset.cameras),
         }
@@ -98,7 +103,7 @@ def prepare(inputs: PrepareInputs, context: Context) -> PrepareOutputs:
         for one in sets
     ]
     *clients, last = [name_source(*one) for one in wanted]
-    clients, unseen = (clients, last) if inputs.unseen.strip() else ([*clients, last], "")
+    clients, unseen = (clients, last) if unseen_at < len(wanted) else ([*clients, last], "")
     return PrepareOutputs(
         data=";".join(clients),
         unseen=unseen,
@@ -134,6 +139,31 @@ def same_features(outputs: PrepareOutputs) -> Finding:
         "the data sets share no camera",
         evidence=evidence,
         remedy="rename cameras with lerobot-edit-dataset",
+    )
+
+
+def _record(wanted: list[tuple[str, str]], counts: list[int], inputs: PrepareInputs, context: Context) -> None:
+    """Record what is not in the cache yet, several data sets at a time."""
+    from zk0.simulator.recording_pool import record_missing
+    from zk0.simulator.tasks import task
+
+    tasks = {
+        task(source.removeprefix(SIMULATED)): count
+        for (_, source), count in zip(wanted, counts, strict=True)
+        if source.startswith(SIMULATED)
+    }
+    done = dict.fromkeys((one.name for one in tasks), 0)
+
+    def recorded(name: str, episodes: int) -> None:
+        done[name] = episodes
+        context.progress(sum(done.values()), sum(counts), f"recording {name}")
+
+    record_missing(
+        tasks,
+        seed=inputs.data_seed,
+        noise=inputs.demonstration_noise,
+        cache=recordings_in(cache_dir()),
+        progress=recorded,
     )
 
 

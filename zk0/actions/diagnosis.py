@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from zk0.actions.findings import FoundOutputs, summarize_findings
+from zk0.core.app_subject import declares_own
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.project import Project
@@ -110,7 +111,7 @@ class ConcludeOutputs(Outputs):
 @action("diagnosis.conclude")
 def conclude_diagnosis(inputs: ConcludeInputs, context: Context) -> ConcludeOutputs:
     """Put together what the logs show and what the code does."""
-    probed = _broken(conclude(inputs.probed).problems)
+    probed = _in_order_of_points(_broken(conclude(inputs.probed).problems), inputs.probed)
     logged = [one for one in _broken(inputs.logged) if one.workflow == inputs.workflow]
     faults = list(dict.fromkeys(str(one.fault) for one in (*probed, *logged)))
     tested = any(one.verdict in (Verdict.passed, Verdict.warned) for one in inputs.probed)
@@ -120,7 +121,7 @@ def conclude_diagnosis(inputs: ConcludeInputs, context: Context) -> ConcludeOutp
         place = "elsewhere"
         summary = f"the log shows {faults[0]}, and {inputs.target} does not have it: {logged[0].message}"
     elif not tested:
-        place, summary = "unknown", f"{inputs.target} could not be tested"
+        place, summary = "unknown", "no code was tested, and no log shows a fault"
     else:
         place, summary = "nowhere", f"nothing is wrong: {inputs.target} keeps its contract"
     return ConcludeOutputs(
@@ -150,7 +151,10 @@ def cause(outputs: ConcludeOutputs) -> Iterator[Finding]:
                 remedy="give target: the code that made the log; or logs: those of a run of this code",
             )
         case "unknown":
-            yield failed(outputs.summary, remedy="zk0 show latest, for what the probe lacks; an adapter can give it")
+            yield failed(
+                outputs.summary,
+                remedy="give target: -i target=file.py:name; zk0 show latest says what the probe lacked",
+            )
 
 
 def _found(imported: Sequence[ImportedLedger], only: list[str]) -> list[Finding]:
@@ -161,6 +165,13 @@ def _found(imported: Sequence[ImportedLedger], only: list[str]) -> list[Finding]
 def _of(*families: str) -> list[str]:
     """Return the diagnostics of these families."""
     return [name for name in diagnostics() if name.partition(".")[0] in families]
+
+
+def _in_order_of_points(found: list[Finding], probed: Sequence[Finding]) -> list[Finding]:
+    """Return findings fault by fault, of each what the contract asks first: that says most."""
+    faults = list(dict.fromkeys(one.fault for one in found))
+    points = {one.check: number for number, one in reversed(list(enumerate(probed)))}
+    return sorted(found, key=lambda one: (faults.index(one.fault), points.get(one.check, 0)))
 
 
 def _broken(findings: Sequence[Finding]) -> list[Finding]:
@@ -181,9 +192,10 @@ def _path(given: str | Path, context: Context) -> Path:
 
 
 def _newest(context: Context) -> list[Path]:
-    """Return the ledgers of the newest run, other than this one, that wrote one of a federation."""
+    """Return the ledgers of the newest other run of the project's app that wrote one of a federation."""
+    name = "app" if declares_own(context.project) else "federation"
     others = (run.path for run in run_directories(context.project) if run.id != context.run)
-    return next(filter(None, (sorted(path.rglob("federation/ledger.jsonl")) for path in others)), [])
+    return next(filter(None, (sorted(path.rglob(f"{name}/ledger.jsonl")) for path in others)), [])
 
 
 def _shown(one: ImportedLedger, project: Project) -> str:

@@ -1,11 +1,13 @@
 """Inspect the machine and the environment before work begins."""
 
 import shutil
-from importlib.metadata import metadata, requires
-
-from packaging.requirements import Requirement
+import sys
+from importlib.metadata import metadata
+from pathlib import Path
 
 from zk0.core.errors import MissingError
+from zk0.core.extras import requirements
+from zk0.core.interpreters import interpreter_at
 from zk0.core.project import Project
 from zk0.project_checks.dependencies import Environment, read_environment
 from zk0.project_checks.machine import GIB
@@ -47,7 +49,7 @@ def inspect(inputs: InspectInputs, context: Context) -> InspectOutputs:
     repository, outside = _changes_outside(context.project)
     cores = psutil.cpu_count() or 1
     return InspectOutputs(
-        **vars(needs),
+        **{name: value for name, value in vars(needs).items() if name != "interpreter"},  # it is zk0's own
         disk_free=disk,
         memory=memory,
         cores=cores,
@@ -70,12 +72,8 @@ def inspect(inputs: InspectInputs, context: Context) -> InspectOutputs:
 
 def _own_needs(extras: tuple[str, ...]) -> Environment:
     """Return the environment that zk0 itself needs, with some of its extras."""
-    needs = [
-        need
-        for need in map(Requirement, requires("zk0") or ())
-        if not need.marker or any(need.marker.evaluate({"extra": extra}) for extra in ("", *extras))
-    ]
-    return read_environment(needs, metadata("zk0")["Requires-Python"])
+    needs = [need for extra in ("", *extras) for need in requirements(extra)]
+    return read_environment(needs, metadata("zk0")["Requires-Python"], interpreter_at(Path(sys.executable)))
 
 
 def accelerator() -> str | None:

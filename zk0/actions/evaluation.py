@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from zk0.ledger import read_ledger
+from zk0.ledger import RolloutResult, read_ledger
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
 
@@ -31,7 +31,7 @@ def summarize(inputs: SummarizeInputs, context: Context) -> SummarizeOutputs:
         rates = [one for one in ledger.rollouts if one.dataset == name]
         trained = last.loss if last.round else None
         losses = [_number(first.loss), _number(trained), _ratio(first.loss, trained)]
-        shown = [f"{one.successes} of {one.episodes} ({one.low:.0%} to {one.high:.0%})" for one in rates]
+        shown = [cell for one in rates for cell in _rate(one)]
         rows.append([name, first.role, *losses, str(last.frames), *shown])
         results += [
             {"name": f"{name} loss at round {number}", "value": loss, "unit": ""}
@@ -43,9 +43,17 @@ def summarize(inputs: SummarizeInputs, context: Context) -> SummarizeOutputs:
         ]
     heads = ["data set", "role", "loss before", "loss after", "ratio", "frames"]
     if ledger.rollouts:
-        heads.append("closed loop (95 %)")
+        heads += ["closed loop", "95 %", "blind"]
         rows = [row + [""] * (len(heads) - len(row)) for row in rows]
     return SummarizeOutputs(ledger=inputs.ledger, results=results, table=[heads, *rows])
+
+
+def _rate(found: RolloutResult) -> list[str]:
+    """Return successes, their interval, and the share of successes of an arm that does not look."""
+    from zk0.simulator.tasks import task
+
+    interval = f"{found.low:.0%} to {found.high:.0%}"
+    return [f"{found.successes} of {found.episodes}", interval, f"{task(found.task).blind_success:.0%}"]
 
 
 def _number(value: float | None) -> str:

@@ -32,7 +32,8 @@ def clear(outputs: FoundOutputs, *, stop: bool = True, repaired_by: str = "") ->
         reasons = "; ".join(dict.fromkeys(finding.message for finding in outputs.findings))
         yield not_available(reasons or "no findings")
         return
-    for finding in wrong:
+    alike = {(finding.at, finding.message): finding for finding in reversed(wrong)}  # a cause may break several points
+    for finding in (one for one in wrong if one is alike[one.at, one.message]):
         mild = not stop or (repaired_by and finding.workflow != repaired_by)
         verdict = min(finding.verdict, Verdict.warned, key=SEVERITY.index) if mild else finding.verdict
         workflow = None if finding.workflow == repaired_by else finding.workflow

@@ -12,13 +12,14 @@ parameter mu can conform.
 from collections.abc import Iterator
 
 from zk0.actions.findings import FoundOutputs, summarize_findings
+from zk0.core.app_subject import PACKAGE, complaint, declares_own
 from zk0.core.checks import check
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, Verdict, not_available, passed
 from zk0.probes import Probe, probe
+from zk0.probes.running import MAIN_POINTS
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
-MAIN_POINTS = {Probe.proximal: "gradient", Probe.aggregation: "mean", Probe.exchange: "round-trip"}
 HOLDS = (Verdict.passed, Verdict.warned, Verdict.not_applicable)
 
 
@@ -79,8 +80,17 @@ def exchange_conforms(
 
 
 def _probed(kind: Probe, inputs: ProbeInputs, context: Context) -> ProbeOutputs:
-    findings = probe(kind, inputs.target, context.project, strict=inputs.strict)
+    if inputs.target.startswith(f"{PACKAGE.name}.") and _has_other_code(context.project):
+        message = f"which code of {context.project.name} to test was not given: -i target=file.py:name"
+        findings = [not_available(f"{message}; zk0 init --dry-run lists proximal terms and strategies")]
+    else:
+        findings = probe(kind, inputs.target, context.project, strict=inputs.strict)
     return ProbeOutputs(**summarize_findings(findings), probe=kind, target=inputs.target)
+
+
+def _has_other_code(project: Project) -> bool:
+    """Return whether what zk0's own code does says nothing about a project, as it would of one without any code."""
+    return complaint(project) is not None and (declares_own(project) or bool(project.tree().named(".py")))
 
 
 def _conforms(

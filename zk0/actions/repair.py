@@ -1,15 +1,28 @@
-"""Change code on a branch of its own: keep what is proven, undo the rest, and judge its shape."""
+"""Change code on a branch of its own: keep what is proven or probed, undo the rest, and judge its shape.
+
+*Proven* is a repair after which a program of the project trained and was judged well; *probed* one whose code passes
+the probe's contract, where no such program ran.
+"""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
 from zk0.core.checks import check
 from zk0.core.project import Project
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, passed_if
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, passed_if, warned
 from zk0.workflow.actions import Context, Inputs, Outputs, action
+
+SHOWN_BY = {  # the last paragraph of a commit's message
+    "proven": "Proven by run {run} of zk0.",
+    "probed": (
+        "Probed by run {run} of zk0, not proven: the code passes the probe's contract, and no training of the project "
+        "was judged."
+    ),
+}
 
 
 class BeginInputs(Inputs):
@@ -43,12 +56,12 @@ def begun(outputs: BeginOutputs, project: Project) -> Finding:
 
 
 class EndInputs(Inputs):
-    """The repair that was begun, whether it is proven, and its title."""
+    """The repair that was begun, what shows that it is one, and its title."""
 
     branch: str
     origin: str
     base: str
-    proven: bool
+    proof: Literal["proven", "probed", "none"]
     title: str = Field(min_length=1, description="the first line of the commit's message")
     reasons: list[str] = Field([], description="what was wrong, a paragraph of the commit's message each")
 
@@ -56,7 +69,8 @@ class EndInputs(Inputs):
 class EndOutputs(Outputs):
     """The result: a commit on its branch, or a patch beside the run."""
 
-    kept: bool
+    proof: Literal["proven", "probed", "none"]
+    shown_by: str = Field(description="what the commit's message says of it; empty where there is none")
     branch: str
     origin: str
     commit: str | None
@@ -66,28 +80,43 @@ class EndOutputs(Outputs):
 
 @action("repair.end", changes=("git branch", "files"))
 def end(inputs: EndInputs, context: Context) -> EndOutputs:
-    """Commit a repair that is proven; undo any other, its changes going into a patch."""
+    """Commit a repair that is proven or probed; undo any other, its changes going into a patch."""
     from zk0.core import repairs
 
     repair = repairs.Repair(inputs.branch, inputs.origin, inputs.base)
-    if not inputs.proven:
+    if inputs.proof == "none":
         patch = context.directory / "rejected.patch"
         files = repairs.undo(context.project, repair, patch)
-        return EndOutputs(kept=False, branch=repair.branch, origin=repair.origin, commit=None, patch=patch, files=files)
-    parts = [inputs.title, *inputs.reasons, f"Proven by run {context.run} of zk0."]
-    commit, files = repairs.commit(context.project, repair, "\n\n".join(parts))
-    return EndOutputs(kept=True, branch=repair.branch, origin=repair.origin, commit=commit, patch=None, files=files)
+        return _ended(inputs, files, patch=patch)
+    shown_by = SHOWN_BY[inputs.proof].format(run=context.run)
+    commit, files = repairs.commit(context.project, repair, "\n\n".join([inputs.title, *inputs.reasons, shown_by]))
+    return _ended(inputs, files, commit=commit, shown_by=shown_by)
+
+
+def _ended(
+    inputs: EndInputs, files: list[str], *, commit: str | None = None, patch: Path | None = None, shown_by: str = ""
+) -> EndOutputs:
+    facts = inputs.model_dump(include={"proof", "branch", "origin"})
+    return EndOutputs(**facts, shown_by=shown_by, commit=commit, patch=patch, files=files)
 
 
 @check("repair.kept")
 def kept(outputs: EndOutputs) -> Finding:
-    """The repair is proven and committed."""
+    """The repair is proven, and committed."""
     evidence = [Evidence(name="file", value=name) for name in outputs.files]
-    if outputs.kept:
-        return passed(
-            f"{len(outputs.files)} files in commit {str(outputs.commit)[:8]} on {outputs.branch}; "
-            f"to merge it: git switch {outputs.origin} && git merge {outputs.branch}",
-            evidence=[*evidence, Evidence(name="commit", value=outputs.commit)],
+    if outputs.commit:
+        message = (
+            f"{len(outputs.files)} files in commit {outputs.commit[:8]} on {outputs.branch}; "
+            f"to merge it: git switch {outputs.origin} && git merge {outputs.branch}"
+        )
+        evidence.append(Evidence(name="commit", value=outputs.commit))
+        if outputs.proof == "proven":
+            return passed(f"proven: {message}", evidence=evidence)
+        return warned(
+            f"probed, not proven: {message}",
+            evidence=evidence,
+            cause="no program of the project trained with this code and could be judged",
+            remedy="give train_command, or declare the app that runs this code in [tool.flwr.app.components]",
         )
     return failed(
         f"the repair did not pass; {len(outputs.files)} files are as they were",

@@ -132,8 +132,6 @@ class ParticipateOutputs(Outputs):
 @action("site.participate")
 def participate(inputs: ParticipateInputs, context: Context) -> ParticipateOutputs:
     """Take part in rounds until so many answers were sent; a client that can't is disconnected."""
-    from zk0.federation.deployment.programs import tail_of
-    from zk0.federation.deployment.reasons import reason_in
     from zk0.federation.deployment.site import Site
 
     site = Site(site_folder(context.project, inputs.name))
@@ -143,7 +141,7 @@ def participate(inputs: ParticipateInputs, context: Context) -> ParticipateOutpu
         site.leave()
         raise
     received, sent = site.counts()
-    reason = reason_in(tail_of(site.log))
+    reason = site.reason()
     return ParticipateOutputs(
         received=received,
         sent=sent,

@@ -1,10 +1,8 @@
 """Run a project's tests with pytest, and measure how much of its code they execute."""
 
 import json
-import sys
 import time
 from collections.abc import Sequence
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from zk0.core.checks import check
 from zk0.core.errors import CommandError, DependencyMissingError, InputError
+from zk0.core.interpreters import interpreter_of, project_python
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, passed_if
 from zk0.project_checks.test_suite import read_cases
@@ -36,11 +35,11 @@ class TestsInputs(Inputs):
     source: list[str] = Field([], description="packages to measure; none: those that coverage is configured to measure")
 
     def preflight(self, project: Project) -> None:
-        """Refuse missing tests, and an environment without pytest."""
+        """Refuse missing tests, and an interpreter of the project without pytest."""
         for path in self.paths:
             if not project.path(path).exists():
                 raise InputError(f"there are no tests at {path}", remedy="name files or folders of the project")
-        _require_modules("pytest", "coverage", *(["xdist"] if self.workers > 1 else []))
+        _require(project, "pytest", "coverage", *(["pytest-xdist"] if self.workers > 1 else []))
 
 
 class FailedTest(BaseModel):
@@ -70,7 +69,7 @@ class TestsOutputs(Outputs):
 
 @action("tests.run", changes=("artifacts",))
 def run(inputs: TestsInputs, context: Context) -> TestsOutputs:
-    """Run pytest under coverage, in this environment."""
+    """Run pytest under coverage, in the interpreter of the project's own code."""
     junit, log, folder = (context.directory / name for name in ("junit.xml", "pytest.log", "coverage"))
     folder.mkdir(exist_ok=True)
     source = [f"--source={','.join(inputs.source)}"] if inputs.source else []
@@ -88,7 +87,7 @@ def run(inputs: TestsInputs, context: Context) -> TestsOutputs:
         raise CommandError(f"pytest ended with exit status {status}", remedy=f"see {log}")
     seconds = time.monotonic() - began
     counts = {kind: sum(one.outcome == kind for one in cases) for kind in ("passed", "failed", "skipped")}
-    bad = [FailedTest(name=f"{one.place}::{one.name}", message=one.message) for one in cases if one.outcome == "failed"]
+    bad = [FailedTest(name=one.id, message=one.message) for one in cases if one.outcome == "failed"]
     table = [[*counts, "time"], [*map(str, counts.values()), f"{seconds:.1f} s"]]
     return TestsOutputs(**counts, seconds=seconds, failures=bad, junit=junit, log=log, coverage=folder, table=table)
 
@@ -111,7 +110,7 @@ class CoverageOutputs(Outputs):
 @action("tests.coverage", changes=("artifacts",))
 def coverage(inputs: CoverageInputs, context: Context) -> CoverageOutputs:
     """Combine the coverage of several test runs."""
-    _require_modules("coverage")
+    _require(context.project, "coverage")
     data, report, log = (context.directory / name for name in (".coverage", "coverage.json", "coverage.log"))
     data_files = [str(file) for folder in inputs.folders for file in context.project.path(folder).glob(".coverage*")]
     if not data_files:
@@ -143,15 +142,16 @@ def fast_enough(outputs: TestsOutputs, *, seconds: float = 600) -> Finding:
 
 
 def _python(context: Context, *arguments: Sequence[str], log: Path) -> int:
-    """Run this environment's Python with these arguments in the project's root."""
-    argv = (sys.executable, *chain(*arguments))
+    """Run the project's Python with these arguments in the project's root."""
+    argv = (str(project_python(context.project)), *chain(*arguments))
     return Programs().run(Command(argv, context.project.root), log).status
 
 
-def _require_modules(*modules: str) -> None:
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
+def _require(project: Project, *packages: str) -> None:
+    python = interpreter_of(project)
+    if missing := [name for name in packages if name not in python.packages]:
+        names, plural = " and ".join(missing), "is" if len(missing) == 1 else "are"
         raise DependencyMissingError(
-            f"{' and '.join(missing)} is not installed beside zk0",
-            remedy="uv pip install pytest pytest-cov pytest-xdist",
+            f"{names} {plural} not installed in {python.path}, which runs this project's code",
+            remedy=f"uv pip install --python {python.path} {' '.join(missing)}",
         )

@@ -38,6 +38,7 @@ def rehearse(inputs: RehearseInputs, context: Context) -> RehearseOutputs:
 
     from zk0.federation.client import introduce, train
     from zk0.federation.client import policy_of as client_policy
+    from zk0.federation.engines.side_by_side import workers_for
     from zk0.federation.exchange import to_record, to_tensors
     from zk0.federation.messages import Assignment
     from zk0.ledger import LedgerWriter
@@ -58,7 +59,7 @@ def rehearse(inputs: RehearseInputs, context: Context) -> RehearseOutputs:
     tensors = context.directory / "trained.safetensors"
     save_file(to_tensors(record), tensors)
     pace = (training.resources.seconds or 0.0) / training.steps
-    expected = pace * config.total_steps * len(config.clients)
+    expected = pace * config.total_steps * len(config.clients) / max(1, workers_for(config))
     ends = training.policy_loss[:: training.steps - 1]
     losses = ["not finite" if loss is None else f"{loss:.3f}" for loss in ends]
     return RehearseOutputs(

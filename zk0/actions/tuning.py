@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from zk0.actions.app import FindOutputs
 from zk0.core.checks import check
 from zk0.core.errors import ConfigurationError, DependencyMissingError, InputError
 from zk0.core.faults import Fault
 from zk0.core.project import Project
 from zk0.core.receipts import canonical_digest
-from zk0.core.verdicts import Evidence, Finding, failed, passed, warned
+from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
 from zk0.federation.project_file import read_value, set_value
 from zk0.workflow.actions import Context, Inputs, Outputs, action
 
@@ -21,6 +22,17 @@ OWN_FAULTS = (Fault.proximal_too_strong, Fault.proximal_too_weak)  # of mu itsel
 LEAST_SEEDS = 6  # with 5 pairs, the smallest two-sided p of Wilcoxon's test is 0.0625
 OF_THE_RUN = ("policy", "output", "seed", KEY)
 HIGH = 0.1  # above it, mu is outside of what is commonly used (0.001 to 0.01)
+
+
+@check("tuning.possible")
+def possible(outputs: FindOutputs, *, command: list[str]) -> Finding:
+    """There is a training to tune: zk0's own, or a program for a project with another app."""
+    if outputs.own and not command:
+        return not_available(
+            "another policy has another best mu than zk0's, and the project's own app is not tuned without a program",
+            remedy="zk0 run mu-tuning -i train_command=python,train.py,--mu={mu},--seed={seed}",
+        )
+    return passed("a program of the project" if command else "zk0's own training")
 
 
 class CurrentInputs(Inputs):

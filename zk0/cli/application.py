@@ -13,7 +13,10 @@ from zk0 import __version__
 # A command is a function, a group of commands a Typer application. Each module imports what it needs, so `zk0 prime`
 # does not wait for the engine.
 COMMANDS = {
+    "init": "zk0.cli.init:init",
+    "uninit": "zk0.cli.init:uninit",
     "run": "zk0.cli.run:run",
+    "next": "zk0.cli.next:next_command",
     "resume": "zk0.cli.run:resume",
     "cancel": "zk0.cli.run:cancel",
     "runs": "zk0.cli.runs:app",
@@ -22,7 +25,9 @@ COMMANDS = {
     "logs": "zk0.cli.runs:logs",
     "diagnose": "zk0.cli.diagnose:diagnose",
     "probe": "zk0.cli.probe:app",
+    "evaluate": "zk0.cli.evaluate:evaluate",
     "config": "zk0.cli.config:app",
+    "doctor": "zk0.cli.doctor:doctor",
     "actions": "zk0.cli.workflows:actions",
     "checks": "zk0.cli.workflows:checks",
     "workflows": "zk0.cli.workflows:app",
@@ -31,6 +36,8 @@ COMMANDS = {
     "task": "zk0.cli.task:app",
     "prime": "zk0.cli.prime:prime",
     "deploy": "zk0.cli.deploy:app",
+    "agents": "zk0.cli.agents:app",
+    "mcp": "zk0.cli.mcp:mcp",
 }
 
 
@@ -39,7 +46,6 @@ type Resolved = tuple[str | None, click.Command | None, list[str]]
 # What other tools call it.
 INSTEAD = {
     "clean": "runs prune",
-    "init": "workflows new NAME, or memory init",
     "lint": "workflows lint",
     "list": "workflows list",
     "new": "workflows new NAME",

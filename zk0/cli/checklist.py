@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 
 NameArgument = Annotated[str, typer.Argument(help="A checklist, or `comprehensive` for all phases.")]
+ChosenArgument = Annotated[str, typer.Argument(help="A checklist, or the id of an item.")]
 OutOption = Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")]
 NoteOption = Annotated[str, typer.Option(help="What you looked at, and how.")]
 ReasonOption = Annotated[str, typer.Option(help="Why the box may stay open.")]
@@ -66,9 +67,19 @@ def render(name: NameArgument, *, out: OutOption = None) -> None:
 
 
 @app.command()
-def show(name: NameArgument, *, as_json: JsonOption = False) -> None:
-    """Show each item with its box, decided from the existing receipts."""
-    _print(_decided(name)[1], as_json=as_json)
+def show(name: ChosenArgument, *, as_json: JsonOption = False) -> None:
+    """Show each item with its box, from the existing receipts; of one item, what was looked at and what was not."""
+    from zk0.checklists.explaining import explain, text_of
+    from zk0.checklists.loading import checklist_names
+    from zk0.checklists.verifying import find_item
+
+    project = Project.find()
+    if name in checklist_names(project):
+        _print(_decided(name)[1], as_json=as_json)
+        return
+    part, item = find_item(project, name)
+    explained = explain(project, part, item.id)
+    print_result(explained.as_json(), "\n".join(text_of(explained)), as_json=as_json)
 
 
 @app.command()
@@ -134,7 +145,7 @@ def _sign(item: str, decision: "SignatureDecision", note: str, expires: str | No
     from zk0.cli.signing import sign_item
 
     project = Project.find()
-    path = sign_item(project, find_item(project, item), decision, note, expires, key)
+    path = sign_item(project, find_item(project, item)[1], decision, note, expires, key)
     typer.echo(f"{item} {decision}; commit {project.shown(path)}")
 
 
@@ -163,7 +174,7 @@ def _print(evaluated: "Evaluated", *, as_json: bool) -> None:
         table.add_row("", Text(f"{section.part}: {section.title}", "bold"))
         for item in section.items:
             table.add_row(_word(item), item.item.id, _message(item))
-    output.show(table, "", _summary(evaluated))
+    output.show(table, "", *evaluated.problems, _summary(evaluated))
 
 
 def _word(item: "EvaluatedItem") -> Text:
@@ -211,6 +222,7 @@ def _as_json(evaluated: "Evaluated") -> dict[str, object]:
         "ticked": evaluated.ticked,
         "waived": evaluated.waived,
         "verdicts": {str(verdict): count for verdict, count in evaluated.verdicts.items()},
+        "problems": list(evaluated.problems),
         "items": items,
     }
 

@@ -1,25 +1,25 @@
 """`zk0 diagnose`: what is wrong with a run, a log or a ledger, the root cause first, with its evidence and repair."""
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.text import Text
 
+from zk0.cli.diagnosed import DiagnosedRun
+from zk0.cli.diagnosis_formats import RENDERERS, Format, describe, summary_table
 from zk0.cli.output import JsonOption, print_envelope, show, verdict_text
 from zk0.core.errors import ExitStatus, LedgerError
 from zk0.core.project import Project
 from zk0.core.verdicts import Evidence, Finding, Verdict
 from zk0.diagnostics import diagnosis
-from zk0.diagnostics.diagnosis import Diagnosis
-from zk0.ledger import Evaluation, Training
+from zk0.diagnostics.outcome import RunOutcome
 from zk0.ledger.importers import FileReport, ImportedLedger, import_ledgers
 from zk0.ledger.importers.reading import STDIN
 from zk0.workflow.run import find_run
 
+MOST_WITHOUT_SUMMARY = 8  # runs; of more the summary comes first
 MOST_EVIDENCE = 6  # of one finding; `--json` has all
 
 PathsArgument = Annotated[
@@ -29,47 +29,21 @@ PathsArgument = Annotated[
     ),
 ]
 OnlyOption = Annotated[list[str] | None, typer.Option("--only", metavar="ID", help="Only this diagnostic; repeatable.")]
+SummaryOption = Annotated[bool, typer.Option("--summary", help="One line for each run, and nothing else.")]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="`markdown` for an issue or a job's summary, `sarif` for code scanning.")
+]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with status 1 on warnings too.")]
 
 
-@dataclass(frozen=True)
-class DiagnosedRun:
-    """An imported run with its diagnosis."""
-
-    imported: ImportedLedger
-    diagnosis: Diagnosis
-
-    def line_of(self, at: str, name: str = "") -> str:
-        """Return `file:line` of the event at `at`, preferring the round that `name` mentions; empty if unknown."""
-        events = [event for event in self.imported.ledger.events if at in _names(event)]
-        number = re.search(r"round (\d+)", name)
-        exact = [event for event in events if number and getattr(event, "round", None) == int(number[1])]
-        lines = (getattr(event, "read_from", None) for event in (*exact, *events))
-        return next((str(line) for line in lines if line), "")
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain data."""
-        root = self.diagnosis.root
-        return {
-            "run": self.imported.ledger.source,
-            "root": None if root is None else root.model_dump(mode="json"),
-            "findings": [
-                {**finding.model_dump(mode="json"), "read_from": self.line_of(finding.at)}
-                for finding in self.diagnosis.findings
-            ],
-            "suppressed": [
-                {"finding": each.finding.model_dump(mode="json"), "by": each.by, "reason": each.reason}
-                for each in self.diagnosis.suppressed
-            ],
-            "not_available": [finding.model_dump(mode="json") for finding in self.diagnosis.unanswered],
-            "files": [vars(file) for file in self.imported.files],
-            "notes": list(self.imported.notes),
-            "events": len(self.imported.ledger.events),
-        }
-
-
 def diagnose(
-    paths: PathsArgument, *, only: OnlyOption = None, strict: StrictOption = False, as_json: JsonOption = False
+    paths: PathsArgument,
+    *,
+    only: OnlyOption = None,
+    strict: StrictOption = False,
+    summary: SummaryOption = False,
+    output: FormatOption = Format.text,
+    as_json: JsonOption = False,
 ) -> None:
     """Diagnose a run, a log or a table of metrics: the root cause first, and its repair."""
     imported = import_ledgers([_resolve(path) for path in paths])
@@ -81,11 +55,19 @@ def diagnose(
         _refuse(empty)
     if as_json:
         print_envelope(data={"runs": [one.as_json() for one in diagnosed], "not_understood": [*map(vars, empty)]})
+    elif output is not Format.text:
+        typer.echo(RENDERERS[output](diagnosed, empty))
     else:
-        _print(diagnosed, empty)
-    bad = (Verdict.failed, Verdict.error, *((Verdict.warned,) if strict else ()))
-    if any(finding.verdict in bad for one in diagnosed for finding in one.diagnosis.problems):
-        raise typer.Exit(ExitStatus.failed)
+        _print(diagnosed, empty, only_summary=summary)
+    if status := _exit_status([one.diagnosis.whole.outcome for one in diagnosed], unread=bool(empty), strict=strict):
+        raise typer.Exit(status)
+
+
+def _exit_status(outcomes: list[RunOutcome], *, unread: bool, strict: bool) -> ExitStatus:
+    """Return the status of the worst run; a run that can't be judged and a file that was not read are never 0."""
+    if RunOutcome.failed in outcomes or (strict and RunOutcome.doubtful in outcomes):
+        return ExitStatus.failed
+    return ExitStatus.missing if unread or RunOutcome.unknown in outcomes else ExitStatus.done
 
 
 def _resolve(name: str) -> Path:
@@ -104,20 +86,24 @@ def _refuse(empty: list[FileReport]) -> NoReturn:
     """
     examples = [f"  {example}" for file in empty for example in file.examples]
     raise LedgerError(
-        "no run found in it\n  " + "\n  ".join([*map(_describe, empty), *examples[:5]]),
+        "no run found in it\n  " + "\n  ".join([*map(describe, empty), *examples[:5]]),
         remedy="docs/diagnosis.md lists the formats that zk0 reads",
     )
 
 
-def _print(diagnosed: list[DiagnosedRun], empty: list[FileReport]) -> None:
-    for number, one in enumerate(diagnosed):
-        show(*([""] if number else []), *_run_lines(one))
+def _print(diagnosed: list[DiagnosedRun], empty: list[FileReport], *, only_summary: bool) -> None:
+    if only_summary or len(diagnosed) > MOST_WITHOUT_SUMMARY:
+        show(summary_table(diagnosed))
+    shown = diagnosed
+    if only_summary:
+        shown = []
+    elif len(diagnosed) > MOST_WITHOUT_SUMMARY:
+        shown = [one for one in diagnosed if one.diagnosis.problems]
+        show("", f"{len(diagnosed) - len(shown)} runs without a finding are in the table only")
+    for number, one in enumerate(shown):
+        show(*([""] if number or len(shown) < len(diagnosed) else []), *_run_lines(one))
     if empty:
-        show("", "no run found in:", *(f"  {_describe(file)}" for file in empty))
-
-
-def _describe(file: FileReport) -> str:
-    return f"{file.name}: {file.format}, {file.unknown} lines not understood"
+        show("", "not judged, since no run was found in:", *(f"  {describe(file)}" for file in empty))
 
 
 def _run_lines(one: DiagnosedRun) -> Iterator[Text]:
@@ -127,9 +113,10 @@ def _run_lines(one: DiagnosedRun) -> Iterator[Text]:
     for finding in problems:
         yield Text("")
         yield from _problem(one, finding)
-    if not problems:
+    whole = one.diagnosis.whole
+    if whole.outcome in (RunOutcome.healthy, RunOutcome.unknown):
         yield Text("")
-        yield Text("nothing wrong found", "green")
+        yield Text(whole.sentence, "green" if whole.outcome is RunOutcome.healthy else "yellow")
     if one.diagnosis.suppressed:
         yield Text("")
         yield Text("consequences:", "bold")
@@ -184,14 +171,3 @@ def _rest(one: DiagnosedRun) -> Iterator[Text]:
         if file.unknown:
             yield Text(f"not understood in {file.name}: {file.unknown} lines, such as", "dim")
             yield from (Text(f"  {example}", "dim") for example in file.examples)
-
-
-def _names(event: object) -> tuple[str, ...]:
-    """Return the names by which findings refer to an event."""
-    match event:
-        case Training():
-            return (f"{event.client}, round {event.round}", event.client)
-        case Evaluation():
-            return (event.dataset, f"{event.dataset}, round {event.round}")
-    number = getattr(event, "round", None)
-    return (f"round {number}",) if number is not None else ()

@@ -61,8 +61,10 @@ def _report(error: Exception, arguments: list[str]) -> int:
     import click
 
     from zk0.core.errors import ExitStatus, Zk0Error
+    from zk0.core.extras import missing_extra
 
     as_json = "--json" in arguments
+    error = missing_extra(error) or error
     match error:
         case Zk0Error():
             _print_error(error.code, error.message, error.remedy, as_json=as_json)
@@ -80,6 +82,7 @@ def _report(error: Exception, arguments: list[str]) -> int:
 
 
 def _print_error(code: str, message: str, remedy: str | None, *, as_json: bool) -> None:
+    from zk0.core.pages import visible_lines
     from zk0.reports.github import annotate_error, is_active
 
     if is_active():
@@ -89,9 +92,9 @@ def _print_error(code: str, message: str, remedy: str | None, *, as_json: bool) 
 
         print_envelope(error={"code": code, "message": message, "remedy": remedy})
         return
-    sys.stderr.write(f"error {code}: {message}\n")
+    sys.stderr.write(f"error {code}: {visible_lines(message)}\n")
     if remedy:
-        sys.stderr.write(f"  {remedy}\n")
+        sys.stderr.write(f"  {visible_lines(remedy)}\n")
 
 
 def _write_log(error: Exception, arguments: list[str]) -> Path:

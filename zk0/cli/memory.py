@@ -162,6 +162,20 @@ def prune(
     typer.echo(what if apply or not found else f"{what}: zk0 memory prune --apply", err=True)
 
 
+@app.command()
+def draft(
+    *, quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False, as_json: JsonOption = False
+) -> None:
+    """Write down what a session leaves: changes, commits and open runs, for the next one to check."""
+    from zk0.memory.draft import write_draft
+
+    project = Project.find()
+    path = write_draft(project, datetime.now(UTC))
+    shown = project.shown(path) if path else None
+    if not quiet:
+        print_result({"path": shown}, shown or "nothing changed since the last entry", as_json=as_json)
+
+
 @app.command(name="init")
 def initialise(*, as_json: JsonOption = False) -> None:
     """Set up the bank and render its pages."""

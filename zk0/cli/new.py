@@ -9,7 +9,6 @@ from zk0.cli.output import JsonOption, print_result
 from zk0.core.errors import InputError, RequestError
 from zk0.core.project import Project
 from zk0.workflow.names import SUFFIX, unread_files, why_reserved, workflow_files
-from zk0.workflow.spec import KEBAB
 
 # Also the first example of docs/workflows.md.
 TEMPLATE = """\
@@ -62,6 +61,8 @@ def refuse_name(name: str, project: Project) -> None:
         InputError: it is spelled wrong.
         RequestError: it is taken.
     """
+    from zk0.workflow.spec import KEBAB
+
     if not KEBAB.fullmatch(name):
         raise InputError(
             f"{name!r} can't be the name of a workflow", remedy="use lower-case words with hyphens: nightly-check"

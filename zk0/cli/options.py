@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from zk0.cli.completion import run_names, run_steps, workflow_names, workflow_steps
+from zk0.core.agent_mark import agent_mark
 from zk0.core.errors import InputError
-from zk0.workflow.approval import agent_mark
 
 SPAN = re.compile(r"(\d{1,4})([hdw])", re.ASCII)
 HOURS = {"h": 1, "d": 24, "w": 7 * 24}
@@ -23,6 +23,10 @@ WorkflowArgument = Annotated[
 ]
 RunArgument = Annotated[
     str, typer.Argument(help="A run's id, the beginning of one, or latest.", autocompletion=run_names)
+]
+OptionalRunArgument = Annotated[
+    str | None,
+    typer.Argument(help="A run's id, the beginning of one, or latest; all by default.", autocompletion=run_names),
 ]
 StepsOption = Annotated[
     list[str] | None,

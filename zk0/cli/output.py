@@ -2,14 +2,16 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from zk0.core.pages import visible_lines
 from zk0.core.verdicts import Verdict
 from zk0.reports.progress import STYLES
 
@@ -51,15 +53,26 @@ def print_result(data: object, text: str, *, as_json: bool) -> None:
     if as_json:
         print_envelope(data=data)
     elif text:
-        typer.echo(text)
+        typer.echo(visible_lines(text))
 
 
 def show(*parts: RenderableType) -> None:
     """Print text for people, one part below the other, without trailing blanks."""
     screen = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, markup=False)
     with screen.capture() as captured:
-        screen.print(*parts, sep="\n")
+        screen.print(*map(_Visible, parts), sep="\n")
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+class _Visible:
+    """A part of the output, with the characters that a terminal would obey written out."""
+
+    def __init__(self, part: RenderableType) -> None:
+        self.part = part
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for segment in console.render(self.part, options):
+            yield segment if segment.control else Segment(visible_lines(segment.text), segment.style)
 
 
 def columns(*widths: int) -> Table:

@@ -9,12 +9,23 @@ from zk0.cli.output import JsonOption, columns, print_envelope, show, verdict_te
 from zk0.core.errors import ExitStatus
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, Verdict, worst
-from zk0.probes import Probe, probe
+from zk0.probes import Probe, probe, write_adapter
 
 TargetArgument = Annotated[
     str, typer.Argument(metavar="TARGET", help="package.module:name, package.module.name or file.py:name.")
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Count warnings as failures.")]
+AdapterOption = Annotated[
+    bool, typer.Option("--adapter", help="Write a small file that calls TARGET, to complete where zk0 can't call it.")
+]
+PythonOption = Annotated[
+    str | None,
+    typer.Option(
+        "--python",
+        metavar="PATH",
+        help="The code's interpreter, 3.9 or newer with NumPy; default: the project's.",
+    ),
+]
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Run code against a contract. The code runs with your permissions."
@@ -22,28 +33,53 @@ app = typer.Typer(
 
 
 @app.command()
-def proximal(target: TargetArgument, *, strict: StrictOption = False, as_json: JsonOption = False) -> None:
+def proximal(
+    target: TargetArgument,
+    *,
+    strict: StrictOption = False,
+    adapter: AdapterOption = False,
+    python: PythonOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Test a FedProx term, a training step or a client: does its gradient act, and is it mu * (w - w_round)?"""
-    _probe(Probe.proximal, target, strict=strict, as_json=as_json)
+    _probe(Probe.proximal, target, strict=strict, adapter=adapter, python=python, as_json=as_json)
 
 
 @app.command()
-def aggregation(target: TargetArgument, *, strict: StrictOption = False, as_json: JsonOption = False) -> None:
+def aggregation(
+    target: TargetArgument,
+    *,
+    strict: StrictOption = False,
+    adapter: AdapterOption = False,
+    python: PythonOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Test a Flower strategy or an aggregating function: is the result the mean by number of examples?"""
-    _probe(Probe.aggregation, target, strict=strict, as_json=as_json)
+    _probe(Probe.aggregation, target, strict=strict, adapter=adapter, python=python, as_json=as_json)
 
 
 @app.command()
-def exchange(target: TargetArgument, *, strict: StrictOption = False, as_json: JsonOption = False) -> None:
+def exchange(
+    target: TargetArgument,
+    *,
+    strict: StrictOption = False,
+    adapter: AdapterOption = False,
+    python: PythonOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Test functions that get and set a model's parameters: does another model receive what one sends?
 
     TARGET is a class with both, a module or file with both, or two functions: file.py:get_it,set_it.
     """
-    _probe(Probe.exchange, target, strict=strict, as_json=as_json)
+    _probe(Probe.exchange, target, strict=strict, adapter=adapter, python=python, as_json=as_json)
 
 
-def _probe(kind: Probe, target: str, *, strict: bool, as_json: bool) -> None:
-    findings = probe(kind, target, Project.find(), strict=strict)
+def _probe(kind: Probe, target: str, *, strict: bool, adapter: bool, python: str | None, as_json: bool) -> None:
+    project = Project.find()
+    if adapter:
+        _write_adapter(kind, target, project, python, as_json=as_json)
+        return
+    findings = probe(kind, target, project, strict=strict, python=python)
     verdict = worst(finding.verdict for finding in findings)
     if as_json:
         plain = [finding.model_dump(mode="json") for finding in findings]
@@ -51,6 +87,16 @@ def _probe(kind: Probe, target: str, *, strict: bool, as_json: bool) -> None:
     else:
         _print(findings, target, verdict)
     raise typer.Exit(ExitStatus.failed if verdict.stops else ExitStatus.done)
+
+
+def _write_adapter(kind: Probe, target: str, project: Project, python: str | None, *, as_json: bool) -> None:
+    file = project.shown(write_adapter(kind, target, project, python=python))
+    name = "" if kind is Probe.exchange else ":probe"
+    then = f"zk0 probe {kind} {file}{name}"
+    if as_json:
+        print_envelope(data={"adapter": file, "then": then})
+    else:
+        show(f"{file}: complete the lines marked <--, then", f"next: {then}")
 
 
 def _print(findings: list[Finding], target: str, verdict: Verdict) -> None:

@@ -10,7 +10,6 @@ from rich.filesize import decimal
 from zk0.cli.options import parse_time
 from zk0.cli.output import JsonOption, print_envelope, show, table_of
 from zk0.core.project import Project
-from zk0.workflow.pruning import remove_remains, remove_runs, runs_to_prune
 
 KEEP = 20  # runs; as many as `zk0 runs` lists
 
@@ -29,6 +28,8 @@ def prune(
     as_json: JsonOption = False,
 ) -> None:
     """Remove old runs; those that wait, are in progress, or are cited as evidence always stay."""
+    from zk0.workflow.pruning import remove_remains, remove_runs, runs_to_prune
+
     project = Project.find()
     before = parse_time(older_than, datetime.now(UTC), past=True) if older_than else None
     runs = runs_to_prune(project, cited=cited_runs(project), newest=keep, before=before)

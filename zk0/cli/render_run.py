@@ -3,8 +3,9 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Table
@@ -13,10 +14,12 @@ from rich.text import Text
 from zk0.cli.output import columns, show, verdict_text
 from zk0.core.verdicts import Finding, Verdict
 from zk0.reports.progress import duration, trouble
-from zk0.workflow.engine import Outcome
+from zk0.workflow.reserved import ON_FAIL, PROGRAM
 from zk0.workflow.run import RunDirectory
-from zk0.workflow.spec import ON_FAIL, PROGRAM
 from zk0.workflow.state import RunState, RunStatus, StepState, StepStatus
+
+if TYPE_CHECKING:
+    from zk0.workflow.engine import Outcome
 
 LOG_LINES, LOG_BYTES = 10, 4096  # of a failed program's log, shown at the end of a run
 QUIET_VERDICTS = (Verdict.passed, Verdict.not_applicable)
@@ -27,7 +30,7 @@ def state_as_json(state: RunState, directory: RunDirectory, *, complaints: Seque
     return {**state.model_dump(mode="json"), "directory": str(directory.path), "complaints": list(complaints)}
 
 
-def print_outcome(outcome: Outcome) -> None:
+def print_outcome(outcome: "Outcome") -> None:
     """Print the end of a run: its steps, the findings that did not pass, the steps' tables and the next command."""
     show(steps_table(outcome.state, every_finding=False, directory=outcome.directory))
     for step in outcome.state.steps:
@@ -59,16 +62,27 @@ def steps_table(state: RunState, *, every_finding: bool, directory: RunDirectory
     With the run's directory, a program that failed is followed by the end of what it printed.
     """
     table = columns(0, 0, 0, 0)
-    for step in state.steps:
+    for step, others in _together(state.steps, apart=every_finding):
         seconds = "" if step.seconds is None else duration(step.seconds)
         word = verdict_text(step.verdict, step.status.value)
-        table.add_row(word, step.id, step.title, Text(seconds, "dim", justify="right"))
+        title = f"{step.title}, and {others} more step{'s' * (others > 1)}" if others else step.title
+        table.add_row(word, step.id, title, Text(seconds, "dim", justify="right"))
         for line in _remarks(step, every_finding=every_finding):
             table.add_row("", "", line)
         if directory and step.receipt and step.receipt.failure and step.receipt.uses == PROGRAM:
             for printed in _log_end(directory.log(step.id, step.attempt)):
                 table.add_row("", "", Text(f"    | {printed}", "dim"))
     return table
+
+
+def _together(steps: Sequence[StepState], *, apart: bool) -> Iterator[tuple[StepState, int]]:
+    """Yield each step with the number of those after it that were skipped for the same reason; none if `apart`."""
+    for reason, alike in groupby(steps, lambda step: step.reason if step.status is StepStatus.skipped else None):
+        first, *others = alike
+        if reason and not apart:
+            yield first, len(others)
+        else:
+            yield from ((step, 0) for step in (first, *others))
 
 
 def _log_end(log: Path) -> list[str]:

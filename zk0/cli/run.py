@@ -16,14 +16,15 @@ from zk0.cli.completion import run_steps, workflow_inputs, workflow_steps
 from zk0.cli.options import RunArgument, StepsOption, WorkflowArgument
 from zk0.cli.output import JsonOption, print_envelope
 from zk0.cli.render_run import print_outcome, state_as_json
+from zk0.core.agent_mark import agent_mark
 from zk0.core.errors import ExitStatus, InputError, RequestError, SpecError, UnknownNameError
+from zk0.core.pages import as_text, visible
 from zk0.core.project import Project
 from zk0.reports.github import is_active, write_summary
 from zk0.reports.github_report import run_summary
-from zk0.workflow.approval import ALLOWED_SIGNERS, ApprovalAnswer, agent_mark, names_signers
+from zk0.workflow.approval import ALLOWED_SIGNERS, ApprovalAnswer, names_signers
 from zk0.workflow.engine import Outcome
 from zk0.workflow.events import StepFinished, StepPlanned, StepSkipped
-from zk0.workflow.expression_syntax import as_text
 from zk0.workflow.inputs import coerce, resolve_inputs
 from zk0.workflow.loading import Loaded, load
 from zk0.workflow.plan import Plan, plan
@@ -257,7 +258,7 @@ def print_dry_run(planned: Plan, events: list[wiring.DryRunEvent], *, as_json: b
     for number, step in enumerate(steps, 1):
         lines.append(f"{number:<{first}}  {step['id']:<{second}}  {step['title']}")
         lines += [f"{'':{first + second + 4}}  {name}: {value}" for name, value in _facts(step)]
-    typer.echo("\n".join(map(_visible, lines)))
+    typer.echo("\n".join(map(visible, lines)))
 
 
 def _step_as_json(event: wiring.DryRunEvent) -> dict[str, Any]:
@@ -288,11 +289,6 @@ def _facts(step: dict[str, Any]) -> list[tuple[str, str]]:
         ("if it fails", f"run {step['on_fail']['run']}, then retry once" if "on_fail" in step else ""),
     ]
     return [(name, value) for name, value in facts if value]
-
-
-def _visible(line: str) -> str:
-    """Return a line with its control characters written out, so that no input can move the cursor."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
 
 
 def _shown(value: object, quote: Callable[[str], str] = str) -> str:

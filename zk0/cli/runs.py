@@ -15,7 +15,7 @@ from rich.text import Text
 
 from zk0.cli import output
 from zk0.cli.completion import workflow_names
-from zk0.cli.options import OptionalStepArgument, RunArgument, StepArgument
+from zk0.cli.options import OptionalRunArgument, OptionalStepArgument, RunArgument, StepArgument
 from zk0.cli.output import JsonOption, columns, print_envelope, print_result, print_texts, verdict_text
 from zk0.cli.prune import prune
 from zk0.cli.render_run import print_state, state_as_json
@@ -24,8 +24,6 @@ from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
 from zk0.reports.progress import duration
 from zk0.workflow.integrity import RecordReader
-from zk0.workflow.lock import owner
-from zk0.workflow.reuse import explanation
 from zk0.workflow.run import RunDirectory, find_run, run_directories
 from zk0.workflow.run_verification import read_state, verify_run
 from zk0.workflow.state import RunState, RunStatus
@@ -73,16 +71,21 @@ def runs(
 
 
 @app.command()
-def verify(run: RunArgument, *, as_json: JsonOption = False) -> None:
-    """Compare all copies of a run's results, and print each difference; exits with 1 if there is one."""
+def verify(run: OptionalRunArgument = None, *, as_json: JsonOption = False) -> None:
+    """Compare all copies of a run's results, or those of all runs, and print each difference; exits with 1 if any."""
     project = Project.find()
-    directory = find_run(project, run)
-    found = verify_run(project, directory)
+    chosen = [find_run(project, run)] if run else [one for one in run_directories(project) if one.has_records]
+    found = {directory.id: verify_run(project, directory) for directory in chosen}
+    total = sum(map(len, found.values()))
     if as_json:
-        print_envelope(data={"run": directory.id, "differences": [asdict(difference) for difference in found]})
+        runs = [{"run": name, "differences": list(map(asdict, one))} for name, one in found.items()]
+        print_envelope(data=runs[0] if run else runs)
+    elif run:
+        output.show(*map(str, found[chosen[0].id]), f"{chosen[0].id}: {total} differences")
     else:
-        output.show(*map(str, found), f"{directory.id}: {len(found)} differences")
-    raise typer.Exit(ExitStatus.failed if found else ExitStatus.done)
+        lines = (f"{name}: {one}" for name, differences in found.items() for one in differences)
+        output.show(*lines, f"{len(found)} runs: {total} differences")
+    raise typer.Exit(ExitStatus.failed if total else ExitStatus.done)
 
 
 def show(
@@ -105,6 +108,8 @@ def show(
 
 def why(run: RunArgument, step: StepArgument, *, as_json: JsonOption = False) -> None:
     """Explain in one sentence why a step ran, was reused or was skipped."""
+    from zk0.workflow.reuse import explanation
+
     state = find_run(Project.find(), run).state()
     sentence = explanation(state.step(step))
     print_result({"run": state.run, "step": step, "why": sentence}, sentence, as_json=as_json)
@@ -118,6 +123,8 @@ def logs(
     as_json: JsonOption = False,
 ) -> None:
     """Print the output of a run's steps."""
+    from zk0.workflow.lock import owner
+
     directory = find_run(Project.find(), run)
     if step:
         directory.state().step(step)  # refuses a wrong name, which would be waited for

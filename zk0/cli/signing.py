@@ -13,10 +13,11 @@ import typer
 from zk0.checklists.items import Item
 from zk0.checklists.signatures import Signature, SignatureDecision, save_signature
 from zk0.checklists.verifying import until
+from zk0.core.agent_mark import agent_mark
 from zk0.core.errors import ConfigurationError, InputError, RequestError
 from zk0.core.project import Project
 from zk0.core.trusted import trusted_program
-from zk0.workflow.approval import NAMESPACE, agent_mark, names_signers, signer_of
+from zk0.workflow.approval import NAMESPACE, names_signers, signer_of
 
 DAYS = {
     SignatureDecision.signed: 90,

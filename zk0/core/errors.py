@@ -28,7 +28,8 @@
         ├── RecordingError          ZK103
         ├── CommandError            ZK104   a program that a step ran
         ├── TimeLimitError          ZK105   a step that did not end in time
-        └── DeploymentError         ZK107   a link of a deployment is broken
+        ├── DeploymentError         ZK107   a link of a deployment is broken
+        └── PublishingError         ZK110   the hub can't be reached, or refuses
 
 Anything else that escapes is a bug of ours: exit 5.
 """
@@ -243,3 +244,9 @@ class DeploymentError(FailedError):
     """A link of a deployment is broken: a program ended, a client does not connect, a round does not come back."""
 
     code = "ZK107"
+
+
+class PublishingError(FailedError):
+    """A policy could not be published."""
+
+    code = "ZK110"

@@ -22,6 +22,8 @@ class Fault(StrEnum):
     proximal_too_strong = "proximal-too-strong"
     proximal_too_weak = "proximal-too-weak"
     proximal_diverging = "proximal-diverging"
+    # Code.
+    code_raises = "code-raises"  # an exception that no other arguments would prevent
     # Settings.
     setting_not_delivered = "setting-not-delivered"  # decided by the server, not used by the client
     # Learning rate and gradients.
@@ -30,11 +32,15 @@ class Fault(StrEnum):
     learning_rate_unplanned = "learning-rate-unplanned"  # not the schedule that was configured
     learning_rate_too_high = "learning-rate-too-high"
     learning_rate_too_low = "learning-rate-too-low"
+    learning_rate_zero = "learning-rate-zero"
+    learning_rate_exhausted = "learning-rate-exhausted"  # the schedule ended long before the training
     gradient_vanishing = "gradient-vanishing"
     gradient_exploding = "gradient-exploding"
     gradient_clipped = "gradient-clipped"  # at the clip in nearly every step
     loss_not_finite = "loss-not-finite"
     loss_spiking = "loss-spiking"
+    loss_jumped = "loss-jumped"  # to another level, from one step to the next
+    loss_still = "loss-still"  # neither falls nor rises, for a reason the log does not show
     # Exchange and aggregation.
     parameters_not_applied = "parameters-not-applied"  # the client trains from other parameters than it got
     parameters_not_trained = "parameters-not-trained"  # the client returns what it got
@@ -64,10 +70,19 @@ class Fault(StrEnum):
     worse_than_baseline = "worse-than-baseline"
     evaluation_insensitive = "evaluation-insensitive"
     evaluation_incomparable = "evaluation-incomparable"
+    evaluation_not_finite = "evaluation-not-finite"
+    evaluation_failed = "evaluation-failed"  # no client's evaluation came back
+    evaluation_rising = "evaluation-rising"  # it gets worse from round to round
+    at_chance = "at-chance"  # as good as guessing
     sentinel_value = "sentinel-value"
     memory_leak = "memory-leak"
     memory_fragmented = "memory-fragmented"
     out_of_memory = "out-of-memory"
-    killed = "killed"  # ended without a message
+    killed = "killed"  # ended without a message, or by a signal
+    crashed = "crashed"  # the process broke: segmentation fault, abort
+    collective_timeout = "collective-timeout"  # one process of a job waited for the others in vain
+    waiting = "waiting"  # for clients, nodes or a peer, without an end
+    loader_bound = "loader-bound"  # steps wait for their data
+    exception = "exception"  # something raised, and nothing went on
     program_missing = "program-missing"
     success_unfounded = "success-unfounded"  # success was claimed, and the records say otherwise

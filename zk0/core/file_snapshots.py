@@ -72,14 +72,28 @@ def take_file_snapshot(root: Path, *, without: Collection[str] = ()) -> FileSnap
         DependencyMissingError: it is a repository, and there is no git that can be trusted.
         ConfigurationError: git can't list its files.
     """
+    states = {name: file_state(root / name) for name in project_files(root, without=without)}
+    return FileSnapshot({**{name: state for name, state in states.items() if state is not None}, **_ignore_rules(root)})
+
+
+def project_files(root: Path, *, without: Collection[str] = ()) -> Iterator[str]:
+    """Yield the files of a project that git does not ignore, and those that it knows and are gone from the disk.
+
+    Args:
+        root: the project's root.
+        without: folders to leave out, relative to it.
+
+    Raises:
+        DependencyMissingError: it is a repository, and there is no git that can be trusted.
+        ConfigurationError: git can't list its files.
+    """
     own = tuple(f"{folder.strip('/')}/" for folder in without if folder)
-    found = {}
     for name in _names(root, own):
         path = root / name
-        for member in _members(path) if path.is_dir() and not path.is_symlink() else [path]:
-            if (state := file_state(member)) is not None:
-                found[member.relative_to(root).as_posix()] = state
-    return FileSnapshot({**found, **_ignore_rules(root)})
+        if path.is_dir() and not path.is_symlink():
+            yield from (member.relative_to(root).as_posix() for member in _members(path))
+        else:
+            yield name
 
 
 def _names(root: Path, own: tuple[str, ...]) -> Iterator[str]:

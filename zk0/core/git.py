@@ -28,7 +28,7 @@ class GitState(BaseModel):
     whatever is committed of it; records written before there was one have None, and are still the same records.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     commit: str | None = None
     branch: str | None = None

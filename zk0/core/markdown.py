@@ -12,6 +12,7 @@ from markdown_it.token import Token
 
 from zk0.core.errors import AssetMissingError
 from zk0.core.project import Project
+from zk0.core.seal import without_generated
 
 NOT_IN_SLUG = re.compile(r"[^\w\- ]")
 
@@ -107,7 +108,9 @@ def pages(project: Project, *, memory: bool = False) -> list[Page]:
     """
     names = [path.relative_to(project.root).as_posix() for path in project.tree().named(".md")]
     # Test data may be broken on purpose.
-    found = [Page(project.root, name) for name in names if not name.startswith(("tests/", "test/"))]
+    read = [Page(project.root, name) for name in names if not name.startswith(("tests/", "test/"))]
+    # What zk0 wrote for agents documents zk0, and not the project.
+    found = [Page(page.root, page.name, own) for page in read if (own := without_generated(page.text)).strip()]
     if memory and project.memory_dir.is_relative_to(project.root):
         found += [
             Page(project.root, path.relative_to(project.root).as_posix())

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 AFTER = r"(?=[/\s:;,'\"`)\]}>]|$)"  # what may follow the path of a directory
 BEFORE = r"(?<![\w.~$-])"
+INTERPRETER = re.compile(rf"{BEFORE}/(?:[^\s/'\"`]+/)*([^\s/'\"`]+/bin/python[\d.]*)")
 USER = "$USER"
 SHORT = re.compile(r"(?:^|(?<=[=;,:]))[.~](?=/)")  # a value, or one of several such as name=PATH;name=PATH
 
@@ -22,6 +23,11 @@ SHORT = re.compile(r"(?:^|(?<=[=;,:]))[.~](?=/)")  # a value, or one of several 
 def to_portable(value: Any, root: Path) -> Any:
     """Return a value of a record with such paths in all of its texts, keys included."""
     return _changed(value, lambda text: _portable(text, str(root)))
+
+
+def without_interpreters(value: Any) -> Any:
+    """Return a value of a record in which a Python elsewhere on this machine is `…/env/bin/python`."""
+    return _changed(value, lambda text: INTERPRETER.sub(r"…/\1", text))
 
 
 def to_local(value: Any, root: Path) -> Any:

@@ -120,6 +120,7 @@ def start(
     stdout: int | IO[bytes],
     stdin: int | IO[bytes] = subprocess.DEVNULL,
     stderr: int | IO[bytes] = subprocess.STDOUT,
+    pass_fds: Sequence[int] = (),
 ) -> "subprocess.Popen[bytes]":
     """Start a program in a session of its own and with a mark, so that what it starts can be ended with it.
 
@@ -132,6 +133,7 @@ def start(
         stdout: where its output goes.
         stdin: what it reads.
         stderr: where its errors go; by default to its output.
+        pass_fds: open files that it inherits besides those.
 
     Raises:
         OSError: the system can't start it.
@@ -147,6 +149,7 @@ def start(
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
+            pass_fds=pass_fds,
             start_new_session=True,
         )
         REGISTRY.marks[process.pid] = mark

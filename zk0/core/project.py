@@ -7,6 +7,7 @@ first and in the installed package second, so a project can start with ours and 
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
@@ -17,7 +18,7 @@ from platformdirs import user_cache_path
 from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, ValidationError
 
 from zk0.core.errors import ConfigurationError, UnknownNameError
-from zk0.core.file_snapshots import FileSnapshot, take_file_snapshot
+from zk0.core.file_snapshots import FileSnapshot, project_files, take_file_snapshot
 from zk0.core.fingerprints import Tree
 from zk0.core.git import GitState, read_state
 from zk0.core.tree_reader import TreeReader
@@ -50,10 +51,11 @@ class Settings(BaseModel):
     """The `[tool.zk0]` table.
 
     `actions` is a module of the project's own actions and checks, or several; `log_limit` is the size of the longest
-    log of a step, such as "100 MB"; `agent` is the program, with arguments, that does the steps for agents.
+    log of a step, such as "100 MB"; `agent` is the program, with arguments, that does the steps for agents; `python` is
+    the interpreter of the project's own Flower app.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     workflows: str = "workflows"
     checklists: str = "checklists"
@@ -62,6 +64,12 @@ class Settings(BaseModel):
     actions: Modules = ()
     log_limit: Annotated[ByteSize, Field(ge=10_000)] = ByteSize(DEFAULT_LOG_LIMIT)
     agent: tuple[str, ...] = ()
+    python: str = ""
+
+
+def _is_ours(key: str, value: object) -> bool:
+    """Whether a key is one of `Settings`, or so near to one that it was meant to be; none of them is a table."""
+    return not isinstance(value, dict) and bool(get_close_matches(key, Settings.model_fields, 1, cutoff=0.75))
 
 
 class Project:
@@ -100,11 +108,23 @@ class Project:
         """The project's name in pyproject.toml, or that of its folder."""
         return str(table_of(self.pyproject, "project").get("name") or self.root.name)
 
+    @property
+    def foreign_settings(self) -> list[str]:
+        """Keys and tables in `[tool.zk0]` that are another program's: neither known nor near to a known key."""
+        return [key for key, value in table_of(self.pyproject, "tool", "zk0").items() if not _is_ours(key, value)]
+
+    @property
+    def settings_are_written(self) -> bool:
+        """Whether pyproject.toml has settings of zk0."""
+        return any(key in Settings.model_fields for key in table_of(self.pyproject, "tool", "zk0"))
+
     @cached_property
     def settings(self) -> Settings:
-        """The `[tool.zk0]` table, validated."""
+        """The `[tool.zk0]` table, validated; what another program of the name keeps there is left alone."""
+        table = table_of(self.pyproject, "tool").get("zk0", {})
+        own = {key: value for key, value in table.items() if _is_ours(key, value)} if isinstance(table, dict) else table
         try:
-            return Settings.model_validate(table_of(self.pyproject, "tool").get("zk0", {}))
+            return Settings.model_validate(own)
         except ValidationError as error:
             keys = ", ".join(Settings.model_fields)
             raise ConfigurationError(
@@ -163,6 +183,16 @@ class Project:
         if own not in self._readers:
             self._readers[own] = TreeReader(self.root, own)
         return self._readers[own].read()
+
+    def files(self) -> list[str]:
+        """Return the files of the project, without zk0's own state and memory bank; none is opened.
+
+        Raises:
+            DependencyMissingError: it is a repository, and there is no git that can be trusted.
+            ConfigurationError: git can't list its files.
+        """
+        found = project_files(self.root, without=(self.settings.memory, self.settings.state))
+        return sorted(name for name in found if (self.root / name).is_file())
 
     def file_snapshot(self) -> FileSnapshot:
         """Return the files of the project as they are on the disk now, without zk0's own state and memory bank.

@@ -29,7 +29,7 @@ def _is_none(value: object) -> bool:
 class Artifact(BaseModel):
     """A file or directory that a step made; its path is relative to the run's directory if it is inside."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     path: str
@@ -40,7 +40,7 @@ class Artifact(BaseModel):
 class Failure(BaseModel):
     """The error that ended a step."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     code: str
     message: str
@@ -54,7 +54,7 @@ class Receipt(BaseModel):
     computed once, when the receipt is made, so a later zk0 with more fields still reads the same digest.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     schema_version: int = 1
     run: str
@@ -177,11 +177,15 @@ class ReceiptStore:
         """Write one receipt; the time of a run's folder is the order of its newest one, whatever the clock says."""
         folder = self.runs_dir / receipt.run / "receipts"
         before = folder.stat().st_mtime_ns if folder.exists() else 0
-        path = folder / f"{receipt.step}.json"
+        path = self.path_of(receipt.run, receipt.step)
         write_atomically(path, receipt.model_dump_json(indent=2) + "\n")
         order = max(before, receipt.order * 1000)
         os.utime(folder, ns=(order, order))
         return path
+
+    def path_of(self, run: str, step: str) -> Path:
+        """Return where the receipt of a step is."""
+        return self.runs_dir / run / "receipts" / f"{step}.json"
 
     def of_run(self, run: str) -> list[Receipt]:
         """Return a run's receipts in the order they were finished."""

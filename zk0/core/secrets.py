@@ -35,9 +35,21 @@ SHAPES = {
 KEY = r"(?<!public)(?<!public[_-])(?<!cache)(?<!cache[_-])(?:(?<![a-z])key|(?-i:(?<=[a-z])Key))"
 NAME = rf"(?i:token|secret|passw(?:or)?d|passphrase|(?:api|access|auth|wandb)_?key|{KEY})"
 # Between a name and its value: `key: value`, `KEY=value`, `"key": "value"`, `--key value`, `Bearer value`.
-BEFORE = re.compile(rf"(?:{NAME}[\"']?(?:\s{{0,3}}[:=]\s{{0,3}}|\s{{1,3}})|[Bb]earer\s{{1,3}})[\"']?\Z")
+BEFORE = re.compile(
+    rf"(?:{NAME}[\"']?(?:\s{{0,3}}[:=]\s{{0,3}}|\s{{1,3}})|[Bb]earer\s{{1,3}}"
+    r"|wandb login(?: --\w+){0,3}\s{1,3}|[Kk]ey for [\w.:/-]{1,60}: ?)[\"']?\Z"
+)
 NEARBY = 40  # characters before a value to search for its name; the longest name with separators is shorter
 VALUE = re.compile(r"(?<![A-Za-z0-9+/_.~-])[A-Za-z0-9+/_.~-]{16,}={0,2}")
+
+# In a log, not in code: there the name of a secret beside a colon is a declaration.
+_STATED = re.compile(
+    rf"(?P<name>[\w.\-]*{NAME}[\w\-]{{0,20}})[\"']?\s{{0,3}}[:=]\s{{0,3}}"
+    r"(?:\"(?P<double>[^\"]{1,200})\"|'(?P<single>[^']{1,200})'|(?P<bare>[^\s\"',;)}\]]{3,200}))"
+)
+_CREDENTIAL = re.compile(r"(?i)token|secret|passw|passphrase|(?:api|access|auth|wandb|private)_?key")  # not `numpy_key`
+_PASSWORD = re.compile(r"(?i)passw|passphrase|pwd")
+_NO_VALUE = re.compile(r"(?i)\*+|x{3,}|\.{3}|none|null|true|false|set|unset|missing|<.*>|\$.*|\[.*|[\d.]{1,6}")
 
 FEWEST_CHARACTERS = 6  # distinct; `hf_xxxxxxxxxxxxxxxxxxxxxxxx` is a placeholder
 LEAST_ENTROPY = 3.0  # bits a character; random digits of base 16 have 3.4 or more, repetitions less
@@ -46,7 +58,7 @@ LEAST_CHANGES = 3  # from letter to digit or back; 20 random characters of [A-Za
 # One of these, in lower case, is in or before every secret that has a shape or a name.
 SIGNS = (
     "token", "secret", "passw", "_key", "-key", "bearer", "hf_", "ghp_", "gho_", "github_pat_", "glpat-", "akia",
-    "aiza", "sk-", "wandb_v1", "xox", "pypi-", "npm_", "eyj", "private key", "://",
+    "aiza", "sk-", "wandb login", "key for ", "wandb_v1", "xox", "pypi-", "npm_", "eyj", "private key", "://",
 )  # fmt: skip
 
 _SHAPES = {kind: (sign, re.compile(f"(?<![A-Za-z0-9])(?:{shape})")) for kind, (sign, shape) in SHAPES.items()}
@@ -81,6 +93,24 @@ def without_secrets(text: str, shown: Callable[[str], str] = "[{}]".format) -> s
     for start, end, kind in reversed(list(_spans(text))):
         text = text[:start] + shown(kind) + text[end:]
     return text
+
+
+def without_stated_values(text: str, shown: str = "[secret]") -> tuple[str, list[str]]:
+    """Return a log's text without the values that it states for names of secrets, and the names of the passwords.
+
+    `password: hunter22` has no shape that tells it from words; in a log it is cut all the same. A value of another name
+    (`pad_token: <pad>`) is cut and is no finding.
+    """
+    found: list[str] = []
+    for match in reversed(list(_STATED.finditer(text))):
+        group = next(name for name in ("double", "single", "bare") if match[name])
+        name = match["name"].replace("-", "_")
+        if not is_secret_name(name) or not _CREDENTIAL.search(name) or _NO_VALUE.fullmatch(match[group]):
+            continue
+        if _PASSWORD.search(match["name"]):
+            found.append(match["name"])
+        text = text[: match.start(group)] + shown + text[match.end(group) :]
+    return text, found[::-1]
 
 
 def may_hold_secrets(text: str) -> bool:

@@ -45,7 +45,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 class Evidence(BaseModel):
     """One number (or text) a finding rests on, and where it was read."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     value: float | int | str | None
@@ -66,7 +66,7 @@ class Finding(BaseModel):
     of `zk0.core.faults`, as text, so that findings of an older or newer zk0 can be read.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     verdict: Verdict
     message: str
@@ -130,6 +130,6 @@ def not_applicable(reason: str, *, at: object = "") -> Finding:
     return Finding(verdict=Verdict.not_applicable, message=reason, at=str(at))
 
 
-def not_available(reason: str, *, at: object = "") -> Finding:
+def not_available(reason: str, *, at: object = "", remedy: str | None = None) -> Finding:
     """Report that the evidence to answer the question is missing."""
-    return Finding(verdict=Verdict.not_available, message=reason, at=str(at))
+    return Finding(verdict=Verdict.not_available, message=reason, at=str(at), remedy=remedy)

@@ -50,7 +50,7 @@ def cut(text: str, most: int) -> str:
 
 def quote(text: str) -> str:
     """Return a text as a quotation in Markdown, in which no line can pass for one of the page."""
-    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+    return "\n".join(f"> {pages.visible(line)}".rstrip() for line in text.splitlines())
 
 
 def cell(text: object) -> str:

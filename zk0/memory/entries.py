@@ -22,6 +22,8 @@ COMPLETE = (ExitStatus.done, ExitStatus.failed)  # of a run that came to its end
 MASK = "[secret left out]"
 HASH_LENGTH = 8  # 32 bits a day: among 100 entries of one day a collision has a chance of 1e-6, and `Bank` notices
 
+INIT = "process:init"  # the author of what `zk0 init` read off a project
+
 
 class Kind(StrEnum):
     """What sort of fact an entry is."""
@@ -59,7 +61,7 @@ type Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=
 class Record(BaseModel):
     """What all parts of an entry share: values don't change, and keys we don't know are kept as they are."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
 
 class Mark(Record):

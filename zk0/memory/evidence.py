@@ -25,7 +25,7 @@ from zk0.core.receipts import Receipt, ReceiptStore, read_content, write_atomica
 from zk0.core.secrets import find_secrets
 from zk0.core.verdicts import Verdict
 from zk0.memory.entries import FactSource
-from zk0.workflow.integrity import RecordReader
+from zk0.workflow.integrity import JOURNAL, RecordReader
 
 EVIDENCE = "evidence"
 CODE_LENGTH = 16  # digits of the code's digest that an entry keeps
@@ -44,6 +44,7 @@ class EvidenceReader:
         self._texts: dict[str, str | None] = {}
         self._settings: dict[str, object] = {}
         self._trees: dict[tuple[str, ...], str] = {}
+        self._altered: dict[str, str | None] = {}
 
     def receipt(self, digest: str) -> dict[str, Any] | None:
         """Return the receipt of this digest; None where neither the bank nor this machine's runs have it.
@@ -105,7 +106,28 @@ class EvidenceReader:
 
     def altered(self, run: str) -> str | None:
         """Return that the records of a run on this machine do not agree; None where they do, or it is not here."""
-        return self._records.complaint(run)
+        if run not in self._altered:
+            self._altered[run] = self._records.complaint(run)
+        return self._altered[run]
+
+    def is_vouched_for(self, digest: str, run: str) -> bool:
+        """Whether the last commit has a receipt, or the journal of its run on this machine does.
+
+        Outside of git, and before the first commit, nobody can tell.
+        """
+        if self.head is None or digest in self._committed:
+            return True
+        journal = self.project.runs_dir / Path(run).name / JOURNAL
+        return journal.is_file() and digest.encode() in journal.read_bytes()
+
+    @cached_property
+    def _committed(self) -> frozenset[str]:
+        """The digests of the receipts that the last commit has."""
+        folders = [self.project.shown(directory) for directory in self.directories]
+        return frozenset(
+            Path(name).stem
+            for name in self._git("ls-tree", "-r", "-z", "--name-only", "HEAD", "--", *folders).split("\0")
+        )
 
     @cached_property
     def _records(self) -> RecordReader:

@@ -15,7 +15,8 @@ from zk0.core.verdicts import Verdict
 from zk0.workflow.dependencies import Dependencies, Place
 from zk0.workflow.names import workflow_files
 from zk0.workflow.patterns import argument_texts
-from zk0.workflow.spec import PROGRAM, RunStep, WorkflowSpec
+from zk0.workflow.reserved import PROGRAM
+from zk0.workflow.spec import RunStep, WorkflowSpec
 from zk0.workflow.trace import TRACE
 
 MOST = 100  # files that an entry names; a run that read more holds for all code

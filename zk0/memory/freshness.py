@@ -137,12 +137,21 @@ def _receipt(source: FactSource, evidence: EvidenceReader) -> SourceCheck:
         if receipt is None or not evidence.is_carried(digest):
             where = "is not here" if receipt is None else "is in a run on this machine alone"
             return SourceCheck(Freshness.unverifiable, f"receipt {digest} {where}, not in the repository", missing=True)
-        if source.metric is None:
-            return FRESH
-        value = value_at(receipt, source.metric)
+        value = source.value if source.metric is None else value_at(receipt, source.metric)
     except UnknownNameError as error:
         return SourceCheck(Freshness.contradicted, str(error))
-    return _compare(f"{source.metric} of receipt {digest}", value, source.value)
+    said = _compare(f"{source.metric} of receipt {digest}", value, source.value)
+    return _origin(digest, str(receipt.get("run")), evidence) if said is FRESH else said
+
+
+def _origin(digest: str, run: str, evidence: EvidenceReader) -> SourceCheck:
+    """Check that an engine wrote a receipt: a commit has it, or the journal of its run on this machine."""
+    if altered := evidence.altered(run):
+        return SourceCheck(Freshness.contradicted, altered)
+    if evidence.is_vouched_for(digest, run):
+        return FRESH
+    reason = f"receipt {digest} is in no commit, and in the journal of no run on this machine"
+    return SourceCheck(Freshness.unverifiable, reason, missing=True)
 
 
 def _setting(source: FactSource, evidence: EvidenceReader) -> SourceCheck:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from zk0.core.portable_paths import without_interpreters
 from zk0.core.receipts import Receipt
 from zk0.core.verdicts import Verdict
 from zk0.memory.entries import Entry, FactSource, FaultRecord, Kind, Mark, RunRecord, Status, StepRecord, one_line
@@ -159,4 +160,4 @@ def _closing_entry(ended: EndedRun, entry: Entry, fault: FaultRecord, receipt: R
 def _entry(ended: EndedRun, receipt: Receipt | None, **fields: object) -> Entry:
     code = receipt.code if receipt else None
     origin = {"commit": code.commit, "branch": code.branch} if code else {}
-    return Entry.model_validate({"generated": Mark(by=ended.by, at=ended.at), **origin, **fields})
+    return Entry.model_validate({"generated": Mark(by=ended.by, at=ended.at), **origin, **without_interpreters(fields)})

@@ -28,7 +28,7 @@ ACTIONS: Registry["Action"] = Registry("action", "zk0.actions")
 class Inputs(BaseModel):
     """What an action takes; unknown names are refused. A relative path is relative to the project's root."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     def preflight(self, project: Project) -> None:
         """Refuse what can't work before the run begins; reads only, and takes no more than a second.
@@ -42,7 +42,7 @@ class Inputs(BaseModel):
 class Outputs(BaseModel):
     """What an action gives; a `Path` in it is an artifact and its digest goes into the receipt."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Progress(Protocol):

@@ -6,7 +6,6 @@ on, so nobody who works on the project meanwhile, such as an agent, can add a ke
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,8 +20,6 @@ from zk0.workflow.statement import ApprovalSubject
 
 ALLOWED_SIGNERS = "allowed_signers"
 NAMESPACE = "zk0"  # a signature made for another purpose does not count here
-# Variables that coding agents set in the processes they start; such a terminal is not a person's.
-AGENT_MARKS = ("CLAUDECODE", "CODEX_SANDBOX", "CURSOR_AGENT", "GEMINI_CLI", "KILO_AGENT", "OPENCODE", "ZK0_RUN")
 REASON = "reason: "
 KEY = re.compile(r"key (SHA256:\S+)")  # in what `ssh-keygen -Y verify` prints
 
@@ -71,11 +68,6 @@ class Signer:
 
     name: str
     key: str
-
-
-def agent_mark(environment: Mapping[str, str]) -> str | None:
-    """Return the variable that marks an environment as an agent's or a program's; None for a person's."""
-    return next((name for name in AGENT_MARKS if environment.get(name)), None)
 
 
 def prepare(question: ApprovalQuestion) -> None:

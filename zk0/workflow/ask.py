@@ -15,7 +15,7 @@ from zk0.workflow.effects import Effects
 from zk0.workflow.event_log import EventLog
 from zk0.workflow.events import RunFinished, StepFinished, StepStarted, StepWaiting
 from zk0.workflow.expressions import Scope, fill
-from zk0.workflow.handover import handover
+from zk0.workflow.handover import handed_task, handover
 from zk0.workflow.patterns import argument_texts
 from zk0.workflow.plan import Plan, PlannedStep
 from zk0.workflow.programs import PROGRAM_CHECK
@@ -54,7 +54,7 @@ def judge(attempt: Attempt, plan: Plan, scope: Scope, log: EventLog, before: Ste
         ConfigurationError: there is a signature, and it does not count; the run waits.
     """
     step, effects = attempt.step, attempt.effects
-    attempt.files, attempt.statement = before.files, before.statement
+    attempt.files, attempt.statement, attempt.task = before.files, before.statement, before.task
     if step.timeout and before.asked and seconds_waited(before, effects) > step.timeout:
         problem = f"{step.path} was not done within {TimeLimit(step.timeout)} of being asked for"
         top = step.path.partition("/")[0]
@@ -245,6 +245,7 @@ def _write(
     step, effects = attempt.step, attempt.effects
     attempt.files = files.digest
     arguments: dict[str, Any] = fill(step.arguments, scope)
+    attempt.task = handed_task(step, arguments)
     text = handover(step, arguments, plan.spec, fold(log.events), effects.now(), attempt.statement)
     effects.save_handed_over(_handover(attempt.context.run, step), files)
     effects.write_handover(_handover(attempt.context.run, step), text, question)
@@ -282,5 +283,6 @@ def _record_wait(attempt: Attempt, log: EventLog, number: int, missing: tuple[Fi
             ticks=attempt.effects.ticks(),
             files=attempt.files,
             statement=attempt.statement,
+            task=attempt.task,
         )
     )

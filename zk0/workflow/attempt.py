@@ -11,7 +11,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from zk0.core.errors import CommandError, ExitStatus, SpecError, Zk0Error
+from zk0.core.extras import missing_extra
 from zk0.core.git import GitState
+from zk0.core.pages import as_text
 from zk0.core.portable_paths import to_portable
 from zk0.core.project import Project
 from zk0.core.receipts import Artifact, Failure, Receipt
@@ -20,18 +22,18 @@ from zk0.workflow.actions import Context, Inputs, Outputs, Progress
 from zk0.workflow.artifacts import artifacts_of, made_paths
 from zk0.workflow.clock import Ticks
 from zk0.workflow.effects import Effects
-from zk0.workflow.events import Selection, StepFinished
-from zk0.workflow.expression_syntax import as_text
+from zk0.workflow.events import HandedTask, Selection, StepFinished
 from zk0.workflow.expressions import Scope, arguments_as_json, as_json, fill, is_known, templates_in
 from zk0.workflow.patterns import argument_texts
 from zk0.workflow.plan import PlannedCheck, PlannedStep, validated
 from zk0.workflow.products import check_patterns, find_products
 from zk0.workflow.program_outputs import VARIABLE, parse_outputs
 from zk0.workflow.programs import PROGRAM_CHECK, Command, CommandOutputs
+from zk0.workflow.reserved import PROGRAM
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.scheduler import Scheduler
 from zk0.workflow.services import ServiceOutputs, readiness_of
-from zk0.workflow.spec import PROGRAM, RunStep
+from zk0.workflow.spec import RunStep
 from zk0.workflow.timeouts import Deadline, TimeLimit
 from zk0.workflow.trace import TRACE, ProgramTrace
 
@@ -96,6 +98,7 @@ class Attempt:
     program: str | None = None
     files: str = ""  # of a step that asks: the digest of the files at the handover, and the statement to approve
     statement: str = ""
+    task: HandedTask | None = None
 
     @property
     def log(self) -> Path:
@@ -152,6 +155,7 @@ class Attempt:
 
     def fail(self, error: BaseException, check: str = "") -> None:
         """Record the error that ended the action or a check."""
+        error = missing_extra(error) or error
         if isinstance(error, Zk0Error):
             failure = Failure(code=error.code, message=error.message, remedy=error.remedy)
             verdict, status = (Verdict.error if check else Verdict.failed), error.exit_status

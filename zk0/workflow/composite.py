@@ -25,7 +25,7 @@ class EachOutputs(Outputs):
 class NestedOutputs(Outputs):
     """What a step gives that performs a workflow: that workflow's outputs."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
 
 def nested_outputs(spec: WorkflowSpec) -> type[NestedOutputs]:

@@ -17,8 +17,8 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import SecretStr
 
 from zk0.core.errors import InputError, SecretMissingError
+from zk0.core.pages import as_text
 from zk0.workflow.actions import Action
-from zk0.workflow.expression_syntax import as_text
 from zk0.workflow.expressions import Template, templates_in
 from zk0.workflow.fitting import Flaw, KeyPath
 from zk0.workflow.masking import SHORTEST, Mask

@@ -92,7 +92,7 @@ class Engine:
         """
         only = selection.steps if selection else None
         self.effects.open_secrets(plan, only)
-        for inputs in plan.known_inputs(only, self.effects.reveal):
+        for inputs in plan.known_inputs(only, self.effects.reveal, self.effects.is_expected):
             self.effects.preflight(inputs)
         code, environment = self.effects.code(), self.effects.versions()  # these can fail, so before there is a run
         run = self.effects.open_run(plan, source, nested or {})

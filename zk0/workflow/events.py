@@ -87,6 +87,19 @@ class StepRetried:
 
 
 @dataclass(frozen=True)
+class HandedTask:
+    """What an agent or a person is asked to do: by which criteria it is judged, and within which files and bounds.
+
+    `scope` is a list of files, folders and globs that zk0 enforces, or prose for the reader.
+    """
+
+    instruction: str
+    scope: str | tuple[str, ...]
+    criteria: tuple[str, ...]
+    constraints: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class StepWaiting:
     """A step waits for an agent or a person to do what `handover` says.
 
@@ -105,6 +118,7 @@ class StepWaiting:
     ticks: Ticks | None = None
     files: str = ""
     statement: str = ""
+    task: HandedTask | None = None
     kind: Literal["step-waiting"] = "step-waiting"
 
 

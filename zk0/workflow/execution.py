@@ -146,7 +146,7 @@ class Execution:
         # In a dry run no step has a verdict, so a `when` that reads one stays a template: the step may run.
         scope = self.scope()
         if decide_when(fill(step.when, scope), step.id) is False and isinstance(step.spec.when, Template):
-            return Verdict.not_applicable, f"its when is false: {explain_condition(step.spec.when, scope)}"
+            return Verdict.not_applicable, f"it runs only if {explain_condition(step.spec.when, scope)}"
         return None
 
     def _selected_outcome(self, step: PlannedStep) -> StepFinished | None:

@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic_core import to_jsonable_python
 
 from zk0.core.errors import SpecError
+from zk0.core.pages import as_text
 from zk0.workflow.fitting import nearest
 
 type Reference = tuple[str | int, ...]
@@ -94,11 +95,6 @@ _MARKS = {
 }
 
 
-def as_text(value: object) -> str:
-    """Return a value as it is written into a text or an argument; booleans as YAML spells them."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _to_json(value: object) -> str:
     # Not Jinja's own: it is for HTML, where it escapes `<` and makes whatever is added to it HTML too.
     return json.dumps(to_jsonable_python(value, fallback=str), ensure_ascii=False)
@@ -132,6 +128,22 @@ class Syntax:
     whole: bool
     references: tuple[Reference, ...]
     plain: bool = False
+
+
+def split_conjunction(expression: str) -> list[str]:
+    """Return the conditions of an expression that joins some by `and`; the expression alone if it joins none."""
+    parts, depth = [""], 0
+    for _, kind, text in ENVIRONMENT.lex(f"{{{{{expression}}}}}"):
+        if kind in ("variable_begin", "variable_end"):
+            continue
+        depth += (text in "([{") - (text in ")]}") if kind == "operator" else 0
+        if kind == "name" and depth == 0 and text in ("or", "if"):
+            return [expression]
+        if kind == "name" and depth == 0 and text == "and":
+            parts.append("")
+        else:
+            parts[-1] += text
+    return [part.strip() for part in parts]
 
 
 def parse_expressions(source: str) -> Syntax:

@@ -10,24 +10,26 @@ is loaded, and nothing else makes any. `fill` evaluates these and leaves every t
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from types import SimpleNamespace
 from typing import Any
 
-from jinja2 import StrictUndefined, Undefined
+from jinja2 import StrictUndefined, Undefined, UndefinedError
 from pydantic_core import to_jsonable_python
 
 from zk0.core.errors import SpecError
+from zk0.core.pages import as_text
 from zk0.core.verdicts import Verdict
 from zk0.workflow.expression_syntax import (
     UNEVALUABLE,
     Reference,
-    as_text,
     compile_expressions,
     parse_expressions,
     read_part,
     spell_reference,
+    split_conjunction,
 )
 from zk0.workflow.fitting import LONGEST_VALUE, KeyPath
 
@@ -130,8 +132,15 @@ class Template:
         return value
 
     def values_read(self, scope: Scope) -> dict[str, object]:
-        """Return the values that it reads, by how they are written: `inputs.rounds`."""
-        return {spell_reference(reference): _look_up(reference, scope) for reference in self.references}
+        """Return the values that it reads, by how they are written: `inputs.rounds`.
+
+        What it names and does not come to read, as behind an `and`, may have no value.
+        """
+        values = {}
+        for reference in self.references:
+            with suppress(UndefinedError):
+                values[spell_reference(reference)] = _look_up(reference, scope)
+        return {name: value for name, value in values.items() if not isinstance(value, Undefined)}
 
     @cached_property
     def _compute(self) -> Callable[..., Any]:
@@ -148,12 +157,24 @@ def _look_up(reference: Reference, scope: Scope) -> Any:
 
 
 def explain_condition(template: Template, scope: Scope) -> str:
-    """Return a condition with the values that it read: `inputs.rounds > 3, where inputs.rounds is 2`."""
-    values = {name: _brief(value) for name, value in template.values_read(scope).items()}
-    if template.expression in values:
-        return f"{template.expression} is {values[template.expression]}"
-    read = " and ".join(f"{name} is {value}" for name, value in values.items())
-    return f"{template.expression}, where {read}" if read else template.expression
+    """Return why a condition is false: `inputs.rounds > 3, and inputs.rounds is 2`.
+
+    Of conditions that all have to hold, it is the first that does not.
+    """
+    unmet = next((part for part in _conjuncts(template) if not _holds(part, scope)), template)
+    read = " and ".join(f"{name} is {_brief(value)}" for name, value in unmet.values_read(scope).items())
+    return f"{unmet.expression}, and {read}" if read else unmet.expression
+
+
+def _conjuncts(template: Template) -> list[Template]:
+    return [_template(f"{{{{ {part} }}}}") for part in split_conjunction(template.expression)]
+
+
+def _holds(part: Template, scope: Scope) -> bool:
+    try:
+        return bool(part.evaluate(scope))
+    except SpecError:
+        return False
 
 
 def _brief(value: object) -> str:

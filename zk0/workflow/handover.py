@@ -6,7 +6,9 @@ from textwrap import indent
 from typing import Any
 
 from zk0.core.git import GitState
+from zk0.core.pages import one_line
 from zk0.core.verdicts import Finding, Verdict
+from zk0.workflow.events import HandedTask
 from zk0.workflow.patterns import argument_texts
 from zk0.workflow.plan import PlannedStep
 from zk0.workflow.spec import WorkflowSpec
@@ -43,16 +45,17 @@ def handover(
 
 
 def _context(step: PlannedStep, arguments: Mapping[str, Any], spec: WorkflowSpec, state: RunState) -> TaskContext:
+    task = handed_task(step, arguments)
     return TaskContext(
         parent=f"workflow {spec.name}: {spec.title}",
         mode=f"{arguments['ask']}; the run waits for this",
         priority="high",
-        objective=str(arguments["instruction"]).strip(),
-        scope=scope if isinstance(scope := arguments["scope"], str) else ", ".join(argument_texts(scope)),
-        criteria=tuple(criterion(planned.check.id, planned.check.summary, planned.options) for planned in step.checks),
+        objective=task.instruction,
+        scope=task.scope if isinstance(task.scope, str) else ", ".join(task.scope),
+        criteria=task.criteria,
         state=tuple(_state_lines(state)),
         dependencies=tuple(f"{name} {version}" for name, version in state.environment.items()),
-        constraints=tuple(map(str, arguments["constraints"])),
+        constraints=task.constraints,
         critical=tuple(f"input {name} = {value!r}" for name, value in state.inputs.items()),
         decisions=tuple(_decisions(step, spec)),
         assumptions=(
@@ -71,6 +74,17 @@ def _context(step: PlannedStep, arguments: Mapping[str, Any], spec: WorkflowSpec
             "leave `.zk0/` alone; only what the success criteria measure counts as done",
             "tests, scripts and settings that the criteria run or read stay as they are, unless the scope names them",
         ),
+    )
+
+
+def handed_task(step: PlannedStep, arguments: Mapping[str, Any]) -> HandedTask:
+    """Return what is asked for, as `zk0 next` and the MCP server give it."""
+    scope = arguments["scope"]
+    return HandedTask(
+        instruction=str(arguments["instruction"]).strip(),
+        scope=scope if isinstance(scope, str) else tuple(argument_texts(scope)),
+        criteria=tuple(criterion(planned.check.id, planned.check.summary, planned.options) for planned in step.checks),
+        constraints=tuple(map(str, arguments["constraints"])),
     )
 
 
@@ -106,7 +120,7 @@ def format_finding(finding: Finding) -> str:
     parts = [f"{finding.check} {finding.verdict}: {finding.message}"]
     parts += [f"because {finding.cause}"] if finding.cause else []
     parts += [f"remedy: {finding.remedy}"] if finding.remedy else []
-    return "; ".join(parts)
+    return one_line("; ".join(parts))
 
 
 def _decisions(step: PlannedStep, spec: WorkflowSpec) -> Iterable[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from zk0.core.errors import InputError
-from zk0.workflow.expression_syntax import as_text
+from zk0.core.pages import as_text
 from zk0.workflow.fitting import nearest
 from zk0.workflow.spec import InputSpec, WorkflowSpec
 

@@ -55,7 +55,9 @@ class RecordReader:
                 records are being written.
         """
         records = RunRecords(run)
-        if not records.lines or (records.is_in_progress and not incomplete):
+        if not records.lines:
+            return tuple(records.without_journal())
+        if records.is_in_progress and not incomplete:
             return ()
         evidence = self._evidence.get(run.name, ())
         return (*records.differences(incomplete=incomplete), *records.compare_evidence(evidence))
@@ -135,6 +137,11 @@ class RunRecords:
         from zk0.workflow.run import RunDirectory
 
         return owner(RunDirectory(self.path)) is not None
+
+    def without_journal(self) -> Iterator[Difference]:
+        """Yield a difference for receipts without a journal: an engine writes its line before it writes a receipt."""
+        if any((self.path / RECEIPTS).rglob("*.json")):
+            yield Difference(JOURNAL, "", "is missing: no engine wrote the receipts beside it")
 
     def differences(self, *, incomplete: bool = False) -> Iterator[Difference]:
         """Yield how the records differ from each other.

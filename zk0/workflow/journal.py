@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from zk0.core.errors import JournalError, StorageError
 from zk0.core.receipts import write_atomically
@@ -26,7 +26,7 @@ WAITING_KIND = StepWaiting.kind
 RESTING_KINDS = (*ENDING_KINDS, WAITING_KIND)
 HEAD = "journal.head"
 TAIL = 65536  # bytes; a step that waits writes a shorter event, with all its findings
-EVENT: TypeAdapter[JournalEvent] = TypeAdapter(JournalEvent)
+EVENT: TypeAdapter[JournalEvent] = TypeAdapter(JournalEvent, config=ConfigDict(defer_build=True))
 CHAIN_LENGTH = 16  # digits of a line's hash
 
 

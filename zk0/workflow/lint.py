@@ -22,7 +22,8 @@ from zk0.workflow.actions import ACTIONS
 from zk0.workflow.expression_syntax import compared_verdicts
 from zk0.workflow.expressions import Scope, Template, fill, templates_in
 from zk0.workflow.fitting import Flaw, KeyPath, nearest
-from zk0.workflow.spec import PROGRAM, AnyStep, AskStep, RunStep, UsesStep, WorkflowSpec, WorkflowStep
+from zk0.workflow.reserved import PROGRAM
+from zk0.workflow.spec import AnyStep, AskStep, RunStep, UsesStep, WorkflowSpec, WorkflowStep
 from zk0.workflow.validation import check_uses, templates_of
 
 INTERPRETERS = re.compile(r"(?:.*/)?(?:(?:ba|da|z|k|a)?sh|python[0-9.]*|perl|ruby|node)")

@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from zk0.core.agent_mark import agent_mark
+from zk0.core.app_subject import declares_own, is_about_zk0
 from zk0.core.checks import CHECKS, Check, CheckContext
 from zk0.core.errors import JournalError
 from zk0.core.file_snapshots import FileSnapshot, file_state
@@ -21,7 +23,7 @@ from zk0.core.receipts import Receipt, write_atomically
 from zk0.core.verdicts import Finding
 from zk0.workflow.actions import ACTIONS, Action, Context, Inputs, Outputs
 from zk0.workflow.agent_scope import take_files
-from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion, agent_mark, names_signers, prepare, signed_answer
+from zk0.workflow.approval import ApprovalAnswer, ApprovalQuestion, names_signers, prepare, signed_answer
 from zk0.workflow.clock import Ticks, next_number, read_ticks
 from zk0.workflow.declared_secrets import read_secrets, reveal
 from zk0.workflow.dependencies import Dependencies
@@ -101,6 +103,10 @@ class LiveEffects:
     def mask_secrets[T](self, value: T) -> T:
         """Return an event, or anything else, without the secrets."""
         return self.mask.masked(value)
+
+    def is_expected(self, action: str) -> bool:
+        """Whether an action will be performed unless a step before it fails: those of zk0's app, where no other is."""
+        return is_about_zk0(action) and not declares_own(self.project)
 
     def preflight(self, inputs: Inputs) -> None:
         """Let an action's inputs check for problems before the run begins."""

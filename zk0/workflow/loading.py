@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from zk0.core.errors import SpecError, UnknownNameError
@@ -18,7 +18,15 @@ from zk0.core.secrets import find_secrets
 from zk0.workflow.document import Document, read_document
 from zk0.workflow.fitting import Flaw, field_names, flaw_of, nearest
 from zk0.workflow.lint import IN_FILE, lint_flaws
-from zk0.workflow.names import SUFFIX, WorkflowFiles, is_unread, unread_files, why_reserved, workflow_files
+from zk0.workflow.names import (
+    SUFFIX,
+    WorkflowFiles,
+    foreign_workflow_files,
+    is_unread,
+    unread_files,
+    why_reserved,
+    workflow_files,
+)
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.spec import (
     KINDS,
@@ -36,9 +44,10 @@ from zk0.workflow.validation import DraftStep, Finder, WorkflowDraft, find_flaws
 
 NOT_READ = f"zk0 does not read it, because the name of a workflow file ends with {SUFFIX}"
 UNKNOWN, INVALID = "unknown-workflow", "invalid-workflow"  # rules
+DEFER = ConfigDict(defer_build=True)  # a command that reads no workflow does not wait for the validators
 INPUT: TypeAdapter[InputSpec] = TypeAdapter(InputSpec)
-STEP: TypeAdapter[Step] = TypeAdapter(Step)
-OUTPUTS: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Filled[Any]])
+STEP: TypeAdapter[Step] = TypeAdapter(Step, config=DEFER)
+OUTPUTS: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Filled[Any]], config=DEFER)
 STAND_INS = {"id": "unnamed", "title": "Unnamed", "run": ["unknown"]}
 SEPARATE = {"when", "needs", "finally", "checks", "accept", "timeout", "retry", "reuse", "on_fail", "cwd", "env"}
 _STEP_KEYS = frozenset().union(*map(field_names, KINDS.values()))
@@ -158,6 +167,8 @@ def _path_of(project: Project, name: str, files: Mapping[str, Path]) -> Path:
     if unread:
         shown = _shown(unread, project.root)
         raise UnknownNameError(f"{shown}: {NOT_READ}", remedy=f"mv {shown} {Path(shown).with_suffix(SUFFIX)}")
+    if foreign := foreign_workflow_files(project).get(name):
+        return foreign  # asked for by name: its problems say why it was passed over
     raise UnknownNameError(f'there is no workflow "{name}"{nearest(name, files)}', remedy="zk0 workflows list")
 
 

@@ -9,11 +9,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
+from zk0.core.foreign import FileKind, foreign_files, is_foreign
 from zk0.core.project import Project
 
 SUFFIX = ".yaml"
 OTHER_SUFFIXES = (".yaml", ".yml")  # in any case; a file that ends with one of these was meant to be a workflow
 NOXFILE = "noxfile.py"
+WORKFLOW = FileKind(
+    known=frozenset(
+        ("name", "title", "purpose", "inputs", "secrets", "steps", "outputs", "checklist", "notes", "issues")
+    ),
+    common=frozenset({"name", "inputs", "outputs"}),
+)
 # What a noxfile by zk0's example has besides one session for each workflow, and other projects call the same.
 SESSIONS = ("bench", "engines", "environment", "lint", "tests", "types")
 
@@ -40,14 +47,20 @@ def workflow_files(project: Project) -> WorkflowFiles:
     for directory in project.resources("workflows"):
         files = own if directory == project.workflows_dir else shipped
         for path in sorted(directory.glob(f"*{SUFFIX}")):
-            files.setdefault(path.stem, path)
+            if files is shipped or not is_foreign(path, WORKFLOW):
+                files.setdefault(path.stem, path)
     return WorkflowFiles(own, shipped)
 
 
 def unread_files(project: Project) -> dict[str, Path]:
     """Return by name the project's files that were meant to be workflows and are not read, because of their suffix."""
     paths = sorted(project.workflows_dir.glob("*")) if project.workflows_dir.is_dir() else []
-    return {path.stem: path for path in paths if is_unread(path)}
+    return {path.stem: path for path in paths if is_unread(path) and not is_foreign(path, WORKFLOW)}
+
+
+def foreign_workflow_files(project: Project) -> dict[str, Path]:
+    """Return by name the files in the project's folder of workflows that are another program's."""
+    return {path.stem: path for path in foreign_files(project.workflows_dir, WORKFLOW)}
 
 
 def is_unread(path: Path) -> bool:

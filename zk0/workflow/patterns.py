@@ -11,8 +11,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from zk0.core.contents import Excluded
+from zk0.core.pages import as_text
 from zk0.core.project import Project
-from zk0.workflow.expression_syntax import as_text
 
 MAGIC = re.compile(r"[*?\[]")
 ANY_DEPTH = "**"

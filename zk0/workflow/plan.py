@@ -18,8 +18,8 @@ from zk0.workflow.expressions import Scope, Template, arguments_as_json, as_json
 from zk0.workflow.fitting import Flaw, flaw_of, misfits
 from zk0.workflow.inputs import resolve_inputs
 from zk0.workflow.programs import check_named
+from zk0.workflow.reserved import ON_FAIL
 from zk0.workflow.spec import (
-    ON_FAIL,
     AnyStep,
     AskStep,
     OnFail,
@@ -150,23 +150,28 @@ class Plan:
     library: Mapping[str, WorkflowSpec] = field(default_factory=dict)
 
     def known_inputs(
-        self, only: Collection[str] | None = None, revealed: Revealed = lambda arguments: arguments
+        self,
+        only: Collection[str] | None = None,
+        revealed: Revealed = lambda arguments: arguments,
+        is_expected: Callable[[str], bool] = lambda _: False,
     ) -> Iterator[Inputs]:
         """Yield the inputs of the actions that will be performed for certain, those of nested workflows too.
 
-        `only` names the steps that will run; None means all.
+        `only` names the steps that will run; None means all. `is_expected` says of an action whether it counts although
+        the condition of its step is not known yet.
 
         Raises:
             InputError: an action does not take a secret that `revealed` puts in.
         """
         for step in self.steps:
-            if step.when is not True or step.each is not None or (only is not None and step.id not in only):
+            certain = step.when is True or (step.when is not False and is_expected(step.uses))
+            if not certain or step.each is not None or (only is not None and step.id not in only):
                 continue
             arguments = revealed(step.arguments)
             if step.action and is_known(arguments):
                 yield step.inputs or validated(step.action, arguments)
             if step.nested:
-                yield from step.nested.known_inputs(revealed=revealed)
+                yield from step.nested.known_inputs(revealed=revealed, is_expected=is_expected)
 
     def inputs_as_json(self) -> dict[str, Any]:
         """Return the inputs as plain data."""

@@ -21,7 +21,7 @@ from zk0.core.verdicts import Finding
 from zk0.workflow.actions import Outputs
 from zk0.workflow.log_limit import limited
 from zk0.workflow.masking import Mask
-from zk0.workflow.spec import PROGRAM
+from zk0.workflow.reserved import PROGRAM
 from zk0.workflow.timeouts import TimeLimit, timeout_error
 
 
@@ -32,7 +32,7 @@ def _never(**_options: object) -> list[Finding]:
 class ProgramOptions(BaseModel):
     """The options of a `run` check."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     argv: list[str | int | float | bool] = Field(min_length=1)
 

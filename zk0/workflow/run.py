@@ -95,6 +95,16 @@ class RunDirectory:
         except OSError:  # who reads it says why
             return True
 
+    @property
+    def has_receipts(self) -> bool:
+        """Whether there are receipts; an engine writes none before the first line of the journal."""
+        return any((self.path / "receipts").rglob("*.json"))
+
+    @property
+    def has_records(self) -> bool:
+        """Whether it says that something ran, even if only by hand."""
+        return self.has_begun or self.has_receipts
+
     def step(self, step: str) -> Path:
         """The directory of a step's own files."""
         return self.path / "steps" / step
@@ -114,6 +124,9 @@ class RunDirectory:
             JournalError: its journal is missing or damaged.
         """
         if not self.has_begun:
+            if self.has_receipts:
+                problem = f"run {self.id} has receipts and no journal: no engine wrote them"
+                raise JournalError(problem, remedy=f"zk0 runs verify {self.id}")
             problem = f"run {self.id} was killed before it began: there is nothing of it but its inputs"
             raise JournalError(problem, remedy=f"zk0 run WORKFLOW; {self.path} can be removed")
         try:

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from zk0.core.errors import ConfigurationError, DependencyMissingError
+from zk0.core.errors import ConfigurationError, DependencyMissingError, JournalError
 from zk0.core.project import Project
-from zk0.core.receipts import Receipt, canonical_digest, file_digest
+from zk0.core.receipts import Artifact, Receipt, ReceiptStore, canonical_digest, file_digest
 from zk0.core.trusted import read_committed, repository_root, run_trusted_git
 from zk0.workflow.approval import names_signers, signer_of
 from zk0.workflow.integrity import Difference, RecordReader, RunRecords, parse_content
+from zk0.workflow.products import PRODUCT
 from zk0.workflow.run import RunDirectory
 from zk0.workflow.state import RunState, RunStatus
 
@@ -31,12 +32,14 @@ def read_state(records: RecordReader, run: RunDirectory) -> RunState:
 def verify_run(project: Project, run: RunDirectory) -> list[Difference]:
     """Return how the copies of a run's results differ: records, artifacts, signatures, and what is committed.
 
-    Raises:
-        JournalError: its journal is missing or damaged.
+    A journal that is missing or damaged is a difference too.
     """
     found = list(RecordReader(project).differences(run.path))
+    try:
+        state = run.state()
+    except JournalError as error:
+        return found or [Difference(run.journal.name, "", error.message)]
     found += RunRecords(run.path).compare_evidence(_committed(project, run.id))
-    state = run.state()
     for receipt in state.receipts:
         found += _artifacts(project, receipt)
         if receipt.uses == "ask.person" and receipt.failure is None:
@@ -64,9 +67,23 @@ def _artifacts(project: Project, receipt: Receipt) -> Iterator[Difference]:
         path = next((place for place in places if place.exists()), None)
         if path is None:
             yield Difference(made.path, "", f"artifact {made.name} of {receipt.step} is gone")
-        elif file_digest(path) != made.sha256:
+        elif (found := file_digest(path)) != made.sha256 and not _made_by_another(project, receipt, made, found):
             message = f"artifact {made.name} of {receipt.step} is not what its receipt says"
             yield Difference(made.path, "sha256", message)
+
+
+def _made_by_another(project: Project, receipt: Receipt, made: Artifact, digest: str) -> bool:
+    """Return whether a product is as another run left it, which made the same file of other code."""
+    if not made.name.startswith(PRODUCT):
+        return False
+    records = RecordReader(project)
+    return any(
+        other.path == made.path and other.sha256 == digest and records.complaint(one.run) is None
+        for one in ReceiptStore(project.runs_dir).all()
+        if one.run != receipt.run
+        for other in one.artifacts
+        if other.name.startswith(PRODUCT)
+    )
 
 
 def _answer(project: Project, run: RunDirectory, state: RunState, receipt: Receipt) -> Iterator[Difference]:

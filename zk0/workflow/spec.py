@@ -26,9 +26,7 @@ from pydantic_core import PydanticCustomError
 
 from zk0.core.verdicts import Verdict
 from zk0.workflow.expressions import Template, as_written, compile_templates
-
-ON_FAIL = "on-fail"  # under a step's path, the workflow that repairs it; no step of a file can have this name
-PROGRAM = "run"  # as a check: a program that must end with exit status 0
+from zk0.workflow.reserved import PROGRAM
 
 type Scalar = str | int | float | bool
 type ValueType = Literal["string", "integer", "number", "boolean", "path", "list"]
@@ -109,7 +107,7 @@ type Seconds = Annotated[float, BeforeValidator(_seconds), _text_like(DURATION)]
 class SpecModel(BaseModel):
     """A mapping in a workflow file: unknown keys are refused, nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class InputSpec(SpecModel):

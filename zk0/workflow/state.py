@@ -14,6 +14,7 @@ from zk0.core.receipts import Failure, Receipt
 from zk0.core.verdicts import SEVERITY, Finding, Verdict, worst
 from zk0.workflow.clock import Ticks, seconds_between
 from zk0.workflow.events import (
+    HandedTask,
     JournalEvent,
     RunCancelled,
     RunFinished,
@@ -27,7 +28,7 @@ from zk0.workflow.events import (
     StepStarted,
     StepWaiting,
 )
-from zk0.workflow.spec import ON_FAIL
+from zk0.workflow.reserved import ON_FAIL
 
 
 class StepStatus(StrEnum):
@@ -48,7 +49,7 @@ class StepState(BaseModel):
     when it waits, `files` and `statement` what it was asked about. `failed` is how it ended before it was repaired.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     id: str
     title: str = ""
@@ -66,6 +67,7 @@ class StepState(BaseModel):
     asked_ticks: Ticks | None = Field(None, exclude=True)
     files: str = ""
     statement: str = ""
+    task: HandedTask | None = None
     failed: StepFinished | None = None
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
@@ -156,7 +158,7 @@ class RunState(BaseModel):
     how its records disagree.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     run: str
     workflow: str
@@ -347,6 +349,7 @@ def _advanced(step: StepState, event: StepEvent) -> StepState:
                 asked_ticks=step.asked_ticks if step.asked else event.ticks,
                 files=event.files,
                 statement=event.statement,
+                task=event.task,
             )
         case StepSkipped():
             return StepState(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from zk0.core.file_snapshots import FileSnapshot
+from zk0.core.pages import visible
 from zk0.core.project import Project
 from zk0.core.receipts import Receipt, canonical_digest, file_digest
 from zk0.workflow.state import RunState
@@ -85,7 +86,7 @@ def statement_of(
         f"receipts: sha256 {canonical_digest([receipt.digest for receipt in state.receipts])}",
         *_listed(receipts),
     ]
-    return "zk0 asks for an approval\n" + "".join(f"{_printable(line)}\n" for line in lines)
+    return "zk0 asks for an approval\n" + "".join(f"{visible(line)}\n" for line in lines)
 
 
 def changed_parts(before: str, now: str) -> list[str]:
@@ -107,8 +108,3 @@ def _parts(statement: str) -> dict[str, str]:
 def _listed(lines: Sequence[str]) -> list[str]:
     rest = [f"  and {len(lines) - LISTED} more"] if len(lines) > LISTED else []
     return [f"  {line}" for line in lines[:LISTED]] + rest or ["  none"]
-
-
-def _printable(line: str) -> str:
-    """Return a line without control characters, which could hide a part of it on a terminal."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)

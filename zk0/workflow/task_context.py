@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from zk0.core.pages import markdown, one_line
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -29,7 +31,7 @@ type Lines = Annotated[tuple[str, ...], BeforeValidator(_listed)]  # YAML: one l
 class TaskContext(BaseModel):
     """What a task is and what must not get lost of it; unknown keys are refused, since this is what people write."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     # 1 Task information; id and time are those of the entry or the run.
     parent: str = ""
@@ -98,7 +100,7 @@ def render_task(
         .get_template("task.md.j2")
         .render(
             context=context,
-            title=title,
+            title=one_line(title),
             task=task,
             created=created,
             captured=captured,
@@ -110,7 +112,7 @@ def render_task(
 
 def nested(line: str) -> str:
     """Return a line as a member of a list; one that begins with blanks belongs to the one before."""
-    return f"  - {line.strip()}" if line.startswith("  ") else f"- {line}"
+    return f"{'  ' if line.startswith('  ') else ''}- {one_line(line)}"
 
 
 def under(lines: Iterable[str], name: str) -> str:
@@ -121,6 +123,4 @@ def under(lines: Iterable[str], name: str) -> str:
 
 @cache
 def _environment() -> "Environment":
-    from zk0.core.pages import markdown  # it imports Jinja, for which `zk0 prime` has no time
-
     return markdown("zk0.workflow", nested=nested, under=under)

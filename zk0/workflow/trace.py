@@ -239,9 +239,8 @@ def judge_trace(
 
 def unavailable() -> Finding:
     """Return the finding that strace is missing."""
-    return not_available("strace is not here, or may not trace: reuse compares the whole project").model_copy(
-        update={"check": TRACE, "remedy": "apt-get install strace"}
-    )
+    reason = "strace is not here, or may not trace: reuse compares the whole project"
+    return not_available(reason, remedy="apt-get install strace").model_copy(update={"check": TRACE})
 
 
 def _undeclared(reads: list[str], writes: list[str]) -> tuple[Finding, dict[str, str]]:
