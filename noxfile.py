@@ -33,7 +33,7 @@ def environment(session: nox.Session) -> None:
         session.log("The environment is up to date.")
         return
     stamp.unlink(missing_ok=True)
-    session.install("-c", "constraints.txt", "--group", "dev", "-e", ".[simulator,simulation,tuning]", env=UV)
+    session.install("-c", "constraints.txt", "--group", "dev", "-e", ".[simulator,simulation,tuning,mcp]", env=UV)
     stamp.write_text(digest, encoding="utf-8")
 
 
@@ -56,22 +56,21 @@ def run(session: nox.Session, program: str, *arguments: str, beside: tuple[str, 
 
 @nox.session(venv_backend="none", requires=[ENVIRONMENT])
 def tests(session: nox.Session) -> None:
-    """Run the tests with coverage; arguments after `--` go to pytest."""
-    run(session, "coverage", "erase")
-    # By file, so that fixtures of a file are created once. Two workers, since a federation or a simulator fills a core.
-    everything = ["-n", "2", "--dist", "loadfile"]
-    run(session, "coverage", "run", "-m", "pytest", *(session.posargs or everything))
-    run(session, "coverage", "combine", "--quiet")
-    run(session, "coverage", "report", *(["--fail-under=0"] if session.posargs else []))
+    """Run the tests, and fail below the coverage of pyproject.toml; arguments after `--` go to pytest instead."""
+    # By file, so that fixtures of a file are created once, and in the order of tests/conftest.py. Two workers, since a
+    # federation or a simulator fills a core.
+    everything = ["--cov", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "60"]
+    run(session, "pytest", *(session.posargs or everything))
 
 
 @nox.session(venv_backend="none", requires=[ENVIRONMENT])
 def lint(session: nox.Session) -> None:
-    """Check style, format, layers and workflow files."""
+    """Check style, format, layers, workflow files and the files for coding agents."""
     run(session, "ruff", "check")
     run(session, "ruff", "format", "--check")
     run(session, "lint-imports")
     run(session, "zk0", "workflows", "lint")
+    run(session, "zk0", "agents", "check")
 
 
 @nox.session(venv_backend="none", requires=[ENVIRONMENT])

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks import program_logs
 from zk0.diagnostics.diagnosis import Diagnosis, diagnose
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the catalogue of faults is the tests'
@@ -72,6 +73,7 @@ def measure(*options: str) -> Iterator[tuple[str, str]]:
         others = (*found.findings, *found.unanswered, *found.not_applicable)
         judged += len(problems | {finding.check for finding in others})
     yield from _summary(scores, alarms, judged, healthy)
+    yield from program_logs.measure()
 
 
 def _diagnosed(values: dict[str, object], kind: Kind | None, *, smolvla: bool) -> Diagnosis:

@@ -12,8 +12,8 @@ from zk0.ledger import Ledger, read_ledger
 from zk0.simulator.environment import Simulation
 from zk0.simulator.tasks import task
 
-TASKS = ("lift-left", "lift-right", "place-middle", "touch-far", "place-far")
-COLOURS = {"lift-left": "#c0392b", "lift-right": "#2c5fa8", "place-middle": "#d68910", "touch-far": "#7d3c98"}
+TASKS = ("lift-left", "lift-right", "place-far")
+COLOURS = {"lift-left": "#c0392b", "lift-right": "#2c5fa8"}
 UNSEEN = "#7f8c8d"
 
 
