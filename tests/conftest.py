@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from zk0.core.process_tree import REGISTRY
+from zk0.core.process_tree import REGISTRY, describe, own_children, unclaimed_children
 
 # A shell that starts the tests in its background ignores Ctrl-C for them, and their programs would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -19,6 +20,8 @@ for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):  # CI runs these tests, a
     os.environ.pop(name, None)
 os.environ["ZK0_WORKERS"] = "0"  # tests change functions of this process; those of workers ask for them
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported
+
+SETTLE_SECONDS = 5.0  # until what a module started and ended is gone
 
 # The same examples on every machine, however busy: a test that fails in CI fails here too, and no clock decides.
 settings.register_profile(
@@ -39,12 +42,17 @@ def no_program_left() -> Callable[[], AbstractContextManager[None]]:
 
     @contextmanager
     def check() -> Iterator[None]:
-        before = set(REGISTRY.marks)
+        before, children = set(REGISTRY.marks), own_children()
         yield
         left = sorted(set(REGISTRY.marks) - before)
         for pid in left:
             REGISTRY.marks.pop(pid)
         assert left == [], f"processes that were never given to end_tree: {left}"
+        began = time.monotonic()
+        while running := unclaimed_children(children):
+            if time.monotonic() - began > SETTLE_SECONDS:
+                pytest.fail(f"processes that nobody ended: {'; '.join(map(describe, running))}")
+            time.sleep(0.1)
 
     return check
 

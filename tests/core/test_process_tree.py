@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from zk0.core.process import end_tree, run_program, start, wait
-from zk0.core.process_tree import ProcessEntry, process_entry, unclaimed_children, with_descendants
+from zk0.core.process_tree import ProcessEntry, own_children, process_entry, unclaimed_children, with_descendants
 
 SLEEP = "import time; time.sleep(60)"
 DEAF = f"import signal; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; print('deaf', flush=True); {SLEEP}"
@@ -94,17 +94,17 @@ def test_of_two_programs_only_the_children_of_the_one_that_ended_are_ended(tmp_p
 
 
 def test_a_child_that_is_no_program_is_left_alone(tmp_path):
-    own = subprocess.Popen(["sleep", "60"])
-    process = begin("exit 0", tmp_path)
-    wait(process)
+    before = own_children()
+    with subprocess.Popen(["sleep", "60"]) as own:
+        process = begin("exit 0", tmp_path)
+        wait(process)
 
-    assert end_tree(process) == []
+        assert end_tree(process) == []
 
-    assert own.poll() is None
-    assert [entry.pid for entry in unclaimed_children()] == [own.pid]
-    assert unclaimed_children(frozenset(unclaimed_children())) == []
-    own.kill()
-    own.wait()
+        assert own.poll() is None
+        assert [entry.pid for entry in unclaimed_children(before)] == [own.pid]
+        assert unclaimed_children(own_children()) == []
+        own.kill()
 
 
 def test_a_program_that_leaves_a_child_with_its_output_is_not_waited_for(tmp_path):
