@@ -27,6 +27,19 @@ Traceback (most recent call last):
 torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
 """
 FAULTY = {
+    "a loss scale that falls and falls": (
+        "| epoch 027 | valid on 'valid' subset | valid_loss 8.3 | num_updates 10198 | best 4.4\n"
+        + "".join(f"| WARNING: overflow detected, setting loss scale to: {2.0**-n}\n" for n in range(2, 14)),
+        Fault.loss_not_finite,
+    ),
+    "an exception that a framework logs as its repr": (
+        (
+            "[2026-01-02 10:00:00,158][hydra.utils][ERROR] - Error loading 'a.workspace.B':\n"
+            "ImportError(\"cannot import name 'cached_download' from 'huggingface_hub' (/env/hub/__init__.py)\")\n"
+            "Traceback (most recent call last):\n"
+        ),
+        Fault.exception,
+    ),
     "a launcher's worker was killed": (LAUNCHER.format(code=-9), Fault.killed),
     "a launcher's worker crashed": (LAUNCHER.format(code=-11), Fault.crashed),
     "an exit code that stands for a signal": (
@@ -220,6 +233,18 @@ def test_the_fault_is_said_first(diagnose_text, text, fault):
 
 
 HEALTHY = {
+    "Flower's pretty-printed history": "".join(
+        f"INFO :      [ROUND {n}]\nINFO :      configure_fit: strategy sampled 5 clients (out of 5)\n"
+        "INFO :      aggregate_fit: received 5 results and 0 failures\n"
+        for n in (1, 2, 3)
+    )
+    + "INFO :      [SUMMARY]\nINFO :      Run finished 3 rounds in 22.28s\nINFO :      History (loss, distributed):\n"
+    "INFO :          ('\\tround 1: 7.458\\n'\nINFO :           '\\tround 2: 1.949\\n'\n"
+    "INFO :           '\\tround 3: 1.02\\n')\n",
+    "gradient boosting that stops early": "".join(
+        f"[{50 * n}]\tvalid_0's rmse: {2 + 1 / n:.4f}\n" for n in range(1, 12)
+    )
+    + "Early stopping, best iteration is:\n[560]\tvalid_0's rmse: 2.09\n",
     "five losses that fall every time": "".join(
         f"Epoch {n}/5 loss={2 / n:.3f}\n" for n in range(1, 6)
     ) + "Training complete in 9s\n",

@@ -179,6 +179,22 @@ EXAMPLES = {
     "app-not-loaded": "flwr.client.client_app.LoadClientAppError: Unable to load module 'app.client'",
     "clients-too-few": "ValueError: Sampling failed, since the number of available clients (1) is less than number of requested clients (2).",
     "record-type": "TypeError: Not all values are of valid type in MetricRecord",
+    "not-writable": "RuntimeError: File out/checkpoint_0.pt cannot be opened.",
+    "name-unresolved": "ValueError: host not found: Name or service not known",
+    "argument-missing": "TypeError: __init__() missing 1 required positional argument: 'parameters'",
+    "variable-unset": "UnboundLocalError: local variable 'std' referenced before assignment",
+    "attribute-unknown": "AttributeError: 'Net' object has no attribute 'head'",
+    "not-serializable": "TypeError: Object of type int64 is not JSON serializable",
+    "operand-kinds": "TypeError: unsupported operand type(s) for +: 'int' and 'str'",
+    "text-no-number": "ValueError: could not convert string to float: 'a'",
+    "number-not-finite": "ValueError: cannot convert float NaN to integer",
+    "dimensions-indexed": "IndexError: too many indices for tensor of dimension 1",
+    "assertion": "AssertionError: 12 clients wanted",
+    "not-implemented": "NotImplementedError",
+    "source-syntax": "SyntaxError: invalid syntax",
+    "iterator-empty": "StopIteration",
+    "worker-gone": "concurrent.futures.process.BrokenProcessPool: A process in the process pool was terminated abruptly",
+    "time-out": "TimeoutError: timed out",
 }  # fmt: skip
 
 ROWS = {row.id: row for row in known_exceptions()}

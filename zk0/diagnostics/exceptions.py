@@ -25,7 +25,7 @@ MOST_MESSAGE = 200  # characters in a sentence
 MOST_PLACES = 4  # lines in one finding
 
 RAISED = (IncidentKind.traceback, IncidentKind.nothing_returned)  # also without a chain
-IF_KNOWN = (IncidentKind.error_logged, IncidentKind.client_failed, IncidentKind.actor_died)
+IF_KNOWN = (IncidentKind.error_logged, IncidentKind.complaint, IncidentKind.client_failed, IncidentKind.actor_died)
 SIGNALS = ("Killed", "Terminated", "Aborted", "KeyboardInterrupt", "SystemExit")
 SCHEDULERS = ("slurmstepd", "srun:", "CANCELLED AT")
 BUFFERED = 5  # lines
@@ -83,6 +83,8 @@ def raised_groups(ledger: Ledger) -> list[RaisedGroup]:
     for one in ledger.incidents:
         if not (one.exceptions or one.kind in RAISED or one.kind in IF_KNOWN) or is_ending(one):
             continue
+        if one.kind is IncidentKind.complaint and ledger.closed is not None:
+            continue  # it ended well, whatever was said meanwhile
         root = root_of(one)
         known = recognize(shown(root))
         if not one.exceptions and one.kind in IF_KNOWN and known is None and not root.type:

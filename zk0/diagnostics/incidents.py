@@ -255,7 +255,8 @@ def _without_digest(ledger: Ledger) -> Iterator[Finding]:
 def _not_finite(ledger: Ledger) -> Iterator[Finding]:
     """Yield the finding on lines about numbers that are not finite: a warning where finite ones came after them."""
     if found := _of_kind(ledger, IncidentKind.not_finite):
-        over = all(map(went_on, found)) and not any(one.not_finite for one in ledger.trainings)
+        # The line may stand within the block of one step, of which other numbers follow.
+        over = all(one.progress_after > 1 for one in found) and not any(one.not_finite for one in ledger.trainings)
         yield (replace(NOT_FINITE, verdict=Verdict.warned, confidence=LIKELY) if over else NOT_FINITE).finding(found)
 
 

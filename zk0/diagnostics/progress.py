@@ -184,10 +184,13 @@ def stopped(ledger: Ledger) -> Iterator[Finding]:
     empty = True
     # A chain of exceptions is `exceptions.raised`; a process that went on was not ended.
     ends = [one for one in ledger.incidents if one.kind in ENDINGS and not went_on(one) and is_ending_line(one)]
-    timed_out = bool(ends) and ends[0].kind is IncidentKind.collective_timeout  # its watchdog aborts the process
+    # A watchdog aborts its process, and what does not end when it is asked to is killed: the first line counts.
+    first = (
+        ends[0].kind if ends and ends[0].kind in (IncidentKind.collective_timeout, IncidentKind.interrupted) else None
+    )
     for kind, (message, cause, remedy, fault) in ENDINGS.items():
-        found = [one for one in ends if one.kind is kind or timed_out]
-        if found and (kind is ends[0].kind or not timed_out):
+        found = [one for one in ends if one.kind is kind or first]
+        if found and (kind is first or not first):
             empty = False
             yield failed(
                 message if len(found) == 1 else f"{message}, reported {sum(one.count for one in found)} times",

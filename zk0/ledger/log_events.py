@@ -23,6 +23,7 @@ class IncidentKind(StrEnum):
     unsupported_backend = "unsupported-backend"  # of video decoding
     out_of_memory = "out-of-memory"
     not_finite = "not-finite"
+    scale_lowered = "scale-lowered"  # a step in half precision overflowed: it is skipped, and the loss scale halved
     traceback = "traceback"  # an exception nobody caught
     nothing_returned = "nothing-returned"  # None was unpacked where a strategy had to return two values
     hash_mismatch = "hash-mismatch"
@@ -37,6 +38,7 @@ class IncidentKind(StrEnum):
     token_missing = "token-missing"  # noqa: S105  a kind of incident
     sentinel = "sentinel"  # a placeholder for a number that was not measured
     error_logged = "error-logged"  # a line of level ERROR or worse, or an exception's own line without a traceback
+    complaint = "complaint"  # a line without a level whose words say that something failed, near the end of a log
     killed = "killed"  # by the kernel, the scheduler or a person, with a signal that can't be caught
     crashed = "crashed"  # the process broke: segmentation fault, abort, bus error
     time_limit = "time-limit"  # of a scheduler or a job
@@ -110,6 +112,7 @@ class LogRead(Measured):
     noise: int = Field(description="known to say nothing about a run")
     unknown: int = Field(description="not understood")
     after_progress: int = Field(default=0, description="lines behind the last measurement")
+    lines: int | None = Field(default=None, description="of the file; null where it has none, as a table of records")
     last_line: str = Field(default="", description="the last line that is not empty, at most 500 characters")
     first_at: datetime | None = Field(default=None, description="the first time in it")
     last_at: datetime | None = Field(default=None, description="the last time in it")

@@ -51,6 +51,7 @@ def known_exceptions() -> tuple[KnownException, ...]:
         loading,
         memory,
         programs,
+        python,
         tensors,
         trainers,
         transport,
@@ -70,6 +71,7 @@ def known_exceptions() -> tuple[KnownException, ...]:
         programs.ROWS,
         accelerator.ROWS,
         tensors.ROWS,
+        python.ROWS,
     )
     return tuple(row for family in families for row in family)
 

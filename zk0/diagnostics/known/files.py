@@ -48,4 +48,11 @@ ROWS = (
         "print its columns: another separator, case or version of the data is the usual reason",
         "",
     ),
+    known(
+        "not-writable",
+        r"File \S+ cannot be opened|PytorchStreamWriter failed|[Ff]ile write failed|unexpected pos \d+ vs|Parent directory \S+ does not exist",
+        "a file can't be written: the disk or the quota is full, its folder does not exist, or it may not be written to",
+        "df -h and df -i of that folder, quota, and ls -ld; save to another disk, and keep fewer checkpoints",
+        "",
+    ),
 )

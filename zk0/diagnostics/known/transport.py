@@ -157,6 +157,13 @@ ROWS = (
         "",
     ),
     known(
+        "name-unresolved",
+        r"Name or service not known|emporary failure in name resolution|getaddrinfo failed|nodename nor servname|host not found|ould not resolve host|NameResolutionError|No address associated with hostname",
+        "a host name has no address here: it is misspelt, its machine or pod is not up yet, or there is no name service",
+        "getent hosts NAME on the machine that logs it; start what bears the name first, or use its address",
+        "",
+    ),
+    known(
         "connection-lost",
         r"ConnectionResetError|BrokenPipeError|Connection reset by peer|ConnectionRefusedError|Connection refused",
         "the other process is gone, or was not there yet",

@@ -68,7 +68,8 @@ WORDS: tuple[tuple[str, IncidentKind], ...] = (
     ("with SIGKILL", IncidentKind.killed),
     ("by SIGKILL", IncidentKind.killed),
     ("Signal 9", IncidentKind.killed),
-    ("CANCELLED AT", IncidentKind.killed),
+    ("CANCELLED AT", IncidentKind.interrupted),  # by a person or the scheduler; memory and time limits say so
+    ("ABORT (RUN) command", IncidentKind.interrupted),
     ("KeyboardInterrupt", IncidentKind.interrupted),
     ("(SIGTERM)", IncidentKind.interrupted),
     ("eceived SIGTERM", IncidentKind.interrupted),
@@ -95,6 +96,10 @@ WORDS: tuple[tuple[str, IncidentKind], ...] = (
     ("Loss is NaN", IncidentKind.not_finite),
     ("Loss is nan", IncidentKind.not_finite),
     ("loss=nan", IncidentKind.not_finite),
+    ("overflow detected", IncidentKind.scale_lowered),
+    ("radient overflow", IncidentKind.scale_lowered),
+    ("OVERFLOW!", IncidentKind.scale_lowered),
+    ("reached minimum loss scale", IncidentKind.scale_lowered),
     ("non-finite", IncidentKind.not_finite),
     ("contains NaN", IncidentKind.not_finite),
     ("Invalid loss, terminating", IncidentKind.not_finite),
@@ -140,7 +145,7 @@ SIGNS = (
     "econnecting", "Terminated", "Aborted", "Out Of M", "death signal", "diverged", "code", "status", "EXECUTION",
     "TERM_", "DUE TO", "FailedSched", "ImagePull", "LoopBackOff", "nvidia-container", "terminate called",
     "llegal instr", "double free", "Invalid loss", "Root Cause", "node was low", "ABORT", "noticed",
-    "timed out", "job failed", "open file", "job killed", ": fatal",
+    "overflow", "OVERFLOW", "loss scale", "timed out", "job failed", "open file", "job killed", ": fatal",
 )  # fmt: skip
 
 # What a shell says of a process that a signal ended; each is the whole message or its end.
@@ -172,6 +177,26 @@ NOISE_WORDS = (
 )  # fmt: skip
 
 
+# How programs, compiled libraries and launchers say that something failed, in words that are no one program's.
+COMPLAINTS = re.compile(
+    r"(?i)\b(?:error|fatal|panic(?:ked)?|fail(?:ed|ure|s)?|crash(?:ed)?|abort(?:ed|ing)?|corrupt(?:ed)?"
+    r"|unable to|can(?:not|'t| not) \w+|could(?: not|n't) \w+|do(?:es)?(?: not|n't) (?:exist|match|support|have)"
+    r"|not (?:found|supported|available|implemented|allowed|permitted|a valid|compatible|enough|recogni[sz]ed|initiali[sz]ed)"
+    r"|no (?:such|space|module|matching|available|route)|is missing|requires? \w+ (?:but|>=|version)"
+    r"|unsupported|incompatible|invalid|illegal|unrecogni[sz]ed|unexpected(?:ly)?|insufficient|mismatch(?:ed)?"
+    r"|denied|refused|rejected|exceed(?:ed|s)|too (?:large|small|old|new)|expected .{1,60} (?:but )?(?:got|found)"
+    r"|timed out|timeout|unreachable|unavailable)\b"
+)
+# The same words in a line that does without what is missing, counts failures, or says that there are none.
+_HARMLESS = re.compile(
+    r"(?i)\b(?:warn(?:ing)?s?|deprecat\w+|fall(?:ing)?[ -]?back|ignor\w+|skipp\w+|instead|default\w*|optional|disabl\w+"
+    r"|retry\w*|may|might|would|continu\w+|will be|success\w*|if (?:this|you|it|the)"
+    r"|(?:no|0|without|zero) (?:\w+ )?(?:errors?|failures?|failed)"
+    r"|(?:errors?|fail\w*|timeout|mismatch\w*)\s*[:=]+\s*(?:[-+]?[\d.]|None|False|null))\b"
+)
+_FRAME = re.compile(r"\s*(?:@ +0x|#\d+ |\*{3}|frame #|at [\w.$<>]+\(|\[ ?\d+\] )")  # of a compiled program's stack
+_MOST_COMPLAINT = 400  # characters; prose and printed data are longer
+
 # Programs print their own source at the start: what a line of it would say has not happened.
 _CODE = re.compile(r"\s*(?:(?:raise|if|elif|return|assert|def|class|for|while|with|except)\b.*[:()]|#|>>> |print\()")
 
@@ -186,6 +211,13 @@ def kind_of(text: str) -> IncidentKind | None:
     if "nan" in text.lower() and _LOST.search(text):
         return IncidentKind.not_finite
     return ends_a_process(text) or _exit_of(text) or found  # a launcher's error may say which signal it was
+
+
+def complains(text: str) -> bool:
+    """Return whether the words of a line say that something failed, and not that the program does without it."""
+    if len(text) > _MOST_COMPLAINT or _CODE.match(text) or _FRAME.match(text) or "%|" in text:
+        return False
+    return COMPLAINTS.search(text) is not None and _HARMLESS.search(text) is None
 
 
 def _exit_of(text: str) -> IncidentKind | None:

@@ -254,6 +254,9 @@ RULES: tuple[Rule, ...] = (
     rule(r"History \(metrics, distributed, fit", phase(HISTORY_OF_FIT)),
     rule(r"History \((?:loss|metrics), \w+", phase("history of the clients")),
     rule(rf"round (\d+): {NUMBER}$", _history_round),
+    rule(
+        rf"tround (\d+): {NUMBER}\\n'", _history_round
+    ),  # Flower 1.8 and later pretty-print the text: ('\\tround 1: …\\n'
     rule(r"RUN \d+, ROUND (\d+)\]", _message_round),
     *map(rule, _NOISE),
 )

@@ -36,7 +36,8 @@ ENDS = re.compile(
     r"(?i)^\W*(?:\w[\w.:\[\]-]{0,80}\W+){0,2}?"  # words begin with a letter: a row of dashes has one reading only
     r"(?:(?:model |federated |offline |local )?(?:training|train|experiment|fine-?tuning)\b\W*"
     r"(?:loop |run |job |process )?(?:is |has |was )?(?:successfully )?(?:completed?|finished|done|ended)\b"
-    r"|(?:finished|completed|done) (?:with )?(?:the )?training\b|`?Trainer\.fit`? stopped|\d+ epochs completed in)"
+    r"|(?:finished|completed|done) (?:with )?(?:the )?training\b|`?Trainer\.fit`? stopped|\d+ epochs completed in"
+    r"|TrainOutput\(global_step=|Early stopping, best iteration is:)"
     # It stopped because nothing was gained any more, which it was told to do.
     r"|(?i:.{0,60}?\bearly[ -]?stopping(?: (?:triggered|at|after)\b|[.!]?\s*$)"
     r"|.{0,60}\bstopp(?:ed|ing) (?:training )?early\b|.{0,80}did not improve .{0,80}\bStopping)"

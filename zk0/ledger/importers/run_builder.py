@@ -22,7 +22,7 @@ SERVER = "server"  # the evaluation that a server does, where it names no data s
 MOST_ENTRIES = 250_000  # of the series of all trainings; a ledger of them needs some 30 MB
 MOST_INCIDENTS = 2_000  # kept separately; beyond, those of one kind are counted together
 MOST_TEXT = 500  # characters, as the ledger's schema says
-UNLIKE = (IncidentKind.traceback, IncidentKind.error_logged)  # each has a text of its own
+UNLIKE = (IncidentKind.traceback, IncidentKind.error_logged, IncidentKind.complaint)  # each has a text of its own
 
 type Unit = Literal["round", "epoch", "step"]
 
@@ -214,6 +214,8 @@ class RunBuilder:
             self._times[key] = (when, when)
         elif when:
             self._times[key] = (self._times[key][0] or when, when)
+        if kind is IncidentKind.scale_lowered:  # the last scale is the one that says something
+            known = known.model_copy(update={"text": text[:MOST_TEXT]})
         self._lines[key] = more.get("line")
         self.incidents[key] = known
 

@@ -42,12 +42,12 @@ class Scanner:
         self._unread, self._tracebacks = UnreadLines(log), OpenTracebacks(log)
         self._last_line = ""
         self._first_at = self._last_at = ""
-        log.before_restart = self._unread.look_through
+        log.before_restart = self._unread.end
 
     def read(self) -> FileReport:
         """Read the file to its end and return how."""
         log = self.log
-        lines: Sequence[str] = ()
+        numbers: Sequence[int] = ()
         for numbers, lines, text in batches(log.source):
             self._learn(lines)
             self._tracebacks.watch(text)
@@ -57,6 +57,8 @@ class Scanner:
             self._last_at = last_time(lines) or self._last_at
             self._last_line = next((line for line in reversed(lines) if line.strip()), self._last_line)
         self._tracebacks.end()
+        self._unread.end()
+        log.number = numbers[-1] if numbers else log.number
         names = [name for name, count in (log.dialects or log.read_by).most_common() if count]
         if names:
             log.report.format = f"{' and '.join(names)} log"
@@ -72,6 +74,7 @@ class Scanner:
             noise=report.noise,
             unknown=report.unknown,
             after_progress=max(log.number - log.measured_at, 0) if log.measured_at else log.number,
+            lines=log.number,
             last_line=log.run.redact(self._last_line, log.at)[:500],
             first_at=log.run.time(self._first_at),
             last_at=log.run.time(self._last_at),

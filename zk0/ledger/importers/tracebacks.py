@@ -23,6 +23,10 @@ _BEGINS = re.compile(
     r"Traceback \(most recent call last\)(?::\s*$|[ ─]*[─╮])|^[\w.()]+ {2,}Traceback \(most recent call last\)\s*$"
 )
 _EXCEPTION = re.compile(r"(?P<type>(?:[A-Za-z_]\w*\.)*_?[A-Z]\w*)(?:\([\w.]+\))?(?:: ?(?P<message>.*)|$)", re.DOTALL)
+# As repr() has it, which Hydra and others log: `ImportError("cannot import name 'x'")`
+_REPR = re.compile(
+    r"(?P<type>(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception))\((?P<quote>['\"])(?P<message>.+)(?P=quote),?\)\s*$"
+)
 _UNQUALIFIED = re.compile(
     r"\w*(?:Error|Exception|Exit|Interrupt|Warning|Killed|Iteration|Group|Failure|Rendezvous|Invalid|NotFound)$"
 )
@@ -64,6 +68,8 @@ def begins_bare(text: str) -> "Traceback | None":
 
 def parse_exception(text: str) -> tuple[str, str] | None:
     """Return (type, message) of an exception's own line; None where it is none."""
+    if quoted := _REPR.match(text):
+        return quoted["type"], quoted["message"].strip()
     found = _EXCEPTION.match(text)
     if found is None or not (":" in text or _UNQUALIFIED.match(found["type"].rpartition(".")[2])):
         return None
@@ -72,6 +78,8 @@ def parse_exception(text: str) -> tuple[str, str] | None:
 
 def is_exception(text: str) -> bool:
     """Return whether a line without a traceback is an exception's: by its name, since prose has colons too."""
+    if _REPR.match(text):
+        return True
     found = _EXCEPTION.match(text)
     if found is None or ends_a_process(text):
         return False

@@ -5,15 +5,18 @@ next like it costs one look.
 """
 
 import re
+from collections import deque
 
 from zk0.core.secrets import may_hold_secrets
-from zk0.ledger.importers.failures import NOISE_WORDS, SIGNS, WORDS, kind_of
+from zk0.ledger.importers.failures import COMPLAINTS, NOISE_WORDS, SIGNS, WORDS, complains, kind_of
 from zk0.ledger.importers.logs import LinePrefix, LogFile, Mark
 from zk0.ledger.importers.tracebacks import is_exception, parse_exception
 from zk0.ledger.log_events import IncidentKind, RaisedException
 
 MOST_SHAPES = 10_000  # of messages that say nothing
+MOST_COMPLAINTS = 8  # the last of them, of lines without a level
 SHORTEST_SHAPE = 8  # characters; shorter ones may be a row of a table
+QUIET = ("WARNING", "WARN", "DEBUG", "TRACE")  # whoever wrote the line does not take it for an end
 SERIOUS = ("ERROR", "CRITICAL", "FATAL")
 _TORCH_ERROR = re.compile(r"\[E(?:\d+ [\d:.]+)? \w+\.cpp:\d+\]")  # of PyTorch's C++ side
 _SERIOUS = re.compile(rf".{{0,80}}?(?<![\w.])(?:{'|'.join(SERIOUS)})(?:\]|\s*\||\s+-|\s*:|\s{{2,}}(?=[A-Z]))")
@@ -29,6 +32,7 @@ class UnreadLines:
     def __init__(self, log: LogFile) -> None:
         self._log = log
         self._lines: list[Unmatched] = []
+        self._complaints: deque[Unmatched] = deque(maxlen=MOST_COMPLAINTS)
         self._boring: set[bytes] = set()  # messages without their digits that no rule, reader or word knows
 
     def is_boring(self, message: str) -> bool:
@@ -48,6 +52,7 @@ class UnreadLines:
         words = WORDS if any(sign in text for sign in SIGNS) else ()
         serious = any(word in text for word in SERIOUS)
         of_torch = ".cpp:" in text
+        complaints = COMPLAINTS.search(text) is not None
         noises = [word for word in NOISE_WORDS if word in text]
         secrets = may_hold_secrets(text)
         for number, line, start, whole, prefix, when, turn, since in self._lines:
@@ -65,25 +70,34 @@ class UnreadLines:
             ):
                 kind = IncidentKind.error_logged
             if kind is not None:
-                log.number, log.line, log.prefix, log.when_given, log.stream = number, line, prefix, when, prefix.stream
                 log.report.understood += 1
-                log.add_incident(
-                    kind,
-                    message,
-                    number=turn,
-                    since=since,
-                    level=prefix.level,
-                    exceptions=_of_line(log.run.redact(message, log.at) if secrets else message),
-                )
+                self._keep(kind, (number, line, start, whole, prefix, when, turn, since))
             elif noises and any(word in line for word in noises):
                 log.report.noise += 1
             else:
                 log.report.unknown += 1
                 log.report.add_example(f"{log.source.name}:{number}", shown)
-                self._bore(number, message)
+                if complaints and prefix.level not in QUIET and complains(message):
+                    self._complaints.append((number, line, start, whole, prefix, when, turn, since))
+                else:
+                    self._bore(number, message)
         self._lines.clear()
         log.undecided.clear()
         log.taken_later.clear()
+
+    def end(self) -> None:
+        """Make incidents of the last complaints, behind which a run ends: earlier ones did not end it."""
+        self.look_through()
+        for one in self._complaints:
+            self._keep(IncidentKind.complaint, one)
+        self._complaints.clear()
+
+    def _keep(self, kind: IncidentKind, unmatched: Unmatched) -> None:
+        log = self._log
+        number, line, start, _, prefix, when, turn, since = unmatched
+        log.number, log.line, log.prefix, log.when_given, log.stream = number, line, prefix, when, prefix.stream
+        message = log.run.redact(line[start:], log.at)
+        log.add_incident(kind, message, number=turn, since=since, level=prefix.level, exceptions=_of_line(message))
 
     def _bore(self, number: int, message: str) -> None:
         """Remember a message that says nothing: the next like it costs one look, unless a reader waits for it."""

@@ -1,0 +1,50 @@
+"""Half precision: does the loss scale find its level? (`precision.loss-scale`)
+
+Dynamic loss scaling (Micikevicius et al. 2018, section 3.2) halves the scale at each overflow and skips the step. In
+the first steps, and now and then later, that is its work. A scale below 1 would enlarge nothing: then the gradients
+themselves are infinite or NaN, each step is skipped, and no scale repairs it.
+"""
+
+import re
+from collections.abc import Iterator
+
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Finding, failed, not_applicable, not_available, passed, warned
+from zk0.diagnostics.exceptions import went_on
+from zk0.diagnostics.series import point
+from zk0.ledger import IncidentKind, Ledger
+
+LEAST_SCALE = 1.0  # the loss as it is
+SURE = 0.9
+_SCALE = re.compile(r"\b(?:to|scale)\b\W{0,4}(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)")
+
+
+@check("precision.loss-scale")
+def loss_scale(ledger: Ledger) -> Iterator[Finding]:
+    """Steps in half precision overflow seldom: the loss scale settles above 1."""
+    if not ledger.events:
+        yield not_available("nothing was read")
+        return
+    found = [one for one in ledger.incidents if one.kind is IncidentKind.scale_lowered]
+    scales = [float(numbers[-1]) for one in found if (numbers := _SCALE.findall(one.text))]
+    if not scales:
+        yield not_applicable("no line says that a step overflowed, and what the scale is then")
+        return
+    lines = sum(one.count for one in found)
+    evidence = [
+        point("steps that overflowed", lines),
+        point("last loss scale", scales[-1], at=found[-1].read_from or ""),
+    ]
+    if scales[-1] >= LEAST_SCALE:
+        yield passed(f"{lines} steps overflowed, and the scale is {scales[-1]:g}", evidence=evidence)
+        return
+    over = went_on(found[-1])
+    yield (warned if over else failed)(
+        f"{lines} steps overflowed, and the loss scale fell to {scales[-1]:.3g}: no scale makes the gradients finite",
+        evidence=evidence,
+        cause="the gradients themselves are infinite or NaN: the training diverged, or half precision can't hold them",
+        remedy="from the last good checkpoint: bf16 or fp32, and a lower learning rate if loss or gradient grew",
+        fault=Fault.loss_not_finite,
+        confidence=SURE,
+    )
