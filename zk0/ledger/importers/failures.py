@@ -181,7 +181,8 @@ NOISE_WORDS = (
 COMPLAINTS = re.compile(
     r"(?i)\b(?:error|fatal|panic(?:ked)?|fail(?:ed|ure|s)?|crash(?:ed)?|abort(?:ed|ing)?|corrupt(?:ed)?"
     r"|unable to|can(?:not|'t| not) \w+|could(?: not|n't) \w+|do(?:es)?(?: not|n't) (?:exist|match|support|have)"
-    r"|not (?:found|supported|available|implemented|allowed|permitted|a valid|compatible|enough|recogni[sz]ed|initiali[sz]ed)"
+    r"|not (?:found|supported|available|implemented|allowed|permitted|a valid|compatible|enough)"
+    r"|not (?:recogni[sz]ed|initiali[sz]ed)"
     r"|no (?:such|space|module|matching|available|route)|is missing|requires? \w+ (?:but|>=|version)"
     r"|unsupported|incompatible|invalid|illegal|unrecogni[sz]ed|unexpected(?:ly)?|insufficient|mismatch(?:ed)?"
     r"|denied|refused|rejected|exceed(?:ed|s)|too (?:large|small|old|new)|expected .{1,60} (?:but )?(?:got|found)"
