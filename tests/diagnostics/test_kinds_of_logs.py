@@ -27,6 +27,38 @@ Traceback (most recent call last):
 torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
 """
 FAULTY = {
+    "a loss that grew before it was no number, in layers too": (
+        (
+            "1012: 112495.5, 11258.3 avg, 0.001000 rate, 1.94 seconds, 6072 images\n"
+            "1013: 6639084410.25, 663908412.5 avg, 0.001000 rate, 1.95 seconds, 6078 images\n"
+            "Region 82 Avg IOU: nan, Class: nan, Obj: nan, No Obj: nan, .5R: 0.0, .75R: 0.0,  count: 1\n"
+            "1014: -nan, -nan avg, 0.001000 rate, 1.896905 seconds, 6084 images\n"
+        ),
+        Fault.loss_not_finite,
+    ),
+    "a client that reaches no server": (
+        (
+            "DEBUG flower 2020-12-17 14:45:45,394 | connection.py:36 | ChannelConnectivity.IDLE\n"
+            "DEBUG flower 2020-12-17 14:45:45,394 | connection.py:36 | ChannelConnectivity.TRANSIENT_FAILURE\n"
+            "INFO flower 2020-12-17 14:45:45,597 | connection.py:68 | Insecure gRPC channel closed\n"
+        ),
+        Fault.exception,
+    ),
+    "what compiled code threw before it aborted": (
+        (
+            "terminate called after throwing an instance of 'gloo::IoException'\n"
+            "  what():  [gloo/transport/tcp/pair.cc:724] connect [127.0.1.1]:3210: Connection refused\n"
+            "Aborted (core dumped)\n"
+        ),
+        Fault.exception,
+    ),
+    "a cancelled job": (
+        (
+            "srun: debug:  task 2 done\nslurmstepd: error: *** STEP 6053.0 ON n7 CANCELLED AT 2024-04-23T12:18:08 ***\n"
+            "srun: error: n7: task 0: Terminated\n"
+        ),
+        Fault.killed,
+    ),
     "a loss scale that falls and falls": (
         "| epoch 027 | valid on 'valid' subset | valid_loss 8.3 | num_updates 10198 | best 4.4\n"
         + "".join(f"| WARNING: overflow detected, setting loss scale to: {2.0**-n}\n" for n in range(2, 14)),
@@ -370,3 +402,41 @@ def test_a_cut_traceback_behind_a_kill_is_its_consequence(diagnose_text):
 
     assert said.root is not None
     assert said.root.fault == Fault.killed
+
+
+def test_a_traceback_without_its_end_is_named_by_the_error_logged_before_it(diagnose_text):
+    said = diagnose_text(
+        "[ERROR] [2020-11-30 14:55:53,830] - executor.py[line:144]: federation get None from arbiter, tag fit.19\n"
+        'Traceback (most recent call last):\n  File "/app/executor.py", line 135, in run\n    task.run()\n'
+    )
+
+    assert "federation get None from arbiter" in said.root.message
+
+
+def test_a_client_that_reached_its_server_later_is_not_blamed(diagnose_text):
+    said = diagnose_text(
+        "DEBUG flower 2020-12-17 14:45:45,394 | connection.py:36 | ChannelConnectivity.TRANSIENT_FAILURE\n"
+        "DEBUG flower 2020-12-17 14:45:48,394 | connection.py:36 | ChannelConnectivity.READY\n"
+        "INFO flower 2020-12-17 14:45:58,597 | app.py:68 | Received message\n"
+    )
+
+    assert said.whole.outcome is RunOutcome.unknown
+
+
+def test_clients_that_all_give_one_reason_fail_for_that_reason(diagnose_text):
+    said = diagnose_text(
+        "INFO :      [ROUND 1/3]\nINFO :      configure_train: Sampled 2 nodes (out of 2)\n"
+        "INFO :      aggregate_train: Received 0 results and 2 failures\n"
+        + "".join(
+            f"INFO :          > Received error in reply from node {node}: <class 'TypeError'>:<'the weights are text'>\n"
+            for node in (11, 12)
+        )
+    )
+
+    assert (said.root.fault, "the weights are text" in said.root.cause) == (Fault.client_dropouts, True)
+
+
+def test_steps_may_be_counted_from_zero(diagnose_text):
+    said = diagnose_text("".join(f"  Learning iteration {n}/1500\n\n  Value loss: 0.{n}\n" for n in (1498, 1499)))
+
+    assert "progress.ended" in [one.check for one in said.findings if one.verdict.value == "pass"]

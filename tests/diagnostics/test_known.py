@@ -195,6 +195,8 @@ EXAMPLES = {
     "iterator-empty": "StopIteration",
     "worker-gone": "concurrent.futures.process.BrokenProcessPool: A process in the process pool was terminated abruptly",
     "time-out": "TimeoutError: timed out",
+    "batch-of-text": "ValueError: too many dimensions 'str'",
+    "loopback": "pair.cc:724] connect [127.0.1.1]:3210: Connection refused",
 }  # fmt: skip
 
 ROWS = {row.id: row for row in known_exceptions()}

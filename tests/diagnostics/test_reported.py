@@ -15,6 +15,8 @@ ENDS = {
     "a licence server": "[flexlm] checkout refused: server lic01 does not answer\ngiving back 4 workers\n",
     "a level without an exception": "2026-01-02 10:00:00,100 - Controller - ERROR - quota of project 7 is used up\n",
     "a simulation engine": "ERROR :     An exception occured!! ActorPool is empty. Check `num_gpus`\n",
+    "an assertion, the program's name before it": "GGML_ASSERT: ggml.c:12621: ne2 == ne02\n",
+    "a level in small letters": "2024-09-05 14:18:43 [759ms] [Error] [omni.physx] buffer overflow, increase its size\n",
     "a compiled library": "F0501 10:00:02 7 mesh.cc:55] Check failed: faces.size() > 0\nAborted (core dumped)\n",
 }
 
@@ -56,6 +58,8 @@ QUIET = {
     "one far from the end": LEARNING + "reading failed: shard 3\n" + "".join(f"note {n}\n" for n in range(40)),
     "one before a good end": LEARNING + "upload refused by proxy\nTraining finished\n",
     "what is done without": LEARNING + "could not load plugin x, falling back to y\n",
+    "what is assumed": LEARNING + "KeyToMap: value not found, adding value with assumed modality\n",
+    "a metric called error": LEARNING + "Will train until eval error hasn't decreased in 5 rounds.\n",
     "a count of none": LEARNING + "0 errors, no failures\n",
     "a warning": LEARNING + "2026-01-02 10:00:00,100 - Loader - WARNING - cache refused\n",
     "a frame of a compiled program": LEARNING + "    @     0x7f0b  google::LogMessage::Fail()\n",

@@ -10,6 +10,7 @@ from collections import Counter
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
+from zk0.diagnostics.known import recognize
 from zk0.diagnostics.ranks import binomial_cdf
 from zk0.diagnostics.series import point
 from zk0.ledger import Ledger
@@ -28,6 +29,7 @@ REASONS: tuple[tuple[re.Pattern[str], Fault], ...] = tuple(
     )
 )
 
+ALIKE = 80  # characters in which two clients' reasons are the same one
 UNNAMED = re.compile(r"failure \d+$")  # of a log that only counts them
 MANY_LEFT_OUT = "clients fail, answer too late, or send what can't be averaged: the evidence has each reason"
 SELDOM = 0.001  # chance of so few rounds, were the client as likely as the others to be asked
@@ -59,12 +61,15 @@ def participation(ledger: Ledger, *, minimum: float = 0.9) -> Finding:
     few = accepted / asked < minimum
     named = sorted({reply.client for _, reply in rejected if not UNNAMED.match(reply.client)})
     unnamed = sum(bool(UNNAMED.match(reply.client)) for _, reply in rejected)
+    reasons = list({one.reason[:ALIKE]: one.reason for _, one in rejected if not UNNAMED.match(one.client)}.values())
+    known = recognize(reasons[0]) if len(reasons) == 1 else None
+    cause = known.cause if known else f"each of them says: {reasons[0]}" if len(reasons) == 1 else MANY_LEFT_OUT
     left_out = [*named, *([f"{unnamed} that the log does not name"] if unnamed else [])]
     return (failed if few else warned)(
         f"{message}; left out: {', '.join(left_out)}",
         evidence=evidence,
-        cause=MANY_LEFT_OUT if few else None,
-        remedy="mend the clients that are named" if few else "see each reason",
+        cause=cause if few else None,
+        remedy=known.remedy if known else "mend the clients that are named" if few else "see each reason",
         fault=blamed.most_common(1)[0][0] if blamed else Fault.client_dropouts,
         confidence=0.95 if few else 0.9,
     )

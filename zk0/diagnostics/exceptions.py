@@ -24,6 +24,7 @@ CUT = 0.7  # in a traceback without its last line: where it was raised is known,
 MOST_MESSAGE = 200  # characters in a sentence
 MOST_PLACES = 4  # lines in one finding
 
+REPORTED = (IncidentKind.error_logged, IncidentKind.complaint)
 RAISED = (IncidentKind.traceback, IncidentKind.nothing_returned)  # also without a chain
 IF_KNOWN = (IncidentKind.error_logged, IncidentKind.complaint, IncidentKind.client_failed, IncidentKind.actor_died)
 SIGNALS = ("Killed", "Terminated", "Aborted", "KeyboardInterrupt", "SystemExit")
@@ -71,6 +72,11 @@ class RaisedGroup:
         return not self.root.type and self.known is None
 
     @property
+    def is_bare(self) -> bool:
+        """Whether it is a line alone: nothing shows where it was raised."""
+        return all(one.kind in IF_KNOWN for one in self.incidents)
+
+    @property
     def count(self) -> int:
         """How often it was logged."""
         return sum(one.count for one in self.incidents)
@@ -86,6 +92,8 @@ def raised_groups(ledger: Ledger) -> list[RaisedGroup]:
         if one.kind is IncidentKind.complaint and ledger.closed is not None:
             continue  # it ended well, whatever was said meanwhile
         root = root_of(one)
+        if not root.type and one.kind is IncidentKind.traceback and (before := _said_before(ledger, one)):
+            root = root.model_copy(update={"message": before})
         known = recognize(shown(root))
         if not one.exceptions and one.kind in IF_KNOWN and known is None and not root.type:
             continue  # a line that says nothing the field knows
@@ -93,6 +101,13 @@ def raised_groups(ledger: Ledger) -> list[RaisedGroup]:
         roots.setdefault(key, root)
         groups.setdefault(key, []).append(one)
     return [RaisedGroup(roots[key], tuple(found)) for key, found in groups.items()]
+
+
+def _said_before(ledger: Ledger, cut: Incident) -> str:
+    """Return the error that was logged right before a traceback without its last line: loggers print it first."""
+    name, _, number = (cut.read_from or "").rpartition(":")
+    near = [f"{name}:{int(number) - back}" for back in (1, 2)] if number.isdigit() else []
+    return next((one.text for one in ledger.incidents if one.kind in REPORTED and one.read_from in near), "")
 
 
 def went_on(one: Incident) -> bool:
@@ -140,6 +155,8 @@ def judge_groups(ledger: Ledger, groups: Sequence[RaisedGroup]) -> Iterator[Find
     causes = [one for one in ended if not one.follows]
     if not causes and not _was_ended(ledger):
         causes = ended
+    # A line alone, that nobody knows, may be the head of the one behind it.
+    causes.sort(key=lambda one: one.known is None and one.is_bare)
     for group in groups:
         if group.root in caught:
             yield passed(f"caught, and the work went on: {_named(group)}", evidence=evidence_of(group))
@@ -152,9 +169,16 @@ def judge_groups(ledger: Ledger, groups: Sequence[RaisedGroup]) -> Iterator[Find
 
 
 def _was_ended(ledger: Ledger) -> bool:
-    """Return whether a line says that a process was ended from outside, which explains what the others raise."""
+    """Return whether a line says that a process was ended from outside, which explains what the others raise.
+
+    A crash explains what is said after it; before it stands what the compiled code threw.
+    """
     kinds = (*BY_SIGNAL, IncidentKind.out_of_memory)
-    return any(one.kind in kinds and not went_on(one) and is_ending_line(one) for one in ledger.incidents)
+    ends = [one for one in ledger.incidents if one.kind in kinds and not went_on(one) and is_ending_line(one)]
+    if any(one.kind is not IncidentKind.crashed for one in ends):
+        return True
+    said = [one.line or 0 for one in ledger.incidents if one.kind in IF_KNOWN]
+    return bool(ends) and not any(line < max(one.line or 0 for one in ends) for line in said)
 
 
 def is_ending_line(one: Incident) -> bool:

@@ -20,6 +20,7 @@ CLIENTS_NAMED = 3  # they are read at a glance
 MOST_SHOWN = 6  # lines in one finding
 SURE = 0.95  # confidence in what a line says literally
 LIKELY = 0.6
+WITHOUT_NUMBERS = 0.85  # below `loss.finite`, which knows what came before
 EXPLAINS_NOTHING = 0.4  # numbers left out of a ledger can't be the reason for the others
 MANY_SKIPPED = 0.05  # share of the steps whose batch was lost: above it, the training is not the intended one
 # The subject of a claim, by its words, and the incidents that contradict it. The first row that fits decides.
@@ -108,6 +109,7 @@ NOT_FINITE = Meaning(
     "not known from such a line: what came before it decides (`loss.finite`)",
     "find the first step that is not finite: the values of its batch, the precision, then the learning rate",
     Fault.loss_not_finite,
+    confidence=WITHOUT_NUMBERS,
 )
 MEANINGS: dict[str, tuple[Meaning, ...]] = {
     "data": (

@@ -82,7 +82,8 @@ def _planned(ledger: Ledger, done: list[LogProgress]) -> Finding:
     """Judge by what was planned, in the coarsest unit: the steps of an epoch begin again with each."""
     unit = min(done, key=lambda one: ("round", "epoch", "step").index(one.unit)).unit
     of_unit = [one for one in done if one.unit == unit]
-    short = [one for one in of_unit if (one.reached or 0) < (one.planned or 0)]
+    last = 1 if unit == "step" else 0  # steps may be counted from 0
+    short = [one for one in of_unit if (one.reached or 0) < (one.planned or 0) - last]
     evidence = [_amount(one) for one in of_unit]
     if not short:
         return passed(f"all {of_unit[0].planned:g} {unit}s", evidence=evidence)

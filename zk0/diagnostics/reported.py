@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_applicable, not_available
-from zk0.diagnostics.exceptions import raised_groups, went_on
+from zk0.diagnostics.exceptions import REPORTED, raised_groups, went_on
 from zk0.diagnostics.known import recognize
 from zk0.diagnostics.series import point
 from zk0.ledger import Incident, IncidentKind, Ledger
@@ -23,7 +23,6 @@ EXPLAINED = (
     IncidentKind.killed, IncidentKind.interrupted, IncidentKind.time_limit, IncidentKind.out_of_memory,
     IncidentKind.collective_timeout, IncidentKind.not_finite,
 )  # fmt: skip
-REPORTED = (IncidentKind.error_logged, IncidentKind.complaint)
 
 
 @check("reported.errors")

@@ -5,6 +5,13 @@ from zk0.diagnostics.known import known
 
 ROWS = (
     known(
+        "batch-of-text",
+        r"too many dimensions 'str'|new\(\): invalid data type 'str'|expected sequence of length \d+ at dim|excessive nesting",
+        "a batch can't become a tensor: it holds text, or sequences of different lengths",
+        "tokenize before the collator, drop the columns of text, and pad: padding=True, truncation=True",
+        "",
+    ),
+    known(
         "torchcodec-missing",
         r"[Cc]ould not load libtorchcodec|lib(?:avutil|avcodec|avformat)\.so\S*: cannot open shared object",
         "torchcodec finds no FFmpeg it can use, or was built for another version of PyTorch",

@@ -5,7 +5,7 @@ from zk0.diagnostics.known import known
 ROWS = (
     known(
         "hub-gated",
-        r"GatedRepoError|Access to (?:model|dataset) \S+ is restricted|awaiting a review",
+        r"GatedRepoError|access a gated repo|Access to (?:model|dataset) \S+ is restricted|awaiting a review",
         "the repository asks for its conditions to be accepted first",
         "accept them on its page with the account whose token you use, then hf auth login",
         "",

@@ -56,7 +56,7 @@ ROWS = (
     ),
     known(
         "grpc-unavailable",
-        r"StatusCode\.UNAVAILABLE|failed to connect to (?:all|remote) |Connection attempt failed, retrying",
+        r"StatusCode\.UNAVAILABLE|ChannelConnectivity\.TRANSIENT_FAILURE|failed to connect to (?:all|remote) |Connection attempt failed, retrying",
         "nothing answers at the server's address: it is not up, has ended, or the address or port is another",
         "look whether the server still runs, then at --superlink (host:9092 for SuperNodes) and the firewall",
         "flwrlabs/flower#6250",
@@ -154,6 +154,13 @@ ROWS = (
         r"ChildFailedError|Root Cause \(first observed failure\)|MPI_ABORT was invoked|mpirun noticed that process",
         "the launcher ends all processes when one fails; that one's own error is above",
         "read the first error of the rank that is named as root cause (exitcode -9: killed, -11: segmentation fault)",
+        "",
+    ),
+    known(
+        "loopback",
+        r"connect \[127\.\d+\.\d+\.\d+\]\S*: (?:Connection refused|timed out)",
+        "a process looks for another machine's at its own: its host name stands for 127.x there",
+        "GLOO_SOCKET_IFNAME (NCCL_SOCKET_IFNAME) with the interface of the network, or correct /etc/hosts",
         "",
     ),
     known(

@@ -96,7 +96,7 @@ WORDS: tuple[tuple[str, IncidentKind], ...] = (
     ("Loss is NaN", IncidentKind.not_finite),
     ("Loss is nan", IncidentKind.not_finite),
     ("loss=nan", IncidentKind.not_finite),
-    ("overflow detected", IncidentKind.scale_lowered),
+    ("overflow detected, setting loss scale", IncidentKind.scale_lowered),
     ("radient overflow", IncidentKind.scale_lowered),
     ("OVERFLOW!", IncidentKind.scale_lowered),
     ("reached minimum loss scale", IncidentKind.scale_lowered),
@@ -180,17 +180,13 @@ NOISE_WORDS = (
 # How programs, compiled libraries and launchers say that something failed, in words that are no one program's.
 COMPLAINTS = re.compile(
     r"(?i)\b(?:error|fatal|panic(?:ked)?|fail(?:ed|ure|s)?|crash(?:ed)?|abort(?:ed|ing)?|corrupt(?:ed)?"
-    r"|unable to|can(?:not|'t| not) \w+|could(?: not|n't) \w+|do(?:es)?(?: not|n't) (?:exist|match|support|have)"
-    r"|not (?:found|supported|available|implemented|allowed|permitted|a valid|compatible|enough)"
-    r"|not (?:recogni[sz]ed|initiali[sz]ed)"
-    r"|no (?:such|space|module|matching|available|route)|is missing|requires? \w+ (?:but|>=|version)"
-    r"|unsupported|incompatible|invalid|illegal|unrecogni[sz]ed|unexpected(?:ly)?|insufficient|mismatch(?:ed)?"
-    r"|denied|refused|rejected|exceed(?:ed|s)|too (?:large|small|old|new)|expected .{1,60} (?:but )?(?:got|found)"
-    r"|timed out|timeout|unreachable|unavailable)\b"
+    r"|\w*assert(?:ion)?|unable to|can(?:not|'t| not) \w+|could(?: not|n't) \w+|does(?: not|n't) exist"
+    r"|no (?:such|space left)|denied|refused|rejected|timed out|unreachable)\b"
 )
 # The same words in a line that does without what is missing, counts failures, or says that there are none.
 _HARMLESS = re.compile(
     r"(?i)\b(?:warn(?:ing)?s?|deprecat\w+|fall(?:ing)?[ -]?back|ignor\w+|skipp\w+|instead|default\w*|optional|disabl\w+"
+    r"|adding|assum\w+|using|until|(?:eval\w*|train\w*|valid\w*|test|mean|average|squared|absolute)[ _-]error"
     r"|retry\w*|may|might|would|continu\w+|will be|success\w*|if (?:this|you|it|the)"
     r"|(?:no|0|without|zero) (?:\w+ )?(?:errors?|failures?|failed)"
     r"|(?:errors?|fail\w*|timeout|mismatch\w*)\s*[:=]+\s*(?:[-+]?[\d.]|None|False|null))\b"

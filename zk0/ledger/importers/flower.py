@@ -216,6 +216,8 @@ _NOISE = (
 )
 
 RULES: tuple[Rule, ...] = (
+    rule(r"ChannelConnectivity\.TRANSIENT_FAILURE", incident(IncidentKind.error_logged)),
+    rule(r"ChannelConnectivity\.READY", lambda log, _: log.show_life()),
     rule(
         r"ROUND (\d+)(?:/(\d+))?\]",
         lambda log, found: log.enter_round(int(found[1]), int(found[2]) if found[2] else None),

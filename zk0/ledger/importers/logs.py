@@ -177,6 +177,11 @@ class LogFile:
         self.measured_at = self.number
         record.put(step, values)
 
+    def show_life(self) -> None:
+        """The lane works, though it measured nothing: what was said before did not end it."""
+        self.stream.measured += 1
+        self.measured += 1
+
     def add_evaluation(
         self,
         number: int,

@@ -66,7 +66,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "evaluation_accuracy": (
         "val_acc", "val_accuracy", "test_acc", "test_accuracy", "eval_accuracy", "eval_acc", "validation_accuracy",
         "valid_acc", "accuracy_top1", "global_accuracy", "centralized_accuracy", "dev_acc", "validation_acc",
-        "test_accurancy", "success_rate", "metrics_map50_95(b)", "map50_95", "coco_bbox_map",
+        "test_accurancy", "success_rate", "eval_auc", "val_auc", "test_auc",
+        "valid_auc", "metrics_map50_95(b)", "map50_95", "coco_bbox_map",
     ),
     "mu": ("proximal_mu", "mu", "fedprox_mu"),
     "update_norm": ("param_update_norm", "update_norm"),

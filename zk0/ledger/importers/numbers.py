@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, field
 
 from zk0.ledger.importers.bars import pairs_of_bar, take_bar
-from zk0.ledger.importers.failures import kind_of
+from zk0.ledger.importers.failures import complains, kind_of
 from zk0.ledger.importers.logs import LogFile
 from zk0.ledger.importers.metrics import SERIES, meanings
 from zk0.ledger.importers.pairs import NUMBER, Pairs, find_pairs
@@ -112,7 +112,7 @@ def _beside(log: LogFile, text: str, pairs: Pairs, meaning: dict[str, str], *, i
         log.add_incident(IncidentKind.not_finite, text.strip()[:200])
         return Taken.understood
     counted = _count(log, pairs, meaning) or bool(pairs.planned)
-    named = bool(pairs.values) and pairs.words <= 1 and kind_of(text) is None
+    named = bool(pairs.values) and pairs.words <= 1 and kind_of(text) is None and not complains(text)
     return Taken.understood if counted else Taken.noise if in_bar or named else Taken.no
 
 

@@ -28,7 +28,7 @@ COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?
 # What another program printed behind a progress bar, whose line had no end yet.
 _BEHIND_BAR = re.compile(
     r"(%\|[^|\r\n]*\|[^\[\r\n]*\[[^\]\r\n]*\])"
-    r"(?=[A-Za-z]|\s?(?:\[|Traceback|Killed|Segmentation|(?:[A-Z]\w*)?(?:Error|Exception|ERROR|WARNING|FATAL)\b))"
+    r"(?=[A-Za-z`]|\s?(?:\[|Traceback|Killed|Segmentation|(?:[A-Z]\w*)?(?:Error|Exception|ERROR|WARNING|FATAL)\b))"
 )
 _BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 

@@ -52,7 +52,7 @@ class UnreadLines:
         words = WORDS if any(sign in text for sign in SIGNS) else ()
         serious = any(word in text for word in SERIOUS)
         of_torch = ".cpp:" in text
-        complaints = COMPLAINTS.search(text) is not None
+        complaints = COMPLAINTS.search(text) or COMPLAINTS.search("\n".join([one[3] for one in self._lines]))
         noises = [word for word in NOISE_WORDS if word in text]
         secrets = may_hold_secrets(text)
         for number, line, start, whole, prefix, when, turn, since in self._lines:
@@ -77,8 +77,10 @@ class UnreadLines:
             else:
                 log.report.unknown += 1
                 log.report.add_example(f"{log.source.name}:{number}", shown)
-                if complaints and prefix.level not in QUIET and complains(message):
-                    self._complaints.append((number, line, start, whole, prefix, when, turn, since))
+                # A word before the message may be the one that complains: `GGML_ASSERT: ggml.c:12621: ne2 == ne02`.
+                said = next(filter(complains, (message, whole)), "") if complaints and prefix.level not in QUIET else ""
+                if said:
+                    self._complaints.append((number, said, 0, whole, prefix, when, turn, since))
                 else:
                     self._bore(number, message)
         self._lines.clear()
