@@ -27,6 +27,30 @@ Traceback (most recent call last):
 torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
 """
 FAULTY = {
+    "a simulation that blew up": (
+        "  Step 3: max|qvel|=19511.436\nWARNING: Nan, Inf or huge value in QACC at DOF 4. The simulation\n",
+        Fault.exception,
+    ),
+    "a compiled program without device memory": (
+        "F0101 10:00:00.1 7 syncedmem.cpp:56] Check failed: error == cudaSuccess (2 vs. 0)  out of memory\n",
+        Fault.out_of_memory,
+    ),
+    "a killed process whose shell reports an error": (
+        "bash: line 1: 327789 Killed                  python train.py --config a.yaml\nError: (none)\nExit Code: 137\n",
+        Fault.killed,
+    ),
+    "a preempted job": (
+        "slurmstepd: error: *** JOB 11 ON n1 CANCELLED AT 2026-03-25T10:34:07 DUE TO PREEMPTION ***\n",
+        Fault.killed,
+    ),
+    "a whole traceback that is set in": (
+        (
+            '            File "/app/train.py", line 4, in run\n                step()\n'
+            '            File "/app/train.py", line 9, in step\n                raise RuntimeError(text)\n'
+            "            RuntimeError: DataLoader worker (pid(s) 1285) exited unexpectedly\n"
+        ),
+        Fault.exception,
+    ),
     "a loss that grew before it was no number, in layers too": (
         (
             "1012: 112495.5, 11258.3 avg, 0.001000 rate, 1.94 seconds, 6072 images\n"
@@ -428,8 +452,8 @@ def test_clients_that_all_give_one_reason_fail_for_that_reason(diagnose_text):
         "INFO :      [ROUND 1/3]\nINFO :      configure_train: Sampled 2 nodes (out of 2)\n"
         "INFO :      aggregate_train: Received 0 results and 2 failures\n"
         + "".join(
-            f"INFO :          > Received error in reply from node {node}: <class 'TypeError'>:<'the weights are text'>\n"
-            for node in (11, 12)
+            f"INFO :          > Received error in reply from node {n}: <class 'TypeError'>:<'the weights are text'>\n"
+            for n in (11, 12)
         )
     )
 
@@ -440,3 +464,45 @@ def test_steps_may_be_counted_from_zero(diagnose_text):
     said = diagnose_text("".join(f"  Learning iteration {n}/1500\n\n  Value loss: 0.{n}\n" for n in (1498, 1499)))
 
     assert "progress.ended" in [one.check for one in said.findings if one.verdict.value == "pass"]
+
+
+def test_the_lines_of_a_launcher_are_no_part_of_an_exceptions_message(diagnose_text):
+    said = diagnose_text(
+        'Traceback (most recent call last):\n  File "/app/main.py", line 29, in <module>\n    from apex import amp\n'
+        "ImportError: cannot import name 'Cookie' from 'pyramid.session' (unknown location)\n"
+        "E0202 14:00:27.983000 3957034 torch/distributed/elastic/multiprocessing/api.py:984] failed (exitcode: 1)\n"
+    )
+
+    assert said.root.message.endswith("(unknown location)")
+    assert "version" in said.root.cause
+
+
+DOUBTFUL = {
+    "evaluations that rise from the first on": (
+        "".join(f"[{n}]\tvalidation_0-logloss:{0.444 + 0.001 * n:.5f}\n" for n in range(20, 66)),
+        Fault.evaluation_rising,
+    ),
+    "evaluations that stay at the loss of guessing": (
+        "".join(f"[{n}]\tvalidation_0-logloss:{0.6928 + 0.00001 * (n % 3):.6f}\n" for n in range(20, 66)),
+        Fault.at_chance,
+    ),
+    "a log that ends in waiting": ("User Name: admin\n" + "Trying to login, please wait ...\n" * 5, Fault.waiting),
+}
+
+
+@pytest.mark.parametrize(("text", "fault"), DOUBTFUL.values(), ids=DOUBTFUL)
+def test_what_is_likely_wrong_is_a_warning(diagnose_text, text, fault):
+    said = diagnose_text(text)
+
+    assert (said.root.fault, said.whole.outcome) == (fault, RunOutcome.doubtful)
+
+
+def test_an_ordered_dict_is_read(diagnose_text):
+    said = diagnose_text(
+        "".join(
+            f"round {n:2}, metrics=OrderedDict([('sparse_categorical_accuracy', 0.{n}1), ('loss', {9 - n}.4)])\n"
+            for n in range(1, 8)
+        )
+    )
+
+    assert "loss.trend" in [one.check for one in said.findings if one.verdict.value == "pass"]

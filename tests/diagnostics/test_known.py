@@ -195,6 +195,7 @@ EXAMPLES = {
     "iterator-empty": "StopIteration",
     "worker-gone": "concurrent.futures.process.BrokenProcessPool: A process in the process pool was terminated abruptly",
     "time-out": "TimeoutError: timed out",
+    "extension-not-compiled": "RuntimeError: Error compiling objects for extension",
     "batch-of-text": "ValueError: too many dimensions 'str'",
     "loopback": "pair.cc:724] connect [127.0.1.1]:3210: Connection refused",
 }  # fmt: skip

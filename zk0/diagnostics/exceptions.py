@@ -155,6 +155,8 @@ def judge_groups(ledger: Ledger, groups: Sequence[RaisedGroup]) -> Iterator[Find
     causes = [one for one in ended if not one.follows]
     if not causes and not _was_ended(ledger):
         causes = ended
+    if any(one.kind in BY_SIGNAL for one in ledger.incidents) and _was_ended(ledger):
+        causes = [one for one in causes if one.known is not None or not one.is_bare]  # a shell's word for the signal
     # A line alone, that nobody knows, may be the head of the one behind it.
     causes.sort(key=lambda one: one.known is None and one.is_bare)
     for group in groups:

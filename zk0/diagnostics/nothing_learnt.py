@@ -22,7 +22,7 @@ GUESSING = 0.01  # of ln k
 def guessing(values: list[float]) -> Finding | None:
     """Return the finding on losses that are those of guessing from the first to the last; None for others."""
     classes = guessed_classes(values) if len(values) >= FEWEST_GUESSES else None
-    return None if classes is None else _guesses(classes, values[-1], [point("policy_loss, highest", max(values))])
+    return None if classes is None else _guesses(classes, values[-1], [point("highest loss", max(values))])
 
 
 def vanished(values: list[float]) -> Finding | None:

@@ -21,6 +21,7 @@ from zk0.ledger import Incident, IncidentKind, Ledger, LogProgress, Training
 SURE = 0.95
 LIKELY = 0.6
 A_GUESS = 0.45  # that it was killed: too little to explain anything else by
+SOME_WAITS = 4  # and then the log ends
 MANY_WAITS = 10  # the same line so often is no start that takes its time
 WAITED = 600.0  # seconds of waiting after which somebody should look
 LOADER_BOUND = 2.0  # times the step: above it the accelerator idles two thirds of the time
@@ -214,8 +215,22 @@ def waiting(ledger: Ledger) -> Iterator[Finding]:
     for one in ledger.incidents:
         if one.kind in kinds and not one.progress_after:
             found.setdefault((one.client, _NUMBERS.sub("#", one.text)), []).append(one)
+    last = {one.last_line.strip() for one in ledger.logs}
     long = [same for same in found.values() if _times(same) >= MANY_WAITS or max(map(_seconds, same)) >= WAITED]
-    if not long:
+    ends = [
+        same for same in found.values() if same not in long and _times(same) >= SOME_WAITS and same[-1].text in last
+    ]
+    for same in ends:
+        yield warned(
+            f"the log ends in waiting, and says so {_times(same)} times: {same[0].text[:160]}",
+            at=same[0].client or "",
+            evidence=[point("lines that say so", _times(same), at=same[0].read_from or "")],
+            cause="what it waits for has not come yet: not started, at another address, or gone",
+            remedy="see whether the other side runs, and whether its name has the right address here (getent hosts)",
+            fault=Fault.waiting,
+            confidence=LIKELY,
+        )
+    if not long and not ends:
         yield (
             not_applicable("no line says that something waits") if ledger.events else not_available("nothing was read")
         )

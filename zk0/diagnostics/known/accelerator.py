@@ -4,6 +4,13 @@ from zk0.diagnostics.known import known
 
 ROWS = (
     known(
+        "extension-not-compiled",
+        r"Error compiling objects for extension|Failed (?:building|to build) wheel for|ninja: build stopped",
+        "an extension in C++ or CUDA was not compiled: the compiler's own first error is above these lines",
+        "nvcc --version against torch.version.cuda, CUDA_HOME with its headers, and a compiler that this nvcc takes",
+        "",
+    ),
+    known(
         "cuda-assert",
         r"device-side assert triggered|Assertion `.*index out of bounds",
         "a kernel met an index beyond its table: a label, token or embedding index that the model does not have",
@@ -33,7 +40,7 @@ ROWS = (
     ),
     known(
         "cuda-absent",
-        r"Torch not compiled with CUDA enabled|No CUDA GPUs are available|Found no NVIDIA driver|CUDA is not available|invalid device ordinal|no CUDA-capable device",
+        r"Torch not compiled with CUDA enabled|No CUDA GPUs are available|Found no NVIDIA driver|No CUDA runtime is found|CUDA is not available|invalid device ordinal|no CUDA-capable device",
         "no GPU is to be seen: a CPU build of PyTorch, a container without GPUs, or CUDA_VISIBLE_DEVICES",
         "python -c 'import torch; print(torch.version.cuda, torch.cuda.device_count())', then nvidia-smi",
         "",

@@ -24,6 +24,7 @@ WORDS: tuple[tuple[str, IncidentKind], ...] = (
     ("DefaultCPUAllocator: not enough memory", IncidentKind.out_of_memory),
     ("Cannot allocate memory", IncidentKind.out_of_memory),
     ("bad_alloc", IncidentKind.out_of_memory),
+    ("cudaSuccess (2 vs. 0)", IncidentKind.out_of_memory),  # cudaErrorMemoryAllocation
     ("Out of memory: Kill", IncidentKind.out_of_memory),
     ("oom-kill", IncidentKind.out_of_memory),
     ("oom_kill", IncidentKind.out_of_memory),
@@ -44,8 +45,8 @@ WORDS: tuple[tuple[str, IncidentKind], ...] = (
     ("job killed: walltime", IncidentKind.time_limit),
     ("TERM_MEMLIMIT", IncidentKind.out_of_memory),
     ("job killed: mem", IncidentKind.out_of_memory),
-    ("DUE TO PREEMPTION", IncidentKind.killed),
-    ("DUE TO NODE FAILURE", IncidentKind.killed),
+    ("DUE TO PREEMPTION", IncidentKind.interrupted),
+    ("DUE TO NODE FAILURE", IncidentKind.interrupted),
     ("Fatal Python error", IncidentKind.crashed),
     ("terminate called after throwing", IncidentKind.crashed),
     ("Illegal instruction", IncidentKind.crashed),
@@ -126,9 +127,13 @@ WORDS: tuple[tuple[str, IncidentKind], ...] = (
     ("Exception in device", IncidentKind.error_logged),
     ("Training job failed", IncidentKind.error_logged),
     ("socket has timed out after", IncidentKind.error_logged),
+    ("huge value in Q", IncidentKind.error_logged),
     ("Waiting for", IncidentKind.waiting),
     ("waiting for", IncidentKind.waiting),
     ("Still waiting", IncidentKind.waiting),
+    ("Trying to login", IncidentKind.retried),
+    ("Trying to connect", IncidentKind.retried),
+    ("Not Connected] is closed", IncidentKind.retried),
     ("Retrying", IncidentKind.retried),
     ("retrying", IncidentKind.retried),
     ("Trying again", IncidentKind.retried),
@@ -145,7 +150,8 @@ SIGNS = (
     "econnecting", "Terminated", "Aborted", "Out Of M", "death signal", "diverged", "code", "status", "EXECUTION",
     "TERM_", "DUE TO", "FailedSched", "ImagePull", "LoopBackOff", "nvidia-container", "terminate called",
     "llegal instr", "double free", "Invalid loss", "Root Cause", "node was low", "ABORT", "noticed",
-    "overflow", "OVERFLOW", "loss scale", "timed out", "job failed", "open file", "job killed", ": fatal",
+    "rying to", "Not Connected", "huge value", "cudaSuccess", "overflow", "OVERFLOW", "loss scale",
+    "timed out", "job failed", "open file", "job killed", ": fatal",
 )  # fmt: skip
 
 # What a shell says of a process that a signal ended; each is the whole message or its end.

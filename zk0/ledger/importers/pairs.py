@@ -58,13 +58,15 @@ _NAMED = re.compile(
     rf"(?i)[\"']?(?:metric_?)?name[\"']?\s*[:=]\s*[\"'](?P<name>[\w/ ]+)[\"']"
     rf".{{0,80}}?[\"']?(?:metric_?)?value[\"']?\s*[:=]\s*(?P<value>{NUMBER})"
 )
+# `[('loss', 12.47), ('num_examples', 5020)]`, an ordered dict
+_TUPLE = re.compile(rf"\([\"'](?P<name>{_NAME})[\"'], (?P<value>{NUMBER})\)")
 # `[Loss] 0.41 | [step] 1199`
 _BRACKETED = re.compile(rf"(?<![\w\]])\[(?P<name>{_NAME})\]\s+(?P<value>{NUMBER})(?P<unit>%)?(?=\s|[,;|]|$)")
 # `11.8750 loss, 0.0001 LR`
 _REVERSED = re.compile(
     r"(?i)(?<![\w.])(?P<value>\d+\.\d+(?:e[-+]?\d+)?|nan) (?P<name>loss|lr|acc(?:uracy)?)(?=[,;|]|\s*$)"
 )
-_PATTERNS = (_NAMED, _PLACES, _PLAN, _BRACKETED, _COUNTER, _PAIR, _BARE, _IS, _REVERSED, _CELL)
+_PATTERNS = (_NAMED, _TUPLE, _PLACES, _PLAN, _BRACKETED, _COUNTER, _PAIR, _BARE, _IS, _REVERSED, _CELL)
 _PART = re.compile(r"(?i)(?:l|loss)_\w+|\w+_loss")  # of a loss whose sum is not printed
 _EVALUATION = re.compile(r"(?i)\b(?:test(?:ing)?|val(?:id(?:ation)?)?|eval(?:uat(?:ion|ed|ing))?)\b")
 _STOPWORDS = frozenset(

@@ -27,6 +27,7 @@ _EXCEPTION = re.compile(r"(?P<type>(?:[A-Za-z_]\w*\.)*_?[A-Z]\w*)(?:\([\w.]+\))?
 _REPR = re.compile(
     r"(?P<type>(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception))\((?P<quote>['\"])(?P<message>.+)(?P=quote),?\)\s*$"
 )
+_UNINDENTED = re.compile(r"[\w.]*(?:Error|Exception)\b")
 _UNQUALIFIED = re.compile(
     r"\w*(?:Error|Exception|Exit|Interrupt|Warning|Killed|Iteration|Group|Failure|Rendezvous|Invalid|NotFound)$"
 )
@@ -38,6 +39,8 @@ _NOTEBOOK_FRAME = re.compile(
     r"(?:File )?(?P<file><ipython-input[\w-]*>|(?:Cell In|Input In) ?\[\d+\]|[~/\w.-]+\.py)"
     r"(?::(?P<line>\d+)|, line (?P<at>\d+))?(?:,? in (?P<function>[\w<>.]+)\(?.*)?\s*$"
 )
+# Another program's line, or a rule of dashes: no message of an exception goes on like that.
+_NO_MESSAGE = re.compile(r"[IWEF]\d{4} \d\d:\d\d|[-=*]{10,}\s*$")
 _ARROW = re.compile(r"-+>\s*(?P<line>\d+)\b")
 _LEFT_OUT = re.compile(r"\d+ frames\s*$")  # that Colab does not show
 _INSTALLED = (
@@ -98,6 +101,7 @@ class Traceback:
     message: list[str] = field(default_factory=list)
     frames: list[str] = field(default_factory=list)
     own: str | None = None
+    set_in: int = 0  # blanks before the last frame
     blank: bool = False  # the last line was
     prefixed: bool = False  # its frames have a prefix with a level, as all lines of its program
     prefix: str = ""  # before its first line, and so before the others
@@ -132,6 +136,7 @@ class Traceback:
         if found := _FRAME.match(text) or _RICH_FRAME.match(text):
             where = f"{found['file']}:{found['line']}" + (f" in {found['function']}" if found["function"] else "")
             self.frames.append(where)
+            self.set_in = len(text) - len(text.lstrip())
             if not any(part in found["file"] for part in _INSTALLED):
                 self.own = where
             return True
@@ -144,7 +149,11 @@ class Traceback:
                 where.replace(" in ", f":{found['line']} in ", 1) if " in " in where else f"{where}:{found['line']}"
             )
             return True
-        if text.startswith(_INSIDE) or _LEFT_OUT.match(text):
+        plain = text.strip()
+        set_in = len(text) - len(plain) if self.frames and _UNINDENTED.match(plain) and is_exception(plain) else None
+        if set_in is not None and set_in <= self.set_in:  # the whole traceback is: its lines of code are further in
+            text = plain
+        elif text.startswith(_INSIDE) or _LEFT_OUT.match(text):
             return True
         exception = parse_exception(text)
         if exception is None and self.frames and _QUALIFIED.fullmatch(text.strip()):
@@ -174,7 +183,7 @@ class Traceback:
         if _FRAME.match(text):  # Ray repeats frames behind an exception's line
             self._conclude("context")
             return self._take_frame(text, number)
-        if len(self.message) > MOST_FOLLOWING or has_prefix or ends_a_process(text):
+        if len(self.message) > MOST_FOLLOWING or has_prefix or ends_a_process(text) or _NO_MESSAGE.match(text):
             return False
         if text[:1] in " \t" or (text.startswith(">") and "<" in told) or not told or told.endswith(":"):
             self.message.append(text)
