@@ -1,6 +1,6 @@
 """A project in a real git repository, and receipts of runs in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,16 +18,16 @@ type MakeReceipt = Callable[..., Receipt]
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> git.Repo:
+def repository(tmp_path: Path) -> Iterator[git.Repo]:
     """Give a repository with one commit; zk0's state is ignored, as in every project of zk0."""
-    repository = git.Repo.init(tmp_path / "project", initial_branch="main")
-    root = Path(repository.working_dir)
-    (root / ".gitignore").write_text(".zk0/\n")
-    (root / "train.py").write_text("mu = 0.01\n")
-    repository.index.add([".gitignore", "train.py"])
-    author = git.Actor("A person", "person@example.org")
-    repository.index.commit("Begin", author=author, committer=author)
-    return repository
+    with git.Repo.init(tmp_path / "project", initial_branch="main") as repository:
+        root = Path(repository.working_dir)
+        (root / ".gitignore").write_text(".zk0/\n")
+        (root / "train.py").write_text("mu = 0.01\n")
+        repository.index.add([".gitignore", "train.py"])
+        author = git.Actor("A person", "person@example.org")
+        repository.index.commit("Begin", author=author, committer=author)
+        yield repository
 
 
 @pytest.fixture

@@ -59,7 +59,8 @@ def test_what_a_program_starts_ends_with_it(tmp_path, way, outlives):
     left = end_tree(process, grace=0.5)
 
     assert not lives(child)
-    assert process.returncode == (0 if outlives else -signal.SIGTERM)
+    # A shell whose child is gone first may end by itself, with 128 and the signal.
+    assert process.returncode in ((0,) if outlives else (-signal.SIGTERM, 128 + signal.SIGTERM))
     assert bool(left) is outlives
     assert process_entry(child) is None, "it is a zombie"
 

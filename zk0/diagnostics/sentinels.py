@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from zk0.core.checks import check
 from zk0.core.faults import Fault
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed
+from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_available, passed
 from zk0.diagnostics.series import measured, point, where
 from zk0.ledger import Ledger
 
@@ -16,6 +16,7 @@ SENTINELS = (0.0, 1.0, -1.0, 999.0, 1e9)
 # A norm that is logged after clipping is the clip at every step, and 1.0 is the usual clip.
 # A training loss of 0 has other reasons too: `loss.trend` judges it.
 SENTINELS_OF = {"policy_loss": SENTINELS[1:], "gradient_norm": (0.0, -1.0, 999.0, 1e9)}
+DOUBTFUL = 0.5  # confidence
 TWICE = 2  # one exact 1.0 is unlikely, two are not measured
 STEPS = 3  # of a training's series, which a program's printed source may resemble once or twice
 
@@ -53,7 +54,10 @@ def _evaluations(ledger: Ledger) -> Iterator[Finding]:
             message, shown = f"the loss is exactly {exact[0].loss:g} in {len(exact)} rounds", exact
         else:
             continue
-        yield _failed(message, name, [point(f"loss at round {one.round}", one.loss, at=name) for one in shown[:3]])
+        finding = _failed(message, name, [point(f"loss at round {one.round}", one.loss, at=name) for one in shown[:3]])
+        # Where nothing else is ever measured, it may be no training at all: a federated analysis, for one.
+        doubtful = not ledger.trainings and not without and {one.loss for one in found} == {0.0}
+        yield finding.model_copy(update={"verdict": Verdict.warned, "confidence": DOUBTFUL}) if doubtful else finding
 
 
 def _failed(message: str, at: str, evidence: list[Evidence]) -> Finding:
