@@ -206,6 +206,9 @@ def test_relative_actions_are_trained_and_in_the_checkpoint(done, federate):
 
     saved = (checkpoint_path(output, 1) / "policy_preprocessor.json").read_text()
     assert '"relative_actions_processor"' in saved
+    with pytest.raises(ConfigurationError, match="how far each joint goes") as refused:
+        federate(policy=str(checkpoint_path(output, 1)), rounds=1)
+    assert "relative-actions=true" in refused.value.remedy
     frames = [[one.training_frames for one in each.opened.clients] for each in (ledger, whole)]
     assert frames[0] == frames[1]  # and not the actions of all chunks
     assert ledger.evaluations[0].loss != whole.evaluations[0].loss  # of the same policy, in other units

@@ -13,7 +13,14 @@ import torch
 from zk0.core.errors import AssetMissingError, PolicyError
 from zk0.serving.checkpoint_policy import load_processors
 from zk0.training.parameters import digest_of, trainable_parameters
-from zk0.training.policy import build_policy, load_policy, make_processors, save_policy, set_trainable
+from zk0.training.policy import (
+    build_policy,
+    load_policy,
+    make_processors,
+    predicts_relative_actions,
+    save_policy,
+    set_trainable,
+)
 from zk0.training.presets import BASE_SHAPE, SMALL, TINY
 
 CAMERAS = ("wrist", "overhead")
@@ -174,6 +181,20 @@ def test_relative_actions_begin_where_the_arm_is_and_survive_a_checkpoint(policy
     again = saved.before({"observation.state": state, "action": action, "task": ["lift"]})
     assert torch.equal(again["action"], made["action"])
     assert torch.allclose(saved.after(again["action"]), action)
+    assert predicts_relative_actions(tmp_path / "checkpoint") is True
+
+
+def test_a_checkpoint_says_which_actions_its_policy_predicts(policy, tmp_path):
+    plain = {"mean": np.zeros(6), "std": np.full(6, 2.0)}
+    processors = make_processors(policy, {"observation.state": plain, "action": plain})
+    save_policy(policy, tmp_path / "absolute", processors=processors)
+    save_policy(policy, tmp_path / "without")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "policy_preprocessor.json").write_text("{")
+
+    answers = [predicts_relative_actions(tmp_path / name) for name in ("absolute", "without", "damaged", "nowhere")]
+
+    assert answers == [False, None, None, None]
 
 
 def test_a_local_backbone_that_is_not_there_is_named(cache):

@@ -6,7 +6,7 @@ from typing import Any
 from flwr.app import ArrayRecord
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
-from zk0.core.errors import PolicyError
+from zk0.core.errors import ConfigurationError, PolicyError
 from zk0.core.project import cache_dir
 from zk0.federation.configuration import Client, RunConfig
 from zk0.federation.exchange import to_record, to_tensors
@@ -19,7 +19,15 @@ from zk0.training.dataset_inspection import STATE, DatasetDescription
 from zk0.training.frames import Frames, FramesInMemory, open_frames, plan_batches
 from zk0.training.loop import LocalTraining, TrainingSettings, run_training_loop, setup_training_components
 from zk0.training.parameters import digest_of, frozen_tensors, trainable_parameters
-from zk0.training.policy import Processors, Statistics, build_policy, load_policy, make_processors, set_trainable
+from zk0.training.policy import (
+    Processors,
+    Statistics,
+    build_policy,
+    load_policy,
+    make_processors,
+    predicts_relative_actions,
+    set_trainable,
+)
 from zk0.training.prefix_cache import PrefixCache, fits, is_valid
 from zk0.training.presets import preset
 from zk0.training.statistics import FeatureStatistics, to_plain, training_statistics
@@ -195,8 +203,25 @@ def training_event(
 # A ClientApp keeps nothing between messages. The process caches what is costly and never changes: the policy (whose
 # trainable tensors each round overwrites) and the decoded frames.
 def policy_of(config: RunConfig) -> SmolVLAPolicy:
-    """Return the policy that the clients of this process share."""
+    """Return the policy that the clients of this process share.
+
+    Raises:
+        ConfigurationError: the checkpoint to start from predicts the other kind of actions.
+    """
+    if config.policy:
+        _refuse_other_actions(config.policy, relative=config.relative_actions)
     return _policy(*config.policy_settings)
+
+
+@lru_cache(maxsize=1)
+def _refuse_other_actions(policy: str, *, relative: bool) -> None:
+    learnt = predicts_relative_actions(policy)
+    if learnt is not None and learnt != relative:
+        kinds = {True: "how far each joint goes", False: "where each joint goes"}
+        raise ConfigurationError(
+            f"the policy {policy} predicts {kinds[learnt]}, and this run trains {kinds[relative]}",
+            remedy=f"set relative-actions={str(learnt).lower()}, as in the run that trained it",
+        )
 
 
 @lru_cache(maxsize=1)

@@ -134,6 +134,19 @@ def load_policy(source: str | Path, *, device: str = "cpu") -> SmolVLAPolicy:
     return _in_fp32(policy, device)
 
 
+def predicts_relative_actions(source: str | Path) -> bool | None:
+    """Return whether the policy of a checkpoint folder predicts relative actions; None where no processor says it."""
+    path = Path(source) / PROCESSORS[0]
+    try:
+        steps = json.loads(path.read_text(encoding="utf-8"))["steps"]
+    except (OSError, ValueError, KeyError):  # a hub id, a folder of weights alone, another format
+        return None
+    return any(
+        step.get("registry_name") == "relative_actions_processor" and step.get("config", {}).get("enabled", True)
+        for step in steps
+    )
+
+
 def make_processors(policy: SmolVLAPolicy, statistics: Statistics, *, relative_actions: bool = False) -> Processors:
     """Return LeRobot's pipelines with these normalisation statistics.
 
