@@ -5,7 +5,6 @@ program began, those of the rounds, and the peak memory; each measurement is a p
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg
 
 from benchmarks import Measured, ratio
+from zk0.core.memory_use import peak_memory
 
 CLIENTS, MANY, ROUNDS, TURNS = 4, 1_000, 3, 2
 client_app, found = ClientApp(), {}
@@ -93,6 +93,6 @@ if __name__ == "__main__":
     found.update(
         ended=time.time(),
         processor=time.process_time() - before,
-        memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        memory=peak_memory(),
     )
     sys.stdout.write(json.dumps(found) + "\n")

@@ -18,15 +18,16 @@ PREFIXES = {"behind a container's label": "server-1  | ", "behind a time": "2025
 STEPS, CLIENTS = 200, 4  # a round
 
 READ = """
-import resource, sys, time
+import sys, time
 from pathlib import Path
+from zk0.core.memory_use import peak_memory
 from zk0.ledger.importers import import_ledgers
 
-resting = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+resting = peak_memory()
 before, started = time.process_time(), time.perf_counter()
 [found] = import_ledgers([Path(sys.argv[1])])
 print(time.perf_counter() - started, time.process_time() - before)
-print(resting * 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(resting, peak_memory())
 print(found.understood, found.noise, found.unknown, len(found.ledger.trainings))
 """
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import torch
 
 from benchmarks import Measured, processor_seconds, ratio
+from zk0.core.memory_use import peak_memory
 from zk0.training.fedprox import ProximalTerm
-from zk0.training.loop import peak_memory
 
 # SmolVLA's expert, and as much again as makes 100 M.
 SHAPES = [(720, 2048)] * 35 + [(2048, 720)] * 16 + [(720, 960)] * 36 + [(720,)] * 40

@@ -6,8 +6,6 @@ rounds together: a schedule restarted each round would never leave its warm-up.
 """
 
 import math
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 from torch import Tensor, nn
 
 from zk0.core.errors import TrainingError
+from zk0.core.memory_use import peak_memory
 from zk0.ledger import Faults, Resources
 from zk0.training.fedprox import ProximalTerm
 from zk0.training.frames import Batch
@@ -191,12 +190,6 @@ def run_training_loop(
     result.update_norm = norms_by_module(_changes(components))
     result.resources = Resources(seconds=time.monotonic() - started, peak_memory=peak_memory())
     return result
-
-
-def peak_memory() -> int:
-    """Return the highest resident memory of this process so far, in bytes."""
-    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return highest if sys.platform == "darwin" else highest * 1024  # Linux counts kibibytes
 
 
 def accelerator_memory(device: torch.device) -> tuple[int, int] | tuple[None, None]:

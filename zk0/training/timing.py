@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
+from zk0.core.memory_use import peak_memory
 from zk0.training.dataset_inspection import ACTION, IMAGES, STATE
 from zk0.training.evaluation import make_actor
-from zk0.training.loop import TrainingSettings, peak_memory, run_training_step, setup_training_components
+from zk0.training.loop import TrainingSettings, run_training_step, setup_training_components
 from zk0.training.policy import build_policy, make_processors
 from zk0.training.presets import JOINTS, PRESETS
 
