@@ -44,6 +44,21 @@ def start_policy(
     )
 
 
+def require_same_actions(config: RunConfig) -> None:
+    """Refuse to start from a policy that predicts the other kind of actions: it would learn them anew.
+
+    Raises:
+        ConfigurationError: it does.
+    """
+    learnt = predicts_relative_actions(config.policy) if config.policy else None
+    if learnt is not None and learnt != config.relative_actions:
+        kinds = {True: "how far each joint goes", False: "where each joint goes"}
+        raise ConfigurationError(
+            f"the policy {config.policy} predicts {kinds[learnt]}, and this run trains {kinds[not learnt]}",
+            remedy=f"set relative-actions={str(learnt).lower()}, as in the run that trained it",
+        )
+
+
 def introduce(client: Client, config: RunConfig) -> Introduction:
     """Describe the client's data; no frame leaves the client."""
     dataset = locate_configured(client.name, client.source, config)
@@ -203,25 +218,8 @@ def training_event(
 # A ClientApp keeps nothing between messages. The process caches what is costly and never changes: the policy (whose
 # trainable tensors each round overwrites) and the decoded frames.
 def policy_of(config: RunConfig) -> SmolVLAPolicy:
-    """Return the policy that the clients of this process share.
-
-    Raises:
-        ConfigurationError: the checkpoint to start from predicts the other kind of actions.
-    """
-    if config.policy:
-        _refuse_other_actions(config.policy, relative=config.relative_actions)
+    """Return the policy that the clients of this process share."""
     return _policy(*config.policy_settings)
-
-
-@lru_cache(maxsize=1)
-def _refuse_other_actions(policy: str, *, relative: bool) -> None:
-    learnt = predicts_relative_actions(policy)
-    if learnt is not None and learnt != relative:
-        kinds = {True: "how far each joint goes", False: "where each joint goes"}
-        raise ConfigurationError(
-            f"the policy {policy} predicts {kinds[learnt]}, and this run trains {kinds[relative]}",
-            remedy=f"set relative-actions={str(learnt).lower()}, as in the run that trained it",
-        )
 
 
 @lru_cache(maxsize=1)

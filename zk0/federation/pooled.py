@@ -11,7 +11,14 @@ from typing import Any
 
 import torch
 
-from zk0.federation.client import frames_of, processors_of, start_policy, statistics_of, training_settings
+from zk0.federation.client import (
+    frames_of,
+    processors_of,
+    require_same_actions,
+    start_policy,
+    statistics_of,
+    training_settings,
+)
 from zk0.federation.configuration import Client, RunConfig
 from zk0.federation.sources import locate_configured
 from zk0.federation.threads import threads_for
@@ -48,6 +55,7 @@ def train_pooled(config: RunConfig, clients: Sequence[Client], *, steps: int, fo
     Actions and states are normalised with the statistics of these clients alone.
     """
     alone = config.model_copy(update={"rounds": 1, "local_steps": steps})
+    require_same_actions(alone)
     policy = start_policy(*alone.policy_settings)
     sets = [locate_configured(client.name, client.source, alone) for client in clients]
     processors = processors_of(policy, merged_statistics([statistics_of(one, alone) for one in sets]), alone)

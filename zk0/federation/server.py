@@ -13,7 +13,7 @@ from zk0.core.errors import ConfigurationError, Zk0Error
 from zk0.core.project import Project, package_versions
 from zk0.core.receipts import write_atomically
 from zk0.federation.checkpoints import checkpoint_path, last_checkpoint, save_checkpoint
-from zk0.federation.client import processors_of, start_policy
+from zk0.federation.client import processors_of, require_same_actions, start_policy
 from zk0.federation.closed_loop import run_rollouts
 from zk0.federation.configuration import Observe, RunConfig, settings_of
 from zk0.federation.exchange import Arrays, to_arrays, to_record, to_tensors
@@ -70,9 +70,10 @@ def serve(grid: Grid, config: RunConfig, *, directory: Path, observe: Observe) -
 
     Raises:
         RoundFailedError: too few clients connected, or a round had no valid reply.
-        ConfigurationError: the clients do not match, or there is nothing to resume.
+        ConfigurationError: clients or start policy do not match, or there is nothing to resume.
     """
     started = time.monotonic()
+    require_same_actions(config)
     met = meet_clients(grid, config)
     statistics = merged_statistics([one.statistics for one in met.values()])
     server = _prepare(config, directory, met, statistics, observe)
