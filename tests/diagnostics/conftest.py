@@ -1,6 +1,7 @@
 """Small hand-made ledgers: a test names what it is about, everything else is filled in."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from zk0.core.checks import CHECKS
 from zk0.core.git import GitState
 from zk0.core.verdicts import Finding
-from zk0.diagnostics.diagnosis import run_check
+from zk0.diagnostics.diagnosis import Diagnosis, diagnose, run_check
 from zk0.ledger import Aggregation, Evaluation, Ledger, RejectedReply, Reply, RunOpened, Setting, Training
+from zk0.ledger.importers import import_ledgers
 
 SERIES = (
     "policy_loss",
@@ -112,3 +114,15 @@ def judge() -> Callable[..., list[Finding]]:
 def numbers() -> Callable[[Finding], dict[str, Any]]:
     """Return the evidence of a finding, each value by its name."""
     return lambda finding: {one.name: one.value for one in finding.evidence}
+
+
+@pytest.fixture
+def diagnose_text(tmp_path: Path) -> Callable[[str], Diagnosis]:
+    """Return a function that reads a text as a log, and diagnoses it."""
+
+    def said_of(text: str) -> Diagnosis:
+        (tmp_path / "run.log").write_text(text)
+        [imported] = import_ledgers([tmp_path / "run.log"])
+        return diagnose(imported.ledger)
+
+    return said_of

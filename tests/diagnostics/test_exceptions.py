@@ -125,3 +125,91 @@ def test_a_line_of_an_error_that_says_nothing_known_is_no_exception(judge):
     [finding] = judge("exceptions.raised", line)
 
     assert finding.verdict is Verdict.not_applicable
+
+
+def test_lines_set_in_behind_an_exception_without_a_traceback_are_its_message(diagnose_text):
+    said = diagnose_text(
+        "loading\nRuntimeError: Could not load libtorchcodec. Likely causes:\n          1. FFmpeg is not installed\n"
+        "          2. another version of PyTorch\ngoing down\n"
+    )
+
+    assert said.root is not None
+    assert "FFmpeg is not installed" in said.root.message
+    assert "going down" not in said.root.message
+
+
+def test_a_frame_of_a_package_is_not_called_your_own(diagnose_text):
+    said = diagnose_text(
+        "ERROR :     Traceback (most recent call last):\n"
+        '  File "/home/me/flower/src/py/flwr/client/client_app.py", line 12, in ffn\n'
+        "flwr.client.client_app.ClientAppException:\nException ClientAppException occurred. Message: odd reply\n"
+    )
+
+    assert said.root is not None
+    assert "none of your own code is shown" in (said.root.cause or "")
+
+
+@pytest.mark.parametrize(
+    ("frames", "own"),
+    [
+        (
+            (
+                "<ipython-input-7-0a1b> in <module>()\n      1 for epoch in range(3):\n----> 2     train(epoch)\n\n"
+                "2 frames\n/usr/lib/python3.10/dist-packages/p/hook.py in <lambda>(i)\n---> 34     get: lambda i: i,\n"
+            ),
+            "<ipython-input-7-0a1b>:2 in <module>",
+        ),
+        (
+            (
+                "Cell In[28], line 10\n      1 from x import y\n---> 10 trainer.train()\n\n"
+                "File ~/site-packages/p/trainer.py:85, in T.train(self)\n     83  x\n-> 85     return inner()\n"
+            ),
+            "Cell In[28]:10",
+        ),
+    ],
+)
+def test_a_notebooks_own_cell_is_named(diagnose_text, frames, own):
+    said = diagnose_text(f"KeyError                  Traceback (most recent call last)\n{frames}\nKeyError: 'w'\n")
+
+    assert said.root is not None
+    assert own in (said.root.cause or "")
+
+
+def test_an_exceptions_line_may_begin_with_an_underscore(diagnose_text):
+    said = diagnose_text(
+        "_InactiveRpcError: <_InactiveRpcError of RPC that terminated with:\n\tstatus = StatusCode.UNAVAILABLE\n"
+        '\tdetails = "failed to connect to all addresses"\n>\n'
+    )
+
+    assert said.root is not None
+    assert "nothing answers" in (said.root.cause or "")
+
+
+def test_a_cut_traceback_behind_a_kill_is_its_consequence(diagnose_text):
+    said = diagnose_text(
+        "ERROR:api:failed (exitcode: -9) local_rank: 0 (pid: 7)\nTraceback (most recent call last):\n"
+        '  File "/a/run.py", line 1, in <module>\n'
+    )
+
+    assert said.root is not None
+    assert said.root.fault == Fault.killed
+
+
+def test_a_traceback_without_its_end_is_named_by_the_error_logged_before_it(diagnose_text):
+    said = diagnose_text(
+        "[ERROR] [2020-11-30 14:55:53,830] - executor.py[line:144]: federation get None from arbiter, tag fit.19\n"
+        'Traceback (most recent call last):\n  File "/app/executor.py", line 135, in run\n    task.run()\n'
+    )
+
+    assert "federation get None from arbiter" in said.root.message
+
+
+def test_the_lines_of_a_launcher_are_no_part_of_an_exceptions_message(diagnose_text):
+    said = diagnose_text(
+        'Traceback (most recent call last):\n  File "/app/main.py", line 29, in <module>\n    from apex import amp\n'
+        "ImportError: cannot import name 'Cookie' from 'pyramid.session' (unknown location)\n"
+        "E0202 14:00:27.983000 3957034 torch/distributed/elastic/multiprocessing/api.py:984] failed (exitcode: 1)\n"
+    )
+
+    assert said.root.message.endswith("(unknown location)")
+    assert "version" in said.root.cause

@@ -1,14 +1,10 @@
 """What a program says of its end in words that no table has."""
 
-from pathlib import Path
-
 import pytest
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Verdict
-from zk0.diagnostics.diagnosis import Diagnosis, diagnose
 from zk0.diagnostics.outcome import RunOutcome
-from zk0.ledger.importers import import_ledgers
 
 LEARNING = "".join(f"Epoch {n}/9 loss: {1 / n:.3f}\n" for n in range(1, 8))
 ENDS = {
@@ -19,16 +15,6 @@ ENDS = {
     "a level in small letters": "2024-09-05 14:18:43 [759ms] [Error] [omni.physx] buffer overflow, increase its size\n",
     "a compiled library": "F0501 10:00:02 7 mesh.cc:55] Check failed: faces.size() > 0\nAborted (core dumped)\n",
 }
-
-
-@pytest.fixture
-def diagnose_text(tmp_path: Path):
-    def said_of(text: str) -> Diagnosis:
-        (tmp_path / "run.log").write_text(text)
-        [imported] = import_ledgers([tmp_path / "run.log"])
-        return diagnose(imported.ledger)
-
-    return said_of
 
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)

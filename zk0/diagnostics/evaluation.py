@@ -11,7 +11,7 @@ from typing import Literal
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.diagnostics.series import by_client, each, ends, is_lost, judge_each, losses_of, point
+from zk0.diagnostics.series import by_client, by_data_set, each, ends, is_lost, judge_each, losses_of, point
 from zk0.ledger import Evaluation, Ledger
 
 ROUNDS_OF_NOISE = 5
@@ -29,12 +29,7 @@ type Role = Literal["held-out", "unseen"]
 
 def _data_sets(ledger: Ledger) -> Iterator[tuple[str, list[Evaluation]]]:
     """Yield each evaluated data set with its rounds in order; one without a name and rounds where there is none."""
-    names = list(dict.fromkeys((one.dataset, one.role) for one in ledger.evaluations))
-    for name, role in names:
-        found = [one for one in ledger.evaluations if (one.dataset, one.role) == (name, role)]
-        yield name, sorted(found, key=lambda one: one.round)
-    if not names:
-        yield "", []
+    yield from list(by_data_set(ledger)) or [("", [])]
 
 
 each_data_set = each(_data_sets)

@@ -153,9 +153,10 @@ def judge_groups(ledger: Ledger, groups: Sequence[RaisedGroup]) -> Iterator[Find
     caught = [] if lost_something(ledger) else [one.root for one in every if one.went_on]
     ended = [one for one in every if one.root not in caught]
     causes = [one for one in ended if not one.follows]
-    if not causes and not _was_ended(ledger):
+    was_ended = _was_ended(ledger)
+    if not causes and not was_ended:
         causes = ended
-    if any(one.kind in BY_SIGNAL for one in ledger.incidents) and _was_ended(ledger):
+    if was_ended and any(one.kind in BY_SIGNAL for one in ledger.incidents):
         causes = [one for one in causes if one.known is not None or not one.is_bare]  # a shell's word for the signal
     # A line alone, that nobody knows, may be the head of the one behind it.
     causes.sort(key=lambda one: one.known is None and one.is_bare)

@@ -13,7 +13,7 @@ from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed, warned
 from zk0.diagnostics.nothing_learnt import guessed_classes, guessing
 from zk0.diagnostics.ranks import kendall_trend
-from zk0.diagnostics.series import by_client, ends, is_lost, judge_each, losses_of, point
+from zk0.diagnostics.series import by_client, by_data_set, ends, is_lost, judge_each, losses_of, point
 from zk0.ledger import Evaluation, Ledger, Training
 
 ENOUGH = 4  # evaluations that all go one way: by chance 1 in 12 of a series without a trend, both ways together
@@ -38,17 +38,10 @@ COLLAPSES = 10.0  # times the loss before, while the accuracy falls below half: 
 type Scores = tuple[list[float], list[float], bool]  # accuracies, losses beside them, whether of training batches
 
 
-def _data_sets(ledger: Ledger) -> Iterator[tuple[str, list[Evaluation]]]:
-    names = dict.fromkeys((one.dataset, one.role) for one in ledger.evaluations)
-    for name, role in names:
-        found = [one for one in ledger.evaluations if (one.dataset, one.role) == (name, role)]
-        yield name, sorted(found, key=lambda one: one.round)
-
-
 @check("scores.finite")
 def finite(ledger: Ledger) -> Iterator[Finding]:
     """Every evaluation's loss is a number."""
-    return judge_each(_data_sets(ledger), _finite, nothing="nothing was evaluated")
+    return judge_each(by_data_set(ledger), _finite, nothing="nothing was evaluated")
 
 
 def _finite(found: list[Evaluation]) -> Finding:
@@ -102,7 +95,7 @@ def improve(ledger: Ledger) -> Iterator[Finding]:
         if (series := losses_of(one))
         for first, last in [ends(series)]
     ]
-    return judge_each(_data_sets(ledger), lambda found: _improve(found, falls), nothing="nothing was evaluated")
+    return judge_each(by_data_set(ledger), lambda found: _improve(found, falls), nothing="nothing was evaluated")
 
 
 def _improve(found: list[Evaluation], falls: list[bool]) -> Finding:
@@ -233,7 +226,7 @@ def _begins(trained: tuple[str, list[Training]]) -> bool:
 
 
 def _evaluated(ledger: Ledger) -> Iterator[tuple[str, Scores]]:
-    for name, found in _data_sets(ledger):
+    for name, found in by_data_set(ledger):
         values = [value for one in found if (value := accuracy(one)) is not None]
         if values:
             yield name, (values, [one.loss for one in found if one.loss is not None], False)

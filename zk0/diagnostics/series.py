@@ -62,6 +62,13 @@ def with_places(trainings: Iterable[Training]) -> Iterator[tuple[str, Training]]
     return ((where(training), training) for training in trainings)
 
 
+def by_data_set(ledger: Ledger) -> Iterator[tuple[str, list[Evaluation]]]:
+    """Yield each evaluated data set with its evaluations, in the order of rounds."""
+    for name, role in dict.fromkeys((one.dataset, one.role) for one in ledger.evaluations):
+        found = [one for one in ledger.evaluations if (one.dataset, one.role) == (name, role)]
+        yield name, sorted(found, key=lambda one: one.round)
+
+
 def by_client(trainings: Iterable[Training]) -> Iterator[tuple[str, list[Training]]]:
     """Yield each client with its rounds in order."""
     ordered = sorted(trainings, key=lambda training: (training.client, training.round))

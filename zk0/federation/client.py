@@ -45,7 +45,7 @@ def start_policy(
 
 
 def require_same_actions(config: RunConfig) -> None:
-    """Refuse to start from a policy that predicts the other kind of actions: it would learn them anew.
+    """Refuse to start from a policy that predicts the other kind of actions: its actions would have to be learnt again.
 
     Raises:
         ConfigurationError: it does.

@@ -27,7 +27,7 @@ _EXCEPTION = re.compile(r"(?P<type>(?:[A-Za-z_]\w*\.)*_?[A-Z]\w*)(?:\([\w.]+\))?
 _REPR = re.compile(
     r"(?P<type>(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception))\((?P<quote>['\"])(?P<message>.+)(?P=quote),?\)\s*$"
 )
-_UNINDENTED = re.compile(r"[\w.]*(?:Error|Exception)\b")
+_NAMES_EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception)\b")
 _UNQUALIFIED = re.compile(
     r"\w*(?:Error|Exception|Exit|Interrupt|Warning|Killed|Iteration|Group|Failure|Rendezvous|Invalid|NotFound)$"
 )
@@ -90,6 +90,11 @@ def is_exception(text: str) -> bool:
     return _UNQUALIFIED.match(name) is not None and not name.endswith("Warning")
 
 
+def indent_of(text: str) -> int:
+    """Return the number of blanks that a line begins with."""
+    return len(text) - len(text.lstrip())
+
+
 @dataclass
 class Traceback:
     """A chain while it is read."""
@@ -101,7 +106,7 @@ class Traceback:
     message: list[str] = field(default_factory=list)
     frames: list[str] = field(default_factory=list)
     own: str | None = None
-    set_in: int = 0  # blanks before the last frame
+    indent: int = 0  # blanks before the last frame
     blank: bool = False  # the last line was
     prefixed: bool = False  # its frames have a prefix with a level, as all lines of its program
     prefix: str = ""  # before its first line, and so before the others
@@ -136,7 +141,7 @@ class Traceback:
         if found := _FRAME.match(text) or _RICH_FRAME.match(text):
             where = f"{found['file']}:{found['line']}" + (f" in {found['function']}" if found["function"] else "")
             self.frames.append(where)
-            self.set_in = len(text) - len(text.lstrip())
+            self.indent = indent_of(text)
             if not any(part in found["file"] for part in _INSTALLED):
                 self.own = where
             return True
@@ -150,8 +155,8 @@ class Traceback:
             )
             return True
         plain = text.strip()
-        set_in = len(text) - len(plain) if self.frames and _UNINDENTED.match(plain) and is_exception(plain) else None
-        if set_in is not None and set_in <= self.set_in:  # the whole traceback is: its lines of code are further in
+        names_one = bool(self.frames) and _NAMES_EXCEPTION.match(plain) is not None and is_exception(plain)
+        if names_one and indent_of(text) <= self.indent:  # the whole traceback is indented, and its code further
             text = plain
         elif text.startswith(_INSIDE) or _LEFT_OUT.match(text):
             return True
