@@ -377,7 +377,7 @@ def test_steps_may_be_counted_from_zero(diagnose_text):
 DOUBTFUL = {
     "evaluations that rise from the first on": (
         "".join(f"[{n}]\tvalidation_0-logloss:{0.444 + 0.001 * n:.5f}\n" for n in range(20, 66)),
-        Fault.evaluation_rising,
+        Fault.overfitting,
     ),
     "evaluations that stay at the loss of guessing": (
         "".join(f"[{n}]\tvalidation_0-logloss:{0.6928 + 0.00001 * (n % 3):.6f}\n" for n in range(20, 66)),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Verdict
-from zk0.diagnostics.loss import MINIMUM_STEPS, jump_of
+from zk0.diagnostics.jumps import jump_of
+from zk0.diagnostics.loss import MINIMUM_STEPS
 from zk0.ledger import Faults
 
 SEEDS = 300
@@ -257,3 +258,14 @@ def test_skewed_noise_has_no_spikes(events, judge):
     found = [judge("loss.spikes", events.training(policy_loss=noise(seed, 200)))[0] for seed in range(50)]
 
     assert all(finding.verdict is Verdict.passed for finding in found)
+
+
+def test_a_loss_of_absurd_size_is_the_data_s(events, judge):
+    [finding] = judge("loss.magnitude", events.training(policy_loss=[1.7e21, 2.0e20]))
+
+    assert (finding.verdict, finding.fault) == (Verdict.failed, Fault.data_units)
+
+
+@pytest.mark.parametrize("losses", [[4.2e10, 3.9e10], [1e15, 2.0], [-3e9, -4e9]])
+def test_large_losses_of_prices_and_one_odd_step_pass(events, judge, losses):
+    assert judge("loss.magnitude", events.training(policy_loss=losses))[0].verdict is Verdict.passed

@@ -19,6 +19,7 @@ def lowered(text: str, *, after: int = 0, count: int = 3) -> Incident:
         "| WARNING: overflow detected, setting loss scale to: 0.0001220703125",
         "Gradient overflow.  Skipping step, loss scaler 0 reducing loss scale to 1.1e-14",
         "OVERFLOW! Rank 0 Skipping step. Attempted loss scale: 0.5, reducing to 0.25",
+        "[deepscale] OVERFLOW! Rank 0 Skipping step. Attempted loss scale: 1, reducing to 1",
     ],
 )
 def test_a_scale_below_one_at_the_end_fails(judge, text):

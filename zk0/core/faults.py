@@ -73,6 +73,7 @@ class Fault(StrEnum):
     evaluation_not_finite = "evaluation-not-finite"
     evaluation_failed = "evaluation-failed"  # no client's evaluation came back
     evaluation_rising = "evaluation-rising"  # it gets worse from round to round
+    overfitting = "overfitting"  # what is learnt holds for the training data only
     at_chance = "at-chance"  # as good as guessing
     sentinel_value = "sentinel-value"
     memory_leak = "memory-leak"

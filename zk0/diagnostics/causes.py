@@ -46,7 +46,7 @@ TIERS: tuple[frozenset[Fault], ...] = (
     }),
     frozenset({
         Fault.evaluation_not_finite, Fault.evaluation_failed, Fault.evaluation_rising, Fault.at_chance,
-        Fault.worse_than_baseline, Fault.success_unfounded,
+        Fault.overfitting, Fault.worse_than_baseline, Fault.success_unfounded,
     }),
 )  # fmt: skip
 
@@ -272,10 +272,15 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
         (Fault.worse_than_baseline, Fault.loss_still, Fault.evaluation_rising), "guessing is no better than no training"
     ),
     Fault.evaluation_rising: {Fault.worse_than_baseline: "it rises from round to round"},
+    Fault.overfitting: dict.fromkeys(
+        (Fault.evaluation_rising, Fault.worse_than_baseline), "what is learnt by heart is wrong for other data"
+    ),
     Fault.worse_than_baseline: {Fault.success_unfounded: "success was claimed all the same"},
     Fault.memory_leak: dict.fromkeys((Fault.out_of_memory, Fault.killed), "what grows at every step ends the memory"),
     Fault.memory_fragmented: {Fault.out_of_memory: "reserved memory that can't be used is missing elsewhere"},
-    Fault.out_of_memory: dict.fromkeys((Fault.exception, *_AFTER_AN_END), "a process without memory ends"),
+    Fault.out_of_memory: dict.fromkeys(
+        (Fault.exception, Fault.evaluation_insensitive, *_AFTER_AN_END), "a process without memory ends"
+    ),
     Fault.program_missing: {Fault.success_unfounded: "a program that is not there was called started"},
 }
 

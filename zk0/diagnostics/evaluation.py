@@ -11,6 +11,7 @@ from typing import Literal
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.diagnostics.nothing_learnt import guessed_level
 from zk0.diagnostics.series import by_client, by_data_set, each, ends, is_lost, judge_each, losses_of, point
 from zk0.ledger import Evaluation, Ledger
 
@@ -157,6 +158,8 @@ def _moves(values: list[float], learnt: float | None) -> Finding:
         point("largest loss", max(values)),
         point("fall of the clients' own loss, of itself", learnt),
     ]
+    if spread == 0 and (guess := guessed_level(values[-1], evidence)):
+        return guess
     if spread == 0:
         message, confidence = f"{values[0]:.4g} in all {len(values)} rounds, to the last digit", 0.97
     elif spread < INSENSITIVE and learnt is not None and learnt > LEARNT:

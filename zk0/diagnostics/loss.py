@@ -18,6 +18,7 @@ from typing import Literal
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.diagnostics.jumps import EACH_SIDE, burst_of, jump_of, short_jump
 from zk0.diagnostics.not_finite import RECOVERED, is_settling, likely_cause, not_finite_in, recovers
 from zk0.diagnostics.nothing_learnt import guessed_level, guessing, repeated, vanished
 from zk0.diagnostics.ranks import kendall_trend, lowest_slope
@@ -39,9 +40,6 @@ MINIMUM_STEPS = 20  # below it, a tenth is one or two values and the rank test h
 FEWEST_FALLS = 5  # values, each below the one before, and the last below FAR of the first
 FAR = 0.8
 FEWEST_STEPS = 6  # that all fall are a fall by rank (p = 0.003); nothing else can be said of so few
-JUMP = 3.0  # times the level before, from one value to the next and for good
-EACH_SIDE = 5  # values of a level
-STEADY = 2.0  # largest over smallest value of a level
 SIGNIFICANCE = 0.01  # chance of calling a flat loss falling; per client
 STEPS_TO_STAND_STILL = 60  # a short run's noise may hide its fall and look like its opposite
 STANDS_STILL = 0.1  # a loss that can't have fallen by a tenth of itself (95 %) has learnt nothing worth the steps
@@ -50,13 +48,12 @@ PAIRS_OF = 300  # values at most for the Theil-Sen slope, which looks at all pai
 LATE = 0.2  # of the steps: a log that begins behind them does not show the fall
 FELL_BEFORE = 1.5  # times the level it stays at: a loss that converged in its first steps
 EXPLOSION = 10.0  # times the start; shuffled batches differ by factors of 2 or 3
-BURST = 100.0  # times the level before: no noise of batches, however few values there are
-BEFORE_BURST, AFTER_BURST = 2, 3  # values
 SPIKE = 5.0  # times the median of its neighbours
 SPIKE_NOISE = 6.0  # and so many deviations of the series' own noise, robustly measured: skewed noise has no spikes
 NEIGHBOURS = 7  # steps on each side
 MANY_SPIKES = 0.03  # share of steps; now and then one batch is odd
 DEVIATIONS = 1.4826  # the deviation of normal noise over its median absolute deviation
+ABSURD = 1e12  # dimensionless: squared errors of prices or of bytes stay below it
 
 type SeriesName = Literal["policy_loss", "total_loss"]
 
@@ -183,7 +180,7 @@ def loss_explodes(trainings: list[Training], _: Ledger) -> Finding:
     """No client's loss rises to many times its start."""
     rounds = [values for one in trainings if (values := losses_of([one]))]
     values = losses_of(trainings)
-    if len(values) < MINIMUM_STEPS and (burst := _burst(values)):
+    if len(values) < MINIMUM_STEPS and (burst := burst_of(values)):
         return burst
     if len(values) < MINIMUM_STEPS or min(values[0], ends(values)[0]) <= 0:
         return not_available(f"needs {MINIMUM_STEPS} steps of policy_loss above 0, has {len(values)}")
@@ -200,22 +197,6 @@ def loss_explodes(trainings: list[Training], _: Ledger) -> Finding:
         cause="steps so large that every one makes it worse",
         remedy="lower learning_rate by a factor of 10",
         fault=Fault.learning_rate_too_high,
-        confidence=0.9,
-    )
-
-
-def _burst(values: list[float]) -> Finding | None:
-    """Return the finding on few values that end a hundred times above all before; None where they don't."""
-    after = values[::-1]
-    level = median(values[:BEFORE_BURST]) if len(values) >= BEFORE_BURST + AFTER_BURST else 0.0
-    if level <= 0 or median(after[:AFTER_BURST]) <= BURST * level or min(after[:AFTER_BURST]) <= EXPLOSION * level:
-        return None
-    return failed(
-        f"grows from {level:.3g} to {median(after[:AFTER_BURST]):.3g} within {len(values)} logged values",
-        evidence=[point("policy_loss, first values", level), point("policy_loss, last values", after[0])],
-        cause="not known from the loss alone: steps too large for the slope, or a batch with values far outside",
-        remedy="go back to the last checkpoint before it; look at that step's gradient norm and batch, then clip",
-        fault=Fault.loss_jumped,
         confidence=0.9,
     )
 
@@ -262,7 +243,8 @@ def loss_jumps(trainings: list[Training], _: Ledger) -> Finding:
     """The loss does not jump to another level and stay there."""
     values = losses_of(trainings)
     if len(values) < 2 * EACH_SIDE or min(values) <= 0:
-        return not_available(f"needs {2 * EACH_SIDE} steps of policy_loss above 0, has {len(values)}")
+        few = f"needs {2 * EACH_SIDE} steps of policy_loss above 0, has {len(values)}"
+        return short_jump(values) or not_available(few)
     step = jump_of(values)
     if step is None:
         return passed("no step from one level to another")
@@ -282,18 +264,22 @@ def loss_jumps(trainings: list[Training], _: Ledger) -> Finding:
     )
 
 
-def jump_of(values: list[float]) -> int | None:
-    """Return the first value of a higher level that lasts to the end; None where the loss only rises or wobbles.
-
-    Both levels have to be steady: a loss that doubles with every step grows, and does not jump.
-    """
-    for step in range(EACH_SIDE, len(values) - EACH_SIDE + 1):
-        before, after = values[step - EACH_SIDE : step], values[step : step + EACH_SIDE]
-        steady = max(before) < STEADY * min(before) and max(after) < STEADY * min(after)
-        if (
-            steady
-            and min(values[step:]) > JUMP * median(before) / STEADY
-            and median(values[step:]) > JUMP * median(before)
-        ):
-            return step if min(after) > max(before) else None
-    return None
+@check("loss.magnitude")
+@each_client
+def loss_magnitude(trainings: list[Training], _: Ledger) -> Finding:
+    """No loss is of a size that only numbers which were never normalised, or spoilt weights, have."""
+    values = losses_of(trainings)
+    if not values:
+        return not_available("needs a loss")
+    lowest, largest = min(map(abs, values)), max(map(abs, values))
+    if lowest < ABSURD:
+        return passed(f"at most {largest:.3g}", evidence=[point("policy_loss, largest", largest)])
+    return failed(
+        f"is {values[0]:.3g}: {lowest:.3g} or more in all {len(values)} logged values",
+        evidence=[point("policy_loss, smallest", lowest), point("policy_loss, largest", largest)],
+        cause="the inputs, the targets or the statistics that normalise them hold wild values: a deviation near 0 "
+        "divides by almost nothing",
+        remedy="print mean, deviation and range of each feature, of this data set and of the statistics in use",
+        fault=Fault.data_units,
+        confidence=0.8,
+    )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
+from zk0.diagnostics.series import measured
 from zk0.ledger import Training
 
 GREW = 3.0  # times the loss at the start, in the last values before it: batches differ by 2
@@ -59,9 +60,10 @@ def is_settling(training: Training, found: NotFinite) -> bool:
     """Return whether only gradients are affected, rarely or at the start, while every loss is finite."""
     if found.losses or not found.gradients or training.faults.non_finite_losses > len(found.gradients):
         return False
-    late = [step for step in found.gradients if step >= SETTLING_STEPS]
-    measured = sum(value is not None for value in training.gradient_norm)
-    return measured > len(found.gradients) and len(late) <= SETTLING_SHARE * found.logged
+    finite = [step for step, _ in measured(training.gradient_norm)]
+    first = min(found.gradients)  # a log that averages over many steps has the first ones in its first value
+    late = [step for step in found.gradients if step >= SETTLING_STEPS and (step > first or min(finite) < first)]
+    return len(finite) > len(found.gradients) and len(late) <= SETTLING_SHARE * found.logged
 
 
 def recovers(training: Training, found: NotFinite, later: Sequence[Training]) -> bool:

@@ -15,7 +15,7 @@ from zk0.diagnostics.exceptions import went_on
 from zk0.diagnostics.series import point
 from zk0.ledger import IncidentKind, Ledger
 
-LEAST_SCALE = 1.0  # the loss as it is
+LEAST_SCALE = 1.0  # the loss as it is; where DeepSpeed stops to halve it
 SURE = 0.9
 _SCALE = re.compile(r"\b(?:to|scale)\b\W{0,4}(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)")
 
@@ -27,24 +27,29 @@ def loss_scale(ledger: Ledger) -> Iterator[Finding]:
         yield not_available("nothing was read")
         return
     found = [one for one in ledger.incidents if one.kind is IncidentKind.scale_lowered]
-    scales = [float(numbers[-1]) for one in found if (numbers := _SCALE.findall(one.text))]
-    if not scales:
+    named = [[float(number) for number in numbers] for one in found if (numbers := _SCALE.findall(one.text))]
+    if not named:
         yield not_applicable("no line says that a step overflowed, and what the scale is then")
         return
-    lines = sum(one.count for one in found)
+    lines, scale = sum(one.count for one in found), named[-1][-1]
     evidence = [
         point("steps that overflowed", lines),
-        point("last loss scale", scales[-1], at=found[-1].read_from or ""),
+        point("last loss scale", scale, at=found[-1].read_from or ""),
     ]
-    if scales[-1] >= LEAST_SCALE:
-        yield passed(f"{lines} steps overflowed, and the scale is {scales[-1]:g}", evidence=evidence)
+    if not _is_spent(named[-1]):
+        yield passed(f"{lines} steps overflowed, and the scale is {scale:g}", evidence=evidence)
         return
     over = went_on(found[-1])
     yield (warned if over else failed)(
-        f"{lines} steps overflowed, and the loss scale fell to {scales[-1]:.3g}: no scale makes the gradients finite",
+        f"{lines} steps overflowed, and the loss scale fell to {scale:.3g}: no scale makes the gradients finite",
         evidence=evidence,
         cause="the gradients themselves are infinite or NaN: the training diverged, or half precision can't hold them",
         remedy="from the last good checkpoint: bf16 or fp32, and a lower learning rate if loss or gradient grew",
         fault=Fault.loss_not_finite,
         confidence=SURE,
     )
+
+
+def _is_spent(scales: list[float]) -> bool:
+    """Return whether the scale before and after an overflow can fall no further: below 1, or 1 both times."""
+    return scales[-1] < LEAST_SCALE or scales[-2:] == [LEAST_SCALE, LEAST_SCALE]

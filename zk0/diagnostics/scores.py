@@ -12,15 +12,11 @@ from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed, warned
 from zk0.diagnostics.nothing_learnt import guessed_classes, guessing
-from zk0.diagnostics.ranks import kendall_trend
-from zk0.diagnostics.series import by_client, by_data_set, ends, is_lost, judge_each, losses_of, point
+from zk0.diagnostics.series import accuracy, by_client, by_data_set, ends, is_lost, judge_each, losses_of, point
 from zk0.ledger import Evaluation, Ledger, Training
 
 ENOUGH = 4  # evaluations that all go one way: by chance 1 in 12 of a series without a trend, both ways together
 RISES = 1.25  # times the first: less may be overfitting that a checkpoint before it answers
-ENOUGH_TO_RISE = 15  # evaluations behind the best one
-OVERFITS = 1.05  # times the best
-SIGNIFICANCE = 0.001  # chance of calling noise a rise
 FALLS = 0.98  # of the first: less is within what evaluations on few samples vary by
 NEAR_CHANCE = 0.015  # absolute; with 1,000 samples of 10 classes guessing has a deviation of 0.009
 CLASSES = (2, 3, 4, 5, 6, 7, 8, 10, 20, 26, 47, 50, 62, 100, 200, 1000)  # of the data sets in use
@@ -119,32 +115,9 @@ def _direction(losses: list[tuple[int, float]], values: list[float], falls: list
         if first_round == 0:
             return not_available(f"rises: {change}; evaluation.beats-baseline judges it")
         return _rising(change, evidence, falls)
-    if first > 0 and _overfits(values):
-        return _overfitting(min(values), last, evidence)
     if first > 0 and min(values[-2:]) <= FALLS * first:
         return passed(f"falls: {change}", evidence=evidence)
     return not_available(f"neither better nor worse beyond its noise: {change}")
-
-
-def _overfits(values: list[float]) -> bool:
-    """Return whether evaluations rise, beyond noise, from a best one near their beginning to their end."""
-    best = values.index(min(values))
-    after = values[best:]
-    if len(after) < ENOUGH_TO_RISE or best > len(values) / 5 or after[-1] < OVERFITS * after[0]:
-        return False
-    tau, chance = kendall_trend(after)
-    return tau > 0 and chance < SIGNIFICANCE
-
-
-def _overfitting(best: float, last: float, evidence: list[Evidence]) -> Finding:
-    return warned(
-        f"rises from {best:.4g} to {last:.4g}, and does not come back",
-        evidence=evidence,
-        cause="overfitting: from its best evaluation on, what is learnt holds for the training data only",
-        remedy="stop at the best evaluation (early stopping), or more data, regularisation, a smaller model",
-        fault=Fault.evaluation_rising,
-        confidence=0.8,
-    )
 
 
 def _better(values: list[float]) -> Finding | None:
@@ -237,12 +210,6 @@ def _trained(ledger: Ledger) -> Iterator[tuple[str, Scores]]:
         values = [value for one in found for value in one.accuracy if value is not None]
         if values:
             yield client, (values, losses_of(found), True)
-
-
-def accuracy(one: Evaluation) -> float | None:
-    """Return the accuracy of an evaluation as a share; None where it has none, or in other units."""
-    value = next((value for name, value in one.metrics.items() if "acc" in name.lower()), None)
-    return value if value is not None and 0 <= value <= 1 else None
 
 
 def _collapsed(values: list[float]) -> Finding | None:

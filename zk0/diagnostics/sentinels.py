@@ -10,13 +10,13 @@ from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_available, passed
 from zk0.diagnostics.series import measured, point, where
-from zk0.ledger import Ledger
+from zk0.ledger import Ledger, Training
 
 SENTINELS = (0.0, 1.0, -1.0, 999.0, 1e9)
 # A norm that is logged after clipping is the clip at every step, and 1.0 is the usual clip.
 # A training loss of 0 has other reasons too: `loss.trend` judges it.
 SENTINELS_OF = {"policy_loss": SENTINELS[1:], "gradient_norm": (0.0, -1.0, 999.0, 1e9)}
-DOUBTFUL = 0.5  # confidence
+DOUBTFUL = 0.4  # confidence: it explains nothing
 TWICE = 2  # one exact 1.0 is unlikely, two are not measured
 STEPS = 3  # of a training's series, which a program's printed source may resemble once or twice
 
@@ -40,7 +40,13 @@ def _trainings(ledger: Ledger) -> Iterator[Finding]:
             # One value at all steps, and one that programs write for want of another.
             if len(series) >= STEPS and len(set(series)) == 1 and series[0] in placeholders:
                 evidence = [point(f"{name}, steps", len(series), "steps", at=where(training))]
-                yield _failed(f"{name} is {series[0]:g} at all {len(series)} steps", where(training), evidence)
+                finding = _failed(f"{name} is {series[0]:g} at all {len(series)} steps", where(training), evidence)
+                yield _doubt(finding) if _not_computed(name, training) else finding
+
+
+def _not_computed(name: str, training: Training) -> bool:
+    """Return whether a gradient norm is one that a program leaves at 0 where it doesn't clip: the loss moves."""
+    return name == "gradient_norm" and len({value for _, value in measured(training.policy_loss)}) >= STEPS
 
 
 def _evaluations(ledger: Ledger) -> Iterator[Finding]:
@@ -57,7 +63,11 @@ def _evaluations(ledger: Ledger) -> Iterator[Finding]:
         finding = _failed(message, name, [point(f"loss at round {one.round}", one.loss, at=name) for one in shown[:3]])
         # Where nothing else is ever measured, it may be no training at all: a federated analysis, for one.
         doubtful = not ledger.trainings and not without and {one.loss for one in found} == {0.0}
-        yield finding.model_copy(update={"verdict": Verdict.warned, "confidence": DOUBTFUL}) if doubtful else finding
+        yield _doubt(finding) if doubtful else finding
+
+
+def _doubt(finding: Finding) -> Finding:
+    return finding.model_copy(update={"verdict": Verdict.warned, "confidence": DOUBTFUL})
 
 
 def _failed(message: str, at: str, evidence: list[Evidence]) -> Finding:

@@ -85,6 +85,12 @@ def is_lost(one: Evaluation) -> bool:
     return one.loss is None and one.missing.get("loss") in ("not finite", "null in the log")
 
 
+def accuracy(one: Evaluation) -> float | None:
+    """Return the accuracy of an evaluation as a share; None where it has none, or in other units."""
+    value = next((value for name, value in one.metrics.items() if "acc" in name.lower()), None)
+    return value if value is not None and 0 <= value <= 1 else None
+
+
 def measured(series: Sequence[float | None]) -> Points:
     """Return (step, value) where a value was measured."""
     return [(step, value) for step, value in enumerate(series) if value is not None]

@@ -50,7 +50,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "drift": ("drift", "weight_drift", "param_drift"),
     "accuracy": (
         "accuracy", "acc", "train_acc", "train_accuracy", "training_accuracy", "top1", "train_acc_step", "acc1",
-        "acc@1",
+        "acc@1", "train_auc",
     ),
     "step_seconds": (
         "updt_s", "step_time", "time_per_step", "iter_time", "batch_time", "sec_per_step", "update_s", "time",
@@ -97,6 +97,8 @@ _SOME_LOSS = re.compile(
     r"(?:tr|train(?:ing)?|learn|(?P<judged>val(?:id(?:ation)?)?(?:_\d+)?|test|eval(?:uation)?|dev))_"
     r"\w*(?:loss|rmse|mse|mae|cross_entropy|xent|nll|cost)"
 )
+# XGBoost numbers the data sets it evaluates: the data of training comes first, and the last one stops it early.
+_NUMBERED = re.compile(r"validation_(?P<number>\d+)_")
 _FOR_A_LOSS = frozenset({"rmse", "mse", "logloss", "cross_entropy", "xent", "nll_loss", "cost", "learn", "mean_rms"})
 _FAMILIES = re.compile(r"^(?:losses|metrics|loss|stats|train_metrics|training|perf|scalars|optim|model)_(?=\w)")
 _PER_CLIENT = re.compile(
@@ -136,8 +138,9 @@ def planned_unit(name: str) -> str | None:
 def meanings(names: Sequence[str]) -> dict[str, str]:
     """Return {meaning: column} for the columns that are known; of several with one meaning, the most specific."""
     ranked: dict[str, tuple[int, str]] = {}
+    sets = sorted({found["number"] for name in names if (found := _NUMBERED.match(plain(name)))}, key=int)
     for name in names:
-        meaning, place = _meaning(name)
+        meaning, place = _meaning(_with_role(name, sets) if len(sets) > 1 else name)
         if meaning and (meaning not in ranked or place < ranked[meaning][0]):
             ranked[meaning] = (place, name)
     found = {meaning: name for meaning, (_, name) in ranked.items()}
@@ -148,6 +151,15 @@ def meanings(names: Sequence[str]) -> dict[str, str]:
     if total and found.keys() >= {"policy_loss", "proximal_loss"} and found["policy_loss"] != total:
         found.setdefault("total_loss", total)
     return found
+
+
+def _with_role(name: str, sets: Sequence[str]) -> str:
+    """Return the name of a numbered data set's metric by the role that it has among several; empty for none."""
+    found = _NUMBERED.match(plain(name))
+    if found is None:
+        return name
+    roles = {sets[0]: "train_", sets[-1]: "val_"}
+    return roles[found["number"]] + plain(name)[found.end() :] if found["number"] in roles else ""
 
 
 def parse_number(value: object) -> float | None:

@@ -41,6 +41,7 @@ _NOTEBOOK_FRAME = re.compile(
 )
 # Another program's line, or a rule of dashes: no message of an exception goes on like that.
 _NO_MESSAGE = re.compile(r"[IWEF]\d{4} \d\d:\d\d|[-=*]{10,}\s*$")
+_LAUNCHED = re.compile(r"\[(?:rank|default) ?\d+\]: ?")  # what PyTorch's launcher puts before a process's lines
 _ARROW = re.compile(r"-+>\s*(?P<line>\d+)\b")
 _LEFT_OUT = re.compile(r"\d+ frames\s*$")  # that Colab does not show
 _INSTALLED = (
@@ -63,6 +64,7 @@ def begins_without_head(text: str) -> bool:
 
 def begins_bare(text: str) -> "Traceback | None":
     """Return the traceback that an exception's line without frames begins; None for a line that only mentions one."""
+    text = _LAUNCHED.sub("", text)
     if not (text[:1].isalpha() or text[:1] == "_") or not is_exception(text) or kind_of(text) in _NOT_RAISED:
         return None
     kind, message = parse_exception(text) or ("", "")
@@ -189,6 +191,8 @@ class Traceback:
             self._conclude("context")
             return self._take_frame(text, number)
         if len(self.message) > MOST_FOLLOWING or has_prefix or ends_a_process(text) or _NO_MESSAGE.match(text):
+            return False
+        if self.bare and text.lstrip().startswith("raise "):  # of another traceback, whose beginning is not shown
             return False
         if text[:1] in " \t" or (text.startswith(">") and "<" in told) or not told or told.endswith(":"):
             self.message.append(text)

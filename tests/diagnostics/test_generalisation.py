@@ -1,0 +1,62 @@
+"""What is learnt by heart, and what only looks like it."""
+
+import pytest
+
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
+
+FALLING = [1.2, 0.9, 0.6, 0.4, 0.2, 0.1, 0.05]
+
+
+def evaluations(events, *losses: float, accuracy: list[float] | None = None):
+    found = events.evaluations(*losses)
+    named = zip(found, accuracy or [], strict=bool(accuracy))
+    return [one.model_copy(update={"metrics": {"accuracy": value}}) for one, value in named] or found
+
+
+def test_an_evaluation_that_rises_far_above_the_loss_of_training_is_overfitting(judge, events):
+    [finding] = judge("generalisation.gap", events.training(policy_loss=FALLING), *evaluations(events, 0.9, 0.7, 1.1))
+
+    assert (finding.verdict, finding.fault) == (Verdict.warned, Fault.overfitting)
+
+
+def test_so_is_an_accuracy_far_below_that_of_the_training_data(judge, events):
+    training = events.training(policy_loss=FALLING, accuracy=[0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93])
+
+    [finding] = judge("generalisation.gap", training, *evaluations(events, 1.8, accuracy=[0.62]))
+
+    assert (finding.verdict, finding.fault) == (Verdict.warned, Fault.overfitting)
+
+
+def test_where_only_evaluations_are_logged_many_have_to_rise(judge, events):
+    rising = [0.5, 0.44, *(0.44 + 0.002 * n for n in range(30))]
+
+    assert judge("generalisation.gap", *evaluations(events, *rising))[0].fault == Fault.overfitting
+    assert judge("generalisation.gap", *evaluations(events, *rising[:10]))[0].verdict is not Verdict.warned
+
+
+@pytest.mark.parametrize(
+    ("trained", "judged", "accuracy"),
+    [
+        (FALLING, (0.9, 0.7, 0.72), None),  # noise
+        (FALLING, (0.09, 0.05, 0.08), None),  # no further from the loss of training than augmentation puts it
+        (FALLING, (0.9, 0.7, 1.1), [0.7, 0.8, 0.85]),  # the answers get better all the same
+        ([*reversed(FALLING)], (0.9, 0.7, 4.1), None),  # training diverges as well
+    ],
+)
+def test_these_are_no_overfitting(judge, events, trained, judged, accuracy):
+    findings = judge(
+        "generalisation.gap", events.training(policy_loss=trained), *evaluations(events, *judged, accuracy=accuracy)
+    )
+
+    assert [one.verdict for one in findings] == [Verdict.passed]
+
+
+def test_clients_of_a_federation_are_judged_elsewhere(judge, events):
+    both = [events.training(client=name, policy_loss=FALLING) for name in "ab"]
+
+    assert judge("generalisation.gap", *both, *evaluations(events, 0.9, 0.7, 1.1))[0].verdict is Verdict.not_applicable
+
+
+def test_without_two_sides_nothing_is_said(judge, events):
+    assert judge("generalisation.gap", *evaluations(events, 0.9, 0.7))[0].verdict is Verdict.not_available

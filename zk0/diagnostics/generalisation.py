@@ -1,0 +1,116 @@
+"""Does what is learnt hold for other data than that of the training? (`generalisation.gap`)
+
+A model that learns by heart answers its training data ever better and an evaluation's ever worse: the evaluation's loss
+rises from its best value while the loss of training falls on far below it (Prechelt 1998, "Early Stopping, but When?").
+Few evaluations show it where both sides are in the log; where only evaluations are, many that rise beyond noise.
+Clients of a federation train on data of their own: `scores.improve` and `evaluation.drift` judge them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding, not_applicable, not_available, passed, warned
+from zk0.diagnostics.ranks import kendall_trend
+from zk0.diagnostics.series import accuracy, by_data_set, ends, joined, judge_each, losses_of, point
+from zk0.ledger import Evaluation, Ledger
+
+BY_HEART = 3.0  # times the loss of training: dropout and augmentation put the two apart by less
+RISEN = 1.15  # times the best evaluation: two that differ by noise alone differ by less
+KNOWN = 0.9  # an accuracy on the training data that leaves little to learn
+LESS_KNOWN = 0.15  # absolute: so far below it an evaluation's accuracy is another one
+DROPPED = 0.02  # absolute: an accuracy below its own best
+ENOUGH_TO_RISE = 15  # evaluations behind the best one, where they stand alone
+EARLY = 0.2  # of all: where the best one then is
+RISEN_ALONE = 1.05  # times the best one
+SIGNIFICANCE = 0.001  # chance of calling noise a rise
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Losses and accuracies of training and of one data set's evaluations, in order."""
+
+    trained: Sequence[float]
+    judged: Sequence[float]
+    trained_accuracy: Sequence[float]
+    judged_accuracy: Sequence[float]
+
+
+@check("generalisation.gap")
+def gap(ledger: Ledger) -> Iterator[Finding]:
+    """The evaluation does not get worse while the training data is learnt by heart."""
+    if ledger.aggregations or len({one.client for one in ledger.trainings}) > 1:
+        yield not_applicable("clients train on data of their own: scores.improve judges the evaluation")
+        return
+    trained = losses_of(ledger.trainings)
+    scores = joined(ledger.trainings, lambda one: one.accuracy)
+
+    def judge(found: list[Evaluation]) -> Finding:
+        losses = [one.loss for one in found if one.loss is not None]
+        return _gap(_Sides(trained, losses, scores, [value for one in found if (value := accuracy(one)) is not None]))
+
+    yield from judge_each(by_data_set(ledger), judge, nothing="nothing was evaluated")
+
+
+def _gap(sides: _Sides) -> Finding:
+    if (known := _accuracies(sides)) or (known := _losses(sides)) or (known := _alone(sides.judged)):
+        return known
+    if len(sides.judged) > 1 and sides.trained:
+        return passed(f"the evaluation ends at {sides.judged[-1]:.4g}, its best is {min(sides.judged):.4g}")
+    return not_available("needs two evaluations and a loss of training, or an accuracy of both")
+
+
+def _accuracies(sides: _Sides) -> Finding | None:
+    """Return the finding on an accuracy that is high on the training data and far lower elsewhere; None for others."""
+    if not sides.trained_accuracy or not sides.judged_accuracy:
+        return None
+    own, other = ends(sides.trained_accuracy)[1], max(sides.judged_accuracy[-2:])
+    if own < KNOWN or own - other < LESS_KNOWN:
+        return None
+    evidence = [point("accuracy of training, at the end", own), point("accuracy of the evaluation, at the end", other)]
+    return _overfits(f"the accuracy is {own:.3f} on the training data and {other:.3f} in the evaluation", evidence)
+
+
+def _losses(sides: _Sides) -> Finding | None:
+    """Return the finding on an evaluation that rises far above a loss of training that falls; None for others."""
+    if len(sides.judged) < 2 or len(sides.trained) < 2:  # noqa: PLR2004  a rise and a fall have two ends
+        return None
+    (first, own), best, last = ends(sides.trained), min(sides.judged), sides.judged[-1]
+    if own > first or best <= 0 or last < max(RISEN * best, BY_HEART * own) or _still_improves(sides.judged_accuracy):
+        return None
+    evidence = [
+        point("loss of training, at the end", own),
+        point("lowest loss of the evaluation", best),
+        point("last loss of the evaluation", last),
+    ]
+    return _overfits(f"the evaluation rises from {best:.4g} to {last:.4g}, the loss of training is {own:.3g}", evidence)
+
+
+def _still_improves(scores: Sequence[float]) -> bool:
+    """Return whether the answers are as good as ever, though a model that grows sure of itself pays more for errors."""
+    return bool(scores) and scores[-1] > max(scores) - DROPPED
+
+
+def _alone(judged: Sequence[float]) -> Finding | None:
+    """Return the finding on evaluations that rise, beyond noise, from a best one near their beginning to their end."""
+    best = judged.index(min(judged)) if judged else 0
+    after = judged[best:]
+    if len(after) < ENOUGH_TO_RISE or best > EARLY * len(judged) or not 0 < RISEN_ALONE * after[0] <= after[-1]:
+        return None
+    tau, chance = kendall_trend(after)
+    if tau <= 0 or chance >= SIGNIFICANCE:
+        return None
+    evidence = [point("lowest loss of the evaluation", after[0]), point("last loss of the evaluation", after[-1])]
+    return _overfits(f"the evaluation rises from {after[0]:.4g} to {after[-1]:.4g}, and does not come back", evidence)
+
+
+def _overfits(message: str, evidence: list[Evidence]) -> Finding:
+    return warned(
+        message,
+        evidence=evidence,
+        cause="overfitting: what is learnt by now holds for the training data only",
+        remedy="stop at the best evaluation (early stopping); more data, augmentation, regularisation, a smaller model",
+        fault=Fault.overfitting,
+        confidence=0.8,
+    )
