@@ -403,3 +403,68 @@ def test_an_ordered_dict_is_read(diagnose_text):
     )
 
     assert "loss.trend" in [one.check for one in said.findings if one.verdict.value == "pass"]
+
+
+def test_a_bar_that_begins_repeats_the_numbers_of_the_one_before_and_no_work(diagnose_text):
+    said = diagnose_text(
+        "Epoch 30: 100%|##########| 28/28 [00:01<00:00, 28.0it/s, val_loss=1.730, train_loss=1.430]\n"
+        "Traceback (most recent call last):\n"
+        '  File "train.py", line 3, in <module>\n    fit()\n'
+        "RuntimeError: DataLoader worker (pid 43430) is killed by signal: Terminated. \n"
+        "Epoch 31:   0%|          | 0/28 [00:00<?, ?it/s, val_loss=1.730, train_loss=1.430]\n"
+    )
+
+    assert (said.root.fault, said.root.verdict) == (Fault.exception, "fail")
+
+
+def test_a_shell_that_goes_on_did_not_end_for_want_of_a_program(diagnose_text):
+    said = diagnose_text(
+        "job.sh: line 9: SBATCH: command not found\nTraceback (most recent call last):\n"
+        '  File "train.py", line 3, in <module>\n    fit()\nRuntimeError: CUDA out of memory. Tried to allocate 2 GiB\n'
+    )
+
+    assert said.root.fault == Fault.out_of_memory
+
+
+STILL = {
+    "guessing in the middle of a training": (
+        "".join(f"Iteration {78000 + 20 * n}, loss = {6.9063 + 0.0004 * n}\n" for n in range(3)),
+        Fault.at_chance,
+    ),
+    "a score of 0 in every evaluation": ("".join(f"epoch: {n}, v_acc: 0.0000\n" for n in range(4)), Fault.at_chance),
+    "three evaluations that rise tenfold": (
+        "".join(f"epoch {n}: val_loss: {value}\n" for n, value in enumerate((0.33, 1.2, 3.6), start=1)),
+        Fault.evaluation_rising,
+    ),
+    "a part of the loss that is no number": (
+        "".join(f"Epoch[0] Batch [{20 * n}] Train-SmoothL1=nan\n" for n in range(1, 4)),
+        Fault.loss_not_finite,
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "fault"), STILL.values(), ids=STILL)
+def test_few_numbers_are_enough_where_they_are_sharp(diagnose_text, text, fault):
+    assert diagnose_text(text).root.fault == fault
+
+
+QUIET = {
+    "a loss that rises by 7 %": "".join(
+        f"step: {n} loss: {0.0268 + 0.00006 * n + 0.0008 * (n % 3):.4f}\n" for n in range(1, 31)
+    ),
+    "an evaluation printed with two digits": "".join(
+        f"epoch: {n} loss: {0.5 / n:.4f} val_loss: 0.0011\n" for n in range(1, 11)
+    ),
+}
+
+
+@pytest.mark.parametrize("text", QUIET.values(), ids=QUIET)
+def test_what_its_digits_or_its_noise_could_hide_is_no_fault(diagnose_text, text):
+    assert diagnose_text(text).problems == ()
+
+
+@pytest.mark.parametrize("line", ["Loss value is: 0.{}", "[main] INFO Listener - Score at iteration {} is 0.8"])
+def test_these_ways_to_write_a_loss_are_read(diagnose_text, line):
+    said = diagnose_text("".join(line.format(31 + n) + "\n" for n in range(8)))
+
+    assert "loss.finite" in [one.check for one in said.findings if one.verdict == "pass"]

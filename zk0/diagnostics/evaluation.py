@@ -11,7 +11,7 @@ from typing import Literal
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.diagnostics.nothing_learnt import guessed_level
+from zk0.diagnostics.nothing_learnt import guessed_level, is_coarse
 from zk0.diagnostics.series import by_client, by_data_set, each, ends, is_lost, judge_each, losses_of, point
 from zk0.ledger import Evaluation, Ledger
 
@@ -158,6 +158,8 @@ def _moves(values: list[float], learnt: float | None) -> Finding:
         point("largest loss", max(values)),
         point("fall of the clients' own loss, of itself", learnt),
     ]
+    if spread == 0 and is_coarse(values[0]):
+        return not_available(f"{values[0]:g} in all {len(values)} rounds: too few digits to show a change")
     if spread == 0 and (guess := guessed_level(values[-1], evidence)):
         return guess
     if spread == 0:

@@ -111,6 +111,13 @@ NOT_FINITE = Meaning(
     Fault.loss_not_finite,
     confidence=WITHOUT_NUMBERS,
 )
+PROGRAM = Meaning(
+    (IncidentKind.program_missing,),
+    "a program that was to be started is not installed",
+    "it is not installed, or its environment's bin folder is not in PATH",
+    "install it in the environment that starts it (Flower's programs: pip install flwr)",
+    Fault.program_missing,
+)
 MEANINGS: dict[str, tuple[Meaning, ...]] = {
     "data": (
         Meaning(
@@ -184,15 +191,6 @@ MEANINGS: dict[str, tuple[Meaning, ...]] = {
             verdict=Verdict.warned,
         ),
     ),
-    "programs": (
-        Meaning(
-            (IncidentKind.program_missing,),
-            "a program that was to be started is not installed",
-            "it is not installed, or its environment's bin folder is not in PATH",
-            "install it in the environment that starts it (Flower's programs: pip install flwr)",
-            Fault.program_missing,
-        ),
-    ),
     "secrets": (
         Meaning(
             (IncidentKind.secret_shown,),
@@ -262,6 +260,13 @@ def _not_finite(ledger: Ledger) -> Iterator[Finding]:
         yield (replace(NOT_FINITE, verdict=Verdict.warned, confidence=LIKELY) if over else NOT_FINITE).finding(found)
 
 
+def _programs(ledger: Ledger) -> Iterator[Finding]:
+    """Yield the finding on programs that are missing: a warning where the shell went on, and another one ran."""
+    if found := _of_kind(ledger, IncidentKind.program_missing):
+        others = ledger.trainings or any(one.exceptions for one in ledger.incidents)
+        yield (replace(PROGRAM, verdict=Verdict.warned, confidence=LIKELY) if others else PROGRAM).finding(found)
+
+
 def _contradicted(ledger: Ledger) -> Iterator[Finding]:
     found: list[Incident] = []
     for claim in _of_kind(ledger, IncidentKind.success_claimed):
@@ -281,7 +286,7 @@ CHECKS_OF_LINES: dict[str, tuple[str, Callable[[Ledger], Iterator[Finding]] | No
     "memory": ("No process ran out of memory.", _memory),
     "digests": ("Digests of parameters are compared, and are equal where they have to be.", _without_digest),
     "clients": ("No client failed, no worker died, and no log mixes clients.", None),
-    "programs": ("Every program that was started is installed.", None),
+    "programs": ("Every program that was started is installed.", _programs),
     "claims": ("No line contradicts a claim of success.", _contradicted),
     "secrets": ("The log contains no secret.", None),
 }

@@ -20,7 +20,14 @@ from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
 from zk0.diagnostics.jumps import EACH_SIDE, burst_of, jump_of, short_jump
 from zk0.diagnostics.not_finite import RECOVERED, is_settling, likely_cause, not_finite_in, recovers
-from zk0.diagnostics.nothing_learnt import guessed_level, guessing, repeated, vanished
+from zk0.diagnostics.nothing_learnt import (
+    guessed_level,
+    guessing,
+    is_coarse,
+    repeated,
+    still_guessing,
+    vanished,
+)
 from zk0.diagnostics.ranks import kendall_trend, lowest_slope
 from zk0.diagnostics.series import (
     by_client,
@@ -45,6 +52,7 @@ STEPS_TO_STAND_STILL = 60  # a short run's noise may hide its fall and look like
 STANDS_STILL = 0.1  # a loss that can't have fallen by a tenth of itself (95 %) has learnt nothing worth the steps
 TREND_OF = 20_000  # values at most for Kendall's tau: half a second, and more than enough to find any trend
 PAIRS_OF = 300  # values at most for the Theil-Sen slope, which looks at all pairs
+RISES = 1.1  # times its start: less is no divergence, whatever its rank test says
 LATE = 0.2  # of the steps: a log that begins behind them does not show the fall
 FELL_BEFORE = 1.5  # times the level it stays at: a loss that converged in its first steps
 EXPLOSION = 10.0  # times the start; shuffled batches differ by factors of 2 or 3
@@ -97,15 +105,24 @@ def loss_trend(
         values = joined(trainings, lambda one: getattr(one, series))
         if zero := vanished(values):
             return zero
+        late = _begins_late(trainings, series, ledger)
+        if late and (guess := still_guessing(values)):
+            return guess
         if len(values) < FEWEST_STEPS and not _falls_each_time(values):
             return not_available(f"needs {MINIMUM_STEPS} steps of {series}, has {len(values)}")
-        first = measured(getattr(trainings[0], series))
-        late = bool(first) and first[0][0] > LATE * trainings[0].steps
         if without := repeated(values) or (None if late else guessing(values)):
             return without
         return _trend(values, series, expect, late=late)
 
     return judge_each(by_client(ledger.trainings), judge)
+
+
+def _begins_late(trainings: list[Training], series: str, ledger: Ledger) -> bool:
+    """Return whether the beginning of a training is not in its log: by its first value, or by the steps it counts."""
+    first = measured(getattr(trainings[0], series))
+    counted = max((one.reached or 0 for one in ledger.progress if one.unit == "step"), default=0)
+    before = counted - sum(one.steps for one in trainings)
+    return bool(first) and (first[0][0] > LATE * trainings[0].steps or before > LATE * counted)
 
 
 def _trend(values: list[float], series: str, expect: str, *, late: bool) -> Finding:
@@ -126,14 +143,7 @@ def _trend(values: list[float], series: str, expect: str, *, late: bool) -> Find
     if jump_of(values) is not None:
         return not_available(f"{change}: a jump, which loss.jumps judges")
     if significant and tau > 0 and last > first:
-        return failed(
-            f"rising: {change}",
-            evidence=evidence,
-            cause="the steps are too large, or the gradient is not that of this loss: gradient norms decide",
-            remedy="look at gradient norms: where they grow with the loss, lower learning_rate by a factor of 5",
-            fault=Fault.learning_rate_too_high,
-            confidence=0.6,
-        )
+        return _rising(first, last, change, evidence)
     if significant:
         return warned(
             f"no steady trend: {change}, while most steps go the other way",
@@ -145,6 +155,19 @@ def _trend(values: list[float], series: str, expect: str, *, late: bool) -> Find
     return _without_trend(values, change, evidence, late=late)
 
 
+def _rising(first: float, last: float, change: str, evidence: list[Evidence]) -> Finding:
+    if 0 < last < RISES * first:
+        return not_available(f"{change}: rises by {last / first - 1:.0%}, which can be what the batches differ by")
+    return failed(
+        f"rising: {change}",
+        evidence=evidence,
+        cause="the steps are too large, or the gradient is not that of this loss: gradient norms decide",
+        remedy="look at gradient norms: where they grow with the loss, lower learning_rate by a factor of 5",
+        fault=Fault.learning_rate_too_high,
+        confidence=0.6,
+    )
+
+
 def _without_trend(values: list[float], change: str, evidence: list[Evidence], *, late: bool) -> Finding:
     """Distinguish a loss that stagnates from one whose noise would hide a fall."""
     points = thinned(values, PAIRS_OF)
@@ -154,6 +177,8 @@ def _without_trend(values: list[float], change: str, evidence: list[Evidence], *
         return not_available(f"no trend above noise, which could hide a fall of {max(hidden, 0):.0%}")
     if values[0] > FELL_BEFORE * ends(values)[1] and min(values[:2]) > max(values[FEWEST_STEPS:]):
         return passed(f"fell in its first steps and stays there: {values[0]:.3g}, then {change}")
+    if all(map(is_coarse, values)):
+        return not_available(f"no change: {change}, printed with too few digits to show one")
     if late:
         return not_available(f"no change: {change}, and the log begins late: converged, or stuck, it would look so")
     level = ends(values)[1]

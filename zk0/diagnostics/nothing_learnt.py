@@ -13,15 +13,24 @@ STUCK = 8  # values that are the same to the last digit
 SHARP = 2.0  # times: beside such a step, three digits are enough
 STUCK_SHARE = 0.3  # of all
 STUCK_DIGITS = 4  # a loss that converged is printed as 0.001 again and again
+SMALL, ENOUGH_DIGITS = 0.01, 3  # of a number that four decimals print with two digits or one
 FEWEST_ZEROS = 5
 FEWEST_GUESSES = 10  # values at the loss of guessing, from the first on
+FEW_SHARP_GUESSES = 3  # in the middle of a training, so near to it that no other loss is
 CLASSES = (2, 3, 4, 5, 10, 20, 50, 62, 100, 1000)  # whose cross-entropy of guessing, ln k, is known by sight
 GUESSING = 0.01  # of ln k
+SHARPLY = 0.002  # of it
 
 
 def guessing(values: list[float]) -> Finding | None:
     """Return the finding on losses that are those of guessing from the first to the last; None for others."""
     classes = guessed_classes(values) if len(values) >= FEWEST_GUESSES else None
+    return None if classes is None else _guesses(classes, values[-1], [point("highest loss", max(values))])
+
+
+def still_guessing(values: list[float]) -> Finding | None:
+    """Return the finding on a few losses, all of them late in a training, that are sharply those of guessing."""
+    classes = guessed_classes(values, SHARPLY) if len(values) >= FEW_SHARP_GUESSES else None
     return None if classes is None else _guesses(classes, values[-1], [point("highest loss", max(values))])
 
 
@@ -52,7 +61,7 @@ def repeated(values: list[float]) -> Finding | None:
     """
     last = values[-1] if values else 0.0
     same = next((count for count, value in enumerate(reversed(values)) if value != last), len(values))
-    digits = len(f"{last:g}".replace("-", "").replace(".", "").strip("0"))
+    digits = significant_digits(last)
     before = values[-same - 1] if same < len(values) else last
     fell = max(before, last) > SHARP * min(before, last) > 0  # from one value to the next
     if same < max(STUCK, STUCK_SHARE * len(values)) or digits < STUCK_DIGITS - fell:
@@ -70,10 +79,20 @@ def repeated(values: list[float]) -> Finding | None:
     )
 
 
-def guessed_classes(values: list[float]) -> int | None:
+def is_coarse(value: float) -> bool:
+    """Return whether a log prints a number with so few digits that a change may not show: 0.0011, 0.001."""
+    return abs(value) < SMALL and significant_digits(value) < ENOUGH_DIGITS
+
+
+def significant_digits(value: float) -> int:
+    """Return how many digits of a number a log has printed, as far as its last ones are no zeros."""
+    return len(f"{value:g}".replace("-", "").replace(".", "").strip("0"))
+
+
+def guessed_classes(values: list[float], within: float = GUESSING) -> int | None:
     """Return the number of classes among which a model with these losses guesses; None where it knows more."""
     low, high = min(values), max(values)
-    return next((k for k in CLASSES if (1 - GUESSING) * log(k) < low and high < (1 + GUESSING) * log(k)), None)
+    return next((k for k in CLASSES if (1 - within) * log(k) < low and high < (1 + within) * log(k)), None)
 
 
 def _guesses(classes: int, level: float, evidence: list[Evidence]) -> Finding:

@@ -20,7 +20,7 @@ from zk0.ledger import Incident, IncidentKind, Ledger, LogProgress, Training
 
 SURE = 0.95
 LIKELY = 0.6
-A_GUESS = 0.45  # that it was killed: too little to explain anything else by
+UNKNOWN = 0.2  # whether anything is wrong at all: every other finding comes first
 SOME_WAITS = 4  # and then the log ends
 MANY_WAITS = 10  # the same line so often is no start that takes its time
 WAITED = 600.0  # seconds of waiting after which somebody should look
@@ -136,7 +136,7 @@ def _broken_off(ledger: Ledger, where: str, evidence: Sequence[Evidence]) -> Fin
         cause="the process was killed, the log was cut, or the run goes on",
         remedy="look for the process; if it is gone, for oom-kill in the machine's log: journalctl -k",
         fault=Fault.killed,
-        confidence=A_GUESS,
+        confidence=UNKNOWN,
     )
 
 

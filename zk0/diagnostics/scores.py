@@ -16,6 +16,7 @@ from zk0.diagnostics.series import accuracy, by_client, by_data_set, ends, is_lo
 from zk0.ledger import Evaluation, Ledger, Training
 
 ENOUGH = 4  # evaluations that all go one way: by chance 1 in 12 of a series without a trend, both ways together
+FAR_UP = 3.0  # times the first: three evaluations are enough, where each is higher than the one before
 RISES = 1.25  # times the first: less may be overfitting that a checkpoint before it answers
 FALLS = 0.98  # of the first: less is within what evaluations on few samples vary by
 NEAR_CHANCE = 0.015  # absolute; with 1,000 samples of 10 classes guessing has a deviation of 0.009
@@ -153,6 +154,8 @@ def _short(losses: list[tuple[int, float]]) -> Finding:
     values = [value for _, value in losses]
     if len(values) > 2 and all(b <= FALLS * a for a, b in pairwise(values)):  # noqa: PLR2004  two steps
         return passed(f"falls: {values[0]:.4g} to {values[-1]:.4g}")
+    if len(values) > 2 and values[-1] > FAR_UP * values[0] > 0 and all(b > a for a, b in pairwise(values)):  # noqa: PLR2004
+        return _rising(f"{values[0]:.4g} to {values[-1]:.4g} over {len(values)} evaluations", [], [])
     return not_available(f"needs {ENOUGH} evaluations, has {len(values)}")
 
 
@@ -235,12 +238,14 @@ def _same(values: list[float], losses: list[float]) -> bool:
     return low and (not losses or losses[-1] > FALLS * losses[0])
 
 
-def _above_chance(scores: Scores, *, begins: bool) -> Finding:
+def _above_chance(scores: Scores, *, begins: bool) -> Finding:  # noqa: PLR0911  one branch an outcome
     values, losses, of_batches = scores
     evidence = [point("lowest accuracy", min(values)), point("highest accuracy", max(values))]
     middle = sum(values) / len(values)
     classes = min(CLASSES, key=lambda count: abs(middle - 1 / count))
     guesses = guessed_classes(losses) == classes if losses else False  # two measures that agree need fewer rounds
+    if not of_batches and len(values) >= FEWEST and not any(values):
+        return _nothing_right(len(values), evidence)
     if len(values) < (FEWEST if guesses else ENOUGH_GUESSES):
         return not_available(f"needs {ENOUGH_GUESSES} accuracies, has {len(values)}")
     if collapsed := _collapsed(values):
@@ -252,6 +257,18 @@ def _above_chance(scores: Scores, *, begins: bool) -> Finding:
     if doubt := _may_learn(losses, classes, of_batches=of_batches and not guesses, begins=begins and not guesses):
         return not_available(f"{middle:.3f} in all {len(values)} values is that of guessing, but {doubt}")
     return _guesses(f"stays at {middle:.3f} in all {len(values)} rounds: guessing among {classes} classes", evidence)
+
+
+def _nothing_right(rounds: int, evidence: list[Evidence]) -> Finding:
+    return warned(
+        f"the accuracy is 0 in all {rounds} rounds: nothing is recognised",
+        evidence=evidence,
+        cause="no answer is right, which guessing would not manage: labels and outputs don't belong together, or the "
+        "evaluation has no labels",
+        remedy="evaluate on a few training samples, and print outputs and labels side by side",
+        fault=Fault.at_chance,
+        confidence=0.7,
+    )
 
 
 def _may_learn(losses: list[float], classes: int, *, of_batches: bool, begins: bool) -> str:

@@ -67,7 +67,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "val_acc", "val_accuracy", "test_acc", "test_accuracy", "eval_accuracy", "eval_acc", "validation_accuracy",
         "valid_acc", "accuracy_top1", "global_accuracy", "centralized_accuracy", "dev_acc", "validation_acc",
         "test_accurancy", "success_rate", "eval_auc", "val_auc", "test_auc",
-        "valid_auc", "metrics_map50_95(b)", "map50_95", "coco_bbox_map",
+        "valid_auc", "v_acc", "val_dice", "pseudo_dice", "mean_dice", "val_map", "val_f1", "eval_f1", "test_f1",
+        "metrics_map50_95(b)", "map50_95", "coco_bbox_map",
     ),
     "mu": ("proximal_mu", "mu", "fedprox_mu"),
     "update_norm": ("param_update_norm", "update_norm"),
@@ -95,11 +96,14 @@ _AVERAGES = re.compile(r"_(?:avg|mean|average)(?=_|$)")
 # `train_vae_loss`, `training's binary_logloss`, `validation_1-rmse`; by themselves, what stands for a loss
 _SOME_LOSS = re.compile(
     r"(?:tr|train(?:ing)?|learn|(?P<judged>val(?:id(?:ation)?)?(?:_\d+)?|test|eval(?:uation)?|dev))_"
-    r"\w*(?:loss|rmse|mse|mae|cross_entropy|xent|nll|cost)"
+    r"\w*(?:loss|rmse|mse|mae|cross_entropy|xent|nll|cost|smooth_?l1)"
 )
 # XGBoost numbers the data sets it evaluates: the data of training comes first, and the last one stops it early.
 _NUMBERED = re.compile(r"validation_(?P<number>\d+)_")
-_FOR_A_LOSS = frozenset({"rmse", "mse", "logloss", "cross_entropy", "xent", "nll_loss", "cost", "learn", "mean_rms"})
+_FOR_A_LOSS = frozenset({
+    "rmse", "mse", "logloss", "cross_entropy", "xent", "nll_loss", "cost", "learn", "mean_rms", "smoothl1",
+    "smooth_l1", "crossentropy", "huber", "nll", "loss_value",
+})  # fmt: skip
 _FAMILIES = re.compile(r"^(?:losses|metrics|loss|stats|train_metrics|training|perf|scalars|optim|model)_(?=\w)")
 _PER_CLIENT = re.compile(
     r"client_(?P<client>.+?)_(?P<name>policy_loss|fedprox_loss|loss|grad_norm|param_update_norm|lr)"
@@ -138,7 +142,7 @@ def planned_unit(name: str) -> str | None:
 def meanings(names: Sequence[str]) -> dict[str, str]:
     """Return {meaning: column} for the columns that are known; of several with one meaning, the most specific."""
     ranked: dict[str, tuple[int, str]] = {}
-    sets = sorted({found["number"] for name in names if (found := _NUMBERED.match(plain(name)))}, key=int)
+    sets = sorted({one["number"] for name in names if (one := _NUMBERED.match(plain(name)))}, key=int)
     for name in names:
         meaning, place = _meaning(_with_role(name, sets) if len(sets) > 1 else name)
         if meaning and (meaning not in ranked or place < ranked[meaning][0]):

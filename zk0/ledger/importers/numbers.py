@@ -75,8 +75,8 @@ def read(log: LogFile, text: str) -> Taken:
         return Taken.understood
     end = take_bar(log, text) if "%|" in text or "/" in text[:12] else 0
     pairs = pairs_of_bar(text, end) if end else find_pairs(text)
-    if pairs is None:
-        return Taken.noise
+    if pairs is None or (end and log.stream.position.headings.get("step") == 0):
+        return Taken.noise  # a bar begins with the numbers that the one before it ended with
     for unit, planned in pairs.planned.items():
         _plan(log, unit, planned)
     meaning = meanings(list(pairs.values)) | {name: column for column, name in pairs.parts.items()}
@@ -208,7 +208,7 @@ def _take(log: LogFile, pairs: Pairs, meaning: dict[str, str], memory: _Memory, 
         log.stream = stream
         _measure(log, pairs, meaning, measured, in_bar=in_bar)
     if judged:
-        _evaluate(log, judged, memory, number=log.server_round, step=values.get("step"))
+        _evaluate(log, judged, memory, values)
 
 
 def _judged(pairs: Pairs, values: dict[str, float]) -> dict[str, float]:
@@ -259,15 +259,14 @@ def _step(position: StepPosition, pairs: Pairs, meaning: dict[str, str], *, in_b
     return max(position.offset + int(step), 0)
 
 
-def _evaluate(
-    log: LogFile, judged: dict[str, float], memory: _Memory, *, number: int | None, step: float | None
-) -> None:
-    same = (number, log.stream.position.epoch, *judged.values())
+def _evaluate(log: LogFile, judged: dict[str, float], memory: _Memory, values: dict[str, float]) -> None:
+    number, epoch = log.server_round, values.get("epoch", log.stream.position.epoch)
+    same = (number, epoch, *judged.values())
     if same == memory.judged:
         return
     memory.judged = same
     if number is None:
-        if step == 0 and memory.evaluations == 0:
+        if values.get("step") == 0 and memory.evaluations == 0:
             number = 0
         else:
             memory.evaluations += 1

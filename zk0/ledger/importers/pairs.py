@@ -51,6 +51,10 @@ _IS = re.compile(
     r"(?: (?:for|of|at|in|on|after)[ ;]+)?(?: is|\s*[-:=]) (?P<value>[-+]?\d+\.\d+(?:e[-+]?\d+)?|nan|inf)"
     r"(?P<unit>%)?(?!\w)"
 )
+# `Score at iteration 74200 is 0.839` of Deeplearning4j, whose score is the loss
+_SCORE = re.compile(rf"\bScore at iteration (?P<index>\d+) is (?P<value>{NUMBER})")
+# `Loss value is: 0.41`
+_IS_AT_END = re.compile(r"(?i)(?: value)? is$")
 # `[7]	train-rmse:0.41` of XGBoost, `7:	learn: 0.41` of CatBoost
 _INDEX = re.compile(r"\s*(?:\[(?P<boosted>\d+)\]\s|(?P<learnt>\d+):\s+(?=learn:))")
 # `{'metric_name': 'train_loss', 'metric_value': 0.41}`
@@ -66,7 +70,7 @@ _BRACKETED = re.compile(rf"(?<![\w\]])\[(?P<name>{_NAME})\]\s+(?P<value>{NUMBER}
 _REVERSED = re.compile(
     r"(?i)(?<![\w.])(?P<value>\d+\.\d+(?:e[-+]?\d+)?|nan) (?P<name>loss|lr|acc(?:uracy)?)(?=[,;|]|\s*$)"
 )
-_PATTERNS = (_NAMED, _TUPLE, _PLACES, _PLAN, _BRACKETED, _COUNTER, _PAIR, _BARE, _IS, _REVERSED, _CELL)
+_PATTERNS = (_SCORE, _NAMED, _TUPLE, _PLACES, _PLAN, _BRACKETED, _COUNTER, _PAIR, _BARE, _IS, _REVERSED, _CELL)
 _PART = re.compile(r"(?i)(?:l|loss)_\w+|\w+_loss")  # of a loss whose sum is not printed
 _EVALUATION = re.compile(r"(?i)\b(?:test(?:ing)?|val(?:id(?:ation)?)?|eval(?:uat(?:ion|ed|ing))?)\b")
 _STOPWORDS = frozenset(
@@ -187,7 +191,7 @@ def _take(found: Pairs, match: re.Match[str]) -> None:
         unit = groups["unit"].lower()
         found.planned["step" if unit == "iter" else unit] = float(groups["planned"].replace(",", ""))
         return
-    name = groups["name"]
+    name = groups.get("name", "loss")
     if "total" in groups:
         name = re.sub(r"[ _]+", "_", name.lower()).rstrip("s")
         found.values.setdefault(name, float(groups["value"].replace(",", "")))
@@ -213,6 +217,7 @@ def _known_name(name: str) -> tuple[str, int]:
 
     `finished with train loss` is `train loss`; `value function loss` is not `loss`.
     """
+    name = _IS_AT_END.sub("", name)
     words = name.split(" ")
     for start in range(len(words)):
         end = " ".join(words[start:])
