@@ -448,9 +448,57 @@ def test_few_numbers_are_enough_where_they_are_sharp(diagnose_text, text, fault)
     assert diagnose_text(text).root.fault == fault
 
 
+def test_a_loss_that_comes_down_to_guessing_and_stays_has_learnt_nothing(diagnose_text):
+    losses = (2.8634, 2.4627, 2.3462, 2.3128, 2.3059, 2.3039, 2.3042)
+
+    said = diagnose_text("".join(f"Epoch {n}/7, Loss: {loss}\n" for n, loss in enumerate(losses, start=1)))
+
+    assert (said.root.fault, said.whole.outcome) == (Fault.at_chance, RunOutcome.doubtful)
+
+
+def test_a_bar_that_is_drawn_again_after_an_exception_is_no_work(diagnose_text):
+    bar = "Training progress:  20%|#9        | 9900/50000 [30:16<2:02:36,  5.45it/s, Loss=0.15299]\n"
+
+    said = diagnose_text(
+        bar.replace("9900/", "9800/") + bar + "Traceback (most recent call last):\n"
+        '  File "train.py", line 3, in <module>\n    fit()\n'
+        "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.46 GiB\n"
+        + bar.replace("0.15299", "0.15301")
+    )
+
+    assert said.root.fault == Fault.out_of_memory
+
+
+def test_keras_goes_back_over_its_bars(diagnose_text):
+    drawn = "\b".join(f" {n}/75 ━━━━━━━━ 0s 2ms/step - accuracy: 0.{n} - loss: {2 - n / 50}" for n in range(11, 75, 9))
+
+    said = diagnose_text(drawn.replace("\b", "\b" * 40) + "\n")
+
+    assert "loss.finite" in [one.check for one in said.findings if one.verdict == "pass"]
+
+
+def test_a_connection_that_ends_with_the_run_is_a_farewell(diagnose_text):
+    rounds = "".join(
+        f"INFO :      [ROUND {n}/3]\nINFO :      configure_train: Sampled 2 nodes (out of 2)\n"
+        "INFO :      aggregate_train: Received 2 results and 0 failures\n"
+        for n in (1, 2, 3)
+    )
+    closed = (
+        "Traceback (most recent call last):\n"
+        '  File "/venv/lib/python3.12/site-packages/flwr/server/grpc_bridge.py", line 90, in _raise_if_closed\n'
+        "    raise GrpcBridgeClosed()\nflwr.server.superlink.fleet.grpc_bidi.grpc_bridge.GrpcBridgeClosed\n"
+    )
+
+    assert diagnose_text(rounds + "INFO :      Run finished 3 round(s) in 29.60s\n" + closed).problems == ()
+    assert diagnose_text(rounds + closed).root.fault == Fault.client_dropouts
+
+
 QUIET = {
     "a loss that rises by 7 %": "".join(
         f"step: {n} loss: {0.0268 + 0.00006 * n + 0.0008 * (n % 3):.4f}\n" for n in range(1, 31)
+    ),
+    "a noisy loss that fell by 4 %": "".join(
+        f"step: {n} loss: {5.18 - 0.002 * n + 0.4 * (n % 5 - 2):.4f}\n" for n in range(1, 101)
     ),
     "an evaluation printed with two digits": "".join(
         f"epoch: {n} loss: {0.5 / n:.4f} val_loss: 0.0011\n" for n in range(1, 11)

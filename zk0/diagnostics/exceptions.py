@@ -32,6 +32,7 @@ SCHEDULERS = ("slurmstepd", "srun:", "CANCELLED AT")
 BUFFERED = 5  # lines
 REPORTERS = ("ChildFailedError", "ProcessExitedException")  # raised in a launcher, with the signal that ended a worker
 BY_SIGNAL = (IncidentKind.killed, IncidentKind.crashed, IncidentKind.interrupted, IncidentKind.time_limit)
+AT_THE_END = frozenset({"grpc-bridge-closed"})  # what a server says of clients that leave when the run is over
 # What one process says when another one is gone; beside any other root these are consequences.
 CONSEQUENCES = frozenset({
     "ray-actor-died", "child-failed", "connection-lost", "collective-timeout", "nvflare-aborted", "interrupted",
@@ -150,7 +151,7 @@ def judge_groups(ledger: Ledger, groups: Sequence[RaisedGroup]) -> Iterator[Find
     What mostly follows from another's end is in the evidence of the first, where there is another.
     """
     every = raised_groups(ledger)
-    caught = [] if lost_something(ledger) else [one.root for one in every if one.went_on]
+    caught = [] if lost_something(ledger) else [one.root for one in every if one.went_on or _is_farewell(one, ledger)]
     ended = [one for one in every if one.root not in caught]
     causes = [one for one in ended if not one.follows]
     was_ended = _was_ended(ledger)
@@ -169,6 +170,12 @@ def judge_groups(ledger: Ledger, groups: Sequence[RaisedGroup]) -> Iterator[Find
             )
         elif group in causes:
             yield _failed(group, LATER, [])
+
+
+def _is_farewell(group: RaisedGroup, ledger: Ledger) -> bool:
+    """Return whether a run that ended well was left by its clients, whose connections its server still waited for."""
+    ended = ledger.closed is not None and ledger.closed.outcome == "done"
+    return ended and group.known is not None and group.known.id in AT_THE_END
 
 
 def _was_ended(ledger: Ledger) -> bool:

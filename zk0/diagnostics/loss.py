@@ -21,6 +21,7 @@ from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, 
 from zk0.diagnostics.jumps import EACH_SIDE, burst_of, jump_of, short_jump
 from zk0.diagnostics.not_finite import RECOVERED, is_settling, likely_cause, not_finite_in, recovers
 from zk0.diagnostics.nothing_learnt import (
+    falls_to_guessing,
     guessed_level,
     guessing,
     is_coarse,
@@ -53,6 +54,7 @@ STANDS_STILL = 0.1  # a loss that can't have fallen by a tenth of itself (95 %) 
 TREND_OF = 20_000  # values at most for Kendall's tau: half a second, and more than enough to find any trend
 PAIRS_OF = 300  # values at most for the Theil-Sen slope, which looks at all pairs
 RISES = 1.1  # times its start: less is no divergence, whatever its rank test says
+FELL = 0.98  # of its start: it may fall, and the noise is too large to say so
 LATE = 0.2  # of the steps: a log that begins behind them does not show the fall
 FELL_BEFORE = 1.5  # times the level it stays at: a loss that converged in its first steps
 EXPLOSION = 10.0  # times the start; shuffled batches differ by factors of 2 or 3
@@ -110,7 +112,7 @@ def loss_trend(
             return guess
         if len(values) < FEWEST_STEPS and not _falls_each_time(values):
             return not_available(f"needs {MINIMUM_STEPS} steps of {series}, has {len(values)}")
-        if without := repeated(values) or (None if late else guessing(values)):
+        if without := repeated(values) or falls_to_guessing(values) or (None if late else guessing(values)):
             return without
         return _trend(values, series, expect, late=late)
 
@@ -177,11 +179,11 @@ def _without_trend(values: list[float], change: str, evidence: list[Evidence], *
         return not_available(f"no trend above noise, which could hide a fall of {max(hidden, 0):.0%}")
     if values[0] > FELL_BEFORE * ends(values)[1] and min(values[:2]) > max(values[FEWEST_STEPS:]):
         return passed(f"fell in its first steps and stays there: {values[0]:.3g}, then {change}")
-    if all(map(is_coarse, values)):
-        return not_available(f"no change: {change}, printed with too few digits to show one")
+    first, level = ends(values)
+    if level < FELL * first or all(map(is_coarse, values)):
+        return not_available(f"no trend above its noise and the digits printed: {change}")
     if late:
         return not_available(f"no change: {change}, and the log begins late: converged, or stuck, it would look so")
-    level = ends(values)[1]
     if guess := guessed_level(level, evidence):
         return guess
     return warned(

@@ -20,6 +20,9 @@ FEW_SHARP_GUESSES = 3  # in the middle of a training, so near to it that no othe
 CLASSES = (2, 3, 4, 5, 10, 20, 50, 62, 100, 1000)  # whose cross-entropy of guessing, ln k, is known by sight
 GUESSING = 0.01  # of ln k
 SHARPLY = 0.002  # of it
+PLATEAU = 0.3  # of the values, at the end
+PLATEAU_WITHIN = 0.003  # of ln k: a loss that goes on falling is not as flat
+CLASSES_OF_PLATEAUS = (3, 4, 5, 10)  # ln 2 is a loss that much else passes, and words are guessed among thousands
 
 
 def guessing(values: list[float]) -> Finding | None:
@@ -32,6 +35,19 @@ def still_guessing(values: list[float]) -> Finding | None:
     """Return the finding on a few losses, all of them late in a training, that are sharply those of guessing."""
     classes = guessed_classes(values, SHARPLY) if len(values) >= FEW_SHARP_GUESSES else None
     return None if classes is None else _guesses(classes, values[-1], [point("highest loss", max(values))])
+
+
+def falls_to_guessing(values: list[float]) -> Finding | None:
+    """Return the finding on losses that come down to that of guessing, and stay at it; None for others.
+
+    A model that begins with confident errors loses more than one that guesses, and gets there by learning nothing
+    but to be unsure.
+    """
+    last = values[-max(FEW_SHARP_GUESSES, round(PLATEAU * len(values))) :]
+    classes = guessed_classes(last, PLATEAU_WITHIN) if len(values) > len(last) else None
+    if classes not in CLASSES_OF_PLATEAUS or min(values) < (1 - PLATEAU_WITHIN) * log(classes):
+        return None
+    return _guesses(classes, last[-1], [point("highest loss", max(values))])
 
 
 def vanished(values: list[float]) -> Finding | None:

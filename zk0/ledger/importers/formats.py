@@ -129,5 +129,5 @@ def read_file(source: LogSource, runs: Runs, client: str | None) -> FileReport:
 def _is_binary(head: bytes) -> bool:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return False
-    odd = sum(byte < 9 or 13 < byte < 27 for byte in head[:4096] if byte)  # noqa: PLR2004  ASCII's control characters
+    odd = sum(byte < 8 or 13 < byte < 27 for byte in head[:4096] if byte)  # noqa: PLR2004  ASCII's, which no log has
     return odd > BINARY_SHARE * len(head[:4096])

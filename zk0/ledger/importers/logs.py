@@ -182,6 +182,12 @@ class LogFile:
         self.stream.measured += 1
         self.measured += 1
 
+    def forget_last_bar(self) -> None:
+        """The log ends with a bar, which is drawn once more when its program ends: that is no work."""
+        if self.measured:
+            self.stream.measured -= 1
+            self.measured -= 1
+
     def add_evaluation(
         self,
         number: int,

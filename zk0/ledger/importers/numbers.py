@@ -64,6 +64,7 @@ class _Memory:
     evaluations: int = 0
     percent: set[str] = field(default_factory=set)  # accuracies that are in percent
     judged: tuple[object, ...] = ()  # the last evaluation, which bars repeat
+    drawn: tuple[object, ...] = ()  # the last bar, which is drawn again at its end
 
 
 def read(log: LogFile, text: str) -> Taken:
@@ -204,6 +205,10 @@ def _take(log: LogFile, pairs: Pairs, meaning: dict[str, str], memory: _Memory, 
         for name, value in values.items()
         if name in SERIES
     }
+    drawn = (stream.position.epoch, stream.position.headings.get("step"), *values.values()) if in_bar else ()
+    if drawn and drawn == memory.drawn:
+        return
+    memory.drawn = drawn
     if measured.keys() & MEASURED:
         log.stream = stream
         _measure(log, pairs, meaning, measured, in_bar=in_bar)

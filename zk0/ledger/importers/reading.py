@@ -25,6 +25,7 @@ HEAD = 1 << 16  # bytes by which a file's format is recognised
 STDIN = "-"
 
 COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_BACKSPACES = re.compile("\b+")
 # What another program printed behind a progress bar, whose line had no end yet.
 _BEHIND_BAR = re.compile(
     r"(%\|[^|\r\n]*\|[^\[\r\n]*\[[^\]\r\n]*\])"
@@ -143,6 +144,8 @@ def batches(source: LogSource) -> Iterator[Batch]:
             text = COLOURS.sub("", text)
         if "%|" in text:
             text = _BEHIND_BAR.sub("\\1\r", text)
+        if "\b" in text:  # Keras goes back over a bar, to draw the next one
+            text = _BACKSPACES.sub("\r", text)
         lines = text.split("\n")
         if not lines[-1]:
             lines.pop()

@@ -59,6 +59,8 @@ class Scanner:
         self._tracebacks.end()
         self._unread.end()
         log.number = numbers[-1] if numbers else log.number
+        if "%|" in self._last_line:
+            log.forget_last_bar()
         names = [name for name, count in (log.dialects or log.read_by).most_common() if count]
         if names:
             log.report.format = f"{' and '.join(names)} log"
