@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-import inspect
+import itertools
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,13 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from . import robustness
-from .binding import Attempts, parameters_of, roles_of, run_each
+from .binding import Attempts, run_each
 from .findings import PointFinding, Points, failed, largest_gap, not_applicable, not_available, passed, warned
-from .replies import AGGREGATION, function_variants
+from .functions import AggregatingFunction
+from .replies import AGGREGATION
 from .rounds import Aggregate, Aggregator, Round, flat, make_round
-from .strategies import is_strategy, other_meaning, strategy_variants
+from .strategies import STRATEGY_METHODS, is_strategy, order_may_decide, other_meaning, strategy_variants
 from .targets import Target, find_target, refuse_value
 from .weight_solver import comparable, explain, is_mean, keeps_earlier_round, numbers
+
+log = logging.getLogger(__name__)
 
 IN_PLACE = (
     "aggregate-in-place",
@@ -109,18 +113,24 @@ def _variants(target: Target) -> Iterator[Aggregator]:
     value = target.value
     if is_strategy(value):
         return strategy_variants(target)
-    if not callable(value):
+    if target.owner is not None and target.attribute in STRATEGY_METHODS:
+        return itertools.chain(_as_strategy(target), _as_function(target))
+    return _as_function(target)
+
+
+def _as_strategy(target: Target) -> Iterator[Aggregator]:
+    """Yield the way to call a strategy's method: as Flower's server does, where the strategy can be made."""
+    try:
+        yield from strategy_variants(replace(target, value=target.owner, owner=None))
+    except Exception as error:  # noqa: BLE001  foreign constructors may raise anything; the method may need no object
+        log.info("%s can't be made: %s: %s", target.name, type(error).__name__, error)
+
+
+def _as_function(target: Target) -> Iterator[Aggregator]:
+    if not callable(target.value):
         raise refuse_value(target, "nothing that aggregates")
-    if target.owner is not None and not isinstance(
-        inspect.getattr_static(target.owner, target.attribute), staticmethod
-    ):
-        value = getattr(object.__new__(target.owner), target.attribute)  # it may need nothing of its object
-    roles = roles_of(value, AGGREGATION, what=target.name, target=target)
-    needed = [each for each in parameters_of(value, what=target.text) if each.default is each.empty]
-    method = value is not target.value
-    if not method and (not needed or set(roles.values()) <= {"context", "mu", "initial", "rate", "round"}):
-        return strategy_variants(target)
-    return function_variants(value, roles)
+    function = AggregatingFunction(target)
+    return strategy_variants(target) if function.makes_strategy else function.variants()
 
 
 def _nothing_returned(done: AggregatedRound) -> PointFinding:
@@ -196,11 +206,11 @@ def _order_of_clients(done: AggregatedRound) -> PointFinding:
         if np.allclose(one, two, rtol=1e-4, atol=1e-6):
             return passed("the order of the replies does not matter")
         gap = float(np.abs(one - two).max())
-    if done.meaning:
+    if done.meaning and order_may_decide(done.meaning):
         return not_applicable(f"{done.meaning}; among equals the order may decide")
     return failed(
         f"with the replies in reverse order the aggregate differs by up to {gap:.3g}",
-        done.root("aggregate-weights"),
+        "aggregate-weights" if done.meaning else done.root("aggregate-weights"),
         "the place in the list decides: weights by index, the first reply, a sorted list beside an unsorted one",
         "keep each reply's tensors and its weight together",
         {"largest difference": gap, "expected": 0.0},
@@ -265,6 +275,8 @@ def _untouched(aggregator: Aggregator) -> PointFinding:
     given = make_round()
     before = copy.deepcopy(given)
     change = aggregator.fresh()(given).changed
+    if change is not None and change.shared:
+        return passed("each client is given the aggregate; nothing else is done to its tensors")
     if change is not None:
         shown: dict[str, float | str | None] = {"place": change.where, "before": float(np.ravel(change.before)[0])}
         if change.after is not None and np.size(change.after):

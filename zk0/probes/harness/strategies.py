@@ -22,6 +22,8 @@ from .targets import Target
 
 log = logging.getLogger(__name__)
 
+STRATEGY_METHODS = ("aggregate_fit", "aggregate_train")
+
 # Of flwr's classes, those whose result is not the mean by intention, and what it is.
 NOT_THE_MEAN = {
     "FedOpt": "a server optimizer: it takes a step from the old weights towards the mean",
@@ -37,7 +39,7 @@ NOT_THE_MEAN = {
 
 def is_strategy(value: Any) -> bool:
     """Return whether this is a strategy, or a class of them."""
-    return any(callable(getattr(value, name, None)) for name in ("aggregate_fit", "aggregate_train"))
+    return any(callable(getattr(value, name, None)) for name in STRATEGY_METHODS)
 
 
 def strategy_variants(target: Target) -> Iterator[Aggregator]:
@@ -80,6 +82,11 @@ def other_meaning(strategy: Any) -> str | None:
     plain = name.lower().replace("_", "")
     found = next((meaning for word, meaning in MEANINGS.items() if word in plain), None)
     return f"{name} is, by its name, {found}" if found else None
+
+
+def order_may_decide(meaning: str) -> bool:
+    """Return whether an aggregation chooses among replies or adds noise; a step or a normalised mean does neither."""
+    return any(word in meaning for word in ("robust", "fair", "noise"))
 
 
 def _maker(target: Target) -> Callable[[], Any]:
