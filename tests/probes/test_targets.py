@@ -114,3 +114,18 @@ def test_the_root_of_a_file_that_nothing_marks_is_where_its_imports_start(unmark
     assert root_of(unmarked / "app" / "client" / "prox.py") == unmarked
     assert root_of(unmarked / "app" / "client" / "base.py") == unmarked
     assert root_of(unmarked / "data" / "load.py") == unmarked / "data"
+
+
+def test_what_a_script_defines_before_its_work_fails_is_found(project):
+    (project / "script.py").write_text(
+        "import json\n\n\ndef train():\n    return 1\n\n\nrows = json.load(open('data.json'))\n\n\n"
+        "def test():\n    return rows\n"
+    )
+
+    found = find_target("script.py:train", project)
+
+    assert found.value() == 1
+    assert found.import_error.startswith("FileNotFoundError")
+    assert found.import_error.endswith("(script.py:8)")
+    with pytest.raises(TargetError, match="can't be imported: FileNotFoundError"):
+        find_target("script.py:test", project)

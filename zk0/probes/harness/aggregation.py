@@ -13,6 +13,7 @@ import numpy as np
 
 from . import robustness
 from .binding import Attempts, run_each
+from .certain import note_of_import
 from .findings import PointFinding, Points, failed, largest_gap, not_applicable, not_available, passed, warned
 from .functions import AggregatingFunction
 from .replies import AGGREGATION
@@ -62,7 +63,7 @@ class AggregatedRound:
 def aggregation_points(text: object, root: Path) -> tuple[str, Points]:
     """Return the place of a strategy or an aggregating function, and what is found at each point."""
     target = find_target(text, root)
-    return target.at, _points(target)
+    return target.at, itertools.chain(_points(target), note_of_import(target))
 
 
 def _points(target: Target) -> Points:
