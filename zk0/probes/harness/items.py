@@ -25,8 +25,8 @@ class Reading:
     by_key: bool = False
 
 
-def syntax_tree(function: Callable[..., Any]) -> ast.AST | None:
-    """Return the parsed source of a function; None where there is none."""
+def syntax_tree(function: Any) -> ast.AST | None:
+    """Return the parsed source of a function; None where there is none, or it is no function."""
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
     except (OSError, SyntaxError, TypeError):
