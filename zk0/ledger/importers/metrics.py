@@ -138,7 +138,7 @@ def planned_unit(name: str) -> str | None:
 def meanings(names: Sequence[str]) -> dict[str, str]:
     """Return {meaning: column} for the columns that are known; of several with one meaning, the most specific."""
     ranked: dict[str, tuple[int, str]] = {}
-    sets = sorted({found["number"] for name in names if (found := _NUMBERED.match(plain(name)))}, key=int)
+    sets = sorted({one["number"] for name in names if (one := _NUMBERED.match(plain(name)))}, key=int)
     for name in names:
         meaning, place = _meaning(_with_role(name, sets) if len(sets) > 1 else name)
         if meaning and (meaning not in ranked or place < ranked[meaning][0]):
