@@ -75,3 +75,23 @@ def test_a_normalised_mean_from_the_round_s_weights_is_not_called_wrong(tmp_path
 
     assert broken(found) == []
     assert found["mean"].verdict is Verdict.not_applicable
+
+
+WAITS = """\
+        if server_round < 3:
+            return None, {{"waits": 1}}
+{mean}"""
+
+
+def test_a_strategy_that_waits_for_a_later_round_is_not_said_to_forget_the_aggregate(tmp_path):
+    found = points(tmp_path, "Plain", WAITS.format(mean=MEAN))
+
+    assert {name: each.verdict for name, each in found.items()} == {"returned": Verdict.not_available}
+
+
+def test_a_strategy_that_returns_none_for_any_reply_forgets_the_aggregate(tmp_path):
+    found = points(
+        tmp_path, "Plain", MEAN.replace("return nd", "done = nd").replace("), {}", ")\n        return None, {}")
+    )
+
+    assert broken(found) == [("returned", "aggregate-not-returned")]

@@ -17,6 +17,7 @@ from .certain import note_of_import
 from .findings import PointFinding, Points, failed, largest_gap, not_applicable, not_available, passed, warned
 from .functions import AggregatingFunction
 from .replies import AGGREGATION
+from .returned import nothing_returned, types_kept
 from .rounds import Aggregate, Aggregator, Round, flat, make_round
 from .strategies import STRATEGY_METHODS, is_strategy, order_may_decide, other_meaning, strategy_variants
 from .targets import Target, find_target, refuse_value
@@ -70,7 +71,7 @@ def _points(target: Target) -> Points:
     done = _first_working_variant(target)
     result = done.result
     if result.arrays is None:
-        yield "returned", _nothing_returned(done)
+        yield "returned", nothing_returned(done.result, done.aggregator)
         return
     if done.aggregator.kind == "strategy" and not result.paired:
         yield (
@@ -84,7 +85,7 @@ def _points(target: Target) -> Points:
         )
         return
     yield "returned", passed("it returns tensors" + (" and metrics" if result.paired else ""))
-    yield "types", _types(result, done.round)
+    yield "types", types_kept(result, done.round)
     if not comparable(result, done.round):
         yield "mean", not_available("its tensors can't be compared with those sent")
         return
@@ -132,55 +133,6 @@ def _as_function(target: Target) -> Iterator[Aggregator]:
         raise refuse_value(target, "nothing that aggregates")
     function = AggregatingFunction(target)
     return strategy_variants(target) if function.makes_strategy else function.variants()
-
-
-def _nothing_returned(done: AggregatedRound) -> PointFinding:
-    text = repr(done.result.raw)
-    shown = text if len(text) < 40 else type(done.result.raw).__name__  # noqa: PLR2004  characters that fit a line
-    if done.aggregator.kind != "strategy":
-        what = "the aggregate is lost"
-    elif done.result.paired:
-        what = "Flower then keeps the old parameters silently"
-    else:
-        what = "Flower's server can't unpack it (TypeError: cannot unpack non-iterable NoneType object)"
-    return failed(
-        f"three valid replies, and it returns {shown}: {what}",
-        "aggregate-not-returned",
-        "a path of the function ends without returning the aggregate",
-        "return the aggregated parameters and the metrics",
-        {"returned": shown, "expected": "(parameters, metrics)"},
-    )
-
-
-def _types(result: Aggregate, round_: Round) -> PointFinding:
-    """Names, shapes and dtypes."""
-    arrays = result.arrays or {}
-    lost, added = sorted(round_.current.keys() - arrays.keys()), sorted(arrays.keys() - round_.current.keys())
-    if lost or added:
-        return failed(
-            f"tensor {(lost or added)[0]} is {'lost' if lost else 'added'} ({len(lost or added)} in all)",
-            "exchange-incomplete",
-            "some tensors are skipped, or the last of a zip",
-            "go over the names of the global parameters",
-            {"tensors in": len(round_.current), "out": len(arrays)},
-        )
-    for name, sent in round_.current.items():
-        got = arrays[name]
-        evidence = {f"{name} returned": f"{got.shape} {got.dtype}", "sent": f"{sent.shape} {sent.dtype}"}
-        wider = got.dtype.itemsize // sent.dtype.itemsize
-        if got.shape != sent.shape or (got.dtype != sent.dtype and not wider):
-            message = f"{name} comes back as {got.shape} {got.dtype}, not {sent.shape} {sent.dtype}"
-            cause = "an operation broadcasts or casts"
-            return failed(message, "aggregate-type", cause, "keep each tensor's type", evidence)
-        if got.dtype != sent.dtype:
-            return warned(
-                f"{sent.dtype} comes back as {got.dtype}: {wider} times the bytes",
-                "aggregate-type",
-                "NumPy widens: a Python list of weights or np.average makes float64",
-                "cast the result to each tensor's dtype",
-                evidence,
-            )
-    return passed("names, shapes and dtypes are kept")
 
 
 def _mean(done: AggregatedRound) -> PointFinding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import inspect
 import logging
@@ -15,6 +16,7 @@ import numpy as np
 from .binding import COLLECTING, call_with, parameters_of
 from .errors import TargetError
 from .flower import context_of
+from .items import syntax_tree
 from .replies import AGGREGATION, client_proxy, fit_results, stub
 from .rounds import Aggregate, Aggregator, Array, Round, make_round, read
 from .run_configs import run_config_of
@@ -82,6 +84,27 @@ def other_meaning(strategy: Any) -> str | None:
     plain = name.lower().replace("_", "")
     found = next((meaning for word, meaning in MEANINGS.items() if word in plain), None)
     return f"{name} is, by its name, {found}" if found else None
+
+
+def may_refuse(strategy: Any) -> bool:
+    """Return whether a strategy's own code returns no aggregate on a condition, and one otherwise.
+
+    It may wait for more clients, or for a later round; that there are replies at all is no such condition here.
+    """
+    method = next((getattr(type(strategy), name) for name in STRATEGY_METHODS[::-1] if hasattr(strategy, name)), None)
+    tree = syntax_tree(method)
+    if tree is None:
+        return False
+    asked = [node for node in ast.walk(tree) if isinstance(node, ast.If) and not isinstance(node.test, ast.UnaryOp)]
+    on_condition = [each for node in asked for each in ast.walk(node) if _returns_none(each)]
+    others = [each for each in ast.walk(tree) if isinstance(each, ast.Return) and not _returns_none(each)]
+    return bool(on_condition and others)
+
+
+def _returns_none(node: ast.AST) -> bool:
+    """Return whether this is `return None, metrics`."""
+    value = node.value if isinstance(node, ast.Return) else None
+    return isinstance(value, ast.Tuple) and isinstance(value.elts[0], ast.Constant) and value.elts[0].value is None
 
 
 def order_may_decide(meaning: str) -> bool:
