@@ -20,6 +20,8 @@ from zk0.probes import Probe, judge, probe
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the samples are the tests'
 
 from probes.test_confusion import RIGHT, SAMPLES, WRONG
+from probes.test_servers import HEAD as SERVER
+from probes.test_servers import REPLIES
 from probes.test_wild import COPIES, EARLY, HEAD, OPTIMIZERS
 from probes.test_wild import WRONG as WILD
 
@@ -69,6 +71,9 @@ def _wild_right(folder: Path) -> Iterator[tuple[str, str, Path]]:
     for number, source in enumerate([*sources, *COPIES.values()]):
         (folder / f"right{number}.py").write_text(HEAD + source)
         yield "proximal", f"right{number}.py:{'term' if 'def term' in source else 'train'}", folder
+    for number, source in enumerate(REPLIES.values()):
+        (folder / f"server{number}.py").write_text(SERVER + source)
+        yield "aggregation", f"server{number}.py:Server.aggregate", folder
     (folder / "optimizers.py").write_text(HEAD + OPTIMIZERS)
     yield from (("proximal", f"optimizers.py:{name}", folder) for name in ("Plain", "InAdam", "AfterAdam"))
 

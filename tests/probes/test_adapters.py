@@ -6,7 +6,8 @@ from zk0.core.errors import ProbeError
 from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
 from zk0.probes import Probe, judge, write_adapter
-from zk0.probes.harness.adapters import MARK, MOST_LINES, adapter_of
+from zk0.probes.harness.adapter_instances import MARK, MOST_LINES
+from zk0.probes.harness.adapters import adapter_of
 from zk0.probes.harness.targets import find_target
 
 CLIENTS = """\
@@ -165,3 +166,124 @@ def test_an_abstract_class_gets_what_it_lacks_left_open(tmp_path):
 
     assert "class Whole(Split):\n        def parts(self, *arguments):" in text
     assert text.count(MARK) == 1
+
+
+HELD = """\
+import torch
+from torch.nn import functional as F
+
+
+class Client:
+    def __init__(self, name="a", batch_size=4):
+        self.net = torch.nn.Linear(6, 3)
+        self.data_loader = torch.utils.data.DataLoader(name, batch_size=batch_size)
+        self.optimizer = torch.optim.SGD(self.net.parameters(), lr=0.1)
+        self.global_params = None
+        self.mu = 0.1
+
+    def train(self):
+        for x, y in self.data_loader:
+            self.optimizer.zero_grad()
+            loss = F.cross_entropy(self.net(x), y)
+            if self.global_params is not None:
+                pairs = zip(self.net.parameters(), self.global_params)
+                loss = loss + self.mu / 2 * sum(((p - q) ** 2).sum() for p, q in pairs)
+            loss.backward()
+            self.optimizer.step()
+"""
+BATCHES = ("it.data_loader = ...", "it.data_loader = [(torch.randn(8, 6), torch.randint(3, (8,))) for _ in range(3)]")
+
+
+@pytest.mark.parametrize(
+    ("reference", "verdict"),
+    [
+        ("it.global_params = [p.detach().clone() for p in it.net.parameters()]", Verdict.passed),
+        ("it.global_params = None", Verdict.failed),
+    ],
+)
+def test_a_client_with_a_model_of_its_own_gets_mu_and_leaves_its_data_and_its_reference_open(
+    tmp_path, reference, verdict
+):
+    (tmp_path / "clients.py").write_text(HELD)
+
+    lines = {"data": BATCHES, "reference": ("it.global_params = ...", reference)}
+    findings = completed(tmp_path, "proximal", "clients.py:Client.train", **lines)
+
+    assert findings[0].verdict is verdict
+    assert ("never set" in (findings[0].cause or "")) is (verdict is Verdict.failed)
+
+
+OPTIONAL = """\
+import torch
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+
+class Client:
+    def __init__(self, samples, device):
+        self.samples = samples
+        self.count = len(samples.rows)
+
+    def train(self, model, epochs, lr, mu=0.0, global_model=None):
+        optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+        for x, y in DataLoader(self.samples, batch_size=8):
+            loss = F.cross_entropy(model(x), y)
+            if mu > 0 and global_model is not None:
+                pairs = zip(model.parameters(), global_model.parameters())
+                loss = loss + mu / 2 * sum(((p - q.detach()) ** 2).sum() for p, q in pairs)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+"""
+OWN_MODEL = """model, global_model = torch.nn.Linear(4, 7), torch.nn.Linear(4, 7)
+    global_model.load_state_dict(model.state_dict())
+    samples = torch.utils.data.TensorDataset(*(torch.cat(each) for each in zip(*loader)))
+    samples.rows = range(32)
+"""
+
+
+def test_a_parameter_with_a_default_is_given_where_it_is_what_is_judged(tmp_path):
+    (tmp_path / "clients.py").write_text(OPTIONAL)
+
+    findings = completed(tmp_path, "proximal", "clients.py:Client.train", line=("samples = ...", OWN_MODEL))
+
+    assert "what has rows" in adapter_of("proximal", "clients.py:Client.train", tmp_path)["text"]
+    assert findings[0].verdict is Verdict.passed
+    assert not any(finding.verdict.stops for finding in findings)
+
+
+NESTED = """\
+from torch.nn import functional as F
+
+
+class Base:
+    def __init__(self, one, two, three, four, five, six):
+        raise RuntimeError("needs a cluster")
+
+
+class Client(Base):
+    def __init__(self, **rest):
+        super().__init__(**rest)
+
+    def fit(self):
+        self.dataset.train()
+        global_params = list(self.model.parameters())
+        for x, y in self.trainloader:
+            self.optimizer.zero_grad()
+            F.cross_entropy(self.model(x), y).backward()
+            for p, q in zip(self.model.parameters(), global_params):
+                if p.requires_grad:
+                    p.grad.data += self.args.prox.mu * (p.data - q.data)
+            self.optimizer.step()
+"""
+
+
+def test_settings_in_settings_are_written_as_the_code_reads_them(tmp_path):
+    (tmp_path / "clients.py").write_text(NESTED)
+
+    line = ("it.dataset = ...", "it.dataset = SimpleNamespace(train=lambda: None)")
+    findings = completed(tmp_path, "proximal", "clients.py:Client.fit", line=line)
+
+    assert "prox=SimpleNamespace(mu=mu)" in (tmp_path / "adapter.py").read_text()
+    # The adapter's own global_params, which it does not read, is no reference that the code keeps.
+    assert (findings[0].verdict, findings[0].fault) == (Verdict.failed, "proximal-reference")

@@ -9,7 +9,7 @@ import pytest
 from zk0.core.errors import ProbeError
 from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
-from zk0.probes import Probe, probe
+from zk0.probes import Probe, probe, write_adapter
 from zk0.probes.running import _interpreter
 
 MEAN = "return [sum(a * n for a, n in zip(each, num_examples)) / sum(num_examples) for each in zip(*weights)]"
@@ -76,6 +76,27 @@ def test_what_code_reads_is_there_and_what_it_writes_leaves_the_project_alone(tm
     assert not any(finding.verdict.stops for finding in findings)
     assert (tmp_path / "history.json").read_text() == "mine"
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.slow
+def test_a_file_of_another_project_runs_in_that_one_and_has_its_adapter_there(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there" / "app"
+    here.mkdir()
+    there.mkdir(parents=True)
+    (here / "pyproject.toml").touch()
+    (there / "scale.txt").write_text("1.0")
+    (there / "means.py").write_text("ONE = 1\n")
+    (there / "server.py").write_text(
+        "from app.means import ONE\n\n\ndef aggregate(weights, num_examples):\n"
+        f"    assert float(open('app/scale.txt').read()) == ONE\n    {MEAN}\n"
+    )
+    target = f"{there / 'server.py'}:aggregate"
+
+    findings = probe(Probe.aggregation, target, Project(here))
+
+    assert not any(finding.verdict.stops for finding in findings)
+    assert findings[0].at == "app/server.py:4"
+    assert write_adapter(Probe.aggregation, target, Project(here)) == there / "probe_aggregate.py"
 
 
 def ended(process: int) -> bool:

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from zk0.probes.harness.errors import PackageMissingError, TargetError
+from zk0.probes.harness.imports import root_of
 from zk0.probes.harness.targets import find_target
 
 
@@ -88,3 +89,43 @@ def test_a_module_that_an_installed_package_lost_is_not_a_missing_package(projec
     with pytest.raises(PackageMissingError, match=r"json.gone.load, which the installed json does not have") as raised:
         find_target("old.py:train", project).value()
     assert "--python" in raised.value.remedy
+
+
+@pytest.fixture
+def unmarked(project):
+    """A project that nothing marks, whose packages have no `__init__.py`."""
+    (project / "app" / "client").mkdir(parents=True)
+    (project / "app" / "client" / "base.py").write_text("from data.load import ONE\n")
+    (project / "app" / "client" / "prox.py").write_text(
+        "from app.client.base import ONE\n\n\ndef train():\n    return ONE\n"
+    )
+    (project / "data").mkdir()
+    (project / "data" / "load.py").write_text("ONE = 1\n")
+    return project
+
+
+def test_the_folder_above_the_package_that_a_file_imports_from_is_searched(unmarked):
+    folder = unmarked / "app" / "client"
+
+    assert find_target(str(folder / "prox.py") + ":train", folder).value() == 1
+
+
+def test_the_root_of_a_file_that_nothing_marks_is_where_its_imports_start(unmarked):
+    assert root_of(unmarked / "app" / "client" / "prox.py") == unmarked
+    assert root_of(unmarked / "app" / "client" / "base.py") == unmarked
+    assert root_of(unmarked / "data" / "load.py") == unmarked / "data"
+
+
+def test_what_a_script_defines_before_its_work_fails_is_found(project):
+    (project / "script.py").write_text(
+        "import json\n\n\ndef train():\n    return 1\n\n\nrows = json.load(open('data.json'))\n\n\n"
+        "def test():\n    return rows\n"
+    )
+
+    found = find_target("script.py:train", project)
+
+    assert found.value() == 1
+    assert found.import_error.startswith("FileNotFoundError")
+    assert found.import_error.endswith("(script.py:8)")
+    with pytest.raises(TargetError, match="can't be imported: FileNotFoundError"):
+        find_target("script.py:test", project)

@@ -3,6 +3,7 @@
 import textwrap
 
 import pytest
+import torch
 
 from zk0.core.verdicts import Verdict
 from zk0.probes.judging import judge
@@ -151,6 +152,13 @@ def test_an_optimizer_may_carry_the_term(tmp_path, name, verdict):
     assert broken(found) == []
     assert found["gradient"].verdict == verdict
     assert found["acts"].verdict is Verdict.passed
+
+
+def test_the_steps_of_an_optimizer_that_calls_its_base_s_count_once(tmp_path):
+    used = torch.nn.Linear(1, 1)
+    torch.optim.Adam(used.parameters()).step()  # PyTorch hooks a class's step when it is first used
+
+    assert points(tmp_path, OPTIMIZERS, "InAdam")["gradient"].verdict is Verdict.passed
 
 
 def test_a_copy_that_is_dropped_is_no_training(tmp_path):

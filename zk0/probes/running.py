@@ -21,6 +21,7 @@ from zk0.core.interpreters import project_python
 from zk0.core.process import kill_tree, start
 from zk0.core.project import Project
 from zk0.core.verdicts import Finding, Verdict
+from zk0.probes.harness.imports import root_of
 from zk0.probes.harness.program import WALL_CLOCK_FACTOR
 from zk0.probes.judging import rebuild_error
 
@@ -84,7 +85,7 @@ def write_adapter(kind: Probe, target: str, project: Project, *, python: str | N
     if adapter is None:
         raise ProbeError(f"{target} ended the process that looked at it: {' | '.join(tail)}")
     name = re.sub(r"\W", "_", target.rpartition(":")[2].rpartition("/")[2].removesuffix(".py")).lower()
-    path = project.root / str(adapter["folder"]) / f"probe_{name}.py"
+    path = _owner(target, project).root / str(adapter["folder"]) / f"probe_{name}.py"
     if path.exists():
         raise ProbeError(f"{project.shown(path)} exists already", remedy="complete and probe it, or remove it first")
     path.write_text(str(adapter["text"]).replace("THIS_FILE", project.shown(path)), encoding="utf-8")
@@ -96,12 +97,14 @@ def _harness(
 ) -> tuple[list[dict[str, Any]], int, list[str]]:
     """Return what the probing process wrote, its exit status, and the end of what the code printed."""
     _refuse_missing_file(target, project.root)
+    owner = _owner(target, project)
     with tempfile.TemporaryDirectory() as scratch:
         answer = Path(scratch) / "answer.jsonl"
         printed = Path(scratch) / "printed.txt"
         options = [str(seconds), *filter(None, [flag])]
-        command = [_interpreter(python, project, target), str(HARNESS), kind, target, str(answer), *options]
-        status = _run(command, project.root, printed, seconds)
+        interpreter = _interpreter(python, project if python else owner, target)
+        command = [interpreter, str(HARNESS), kind, target, str(answer), *options]
+        status = _run(command, owner.root, printed, seconds)
         lines = answer.read_text(encoding="utf-8").splitlines() if answer.exists() else []
         records = [json.loads(line) for line in lines if line.endswith("}")]
         tail = printed.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-SHOWN_LINES:]
@@ -111,6 +114,15 @@ def _harness(
         if "bug" in record:
             raise RuntimeError(f"the probe of {target} failed by itself:\n{record['bug']}")
     return records, status, tail
+
+
+def _owner(target: str, project: Project) -> Project:
+    """Return the project whose code a target is: this one, or for a file outside of it the one that has the file."""
+    file = Path(target.partition(":")[0].partition(",")[0])
+    if file.suffix != ".py" or not file.is_absolute() or project.root in file.resolve().parents:
+        return project
+    found = Project.find(file.resolve().parent)
+    return Project(root_of(file.resolve())) if found.root == file.resolve().parent else found
 
 
 def _interpreter(python: str | None, project: Project, target: str) -> str:

@@ -44,6 +44,7 @@ AGGREGATION_ARGUMENTS = {
     "rate": "1.0",
     "mu": "0.1",
 }
+STRATEGY_ARGUMENTS = {"initial": "None", "round": "1", "rate": "1.0", "mu": "0.1"}
 EXCHANGE_ARGUMENTS = {**PROXIMAL_ARGUMENTS, "parameters": "parameters", "config": "{}"}
 
 CONVENTION = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-import inspect
+import itertools
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,13 +12,18 @@ from pathlib import Path
 import numpy as np
 
 from . import robustness
-from .binding import Attempts, parameters_of, roles_of, run_each
+from .binding import Attempts, run_each
+from .certain import note_of_import
 from .findings import PointFinding, Points, failed, largest_gap, not_applicable, not_available, passed, warned
-from .replies import AGGREGATION, function_variants
+from .functions import AggregatingFunction
+from .replies import AGGREGATION
+from .returned import nothing_returned, types_kept
 from .rounds import Aggregate, Aggregator, Round, flat, make_round
-from .strategies import is_strategy, other_meaning, strategy_variants
+from .strategies import STRATEGY_METHODS, is_strategy, order_may_decide, other_meaning, strategy_variants
 from .targets import Target, find_target, refuse_value
 from .weight_solver import comparable, explain, is_mean, keeps_earlier_round, numbers
+
+log = logging.getLogger(__name__)
 
 IN_PLACE = (
     "aggregate-in-place",
@@ -58,14 +64,14 @@ class AggregatedRound:
 def aggregation_points(text: object, root: Path) -> tuple[str, Points]:
     """Return the place of a strategy or an aggregating function, and what is found at each point."""
     target = find_target(text, root)
-    return target.at, _points(target)
+    return target.at, itertools.chain(_points(target), note_of_import(target))
 
 
 def _points(target: Target) -> Points:
     done = _first_working_variant(target)
     result = done.result
     if result.arrays is None:
-        yield "returned", _nothing_returned(done)
+        yield "returned", nothing_returned(done.result, done.aggregator)
         return
     if done.aggregator.kind == "strategy" and not result.paired:
         yield (
@@ -79,7 +85,7 @@ def _points(target: Target) -> Points:
         )
         return
     yield "returned", passed("it returns tensors" + (" and metrics" if result.paired else ""))
-    yield "types", _types(result, done.round)
+    yield "types", types_kept(result, done.round)
     if not comparable(result, done.round):
         yield "mean", not_available("its tensors can't be compared with those sent")
         return
@@ -109,67 +115,24 @@ def _variants(target: Target) -> Iterator[Aggregator]:
     value = target.value
     if is_strategy(value):
         return strategy_variants(target)
-    if not callable(value):
+    if target.owner is not None and target.attribute in STRATEGY_METHODS:
+        return itertools.chain(_as_strategy(target), _as_function(target))
+    return _as_function(target)
+
+
+def _as_strategy(target: Target) -> Iterator[Aggregator]:
+    """Yield the way to call a strategy's method: as Flower's server does, where the strategy can be made."""
+    try:
+        yield from strategy_variants(replace(target, value=target.owner, owner=None))
+    except Exception as error:  # noqa: BLE001  foreign constructors may raise anything; the method may need no object
+        log.info("%s can't be made: %s: %s", target.name, type(error).__name__, error)
+
+
+def _as_function(target: Target) -> Iterator[Aggregator]:
+    if not callable(target.value):
         raise refuse_value(target, "nothing that aggregates")
-    if target.owner is not None and not isinstance(
-        inspect.getattr_static(target.owner, target.attribute), staticmethod
-    ):
-        value = getattr(object.__new__(target.owner), target.attribute)  # it may need nothing of its object
-    roles = roles_of(value, AGGREGATION, what=target.name, target=target)
-    needed = [each for each in parameters_of(value, what=target.text) if each.default is each.empty]
-    method = value is not target.value
-    if not method and (not needed or set(roles.values()) <= {"context", "mu", "initial", "rate", "round"}):
-        return strategy_variants(target)
-    return function_variants(value, roles)
-
-
-def _nothing_returned(done: AggregatedRound) -> PointFinding:
-    text = repr(done.result.raw)
-    shown = text if len(text) < 40 else type(done.result.raw).__name__  # noqa: PLR2004  characters that fit a line
-    if done.aggregator.kind != "strategy":
-        what = "the aggregate is lost"
-    elif done.result.paired:
-        what = "Flower then keeps the old parameters silently"
-    else:
-        what = "Flower's server can't unpack it (TypeError: cannot unpack non-iterable NoneType object)"
-    return failed(
-        f"three valid replies, and it returns {shown}: {what}",
-        "aggregate-not-returned",
-        "a path of the function ends without returning the aggregate",
-        "return the aggregated parameters and the metrics",
-        {"returned": shown, "expected": "(parameters, metrics)"},
-    )
-
-
-def _types(result: Aggregate, round_: Round) -> PointFinding:
-    """Names, shapes and dtypes."""
-    arrays = result.arrays or {}
-    lost, added = sorted(round_.current.keys() - arrays.keys()), sorted(arrays.keys() - round_.current.keys())
-    if lost or added:
-        return failed(
-            f"tensor {(lost or added)[0]} is {'lost' if lost else 'added'} ({len(lost or added)} in all)",
-            "exchange-incomplete",
-            "some tensors are skipped, or the last of a zip",
-            "go over the names of the global parameters",
-            {"tensors in": len(round_.current), "out": len(arrays)},
-        )
-    for name, sent in round_.current.items():
-        got = arrays[name]
-        evidence = {f"{name} returned": f"{got.shape} {got.dtype}", "sent": f"{sent.shape} {sent.dtype}"}
-        wider = got.dtype.itemsize // sent.dtype.itemsize
-        if got.shape != sent.shape or (got.dtype != sent.dtype and not wider):
-            message = f"{name} comes back as {got.shape} {got.dtype}, not {sent.shape} {sent.dtype}"
-            cause = "an operation broadcasts or casts"
-            return failed(message, "aggregate-type", cause, "keep each tensor's type", evidence)
-        if got.dtype != sent.dtype:
-            return warned(
-                f"{sent.dtype} comes back as {got.dtype}: {wider} times the bytes",
-                "aggregate-type",
-                "NumPy widens: a Python list of weights or np.average makes float64",
-                "cast the result to each tensor's dtype",
-                evidence,
-            )
-    return passed("names, shapes and dtypes are kept")
+    function = AggregatingFunction(target)
+    return strategy_variants(target) if function.makes_strategy else function.variants()
 
 
 def _mean(done: AggregatedRound) -> PointFinding:
@@ -196,11 +159,11 @@ def _order_of_clients(done: AggregatedRound) -> PointFinding:
         if np.allclose(one, two, rtol=1e-4, atol=1e-6):
             return passed("the order of the replies does not matter")
         gap = float(np.abs(one - two).max())
-    if done.meaning:
+    if done.meaning and order_may_decide(done.meaning):
         return not_applicable(f"{done.meaning}; among equals the order may decide")
     return failed(
         f"with the replies in reverse order the aggregate differs by up to {gap:.3g}",
-        done.root("aggregate-weights"),
+        "aggregate-weights" if done.meaning else done.root("aggregate-weights"),
         "the place in the list decides: weights by index, the first reply, a sorted list beside an unsorted one",
         "keep each reply's tensors and its weight together",
         {"largest difference": gap, "expected": 0.0},
@@ -265,6 +228,8 @@ def _untouched(aggregator: Aggregator) -> PointFinding:
     given = make_round()
     before = copy.deepcopy(given)
     change = aggregator.fresh()(given).changed
+    if change is not None and change.shared:
+        return passed("each client is given the aggregate; nothing else is done to its tensors")
     if change is not None:
         shown: dict[str, float | str | None] = {"place": change.where, "before": float(np.ravel(change.before)[0])}
         if change.after is not None and np.size(change.after):

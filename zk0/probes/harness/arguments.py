@@ -58,7 +58,8 @@ NAMES = split_names("""
     data: data
     validation: valloader validationloader testloader evalloader valdataloader testset valset
         testdataloader valdata testdata valdl testdl
-    criterion: criterion lossfn lossfunc lossfunction criterionfn
+    criterion: criterion lossfn lossfunc lossfunction criterionfn lossfun lossfnc lossfct losscriterion criteria crit
+        lossmodule costfn costfunction
     optimizer: optimizer optim opt
     scheduler: scheduler lrscheduler learningratescheduler sched
     scaler: scaler gradscaler
@@ -155,11 +156,23 @@ class Loader(list[Any]):
     """Batches with what is asked of a DataLoader."""
 
     batch_size = BATCH
+    num_workers = 0
+    pin_memory = drop_last = False
 
     @property
     def dataset(self) -> range:
         """A range as long as the data set."""
         return range(len(self) * BATCH)
+
+    @property
+    def sampler(self) -> range:
+        """The order of the data set's items; of training code it is only asked how many."""
+        return self.dataset
+
+    @property
+    def batch_sampler(self) -> list[range]:
+        """The batches as positions of items."""
+        return [self.dataset[begin : begin + BATCH] for begin in range(0, len(self.dataset), BATCH)]
 
 
 def _tensors(bench: Bench, role: str, style: str) -> Any:

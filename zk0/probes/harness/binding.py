@@ -63,8 +63,22 @@ def split_names(table: str) -> dict[str, list[str]]:
     return names
 
 
-def roles_of(function: Callable[..., Any], vocabulary: Vocabulary, *, what: str, target: Target) -> dict[str, str]:
+def roles_of(
+    function: Callable[..., Any],
+    vocabulary: Vocabulary,
+    *,
+    what: str,
+    target: Target,
+    known: Mapping[str, str] | None = None,
+) -> dict[str, str]:
     """Return the role of each parameter that gets one.
+
+    Args:
+        function: whose parameters they are.
+        vocabulary: the names that tell roles.
+        what: the function's name, for the message.
+        target: where it is.
+        known: roles by parameter that the function's source shows; they come before names.
 
     Raises:
         TargetError: a parameter without a default asks for nothing zk0 knows; the remedy is an adapter.
@@ -73,7 +87,7 @@ def roles_of(function: Callable[..., Any], vocabulary: Vocabulary, *, what: str,
     unknown: list[str] = []
     doubled = False
     given = [each for each in parameters_of(function, what=what) if each.kind not in COLLECTING]
-    asked = {parameter.name: vocabulary.role_of(parameter) for parameter in given}
+    asked = {parameter.name: vocabulary.role_of(parameter) for parameter in given} | dict(known or {})
     for parameter in given:
         role = asked[parameter.name]
         if list(asked.values()).count(role) > 1:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import HarnessError
-from .findings import PointFinding, failed
+from .findings import PointFinding, failed, warned
 from .targets import Target, foreign_frames, frames_inside, shown
 
 # Words of PyTorch's messages, with the fault, the cause and the remedy.
@@ -62,6 +63,34 @@ def certain_fault(error: Exception, target: Target) -> PointFinding | None:
         cause = "a name is used that nothing defines"
         return failed(message, "code-raises", cause, "define or import it", {"line": frames[-1].line})
     return None
+
+
+def fault_of_get(error: Exception, target: Target) -> PointFinding | None:
+    """Return a finding for a get that fails for every model that is trained."""
+    if not isinstance(error, RuntimeError) or "numpy() on Tensor that requires grad" not in str(error):
+        return None
+    frames = list(frames_inside(foreign_frames(error), target.root))
+    place = f" at {shown(Path(frames[-1].filename), target.root)}:{frames[-1].lineno}" if frames else ""
+    return failed(
+        f"get raises for every model that is trained{place}: {error}",
+        "code-raises",
+        "a trained parameter has a gradient, and NumPy's arrays have none",
+        "value.detach().cpu().numpy(), or go over state_dict(), whose tensors are detached",
+    )
+
+
+def note_of_import(target: Target) -> Iterator[tuple[str, PointFinding]]:
+    """Yield the finding of a file whose import ends in an error, after the lines that are judged."""
+    if target.import_error is not None:
+        yield (
+            "import",
+            warned(
+                f"the import of its file ends in {target.import_error}; what is defined before that is judged",
+                "code-raises",
+                "the file works when it is imported: it reads data or begins to train",
+                'put that work under if __name__ == "__main__":',
+            ),
+        )
 
 
 def _is_never_set(error: NameError, file: Path) -> bool:

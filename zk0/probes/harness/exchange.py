@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import nn
 from .arrays import to_array
 from .bench import WIDTH
 from .binding import Attempts
+from .certain import fault_of_get, note_of_import
 from .findings import PointFinding, Points, Shown, failed, not_available, passed, warned
 from .model_pair import EXCHANGE, Accessors, ModelPair, exchange_once, find_accessors, make_peer
 from .payloads import Payload, difference, digest, dtype_of, items, state_of
@@ -27,10 +29,13 @@ def exchange_points(text: object, root: Path) -> tuple[str, Points]:
     try:
         payload = copy.deepcopy(make_peer(accessors, 0).get())
     except Exception as error:  # foreign code may raise anything
+        note = note_of_import(accessors.target)
+        if (fault := fault_of_get(error, accessors.target)) is not None:
+            return accessors.at, itertools.chain([("runs", fault)], note)
         attempts = Attempts(accessors.target, EXCHANGE)
         attempts.note(error)
         raise attempts.failure() from error
-    return accessors.at, _points(accessors, payload, root)
+    return accessors.at, itertools.chain(_points(accessors, payload, root), note_of_import(accessors.target))
 
 
 def _points(accessors: Accessors, payload: Payload, root: Path) -> Points:

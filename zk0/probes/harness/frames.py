@@ -6,8 +6,9 @@ import contextlib
 import dis
 import inspect
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
@@ -28,12 +29,19 @@ def target_frames(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def variables(frame: FrameType) -> Iterator[tuple[str, Any]]:
-    """Yield local variables, and the attributes of `self`."""
+    """Yield local variables and the attributes of `self`; a parameter that is never read is no part of the code."""
     local = dict(frame.f_locals)
     owner = local.pop("self", None)
-    yield from local.items()
+    unread = _unread_parameters(frame.f_code)
+    yield from ((name, value) for name, value in local.items() if name not in unread)
     if owner is not None and not isinstance(owner, (nn.Module, torch.optim.Optimizer)) and hasattr(owner, "__dict__"):
         yield from ((f"self.{name}", value) for name, value in vars(owner).items())
+
+
+@cache
+def _unread_parameters(code: CodeType) -> frozenset[str]:
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return frozenset(name for name in names if not uses(code, name))
 
 
 def model_of(tensors: Iterable[Any], frames: Iterable[FrameType]) -> nn.Module | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import re
@@ -73,7 +74,8 @@ def _provide_name(error: ImportError, root: Path) -> bool:
 def _folder_of(top: str, folder: Path, root: Path) -> Path | None:
     """Return the folder of the project that has a module of this name: beside the target, above it, or the only one."""
     above = [folder, *(each for each in folder.parents if each == root or root in each.parents)]
-    for place in above:
+    named = [each.parent for each in (folder, *folder.parents) if each.name == top]  # the file is in what it imports
+    for place in (*above, *named):
         if _has(place, top):
             return place
     found = []
@@ -84,6 +86,28 @@ def _folder_of(top: str, folder: Path, root: Path) -> Path | None:
         if count > MOST_FOLDERS:
             break
     return found[0] if len(found) == 1 else None
+
+
+def root_of(file: Path) -> Path:
+    """Return the folder that a file's own imports start from, where nothing marks a project: its own, or one above.
+
+    `src/client/fedprox.py` that imports `src.client.fedavg` belongs to the folder that has `src`.
+    """
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return file.parent
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
+    names = {node.module or "" for node in nodes}
+    names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    roots = [folder for name in names for folder in list(file.parents)[:-1] if _has_module(folder, name)]
+    return min([file.parent, *roots], key=lambda folder: len(folder.parts))
+
+
+def _has_module(folder: Path, name: str) -> bool:
+    """Return whether a folder has exactly this module; a folder of one name alone may be anything."""
+    place = folder.joinpath(*name.split("."))
+    return place.with_name(f"{place.name}.py").is_file() or ("." in name and place.is_dir())
 
 
 def _has(place: Path, top: str) -> bool:

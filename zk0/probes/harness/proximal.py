@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,9 +17,11 @@ from .arguments import PROXIMAL
 from .bench import without_cuda
 from .binding import Attempts, Variant, run_each, variants
 from .callables import TargetCallable, find_callable
+from .certain import note_of_import
 from .clients import client_runners, is_client, takes_mu
 from .errors import TargetError
 from .findings import PointFinding, Points, warned
+from .frameworks import refuse_other_frameworks, with_framework
 from .optimizers import judged_by_replay
 from .recorder import expect_steps
 from .strategies import is_strategy
@@ -65,26 +68,11 @@ def proximal_points(text: object, root: Path) -> tuple[str, Points]:
             f"{target.text} at {target.at} is a strategy; the proximal term is the client's",
             remedy=f"zk0 probe aggregation {target.text}, and zk0 probe proximal on the client's training",
         )
-    _refuse_other_frameworks(target)
+    refuse_other_frameworks(target)
     without_cuda()
     if _may_train(target):
         expect_steps()
-    return target.at, _points(target)
-
-
-def _refuse_other_frameworks(target: Target) -> None:
-    """Refuse code whose gradients are another framework's."""
-    try:
-        source = inspect.getsource(target.module)
-    except (OSError, TypeError):
-        return
-    others = {"tensorflow": "TensorFlow", "keras": "Keras", "jax": "JAX", "mxnet": "MXNet"}
-    found = [name for word, name in others.items() if f"import {word}" in source or f"from {word}" in source]
-    if found and "torch" not in source:
-        raise TargetError(
-            f"{target.text} at {target.at} is {found[0]} code; the proximal probe reads PyTorch's gradients",
-            remedy="zk0 probe exchange and zk0 probe aggregation judge arrays, whatever made them",
-        )
+    return target.at, itertools.chain(with_framework(target, _points(target)), note_of_import(target))
 
 
 def _points(target: Target) -> Points:
@@ -182,7 +170,9 @@ def _try(
         measured = measure(term)
     except TrainsError:
         training = WorkingTraining.of(runner_of(callee, variant, dtype, freeze=freeze), dtype)
-        if not training.comparison.steps and not callee.takes("model", "parameters"):
+        if not training.comparison.steps:
+            training = WorkingTraining.of(runner_of(callee, variant, dtype, freeze=freeze, own_model=True), dtype)
+        if not training.comparison.steps:
             raise ValueError("no step of a training was seen") from None
         return training, training_root_cause(training.comparison, uses_mu=callee.reads_mu or callee.takes("config"))
     about_it = callee.constructor is not None or callee.takes("reference", "mu", "config")

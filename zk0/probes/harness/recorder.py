@@ -61,6 +61,7 @@ class OptimizerRecorder:
     optimizer: torch.optim.Optimizer | None = None  # of the first step; None for a loop that steps by itself
     names: tuple[str, ...] = ()  # of the trained parameters, at the first step
     _loss: float | None = None
+    _stepping: list[torch.optim.Optimizer] = field(default_factory=list)  # one, as often as its steps are in each other
     _pending: Step | None = None  # gradients that were computed, before anything was done with them
 
     @contextmanager
@@ -173,6 +174,10 @@ class OptimizerRecorder:
                 self._follow(model_of(held, frames))
         if self.model is None or not self._is_ours(optimizer):
             return None
+        if optimizer in self._stepping:  # a subclass that calls its base's step, which PyTorch hooks by itself
+            self._stepping.append(optimizer)
+            return None
+        self._stepping = [optimizer]
         self.optimizer, self._pending = self.optimizer or optimizer, None
         self._begin()
         self._update_after()
@@ -223,6 +228,10 @@ class OptimizerRecorder:
         )
 
     def _after(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        if optimizer in self._stepping:
+            self._stepping.remove(optimizer)
+        if optimizer in self._stepping:
+            return
         if self.model is not None and self.steps and self._is_ours(optimizer):
             self._end_step()
 

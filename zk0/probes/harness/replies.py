@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .arrays import has_torch
-from .binding import Variant, Vocabulary, call_with, split_names, variants
-from .rounds import Aggregate, Aggregator, Array, Round, contents, first_change, read
+from .binding import Variant, Vocabulary, split_names
+from .rounds import COUNTER, Array, Round
 
 NAMES = split_names("""
     results: results wsolns solns fitresults clientresults replies clientupdatesandweights res
@@ -36,8 +34,23 @@ NAMES = split_names("""
     name: weightedbykey key weightingmetricname
 """)
 
+# A list of what clients sent, by who sent it and what it is: `local_model_weights`, `client_state_dicts_list`.
+SENDERS = (
+    "client clients local worker workers node nodes site sites party device participant user received collected all"
+)
+TENSORS = (
+    "weights params parameters states statedicts updates arrays tensors dicts models "
+    "modelweights modelparams modelparameters modelstates modelstatedicts modelupdates modeldicts"
+)
+NAMES["updates"] += [
+    name
+    for sender in SENDERS.split()
+    for kind in TENSORS.split()
+    for name in (f"{sender}{kind}", f"{sender}{kind}list", f"{sender}{kind.removesuffix('s')}list")
+]
+
 # `weights` are the clients' tensors, or how much they count where the tensors have a name of their own.
-YIELDING = {"weights": "weights", "clientweights": "weights", "w": "weights"}
+YIELDING = dict.fromkeys(("w", "weights", *(f"{sender}weights" for sender in SENDERS.split())), "weights")
 
 
 STYLES = {
@@ -85,7 +98,7 @@ def _object(round_: Round, role: str, style: str) -> Any:
     if role in ("counts", "weights", "fractions"):
         return _weights(round_, "fractions" if role == "fractions" else style)
     if role == "current":
-        return _tensors(round_.current, style)
+        return in_form(round_.current, style)
     total, number = sum(update.examples for update in round_.updates), len(round_.updates)
     plain = {"round": round_.number, "failures": [], "rate": 1.0, "mu": 0.1, "total": total, "number": number}
     return plain[role]
@@ -102,7 +115,7 @@ def _results(round_: Round, style: str) -> Any:
     if style == "pairs":
         return [(list(update.arrays.values()), update.examples) for update in round_.updates]
     if style == "torch-pairs":
-        return [(_tensors(update.arrays, "torch-dict"), update.examples) for update in round_.updates]
+        return [(in_form(update.arrays, "torch-dict"), update.examples) for update in round_.updates]
     if style == "reversed":
         return [pair[::-1] for pair in _results(round_, "pairs")]
     if style == "torch-reversed":
@@ -119,11 +132,12 @@ def _updates(round_: Round, style: str) -> Any:
         style = style[len("delta-") :]
     if style == "mapping":
         clients = [update.client for update in round_.updates]
-        return dict(zip(clients, (_tensors(arrays, "torch-dict") for arrays in sent)))
-    return [_tensors(arrays, style) for arrays in sent]
+        return dict(zip(clients, (in_form(arrays, "torch-dict") for arrays in sent)))
+    return [in_form(arrays, style) for arrays in sent]
 
 
-def _tensors(arrays: Mapping[str, Array], style: str) -> Any:
+def in_form(arrays: Mapping[str, Array], style: str) -> Any:
+    """Return tensors as a list, a dict, a vector or a model, of NumPy or PyTorch."""
     style = style.removesuffix("s")
     if style == "array":
         return list(arrays.values())
@@ -143,32 +157,12 @@ def _module(named: Mapping[str, Any]) -> Any:
     from torch import nn
 
     module = nn.ModuleDict({name: nn.Linear(4, 4) for name in ("first", "second")})
+    if COUNTER in named:
+        owner, _, buffer = COUNTER.partition(".")
+        module[owner] = nn.Module()
+        module[owner].register_buffer(buffer, named[COUNTER].clone())
     module.load_state_dict(dict(named))
     return module
-
-
-def function_variants(function: Callable[..., Any], roles: Mapping[str, str]) -> Iterator[Aggregator]:
-    """Yield the ways to call a function."""
-    for variant in variants(roles, AGGREGATION):
-        if not has_torch() and any(
-            "torch" in style or style in ("modules", "module", "vectors") for _, style in variant.values()
-        ):
-            continue
-
-        def fresh(variant: Variant = variant) -> Callable[[Round], Aggregate]:
-            def aggregate(round_: Round) -> Aggregate:
-                given = give(round_, variant)
-                sent = {name: value for name, value in given.items() if roles[name] in ("results", "updates")}
-                before = contents(sent)
-                result = read(call_with(function, given), list(round_.current))
-                return replace(result, changed=first_change(before, contents(sent)))
-
-            return aggregate
-
-        yield Aggregator(fresh, "function", function, weighs=bool(WEIGHING & set(roles.values())))
-
-
-WEIGHING = {"results", "counts", "weights", "fractions"}  # roles that say how much a client counts
 
 
 class Metrics(dict[str, Any]):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,7 @@ class Change:
     where: str
     before: Any
     after: Any
+    shared: bool = False  # every client has the aggregate now: it is handed out, not built there
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,9 @@ def contents(value: Any, where: str = "", depth: int = 0) -> dict[str, Any]:
         return {}
     if is_module(value):
         value = value.state_dict()
-    if isinstance(value, Mapping):
+    if isinstance(value, SimpleNamespace):
+        parts = [(f"{where}.{name}", each) for name, each in vars(value).items()]
+    elif isinstance(value, Mapping):
         parts = [(f"{where}[{key!r}]", each) for key, each in value.items()]
     elif isinstance(value, (list, tuple)):
         parts = [(f"{where}[{index}]", each) for index, each in enumerate(value)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import inspect
 import logging
@@ -15,12 +16,15 @@ import numpy as np
 from .binding import COLLECTING, call_with, parameters_of
 from .errors import TargetError
 from .flower import context_of
+from .items import syntax_tree
 from .replies import AGGREGATION, client_proxy, fit_results, stub
 from .rounds import Aggregate, Aggregator, Array, Round, make_round, read
 from .run_configs import run_config_of
 from .targets import Target
 
 log = logging.getLogger(__name__)
+
+STRATEGY_METHODS = ("aggregate_fit", "aggregate_train")
 
 # Of flwr's classes, those whose result is not the mean by intention, and what it is.
 NOT_THE_MEAN = {
@@ -37,7 +41,7 @@ NOT_THE_MEAN = {
 
 def is_strategy(value: Any) -> bool:
     """Return whether this is a strategy, or a class of them."""
-    return any(callable(getattr(value, name, None)) for name in ("aggregate_fit", "aggregate_train"))
+    return any(callable(getattr(value, name, None)) for name in STRATEGY_METHODS)
 
 
 def strategy_variants(target: Target) -> Iterator[Aggregator]:
@@ -80,6 +84,32 @@ def other_meaning(strategy: Any) -> str | None:
     plain = name.lower().replace("_", "")
     found = next((meaning for word, meaning in MEANINGS.items() if word in plain), None)
     return f"{name} is, by its name, {found}" if found else None
+
+
+def may_refuse(strategy: Any) -> bool:
+    """Return whether a strategy's own code returns no aggregate on a condition, and one otherwise.
+
+    It may wait for more clients, or for a later round; that there are replies at all is no such condition here.
+    """
+    method = next((getattr(type(strategy), name) for name in STRATEGY_METHODS[::-1] if hasattr(strategy, name)), None)
+    tree = syntax_tree(method)
+    if tree is None:
+        return False
+    asked = [node for node in ast.walk(tree) if isinstance(node, ast.If) and not isinstance(node.test, ast.UnaryOp)]
+    on_condition = [each for node in asked for each in ast.walk(node) if _returns_none(each)]
+    others = [each for each in ast.walk(tree) if isinstance(each, ast.Return) and not _returns_none(each)]
+    return bool(on_condition and others)
+
+
+def _returns_none(node: ast.AST) -> bool:
+    """Return whether this is `return None, metrics`."""
+    value = node.value if isinstance(node, ast.Return) else None
+    return isinstance(value, ast.Tuple) and isinstance(value.elts[0], ast.Constant) and value.elts[0].value is None
+
+
+def order_may_decide(meaning: str) -> bool:
+    """Return whether an aggregation chooses among replies or adds noise; a step or a normalised mean does neither."""
+    return any(word in meaning for word in ("robust", "fair", "noise"))
 
 
 def _maker(target: Target) -> Callable[[], Any]:

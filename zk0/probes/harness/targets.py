@@ -35,6 +35,11 @@ class Target:
     owner: type | None = None
 
     @property
+    def import_error(self) -> str | None:
+        """What ended the import of its file after the lines that define it; None where nothing did."""
+        return getattr(self.module, ENDED_BY, None)
+
+    @property
     def name(self) -> str:
         """The name without the module or file."""
         return self.text.rpartition(":")[2]
@@ -98,7 +103,7 @@ def find_target(target: object, root: Path) -> Target:
     place, colon, name = target.partition(":")
     file = root / place
     if place.endswith(".py"):
-        module = _first_import(target, root, _loads_of_file(target, file), file.parent)
+        module = _first_import(target, root, _loads_of_file(target, file, root), file.parent)
     elif colon:
         module = _first_import(target, root, [lambda: importlib.import_module(place)], root)
     else:
@@ -119,17 +124,17 @@ def _target_of(value: Any, root: Path) -> Target:
     return Target(f"{module.__name__}:{name}", value, module, root, owner if inspect.isclass(owner) else None)
 
 
-def _loads_of_file(text: str, file: Path) -> list[Callable[[], ModuleType]]:
+def _loads_of_file(text: str, file: Path, root: Path) -> list[Callable[[], ModuleType]]:
     """Return the ways to import a file: alone or in its package, then with the folders above it as packages."""
     if not file.is_file():
         raise TargetError(f"{text}: no file {file}", remedy="zk0 probe KIND path/to/file.py:name")
     depth = 0
     while (file.parents[depth] / "__init__.py").is_file():
         depth += 1
-    return [lambda levels=levels: _load(text, file, levels) for levels in range(depth, depth + 4)]  # type: ignore[misc]
+    return [lambda levels=levels: _load(text, file, root, levels) for levels in range(depth, depth + 4)]  # type: ignore[misc]
 
 
-def _load(text: str, file: Path, levels: int) -> ModuleType:
+def _load(text: str, file: Path, root: Path, levels: int) -> ModuleType:
     if len(file.parents) <= levels:
         raise TargetError(f"{text}: {file} imports from beyond its folders")
     parts = [folder.name for folder in reversed(list(file.parents)[:levels])]
@@ -144,13 +149,24 @@ def _load(text: str, file: Path, levels: int) -> ModuleType:
     sys.modules[file.stem] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException as error:
+        if _defines_target(text, module, error):
+            setattr(module, ENDED_BY, describe(error, root))
+            return module
         if before is None:
             del sys.modules[file.stem]
         else:
             sys.modules[file.stem] = before
         raise
     return module
+
+
+def _defines_target(text: str, module: ModuleType, error: BaseException) -> bool:
+    """Return whether a script had defined what is asked for, when the work that follows in it failed."""
+    name = text.partition(":")[2].partition(".")[0].partition(",")[0]
+    code = vars(module).get(name)
+    own = (inspect.isfunction(code) or inspect.isclass(code)) and code.__module__ == module.__name__
+    return own and not isinstance(error, (HarnessError, ImportError, SyntaxError, KeyboardInterrupt))
 
 
 def _first_import(text: str, root: Path, loads: list[Callable[[], ModuleType]], folder: Path) -> ModuleType:
@@ -227,6 +243,7 @@ def _look_up(text: str, module: ModuleType, name: str) -> tuple[Any, type | None
 
 
 MOST_NAMES = 12  # of a module, in a message
+ENDED_BY = "__zk0_ended_by__"  # of a module whose import ended early
 OURS = (str(Path(__file__).parent), "<frozen")
 _FRAMEWORK = re.compile(r"[/\\](?:flwr|torch|torchvision|ray|numpy|transformers|lib[/\\]python3[.\d]*)[/\\]")
 

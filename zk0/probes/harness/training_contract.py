@@ -151,6 +151,8 @@ def _not_in_loss(comparison: Comparison, acting: str, evidence: Shown) -> PointF
         message = f"{acting}; what is kept are the weights themselves ({kept['parameters']})"
         return _moving_reference(comparison, message)
     cause = "it is computed after the optimizer step, or does not reach the loss"
+    if not kept:
+        cause = "at the step no variable keeps what the server sent: it is never set, or the term comes later"
     return failed(acting, "proximal-inert", cause, BEFORE_THE_STEP, evidence)
 
 

@@ -186,10 +186,15 @@ def _rate(step: Step, name: str) -> float:
     return float(gradients @ moved / max(float(gradients @ gradients), 1e-300))
 
 
-def runner_of(callee: TargetCallable, variant: Variant, dtype: torch.dtype, *, freeze: bool) -> Runner:
-    """Return a function that runs a training function, or a step three times, on a fresh bench."""
+def runner_of(
+    callee: TargetCallable, variant: Variant, dtype: torch.dtype, *, freeze: bool, own_model: bool = False
+) -> Runner:
+    """Return a function that runs a training function, or a step three times, on a fresh bench.
+
+    `own_model` says that what it trains is a model of its own, whatever it is given.
+    """
     made, called = part(variant, "made"), part(variant, "called")
-    gives_model = callee.takes("model", "parameters", "optimizer", "outputs", "loss")
+    gives_model = callee.takes("model", "parameters", "optimizer", "outputs", "loss") and not own_model
 
     def run(mu: float, recorder: OptimizerRecorder) -> TrainingRun:
         bench = Bench(mu, dtype=dtype, freeze=freeze)
@@ -207,7 +212,7 @@ def runner_of(callee: TargetCallable, variant: Variant, dtype: torch.dtype, *, f
         configured = callee.takes("config") and not callee.reads_mu
         read_mu = bench.settings.read_mu if configured else None
         sent = snapshots(bench.origin) if gives_model else {}
-        model = bench.model if callee.takes("model") else None
+        model = bench.model if callee.takes("model") and not own_model else None
         return TrainingRun.ended(recorder, results, read_mu=read_mu, sent=sent, model=model)
 
     return run
