@@ -149,6 +149,7 @@ def training_settings(config: RunConfig, *, number: int, mu: float) -> TrainingS
         proximal_mu=mu,
         measure_every=config.measure_every,
         seed=config.seed,
+        optimizer=config.optimizer,
     )
 
 
@@ -202,6 +203,7 @@ def training_event(
             "batch-size": config.batch_size,
             "clip-norm": settings.clip_norm,
             "weight-decay": settings.weight_decay,
+            "optimizer": settings.optimizer,
             "seed": settings.seed,
         },
         **series,

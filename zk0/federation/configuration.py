@@ -88,7 +88,10 @@ class RunConfig(BaseModel):
     rounds: int = Field(40, ge=1)
     local_steps: int = Field(32, ge=1, description="optimizer steps a client makes each round")
     batch_size: int = Field(32, ge=1, description="frames a step")
-    learning_rate: float = Field(4e-3, gt=0, description="peak, AdamW")
+    optimizer: Literal["adamw", "muon"] = Field(
+        "adamw", description="muon moves matrices by orthogonal updates, for a policy of random weights"
+    )
+    learning_rate: float = Field(4e-3, gt=0, description="peak")
     final_learning_rate: float = Field(1e-4, ge=0, description="at the last step of the last round")
     warmup_steps: int = Field(20, ge=0, description="of all rounds together; at most a tenth of all steps is used")
     weight_decay: float = Field(1e-10, ge=0)

@@ -20,6 +20,7 @@ from zk0.core.memory_use import peak_memory
 from zk0.ledger import Faults, Resources
 from zk0.training.fedprox import ProximalTerm
 from zk0.training.frames import Batch
+from zk0.training.optimizers import OptimizerName, PolicyOptimizer, make_optimizer
 from zk0.training.parameters import norms_by_module, trainable_parameters
 from zk0.training.policy import Processors
 from zk0.training.prefix_cache import PrefixCache
@@ -46,6 +47,7 @@ class TrainingSettings:
     proximal_mu: float
     measure_every: int
     seed: int
+    optimizer: OptimizerName = "adamw"
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class TrainingComponents:
     policy: SmolVLAPolicy
     processors: Processors
     parameters: dict[str, nn.Parameter]
-    optimizer: torch.optim.Optimizer
+    optimizer: PolicyOptimizer
     learning_rate: Callable[[int], float]
     proximal: ProximalTerm
     settings: TrainingSettings
@@ -101,18 +103,15 @@ def setup_training_components(
 ) -> TrainingComponents:
     """Build optimizer, schedule and proximal term; the policy's weights now are the round's reference."""
     parameters = trainable_parameters(policy)
-    preset = policy.config.get_optimizer_preset()
-    preset.lr, preset.weight_decay = settings.learning_rate, settings.weight_decay
-    # All parameters, in the policy's own order, as LeRobot does: frozen ones have no gradient and are skipped.
-    optimizer = preset.build(policy.get_optim_params())
-    for group in optimizer.param_groups:
-        group["fused"] = True  # one pass over all tensors: a tenth of the time on a CPU, where foreach is no default
+    optimizer = make_optimizer(
+        policy, settings.optimizer, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay
+    )
     schedule = CosineDecayWithWarmupSchedulerConfig(
         num_warmup_steps=settings.warmup_steps,
         num_decay_steps=settings.total_steps,
         peak_lr=settings.learning_rate,
         decay_lr=settings.final_learning_rate,
-    ).build(optimizer, settings.total_steps)
+    ).build(optimizer.parts[0], settings.total_steps)
     factor = schedule.lr_lambdas[0]
     return TrainingComponents(
         policy=policy,
@@ -135,8 +134,7 @@ def run_training_step(
     """
     rate = components.learning_rate(step)
     memory = accelerator_memory(next(iter(components.parameters.values())).device)
-    for group in components.optimizer.param_groups:
-        group["lr"] = rate
+    components.optimizer.set_learning_rate(rate)
     made = components.processors.before(batch)
     loss = components.prefix.loss(made, frames) if components.prefix and frames else components.policy.forward(made)[0]
     policy_loss = loss.item()
