@@ -139,7 +139,12 @@ def _trend(values: list[float], series: str, expect: str, *, late: bool) -> Find
     ]
     change = f"{first:.3g} to {last:.3g} over {len(values)} steps"
     if last < first and (_falls_each_time(values) or (significant and tau < 0)):
-        return passed(f"{expect}: {change}", evidence=evidence)
+        little = first > 0 and last > FELL * first
+        return (
+            not_available(f"falls by too little to show that it learns: {change}")
+            if little
+            else passed(f"{expect}: {change}", evidence=evidence)
+        )
     if len(values) < MINIMUM_STEPS:
         return not_available(f"needs {MINIMUM_STEPS} steps of {series}, has {len(values)}")
     if jump_of(values) is not None:
