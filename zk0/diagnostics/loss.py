@@ -185,7 +185,7 @@ def _without_trend(values: list[float], change: str, evidence: list[Evidence], *
     if values[0] > FELL_BEFORE * ends(values)[1] and min(values[:2]) > max(values[FEWEST_STEPS:]):
         return passed(f"fell in its first steps and stays there: {values[0]:.3g}, then {change}")
     first, level = ends(values)
-    if level < FELL * first or all(map(is_coarse, values)):
+    if 0 < level < FELL * first or all(map(is_coarse, values)):
         return not_available(f"no trend above its noise and the digits printed: {change}")
     if late:
         return not_available(f"no change: {change}, and the log begins late: converged, or stuck, it would look so")
