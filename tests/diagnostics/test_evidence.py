@@ -102,6 +102,7 @@ def test_every_module_of_diagnostics_is_an_entry_point():
 
     others = (
         *(
+            "accuracies",
             "causes",
             "chains",
             "diagnosis",

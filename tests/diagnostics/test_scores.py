@@ -116,3 +116,24 @@ def test_a_training_that_begins_to_learn_may_still_guess(judge, events):
 
     assert judge("scores.above-chance", *scores)[0].verdict is Verdict.failed
     assert judge("scores.above-chance", begins, *scores)[0].verdict is Verdict.not_available
+
+
+def test_an_accuracy_of_many_digits_that_is_repeated_is_another_model_s(judge):
+    [finding] = judge("scores.above-chance", *evaluations(*[0.3] * 9, accuracy=[0.9988, *[0.5656] * 8]))
+
+    assert (finding.verdict, finding.fault) == (Verdict.warned, Fault.evaluation_insensitive)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "losses"),
+    [
+        ([0.3, 0.4, 0.5, *[0.625] * 6], [0.3] * 9),  # 8 samples may agree by chance
+        ([0.41, 0.52, 0.58, *[0.9412] * 6], [0.3] * 9),  # it has converged
+        ([0.2, *[0.5656] * 8], [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]),  # it learns all the same
+        ([0.2, 0.3, 0.4, 0.5, 0.51, 0.52, 0.53, 0.54, *[0.5656] * 6], [0.3] * 14),  # at the end of its schedule
+    ],
+)
+def test_repeated_accuracies_with_another_reason_are_none(judge, accuracy, losses):
+    [finding] = judge("scores.above-chance", *evaluations(*losses, accuracy=accuracy))
+
+    assert finding.verdict is Verdict.passed
