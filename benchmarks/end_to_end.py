@@ -25,8 +25,12 @@ from zk0.simulator.tasks import task
 ROOT = Path(__file__).parents[1]
 TASKS, EPISODES = ("lift-left", "touch-far"), 3
 CONFIGURATION = {
-    **{"rounds": 5, "local-steps": 20, "batch-size": 16},
-    **{"optimizer": "muon", "proximal-mu": 0.01, "device": "cpu"},
+    "rounds": 5,
+    "local-steps": 20,
+    "batch-size": 16,
+    "optimizer": "muon",
+    "proximal-mu": 0.01,
+    "device": "cpu",
 }
 
 
