@@ -60,3 +60,9 @@ def test_clients_of_a_federation_are_judged_elsewhere(judge, events):
 
 def test_without_two_sides_nothing_is_said(judge, events):
     assert judge("generalisation.gap", *evaluations(events, 0.9, 0.7))[0].verdict is Verdict.not_available
+
+
+def test_what_is_worse_than_the_untrained_policy_is_not_learnt_by_heart(judge, events):
+    [finding] = judge("generalisation.gap", events.training(policy_loss=FALLING), *evaluations(events, 0.15, 0.6, 1.1))
+
+    assert finding.verdict is Verdict.not_available

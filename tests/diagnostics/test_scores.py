@@ -137,3 +137,8 @@ def test_repeated_accuracies_with_another_reason_are_none(judge, accuracy, losse
     [finding] = judge("scores.above-chance", *evaluations(*losses, accuracy=accuracy))
 
     assert finding.verdict is Verdict.passed
+
+
+@pytest.mark.parametrize(("first", "verdict"), [(0, Verdict.not_available), (1, Verdict.failed)])
+def test_three_evaluations_that_rise_tenfold_fail_unless_the_first_is_the_untrained_policy(judge, first, verdict):
+    assert judge("scores.improve", *evaluations(0.15, 0.6, 1.1, first=first))[0].verdict is verdict

@@ -34,8 +34,11 @@ def test_muon_moves_a_matrix_in_all_its_directions(policy):
     optimizer = make_optimizer(policy, "muon", learning_rate=1e-2, weight_decay=0.0)
     matrix = max(hidden_matrices(policy), key=lambda one: min(one.shape))
     before = matrix.detach().clone()
-    matrix.grad = torch.outer(torch.randn(matrix.shape[0]), torch.randn(matrix.shape[1]))  # of rank 1
-    matrix.grad += 1e-2 * torch.randn(matrix.shape)
+    chance = torch.Generator().manual_seed(0)
+    rows, columns = matrix.shape
+    # Of rank 1, and a hundredth of noise.
+    matrix.grad = torch.outer(torch.randn(rows, generator=chance), torch.randn(columns, generator=chance))
+    matrix.grad += 1e-2 * torch.randn(matrix.shape, generator=chance)
 
     optimizer.step()
 

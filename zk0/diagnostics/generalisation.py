@@ -48,6 +48,8 @@ def gap(ledger: Ledger) -> Iterator[Finding]:
 
     def judge(found: list[Evaluation]) -> Finding:
         losses = [one.loss for one in found if one.loss is not None]
+        if found[0].round == 0 and len(losses) > 1 and losses[0] == min(losses):
+            return not_available("nothing is better than the untrained policy: evaluation.beats-baseline judges it")
         return _gap(_Sides(trained, losses, scores, [value for one in found if (value := accuracy(one)) is not None]))
 
     yield from judge_each(by_data_set(ledger), judge, nothing="nothing was evaluated")

@@ -142,7 +142,10 @@ def _short(losses: list[tuple[int, float]]) -> Finding:
     values = [value for _, value in losses]
     if len(values) > 2 and all(b <= FALLS * a for a, b in pairwise(values)):  # noqa: PLR2004  two steps
         return passed(f"falls: {values[0]:.4g} to {values[-1]:.4g}")
-    if len(values) > 2 and values[-1] > FAR_UP * values[0] > 0 and all(b > a for a, b in pairwise(values)):  # noqa: PLR2004
+    rises = len(values) > 2 and all(b > a for a, b in pairwise(values))  # noqa: PLR2004  two steps
+    if (
+        rises and losses[0][0] > 0 and values[-1] > FAR_UP * values[0] > 0
+    ):  # of round 0, evaluation.beats-baseline says more
         return _rising(f"{values[0]:.4g} to {values[-1]:.4g} over {len(values)} evaluations", [], [])
     return not_available(f"needs {ENOUGH} evaluations, has {len(values)}")
 

@@ -15,6 +15,7 @@ class Loop:
 
         from zk0.training.fedprox import ProximalTerm
         from zk0.training.loop import TrainingComponents, TrainingSettings
+        from zk0.training.optimizers import PolicyOptimizer
         from zk0.training.parameters import trainable_parameters
 
         parameters = trainable_parameters(model)
@@ -23,7 +24,7 @@ class Loop:
             policy=model,
             processors=SimpleNamespace(before=lambda batch: batch),
             parameters=parameters,
-            optimizer=torch.optim.AdamW(model.parameters()),
+            optimizer=PolicyOptimizer([torch.optim.AdamW(model.parameters())]),
             learning_rate=lambda _: 0.01,
             proximal=ProximalTerm(list(parameters.values()), mu),
             settings=settings,
