@@ -143,9 +143,8 @@ def _short(losses: list[tuple[int, float]]) -> Finding:
     if len(values) > 2 and all(b <= FALLS * a for a, b in pairwise(values)):  # noqa: PLR2004  two steps
         return passed(f"falls: {values[0]:.4g} to {values[-1]:.4g}")
     rises = len(values) > 2 and all(b > a for a, b in pairwise(values))  # noqa: PLR2004  two steps
-    if (
-        rises and losses[0][0] > 0 and values[-1] > FAR_UP * values[0] > 0
-    ):  # of round 0, evaluation.beats-baseline says more
+    # Beside the untrained policy's, of round 0, evaluation.beats-baseline says more.
+    if rises and losses[0][0] > 0 and values[-1] > FAR_UP * values[0] > 0:
         return _rising(f"{values[0]:.4g} to {values[-1]:.4g} over {len(values)} evaluations", [], [])
     return not_available(f"needs {ENOUGH} evaluations, has {len(values)}")
 
