@@ -9,7 +9,7 @@ from math import log
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
 from zk0.diagnostics.nothing_learnt import guessed_classes, significant_digits
-from zk0.diagnostics.series import point
+from zk0.diagnostics.series import point, repeated_at_end
 
 FALLS = 0.98  # of the first: less is within what evaluations on few samples vary by
 NEAR_CHANCE = 0.015  # absolute; with 1,000 samples of 10 classes guessing has a deviation of 0.009
@@ -70,7 +70,12 @@ def _collapsed(values: list[float]) -> Finding | None:
 def _same(values: list[float], losses: list[float]) -> bool:
     """Return whether an accuracy is low and the same to the last digit, and no loss says that something is learnt."""
     low = 0 < values[0] <= 1 / 2 and len(values) >= ENOUGH_SAME and len(set(values)) == 1
-    return low and (not losses or losses[-1] > FALLS * losses[0])
+    return low and not _falls(losses)
+
+
+def _falls(losses: list[float]) -> bool:
+    """Return whether a loss says that something is learnt."""
+    return bool(losses) and losses[-1] <= FALLS * losses[0]
 
 
 def _frozen(values: list[float], losses: list[float]) -> Finding | None:
@@ -79,9 +84,8 @@ def _frozen(values: list[float], losses: list[float]) -> Finding | None:
     So many digits come from many samples, of which a model that changes answers some in another way.
     """
     last = values[-1]
-    same = next((count for count, value in enumerate(reversed(values)) if value != last), len(values))
-    learns = bool(losses) and losses[-1] <= FALLS * losses[0]
-    if same < max(ENOUGH_SAME, len(values) / 2) or significant_digits(last) < DIGITS or last >= HIGH or learns:
+    same = repeated_at_end(values)
+    if same < max(ENOUGH_SAME, len(values) / 2) or significant_digits(last) < DIGITS or last >= HIGH or _falls(losses):
         return None
     return warned(
         f"the accuracy repeats {last:g} to the last digit, in its last {same} of {len(values)} values",

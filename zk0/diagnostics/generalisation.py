@@ -13,7 +13,7 @@ from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, not_applicable, not_available, passed, warned
 from zk0.diagnostics.ranks import kendall_trend
-from zk0.diagnostics.series import accuracy, by_data_set, ends, joined, judge_each, losses_of, point
+from zk0.diagnostics.series import accuracies_of, by_data_set, ends, joined, judge_each, losses_of, point
 from zk0.ledger import Evaluation, Ledger
 
 BY_HEART = 3.0  # times the loss of training: dropout and augmentation put the two apart by less
@@ -50,7 +50,7 @@ def gap(ledger: Ledger) -> Iterator[Finding]:
         losses = [one.loss for one in found if one.loss is not None]
         if found[0].round == 0 and len(losses) > 1 and losses[0] == min(losses):
             return not_available("nothing is better than the untrained policy: evaluation.beats-baseline judges it")
-        return _gap(_Sides(trained, losses, scores, [value for one in found if (value := accuracy(one)) is not None]))
+        return _gap(_Sides(trained, losses, scores, accuracies_of(found)))
 
     yield from judge_each(by_data_set(ledger), judge, nothing="nothing was evaluated")
 

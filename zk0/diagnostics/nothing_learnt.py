@@ -7,7 +7,7 @@ from math import log
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, warned
-from zk0.diagnostics.series import point
+from zk0.diagnostics.series import point, repeated_at_end
 
 STUCK = 8  # values that are the same to the last digit
 SHARP = 2.0  # times: beside such a step, three digits are enough
@@ -76,7 +76,7 @@ def repeated(values: list[float]) -> Finding | None:
     Each step has other samples: a loss can only repeat itself where the output does not depend on them.
     """
     last = values[-1] if values else 0.0
-    same = next((count for count, value in enumerate(reversed(values)) if value != last), len(values))
+    same = repeated_at_end(values)
     digits = significant_digits(last)
     before = values[-same - 1] if same < len(values) else last
     fell = max(before, last) > SHARP * min(before, last) > 0  # from one value to the next

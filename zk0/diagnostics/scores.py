@@ -12,7 +12,7 @@ from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed, warned
 from zk0.diagnostics.accuracies import ENOUGH_GUESSES, FALLS, FEWEST, HIGH, STEADY, Scores, judge_accuracies
 from zk0.diagnostics.nothing_learnt import guessing
-from zk0.diagnostics.series import accuracy, by_client, by_data_set, ends, is_lost, judge_each, losses_of, point
+from zk0.diagnostics.series import accuracies_of, by_client, by_data_set, ends, is_lost, judge_each, losses_of, point
 from zk0.ledger import Evaluation, Ledger, Training
 
 ENOUGH = 4  # evaluations that all go one way: by chance 1 in 12 of a series without a trend, both ways together
@@ -84,7 +84,7 @@ def improve(ledger: Ledger) -> Iterator[Finding]:
 
 
 def _improve(found: list[Evaluation], falls: list[bool]) -> Finding:
-    known = [value for one in found if (value := accuracy(one)) is not None]
+    known = accuracies_of(found)
     losses = [(one.round, one.loss) for one in found if one.loss is not None]
     values = [value for _, value in losses]
     if told := _better(known) or _lost(losses, known) or (None if known else guessing(values)):
@@ -193,7 +193,7 @@ def _begins(trained: tuple[str, list[Training]]) -> bool:
 
 def _evaluated(ledger: Ledger) -> Iterator[tuple[str, Scores]]:
     for name, found in by_data_set(ledger):
-        values = [value for one in found if (value := accuracy(one)) is not None]
+        values = accuracies_of(found)
         if values:
             yield name, (values, [one.loss for one in found if one.loss is not None], False)
 

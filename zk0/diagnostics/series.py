@@ -91,6 +91,16 @@ def accuracy(one: Evaluation) -> float | None:
     return value if value is not None and 0 <= value <= 1 else None
 
 
+def accuracies_of(found: Iterable[Evaluation]) -> list[float]:
+    """Return the accuracies of evaluations, in order, of those that have one."""
+    return [value for one in found if (value := accuracy(one)) is not None]
+
+
+def repeated_at_end(values: Sequence[float]) -> int:
+    """Return how many of the last values are the same."""
+    return next((count for count, value in enumerate(reversed(values)) if value != values[-1]), len(values))
+
+
 def measured(series: Sequence[float | None]) -> Points:
     """Return (step, value) where a value was measured."""
     return [(step, value) for step, value in enumerate(series) if value is not None]

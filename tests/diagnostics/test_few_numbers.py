@@ -1,0 +1,53 @@
+"""Logs with few numbers: what is sharp enough to name, and what their digits or noise could hide."""
+
+import pytest
+
+from zk0.core.faults import Fault
+from zk0.diagnostics.outcome import RunOutcome
+
+STILL = {
+    "guessing in the middle of a training": (
+        "".join(f"Iteration {78000 + 20 * n}, loss = {6.9063 + 0.0004 * n}\n" for n in range(3)),
+        Fault.at_chance,
+    ),
+    "a score of 0 in every evaluation": ("".join(f"epoch: {n}, v_acc: 0.0000\n" for n in range(4)), Fault.at_chance),
+    "three evaluations that rise tenfold": (
+        "".join(f"epoch {n}: val_loss: {value}\n" for n, value in enumerate((0.33, 1.2, 3.6), start=1)),
+        Fault.evaluation_rising,
+    ),
+    "a part of the loss that is no number": (
+        "".join(f"Epoch[0] Batch [{20 * n}] Train-SmoothL1=nan\n" for n in range(1, 4)),
+        Fault.loss_not_finite,
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "fault"), STILL.values(), ids=STILL)
+def test_few_numbers_are_enough_where_they_are_sharp(diagnose_text, text, fault):
+    assert diagnose_text(text).root.fault == fault
+
+
+def test_a_loss_that_comes_down_to_guessing_and_stays_has_learnt_nothing(diagnose_text):
+    losses = (2.8634, 2.4627, 2.3462, 2.3128, 2.3059, 2.3039, 2.3042)
+
+    said = diagnose_text("".join(f"Epoch {n}/7, Loss: {loss}\n" for n, loss in enumerate(losses, start=1)))
+
+    assert (said.root.fault, said.whole.outcome) == (Fault.at_chance, RunOutcome.doubtful)
+
+
+QUIET = {
+    "a loss that rises by 7 %": "".join(
+        f"step: {n} loss: {0.0268 + 0.00006 * n + 0.0008 * (n % 3):.4f}\n" for n in range(1, 31)
+    ),
+    "a noisy loss that fell by 4 %": "".join(
+        f"step: {n} loss: {5.18 - 0.002 * n + 0.4 * (n % 5 - 2):.4f}\n" for n in range(1, 101)
+    ),
+    "an evaluation printed with two digits": "".join(
+        f"epoch: {n} loss: {0.5 / n:.4f} val_loss: 0.0011\n" for n in range(1, 11)
+    ),
+}
+
+
+@pytest.mark.parametrize("text", QUIET.values(), ids=QUIET)
+def test_what_its_digits_or_its_noise_could_hide_is_no_fault(diagnose_text, text):
+    assert diagnose_text(text).problems == ()
