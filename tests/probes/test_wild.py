@@ -300,6 +300,22 @@ def test_an_integer_buffer_that_is_cast_is_not_said_to_be_left_out(tmp_path):
     assert "set casts or skips it" in found["round-trip"].cause
 
 
+def test_memory_that_nobody_wrote_does_not_hold_the_right_number_by_chance(tmp_path):
+    # torch.Tensor(array of 0 dimensions) is memory of that size; the right counter is 1, and so is much that is freed.
+    found = points(
+        tmp_path,
+        "def get_parameters(net):\n    return [v.cpu().numpy() for v in net.state_dict().values()]\n\n\n"
+        "def set_parameters(net, parameters):\n"
+        "    state = {k: torch.tensor(v) for k, v in zip(net.state_dict(), parameters)}\n"
+        "    counter = torch.Tensor(1).isnan() + 1\n"
+        "    net.load_state_dict({k: v if v.ndim else counter for k, v in state.items()})\n",
+        "",
+        "exchange",
+    )
+
+    assert found["round-trip"].verdict is Verdict.warned
+
+
 def test_a_running_mean_that_is_sent_and_not_set_is_a_failure(tmp_path):
     found = points(
         tmp_path,
