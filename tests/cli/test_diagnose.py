@@ -121,7 +121,7 @@ def test_a_person_is_told_the_cause_first_then_evidence_and_remedy(command, monk
     assert (status, err) == (1, "")
     lines = out.splitlines()
     assert lines[0] == "A12-worse-than-baseline.log"
-    assert lines[1] == "  Flower log; 3 rounds; lines: 21 understood, 13 irrelevant, 0 not understood"
+    assert lines[1] == "  Flower log; 3 rounds; lines: 24 understood, 10 irrelevant, 0 not understood"
     assert lines[3] == "fail evaluation.beats-baseline  server"
     assert lines[4].startswith("  0.150 to 1.088")
     assert "    loss at round 3: 1.088  [server (A12-worse-than-baseline.log:24)]" in lines

@@ -62,6 +62,7 @@ IDS = (
     "loss.finite",
     "loss.jumps",
     "loss.magnitude",
+    "loss.parts",
     "loss.spikes",
     "loss.trend",
     "memory.fragmentation",
@@ -81,12 +82,15 @@ IDS = (
     "proximal.formula",
     "proximal.gradient",
     "reported.errors",
+    "reward.rises",
     "rounds.parameters-move",
     "rounds.start-losses",
     "scores.above-chance",
+    "scores.above-zero",
     "scores.finite",
     "scores.improve",
     "scores.replies",
+    "scores.steady",
     "sentinels.values",
 )
 
@@ -113,7 +117,9 @@ def test_every_module_of_diagnostics_is_an_entry_point():
             "nothing_learnt",
             "outcome",
             "ranks",
+            "recognition",
             "series",
+            "trends",
         ),
     )
     assert modules - registered == {f"zk0.diagnostics.{name}" for name in others}

@@ -11,6 +11,42 @@ STILL = {
         Fault.at_chance,
     ),
     "a score of 0 in every evaluation": ("".join(f"epoch: {n}, v_acc: 0.0000\n" for n in range(4)), Fault.at_chance),
+    "one evaluation of two measures that both guess": (
+        "".join(
+            f"DEBUG flower 2022-09-01 10:46:08,783 | {line}\n"
+            for line in (
+                "server.py:220 | fit_round 1: strategy sampled 2 clients (out of 2)",
+                "server.py:234 | fit_round 1 received 2 results and 0 failures",
+                "server.py:170 | evaluate_round 1: strategy sampled 2 clients (out of 2)",
+            )
+        )
+        + "313/313 [==============================] - 4s 10ms/step - loss: 2.3026 - accuracy: 0.1000\n",
+        Fault.at_chance,
+    ),
+    "a federation that hardly beats guessing after a hundred rounds": (
+        "".join(
+            f"Round {n}, Average loss 2.1, Test loss {2.2 + 0.02 * (n % 6):.3f}, Test accuracy: {13 + 2 * (n % 6)}.0\n"
+            for n in range(100, 110)
+        ),
+        Fault.at_chance,
+    ),
+    "a part of the loss that no label reaches": (
+        "".join(
+            f"epoch: [{n}/9], step: {n}0, acc: 0.3, CTCLoss: 0.000000, SARLoss: 1.6{9 - n}, loss: 1.6{9 - n}\n"
+            for n in range(1, 7)
+        ),
+        Fault.labels_missing,
+    ),
+    "a gradient that is no number, and no loss": (
+        "".join(
+            f" iteration {n}/ 900 | learning rate: 2.9E-04 | loss scale: 1.0 | grad norm: nan |\n" for n in (54, 55, 56)
+        ),
+        Fault.loss_not_finite,
+    ),
+    "a training that never began": (
+        "INFO 2025-06-09 11:25:49 ts/train.py:138 Creating policy\nReducing the number of VLM layers to 16 ...\n",
+        Fault.killed,
+    ),
     "three evaluations that rise tenfold": (
         "".join(f"epoch {n}: val_loss: {value}\n" for n, value in enumerate((0.33, 1.2, 3.6), start=1)),
         Fault.evaluation_rising,
@@ -41,6 +77,9 @@ QUIET = {
     ),
     "a noisy loss that fell by 4 %": "".join(
         f"step: {n} loss: {5.18 - 0.002 * n + 0.4 * (n % 5 - 2):.4f}\n" for n in range(1, 101)
+    ),
+    "a noisy loss whose level is one": "".join(
+        f"step: {n} loss: {0.0405 + 0.00001 * n - (0.0015 if n > 90 else 0):.5f}\n" for n in range(1, 101)
     ),
     "an evaluation printed with two digits": "".join(
         f"epoch: {n} loss: {0.5 / n:.4f} val_loss: 0.0011\n" for n in range(1, 11)

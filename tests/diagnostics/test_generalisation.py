@@ -35,6 +35,15 @@ def test_where_only_evaluations_are_logged_many_have_to_rise(judge, events):
     assert judge("generalisation.gap", *evaluations(events, *rising[:10]))[0].verdict is not Verdict.warned
 
 
+def test_a_loss_that_vanishes_beside_a_low_score_that_never_rises_is_overfitting(diagnose_text):
+    text = "".join(
+        f"Epoch: {n}, Avg_loss: {0.8 * 0.8**n:.4f}, Average_precision: {0.19 + 0.004 * (n % 3):.3f}\n"
+        for n in range(1, 40)
+    )
+
+    assert diagnose_text(text).root.fault == Fault.overfitting
+
+
 @pytest.mark.parametrize(
     ("trained", "judged", "accuracy"),
     [

@@ -88,6 +88,7 @@ EXAMPLES = {
     "egl-device": "ImportError: Cannot initialize a EGL device display.",
     "gl-context": "mujoco.FatalError: gladLoadGL error",
     "mujoco-model": "ValueError: XML Error: Schema violation: unrecognized attribute",
+    "physx-buffer": "PhysX error: increase PxgDynamicsMemoryConfig::foundLostAggregatePairsCapacity to 1064",
     "mujoco-unstable": "RuntimeWarning: Nan, Inf or huge value in QACC at DOF 0. The simulation is unstable.",
     "environment-missing": "gymnasium.error.NameNotFound: Environment `PushT` doesn't exist.",
     "loader-worker-died": "RuntimeError: DataLoader worker (pid(s) 4, 5) exited unexpectedly",

@@ -66,6 +66,7 @@ class Fault(StrEnum):
     data_uncovered = "data-uncovered"  # tasks that no evaluation covers
     data_spread = "data-spread"  # normalisation is dominated by one client
     data_corrupt = "data-corrupt"
+    labels_missing = "labels-missing"  # a part of the loss has nothing to compare with
     # Evaluation and the machine.
     worse_than_baseline = "worse-than-baseline"
     evaluation_insensitive = "evaluation-insensitive"
@@ -74,7 +75,10 @@ class Fault(StrEnum):
     evaluation_failed = "evaluation-failed"  # no client's evaluation came back
     evaluation_rising = "evaluation-rising"  # it gets worse from round to round
     overfitting = "overfitting"  # what is learnt holds for the training data only
+    evaluation_swinging = "evaluation-swinging"  # up and down, to the end
     at_chance = "at-chance"  # as good as guessing
+    reward_still = "reward-still"  # the return of an agent's episodes does not rise
+    reward_collapsed = "reward-collapsed"  # it was high, and is low to the end
     sentinel_value = "sentinel-value"
     memory_leak = "memory-leak"
     memory_fragmented = "memory-fragmented"

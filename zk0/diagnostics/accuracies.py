@@ -22,6 +22,7 @@ STEADY = 0.03  # spread of an accuracy that only guesses
 ENOUGH_GUESSES = 4
 ENOUGH_SAME = 6  # accuracies that agree to the last digit
 DIGITS = 4  # of an accuracy on a thousand samples or more
+SHARP = 5e-4  # of both an accuracy and a loss
 KNOWS = 0.8  # of the loss of guessing, ln k: below it an accuracy of 1/k means something else, as in a regression
 type Scores = tuple[list[float], list[float], bool]  # accuracies, losses beside them, whether of training batches
 
@@ -35,10 +36,12 @@ def judge_accuracies(scores: Scores, *, begins: bool) -> Finding:  # noqa: PLR09
     guesses = guessed_classes(losses) == classes if losses else False  # two measures that agree need fewer rounds
     if not of_batches and len(values) >= FEWEST and not any(values):
         return _nothing_right(len(values), evidence)
+    if sharp := _sharply(values, losses):
+        return sharp
     if len(values) < (FEWEST if guesses else ENOUGH_GUESSES):
         return not_available(f"needs {ENOUGH_GUESSES} accuracies, has {len(values)}")
-    if collapsed := _collapsed(values):
-        return collapsed
+    if fallen := collapsed(values):
+        return fallen
     if not of_batches and _same(values, losses):
         return _guesses(f"is {middle:.3g} in all {len(values)} rounds: one answer for all inputs", evidence)
     if frozen := _frozen(values, losses):
@@ -50,15 +53,29 @@ def judge_accuracies(scores: Scores, *, begins: bool) -> Finding:  # noqa: PLR09
     return _guesses(f"stays at {middle:.3f} in all {len(values)} rounds: guessing among {classes} classes", evidence)
 
 
-def _collapsed(values: list[float]) -> Finding | None:
-    """Return the finding on an accuracy that was good and is all but 0 to the end; None for others."""
+def _sharply(values: list[float], losses: list[float]) -> Finding | None:
+    """Return the finding on a last accuracy and a last loss that are both those of guessing; None for others.
+
+    Few values say little, but two measures that agree so closely by chance are rare.
+    """
+    if len(values) != len(losses):
+        return None
+    classes = guessed_classes(losses[-1:], SHARP)
+    if classes is None or abs(values[-1] - 1 / classes) > SHARP:
+        return None
+    what = f"is {values[-1]:.3g} and the loss {losses[-1]:.4g} at last, both those of guessing among {classes} classes"
+    return _guesses(what, [point("last accuracy", values[-1]), point("last loss", losses[-1])])
+
+
+def collapsed(values: list[float], name: str = "the accuracy") -> Finding | None:
+    """Return the finding on a score that was good and is all but 0 to the end; None for others."""
     last = max(values[-FEWEST:])
     before = sorted(value for value in values[:-FEWEST] if value > last)
     if len(before) < FEWEST or before[len(before) // 2] < GOOD or last > COLLAPSED * before[len(before) // 2]:
         return None
     return failed(
-        f"the accuracy falls from {before[len(before) // 2]:.3f} to {last:.3f} and stays there",
-        evidence=[point("accuracy before, median", before[len(before) // 2]), point("highest of the last", last)],
+        f"{name} falls from {before[len(before) // 2]:.3f} to {last:.3f} and stays there",
+        evidence=[point("before, median", before[len(before) // 2]), point("highest of the last", last)],
         cause="the weights ran away or were replaced: too large a step, statistics of a batch norm that aren't finite, "
         "or a checkpoint that was loaded",
         remedy="go back to the last checkpoint before it; look at that step's gradient norm and learning rate",

@@ -18,7 +18,7 @@ SURE_ENOUGH = 0.5  # confidence below which a finding explains nothing: a guess 
 TIERS: tuple[frozenset[Fault], ...] = (
     frozenset({
         Fault.program_missing, Fault.code_raises, Fault.exception, Fault.data_corrupt, Fault.data_units,
-        Fault.data_rate, Fault.data_duplicated, Fault.setting_not_delivered,
+        Fault.data_rate, Fault.data_duplicated, Fault.labels_missing, Fault.setting_not_delivered,
     }),
     frozenset({
         Fault.proximal_inert, Fault.proximal_detached, Fault.proximal_formula, Fault.proximal_reference,
@@ -46,6 +46,7 @@ TIERS: tuple[frozenset[Fault], ...] = (
     }),
     frozenset({
         Fault.evaluation_not_finite, Fault.evaluation_failed, Fault.evaluation_rising, Fault.at_chance,
+        Fault.evaluation_swinging, Fault.reward_still, Fault.reward_collapsed,
         Fault.overfitting, Fault.worse_than_baseline, Fault.success_unfounded,
     }),
 )  # fmt: skip
@@ -57,6 +58,8 @@ _UNSTABLE_TRAINING = (
     Fault.learning_rate_too_high,
     Fault.client_drift,
     Fault.evaluation_rising,
+    Fault.evaluation_swinging,
+    Fault.reward_collapsed,
     Fault.worse_than_baseline,
 )
 _POOR_TRAINING = (*_UNSTABLE_TRAINING, Fault.loss_not_finite, Fault.client_dropouts)
@@ -64,6 +67,7 @@ _NOTHING_LEARNT = (
     Fault.learning_rate_too_low,
     Fault.loss_still,
     Fault.at_chance,
+    Fault.reward_still,
     Fault.evaluation_insensitive,
     Fault.worse_than_baseline,
     Fault.success_unfounded,
@@ -107,6 +111,7 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
         Fault.client_dropouts: "a client whose frames can't be read gives up its round",
         Fault.loss_not_finite: "broken values in the data make the loss not finite",
     },
+    Fault.labels_missing: dict.fromkeys(_NOTHING_LEARNT, "what has no labels is not learnt"),
     Fault.data_spread: dict.fromkeys(_NOTHING_LEARNT, "the others' targets are squeezed into a small range"),
     Fault.data_duplicated: {
         Fault.data_spread: "one data set counts twice in the normalisation",

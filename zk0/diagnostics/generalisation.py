@@ -6,14 +6,14 @@ Few evaluations show it where both sides are in the log; where only evaluations 
 Clients of a federation train on data of their own: `scores.improve` and `evaluation.drift` judge them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, not_applicable, not_available, passed, warned
 from zk0.diagnostics.ranks import kendall_trend
-from zk0.diagnostics.series import accuracies_of, by_data_set, ends, joined, judge_each, losses_of, point
+from zk0.diagnostics.series import accuracies_of, by_data_set, ends, joined, judge_each, losses_of, point, scores_of
 from zk0.ledger import Evaluation, Ledger
 
 BY_HEART = 3.0  # times the loss of training: dropout and augmentation put the two apart by less
@@ -21,6 +21,10 @@ RISEN = 1.15  # times the best evaluation: two that differ by noise alone differ
 KNOWN = 0.9  # an accuracy on the training data that leaves little to learn
 LESS_KNOWN = 0.15  # absolute: so far below it an evaluation's accuracy is another one
 DROPPED = 0.02  # absolute: an accuracy below its own best
+VANISHED = 0.1  # of its start
+LOW = 0.6  # a score that leaves much to learn
+ENOUGH_TO_SWING = 6  # evaluations, of which the last one may be high by itself
+ENOUGH_SCORES = 12  # of which a third stands for what was learnt at first
 ENOUGH_TO_RISE = 15  # evaluations behind the best one, where they stand alone
 EARLY = 0.2  # of all: where the best one then is
 RISEN_ALONE = 1.05  # times the best one
@@ -35,6 +39,7 @@ class _Sides:
     judged: Sequence[float]
     trained_accuracy: Sequence[float]
     judged_accuracy: Sequence[float]
+    scores: Mapping[str, Sequence[float]]  # of the evaluations, by name
 
 
 @check("generalisation.gap")
@@ -50,13 +55,18 @@ def gap(ledger: Ledger) -> Iterator[Finding]:
         losses = [one.loss for one in found if one.loss is not None]
         if found[0].round == 0 and len(losses) > 1 and losses[0] == min(losses):
             return not_available("nothing is better than the untrained policy: evaluation.beats-baseline judges it")
-        return _gap(_Sides(trained, losses, scores, accuracies_of(found)))
+        return _gap(_Sides(trained, losses, scores, accuracies_of(found), scores_of(found)))
 
     yield from judge_each(by_data_set(ledger), judge, nothing="nothing was evaluated")
 
 
 def _gap(sides: _Sides) -> Finding:
-    if (known := _accuracies(sides)) or (known := _losses(sides)) or (known := _alone(sides.judged)):
+    if (
+        (known := _accuracies(sides))
+        or (known := _losses(sides))
+        or (known := _scores(sides))
+        or (known := _alone(sides.judged))
+    ):
         return known
     if len(sides.judged) > 1 and sides.trained:
         return passed(f"the evaluation ends at {sides.judged[-1]:.4g}, its best is {min(sides.judged):.4g}")
@@ -78,7 +88,9 @@ def _losses(sides: _Sides) -> Finding | None:
     """Return the finding on an evaluation that rises far above a loss of training that falls; None for others."""
     if len(sides.judged) < 2 or len(sides.trained) < 2:  # noqa: PLR2004  a rise and a fall have two ends
         return None
-    (first, own), best, last = ends(sides.trained), min(sides.judged), sides.judged[-1]
+    (first, own), best = ends(sides.trained), min(sides.judged)
+    # A last one that is high by itself is an evaluation that swings, or noise.
+    last = min(sides.judged[-2:]) if len(sides.judged) >= ENOUGH_TO_SWING else sides.judged[-1]
     if own > first or best <= 0 or last < max(RISEN * best, BY_HEART * own) or _still_improves(sides.judged_accuracy):
         return None
     evidence = [
@@ -87,6 +99,27 @@ def _losses(sides: _Sides) -> Finding | None:
         point("last loss of the evaluation", last),
     ]
     return _overfits(f"the evaluation rises from {best:.4g} to {last:.4g}, the loss of training is {own:.3g}", evidence)
+
+
+def _scores(sides: _Sides) -> Finding | None:
+    """Return the finding on a loss of training that all but vanishes while a low score never gets better."""
+    if len(sides.trained) < ENOUGH_SCORES:
+        return None
+    first, own = ends(sides.trained)
+    if own > VANISHED * first:
+        return None
+    for name, values in sides.scores.items():
+        third = len(values) // 3
+        if len(values) < ENOUGH_SCORES or max(values) >= LOW or max(values[third:]) > max(values[:third]) + DROPPED:
+            continue
+        evidence = [
+            point("loss of training, at first", first),
+            point("loss of training, at the end", own),
+            point(f"highest {name}", max(values)),
+        ]
+        message = f"the loss of training falls from {first:.3g} to {own:.3g}, and {name} stays at {values[-1]:.3f}"
+        return _overfits(message, evidence)
+    return None
 
 
 def _still_improves(scores: Sequence[float]) -> bool:

@@ -1,36 +1,27 @@
-"""Is the policy loss a number, does it fall, does it jump? (`loss.finite`, `.trend`, `.explodes`, `.spikes`, `.jumps`)
-
-A training loss is noisy from batch to batch, so two single values say nothing. The trend is judged by rank (Kendall's
-tau), its size by the medians of the first and last tenth: both resist a spike, and both have to say the same. The
-noise is assumed to be independent from step to step, as that of shuffled batches is. A loss that wanders, because the
-weights do, is judged by where it went: of random walks without drift, 3 to 5 in 10 have "fallen". Where there is no
-trend, the Theil-Sen slope's interval separates a loss that stagnates from one whose noise would hide a fall.
+"""Is the policy loss a number, does it fall, does it jump? (`loss.finite`, `.trend`, `.parts`, `.explodes`, …)
 
 SageMaker Debugger calls these LossNotDecreasing, Overtraining and, of tensors, ExplodingTensor.
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
-from math import isnan, log
+from math import log
 from statistics import median
 from typing import Literal
 
 from zk0.core.checks import check
 from zk0.core.faults import Fault
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
+from zk0.core.verdicts import Finding, failed, not_available, passed, warned
 from zk0.diagnostics.jumps import EACH_SIDE, burst_of, jump_of, short_jump
 from zk0.diagnostics.not_finite import RECOVERED, is_settling, likely_cause, not_finite_in, recovers
 from zk0.diagnostics.nothing_learnt import (
     falls_to_guessing,
-    guessed_level,
     guessing,
-    is_coarse,
     repeated,
     still_guessing,
     vanished,
 )
-from zk0.diagnostics.ranks import kendall_trend, lowest_slope
 from zk0.diagnostics.series import (
+    DEVIATIONS,
     by_client,
     each_client,
     each_training,
@@ -40,29 +31,17 @@ from zk0.diagnostics.series import (
     losses_of,
     measured,
     point,
-    thinned,
 )
+from zk0.diagnostics.trends import FEWEST_STEPS, MINIMUM_STEPS, falls_each_time, judge_trend
 from zk0.ledger import Ledger, Training
 
-MINIMUM_STEPS = 20  # below it, a tenth is one or two values and the rank test has little power
-FEWEST_FALLS = 5  # values, each below the one before, and the last below FAR of the first
-FAR = 0.8
-FEWEST_STEPS = 6  # that all fall are a fall by rank (p = 0.003); nothing else can be said of so few
-SIGNIFICANCE = 0.01  # chance of calling a flat loss falling; per client
-STEPS_TO_STAND_STILL = 60  # a short run's noise may hide its fall and look like its opposite
-STANDS_STILL = 0.1  # a loss that can't have fallen by a tenth of itself (95 %) has learnt nothing worth the steps
-TREND_OF = 20_000  # values at most for Kendall's tau: half a second, and more than enough to find any trend
-PAIRS_OF = 300  # values at most for the Theil-Sen slope, which looks at all pairs
-RISES = 1.1  # times its start: less is no divergence, whatever its rank test says
-FELL = 0.98  # of its start: it may fall, and the noise is too large to say so
 LATE = 0.2  # of the steps: a log that begins behind them does not show the fall
-FELL_BEFORE = 1.5  # times the level it stays at: a loss that converged in its first steps
+ENOUGH_ZEROS = 4  # logged values, each a mean over steps or at its own step
 EXPLOSION = 10.0  # times the start; shuffled batches differ by factors of 2 or 3
 SPIKE = 5.0  # times the median of its neighbours
 SPIKE_NOISE = 6.0  # and so many deviations of the series' own noise, robustly measured: skewed noise has no spikes
 NEIGHBOURS = 7  # steps on each side
 MANY_SPIKES = 0.03  # share of steps; now and then one batch is odd
-DEVIATIONS = 1.4826  # the deviation of normal noise over its median absolute deviation
 ABSURD = 1e12  # dimensionless: squared errors of prices or of bytes stay below it
 
 type SeriesName = Literal["policy_loss", "total_loss"]
@@ -105,16 +84,18 @@ def loss_trend(
 
     def judge(trainings: list[Training]) -> Finding:
         values = joined(trainings, lambda one: getattr(one, series))
+        if any(training.reward for training in trainings):
+            return not_available("a loss of reinforcement learning need not fall: reward.rises judges it")
         if zero := vanished(values):
             return zero
         late = _begins_late(trainings, series, ledger)
         if late and (guess := still_guessing(values)):
             return guess
-        if len(values) < FEWEST_STEPS and not _falls_each_time(values):
+        if len(values) < FEWEST_STEPS and not falls_each_time(values):
             return not_available(f"needs {MINIMUM_STEPS} steps of {series}, has {len(values)}")
         if without := repeated(values) or falls_to_guessing(values) or (None if late else guessing(values)):
             return without
-        return _trend(values, series, expect, late=late)
+        return judge_trend(values, series, expect, late=late)
 
     return judge_each(by_client(ledger.trainings), judge)
 
@@ -127,83 +108,25 @@ def _begins_late(trainings: list[Training], series: str, ledger: Ledger) -> bool
     return bool(first) and (first[0][0] > LATE * trainings[0].steps or before > LATE * counted)
 
 
-def _trend(values: list[float], series: str, expect: str, *, late: bool) -> Finding:
-    first, last = ends(values)
-    tau, chance = kendall_trend(thinned(values, TREND_OF))  # both NaN where all values are equal
-    significant = chance < SIGNIFICANCE
-    evidence = [
-        point(f"{series}, median of the first tenth", first),
-        point(f"{series}, median of the last tenth", last),
-        point("Kendall's tau over steps", None if isnan(tau) else tau),
-        point("p-value", None if isnan(chance) else chance),
-    ]
-    change = f"{first:.3g} to {last:.3g} over {len(values)} steps"
-    if last < first and (_falls_each_time(values) or (significant and tau < 0)):
-        little = first > 0 and last > FELL * first
-        return (
-            not_available(f"falls by too little to show that it learns: {change}")
-            if little
-            else passed(f"{expect}: {change}", evidence=evidence)
-        )
-    if len(values) < MINIMUM_STEPS:
-        return not_available(f"needs {MINIMUM_STEPS} steps of {series}, has {len(values)}")
-    if jump_of(values) is not None:
-        return not_available(f"{change}: a jump, which loss.jumps judges")
-    if significant and tau > 0 and last > first:
-        return _rising(first, last, change, evidence)
-    if significant:
-        return warned(
-            f"no steady trend: {change}, while most steps go the other way",
-            evidence=evidence,
-            cause="the loss jumped, and what came before or after the jump goes the other way",
-            remedy="look at the series round by round",
-            confidence=0.5,
-        )
-    return _without_trend(values, change, evidence, late=late)
-
-
-def _rising(first: float, last: float, change: str, evidence: list[Evidence]) -> Finding:
-    if 0 < last < RISES * first:
-        return not_available(f"{change}: rises by {last / first - 1:.0%}, which can be what the batches differ by")
-    return failed(
-        f"rising: {change}",
-        evidence=evidence,
-        cause="the steps are too large, or the gradient is not that of this loss: gradient norms decide",
-        remedy="look at gradient norms: where they grow with the loss, lower learning_rate by a factor of 5",
-        fault=Fault.learning_rate_too_high,
-        confidence=0.6,
-    )
-
-
-def _without_trend(values: list[float], change: str, evidence: list[Evidence], *, late: bool) -> Finding:
-    """Distinguish a loss that stagnates from one whose noise would hide a fall."""
-    points = thinned(values, PAIRS_OF)
-    lowest = lowest_slope(points) * (len(points) - 1)
-    hidden = -lowest / abs(median(points)) if median(points) else 0.0
-    if hidden > STANDS_STILL or (hidden and len(values) < STEPS_TO_STAND_STILL):
-        return not_available(f"no trend above noise, which could hide a fall of {max(hidden, 0):.0%}")
-    if values[0] > FELL_BEFORE * ends(values)[1] and min(values[:2]) > max(values[FEWEST_STEPS:]):
-        return passed(f"fell in its first steps and stays there: {values[0]:.3g}, then {change}")
-    first, level = ends(values)
-    if 0 < level < FELL * first or all(map(is_coarse, values)):
-        return not_available(f"no trend above its noise and the digits printed: {change}")
-    if late:
-        return not_available(f"no change: {change}, and the log begins late: converged, or stuck, it would look so")
-    if guess := guessed_level(level, evidence):
-        return guess
+@check("loss.parts")
+@each_client
+def loss_parts(trainings: list[Training], _: Ledger) -> Finding:
+    """No part of the loss that labels decide is 0 from the first value to the last."""
+    parts: dict[str, int] = {}
+    for training in trainings:
+        for name, count in training.zero_losses.items():
+            parts[name] = parts.get(name, 0) + count
+    zero = {name: count for name, count in parts.items() if count >= ENOUGH_ZEROS}
+    if not zero:
+        return not_available("no part of the loss is 0 throughout")
     return warned(
-        f"no change: {change}",
-        evidence=[*evidence, point("largest fall that the noise could hide, of the loss", hidden)],
-        cause="converged before this log begins, too few steps, or steps too small to matter: the log alone can't tell",
-        remedy="compare with the loss of an untrained policy: as high, it learns nothing; far lower, it has converged",
-        fault=Fault.loss_still,
-        confidence=0.4,
+        f"{' and '.join(zero)} {'is' if len(zero) == 1 else 'are'} exactly 0 in all {max(zero.values())} logged values",
+        evidence=[point(f"logged values of {name}, all 0", count) for name, count in zero.items()],
+        cause="no label reaches it: boxes, masks or transcripts are missing, empty, or in another format",
+        remedy="print the labels of one batch as the loss gets them; check their folder, format and classes",
+        fault=Fault.labels_missing,
+        confidence=0.8,
     )
-
-
-def _falls_each_time(values: list[float]) -> bool:
-    """Return whether few values fall every time and far: of 5 without a trend, 1 in 120 does."""
-    return len(values) >= FEWEST_FALLS and values[-1] < FAR * values[0] and all(b < a for a, b in pairwise(values))
 
 
 @check("loss.explodes")

@@ -61,6 +61,8 @@ def is_settling(training: Training, found: NotFinite) -> bool:
     if found.losses or not found.gradients or training.faults.non_finite_losses > len(found.gradients):
         return False
     finite = [step for step, _ in measured(training.gradient_norm)]
+    if not finite:
+        return False
     first = min(found.gradients)  # a log that averages over many steps has the first ones in its first value
     late = [step for step in found.gradients if step >= SETTLING_STEPS and (step > first or min(finite) < first)]
     return len(finite) > len(found.gradients) and len(late) <= SETTLING_SHARE * found.logged

@@ -20,6 +20,9 @@ FEW_SHARP_GUESSES = 3  # in the middle of a training, so near to it that no othe
 CLASSES = (2, 3, 4, 5, 10, 20, 50, 62, 100, 1000)  # whose cross-entropy of guessing, ln k, is known by sight
 GUESSING = 0.01  # of ln k
 SHARPLY = 0.002  # of it
+LATE = 0.06  # of ln k, of every evaluation
+LATE_ROUND, ENOUGH_LATE = 30, 5  # rounds after which something is learnt; evaluations that agree
+LATE_ACCURACY = 3.0  # times 1/k
 PLATEAU = 0.3  # of the values, at the end
 PLATEAU_WITHIN = 0.003  # of ln k: a loss that goes on falling is not as flat
 CLASSES_OF_PLATEAUS = (3, 4, 5, 10)  # ln 2 is a loss that much else passes, and words are guessed among thousands
@@ -48,6 +51,19 @@ def falls_to_guessing(values: list[float]) -> Finding | None:
     if classes not in CLASSES_OF_PLATEAUS or min(values) < (1 - PLATEAU_WITHIN) * log(classes):
         return None
     return _guesses(classes, last[-1], [point("highest loss", max(values))])
+
+
+def guessing_late(losses: list[float], accuracies: list[float], last_round: int) -> Finding | None:
+    """Return the finding on evaluations that, many rounds after the start, are hardly better than guessing.
+
+    Only where accuracies say among how many classes: a loss of 2.3 alone may be that of a language model.
+    """
+    if len(losses) < ENOUGH_LATE or last_round < LATE_ROUND or len(accuracies) != len(losses):
+        return None
+    classes = guessed_classes(losses, LATE)
+    if classes is None or classes == 2 or max(accuracies) > LATE_ACCURACY / classes:  # noqa: PLR2004  ln 2 is no sign
+        return None
+    return _guesses(classes, losses[-1], [point("highest accuracy", max(accuracies)), point("round", last_round)])
 
 
 def vanished(values: list[float]) -> Finding | None:

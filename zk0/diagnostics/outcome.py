@@ -40,8 +40,8 @@ PROOFS = (
     Proof("finite numbers", ("loss.finite", "scores.finite"), "losses, of training or of an evaluation"),
     Proof(
         "that it learns",
-        ("loss.trend", "scores.improve", "evaluation.beats-baseline"),
-        "a loss that falls: 6 logged losses of training, or 3 evaluations",
+        ("loss.trend", "scores.improve", "evaluation.beats-baseline", "reward.rises"),
+        "a loss that falls: 6 logged losses of training, or 3 evaluations; or a return that rises",
     ),
 )
 # Asked of a federation only: where it does not arise, nothing is missing.

@@ -29,6 +29,9 @@ ENOUGH_STEPS = 5  # logged times of loading; the first is slow for everybody
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?")  # in which lines of one wait differ
 RUNNING = 600.0  # seconds since the last line within which a process is taken to be alive
 
+BROKEN_OFF = "the process was killed, the log was cut, or the run goes on"
+LOADING = "it was killed while it loaded (most often its memory ran out), or waits for a download or a lock"
+
 # How a process ended: message, cause, remedy, fault. What is named first is the nearest to a cause.
 ENDINGS: dict[IncidentKind, tuple[str, str, str, Fault]] = {
     IncidentKind.collective_timeout: (
@@ -74,6 +77,8 @@ def ended(ledger: Ledger) -> Finding:
     done = [one for one in ledger.progress if one.planned and one.reached is not None]
     if done:
         return _planned(ledger, done)
+    if _has_not_begun(ledger) and not _ended_otherwise(ledger) and not _is_written_still(ledger):
+        return _broken_off(ledger, "its start, before the first step,", [], LOADING)
     if _is_written_still(ledger):
         return passed("the log is being written")
     return _steps(ledger) or not_available("needs the run's last line, or how many rounds, epochs or steps it has")
@@ -128,12 +133,17 @@ def _steps(ledger: Ledger) -> Finding | None:
     return _broken_off(ledger, f"step {one.steps} of {wanted}", evidence)
 
 
-def _broken_off(ledger: Ledger, where: str, evidence: Sequence[Evidence]) -> Finding:
+def _has_not_begun(ledger: Ledger) -> bool:
+    """Return whether a program began to load what it trains, and logged no step."""
+    return not ledger.trainings and any(one.unit == "step" and one.reached == 0 for one in ledger.progress)
+
+
+def _broken_off(ledger: Ledger, where: str, evidence: Sequence[Evidence], cause: str = BROKEN_OFF) -> Finding:
     shown = [point("last line", one.last_line, at=one.source) for one in ledger.logs if one.last_line]
     return warned(
         f"the log ends at {where} without an error",
         evidence=[*evidence, *shown[:2]],
-        cause="the process was killed, the log was cut, or the run goes on",
+        cause=cause,
         remedy="look for the process; if it is gone, for oom-kill in the machine's log: journalctl -k",
         fault=Fault.killed,
         confidence=UNKNOWN,
@@ -194,12 +204,13 @@ def stopped(ledger: Ledger) -> Iterator[Finding]:
         found = [one for one in ends if one.kind is kind or first]
         if found and (kind is first or not first):
             empty = False
+            row = recognize(found[0].text) if kind is IncidentKind.interrupted else None
             yield failed(
                 message if len(found) == 1 else f"{message}, reported {sum(one.count for one in found)} times",
                 at=found[0].client or "",
                 evidence=[point(kind.value, one.text, at=one.read_from or "") for one in found[:4]],
-                cause=cause,
-                remedy=remedy,
+                cause=row.cause if row else cause,
+                remedy=row.remedy if row else remedy,
                 fault=fault,
                 confidence=SURE,
             )

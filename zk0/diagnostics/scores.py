@@ -11,8 +11,20 @@ from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed, warned
 from zk0.diagnostics.accuracies import ENOUGH_GUESSES, FALLS, FEWEST, HIGH, STEADY, Scores, judge_accuracies
-from zk0.diagnostics.nothing_learnt import guessing
-from zk0.diagnostics.series import accuracies_of, by_client, by_data_set, ends, is_lost, judge_each, losses_of, point
+from zk0.diagnostics.nothing_learnt import guessing, guessing_late
+from zk0.diagnostics.recognition import score_findings, swings
+from zk0.diagnostics.series import (
+    accuracies_of,
+    by_client,
+    by_data_set,
+    each,
+    ends,
+    is_lost,
+    judge_each,
+    losses_of,
+    point,
+    scores_of,
+)
 from zk0.ledger import Evaluation, Ledger, Training
 
 ENOUGH = 4  # evaluations that all go one way: by chance 1 in 12 of a series without a trend, both ways together
@@ -85,9 +97,12 @@ def improve(ledger: Ledger) -> Iterator[Finding]:
 
 def _improve(found: list[Evaluation], falls: list[bool]) -> Finding:
     known = accuracies_of(found)
+    scores = [known, *scores_of(found).values()]
     losses = [(one.round, one.loss) for one in found if one.loss is not None]
     values = [value for _, value in losses]
-    if told := _better(known) or _lost(losses, known) or (None if known else guessing(values)):
+    better = next(filter(None, map(_better, scores)), None)
+    late = guessing_late(values, known, found[-1].round)
+    if told := late or better or _lost(losses, known) or (None if known else guessing(values)):
         return told
     if len(losses) < ENOUGH:
         return _short(losses)
@@ -169,6 +184,22 @@ def _rising(change: str, evidence: list[Evidence], falls: list[bool]) -> Finding
         fault=Fault.evaluation_rising,
         confidence=0.75,
     )
+
+
+@check("scores.above-zero")
+def above_zero(ledger: Ledger) -> Iterator[Finding]:
+    """A score such as F1, a precision or a Dice coefficient is not 0, and does not come down to it."""
+    if not ledger.evaluations:
+        yield not_available("nothing was evaluated")
+    for name, found in by_data_set(ledger):
+        yield from (finding.model_copy(update={"at": name}) for finding in score_findings(found, ledger))
+
+
+@check("scores.steady")
+@each(by_data_set, nothing="nothing was evaluated")
+def steady(found: list[Evaluation], ledger: Ledger) -> Finding:
+    """A score does not go up and down from one evaluation to the next, to the end."""
+    return swings(found, ledger)
 
 
 @check("scores.above-chance")

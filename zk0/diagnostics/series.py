@@ -14,6 +14,7 @@ FEDAVG = "mu is 0: this is FedAvg"
 type Points = list[tuple[int, float]]
 type LedgerCheck = Callable[[Ledger], Iterator[Finding]]
 
+DEVIATIONS = 1.4826  # the deviation of normal noise over its median absolute deviation
 TENTH = 10  # a series' beginning and end are its first and last tenth: one value is noise, a half is half the story
 
 
@@ -94,6 +95,16 @@ def accuracy(one: Evaluation) -> float | None:
 def accuracies_of(found: Iterable[Evaluation]) -> list[float]:
     """Return the accuracies of evaluations, in order, of those that have one."""
     return [value for one in found if (value := accuracy(one)) is not None]
+
+
+def scores_of(found: Iterable[Evaluation]) -> dict[str, list[float]]:
+    """Return {name: values in order} of all scores of evaluations that are shares, 1 the best; the accuracy is one."""
+    scores: dict[str, list[float]] = {}
+    for one in found:
+        for name, value in one.metrics.items():
+            if 0 <= value <= 1:
+                scores.setdefault(name, []).append(value)
+    return scores
 
 
 def repeated_at_end(values: Sequence[float]) -> int:

@@ -4,7 +4,7 @@ from math import nan
 
 import pytest
 
-from zk0.ledger.importers.metrics import meanings
+from zk0.ledger.importers.metric_names import meanings
 from zk0.ledger.importers.pairs import find_pairs
 
 

@@ -139,7 +139,7 @@ ROWS = (
     ),
     known(
         "nvflare-aborted",
-        r"Received command to abort job|FATAL_SYSTEM_ERROR|peer_rc=EXECUTION_EXCEPTION",
+        r"ABORT \(RUN\) command received|Received command to abort job|FATAL_SYSTEM_ERROR|peer_rc=EXECUTION_EXCEPTION",
         "the server aborts the job for all when one client fails; the reason is in that client's own log",
         "read the first error in the log of the client that failed first",
         "NVIDIA/NVFlare#2601",

@@ -5,6 +5,13 @@ from zk0.diagnostics.known import known
 
 ROWS = (
     known(
+        "physx-buffer",
+        r"PxgDynamicsMemoryConfig|foundLost\w+Capacity",
+        "a buffer of the simulator PhysX is too small for this scene: contacts are lost, and states become wrong or NaN",
+        "raise the capacity that the line names (sim.physx.gpu_…_capacity), or simulate fewer environments",
+        "",
+    ),
+    known(
         "egl-device",
         r"PLATFORM_DEVICE extension|Cannot initialize a EGL device display|EGLError|eglQueryDevices|failed to EGL with glad|EGL_NOT_INITIALIZED",
         "no EGL driver for rendering without a display: none is installed, or the container has no graphics libraries",

@@ -13,8 +13,9 @@ from statistics import fmean
 from typing import Any
 
 from zk0.ledger import Ledger, LedgerWriter
-from zk0.ledger.importers.metrics import evaluation_loss, plain, training_summary
+from zk0.ledger.importers.metric_names import evaluation_loss, training_summary
 from zk0.ledger.importers.run_builder import canonical
+from zk0.ledger.importers.score_names import plain
 from zk0.ledger.schema import (
     OPTIONAL_SERIES,
     SERIES,

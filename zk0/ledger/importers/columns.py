@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from zk0.ledger.importers.logs import LogFile
-from zk0.ledger.importers.metrics import meaning_of, meanings
+from zk0.ledger.importers.metric_names import meaning_of, meanings
 from zk0.ledger.importers.numbers import MEASURED, take_row
 from zk0.ledger.importers.pairs import NUMBER, Pairs, parse_value
 from zk0.ledger.importers.rules import LineReader, Taken
@@ -111,6 +111,7 @@ def _row(log: LogFile, heading: _Heading, text: str, cells: list[str]) -> bool:
             return False
         name = next((found for found in precisions if found["range"]), precisions[0])[0]
         pairs.values = {"map50_95": pairs.values[name]} if name in pairs.values else {}
+        pairs.is_evaluation = True
     heading.line = log.number
     return take_row(log, pairs)
 

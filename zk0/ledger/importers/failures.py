@@ -128,6 +128,7 @@ WORDS: tuple[tuple[str, IncidentKind], ...] = (
     ("Training job failed", IncidentKind.error_logged),
     ("socket has timed out after", IncidentKind.error_logged),
     ("huge value in Q", IncidentKind.error_logged),
+    ("PxgDynamicsMemoryConfig", IncidentKind.error_logged),
     ("Waiting for", IncidentKind.waiting),
     ("waiting for", IncidentKind.waiting),
     ("Still waiting", IncidentKind.waiting),

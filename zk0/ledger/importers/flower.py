@@ -9,8 +9,8 @@ import ast
 import re
 
 from zk0.ledger.importers.actions import incident, phase
-from zk0.ledger.importers.logs import FINAL, LogFile
-from zk0.ledger.importers.metrics import SERIES, evaluation_loss, meaning_of, training_summary
+from zk0.ledger.importers.logs import EVALUATING, FINAL, LogFile
+from zk0.ledger.importers.metric_names import SERIES, evaluation_loss, meaning_of, training_summary
 from zk0.ledger.importers.rules import LineReader, Rule, Taken, rule
 from zk0.ledger.importers.run_builder import SERVER
 from zk0.ledger.log_events import IncidentKind
@@ -186,9 +186,8 @@ _NOISE = (
     r"Sent (?:successfully|reply)",
     r"Starting evaluation of initial|Starting Flower (?:SuperLink|SuperNode|ClientApp|ServerApp)",
     r"Evaluation returned no results",
-    r"evaluate_round(?: \d+)?: (?:strategy|no clients)",
+    r"evaluate_round(?: \d+)?: no clients",
     r"Getting initial parameters|Evaluating initial parameters|Opened insecure gRPC|ChannelConnectivity",
-    r"configure_evaluate: ",
     r"Sampling:",
     r"Fraction: train",
     r"Minimum (?:available )?nodes",
@@ -231,6 +230,8 @@ RULES: tuple[Rule, ...] = (
     rule(r"fit_round(?: \d+)? received (\d+) results and (\d+) failures", _answered),
     rule(r"aggregate_(?:fit|train): [rR]eceived (\d+) results and (\d+) failures", _answered),
     rule(r"aggregate_evaluate: [rR]eceived (\d+) results and (\d+) failures", _evaluated),
+    rule(r"evaluate_round(?: \d+)?: strategy", phase(EVALUATING)),
+    rule(r"configure_evaluate: ", phase(EVALUATING)),
     rule(r"evaluate_round(?: \d+)? received (\d+) results and (\d+) failures", _evaluated),
     rule(r"app_fit: losses_(distributed|centralized) (\[.*\])", _losses),
     rule(r"FL starting"),

@@ -62,18 +62,23 @@ def _evaluated(log: LogFile, found: re.Match[str]) -> None:
 
 _NOISE = (
     r"Logs will be saved locally",
-    r"Creating (?:dataset|policy|optimizer|env|reward model)",
     r"Output dir:",
     r"cfg\.\w+",
     r"dataset\.num_",
     r"Effective batch size",
     r"num_(?:learnable|total)_params",
     r"Checkpoint policy after step",
+    r"Loading  ?\S+ weights",
+    r"Reducing the number of VLM layers",
+    r"We will use \d+% of the memory on device",
+    r"Resolving data files",
+    r"Eval policy at step",
 )
 
 RULES: tuple[Rule, ...] = (
     rule(r"step:(\d+)([KMB]?) smpl:\S+ ep:\S+ epch:\S+ (.*)", _step),
     rule(rf"step (\d+): eval_loss={NUMBER}", _evaluated),
+    rule(r"Creating (?:dataset|policy|optimizer|env|reward model)", lambda log, _: log.run.count("step", 0.0)),
     rule(r"End of training", lambda log, _: log.run.close(1, at=log.at)),
     rule(r"One or several (?:query )?timestamps unexpectedly violate the tol.*", incident(IncidentKind.timestamps)),
     rule(r"Start offline training on a fixed dataset", lambda log, _: log.restart()),

@@ -35,6 +35,7 @@ class LinePrefix:
 type Mark = tuple[LogStream, int, int]
 
 TEXT = "text"  # the format of a log without a line that a rule knows
+EVALUATING = "evaluating"  # the phase in which clients evaluate what the server sent
 FINAL = "final"  # the phase in which Flower repeats all metrics as a table
 RECENT = 256  # lines that begin something, remembered so that their second printing begins nothing
 

@@ -15,23 +15,25 @@ from dataclasses import dataclass, field
 
 from zk0.ledger.importers.bars import pairs_of_bar, take_bar
 from zk0.ledger.importers.failures import complains, kind_of
-from zk0.ledger.importers.logs import LogFile
-from zk0.ledger.importers.metrics import SERIES, meanings
+from zk0.ledger.importers.logs import EVALUATING, LogFile
+from zk0.ledger.importers.metric_names import SERIES, meanings
 from zk0.ledger.importers.pairs import NUMBER, Pairs, find_pairs
 from zk0.ledger.importers.rules import LineReader, Taken
+from zk0.ledger.importers.score_names import Shares, as_score, is_of_evaluation
 from zk0.ledger.importers.streams import LogStream, StepPosition
 from zk0.ledger.log_events import IncidentKind
 
 NAME = "metrics"
 LOCAL = "local"  # the client of lines that name none
 SIGNS = (
-    "oss", "LOSS", "acc", "Acc", "rad", "poch", "EPOCH", "tep", "Iter", "iter", "ound", "lr", "mAP", "reward", "|",
-    "━", "[=", "omplete", "inish", "stopp", "Stopp", "total", "num", "max", "Num", "Total", "ITER", "success",
-    "xent", "ost ", "mse", "name",
+    "oss", "LOSS", "acc", "Acc", "rad", "poch", "EPOCH", "tep", "Iter", "iter", "ound", "lr", "mAP", "ewar", "ew_",
+    "eturn", "|", "━", "[=", "omplete", "inish", "stopp", "Stopp", "total", "num", "max", "Num", "Total", "ITER",
+    "uccess", "xent", "ost ", "mse", "name", "AP", "f1", "F1", "recision", "ecall", "dice", "Dice", "IoU",
+    "iou", "dsc", "DSC", "_wer", "WER", "_cer", "CER",
 )  # fmt: skip
-JUDGED = ("evaluation", "evaluation_accuracy")
+JUDGED = ("evaluation", "evaluation_accuracy", "evaluation_score")
 LOSSES = {"policy_loss", "total_loss", "evaluation"}
-MEASURED = LOSSES | {"proximal_loss", "gradient_norm", "accuracy", "evaluation_accuracy"}
+MEASURED = LOSSES | {"proximal_loss", "gradient_norm", "accuracy", "reward", "score", *JUDGED}
 ENDS = re.compile(
     r"(?i)^\W*(?:\w[\w.:\[\]-]{0,80}\W+){0,2}?"  # words begin with a letter: a row of dashes has one reading only
     r"(?:(?:model |federated |offline |local )?(?:training|train|experiment|fine-?tuning)\b\W*"
@@ -62,7 +64,7 @@ class _Memory:
     names: dict[str, str] = field(default_factory=dict)  # of columns, and what they were read as
     note: str = ""
     evaluations: int = 0
-    percent: set[str] = field(default_factory=set)  # accuracies that are in percent
+    shares: Shares = field(default_factory=Shares)
     judged: tuple[object, ...] = ()  # the last evaluation, which bars repeat
     drawn: tuple[object, ...] = ()  # the last bar, which is drawn again at its end
 
@@ -80,6 +82,7 @@ def read(log: LogFile, text: str) -> Taken:
         return Taken.noise  # a bar begins with the numbers that the one before it ended with
     for unit, planned in pairs.planned.items():
         _plan(log, unit, planned)
+    pairs.is_evaluation |= log.phase == EVALUATING
     meaning = meanings(list(pairs.values)) | {name: column for column, name in pairs.parts.items()}
     if not meaning.keys() & MEASURED:
         return _beside(log, text, pairs, meaning, in_bar=bool(end))
@@ -199,9 +202,9 @@ def _take(log: LogFile, pairs: Pairs, meaning: dict[str, str], memory: _Memory, 
     headings = stream.position.headings
     if in_bar and "epoch" not in headings and "epoch" not in pairs.totals and "step" in headings:
         log.run.count("step", headings["step"], stream.position.per_epoch, client=client)  # a bar of the whole training
-    judged = _judged(pairs, values)
+    judged = _judged(pairs, values, meaning.get("score", ""))
     measured = {
-        name: _share(memory, name, value) if name == "accuracy" else value
+        name: memory.shares.of(name, value) if name == "accuracy" else value
         for name, value in values.items()
         if name in SERIES
     }
@@ -213,10 +216,11 @@ def _take(log: LogFile, pairs: Pairs, meaning: dict[str, str], memory: _Memory, 
         log.stream = stream
         _measure(log, pairs, meaning, measured, in_bar=in_bar)
     if judged:
-        _evaluate(log, judged, memory, values)
+        name = next((meaning[kind] for kind in ("evaluation_score", "score") if kind in meaning), "")
+        _evaluate(log, judged, memory, values, name)
 
 
-def _judged(pairs: Pairs, values: dict[str, float]) -> dict[str, float]:
+def _judged(pairs: Pairs, values: dict[str, float], score: str) -> dict[str, float]:
     """Return what an evaluation measured, and take it out of the other values."""
     judged = {name: values[name] for name in JUDGED if name in values}
     if not judged and pairs.is_evaluation and "step" not in values and "gradient_norm" not in values:
@@ -224,6 +228,10 @@ def _judged(pairs: Pairs, values: dict[str, float]) -> dict[str, float]:
             judged["evaluation"] = values.pop("policy_loss", values.pop("total_loss", math.nan))
         if "accuracy" in values:
             judged["evaluation_accuracy"] = values.pop("accuracy")
+    # A score without a word for its data is of the evaluation that it stands beside, or that it is by itself.
+    alone = not LOSSES & values.keys() or is_of_evaluation(score)
+    if "score" in values and "evaluation_score" not in judged and (judged or alone):
+        judged["evaluation_score"] = values["score"]
     return judged
 
 
@@ -242,6 +250,8 @@ def _measure(log: LogFile, pairs: Pairs, meaning: dict[str, str], measured: dict
         step = 0
     position.last = step
     log.add_measurements(step, measured)
+    if log.stream.record is not None:
+        log.stream.record.count_parts(pairs.values)
 
 
 def _step(position: StepPosition, pairs: Pairs, meaning: dict[str, str], *, in_bar: bool) -> int:
@@ -264,9 +274,9 @@ def _step(position: StepPosition, pairs: Pairs, meaning: dict[str, str], *, in_b
     return max(position.offset + int(step), 0)
 
 
-def _evaluate(log: LogFile, judged: dict[str, float], memory: _Memory, values: dict[str, float]) -> None:
+def _evaluate(log: LogFile, judged: dict[str, float], memory: _Memory, values: dict[str, float], score: str) -> None:
     number, epoch = log.server_round, values.get("epoch", log.stream.position.epoch)
-    same = (number, epoch, *judged.values())
+    same = (number, epoch, log.stream.position.last, *judged.values())
     if same == memory.judged:
         return
     memory.judged = same
@@ -280,17 +290,12 @@ def _evaluate(log: LogFile, judged: dict[str, float], memory: _Memory, values: d
     loss = judged.get("evaluation")
     metrics: dict[str, float] = {}
     if "evaluation_accuracy" in judged:
-        metrics["accuracy"] = _share(memory, "evaluation_accuracy", judged["evaluation_accuracy"])
+        metrics["accuracy"] = memory.shares.of("evaluation_accuracy", judged["evaluation_accuracy"])
+    if "evaluation_score" in judged:
+        metrics |= as_score(score, memory.shares.of(score, judged["evaluation_score"]))
     log.add_evaluation(
         number, loss, dataset="server", missing=None if loss is not None else "not in the log", metrics=metrics
     )
-
-
-def _share(memory: _Memory, name: str, value: float) -> float:
-    """Return an accuracy as a share of 1; where one was above 1, all are in percent."""
-    if 1 < value <= 100:  # noqa: PLR2004
-        memory.percent.add(name)
-    return value / 100 if name in memory.percent else value
 
 
 def _note(log: LogFile, memory: _Memory, meaning: dict[str, str]) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from zk0.ledger.importers.actions import incident, measurements
 from zk0.ledger.importers.flower import AVERAGE, NUMBER, mapping
 from zk0.ledger.importers.logs import LogFile
-from zk0.ledger.importers.metrics import parse_number, training_summary
+from zk0.ledger.importers.metric_names import parse_number, training_summary
 from zk0.ledger.importers.rules import Rule, rule
 from zk0.ledger.importers.run_builder import RunBuilder, client_name
 from zk0.ledger.importers.tables import DocumentReader

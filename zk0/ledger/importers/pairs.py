@@ -9,7 +9,7 @@ A sentence that mentions a loss is not a measurement: a line counts only where f
 import re
 from dataclasses import dataclass, field
 
-from zk0.ledger.importers.metrics import meaning_of, planned_unit
+from zk0.ledger.importers.metric_names import meaning_of, planned_unit
 
 MOST_WORDS = 4  # left over beside two pairs; a sentence has more. Each further pair may have a unit and a name
 MOST_LINE = 4_000  # characters; longer lines are dumps

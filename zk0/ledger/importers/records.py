@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
+from zk0.ledger.importers.metric_names import is_supervised_part
 from zk0.ledger.schema import OPTIONAL_SERIES, SERIES, Aggregation, RejectedReply, Reply, Training, Value
 
 NOTHING = math.nan  # marks, within an array, a step without a measurement
@@ -113,6 +114,7 @@ class TrainingRecord:
     not_finite_at: dict[str, list[int]] = field(default_factory=dict)
     base: int = 0  # the first step, where the log begins far behind it
     logged: int = 0  # steps with values
+    parts: dict[str, tuple[int, bool]] = field(default_factory=dict)  # {part of the loss: (logged values, all are 0)}
 
     def put(self, step: int, values: Mapping[str, float]) -> None:
         """Keep what was measured at a step, from 0; a value that is not finite is counted and stays null."""
@@ -142,6 +144,13 @@ class TrainingRecord:
         self.last_step = step
         if step >= self.steps:
             self.steps = step + 1
+
+    def count_parts(self, values: Mapping[str, float]) -> None:
+        """Keep which parts of the loss are 0 in every logged value."""
+        for name, value in values.items():
+            if is_supervised_part(name):
+                count, zero = self.parts.get(name, (0, True))
+                self.parts[name] = count + 1, zero and value == 0
 
     @property
     def entries(self) -> int:
@@ -186,6 +195,7 @@ class TrainingRecord:
             **lists,
             logged=self.logged,
             not_finite=self.not_finite_at,
+            zero_losses={name: count for name, (count, zero) in self.parts.items() if zero},
             update_norm=self.update_norm,
             digest_in=self.digest_in,
             digest_out=self.digest_out,

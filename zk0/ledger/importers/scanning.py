@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from zk0.ledger.importers.lines import LONGEST_PREFIX, split_prefix, strip_ray
 from zk0.ledger.importers.logs import FINAL, TIME, LinePrefix, LogFile
-from zk0.ledger.importers.metrics import parse_number
+from zk0.ledger.importers.metric_names import parse_number
 from zk0.ledger.importers.open_tracebacks import OpenTracebacks
 from zk0.ledger.importers.reading import FileReport, batches
 from zk0.ledger.importers.rules import FIRST_WORD, Rule, Taken

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from zk0.ledger.importers.lines import LONGEST_PREFIX, split_prefix
-from zk0.ledger.importers.metrics import meanings
+from zk0.ledger.importers.metric_names import meanings
 from zk0.ledger.importers.numbers import MEASURED
 from zk0.ledger.importers.pairs import find_pairs
 from zk0.ledger.importers.rules import RuleBook

@@ -1,0 +1,72 @@
+"""The return of an agent's episodes: it rises, stays, falls back, or is never there."""
+
+import random
+
+import pytest
+
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Verdict
+from zk0.diagnostics.outcome import RunOutcome
+
+
+def noisy(levels, noise=1.0):
+    generator = random.Random(0)
+    return [level + generator.gauss(0, noise) for level in levels]
+
+
+RISING = [n * 2.0 for n in range(50)]
+COLLAPSED = [*(-20 + n for n in range(30)), *(-19.0 for _ in range(20))]
+
+
+@pytest.mark.parametrize(
+    ("returns", "verdict", "fault"),
+    [
+        (noisy(RISING), Verdict.passed, None),
+        (noisy(COLLAPSED), Verdict.warned, Fault.reward_collapsed),
+        (noisy([100.0 - n for n in range(50)]), Verdict.warned, Fault.reward_collapsed),
+        (noisy([5.0] * 60), Verdict.warned, Fault.reward_still),
+        (noisy([5.0] * 20), Verdict.not_available, None),
+        ([0.0] * 8, Verdict.warned, Fault.reward_still),
+        (noisy(RISING)[:6], Verdict.not_available, None),
+    ],
+    ids=["rises", "collapses", "falls from the first", "stays", "short", "never rewarded", "too few"],
+)
+def test_a_return_is_judged_by_where_it_went(judge, events, returns, verdict, fault):
+    [finding] = judge("reward.rises", events.training(policy_loss=[1.0] * len(returns), reward=returns))
+
+    assert (finding.verdict, finding.fault) == (verdict, fault)
+
+
+def test_one_bad_episode_at_the_end_is_no_collapse(judge, events):
+    returns = [*noisy(RISING), 3.0]
+
+    assert judge("reward.rises", events.training(policy_loss=[1.0] * 51, reward=returns))[0].verdict is Verdict.passed
+
+
+def table(number: int, value: float) -> str:
+    rows = (
+        *("| rollout/           |          |", f"|    ep_rew_mean     | {value:<8.3g} |"),
+        *("| time/              |          |", f"|    iterations      | {number:<8} |"),
+        *("| train/             |          |", "|    loss            | 0.12     |"),
+    )
+    return "\n".join(("-" * 33, *rows, "-" * 33)) + "\n"
+
+
+def test_stable_baselines_tables_and_rsl_rl_s_pages_are_read(diagnose_text):
+    collapsed = noisy(COLLAPSED, 0.3)
+    pages = (
+        f"Learning iteration {n}/50\n   Value function loss: 0.01\n    Surrogate loss: 0.00{n % 9 + 1}\n"
+        f"    Mean reward: {value:.2f}\n    Mean episode length: 200.00\n"
+        for n, value in enumerate(collapsed, start=1)
+    )
+
+    for text in ("".join(table(n, value) for n, value in enumerate(collapsed)), "".join(pages)):
+        assert diagnose_text(text).root.fault == Fault.reward_collapsed
+
+
+def test_a_return_that_rises_shows_that_it_learns(diagnose_text):
+    said = diagnose_text("".join(table(n, value) for n, value in enumerate(noisy(RISING))))
+
+    assert said.problems == ()  # a loss of reinforcement learning need not fall
+    assert said.whole.outcome is RunOutcome.unknown
+    assert "that it learns" in said.whole.shown

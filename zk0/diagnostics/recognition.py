@@ -1,0 +1,126 @@
+"""Scores of an evaluation that say by themselves that nothing is recognised, or that each round undoes the last.
+
+A score such as F1, a mean average precision or a Dice coefficient has no level of guessing that a log shows, but 0 is
+nobody's skill. A model of a federation whose clients know different things swings: each round's aggregate is good at
+other inputs (Hsu et al. 2019, figure 3); in one training, steps that are too large look the same.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import exp, log
+from statistics import median
+
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding, not_available, passed, warned
+from zk0.diagnostics.accuracies import FEWEST, collapsed
+from zk0.diagnostics.series import point, scores_of
+from zk0.ledger import Evaluation, Ledger
+
+EARLY = 0.1  # of what is planned: a detector's precision may be 0 for so long
+FEWEST_SWINGS = 6  # evaluations: of noise alone, one series in 100 swings so far and so often
+SWING = 0.15  # absolute, median from one evaluation to the next; those of 100 samples differ by 0.05
+SWING_OF_LOSS = log(2)  # of its logarithm: twice as high, and half as high again
+TURNS = 0.6  # of the changes go the other way than the one before
+# Cause and remedy of swings in a federation and in one training.
+OF_ROUNDS = (
+    "each round forgets what the last one knew: clients with different labels, few of them a round, many local steps",
+    "fewer local steps, more clients a round, or FedProx's mu; evaluate the same weights twice to see the noise",
+)
+OF_STEPS = (
+    "steps too large for the slope, a batch norm with the statistics of small batches, or an evaluation on few samples",
+    "a learning rate lower by 5; evaluate the same weights twice to see the noise",
+)
+NOT_SWINGING = ("success",)  # of a few episodes each: their noise is as large
+
+
+def score_findings(found: list[Evaluation], ledger: Ledger) -> Iterator[Finding]:
+    """Judge each score of one data set's evaluations but its accuracy."""
+    scores = {name: values for name, values in scores_of(found).items() if "acc" not in name.lower()}
+    if not scores:
+        yield not_available("needs a score beside the accuracy: f1, a precision, a Dice coefficient")
+    for name, values in scores.items():
+        yield _judge(name, values, early=_is_early(ledger))
+
+
+def _judge(name: str, values: Sequence[float], *, early: bool) -> Finding:
+    if len(values) < FEWEST:
+        return not_available(f"needs {FEWEST} values of {name}, has {len(values)}")
+    if any(values):
+        change = f"{name} is {values[0]:.3f} at first and {values[-1]:.3f} at last"
+        return collapsed(list(values), name) or passed(change)
+    if early:
+        return not_available(f"{name} is 0 in {len(values)} evaluations, and the training has only begun")
+    return warned(
+        f"{name} is 0 in all {len(values)} evaluations: nothing is recognised",
+        evidence=[point(f"highest {name}", max(values)), point("evaluations", len(values))],
+        cause="no answer is right: one answer (background, the largest class) for all inputs, or labels and outputs "
+        "that don't belong together",
+        remedy="evaluate on a few training samples, and print outputs and labels side by side; count the labels",
+        fault=Fault.at_chance,
+        confidence=0.75,
+    )
+
+
+def _is_early(ledger: Ledger) -> bool:
+    """Return whether less than a tenth of what is planned is done."""
+    shares = [one.reached / one.planned for one in ledger.progress if one.planned and one.reached is not None]
+    return bool(shares) and max(shares) < EARLY
+
+
+def swings(found: list[Evaluation], ledger: Ledger) -> Finding:
+    """Judge whether a score goes up and down from one evaluation to the next, to the end."""
+    series = {
+        name: values
+        for name, values in scores_of(found).items()
+        if len(values) >= FEWEST_SWINGS and not any(word in name for word in NOT_SWINGING)
+    }
+    losses = [log(one.loss) for one in found if one.loss is not None and one.loss > 0]
+    if len(losses) >= FEWEST_SWINGS and (finding := _swinging("the loss", losses, SWING_OF_LOSS, ledger)):
+        return finding
+    if not series:
+        return not_available(f"needs {FEWEST_SWINGS} losses, accuracies or other scores")
+    for name, values in series.items():
+        if finding := _swinging(name, values, SWING, ledger):
+            return finding
+    return passed(f"{next(iter(series))} does not swing")
+
+
+def _swinging(name: str, values: Sequence[float], least: float, ledger: Ledger) -> Finding | None:
+    """Return the finding on a score, or the logarithm of a loss, that swings; None for others."""
+    last = values[len(values) // 3 :]  # a beginning may swing
+    size = median(abs(change) for change in _changes(last))
+    if size < least or _turns(last) < TURNS:
+        return None
+    federated = bool(ledger.aggregations) or len({one.client for one in ledger.trainings}) > 1
+    ends = (min(last), max(last)) if least is SWING else (exp(min(last)), exp(max(last)))
+    return _swings(
+        name,
+        ends,
+        [
+            point("change from one evaluation to the next, median", size),
+            point("changes that go the other way than the one before", _turns(last)),
+        ],
+        federated=federated,
+    )
+
+
+def _changes(values: Sequence[float]) -> list[float]:
+    return [after - before for before, after in pairwise(values)]
+
+
+def _turns(values: Sequence[float]) -> float:
+    """Return the share of changes that go the other way than the one before."""
+    pairs = list(pairwise(_changes(values)))
+    return sum(before * after < 0 for before, after in pairs) / len(pairs)
+
+
+def _swings(name: str, ends: tuple[float, float], evidence: list[Evidence], *, federated: bool) -> Finding:
+    cause, remedy = OF_ROUNDS if federated else OF_STEPS
+    return warned(
+        f"{name} goes up and down between {ends[0]:.3f} and {ends[1]:.3f} to the end",
+        evidence=evidence,
+        cause=cause,
+        remedy=remedy,
+        fault=Fault.evaluation_swinging,
+        confidence=0.75,
+    )

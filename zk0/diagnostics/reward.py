@@ -1,0 +1,92 @@
+"""Does the return of an agent's episodes rise? (`reward.rises`)
+
+A return is noisy, has any unit and any sign, so it is judged by where it went, in units of its own rise and noise: by
+rank (Kendall's tau) whether it rises at all, and whether it falls back from what it had reached. A policy that
+collapses has a high return before and stays low behind it (Henderson et al. 2018, "Deep Reinforcement Learning that
+Matters"); one episode that fails is no collapse.
+"""
+
+from collections.abc import Sequence
+from statistics import median
+
+from zk0.core.checks import check
+from zk0.core.faults import Fault
+from zk0.core.verdicts import Evidence, Finding, not_available, passed, warned
+from zk0.diagnostics.ranks import kendall_trend
+from zk0.diagnostics.series import DEVIATIONS, each_client, ends, joined, point, thinned
+from zk0.ledger import Ledger, Training
+
+FEWEST = 10  # returns
+FEWEST_ZEROS = 5  # that are exactly 0
+ENOUGH_TO_BE_FLAT = 40
+WINDOW = 8  # a part of all: long enough for a median, short enough for a peak
+LOST = 0.7  # of what was gained
+NOISE = 4.0  # deviations around a window's median
+SIGNIFICANCE = 0.01
+MOST = 5_000  # values, for the rank test
+
+
+@check("reward.rises")
+@each_client
+def rises(trainings: list[Training], _: Ledger) -> Finding:
+    """The return of episodes rises, and does not fall back."""
+    values = joined(trainings, lambda one: one.reward)
+    if len(values) >= FEWEST_ZEROS and not any(values):
+        return _never(len(values))
+    if len(values) < FEWEST:
+        return not_available(f"needs {FEWEST} returns of episodes, has {len(values)}")
+    first, last = ends(values)
+    evidence = [point("return, median of the first tenth", first), point("return, median of the last tenth", last)]
+    if fallen := _falls_back(values, evidence):
+        return fallen
+    tau, chance = kendall_trend(thinned(values, MOST))
+    change = f"{first:.4g} to {last:.4g} over {len(values)} logged returns"
+    if chance < SIGNIFICANCE and tau > 0 and last > first:
+        return passed(f"rises: {change}", evidence=evidence)
+    if len(values) < ENOUGH_TO_BE_FLAT:
+        return not_available(f"no trend above noise: {change}")
+    return warned(
+        f"does not rise: {change}",
+        evidence=[*evidence, point("Kendall's tau", tau if chance == chance else None)],  # noqa: PLR0124  NaN
+        cause="the agent learns nothing, or this log begins after it has learnt: the return of a random policy decides",
+        remedy="compare with a random policy's return; then look at entropy (collapsed?), the scale of the reward and "
+        "of the observations, and the learning rate",
+        fault=Fault.reward_still,
+        confidence=0.5,
+    )
+
+
+def _never(count: int) -> Finding:
+    return warned(
+        f"is 0 in all {count} logged returns: the agent is never rewarded",
+        evidence=[point("logged returns", count)],
+        cause="no episode reaches what is rewarded (random actions don't find a sparse reward), or the reward is lost",
+        remedy="reward steps on the way, begin nearer to the goal, or use demonstrations; print the reward of one step",
+        fault=Fault.reward_still,
+        confidence=0.8,
+    )
+
+
+def _falls_back(values: Sequence[float], evidence: list[Evidence]) -> Finding | None:
+    """Return the finding on a return that lost to the end most of what it had gained; None for others."""
+    size = max(3, len(values) // WINDOW)
+    levels = [median(values[at : at + size]) for at in range(0, len(values) - size + 1, max(1, size // 2))]
+    noise = DEVIATIONS * median(
+        abs(value - median(values[at : at + size]))
+        for at in range(0, len(values) - size + 1, size)
+        for value in values[at : at + size]
+    )
+    start, highest, last = levels[0], max(levels), median(values[-size:])
+    lost = highest - last
+    if lost <= max(NOISE * noise, LOST * (highest - start)) or last >= highest - 0.1 * abs(highest):
+        return None
+    return warned(
+        f"falls from {highest:.4g} to {last:.4g}, and stays there",
+        evidence=[*evidence, point("highest level", highest), point("noise around a level", noise)],
+        cause="the policy collapsed: updates too large for it (learning rate, clip range, many epochs on one batch), "
+        "an entropy near 0, or a value function or normalisation that ran away",
+        remedy="go on from the best checkpoint with a lower learning rate or a target for the KL divergence; look at "
+        "entropy, KL and value loss where the return begins to fall",
+        fault=Fault.reward_collapsed,
+        confidence=0.8,
+    )
