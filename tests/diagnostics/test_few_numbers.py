@@ -81,6 +81,13 @@ QUIET = {
     "a noisy loss whose level is one": "".join(
         f"step: {n} loss: {0.0405 + 0.00001 * n - (0.0015 if n > 90 else 0):.5f}\n" for n in range(1, 101)
     ),
+    "a rate of which the log prints no digit any more": "".join(
+        f"step: {n} loss: {1 / n:.4f} lr: {0.01 * 0.9**n:.5f}\n" for n in range(1, 150)
+    ),
+    "a log that begins in the last of many epochs": "".join(
+        f"Epoch: [{194 + n // 100}/200] Iter [{n % 100:4}/100] || lr: 0.0003 || Loss: {1 + 0.1 * (n % 7 - 3):.4f}\n"
+        for n in range(690)
+    ),
     "an evaluation printed with two digits": "".join(
         f"epoch: {n} loss: {0.5 / n:.4f} val_loss: 0.0011\n" for n in range(1, 11)
     ),
@@ -90,3 +97,11 @@ QUIET = {
 @pytest.mark.parametrize("text", QUIET.values(), ids=QUIET)
 def test_what_its_digits_or_its_noise_could_hide_is_no_fault(diagnose_text, text):
     assert diagnose_text(text).problems == ()
+
+
+def test_what_begins_again_after_its_end_and_breaks_off_is_not_healthy(diagnose_text):
+    bars = "".join(f"Training: {n}%|██   | {n}/100 [00:05<09:25, 5.7s/it, loss={1 / n:.3f}]\n" for n in range(1, 101))
+    begun = "".join(f"Training: {n}%|██   | {n}/100 [00:05<09:25, 5.7s/it, loss={1 / n:.3f}]\n" for n in range(1, 64))
+
+    assert diagnose_text(f"{bars}Training complete!\n").whole.outcome is RunOutcome.healthy
+    assert diagnose_text(f"{bars}Training complete!\n{begun}").whole.outcome is RunOutcome.unknown

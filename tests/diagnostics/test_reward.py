@@ -70,3 +70,9 @@ def test_a_return_that_rises_shows_that_it_learns(diagnose_text):
     assert said.problems == ()  # a loss of reinforcement learning need not fall
     assert said.whole.outcome is RunOutcome.unknown
     assert "that it learns" in said.whole.shown
+
+
+def test_every_episode_the_same_is_no_learning(diagnose_text):
+    text = "".join(f"Total rewards in episode {n} is 3.8 total number of steps are {49 * n}\n" for n in range(73, 90))
+
+    assert diagnose_text(text).root.fault == Fault.reward_still

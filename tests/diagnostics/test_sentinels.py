@@ -29,3 +29,16 @@ def test_a_round_of_zeros_was_not_measured(events, judge):
     )
 
     assert finding.message == "gradient_norm is 0 at all 5 steps"
+
+
+def test_gradients_of_0_beside_a_loss_that_does_not_fall_reach_nothing(events, judge):
+    stays = events.training(gradient_norm=[0.0] * 5, policy_loss=[0.69, 0.7, 0.69, 0.71, 0.69])
+
+    assert judge("sentinels.values", stays)[0].fault == Fault.gradient_vanishing
+
+
+def test_a_placeholder_beside_scores_that_rise_is_a_fault_of_the_log_alone(diagnose_text):
+    text = "".join(f"Epoch {n}/9 | mAP@0.5: 0.{n}1, Recall: 0.{n}, Loss: -1.0000\n" for n in range(1, 10))
+
+    assert [finding.check for finding in diagnose_text(text).problems] == ["sentinels.values"]
+    assert diagnose_text(text).root.verdict is Verdict.warned

@@ -12,6 +12,7 @@ from itertools import pairwise
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
+from zk0.diagnostics.nothing_learnt import significant_digits
 from zk0.diagnostics.series import each_client, joined, judge_each, measured, point, with_places
 from zk0.ledger import Ledger, RunOpened, Training
 
@@ -95,6 +96,9 @@ def lasts(trainings: list[Training], _: Ledger) -> Finding:
     # A rate that is lowered in a few steps, as in step decay, stays where it was put on purpose.
     if at_floor < FLOOR_SHARE * len(rates) or floor * FAR_BELOW > max(rates) or values < SMOOTH:
         return passed(f"ends at {floor:.3g}", evidence=evidence)
+    lowest = min((rate for rate in rates if rate > 0), default=0.0)
+    if floor == 0 and significant_digits(lowest) == 1 and sum(rate == lowest for rate in rates) > 1:
+        return not_available(f"0 after {lowest:g}: lower rates may be there, of which the log prints no digit")
     done = 1 - at_floor / len(rates)
     return warned(
         f"the schedule was over after {done:.0%} of the training: {floor:.3g} since, {max(rates):.3g} at most",

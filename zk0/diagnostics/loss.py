@@ -20,6 +20,7 @@ from zk0.diagnostics.nothing_learnt import (
     still_guessing,
     vanished,
 )
+from zk0.diagnostics.sentinels import PLACEHOLDERS, STEPS
 from zk0.diagnostics.series import (
     DEVIATIONS,
     by_client,
@@ -84,8 +85,8 @@ def loss_trend(
 
     def judge(trainings: list[Training]) -> Finding:
         values = joined(trainings, lambda one: getattr(one, series))
-        if any(training.reward for training in trainings):
-            return not_available("a loss of reinforcement learning need not fall: reward.rises judges it")
+        if elsewhere := _judged_elsewhere(trainings, values):
+            return not_available(elsewhere)
         if zero := vanished(values):
             return zero
         late = _begins_late(trainings, series, ledger)
@@ -100,9 +101,20 @@ def loss_trend(
     return judge_each(by_client(ledger.trainings), judge)
 
 
+def _judged_elsewhere(trainings: list[Training], values: list[float]) -> str:
+    """Return why a falling loss can't be expected here; empty where it can."""
+    if any(training.reward for training in trainings):
+        return "a loss of reinforcement learning need not fall: reward.rises judges it"
+    if len(values) >= STEPS and set(values) <= PLACEHOLDERS:
+        return f"{values[0]:g} throughout: sentinels.values judges it"
+    return ""
+
+
 def _begins_late(trainings: list[Training], series: str, ledger: Ledger) -> bool:
     """Return whether the beginning of a training is not in its log: by its first value, or by the steps it counts."""
     first = measured(getattr(trainings[0], series))
+    if any(one.planned and (one.begins or 0) > LATE * one.planned for one in ledger.progress if one.unit == "epoch"):
+        return True
     counted = max((one.reached or 0 for one in ledger.progress if one.unit == "step"), default=0)
     before = counted - sum(one.steps for one in trainings)
     return bool(first) and (first[0][0] > LATE * trainings[0].steps or before > LATE * counted)

@@ -118,7 +118,8 @@ def is_coarse(value: float) -> bool:
 
 def significant_digits(value: float) -> int:
     """Return how many digits of a number a log has printed, as far as its last ones are no zeros."""
-    return len(f"{value:g}".replace("-", "").replace(".", "").strip("0"))
+    mantissa, _, _ = f"{abs(value):.5e}".partition("e")
+    return len(mantissa.replace(".", "").rstrip("0"))
 
 
 def guessed_classes(values: list[float], within: float = GUESSING) -> int | None:

@@ -31,8 +31,8 @@ MOST = 5_000  # values, for the rank test
 def rises(trainings: list[Training], _: Ledger) -> Finding:
     """The return of episodes rises, and does not fall back."""
     values = joined(trainings, lambda one: one.reward)
-    if len(values) >= FEWEST_ZEROS and not any(values):
-        return _never(len(values))
+    if constant := _constant(values):
+        return constant
     if len(values) < FEWEST:
         return not_available(f"needs {FEWEST} returns of episodes, has {len(values)}")
     first, last = ends(values)
@@ -56,14 +56,27 @@ def rises(trainings: list[Training], _: Ledger) -> Finding:
     )
 
 
-def _never(count: int) -> Finding:
+def _constant(values: Sequence[float]) -> Finding | None:
+    """Return the finding on returns that are the same to the last digit, for which fewer of them are enough at 0."""
+    if len(values) < FEWEST_ZEROS or len(set(values)) > 1 or (values[0] and len(values) < FEWEST):
+        return None
+    if values[0]:
+        message = f"is {values[0]:g} in all {len(values)} logged returns"
+        cause = "every episode goes the same way: the agent stopped exploring, or this is the highest return there is"
+        remedy = "compare with the highest return; print the actions of two episodes, and the entropy or epsilon"
+    else:
+        message = f"is 0 in all {len(values)} logged returns: the agent is never rewarded"
+        cause = "no episode reaches what is rewarded (random actions don't find a sparse reward), or the reward is lost"
+        remedy = (
+            "reward steps on the way, begin nearer to the goal, or use demonstrations; print the reward of one step"
+        )
     return warned(
-        f"is 0 in all {count} logged returns: the agent is never rewarded",
-        evidence=[point("logged returns", count)],
-        cause="no episode reaches what is rewarded (random actions don't find a sparse reward), or the reward is lost",
-        remedy="reward steps on the way, begin nearer to the goal, or use demonstrations; print the reward of one step",
+        message,
+        evidence=[point("logged returns", len(values))],
+        cause=cause,
+        remedy=remedy,
         fault=Fault.reward_still,
-        confidence=0.8,
+        confidence=0.6 if values[0] else 0.8,
     )
 
 

@@ -12,6 +12,7 @@ from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_applicable, not_available, passed, warned
 from zk0.diagnostics.accuracies import ENOUGH_GUESSES, FALLS, FEWEST, HIGH, STEADY, Scores, judge_accuracies
 from zk0.diagnostics.nothing_learnt import guessing, guessing_late
+from zk0.diagnostics.ranks import kendall_trend
 from zk0.diagnostics.recognition import score_findings, swings
 from zk0.diagnostics.series import (
     accuracies_of,
@@ -32,6 +33,9 @@ FAR_UP = 3.0  # times the first: three evaluations are enough, where each is hig
 RISES = 1.25  # times the first: less may be overfitting that a checkpoint before it answers
 RISEN = 0.05  # absolute, of the last two over the first
 BEGINS = (0.7, 0.95)  # of its first: a loss of training in between has begun to fall, and may not show in guesses yet
+FALLEN = 0.75  # of the second best
+ENOUGH_TO_FALL = 6  # values from the best one on
+SIGNIFICANCE = 0.02  # of a fall by rank: of six values, five steps downwards
 COLLAPSES = 10.0  # times the loss before, while the accuracy falls below half: no noise of two evaluations
 
 
@@ -102,7 +106,13 @@ def _improve(found: list[Evaluation], falls: list[bool]) -> Finding:
     values = [value for _, value in losses]
     better = next(filter(None, map(_better, scores)), None)
     late = guessing_late(values, known, found[-1].round)
-    if told := late or better or _lost(losses, known) or (None if known else guessing(values)):
+    if (
+        told := late
+        or better
+        or next(filter(None, map(_worse, scores)), None)
+        or _lost(losses, known)
+        or (None if known else guessing(values))
+    ):
         return told
     if len(losses) < ENOUGH:
         return _short(losses)
@@ -133,6 +143,25 @@ def _better(values: list[float]) -> Finding | None:
     if not rises and not high:
         return None
     return passed(f"the accuracy {'rises' if rises else 'is high'}: {values[0]:.3f} to {values[-1]:.3f}")
+
+
+def _worse(values: list[float]) -> Finding | None:
+    """Return the finding on a score that falls to the end, far below what it was; None for others."""
+    best = sorted(values)[-2] if len(values) >= ENOUGH_TO_FALL else 0.0  # one that is high by itself is noise
+    peak = next((place for place, value in enumerate(values) if value >= best), 0)
+    if max(values[-FEWEST:], default=0) >= FALLEN * best or len(values) - peak < ENOUGH_TO_FALL:
+        return None
+    tau, chance = kendall_trend(values[peak:])
+    if not (tau < 0 and chance < SIGNIFICANCE):
+        return None
+    return failed(
+        f"a score falls from {best:.3f} to {values[-1]:.3f}",
+        evidence=[point("the second best", best), point("the best of the last", max(values[-FEWEST:]))],
+        cause="not known from this log: too long steps, learning by heart, or an average of clients that pull apart",
+        remedy="the losses of training decide: rising too, it is the steps; falling, it is the data or the average",
+        fault=Fault.evaluation_rising,
+        confidence=0.8,
+    )
 
 
 def _lost(losses: list[tuple[int, float]], accuracies: list[float]) -> Finding | None:

@@ -8,15 +8,17 @@ from collections.abc import Iterator
 
 from zk0.core.checks import check
 from zk0.core.faults import Fault
-from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_available, passed
-from zk0.diagnostics.series import measured, point, where
+from zk0.core.verdicts import Evidence, Finding, Verdict, failed, not_available, passed, warned
+from zk0.diagnostics.series import ends, losses_of, measured, point, scores_of, where
 from zk0.ledger import Ledger, Training
 
 SENTINELS = (0.0, 1.0, -1.0, 999.0, 1e9)
 # A norm that is logged after clipping is the clip at every step, and 1.0 is the usual clip.
 # A training loss of 0 has other reasons too: `loss.trend` judges it.
 SENTINELS_OF = {"policy_loss": SENTINELS[1:], "gradient_norm": (0.0, -1.0, 999.0, 1e9)}
+PLACEHOLDERS = frozenset(SENTINELS[2:])  # that no loss of a training has by itself
 DOUBTFUL = 0.4  # confidence: it explains nothing
+LEARNS = 0.9  # of the loss at first: it falls, whatever the norm says
 TWICE = 2  # one exact 1.0 is unlikely, two are not measured
 STEPS = 3  # of a training's series, which a program's printed source may resemble once or twice
 
@@ -40,13 +42,33 @@ def _trainings(ledger: Ledger) -> Iterator[Finding]:
             # One value at all steps, and one that programs write for want of another.
             if len(series) >= STEPS and len(set(series)) == 1 and series[0] in placeholders:
                 evidence = [point(f"{name}, steps", len(series), "steps", at=where(training))]
+                if name == "gradient_norm" and not any(series):
+                    yield _no_gradient(training, evidence)
+                    continue
                 finding = _failed(f"{name} is {series[0]:g} at all {len(series)} steps", where(training), evidence)
-                yield _doubt(finding) if _not_computed(name, training) else finding
+                yield _doubt(finding) if _is_scored(ledger) else finding
 
 
-def _not_computed(name: str, training: Training) -> bool:
-    """Return whether a gradient norm is one that a program leaves at 0 where it doesn't clip: the loss moves."""
-    return name == "gradient_norm" and len({value for _, value in measured(training.policy_loss)}) >= STEPS
+def _no_gradient(training: Training, evidence: list[Evidence]) -> Finding:
+    """Judge gradient norms of 0: nothing is trained, or a program does not compute them where it doesn't clip."""
+    first, last = ends(losses) if (losses := losses_of([training])) else (0.0, 0.0)
+    falls = len(losses) >= STEPS and last < LEARNS * first
+    return warned(
+        f"gradient_norm is 0 at all {len(evidence) and evidence[0].value} steps",
+        at=where(training),
+        evidence=evidence,
+        cause="it is not computed where gradients are not clipped: the loss falls all the same"
+        if falls
+        else "no gradient reaches the weights (frozen, detached, all labels masked), or the program writes 0 for none",
+        remedy="print the gradient norm of one trained tensor after a backward pass",
+        fault=Fault.sentinel_value if falls else Fault.gradient_vanishing,
+        confidence=DOUBTFUL if falls else 0.7,
+    )
+
+
+def _is_scored(ledger: Ledger) -> bool:
+    """Return whether evaluations show that something is learnt, so that a placeholder is a fault of the log alone."""
+    return any(max(values[-2:]) > values[0] for values in scores_of(ledger.evaluations).values() if len(values) > 1)
 
 
 def _evaluations(ledger: Ledger) -> Iterator[Finding]:

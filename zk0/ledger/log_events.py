@@ -91,6 +91,7 @@ class LogProgress(Measured):
     client: str | None = Field(None, description="null for the server, and where there is one training only")
     planned: float | None = Field(description="null where no line says it")
     reached: float | None = Field(description="the highest that a line says is done or under way; parts of an epoch")
+    begins: float | None = Field(None, description="the first that a line says")
 
 
 class EvaluationReplies(Measured):

@@ -103,6 +103,7 @@ WORDS: tuple[tuple[str, IncidentKind], ...] = (
     ("reached minimum loss scale", IncidentKind.scale_lowered),
     ("non-finite", IncidentKind.not_finite),
     ("contains NaN", IncidentKind.not_finite),
+    ("NaN or Inf found", IncidentKind.not_finite),
     ("Invalid loss, terminating", IncidentKind.not_finite),
     ("became nan", IncidentKind.not_finite),
     ("became NaN", IncidentKind.not_finite),

@@ -100,6 +100,11 @@ _FOR_A_LOSS = frozenset({
     "rmse", "mse", "logloss", "cross_entropy", "xent", "nll_loss", "cost", "learn", "mean_rms", "smoothl1",
     "smooth_l1", "crossentropy", "huber", "nll", "loss_value",
 })  # fmt: skip
+# `mean 100 episode reward`, `train/episode_return`; not one term of a reward, nor an evaluation's
+_SOME_REWARD = re.compile(
+    r"(?:train(?:ing)?_|rollout_|charts_)?(?:(?:mean|avg|average|total|cumulative|running|last)_)?(?:\d+_)?"
+    r"(?:(?:ep|epi|episode|episodic|episodes)_?)?(?:rewards?|returns?|rew|ret|reward_score)(?:_(?:mean|avg|sum|per_episode))?"
+)
 # Without those that are 0 by design: of classes where there is one, of a regulariser, of what is switched off.
 _SUPERVISED = re.compile(
     r"(?:\w+_)?(?:[gdc]?iou|dfl|bbox|box|box_reg|ctc|mask|seg|keypoints?)_?loss|"
@@ -127,6 +132,8 @@ def _meaning(name: str) -> tuple[str, int]:
         return ("evaluation" if loss["judged"] else "policy_loss"), len(_MEANINGS)
     if key in _FOR_A_LOSS:
         return "policy_loss", len(_MEANINGS) + 1
+    if _SOME_REWARD.fullmatch(key):
+        return "reward", len(_MEANINGS)
     score, judged = score_of(key) or ("", False)
     return (("evaluation_score" if judged else "score"), rank(score)) if score and judged is not False else ("", 0)
 

@@ -97,7 +97,11 @@ def read(log: LogFile, text: str) -> Taken:
 
 def _is_repeated(log: LogFile, text: str, meaning: dict[str, str]) -> bool:
     """Return whether a sentence with a loss and a counter was met before with other numbers: a program's own row."""
-    if not meaning.keys() & LOSSES or not meaning.keys() & {"epoch", "step", "round"} or _ABOUT_BEST.search(text):
+    if (
+        not meaning.keys() & {*LOSSES, "reward"}
+        or not meaning.keys() & {"epoch", "step", "round"}
+        or _ABOUT_BEST.search(text)
+    ):
         return False
     memory: _Memory = log.memory.setdefault(NAME, _Memory())
     shape = (_DIGITS.sub("#", text),)

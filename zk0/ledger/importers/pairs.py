@@ -51,6 +51,11 @@ _IS = re.compile(
     r"(?: (?:for|of|at|in|on|after)[ ;]+)?(?: is|\s*[-:=]) (?P<value>[-+]?\d+\.\d+(?:e[-+]?\d+)?|nan|inf)"
     r"(?P<unit>%)?(?!\w)"
 )
+# `Total rewards in episode 73 is 3.8`
+_EPISODE = re.compile(
+    r"(?i)(?P<name>(?:(?:total|mean|average|avg) )?(?:rewards?|returns?)) (?:in|for|of|at|after) episode (?P<index>\d+)"
+    rf"(?: is| was|\s*[:=]) (?P<value>{NUMBER})"
+)
 # `Score at iteration 74200 is 0.839` of Deeplearning4j, whose score is the loss
 _SCORE = re.compile(rf"\bScore at iteration (?P<index>\d+) is (?P<value>{NUMBER})")
 # `Loss value is: 0.41`
@@ -70,7 +75,21 @@ _BRACKETED = re.compile(rf"(?<![\w\]])\[(?P<name>{_NAME})\]\s+(?P<value>{NUMBER}
 _REVERSED = re.compile(
     r"(?i)(?<![\w.])(?P<value>\d+\.\d+(?:e[-+]?\d+)?|nan) (?P<name>loss|lr|acc(?:uracy)?)(?=[,;|]|\s*$)"
 )
-_PATTERNS = (_SCORE, _NAMED, _TUPLE, _PLACES, _PLAN, _BRACKETED, _COUNTER, _PAIR, _BARE, _IS, _REVERSED, _CELL)
+_PATTERNS = (
+    _SCORE,
+    _EPISODE,
+    _NAMED,
+    _TUPLE,
+    _PLACES,
+    _PLAN,
+    _BRACKETED,
+    _COUNTER,
+    _PAIR,
+    _BARE,
+    _IS,
+    _REVERSED,
+    _CELL,
+)
 _PART = re.compile(r"(?i)(?:l|loss)_\w+|\w+_loss")  # of a loss whose sum is not printed
 _EVALUATION = re.compile(r"(?i)\b(?:test(?:ing)?|val(?:id(?:ation)?)?|eval(?:uat(?:ion|ed|ing))?)\b")
 _STOPWORDS = frozenset(

@@ -42,6 +42,13 @@ KEYS = {
 }
 
 
+def _begins_again(planned: float | None, reached: float | None, now: float, total: float | None) -> bool:
+    """Return whether a count that was at its end is near its beginning, on the way to the same end."""
+    return (
+        planned is not None and reached is not None and planned == total and reached >= planned and now <= planned / 2
+    )
+
+
 class RunBuilder:
     """Collects what is known of one run."""
 
@@ -55,6 +62,7 @@ class RunBuilder:
         self.incidents: dict[tuple[object, ...], Incident] = {}
         self.counts: Counter[tuple[object, ...]] = Counter()
         self.progress: dict[tuple[Unit, str | None], tuple[float | None, float | None]] = {}
+        self.begins: dict[tuple[Unit, str | None], float] = {}  # the first that a line says
         self.evaluation_replies: dict[int, EvaluationReplies] = {}
         self.logs: list[LogRead] = []
         self._times: dict[tuple[object, ...], tuple[str, str]] = {}
@@ -112,8 +120,17 @@ class RunBuilder:
     def count(
         self, unit: Unit, reached: float | None, planned: float | None = None, *, client: str | None = None
     ) -> None:
-        """Keep how far the run is, and how far it is to go: the highest of each that a line says."""
+        """Keep how far the run is, and how far it is to go: the highest of each that a line says.
+
+        What had come to its end and begins again is another client's training, or the next round's: it counts then.
+        """
         before = self.progress.get((unit, client), (None, None))
+        if reached is not None:
+            self.begins.setdefault((unit, client), reached)
+            if _begins_again(*before, reached, planned):
+                self.progress[unit, client] = (before[0], reached)
+                self.closed = None
+                return
         found = [
             max((one for one in pair if one is not None), default=None)
             for pair in zip(before, (planned, reached), strict=True)
@@ -276,7 +293,9 @@ class RunBuilder:
             events.append((last if found.round is None else found.round, 4, found))
         events.sort(key=lambda entry: entry[:2])
         closing: list[Event] = [
-            LogProgress(unit=unit, client=client, planned=planned, reached=reached)
+            LogProgress(
+                unit=unit, client=client, planned=planned, reached=reached, begins=self.begins.get((unit, client))
+            )
             for (unit, client), (planned, reached) in self.progress.items()
         ]
         closing += self.logs if events or closing or self.closed else []
