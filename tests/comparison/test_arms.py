@@ -2,6 +2,7 @@
 
 import pytest
 
+from zk0.comparison import arms
 from zk0.comparison.arms import ARMS, PlannedTraining, _settings, plan_trainings, train
 from zk0.federation.configuration import Client, resolve
 from zk0.training.parameters import digest_of
@@ -49,3 +50,20 @@ def test_each_kind_of_arm_is_trained_and_measured(run_config, recordings, tmp_pa
         assert all(value > 0 for value in (*one.losses.values(), *one.errors.values()))
     assert len({digest_of(load_policy(one.checkpoint).state_dict()) for one in (pooled, local, federated)}) == 3
     assert [path.name for path in (tmp_path / "fedprox-seed-0" / "checkpoints").iterdir()] == ["round-001"]
+
+
+def test_the_time_that_is_left_counts_from_the_start_of_the_first_policy(monkeypatch, tmp_path):
+    said = []
+    monkeypatch.setattr(
+        arms, "perform", lambda calls, preload, finished: [finished(done + 1) for done, _ in enumerate(calls)]
+    )
+
+    arms.train_all(
+        [PlannedTraining("fedavg", 0), PlannedTraining("fedavg", 1)],
+        {},
+        tmp_path,
+        actions=1,
+        observe=lambda done, total, note: said.append((done, total)),
+    )
+
+    assert said == [(0, 2), (1, 2), (2, 2)]

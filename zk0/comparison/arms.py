@@ -70,7 +70,12 @@ def train_all(
 ) -> list[TrainedPolicy]:
     """Train side by side, each in one process; `actions` is of how many the held-out error is taken."""
     calls = [WorkerCall(train, (one, dict(values), folder / one.name, actions), one.seed) for one in planned]
-    return perform(calls, PRELOAD, lambda done: observe(done, len(calls), f"{done} of {len(calls)} policies trained"))
+
+    def report(done: int) -> None:
+        observe(done, len(calls), f"{done} of {len(calls)} policies trained")
+
+    report(0)  # the time that is left counts from here: several that run side by side end at once
+    return perform(calls, PRELOAD, report)
 
 
 def train(planned: PlannedTraining, values: dict[str, Value], folder: Path, actions: int) -> TrainedPolicy:
