@@ -5,6 +5,7 @@ level until the step before: other data, lost optimizer state, an overflow, or w
 interval.
 """
 
+from itertools import accumulate
 from statistics import median
 
 from zk0.core.faults import Fault
@@ -27,13 +28,15 @@ def jump_of(values: list[float]) -> int | None:
 
     Both levels have to be steady: a loss that doubles with every step grows, and does not jump.
     """
+    lowest_from = list(accumulate(reversed(values), min))[::-1]  # of each value and all behind it
     for step in range(EACH_SIDE, len(values) - EACH_SIDE + 1):
         before, after = values[step - EACH_SIDE : step], values[step : step + EACH_SIDE]
-        steady = max(before) < STEADY * min(before) and max(after) < STEADY * min(after)
+        level = median(before)
         if (
-            steady
-            and min(values[step:]) > JUMP * median(before) / STEADY
-            and median(values[step:]) > JUMP * median(before)
+            lowest_from[step] > JUMP * level / STEADY  # first, since it is seldom so: a median of the rest takes long
+            and max(before) < STEADY * min(before)
+            and max(after) < STEADY * min(after)
+            and median(values[step:]) > JUMP * level
         ):
             return step if min(after) > max(before) else None
     return None

@@ -1,9 +1,10 @@
 """Bars of progress: tqdm's, Lightning's and Keras's, and the numbers in and behind them."""
 
 import re
+from collections.abc import Callable
 
 from zk0.ledger.importers.logs import LogFile
-from zk0.ledger.importers.pairs import Pairs, find_pairs
+from zk0.ledger.importers.pairs import Pairs
 
 _BAR = re.compile(
     r"(?P<head>.{0,80}?)\b(?P<share>\d{1,3})%\|[^|]{0,400}\|\s*(?P<done>\d+)(?P<unit>[kKM]?)/"
@@ -38,14 +39,14 @@ def take_bar(log: LogFile, text: str) -> int:
     return match.end()
 
 
-def pairs_of_bar(text: str, end: int) -> Pairs | None:
+def pairs_of_bar(text: str, end: int, find: Callable[[str], Pairs]) -> Pairs | None:
     """Return the numbers of a line whose bar ends there; None where it says nothing but its progress."""
     loss_in_bar = "oss" in text[:end]
     if not loss_in_bar and not _AFTER_BAR.search(text, end):
         return None
-    pairs = find_pairs(_behind_bar(text[end:]))
+    pairs = find(_behind_bar(text[end:]))
     if loss_in_bar and not pairs.values:  # `1|20|Loss: 0.41:  10%|█ | 20/200`
-        pairs = find_pairs(text[: text.rfind(":", 0, text.find("%|"))])
+        pairs = find(text[: text.rfind(":", 0, text.find("%|"))])
     if epoch := _EPOCH_OF_BAR.search(text, 0, end):
         pairs.values["epoch"] = float(epoch["epoch"])
     return pairs

@@ -151,6 +151,11 @@ def planned_unit(name: str) -> str | None:
 
 def meanings(names: Sequence[str]) -> dict[str, str]:
     """Return {meaning: column} for the columns that are known; of several with one meaning, the most specific."""
+    return dict(_meanings(tuple(names)))
+
+
+@lru_cache(maxsize=4096)
+def _meanings(names: tuple[str, ...]) -> dict[str, str]:
     ranked: dict[str, tuple[int, str]] = {}
     sets = sorted({one["number"] for name in names if (one := _NUMBERED.match(plain(name)))}, key=int)
     for name in names:

@@ -17,9 +17,10 @@ from zk0.ledger.importers.bars import pairs_of_bar, take_bar
 from zk0.ledger.importers.failures import complains, kind_of
 from zk0.ledger.importers.logs import EVALUATING, LogFile
 from zk0.ledger.importers.metric_names import SERIES, meanings
-from zk0.ledger.importers.pairs import NUMBER, Pairs, find_pairs
+from zk0.ledger.importers.pairs import NUMBER, Pairs
 from zk0.ledger.importers.rules import LineReader, Taken
 from zk0.ledger.importers.score_names import Shares, as_score, is_of_evaluation
+from zk0.ledger.importers.shapes import ShapeReader
 from zk0.ledger.importers.streams import LogStream, StepPosition
 from zk0.ledger.log_events import IncidentKind
 
@@ -61,6 +62,8 @@ class _Memory:
 
     waiting: dict[tuple[str, ...], tuple[Pairs, LogStream, int]] = field(default_factory=dict)
     shapes: set[tuple[str, ...]] = field(default_factory=set)
+    noted: set[tuple[str, ...]] = field(default_factory=set)  # names of rows of which it was said how they are read
+    rows: ShapeReader = field(default_factory=ShapeReader)
     names: dict[str, str] = field(default_factory=dict)  # of columns, and what they were read as
     note: str = ""
     evaluations: int = 0
@@ -71,13 +74,15 @@ class _Memory:
 
 def read(log: LogFile, text: str) -> Taken:
     """Take a line with numbers."""
-    if ENDS.match(text):
-        if found := _STOPPED.search(text):
-            log.run.count("epoch" if found["unit"] == "epochs" else "step", None, float(found["planned"]))
-        log.run.close(log.server_round or 1, at=log.at)
-        return Taken.understood
-    end = take_bar(log, text) if "%|" in text or "/" in text[:12] else 0
-    pairs = pairs_of_bar(text, end) if end else find_pairs(text)
+    memory: _Memory | None = log.memory.get(NAME)
+    if memory is None:
+        memory = log.memory[NAME] = _Memory()
+    end, pairs = 0, memory.rows.known(text)
+    if pairs is None:  # else it is as a line that was no end and no bar
+        if ENDS.match(text):
+            return _ended(log, text)
+        end = take_bar(log, text) if "%|" in text or "/" in text[:12] else 0
+        pairs = pairs_of_bar(text, end, memory.rows.pairs) if end else memory.rows.pairs(text)
     if pairs is None or (end and log.stream.position.headings.get("step") == 0):
         return Taken.noise  # a bar begins with the numbers that the one before it ended with
     for unit, planned in pairs.planned.items():
@@ -93,6 +98,14 @@ def read(log: LogFile, text: str) -> Taken:
         return Taken.understood
     taken = _row(log, pairs, meaning, in_bar=bool(end), certain=text.lstrip()[:1] in "{|")
     return Taken.understood if taken else Taken.no
+
+
+def _ended(log: LogFile, text: str) -> Taken:
+    """Take a line that says that the training has come to its end."""
+    if found := _STOPPED.search(text):
+        log.run.count("epoch" if found["unit"] == "epochs" else "step", None, float(found["planned"]))
+    log.run.close(log.server_round or 1, at=log.at)
+    return Taken.understood
 
 
 def _is_repeated(log: LogFile, text: str, meaning: dict[str, str]) -> bool:
@@ -192,7 +205,9 @@ def _take(log: LogFile, pairs: Pairs, meaning: dict[str, str], memory: _Memory, 
     values = {name: pairs.values[column] for name, column in meaning.items()}
     stream = log.stream
     client = None if stream.client == LOCAL else stream.client
-    _note(log, memory, meaning)
+    if (named := tuple(pairs.values)) not in memory.noted:
+        memory.noted.add(named)
+        _note(log, memory, meaning)
     if "client" in values and math.isfinite(values["client"]):
         stream = log.switch_client(f"{values['client']:g}")
         client = stream.client

@@ -126,6 +126,9 @@ class RunBuilder:
         """
         before = self.progress.get((unit, client), (None, None))
         if reached is not None:
+            if before[0] is not None and before[1] is not None and planned == before[0] > reached >= before[1]:
+                self.progress[unit, client] = (planned, reached)  # the usual case: it goes on
+                return
             self.begins.setdefault((unit, client), reached)
             if _begins_again(*before, reached, planned):
                 self.progress[unit, client] = (before[0], reached)

@@ -52,6 +52,7 @@ _SPELT = re.compile("|".join(_SPELLINGS))
 _WORDS = re.compile(r"f1|[a-z]+")
 
 
+@lru_cache(maxsize=4096)
 def plain(name: str) -> str:
     """Return a column's name without case and marks."""
     return re.sub(r"[\s/.\-]+|(?<=[a-z][a-z])(?=[A-Z])", "_", name.strip()).lower()
