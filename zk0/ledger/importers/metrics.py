@@ -21,9 +21,10 @@ from zk0.ledger.importers.metric_names import (
     parse_number,
     training_summary,
 )
+from zk0.ledger.importers.progress_counts import Unit
 from zk0.ledger.importers.reading import FileReport
 from zk0.ledger.importers.records import TrainingRecord
-from zk0.ledger.importers.run_builder import RunBuilder, Unit, client_name
+from zk0.ledger.importers.run_builder import RunBuilder, client_name
 from zk0.ledger.importers.score_names import Shares, as_score, plain
 
 ONE = "local"  # the client of rows that name none

@@ -9,12 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from zk0.core.secrets import find_secrets, is_secret_name, may_hold_secrets, without_secrets, without_stated_values
+from zk0.ledger.importers.progress_counts import ProgressCounts, Unit
 from zk0.ledger.importers.records import AggregationRecord, TrainingRecord
 from zk0.ledger.importers.times import parse_time
-from zk0.ledger.log_events import EvaluationReplies, Incident, IncidentKind, LogProgress, LogRead
+from zk0.ledger.log_events import EvaluationReplies, Incident, IncidentKind, LogRead
 from zk0.ledger.reader import Ledger
 from zk0.ledger.schema import Decision, Evaluation, Event, RunClosed, Value
 
@@ -23,8 +24,6 @@ MOST_ENTRIES = 250_000  # of the series of all trainings; a ledger of them needs
 MOST_INCIDENTS = 2_000  # kept separately; beyond, those of one kind are counted together
 MOST_TEXT = 500  # characters, as the ledger's schema says
 UNLIKE = (IncidentKind.traceback, IncidentKind.error_logged, IncidentKind.complaint)  # each has a text of its own
-
-type Unit = Literal["round", "epoch", "step"]
 
 # The configured keys of zk0 that other programs call something else.
 KEYS = {
@@ -42,13 +41,6 @@ KEYS = {
 }
 
 
-def _begins_again(planned: float | None, reached: float | None, now: float, total: float | None) -> bool:
-    """Return whether a count that was at its end is near its beginning, on the way to the same end."""
-    return (
-        planned is not None and reached is not None and planned == total and reached >= planned and now <= planned / 2
-    )
-
-
 class RunBuilder:
     """Collects what is known of one run."""
 
@@ -61,8 +53,7 @@ class RunBuilder:
         self.decisions: dict[tuple[object, ...], Decision] = {}
         self.incidents: dict[tuple[object, ...], Incident] = {}
         self.counts: Counter[tuple[object, ...]] = Counter()
-        self.progress: dict[tuple[Unit, str | None], tuple[float | None, float | None]] = {}
-        self.begins: dict[tuple[Unit, str | None], float] = {}  # the first that a line says
+        self.progress = ProgressCounts()
         self.evaluation_replies: dict[int, EvaluationReplies] = {}
         self.logs: list[LogRead] = []
         self._times: dict[tuple[object, ...], tuple[str, str]] = {}
@@ -120,25 +111,9 @@ class RunBuilder:
     def count(
         self, unit: Unit, reached: float | None, planned: float | None = None, *, client: str | None = None
     ) -> None:
-        """Keep how far the run is, and how far it is to go: the highest of each that a line says.
-
-        What had come to its end and begins again is another client's training, or the next round's: it counts then.
-        """
-        before = self.progress.get((unit, client), (None, None))
-        if reached is not None:
-            if before[0] is not None and before[1] is not None and planned == before[0] > reached >= before[1]:
-                self.progress[unit, client] = (planned, reached)  # the usual case: it goes on
-                return
-            self.begins.setdefault((unit, client), reached)
-            if _begins_again(*before, reached, planned):
-                self.progress[unit, client] = (before[0], reached)
-                self.closed = None
-                return
-        found = [
-            max((one for one in pair if one is not None), default=None)
-            for pair in zip(before, (planned, reached), strict=True)
-        ]
-        self.progress[unit, client] = (found[0], found[1])
+        """Keep how far the run is, and how far it is to go; what begins again has not ended."""
+        if self.progress.add(unit, reached, planned, client):
+            self.closed = None
 
     def add_evaluation_replies(self, number: int, answered: int, failed: int, *, at: str) -> None:
         """Keep how many clients answered the evaluation of a round."""
@@ -295,12 +270,7 @@ class RunBuilder:
             )
             events.append((last if found.round is None else found.round, 4, found))
         events.sort(key=lambda entry: entry[:2])
-        closing: list[Event] = [
-            LogProgress(
-                unit=unit, client=client, planned=planned, reached=reached, begins=self.begins.get((unit, client))
-            )
-            for (unit, client), (planned, reached) in self.progress.items()
-        ]
+        closing: list[Event] = list(self.progress.events())
         closing += self.logs if events or closing or self.closed else []
         closing += [self.closed] if self.closed else []
         return Ledger((*(event for _, _, event in events), *closing), self.name)

@@ -9,8 +9,9 @@ from typing import Any
 
 from zk0.ledger.importers.metric_names import meanings, parse_number
 from zk0.ledger.importers.metrics import Row, Rows
+from zk0.ledger.importers.progress_counts import Unit
 from zk0.ledger.importers.reading import FileReport, LogSource, batches
-from zk0.ledger.importers.run_builder import RunBuilder, Unit
+from zk0.ledger.importers.run_builder import RunBuilder
 from zk0.ledger.importers.unwrap import MESSAGES
 
 DELIMITERS = ",;\t|"
