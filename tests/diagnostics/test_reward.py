@@ -76,3 +76,10 @@ def test_every_episode_the_same_is_no_learning(diagnose_text):
     text = "".join(f"Total rewards in episode {n} is 3.8 total number of steps are {49 * n}\n" for n in range(73, 90))
 
     assert diagnose_text(text).root.fault == Fault.reward_still
+
+
+def test_the_end_of_a_log_of_an_agent_that_has_learnt_says_nothing(diagnose_text):
+    begins, late = ("".join(table(first + n, value) for n, value in enumerate(noisy([5.0] * 60))) for first in (1, 900))
+
+    assert diagnose_text(begins).root.fault == Fault.reward_still
+    assert diagnose_text(late).problems == ()

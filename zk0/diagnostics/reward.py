@@ -19,6 +19,7 @@ from zk0.ledger import Ledger, Training
 FEWEST = 10  # returns
 FEWEST_ZEROS = 5  # that are exactly 0
 ENOUGH_TO_BE_FLAT = 40
+LATE = 0.2  # of what the log counts to
 WINDOW = 8  # a part of all: long enough for a median, short enough for a peak
 LOST = 0.7  # of what was gained
 NOISE = 4.0  # deviations around a window's median
@@ -28,7 +29,7 @@ MOST = 5_000  # values, for the rank test
 
 @check("reward.rises")
 @each_client
-def rises(trainings: list[Training], _: Ledger) -> Finding:
+def rises(trainings: list[Training], ledger: Ledger) -> Finding:
     """The return of episodes rises, and does not fall back."""
     values = joined(trainings, lambda one: one.reward)
     if constant := _constant(values):
@@ -43,17 +44,23 @@ def rises(trainings: list[Training], _: Ledger) -> Finding:
     change = f"{first:.4g} to {last:.4g} over {len(values)} logged returns"
     if chance < SIGNIFICANCE and tau > 0 and last > first:
         return passed(f"rises: {change}", evidence=evidence)
-    if len(values) < ENOUGH_TO_BE_FLAT:
-        return not_available(f"no trend above noise: {change}")
+    if len(values) < ENOUGH_TO_BE_FLAT or _begins_late(ledger):
+        return not_available(f"no trend above noise, or the log begins when it was learnt: {change}")
     return warned(
         f"does not rise: {change}",
         evidence=[*evidence, point("Kendall's tau", tau if chance == chance else None)],  # noqa: PLR0124  NaN
-        cause="the agent learns nothing, or this log begins after it has learnt: the return of a random policy decides",
+        cause="the agent learns nothing that its return shows; the return of a random policy would prove it",
         remedy="compare with a random policy's return; then look at entropy (collapsed?), the scale of the reward and "
         "of the observations, and the learning rate",
         fault=Fault.reward_still,
         confidence=0.5,
     )
+
+
+def _begins_late(ledger: Ledger) -> bool:
+    """Return whether the first count in the log is far behind the start."""
+    counts = [(one.begins, one.reached) for one in ledger.progress]
+    return any(begins and reached and begins > LATE * reached for begins, reached in counts)
 
 
 def _constant(values: Sequence[float]) -> Finding | None:
