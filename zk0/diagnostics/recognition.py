@@ -2,7 +2,7 @@
 
 A score such as F1, a mean average precision or a Dice coefficient has no level of guessing that a log shows, but 0 is
 nobody's skill. A model of a federation whose clients know different things swings: each round's aggregate is good at
-other inputs (Hsu et al. 2019, figure 3); in one training, steps that are too large look the same.
+other inputs (Hsu et al. 2019); in one training, steps that are too large look the same.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from zk0.diagnostics.series import point, scores_of
 from zk0.ledger import Evaluation, Ledger
 
 EARLY = 0.1  # of what is planned: a detector's precision may be 0 for so long
-FEWEST_SWINGS = 6  # evaluations: of noise alone, one series in 100 swings so far and so often
+FEWEST_SWINGS = 6  # evaluations; of fewer, half go up and down by chance
 SWING = 0.15  # absolute, median from one evaluation to the next; those of 100 samples differ by 0.05
 SWING_OF_LOSS = log(2)  # of its logarithm: twice as high, and half as high again
 TURNS = 0.6  # of the changes go the other way than the one before

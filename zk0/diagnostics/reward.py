@@ -2,8 +2,7 @@
 
 A return is noisy, has any unit and any sign, so it is judged by where it went, in units of its own rise and noise: by
 rank (Kendall's tau) whether it rises at all, and whether it falls back from what it had reached. A policy that
-collapses has a high return before and stays low behind it (Henderson et al. 2018, "Deep Reinforcement Learning that
-Matters"); one episode that fails is no collapse.
+collapses has a high return before and stays low behind it; one episode that fails is no collapse.
 """
 
 from collections.abc import Sequence

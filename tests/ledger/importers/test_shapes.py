@@ -17,6 +17,7 @@ ROWS = {
     "names with digits": "epoch {e} | top1: {p:.2f} | map50: {x:.3f} | loss: {y:.3f}",
     "thousands": "step: {n:,} loss: {x:.3f}",
     "a number that is none": "step: {n} loss: nan grad_norm: {y:.3f}",
+    "no number at all": "top1: nan | loss: nan",
     "exponents": "step: {n} loss: {x:.3e} lr: {z}",
     "a sentence": "after {n} steps the best loss so far was {x:.3f} and it took {e} minutes to get there",
     "a table's cell": "| epoch {e} | train ppl {x:.2f} | valid loss {y:.3f} |",

@@ -84,7 +84,7 @@ class Shape:
             else [(place, way) for place, way in places if way(numbers[place]) == value]
             for name, places in self.places.items()
         }
-        self.is_searched = not all(self.places.values())
+        self.is_searched = not numbers or not all(self.places.values())
         self.checked += 1
 
 
