@@ -18,6 +18,7 @@ DATA_WORDS = ("load_data", "load_train", "load_test", "train_data", "get_data", 
 MOST_LINES = 5  # to complete; a class that asks for more is made without its constructor
 # Roles without which nothing could be judged: given to a parameter that has a default too.
 JUDGED = ("mu", "reference", "counts", "weights", "fractions", "current")
+MODULE = "torch.nn.modules.module.Module"
 LISTED = ("dataset", "sampler", "batch_size")  # what zk0's batches have of PyTorch's loader
 
 
@@ -34,7 +35,7 @@ def instance_lines(owner: type, method: Any, vocabulary: Vocabulary, arguments: 
         made = made_lines(owner, vocabulary, arguments, "it =")
         elsewhere = attribute_lines(_set_elsewhere(owner, method), vocabulary, arguments)
         return [*made, *elsewhere, *_judged_lines(owner, method, vocabulary, arguments)]
-    lines = [f"    it = object.__new__({owner.__name__})  # without its constructor: its attributes follow"]
+    lines = bare_lines(owner, "its attributes follow")
     loads = [name for name in self_used(owner, method)[1] if any(word in name.lower() for word in DATA_WORDS)]
     lines += [
         f"    it.{name} = lambda *_, **__: loader{MARK}: what it returns" for name in loads if "loader" in arguments
@@ -42,6 +43,13 @@ def instance_lines(owner: type, method: Any, vocabulary: Vocabulary, arguments: 
     names = attributes_read(owner, method, leaving_out=loads)
     paths = {name: paths_read(owner, method, name) for name in names}
     return lines + attribute_lines(names, vocabulary, arguments, paths)
+
+
+def bare_lines(owner: type, follows: str) -> list[str]:
+    """Return the lines that make an instance without its constructor; a module does not work before PyTorch's own."""
+    lines = [f"    it = object.__new__({owner.__name__})  # without its constructor: {follows}"]
+    names = [f"{base.__module__}.{base.__name__}" for base in owner.__mro__]
+    return [*lines, "    torch.nn.Module.__init__(it)"] if MODULE in names else lines
 
 
 def attribute_lines(
@@ -105,14 +113,18 @@ def _judged_lines(owner: type, method: Any, vocabulary: Vocabulary, arguments: d
         return []
     given = [*given_to(owner, vocabulary, arguments), *given_to(method, vocabulary, arguments)]
     there = {vocabulary.role_of(each) for each in given}
-    own = not there & {"model", "parameters"}
+    read = {name: _role_of(name, vocabulary) for name in attributes_read(owner, method)}
+    own = not there & {"model", "parameters"} and not any(
+        role == "model" and leaves_none(owner, name) for name, role in read.items()
+    )
     lines: list[str] = []
-    for name in attributes_read(owner, method):
-        role = _role_of(name, vocabulary)
+    for name, role in read.items():
         if role in there or name in _set_elsewhere(owner, method):
             continue
         if role == "mu":
             lines.append(f"    it.{name} = mu")
+        elif role == "model" and leaves_none(owner, name):
+            lines.append(f"    it.{name} = model")
         elif role == "loader" and own:
             lines.append(f"    it.{name} = ...{MARK}: a list of batches that its model takes, the same each time")
         elif role == "reference" and leaves_none(owner, name):

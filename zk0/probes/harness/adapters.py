@@ -16,6 +16,7 @@ from .adapter_instances import (
     MARK,
     argument,
     attribute_lines,
+    bare_lines,
     given_to,
     instance_lines,
     made_lines,
@@ -160,7 +161,7 @@ def _holder(owner: type, accessors: tuple[str, str], vocabulary: Vocabulary) -> 
     if not unknown or not methods:
         return made_lines(owner, vocabulary, arguments, "return")
     read = list(dict.fromkeys(name for method in methods for name in attributes_read(owner, method)))
-    lines = [f"    it = object.__new__({owner.__name__})  # without its constructor: what get and set read follows"]
+    lines = bare_lines(owner, "what get and set read follows")
     return [*lines, *attribute_lines(read, vocabulary, arguments), "    return it"]
 
 

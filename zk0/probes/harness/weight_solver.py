@@ -105,9 +105,9 @@ def _explain_weights(used: Any, old: float, examples: Any, clients: list[str]) -
     if np.allclose(used, 1 / len(used), atol=SLACK) and abs(old) < SLACK:
         message = f"each client counts {1 / len(used):.3g}, whatever its number of examples"
         return message, fault, "the mean is not weighted"
-    if not np.isclose(total, 1, atol=SLACK) and (cause := _cause_of_sum(used, old, examples)):
-        undivided = cause.startswith(UNDIVIDED) and ": the sum is not divided"
-        return f"the weights sum to {total:.4g}, not to 1{undivided or ''}", fault, cause
+    if not np.isclose(total, 1, atol=SLACK) and (reason := _cause_of_sum(used, old, examples)):
+        undivided = ": the sum is not divided" if reason.startswith(UNDIVIDED) else ""
+        return f"the weights sum to {total:.4g}, not to 1{undivided}", fault, reason
     if abs(old) > SLACK:
         cause = "a server momentum or learning rate that the mean does not have"
         return f"the old parameters stay in the aggregate with weight {old:.3g}", fault, cause
