@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+from .adapter_settings import role_of_name, tree_of, written
 from .attributes import attributes_read, leaves_none, paths_read, self_used
 from .binding import COLLECTING, Vocabulary
 
@@ -68,7 +69,7 @@ def attribute_lines(
     """
     lines, open_names = [], []
     for name in names:
-        role, read = _role_of(name, vocabulary), (paths or {}).get(name, [])
+        role, read = role_of_name(name, vocabulary), (paths or {}).get(name, [])
         if role == "config" and role in arguments and any("." in path for path in read):
             lines.append(_settings_line(name, read, vocabulary, arguments))
         elif role in ("loader", "validation", "data") and role in arguments and set(read) - {*LISTED}:
@@ -85,26 +86,8 @@ def attribute_lines(
 
 def _settings_line(name: str, paths: list[str], vocabulary: Vocabulary, arguments: dict[str, str]) -> str:
     """Return a line with settings in settings, as the code reads them."""
-    tree: dict[str, Any] = {}
-    for path in paths:
-        *above, last = path.split(".")
-        place = tree
-        for part in above:
-            place = place.setdefault(part, {})
-        place.setdefault(last, {})
-
-    def written(part: str, inner: dict[str, Any]) -> str:
-        if inner:
-            return f"SimpleNamespace({', '.join(f'{key}={written(key, below)}' for key, below in inner.items())})"
-        return arguments.get(_role_of(part, vocabulary) or "", "...")
-
-    line = f"    it.{name} = {written(name, tree)}"
+    line = f"    it.{name} = {written(name, tree_of(paths), vocabulary, arguments)}"
     return line + (f"{MARK}: the settings that are read" if "..." in line else "")
-
-
-def _role_of(name: str, vocabulary: Vocabulary) -> str | None:
-    role = vocabulary.role_of(inspect.Parameter(name.strip("_") or "_", inspect.Parameter.POSITIONAL_OR_KEYWORD))
-    return "criterion" if role == "loss" else role  # an attribute is what computes it
 
 
 def _judged_lines(owner: type, method: Any, vocabulary: Vocabulary, arguments: dict[str, str]) -> list[str]:
@@ -113,7 +96,7 @@ def _judged_lines(owner: type, method: Any, vocabulary: Vocabulary, arguments: d
         return []
     given = [*given_to(owner, vocabulary, arguments), *given_to(method, vocabulary, arguments)]
     there = {vocabulary.role_of(each) for each in given}
-    read = {name: _role_of(name, vocabulary) for name in attributes_read(owner, method)}
+    read = {name: role_of_name(name, vocabulary) for name in attributes_read(owner, method)}
     own = not there & {"model", "parameters"} and not any(
         role == "model" and leaves_none(owner, name) for name, role in read.items()
     )

@@ -24,6 +24,7 @@ from .adapter_instances import (
     parameters,
     unknown_lines,
 )
+from .adapter_settings import settings_lines
 from .attributes import attributes_read
 from .binding import Vocabulary, signature_text
 from .errors import TargetError
@@ -101,6 +102,9 @@ def _call(target: Target, vocabulary: Vocabulary, arguments: dict[str, str], hea
     lines += unknown_lines(needed, vocabulary, arguments)
     given = ", ".join(f"{each.name}={argument(each, vocabulary, arguments)}" for each in needed)
     lines += [f"    return {method or value.__name__}({given})"]
+    made = "object.__new__" not in "".join(lines)
+    owner = target.owner or (target.value if inspect.isclass(target.value) else None)
+    lines[1:1] = settings_lines(value, owner, vocabulary, arguments, made=made)
     if any("= global_model" in line or "=global_model" in line for line in lines):
         lines[0] = lines[0].replace("global_params", "global_params, global_model")
     return lines

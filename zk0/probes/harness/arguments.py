@@ -66,7 +66,7 @@ NAMES = split_names("""
     device: device dev
     epochs: epochs localepoch localepochs numepochs nepochs
     steps: steps localsteps numsteps maxsteps nsteps iterations
-    rate: lr learningrate
+    rate: lr learningrate locallr clientlr
     size: batchsize numexamples numsamples numtrain trainsamples testsamples ntrain
     kind: argsoptimizer optimizername optimname optimizertype
     zero: momentum weightdecay wd
