@@ -49,6 +49,42 @@ NAMES["updates"] += [
     for name in (f"{sender}{kind}", f"{sender}{kind}list", f"{sender}{kind.removesuffix('s')}list")
 ]
 
+# A list of how much each client has, by who has it, what is counted and how it is kept: `dict_len`, `client_sizes`.
+NAMES["counts"] += [
+    name
+    for counted in (
+        "len",
+        "lens",
+        "length",
+        "lengths",
+        "size",
+        "sizes",
+        "counts",
+        "samplenum",
+        "samplenums",
+        "numsamples",
+    )
+    for owner in (
+        "dict",
+        "data",
+        "dataset",
+        "datasets",
+        "local",
+        "sample",
+        "samples",
+        "train",
+        "list",
+        *SENDERS.split(),
+    )
+    for name in (
+        f"{owner}{counted}",
+        f"{owner}{counted}list",
+        f"{counted}list",
+        f"{counted}dict",
+        f"{counted}of{owner}",
+    )
+]
+
 # `weights` are the clients' tensors, or how much they count where the tensors have a name of their own.
 YIELDING = dict.fromkeys(("w", "weights", *(f"{sender}weights" for sender in SENDERS.split())), "weights")
 

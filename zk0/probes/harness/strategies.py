@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import inspect
 import logging
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +151,7 @@ PLAIN: dict[str, Any] = {
 
 
 def _constructor_argument(parameter: inspect.Parameter, target: Target) -> Any:
-    """Return an argument to make a strategy with: by its name, else by its type, else None."""
+    """Return an argument to make a strategy with: by its name, also Flower's, else by its type, else None."""
     from flwr.common import ndarrays_to_parameters
 
     role = AGGREGATION.role_of(parameter)
@@ -166,7 +168,21 @@ def _constructor_argument(parameter: inspect.Parameter, target: Target) -> Any:
         return Path("probe")
     if "Callable" in text:
         return lambda *_, **__: None
-    return next((value for name, value in PLAIN.items() if annotation.startswith(name)), None)
+    by_type = next((value for name, value in PLAIN.items() if annotation.startswith(name)), None)
+    return _flower_defaults().get(parameter.name, by_type)
+
+
+@cache
+def _flower_defaults() -> dict[str, Any]:
+    """Return what Flower's FedAvg, of either interface, has by default: its own names need no annotation."""
+    from flwr.server.strategy import FedAvg
+
+    found = [*inspect.signature(FedAvg).parameters.values()]
+    with contextlib.suppress(ImportError):  # Flower before 1.21
+        from flwr.serverapp.strategy import FedAvg as ByMessages
+
+        found += inspect.signature(ByMessages).parameters.values()
+    return {each.name: each.default for each in found if each.default is not each.empty}
 
 
 def _by_results(strategy: Any) -> Callable[[Round], Aggregate]:
