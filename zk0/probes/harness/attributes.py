@@ -112,3 +112,16 @@ def self_used(owner: type, method: Any, *, leaving_out: Collection[str] = ()) ->
                 elif isinstance(node.ctx, ast.Load) and not node.attr.startswith("__"):
                     found.setdefault(node.attr)
     return list(found), [name for name in seen if name != getattr(method, "__name__", "")]
+
+
+def chooses_names(function: Any) -> bool:
+    """Return whether a function asks if a word is in a name, in a condition: `[k for k in keys if "bn" not in k]`."""
+    tree = syntax_tree(function)
+    conditions: list[ast.AST] = []
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.comprehension):
+            conditions += node.ifs
+        elif isinstance(node, (ast.If, ast.IfExp)):
+            conditions.append(node.test)
+    compared = [each for test in conditions for each in ast.walk(test) if isinstance(each, ast.Compare)]
+    return any(_text_of(each.left) and isinstance(each.ops[0], (ast.In, ast.NotIn)) for each in compared)
