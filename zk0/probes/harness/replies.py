@@ -136,7 +136,15 @@ def _object(round_: Round, role: str, style: str) -> Any:
     if role == "current":
         return in_form(round_.current, style)
     total, number = sum(update.examples for update in round_.updates), len(round_.updates)
-    plain = {"round": round_.number, "failures": [], "rate": 1.0, "mu": 0.1, "total": total, "number": number}
+    plain = {
+        "round": round_.number,
+        "failures": [],
+        "rate": 1.0,
+        "mu": 0.1,
+        "total": total,
+        "number": number,
+        "unread": None,
+    }
     return plain[role]
 
 

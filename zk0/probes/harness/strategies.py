@@ -22,7 +22,7 @@ from .items import syntax_tree
 from .replies import AGGREGATION, client_proxy, fit_results, stub
 from .rounds import Aggregate, Aggregator, Array, Round, make_round, read
 from .run_configs import run_config_of
-from .targets import Target
+from .targets import MOST_NAMES, Target
 
 log = logging.getLogger(__name__)
 
@@ -127,11 +127,19 @@ def _maker(target: Target) -> Callable[[], Any]:
         if not is_strategy(found):
             raise TargetError(
                 f"{target.text} at {target.at} makes a {type(found).__name__}, no strategy",
-                remedy="name the strategy's class, an instance, or a function that returns one",
+                remedy=_other_names(value, target),
             )
         return found
 
     return make
+
+
+def _other_names(value: Any, target: Target) -> str:
+    """Return what else to name where a class or function makes no strategy: of a class, its own methods."""
+    methods = [name for name, each in vars(value).items() if inspect.isfunction(each) and not name.startswith("_")]
+    if inspect.isclass(value) and methods:
+        return f"name the method that aggregates: {', '.join(f'{target.text}.{name}' for name in methods[:MOST_NAMES])}"
+    return "name the strategy's class, an instance, or a function that returns one"
 
 
 def _is_needed(parameter: inspect.Parameter) -> bool:
