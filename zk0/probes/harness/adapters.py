@@ -24,6 +24,7 @@ from .adapter_instances import (
     parameters,
     unknown_lines,
 )
+from .adapter_replies import reply_lines
 from .adapter_settings import settings_lines
 from .attributes import attributes_read
 from .binding import Vocabulary, signature_text
@@ -99,8 +100,11 @@ def _call(target: Target, vocabulary: Vocabulary, arguments: dict[str, str], hea
         raise refuse_value(target, "nothing to call")
     skip = 1 if method else 0
     needed = given_to(value, vocabulary, arguments)[skip:]
-    lines += unknown_lines(needed, vocabulary, arguments)
-    given = ", ".join(f"{each.name}={argument(each, vocabulary, arguments)}" for each in needed)
+    opened = reply_lines(value, needed, vocabulary) if vocabulary is AGGREGATION else {}
+    lines += opened.values()
+    lines += unknown_lines([each for each in needed if each.name not in opened], vocabulary, arguments)
+    values = {each.name: argument(each, vocabulary, arguments) for each in needed} | {name: name for name in opened}
+    given = ", ".join(f"{name}={each}" for name, each in values.items())
     lines += [f"    return {method or value.__name__}({given})"]
     made = "object.__new__" not in "".join(lines)
     owner = target.owner or (target.value if inspect.isclass(target.value) else None)

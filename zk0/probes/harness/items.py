@@ -40,6 +40,18 @@ def items_read(function: Callable[..., Any], parameter: str) -> set[Reading]:
     return set() if tree is None else set(_Items(tree, parameter).readings())
 
 
+def is_list(function: Callable[..., Any], parameter: str) -> bool:
+    """Return whether a function goes over one of its parameters, or asks for its length."""
+    tree = syntax_tree(function)
+    for node in ast.walk(tree) if tree is not None else ():
+        used: list[ast.AST] = [node.iter] if isinstance(node, (ast.For, ast.comprehension)) else []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in (*THROUGH, "zip", "len"):
+            used += node.args
+        if any(isinstance(each, ast.Name) and each.id == parameter for each in used):
+            return True
+    return False
+
+
 def is_read(function: Callable[..., Any], parameter: str) -> bool:
     """Return whether a function reads one of its parameters at all; True where that can't be seen."""
     tree = syntax_tree(function)
