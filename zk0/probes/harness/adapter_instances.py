@@ -75,7 +75,7 @@ def attribute_lines(
         elif role in ("loader", "validation", "data") and role in arguments and set(read) - {*LISTED}:
             lines.append(f"    it.{name} = ...{MARK}: what has {', '.join(sorted(set(read) - {*LISTED}))}")
         elif role in arguments:
-            lines.append(f"    it.{name} = {_value(role, name, vocabulary, arguments)}")
+            lines.append(f"    it.{name} = {value_of(role, name, vocabulary, arguments)}")
         else:
             open_names.append(name)
     if open_names:
@@ -166,10 +166,11 @@ def unknown_lines(
 
 def argument(parameter: inspect.Parameter, vocabulary: Vocabulary, arguments: dict[str, str]) -> str:
     """Return what a parameter is given; its own name where that is left open."""
-    return _value(vocabulary.role_of(parameter), parameter.name, vocabulary, arguments)
+    return value_of(vocabulary.role_of(parameter), parameter.name, vocabulary, arguments)
 
 
-def _value(role: str | None, name: str, vocabulary: Vocabulary, arguments: dict[str, str]) -> str:
+def value_of(role: str | None, name: str, vocabulary: Vocabulary, arguments: dict[str, str]) -> str:
+    """Return what a role is given; the name where that is left open."""
     whole = role == "reference" and vocabulary.styles(role, name)[0] == "module"
     return "global_model" if whole and "global_params" in arguments.values() else arguments.get(role or "", name)
 

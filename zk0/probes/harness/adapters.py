@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .adapter_conventions import AGGREGATION_ARGUMENTS, CONVENTION, PROXIMAL_ARGUMENTS, STRATEGY_ARGUMENTS
+from .adapter_globals import global_lines
 from .adapter_instances import (
     DATA_WORDS,
     MARK,
@@ -108,7 +109,11 @@ def _call(target: Target, vocabulary: Vocabulary, arguments: dict[str, str], hea
     lines += [f"    return {method or value.__name__}({given})"]
     made = "object.__new__" not in "".join(lines)
     owner = target.owner or (target.value if inspect.isclass(target.value) else None)
-    lines[1:1] = settings_lines(value, owner, vocabulary, arguments, made=made)
+    path = value.__name__ if owner is None else f"{owner.__name__}.{value.__name__}"
+    lines[1:1] = [
+        *settings_lines(value, owner, vocabulary, arguments, made=made),
+        *global_lines(value, path, vocabulary, arguments),
+    ]
     if any("= global_model" in line or "=global_model" in line for line in lines):
         lines[0] = lines[0].replace("global_params", "global_params, global_model")
     return lines
