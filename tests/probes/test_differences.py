@@ -43,7 +43,7 @@ def train(net, trainloader, mu):
     for x, y in trainloader:
         optimizer.zero_grad()
         loss = F.cross_entropy(net(x), y)
-        loss = loss + mu / 2 * {term}
+        loss = loss + {strength} * {term}
         loss.backward()
         optimizer.step()
 """
@@ -70,8 +70,8 @@ MOVING = {
 }
 
 
-def points(tmp_path, before="pass", term="0", name="train"):
-    (tmp_path / "code.py").write_text(LOOP.format(before=before, term=term))
+def points(tmp_path, before="pass", term="0", name="train", strength="mu / 2"):
+    (tmp_path / "code.py").write_text(LOOP.format(before=before, term=term, strength=strength))
     return {each.check.rpartition(".")[2]: each for each in judge("proximal", f"code.py:{name}", tmp_path)}
 
 
@@ -94,9 +94,10 @@ def test_a_client_whose_server_model_is_its_own_model_is_told_so(tmp_path):
 
 
 def test_a_term_whose_mu_is_fixed_is_a_term(tmp_path):
-    found = points(tmp_path, "server, mu = net, 0.1", "distance(net, server)")
+    found = points(tmp_path, term="distance(net, net)", strength="0.05")
 
-    assert "there is no proximal term" not in found["gradient"].message
+    assert found["gradient"].fault == "setting-not-delivered"
+    assert found["gradient"].message.startswith("mu does not arrive")
 
 
 ONLY_LOADED = """\
@@ -116,7 +117,7 @@ def probe(net, trainloader, mu):
 
 
 def test_what_is_only_loaded_is_not_called_the_reference(tmp_path):
-    (tmp_path / "code.py").write_text(f"{LOOP.format(before='pass', term='0')}\n\n{ONLY_LOADED}")
+    (tmp_path / "code.py").write_text(f"{LOOP.format(before='pass', term='0', strength='mu')}\n\n{ONLY_LOADED}")
 
     found = [each for each in judge("proximal", "code.py:probe", tmp_path) if each.verdict is Verdict.failed]
 
