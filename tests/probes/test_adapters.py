@@ -287,3 +287,43 @@ def test_settings_in_settings_are_written_as_the_code_reads_them(tmp_path):
     assert "prox=SimpleNamespace(mu=mu)" in (tmp_path / "adapter.py").read_text()
     # The adapter's own global_params, which it does not read, is no reference that the code keeps.
     assert (findings[0].verdict, findings[0].fault) == (Verdict.failed, "proximal-reference")
+
+
+MODULES = """\
+import copy
+
+import torch
+from torch.nn import functional as F
+
+
+class Client(torch.nn.Module):
+    def __init__(self, {asked}):
+        super().__init__()
+        self.shards, self.mu = shards, mu
+        self.model = None
+
+    def fit(self):
+        start = copy.deepcopy(self.model)
+        optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+        for x, y in self.shards:
+            pairs = zip(self.model.parameters(), start.parameters())
+            optimizer.zero_grad()
+            loss = F.cross_entropy(self.model(x), y) + self.mu / 2 * sum(((p - q) ** 2).sum() for p, q in pairs)
+            loss.backward()
+            optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        ("shards, mu", ("shards = ...", "shards = loader")),
+        ("shards, mu, one, two, three, four, five", ("shards=...", "shards=loader")),
+    ],
+)
+def test_a_client_that_is_a_module_and_gets_its_model_later_is_given_one(tmp_path, asked, line):
+    (tmp_path / "clients.py").write_text(MODULES.format(asked=asked))
+
+    findings = completed(tmp_path, "proximal", "clients.py:Client.fit", line=line)
+
+    assert findings[0].verdict is Verdict.passed

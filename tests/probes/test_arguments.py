@@ -33,6 +33,7 @@ def points(tmp_path, criterion="criterion", total="1", start="[p.detach().clone(
         "len(trainloader.dataset)",
         "trainloader.batch_size",
         "len(trainloader.batch_sampler) + trainloader.num_workers",
+        "len(iter(trainloader))",
     ],
 )
 def test_a_loader_has_what_is_asked_of_pytorch_s(tmp_path, total):

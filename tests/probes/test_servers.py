@@ -172,3 +172,38 @@ def test_a_path_that_forgets_to_return_is_a_fault(tmp_path):
     assert broken(points(tmp_path, textwrap.indent(textwrap.dedent(source), "    "))) == [
         ("returned", "aggregate-not-returned")
     ]
+
+
+CALLED = """
+
+class Merger:
+    {made}
+
+    def __call__(self, outputs, losses):
+        total = sum(each.size for each in outputs)
+        names = outputs[0].weight.keys()
+        return {{name: sum(each.weight[name] * each.size for each in outputs) * {scale} / total for name in names}}
+
+    def reset(self):
+        return self
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "scale"), [("kind = 'mean'", "1"), ("def __init__(self):\n        self.scale = 1", "self.scale")]
+)
+def test_a_class_whose_objects_are_called_is_judged_by_its_call(tmp_path, made, scale):
+    found = points(tmp_path, CALLED.format(made=made, scale=scale), "Merger")
+
+    assert broken(found) == []
+    assert found["mean"].verdict is Verdict.passed
+    assert found["mean"].at.startswith("server.py:")
+
+
+def test_a_class_that_aggregates_in_a_method_of_its_own_is_told_to_name_it(tmp_path):
+    source = "\n\nclass Plain:\n    def merge(self, updates):\n        return updates[0]\n"
+
+    with pytest.raises(ProbeError) as raised:
+        points(tmp_path, source, "Plain")
+
+    assert "server.py:Plain.merge" in raised.value.remedy

@@ -95,3 +95,27 @@ def test_a_strategy_that_returns_none_for_any_reply_forgets_the_aggregate(tmp_pa
     )
 
     assert broken(found) == [("returned", "aggregate-not-returned")]
+
+
+OF_FLOWER = """\
+from flwr.server.strategy import FedAvg
+
+
+class Mine(FedAvg):
+    def __init__(self, evaluate_metrics_aggregation_fn, min_available_clients, min_fit_clients, {asked}):
+        super().__init__(
+            evaluate_metrics_aggregation_fn=evaluate_metrics_aggregation_fn,
+            min_available_clients=min_available_clients,
+            min_fit_clients=min_fit_clients,
+            fraction_fit=fraction_fit,
+        )
+"""
+
+
+@pytest.mark.parametrize("asked", ["fraction_fit", "fraction_fit: float"])
+def test_arguments_that_have_the_names_of_flower_s_are_as_flower_has_them(tmp_path, asked):
+    (tmp_path / "strategy.py").write_text(OF_FLOWER.format(asked=asked))
+
+    found = {each.check: each.verdict for each in judge("aggregation", "strategy.py:Mine", tmp_path)}
+
+    assert found["probe.aggregation.mean"] is Verdict.passed

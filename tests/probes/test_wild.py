@@ -413,3 +413,39 @@ def test_the_place_of_a_decorated_function_is_its_own(tmp_path):
     found = points(tmp_path, "\n@torch.enable_grad()\ndef term(model, global_params, mu):\n    return mu * 0\n", "term")
 
     assert found["gradient"].at.startswith("code.py:")
+
+
+UNDIVIDED = {
+    "each client counts 1": "[sum(each) for each in zip(*weights)]",
+    "each client counts its number of examples": (
+        "[sum(n * a for a, n in zip(each, num_examples)) for each in zip(*weights)]"
+    ),
+}
+
+
+@pytest.mark.parametrize("cause", UNDIVIDED)
+def test_a_sum_that_nothing_divides_is_called_one(tmp_path, cause):
+    source = f"def aggregate(weights, num_examples):\n    return {UNDIVIDED[cause]}\n"
+
+    found = points(tmp_path, source, "aggregate", "aggregation")
+
+    assert "not to 1: the sum is not divided" in found["mean"].message
+    assert found["mean"].cause == cause
+    # Nothing casts the counter either: it is in the same sum.
+    assert "summed as the other tensors are" in found["integers"].cause
+
+
+def test_a_counter_whose_weights_are_cast_is_told_so(tmp_path):
+    source = """
+def aggregate(weights, num_examples):
+    total = sum(num_examples)
+    return [
+        sum((torch.tensor(n / total).to(torch.as_tensor(a).dtype) * torch.as_tensor(a)).numpy() for a, n in pairs)
+        for pairs in (list(zip(each, num_examples)) for each in zip(*weights))
+    ]
+"""
+
+    found = points(tmp_path, source, "aggregate", "aggregation")
+
+    assert found["mean"].verdict is Verdict.passed
+    assert found["integers"].cause == "its weights are cast to integers before the product"

@@ -90,13 +90,16 @@ def _probe(kind: Probe, target: str, *, strict: bool, adapter: bool, python: str
 
 
 def _write_adapter(kind: Probe, target: str, project: Project, python: str | None, *, as_json: bool) -> None:
-    file = project.shown(write_adapter(kind, target, project, python=python))
+    written = write_adapter(kind, target, project, python=python)
+    file = project.shown(written)
     name = "" if kind is Probe.exchange else ":probe"
     then = f"zk0 probe {kind} {file}{name}"
     if as_json:
         print_envelope(data={"adapter": file, "then": then})
     else:
-        show(f"{file}: complete the lines marked <--, then", f"next: {then}")
+        is_open = "# <--" in written.read_text(encoding="utf-8")
+        todo = "complete the lines marked <--" if is_open else "look whether it calls your code rightly"
+        show(f"{file}: {todo}, then", f"next: {then}")
 
 
 def _print(findings: list[Finding], target: str, verdict: Verdict) -> None:

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+from .adapter_settings import role_of_name, tree_of, written
 from .attributes import attributes_read, leaves_none, paths_read, self_used
 from .binding import COLLECTING, Vocabulary
 
@@ -18,6 +19,7 @@ DATA_WORDS = ("load_data", "load_train", "load_test", "train_data", "get_data", 
 MOST_LINES = 5  # to complete; a class that asks for more is made without its constructor
 # Roles without which nothing could be judged: given to a parameter that has a default too.
 JUDGED = ("mu", "reference", "counts", "weights", "fractions", "current")
+MODULE = "torch.nn.modules.module.Module"
 LISTED = ("dataset", "sampler", "batch_size")  # what zk0's batches have of PyTorch's loader
 
 
@@ -34,7 +36,7 @@ def instance_lines(owner: type, method: Any, vocabulary: Vocabulary, arguments: 
         made = made_lines(owner, vocabulary, arguments, "it =")
         elsewhere = attribute_lines(_set_elsewhere(owner, method), vocabulary, arguments)
         return [*made, *elsewhere, *_judged_lines(owner, method, vocabulary, arguments)]
-    lines = [f"    it = object.__new__({owner.__name__})  # without its constructor: its attributes follow"]
+    lines = bare_lines(owner, "its attributes follow")
     loads = [name for name in self_used(owner, method)[1] if any(word in name.lower() for word in DATA_WORDS)]
     lines += [
         f"    it.{name} = lambda *_, **__: loader{MARK}: what it returns" for name in loads if "loader" in arguments
@@ -42,6 +44,13 @@ def instance_lines(owner: type, method: Any, vocabulary: Vocabulary, arguments: 
     names = attributes_read(owner, method, leaving_out=loads)
     paths = {name: paths_read(owner, method, name) for name in names}
     return lines + attribute_lines(names, vocabulary, arguments, paths)
+
+
+def bare_lines(owner: type, follows: str) -> list[str]:
+    """Return the lines that make an instance without its constructor; a module does not work before PyTorch's own."""
+    lines = [f"    it = object.__new__({owner.__name__})  # without its constructor: {follows}"]
+    names = [f"{base.__module__}.{base.__name__}" for base in owner.__mro__]
+    return [*lines, "    torch.nn.Module.__init__(it)"] if MODULE in names else lines
 
 
 def attribute_lines(
@@ -60,13 +69,13 @@ def attribute_lines(
     """
     lines, open_names = [], []
     for name in names:
-        role, read = _role_of(name, vocabulary), (paths or {}).get(name, [])
+        role, read = role_of_name(name, vocabulary), (paths or {}).get(name, [])
         if role == "config" and role in arguments and any("." in path for path in read):
             lines.append(_settings_line(name, read, vocabulary, arguments))
         elif role in ("loader", "validation", "data") and role in arguments and set(read) - {*LISTED}:
             lines.append(f"    it.{name} = ...{MARK}: what has {', '.join(sorted(set(read) - {*LISTED}))}")
         elif role in arguments:
-            lines.append(f"    it.{name} = {_value(role, name, vocabulary, arguments)}")
+            lines.append(f"    it.{name} = {value_of(role, name, vocabulary, arguments)}")
         else:
             open_names.append(name)
     if open_names:
@@ -77,26 +86,8 @@ def attribute_lines(
 
 def _settings_line(name: str, paths: list[str], vocabulary: Vocabulary, arguments: dict[str, str]) -> str:
     """Return a line with settings in settings, as the code reads them."""
-    tree: dict[str, Any] = {}
-    for path in paths:
-        *above, last = path.split(".")
-        place = tree
-        for part in above:
-            place = place.setdefault(part, {})
-        place.setdefault(last, {})
-
-    def written(part: str, inner: dict[str, Any]) -> str:
-        if inner:
-            return f"SimpleNamespace({', '.join(f'{key}={written(key, below)}' for key, below in inner.items())})"
-        return arguments.get(_role_of(part, vocabulary) or "", "...")
-
-    line = f"    it.{name} = {written(name, tree)}"
+    line = f"    it.{name} = {written(name, tree_of(paths), vocabulary, arguments)}"
     return line + (f"{MARK}: the settings that are read" if "..." in line else "")
-
-
-def _role_of(name: str, vocabulary: Vocabulary) -> str | None:
-    role = vocabulary.role_of(inspect.Parameter(name.strip("_") or "_", inspect.Parameter.POSITIONAL_OR_KEYWORD))
-    return "criterion" if role == "loss" else role  # an attribute is what computes it
 
 
 def _judged_lines(owner: type, method: Any, vocabulary: Vocabulary, arguments: dict[str, str]) -> list[str]:
@@ -105,14 +96,18 @@ def _judged_lines(owner: type, method: Any, vocabulary: Vocabulary, arguments: d
         return []
     given = [*given_to(owner, vocabulary, arguments), *given_to(method, vocabulary, arguments)]
     there = {vocabulary.role_of(each) for each in given}
-    own = not there & {"model", "parameters"}
+    read = {name: role_of_name(name, vocabulary) for name in attributes_read(owner, method)}
+    own = not there & {"model", "parameters"} and not any(
+        role == "model" and leaves_none(owner, name) for name, role in read.items()
+    )
     lines: list[str] = []
-    for name in attributes_read(owner, method):
-        role = _role_of(name, vocabulary)
+    for name, role in read.items():
         if role in there or name in _set_elsewhere(owner, method):
             continue
         if role == "mu":
             lines.append(f"    it.{name} = mu")
+        elif role == "model" and leaves_none(owner, name):
+            lines.append(f"    it.{name} = model")
         elif role == "loader" and own:
             lines.append(f"    it.{name} = ...{MARK}: a list of batches that its model takes, the same each time")
         elif role == "reference" and leaves_none(owner, name):
@@ -171,10 +166,11 @@ def unknown_lines(
 
 def argument(parameter: inspect.Parameter, vocabulary: Vocabulary, arguments: dict[str, str]) -> str:
     """Return what a parameter is given; its own name where that is left open."""
-    return _value(vocabulary.role_of(parameter), parameter.name, vocabulary, arguments)
+    return value_of(vocabulary.role_of(parameter), parameter.name, vocabulary, arguments)
 
 
-def _value(role: str | None, name: str, vocabulary: Vocabulary, arguments: dict[str, str]) -> str:
+def value_of(role: str | None, name: str, vocabulary: Vocabulary, arguments: dict[str, str]) -> str:
+    """Return what a role is given; the name where that is left open."""
     whole = role == "reference" and vocabulary.styles(role, name)[0] == "module"
     return "global_model" if whole and "global_params" in arguments.values() else arguments.get(role or "", name)
 

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from .adapter_conventions import AGGREGATION_ARGUMENTS, CONVENTION, PROXIMAL_ARGUMENTS, STRATEGY_ARGUMENTS
+from .adapter_globals import global_lines
 from .adapter_instances import (
     DATA_WORDS,
     MARK,
     argument,
     attribute_lines,
+    bare_lines,
     given_to,
     instance_lines,
     made_lines,
@@ -23,6 +25,8 @@ from .adapter_instances import (
     parameters,
     unknown_lines,
 )
+from .adapter_replies import reply_lines
+from .adapter_settings import settings_lines
 from .attributes import attributes_read
 from .binding import Vocabulary, signature_text
 from .errors import TargetError
@@ -97,9 +101,19 @@ def _call(target: Target, vocabulary: Vocabulary, arguments: dict[str, str], hea
         raise refuse_value(target, "nothing to call")
     skip = 1 if method else 0
     needed = given_to(value, vocabulary, arguments)[skip:]
-    lines += unknown_lines(needed, vocabulary, arguments)
-    given = ", ".join(f"{each.name}={argument(each, vocabulary, arguments)}" for each in needed)
+    opened = reply_lines(value, needed, vocabulary) if vocabulary is AGGREGATION else {}
+    lines += opened.values()
+    lines += unknown_lines([each for each in needed if each.name not in opened], vocabulary, arguments)
+    values = {each.name: argument(each, vocabulary, arguments) for each in needed} | {name: name for name in opened}
+    given = ", ".join(f"{name}={each}" for name, each in values.items())
     lines += [f"    return {method or value.__name__}({given})"]
+    made = "object.__new__" not in "".join(lines)
+    owner = target.owner or (target.value if inspect.isclass(target.value) else None)
+    path = value.__name__ if owner is None else f"{owner.__name__}.{value.__name__}"
+    lines[1:1] = [
+        *settings_lines(value, owner, vocabulary, arguments, made=made),
+        *global_lines(value, path, vocabulary, arguments),
+    ]
     if any("= global_model" in line or "=global_model" in line for line in lines):
         lines[0] = lines[0].replace("global_params", "global_params, global_model")
     return lines
@@ -160,7 +174,7 @@ def _holder(owner: type, accessors: tuple[str, str], vocabulary: Vocabulary) -> 
     if not unknown or not methods:
         return made_lines(owner, vocabulary, arguments, "return")
     read = list(dict.fromkeys(name for method in methods for name in attributes_read(owner, method)))
-    lines = [f"    it = object.__new__({owner.__name__})  # without its constructor: what get and set read follows"]
+    lines = bare_lines(owner, "what get and set read follows")
     return [*lines, *attribute_lines(read, vocabulary, arguments), "    return it"]
 
 

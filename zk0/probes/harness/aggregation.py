@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import itertools
 import logging
 from collections.abc import Iterator
@@ -131,8 +132,18 @@ def _as_strategy(target: Target) -> Iterator[Aggregator]:
 def _as_function(target: Target) -> Iterator[Aggregator]:
     if not callable(target.value):
         raise refuse_value(target, "nothing that aggregates")
+    if inspect.isclass(target.value):
+        target = _called(target, target.value)
     function = AggregatingFunction(target)
     return strategy_variants(target) if function.makes_strategy else function.variants()
+
+
+def _called(target: Target, owner: type) -> Target:
+    """Return the target that a class of callable objects stands for: what they do when they are called."""
+    function = inspect.getattr_static(owner, "__call__", None)
+    if not inspect.isfunction(function) or function.__module__.startswith("torch."):
+        return target
+    return replace(target, text=f"{target.text}.__call__", value=function, owner=owner)
 
 
 def _mean(done: AggregatedRound) -> PointFinding:

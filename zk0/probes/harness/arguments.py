@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,7 +66,7 @@ NAMES = split_names("""
     device: device dev
     epochs: epochs localepoch localepochs numepochs nepochs
     steps: steps localsteps numsteps maxsteps nsteps iterations
-    rate: lr learningrate
+    rate: lr learningrate locallr clientlr
     size: batchsize numexamples numsamples numtrain trainsamples testsamples ntrain
     kind: argsoptimizer optimizername optimname optimizertype
     zero: momentum weightdecay wd
@@ -152,12 +152,31 @@ def _data(bench: Bench, role: str, style: str) -> Any:
     return Loader(list(bench.batches(style.removeprefix("loader-"))))
 
 
+class Pass(Iterator[Any]):
+    """One pass over the batches; as that of a DataLoader it has a length."""
+
+    def __init__(self, batches: Sequence[Any]) -> None:
+        self._batches, self._begun = batches, 0
+
+    def __next__(self) -> Any:
+        if self._begun >= len(self._batches):
+            raise StopIteration
+        self._begun += 1
+        return self._batches[self._begun - 1]
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+
 class Loader(list[Any]):
     """Batches with what is asked of a DataLoader."""
 
     batch_size = BATCH
     num_workers = 0
     pin_memory = drop_last = False
+
+    def __iter__(self) -> Pass:
+        return Pass(self)
 
     @property
     def dataset(self) -> range:

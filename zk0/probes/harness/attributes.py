@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from .items import syntax_tree
@@ -24,22 +24,50 @@ def paths_read(owner: type, method: Any, name: str) -> list[str]:
     Of a constructor, what it reads of its parameter of this name counts too.
     """
     bare = name if getattr(method, "__name__", "") == "__init__" else None
-    found: dict[str, None] = {}
+    nodes = _nodes_of(owner, getattr(method, "__name__", ""), *self_used(owner, method)[1])
+    found = [
+        ".".join(parts[2:] if parts[0] == "self" else parts[1:])
+        for parts in _chains(nodes)
+        if parts[0] == bare or (parts[:2] == ("self", name) and parts[2:])
+    ]
+    return list(dict.fromkeys(found))
+
+
+def settings_read(functions: Iterable[Any], name: str) -> list[str]:
+    """Return the attributes and keys, at any depth, that functions read of a parameter or of `self.name`."""
+    trees = [tree for function in functions if (tree := syntax_tree(function)) is not None]
+    stored = {
+        id(node) for tree in trees for node in ast.walk(tree) if isinstance(getattr(node, "ctx", None), ast.Store)
+    }
+    nodes = (node for tree in trees for node in ast.walk(tree) if id(node) not in stored)
+    begin = tuple(name.split("."))
+    paths = (parts[len(begin) :] for parts in _chains(nodes, keys=True) if parts[: len(begin)] == begin)
+    return list(dict.fromkeys(".".join(path) for path in paths if path))
+
+
+def _chains(nodes: Iterable[ast.AST], *, keys: bool = False) -> list[tuple[str, ...]]:
+    """Return the names in `a.b.c`, and of `a["b"].c` where keys count too; the longest of each, in order."""
+    found: dict[tuple[str, ...], None] = {}
     inner: set[int] = set()  # a node is walked before the one inside of it
-    for node in _nodes_of(owner, getattr(method, "__name__", ""), *self_used(owner, method)[1]):
-        if not isinstance(node, ast.Attribute) or id(node) in inner:
-            continue
+    for node in nodes:
         parts: list[str] = []
         part: ast.AST = node
-        while isinstance(part, ast.Attribute):
-            parts.insert(0, part.attr)
+        while id(part) not in inner:
+            if isinstance(part, ast.Attribute):
+                parts.insert(0, part.attr)
+            elif keys and isinstance(part, ast.Subscript) and _text_of(part.slice):
+                parts.insert(0, _text_of(part.slice))
+            else:
+                break
             inner.add(id(part))
             part = part.value
-        if isinstance(part, ast.Name) and part.id == "self" and parts[0] == name and len(parts) > 1:
-            found.setdefault(".".join(parts[1:]))
-        elif isinstance(part, ast.Name) and part.id == bare:
-            found.setdefault(".".join(parts))
+        if parts and isinstance(part, ast.Name):
+            found.setdefault((part.id, *parts))
     return list(found)
+
+
+def _text_of(node: ast.AST) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def leaves_none(owner: type, name: str) -> bool:
@@ -84,3 +112,16 @@ def self_used(owner: type, method: Any, *, leaving_out: Collection[str] = ()) ->
                 elif isinstance(node.ctx, ast.Load) and not node.attr.startswith("__"):
                     found.setdefault(node.attr)
     return list(found), [name for name in seen if name != getattr(method, "__name__", "")]
+
+
+def chooses_names(function: Any) -> bool:
+    """Return whether a function asks if a word is in a name, in a condition: `[k for k in keys if "bn" not in k]`."""
+    tree = syntax_tree(function)
+    conditions: list[ast.AST] = []
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.comprehension):
+            conditions += node.ifs
+        elif isinstance(node, (ast.If, ast.IfExp)):
+            conditions.append(node.test)
+    compared = [each for test in conditions for each in ast.walk(test) if isinstance(each, ast.Compare)]
+    return any(_text_of(each.left) and isinstance(each.ops[0], (ast.In, ast.NotIn)) for each in compared)

@@ -49,7 +49,7 @@ def failed(
     return PointFinding("fail", message, _as_evidence(evidence), fault, cause, remedy)
 
 
-def warned(message: str, fault: str, cause: str, remedy: str, evidence: Shown | None = None) -> PointFinding:
+def warned(message: str, fault: str, cause: str | None, remedy: str, evidence: Shown | None = None) -> PointFinding:
     """Report that it works now and will not in a case that can occur."""
     return PointFinding("warn", message, _as_evidence(evidence), fault, cause, remedy)
 

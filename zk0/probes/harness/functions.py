@@ -11,7 +11,7 @@ import numpy as np
 
 from .arrays import has_torch
 from .binding import Variant, call_with, parameters_of, roles_of, variants
-from .items import Reading, items_read
+from .items import Reading, is_read, items_read
 from .replies import AGGREGATION, give, in_form, preferred
 from .reply_objects import object_styles, parts_of, reply_object, weighs
 from .rounds import Aggregate, Aggregator, Change, Round, contents, first_change, read
@@ -44,6 +44,8 @@ class AggregatingFunction:
             elif parts := parts_of(readings):
                 known[each.name] = "objects"
                 self._replies[each.name] = parts
+            elif AGGREGATION.role_of(each) is None and not is_read(self._function, each.name):
+                known[each.name] = "unread"
         self.roles = roles_of(bound, AGGREGATION, what=target.name, target=target, known=known)
         self._needed = [each for each in parameters_of(bound, what=target.text) if each.default is each.empty]
 

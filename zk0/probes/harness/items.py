@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+OF_DICTS = ("keys", "values", "items")
 THROUGH = ("list", "tuple", "reversed", "sorted", "iter", "tqdm")  # calls that give the items of their first argument
 
 
@@ -21,7 +22,7 @@ class Reading:
     """An attribute or a key that is read of an item, and whether it is called or only its length is taken."""
 
     name: str
-    how: str = "value"  # or "call", "length"
+    how: str = "value"  # or "call", "length", "tensors": it is a dict or a list itself
     by_key: bool = False
 
 
@@ -37,6 +38,32 @@ def items_read(function: Callable[..., Any], parameter: str) -> set[Reading]:
     """Return what a function reads of the items of one of its parameters."""
     tree = syntax_tree(function)
     return set() if tree is None else set(_Items(tree, parameter).readings())
+
+
+def is_list(function: Callable[..., Any], parameter: str) -> bool:
+    """Return whether a function goes over one of its parameters, or asks for its length."""
+    tree = syntax_tree(function)
+    for node in ast.walk(tree) if tree is not None else ():
+        used: list[ast.AST] = [node.iter] if isinstance(node, (ast.For, ast.comprehension)) else []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in (*THROUGH, "zip", "len"):
+            used += node.args
+        if any(isinstance(each, ast.Name) and each.id == parameter for each in used):
+            return True
+    return False
+
+
+def is_read(function: Callable[..., Any], parameter: str) -> bool:
+    """Return whether a function reads one of its parameters at all; True where that can't be seen."""
+    tree = syntax_tree(function)
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)] if tree is not None else []
+    return tree is None or any(node.id == parameter for node in names)
+
+
+def _opened(node: ast.AST) -> ast.AST | None:
+    """Return the value in `value[name]` or `value.keys()`, which is a dict or a list; None for any other node."""
+    if isinstance(node, ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr in OF_DICTS):
+        return node.value
+    return None
 
 
 class _Items:
@@ -89,7 +116,11 @@ class _Items:
                     seen.add(id(given))
                     yield found
         for node in ast.walk(self.tree):
-            if id(node) not in seen and (found := self._of_node(node, "value")) is not None:
+            inside = _opened(node)
+            if inside is not None and (found := self._of_node(inside, "tensors")) is not None:
+                seen.add(id(inside))
+                yield found
+            elif id(node) not in seen and (found := self._of_node(node, "value")) is not None:
                 yield found
 
     def _of_call(self, call: ast.Call, name: str) -> Reading:

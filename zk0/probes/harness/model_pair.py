@@ -72,6 +72,7 @@ class Accessors:
     peer: Callable[[Bench], Peer]
     target: Target
     at: str
+    setter: Callable[..., Any]
 
 
 def find_accessors(text: object, root: Any) -> Accessors:
@@ -116,7 +117,7 @@ def _of_functions(getter: Target, setter: Target) -> Accessors:
 
         return Peer(lambda: holder[0], get, put)
 
-    return Accessors(peer, setter, setter.at)
+    return Accessors(peer, setter, setter.at, setter.value)
 
 
 def _of_class(target: Target) -> Accessors:
@@ -137,7 +138,8 @@ def _of_class(target: Target) -> Accessors:
 
         return Peer(model, lambda: payload_of(call(getter, None)), lambda payload: call(setter, payload))
 
-    return Accessors(peer, target, location(getattr(target.value, setter), target.root) or target.at)
+    function = getattr(target.value, setter)
+    return Accessors(peer, target, location(function, target.root) or target.at, function)
 
 
 def _call_accessor(

@@ -31,7 +31,7 @@ from .terms import Term, TermMeasurement, TrainsError, measure
 from .terms import root_cause as term_root_cause
 from .training_contract import root_cause as training_root_cause
 from .training_contract import training_points
-from .trainings import Comparison, Runner, compare, runner_of
+from .trainings import Comparison, Runner, compare, runner_of, watched
 
 PRECISIONS = (torch.float64, torch.float32)  # code that casts to float() takes only the second
 
@@ -111,7 +111,8 @@ def _for_trained_only(points: Points, attempts: Attempts, target: Target) -> Poi
 
 def _training(training: WorkingTraining, *, uses_mu: bool, made_with_mu: bool = False) -> Points:
     replayed = judged_by_replay(training.comparison)
-    for point, finding in training_points(training.comparison, uses_mu=uses_mu, made_with_mu=made_with_mu):
+    comparison = watched(training.comparison, training.run, training.dtype)
+    for point, finding in training_points(comparison, uses_mu=uses_mu, made_with_mu=made_with_mu):
         yield point, replayed.get(point, finding)
     if "exhausted" not in training.comparison.proximal.recorder.kept:
         return

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from .arrays import to_array
+from .attributes import chooses_names
 from .findings import PointFinding, failed, not_available, passed, warned
 from .model_pair import Accessors, make_peer
 from .payloads import Payload, difference, digest, items, state_of
@@ -33,9 +34,17 @@ def strict(accessors: Accessors) -> PointFinding:
         f"set takes {' and '.join(accepted)} silently",
         "exchange-incomplete",
         "zip ends with the shorter list, strict=False, or a copy that broadcasts",
-        "zip(..., strict=True) and load_state_dict(..., strict=True)",
+        _strictly(accessors),
         {"tensors expected": len(items(whole)), "taken": accepted[0]},
     )
+
+
+def _strictly(accessors: Accessors) -> str:
+    """Return what refuses a tensor too few; a set that passes over names, as FedBN's, can't load strictly."""
+    both = "zip(..., strict=True) and load_state_dict(..., strict=True)"
+    if not chooses_names(accessors.setter):
+        return both
+    return "zip(names, arrays, strict=True); load_state_dict's strict=True would miss the names that are left out"
 
 
 def _refuses(accessors: Accessors, payload: Any) -> bool:

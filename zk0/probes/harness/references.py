@@ -27,7 +27,7 @@ def kind_of_reference(
         for name, value in variables(frame):
             kind = _kind_of(value, live, model)
             if kind == "copy":
-                tensors = [snapshot(each) for each in _tensors_in(value, model) if each.is_floating_point()]
+                tensors = [snapshot(each) for each in tensors_in(value, model) if each.is_floating_point()]
                 kind = _age_of(tensors, now, steps)
             if kind:
                 kept.setdefault(kind, f"{name} in {frame.f_code.co_name}, line {frame.f_lineno}")
@@ -37,7 +37,7 @@ def kind_of_reference(
 def _kind_of(value: Any, live: Mapping[int, nn.Parameter], model: nn.Module) -> str | None:
     if isinstance(value, GeneratorType):
         return "exhausted" if value.gi_frame is None and value.gi_code.co_name in GENERATORS else None
-    tensors = _tensors_in(value, model)
+    tensors = tensors_in(value, model)
     if len(tensors) < min(2, len(live)):
         return None
     if any(isinstance(each, nn.Parameter) and each.data_ptr() in live for each in tensors):
@@ -56,7 +56,8 @@ def _age_of(found: list[Any], now: Mapping[str, Any], steps: Sequence[Any]) -> s
     return "refreshed" if holds(now) or holds(steps[-1].weights) else None
 
 
-def _tensors_in(value: Any, model: nn.Module) -> list[Tensor]:
+def tensors_in(value: Any, model: nn.Module | None = None) -> list[Tensor]:
+    """Return the tensors that a variable keeps: of a list, a dict, or a module other than the model."""
     if isinstance(value, nn.Module):
         return [] if value is model else list(value.parameters())
     if isinstance(value, Mapping):

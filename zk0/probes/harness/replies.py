@@ -49,6 +49,42 @@ NAMES["updates"] += [
     for name in (f"{sender}{kind}", f"{sender}{kind}list", f"{sender}{kind.removesuffix('s')}list")
 ]
 
+# A list of how much each client has, by who has it, what is counted and how it is kept: `dict_len`, `client_sizes`.
+NAMES["counts"] += [
+    name
+    for counted in (
+        "len",
+        "lens",
+        "length",
+        "lengths",
+        "size",
+        "sizes",
+        "counts",
+        "samplenum",
+        "samplenums",
+        "numsamples",
+    )
+    for owner in (
+        "dict",
+        "data",
+        "dataset",
+        "datasets",
+        "local",
+        "sample",
+        "samples",
+        "train",
+        "list",
+        *SENDERS.split(),
+    )
+    for name in (
+        f"{owner}{counted}",
+        f"{owner}{counted}list",
+        f"{counted}list",
+        f"{counted}dict",
+        f"{counted}of{owner}",
+    )
+]
+
 # `weights` are the clients' tensors, or how much they count where the tensors have a name of their own.
 YIELDING = dict.fromkeys(("w", "weights", *(f"{sender}weights" for sender in SENDERS.split())), "weights")
 
@@ -100,7 +136,15 @@ def _object(round_: Round, role: str, style: str) -> Any:
     if role == "current":
         return in_form(round_.current, style)
     total, number = sum(update.examples for update in round_.updates), len(round_.updates)
-    plain = {"round": round_.number, "failures": [], "rate": 1.0, "mu": 0.1, "total": total, "number": number}
+    plain = {
+        "round": round_.number,
+        "failures": [],
+        "rate": 1.0,
+        "mu": 0.1,
+        "total": total,
+        "number": number,
+        "unread": None,
+    }
     return plain[role]
 
 

@@ -31,16 +31,20 @@ SHARE_STYLES = ("examples", "share")
 
 def parts_of(readings: Iterable[Reading]) -> dict[Reading, str] | None:
     """Return the part of a reply that each reading asks for; None where a name is unknown, or no tensors are read."""
-    parts = {reading: _part(reading) for reading in readings}
+    readings = list(readings)
+    opened = {reading.name for reading in readings if reading.how == "tensors"}
+    parts = {reading: _part(reading, opened) for reading in readings}
     if not any(part in ("tensors", "model") for part in parts.values()) or not all(parts.values()):
         return None
     return {reading: part for reading, part in parts.items() if part}
 
 
-def _part(reading: Reading) -> str | None:
+def _part(reading: Reading, opened: set[str]) -> str | None:
     plain = re.sub(r"[^a-z0-9]", "", reading.name.lower())
     if reading.how == "length":
         return "length" if plain in DATA else None
+    if plain == "weight" and reading.name in opened:  # not how much it counts
+        return "tensors"
     if reading.how == "call":
         plain = plain.removeprefix("get")
     return next((part for part, names in NAMES.items() if plain in names), None)

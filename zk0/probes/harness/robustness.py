@@ -13,7 +13,7 @@ import numpy as np
 
 from .findings import PointFinding, Shown, not_applicable, passed, warned
 from .rounds import COUNTER, Aggregate, Aggregator, Round, make_round
-from .weight_solver import is_mean
+from .weight_solver import counter_of_mixture, is_mean
 
 REFUSE = "refuse the reply by name before averaging, or raise"
 BUGS = (ZeroDivisionError, IndexError, TypeError, UnboundLocalError, KeyError)  # raised by accident, not as an answer
@@ -99,6 +99,7 @@ def _integers(aggregator: Aggregator, round_: Round) -> PointFinding:
         f"{COUNTER} returned": f"{np.ravel(value)[0]:g} {value.dtype}",
         "sent": "10, 20, 30 int64",
     }
+    cause: str | None
     if value.shape != ():
         message, cause = f"an integer buffer comes back in shape {value.shape}", "tensors are mixed up"
     elif value.dtype.kind not in "iu":
@@ -107,11 +108,21 @@ def _integers(aggregator: Aggregator, round_: Round) -> PointFinding:
         return passed(f"an integer buffer stays {value.dtype} ({int(value)})")
     else:
         message = f"an int64 buffer of 10, 20 and 30 becomes {int(value)}"
-        cause = "its weights are cast to integers before the product"
+        cause = _cause_of_counter(got, whole, int(value))
     return _spoilt_integers(message, cause, evidence)
 
 
-def _spoilt_integers(message: str, cause: str, evidence: Shown | None = None) -> PointFinding:
+def _cause_of_counter(got: Aggregate, round_: Round, value: int) -> str | None:
+    """Return why an integer buffer is outside the range of those sent; None where no cause predicts its value."""
+    mixed = counter_of_mixture(got, round_)
+    if mixed is not None and abs(mixed - value) <= 1:  # cut off to an integer
+        return "it is summed as the other tensors are, whose weights do not sum to 1"
+    total = sum(update.examples for update in round_.updates)
+    cast = sum(int(update.examples / total) * update.arrays[COUNTER] for update in round_.updates)
+    return "its weights are cast to integers before the product" if value == cast else None
+
+
+def _spoilt_integers(message: str, cause: str | None, evidence: Shown | None = None) -> PointFinding:
     remedy = "leave integer buffers out of what travels, or keep the server's"
     return warned(message, "aggregate-type", cause, remedy, evidence)
 

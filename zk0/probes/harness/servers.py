@@ -7,23 +7,31 @@ from __future__ import annotations
 
 import ast
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .items import syntax_tree
 from .rounds import Round, contents
 
+log = logging.getLogger(__name__)
+
 MODELS = ("model", "net", "network", "globalmodel", "globalnet", "servermodel", "centralmodel")
 OF_MODELS = ("state_dict", "load_state_dict", "parameters", "named_parameters", "to", "train", "eval", "cpu")
 
 
 class ServerMethod:
-    """A method that is called on one object, which it may change."""
+    """A method that is called on one object, which it may change.
+
+    An object that is called is more often a function with settings than a server: its constructor sets them.
+    """
+
+    instance: Any
 
     def __init__(self, owner: type, name: str) -> None:
-        self.instance: Any = object.__new__(owner)
-        self.function = getattr(self.instance, name)
         self._models = _models_read(owner, name)
+        self.instance = _made(owner) if name == "__call__" and not self._models else object.__new__(owner)
+        self.function = getattr(self.instance, name)
 
     def prepare(self, round_: Round, make: Callable[[Any, str], Any]) -> None:
         """Give it the weights that the server has before the round."""
@@ -33,6 +41,15 @@ class ServerMethod:
                 vars(self.instance)[name] = make(round_.current, "module")
             else:
                 model.load_state_dict(make(round_.current, "torch-dict"))
+
+
+def _made(owner: type) -> Any:
+    """Return an object of its constructor where that asks for nothing, else one without it."""
+    try:
+        return owner()
+    except Exception as error:  # noqa: BLE001  foreign constructors may raise anything
+        log.info("%s() can't be called: %s: %s", owner.__name__, type(error).__name__, error)
+        return object.__new__(owner)
 
 
 def _models_read(owner: type, name: str) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import inspect
 import logging
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from .items import syntax_tree
 from .replies import AGGREGATION, client_proxy, fit_results, stub
 from .rounds import Aggregate, Aggregator, Array, Round, make_round, read
 from .run_configs import run_config_of
-from .targets import Target
+from .targets import MOST_NAMES, Target
 
 log = logging.getLogger(__name__)
 
@@ -125,11 +127,19 @@ def _maker(target: Target) -> Callable[[], Any]:
         if not is_strategy(found):
             raise TargetError(
                 f"{target.text} at {target.at} makes a {type(found).__name__}, no strategy",
-                remedy="name the strategy's class, an instance, or a function that returns one",
+                remedy=_other_names(value, target),
             )
         return found
 
     return make
+
+
+def _other_names(value: Any, target: Target) -> str:
+    """Return what else to name where a class or function makes no strategy: of a class, its own methods."""
+    methods = [name for name, each in vars(value).items() if inspect.isfunction(each) and not name.startswith("_")]
+    if inspect.isclass(value) and methods:
+        return f"name the method that aggregates: {', '.join(f'{target.text}.{name}' for name in methods[:MOST_NAMES])}"
+    return "name the strategy's class, an instance, or a function that returns one"
 
 
 def _is_needed(parameter: inspect.Parameter) -> bool:
@@ -149,7 +159,7 @@ PLAIN: dict[str, Any] = {
 
 
 def _constructor_argument(parameter: inspect.Parameter, target: Target) -> Any:
-    """Return an argument to make a strategy with: by its name, else by its type, else None."""
+    """Return an argument to make a strategy with: by its name, also Flower's, else by its type, else None."""
     from flwr.common import ndarrays_to_parameters
 
     role = AGGREGATION.role_of(parameter)
@@ -166,7 +176,21 @@ def _constructor_argument(parameter: inspect.Parameter, target: Target) -> Any:
         return Path("probe")
     if "Callable" in text:
         return lambda *_, **__: None
-    return next((value for name, value in PLAIN.items() if annotation.startswith(name)), None)
+    by_type = next((value for name, value in PLAIN.items() if annotation.startswith(name)), None)
+    return _flower_defaults().get(parameter.name, by_type)
+
+
+@cache
+def _flower_defaults() -> dict[str, Any]:
+    """Return what Flower's FedAvg, of either interface, has by default: its own names need no annotation."""
+    from flwr.server.strategy import FedAvg
+
+    found = [*inspect.signature(FedAvg).parameters.values()]
+    with contextlib.suppress(ImportError):  # Flower before 1.21
+        from flwr.serverapp.strategy import FedAvg as ByMessages
+
+        found += inspect.signature(ByMessages).parameters.values()
+    return {each.name: each.default for each in found if each.default is not each.empty}
 
 
 def _by_results(strategy: Any) -> Callable[[Round], Aggregate]:

@@ -17,6 +17,14 @@ from .trainings import MU, Comparison, is_as_sent
 
 BEFORE_THE_STEP = "add it to the loss before backward, or mu * (w - w_round) to the gradients before the step"
 
+# What moves with the weights, by kind of reference.
+MOVING = {
+    "model": "the reference is the model that is trained",
+    "parameters": "what is kept are the weights themselves",
+    "alias": "the reference shares its storage with the weights",
+    "refreshed": "the reference is taken again at each step",
+}
+
 
 def training_points(comparison: Comparison, *, uses_mu: bool, made_with_mu: bool = False) -> Points:
     """Yield what is found at each point, the root cause first.
@@ -57,7 +65,7 @@ def _not_comparable(comparison: Comparison) -> str | None:
 def root_cause(comparison: Comparison, *, uses_mu: bool) -> PointFinding | None:  # noqa: PLR0911  one cause each
     """Return why the optimizer is not given mu * (w - w_round); None where it is."""
     samples = comparison.samples()
-    inert = all(sample.is_zero() for sample in samples[1:])
+    inert = comparison.is_inert()
     if not uses_mu or (comparison.proximal.read_mu is False and inert):
         return _undelivered(comparison)
     if inert:
@@ -99,7 +107,7 @@ def _begins_late(samples: Sequence[GradientSample]) -> PointFinding | None:
 
 def _undelivered(comparison: Comparison) -> PointFinding:
     """Return why mu changes nothing: there is no term, if nothing is kept that it could be measured from."""
-    if not comparison.proximal.recorder.kept:
+    if not comparison.proximal.recorder.kept and not comparison.subtracted:
         return failed(
             "there is no proximal term: this trains as FedAvg does, whatever mu is",
             "setting-not-delivered",
@@ -139,16 +147,18 @@ def _inert(comparison: Comparison) -> PointFinding:
 
 
 def _not_in_loss(comparison: Comparison, acting: str, evidence: Shown) -> PointFinding:
-    kept = comparison.proximal.recorder.kept
+    kept, measured_from = comparison.proximal.recorder.kept, comparison.subtracted
+    if kind := next(iter(measured_from), None):
+        place = f" ({measured_from[kind]})" if measured_from[kind] else ""
+        return _moving_reference(comparison, f"{acting}; {MOVING[kind]}{place}")
     if not comparison.same_numbers(comparison.proximal.returned, comparison.plain.returned):
         message = f"{acting}; only what it reports changes with mu"
         cause = "it is computed after the optimizer step, or after backward"
         return failed(message, "proximal-inert", cause, BEFORE_THE_STEP, evidence)
     if kind := next((kind for kind in ("alias", "refreshed") if kind in kept), None):
-        how = "shares its storage with the weights" if kind == "alias" else "is taken again at each step"
-        return _moving_reference(comparison, f"{acting}; the reference {how} ({kept[kind]})")
+        return _moving_reference(comparison, f"{acting}; {MOVING[kind]} ({kept[kind]})")
     if "healthy" not in kept and "parameters" in kept:
-        message = f"{acting}; what is kept are the weights themselves ({kept['parameters']})"
+        message = f"{acting}; {MOVING['parameters']} ({kept['parameters']})"
         return _moving_reference(comparison, message)
     cause = "it is computed after the optimizer step, or does not reach the loss"
     if not kept:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,12 @@ from .arrays import is_module, is_tensor, to_array
 from .bench import Bench
 from .binding import Variant, part
 from .callables import TargetCallable
+from .differences import DifferenceWatch
 from .gradients import GradientSample
 from .recorder import WANTED_STEPS, OptimizerRecorder, Step
 from .tensors import Named, snapshots
+
+log = logging.getLogger(__name__)
 
 SHIFT = 0.05  # standard deviation of what the server's weights differ by from a client's own
 MU = 0.3  # far from 1, where mu equals its square
@@ -84,6 +89,7 @@ class Comparison:
     plain: TrainingRun
     noise: float
     free: TrainingRun  # without mu, and on its own
+    subtracted: Mapping[str, str] = field(default_factory=dict)  # see `watched`
 
     @property
     def steps(self) -> list[tuple[Step, Step]]:
@@ -150,6 +156,10 @@ class Comparison:
         found = {name: (without.after[name] - with_term.after[name]) / rates[name] for name in sample.found}
         rate = min(abs(each) for each in rates.values())
         return replace(sample, found=found, floor=max(sample.floor, 10 * self.noise / rate))
+
+    def is_inert(self) -> bool:
+        """Return whether the term has no gradient at any step after the first."""
+        return all(sample.is_zero() for sample in self.samples()[1:])
 
     def is_repeatable(self) -> bool:
         """Return whether the same training without mu begins with the same gradients."""
@@ -221,17 +231,37 @@ def runner_of(
 RENEWED = ("loss", "outputs", "batch", "data")  # a graph can be gone through once, an iterator too
 
 
-def compare(run: Runner, dtype: torch.dtype) -> Comparison:
-    """Run with mu and without."""
+@contextmanager
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
     default = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
+        yield
+    finally:
+        torch.set_default_dtype(default)
+
+
+def compare(run: Runner, dtype: torch.dtype) -> Comparison:
+    """Run with mu and without."""
+    with _default_dtype(dtype):
         proximal = run(MU, OptimizerRecorder())
         plain = run(0.0, OptimizerRecorder(lead=proximal.recorder.steps))
         free = run(0.0, OptimizerRecorder())
-    finally:
-        torch.set_default_dtype(default)
     return Comparison(proximal, plain, float(torch.finfo(dtype).eps), free)
+
+
+def watched(comparison: Comparison, run: Runner, dtype: torch.dtype) -> Comparison:
+    """Return a comparison of a training whose term never acts with what the term is measured from."""
+    if len(comparison.steps) < 2 or not comparison.is_inert():  # noqa: PLR2004  the second is the first with w != w_round
+        return comparison
+    recorder = OptimizerRecorder()
+    watch = DifferenceWatch(recorder)
+    try:
+        with _default_dtype(dtype), watch:
+            run(MU, recorder)
+    except Exception as error:  # noqa: BLE001  it ran before: code may not bear to be watched
+        log.info("watched, the training raises %s: %s", type(error).__name__, error)
+    return replace(comparison, subtracted=watch.found)
 
 
 def numbers_in(value: Any) -> tuple[float, ...]:

@@ -7,16 +7,18 @@ squares. The weights then say what happened: all equal, a single one, the old pa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .findings import PointFinding, Shown, failed, largest_gap
-from .rounds import Aggregate, Array, Round, flat
+from .rounds import COUNTER, Aggregate, Array, Round, flat
 
 ROUNDING = 1e-5  # relative: float32 sums of a few numbers
 HALF_ROUNDING = 5e-3  # relative: sums in float16 or bfloat16
 SLACK = 1e-3  # of weights solved for: float32 rounding, amplified by least squares
+UNDIVIDED = "each client counts"  # begins the cause of a sum that nothing divides
 REMEDY = "sum(n_k * x_k) / sum(n_k) for each tensor, n_k being the client's number of examples"
 
 
@@ -75,10 +77,10 @@ def explain(result: Aggregate, round_: Round) -> PointFinding:
     if rest > ROUNDING:
         return _explain_no_mixture(result, round_, evidence)
     *used, old = weights
-    total = sum(update.examples for update in round_.updates)
-    share = np.asarray([update.examples / total for update in round_.updates])
-    message, fault, cause = _explain_weights(np.asarray(used), old, share, [update.client for update in round_.updates])
-    shown = {"weights used": _list(used), "weights declared": _list(share)}
+    examples = np.asarray([update.examples for update in round_.updates])
+    clients = [update.client for update in round_.updates]
+    message, fault, cause = _explain_weights(np.asarray(used), old, examples, clients)
+    shown = {"weights used": _list(used), "weights declared": _list(examples / examples.sum())}
     return failed(message, fault, cause, REMEDY, {**evidence, **shown})
 
 
@@ -91,7 +93,7 @@ def solve(result: Aggregate, round_: Round, sources: Sequence[Mapping[str, Array
     return np.asarray(weights, dtype=np.float64), rest if np.isfinite(rest) else float("inf")
 
 
-def _explain_weights(used: Any, old: float, share: Any, clients: list[str]) -> tuple[str, str, str]:
+def _explain_weights(used: Any, old: float, examples: Any, clients: list[str]) -> tuple[str, str, str]:
     """Return message, fault and cause of weights of clients and old parameters that are not the declared shares."""
     if np.isclose(old, 1, atol=SLACK) and np.allclose(used, 0, atol=SLACK):
         cause = "the mean is computed and not returned, or the wrong variable is"
@@ -99,20 +101,42 @@ def _explain_weights(used: Any, old: float, share: Any, clients: list[str]) -> t
     if np.isclose(used.max(), 1, atol=SLACK) and np.isclose(np.abs(used).sum(), 1, atol=2 * SLACK):
         message = f"the aggregate is that of {clients[int(np.argmax(used))]} alone"
         return message, "aggregate-of-one", "one reply is returned, not their mean"
-    fault, total = "aggregate-weights", float(used.sum() + old)
+    fault, total, share = "aggregate-weights", float(used.sum() + old), examples / examples.sum()
     if np.allclose(used, 1 / len(used), atol=SLACK) and abs(old) < SLACK:
         message = f"each client counts {1 / len(used):.3g}, whatever its number of examples"
         return message, fault, "the mean is not weighted"
-    if not np.isclose(total, 1, atol=SLACK) and np.allclose(used / max(used.sum(), 1e-12), share, atol=SLACK):
-        divided = "the sum is divided by another number than the total of the examples"
-        cause = divided if abs(old) < SLACK else "the old parameters are added to the mean"
-        return f"the weights sum to {total:.4g}, not to 1", fault, cause
+    if not np.isclose(total, 1, atol=SLACK) and (reason := _cause_of_sum(used, old, examples)):
+        undivided = ": the sum is not divided" if reason.startswith(UNDIVIDED) else ""
+        return f"the weights sum to {total:.4g}, not to 1{undivided}", fault, reason
     if abs(old) > SLACK:
         cause = "a server momentum or learning rate that the mean does not have"
         return f"the old parameters stay in the aggregate with weight {old:.3g}", fault, cause
     worst = int(np.argmax(np.abs(used - share)))
     message = f"{clients[worst]} counts {used[worst]:.3g}, and declares {share[worst]:.3g}"
     return message, fault, "the weights are not those of the clients they are given to"
+
+
+def _cause_of_sum(used: Any, old: float, examples: Any) -> str | None:
+    """Return why weights do not sum to 1; None where they are no multiple of those declared, nor 1 each."""
+    if abs(old) < SLACK and np.allclose(used, 1, atol=SLACK):
+        return f"{UNDIVIDED} 1"
+    if abs(old) < SLACK and np.allclose(used, examples, rtol=SLACK):
+        return f"{UNDIVIDED} its number of examples"
+    if not np.allclose(used / max(used.sum(), 1e-12), examples / examples.sum(), atol=SLACK):
+        return None
+    divided = "the sum is divided by another number than the total of the examples"
+    return divided if abs(old) < SLACK else "the old parameters are added to the mean"
+
+
+def counter_of_mixture(result: Aggregate, round_: Round) -> float | None:
+    """Return what batch norm's counter is in the mixture that the other tensors are; None where they are none."""
+    sources = [*(update.arrays for update in round_.updates), round_.current]
+    floating = replace(round_, current={name: value for name, value in round_.current.items() if name != COUNTER})
+    if not comparable(result, floating):
+        return None
+    weights, rest = solve(result, floating, sources)
+    counters = np.asarray([float(each[COUNTER]) for each in sources])
+    return float(weights @ counters) if rest <= ROUNDING else None
 
 
 def _explain_no_mixture(result: Aggregate, round_: Round, evidence: Shown) -> PointFinding:
