@@ -99,6 +99,26 @@ def test_what_its_digits_or_its_noise_could_hide_is_no_fault(diagnose_text, text
     assert diagnose_text(text).problems == ()
 
 
+ENDED = {
+    "a program that logs every 50 steps": "".join(
+        f"[{epoch}][{step:4}/1458] lr: 0.001, loss: {2 / (epoch + step / 1458):.4f}\n"
+        for epoch in (1, 2)
+        for step in range(50, 1458, 50)
+    ),
+    "an early stop in other words": (
+        "".join(f"epoch {n}/40 train_loss: {1 / n:.4f}\n" for n in range(1, 29))
+        + "[pretrain] early stop after 28 epochs (no improvement for 6)\n"
+    ),
+    "capitals": "".join(f"iter {n}00:, hard_loss_metric={1 / n:.4f}, mean_dist=1.0{n}\n" for n in range(1, 60))
+    + "Training COMPLETE\n",
+}
+
+
+@pytest.mark.parametrize("text", ENDED.values(), ids=ENDED)
+def test_an_end_is_known_by_other_words_and_by_the_distance_of_lines(diagnose_text, text):
+    assert "its end" in diagnose_text(text).whole.shown
+
+
 def test_what_begins_again_after_its_end_and_breaks_off_is_not_healthy(diagnose_text):
     bars = "".join(f"Training: {n}%|██   | {n}/100 [00:05<09:25, 5.7s/it, loss={1 / n:.3f}]\n" for n in range(1, 101))
     begun = "".join(f"Training: {n}%|██   | {n}/100 [00:05<09:25, 5.7s/it, loss={1 / n:.3f}]\n" for n in range(1, 64))

@@ -24,6 +24,9 @@ ROWS = {
     ),
     "mmdetection": "2023-05-01 10:0{n}:59,123 - mmdet - INFO - Epoch(val) [{n}][50]\tbbox_mAP: 0.0, bbox_mAP_50: 0.0\n",
     "MONAI": "epoch {n}/30\n1/4, train_loss: 0.6{n}\ncurrent epoch: {n} current mean dice: 0.0000\n",
+    "a sentence, and hardly above 0": (
+        "Epoch {n} train_loss: 0.7{n}\nTesting performance in val model: mean_dice : 0.00{n}2, best_dice : 0.000\n"
+    ),
     "word errors": "{{'eval_loss': 3.{n}, 'eval_wer': 1.0, 'epoch': {n}}}\n",
     "robomimic": 'Train Epoch {n}0\n{{\n    "Loss": 0.4{n}\n}}\n{{\n    "Success_Rate": 0.0,\n    "Time": 5.2\n}}\n',
     "detectron2": (
@@ -35,7 +38,7 @@ ROWS = {
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_a_score_of_0_in_every_evaluation_is_found_under_the_names_that_programs_give_it(diagnose_text, row):
-    said = diagnose_text("".join(row.format(n=n) for n in range(1, 7)))
+    said = diagnose_text("".join(row.format(n=n) for n in range(1, 10)))
 
     assert (said.root.check, said.root.fault) == ("scores.above-zero", Fault.at_chance)
 

@@ -16,6 +16,7 @@ from zk0.diagnostics.accuracies import FEWEST, collapsed
 from zk0.diagnostics.series import point, scores_of
 from zk0.ledger import Evaluation, Ledger
 
+NEAR, ENOUGH_NEAR = 0.01, 8  # a score that is as good as 0, in so many evaluations
 EARLY = 0.1  # of what is planned: a detector's precision may be 0 for so long
 FEWEST_SWINGS = 6  # evaluations; of fewer, half go up and down by chance
 SWING = 0.15  # absolute, median from one evaluation to the next; those of 100 samples differ by 0.05
@@ -45,13 +46,14 @@ def score_findings(found: list[Evaluation], ledger: Ledger) -> Iterator[Finding]
 def _judge(name: str, values: Sequence[float], *, early: bool) -> Finding:
     if len(values) < FEWEST:
         return not_available(f"needs {FEWEST} values of {name}, has {len(values)}")
-    if any(values):
+    if any(values) and not (len(values) >= ENOUGH_NEAR and max(values) < NEAR):
         change = f"{name} is {values[0]:.3f} at first and {values[-1]:.3f} at last"
         return collapsed(list(values), name) or passed(change)
     if early:
         return not_available(f"{name} is 0 in {len(values)} evaluations, and the training has only begun")
+    most = f"below {NEAR:g}" if any(values) else "0"
     return warned(
-        f"{name} is 0 in all {len(values)} evaluations: nothing is recognised",
+        f"{name} is {most} in all {len(values)} evaluations: nothing is recognised",
         evidence=[point(f"highest {name}", max(values)), point("evaluations", len(values))],
         cause="no answer is right: one answer (background, the largest class) for all inputs, or labels and outputs "
         "that don't belong together",

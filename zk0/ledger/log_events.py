@@ -92,6 +92,7 @@ class LogProgress(Measured):
     planned: float | None = Field(description="null where no line says it")
     reached: float | None = Field(description="the highest that a line says is done or under way; parts of an epoch")
     begins: float | None = Field(None, description="the first that a line says")
+    stride: float | None = Field(None, description="from the line before to the highest")
 
 
 class EvaluationReplies(Measured):

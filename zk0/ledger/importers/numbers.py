@@ -28,8 +28,8 @@ NAME = "metrics"
 LOCAL = "local"  # the client of lines that name none
 SIGNS = (
     "oss", "LOSS", "acc", "Acc", "rad", "poch", "EPOCH", "tep", "Iter", "iter", "ound", "lr", "mAP", "ewar", "ew_",
-    "eturn", "|", "━", "[=", "omplete", "inish", "stopp", "Stopp", "total", "num", "max", "Num", "Total", "ITER",
-    "uccess", "xent", "ost ", "mse", "name", "AP", "f1", "F1", "recision", "ecall", "dice", "Dice", "IoU",
+    "eturn", "|", "━", "[=", "omplete", "OMPLETE", "inish", "stopp", "Stopp", "total", "num", "max", "Num", "Total",
+    "ITER", "uccess", "xent", "ost ", "mse", "name", "AP", "f1", "F1", "recision", "ecall", "dice", "Dice", "IoU",
     "iou", "dsc", "DSC", "_wer", "WER", "_cer", "CER",
 )  # fmt: skip
 JUDGED = ("evaluation", "evaluation_accuracy", "evaluation_score")
@@ -42,7 +42,7 @@ ENDS = re.compile(
     r"|(?:finished|completed|done) (?:with )?(?:the )?training\b|`?Trainer\.fit`? stopped|\d+ epochs completed in"
     r"|TrainOutput\(global_step=|Early stopping, best iteration is:)"
     # It stopped because nothing was gained any more, which it was told to do.
-    r"|(?i:.{0,60}?\bearly[ -]?stopping(?: (?:triggered|at|after)\b|[.!]?\s*$)"
+    r"|(?i:.{0,60}?\bearly[ -]?stop(?:ping|ped)?(?: (?:triggered|at|after)\b|[.!]?\s*$)"
     r"|.{0,60}\bstopp(?:ed|ing) (?:training )?early\b|.{0,80}did not improve .{0,80}\bStopping)"
 )
 _STOPPED = re.compile(r"`max_(?P<unit>epochs|steps)=(?P<planned>\d+)` reached")
@@ -91,7 +91,7 @@ def read(log: LogFile, text: str) -> Taken:
     meaning = meanings(list(pairs.values)) | {name: column for column, name in pairs.parts.items()}
     if not meaning.keys() & MEASURED:
         return _beside(log, text, pairs, meaning, in_bar=bool(end))
-    if not pairs.is_row and not _is_repeated(log, text, meaning):
+    if not pairs.is_row and not _is_repeated(log, text, pairs, meaning):
         return Taken.no
     if "loss" not in pairs.values and any(name in pairs.values for name in SUMMARY):
         log.run.close(log.server_round or 1, at=log.at)  # the means of all steps, printed at the end
@@ -108,13 +108,11 @@ def _ended(log: LogFile, text: str) -> Taken:
     return Taken.understood
 
 
-def _is_repeated(log: LogFile, text: str, meaning: dict[str, str]) -> bool:
+def _is_repeated(log: LogFile, text: str, pairs: Pairs, meaning: dict[str, str]) -> bool:
     """Return whether a sentence with a loss and a counter was met before with other numbers: a program's own row."""
-    if (
-        not meaning.keys() & {*LOSSES, "reward"}
-        or not meaning.keys() & {"epoch", "step", "round"}
-        or _ABOUT_BEST.search(text)
-    ):
+    counted = meaning.keys() & {*LOSSES, "reward"} and meaning.keys() & {"epoch", "step", "round"}
+    judged = pairs.is_evaluation and meaning.keys() & {"score", "evaluation_score"}
+    if not (counted or judged) or _ABOUT_BEST.search(text):
         return False
     memory: _Memory = log.memory.setdefault(NAME, _Memory())
     shape = (_DIGITS.sub("#", text),)

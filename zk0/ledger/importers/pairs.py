@@ -90,7 +90,7 @@ _PATTERNS = (
     _REVERSED,
     _CELL,
 )
-_PART = re.compile(r"(?i)(?:l|loss)_\w+|\w+_loss")  # of a loss whose sum is not printed
+_PART = re.compile(r"(?i)(?:l|loss)_\w+|\w+_loss(?:_\w+)?")  # of a loss whose sum is not printed
 _EVALUATION = re.compile(r"(?i)\b(?:test(?:ing)?|val(?:id(?:ation)?)?|eval(?:uat(?:ion|ed|ing))?)\b")
 _STOPWORDS = frozenset(
     [

@@ -14,6 +14,7 @@ class _Count:
     planned: float | None = None
     reached: float | None = None
     begins: float | None = None  # the first that a line says
+    stride: float | None = None  # from the line before to the highest
 
 
 @dataclass
@@ -38,6 +39,7 @@ class ProgressCounts:
                 count.reached = reached
                 return True
             if count.reached is None or reached > count.reached:
+                count.stride = None if count.reached is None else reached - count.reached
                 count.reached = reached
         if planned is not None and (count.planned is None or planned > count.planned):
             count.planned = planned
@@ -46,7 +48,9 @@ class ProgressCounts:
     def events(self) -> Iterator[LogProgress]:
         """Yield one event for each unit and client."""
         for (unit, client), one in self.counts.items():
-            yield LogProgress(unit=unit, client=client, planned=one.planned, reached=one.reached, begins=one.begins)
+            yield LogProgress(
+                unit=unit, client=client, planned=one.planned, reached=one.reached, begins=one.begins, stride=one.stride
+            )
 
 
 def _begins_again(count: _Count, reached: float, planned: float | None) -> bool:
