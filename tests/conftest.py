@@ -3,10 +3,12 @@
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -62,6 +64,22 @@ def every_program_ends(no_program_left: Callable[[], AbstractContextManager[None
     """Fail where a module leaves a program."""
     with no_program_left():
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_import_stays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Forget what a module of tests imported from its own folders: the next one has other files of that name.
+
+    A probe in this process leaves it, and its finder of stand-ins; outside tests it has a process of its own.
+    """
+    base, path, finders = str(tmp_path_factory.getbasetemp()), [*sys.path], [*sys.meta_path]
+    yield
+    sys.path[:], sys.meta_path[:] = path, finders
+    for name, module in [*sys.modules.items()]:
+        known = vars(module) if isinstance(module, ModuleType) else {}  # PyTorch has objects that answer any name
+        places = [known.get("__file__"), *(known.get("__path__") or ())]
+        if any(str(place).startswith(base) for place in places if place):
+            del sys.modules[name]
 
 
 TASKS = ("lift-left", "touch-far")

@@ -45,8 +45,9 @@ def rises(trainings: list[Training], ledger: Ledger) -> Finding:
         return passed(f"rises: {change}", evidence=evidence)
     if len(values) < ENOUGH_TO_BE_FLAT or _begins_late(ledger):
         return not_available(f"no trend above noise, or the log begins when it was learnt: {change}")
+    falls = chance < SIGNIFICANCE and last < first
     return warned(
-        f"does not rise: {change}",
+        f"{'falls' if falls else 'does not rise'}: {change}",
         evidence=[*evidence, point("Kendall's tau", tau if chance == chance else None)],  # noqa: PLR0124  NaN
         cause="the agent learns nothing that its return shows; the return of a random policy would prove it",
         remedy="compare with a random policy's return; then look at entropy (collapsed?), the scale of the reward and "

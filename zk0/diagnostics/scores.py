@@ -104,15 +104,9 @@ def _improve(found: list[Evaluation], falls: list[bool]) -> Finding:
     scores = [known, *scores_of(found).values()]
     losses = [(one.round, one.loss) for one in found if one.loss is not None]
     values = [value for _, value in losses]
-    better = next(filter(None, map(_better, scores)), None)
     late = guessing_late(values, known, found[-1].round)
-    if (
-        told := late
-        or better
-        or next(filter(None, map(_worse, scores)), None)
-        or _lost(losses, known)
-        or (None if known else guessing(values))
-    ):
+    by_score = next(filter(None, (judge(one) for judge in (_better, _worse) for one in scores)), None)
+    if told := late or by_score or _lost(losses, known) or (None if known else guessing(values)):
         return told
     if len(losses) < ENOUGH:
         return _short(losses)
@@ -135,14 +129,14 @@ def _direction(losses: list[tuple[int, float]], values: list[float], falls: list
 
 
 def _better(values: list[float]) -> Finding | None:
-    """Return what accuracies alone show: that they rise, or are high and not those of one constant guess."""
+    """Return what scores alone show: that they rise, or are high and not those of one constant guess."""
     if len(values) < FEWEST:
         return None
     rises = min(values[-2:]) >= values[0] + RISEN and values[-1] >= max(values) - STEADY
     high = min(values[-FEWEST:]) >= HIGH and len(set(values[-FEWEST:])) == FEWEST
     if not rises and not high:
         return None
-    return passed(f"the accuracy {'rises' if rises else 'is high'}: {values[0]:.3f} to {values[-1]:.3f}")
+    return passed(f"the accuracy or score {'rises' if rises else 'is high'}: {values[0]:.3f} to {values[-1]:.3f}")
 
 
 def _worse(values: list[float]) -> Finding | None:
