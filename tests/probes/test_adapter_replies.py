@@ -3,7 +3,7 @@
 import pytest
 
 from zk0.core.verdicts import Verdict
-from zk0.probes.harness.adapter_instances import MARK
+from zk0.probes.harness.adapter_conventions import MARK
 from zk0.probes.harness.adapters import adapter_of
 from zk0.probes.judging import judge
 

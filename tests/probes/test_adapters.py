@@ -6,7 +6,8 @@ from zk0.core.errors import ProbeError
 from zk0.core.project import Project
 from zk0.core.verdicts import Verdict
 from zk0.probes import Probe, judge, write_adapter
-from zk0.probes.harness.adapter_instances import MARK, MOST_LINES
+from zk0.probes.harness.adapter_conventions import MARK
+from zk0.probes.harness.adapter_instances import MOST_LINES
 from zk0.probes.harness.adapters import adapter_of
 from zk0.probes.harness.targets import find_target
 

@@ -61,13 +61,9 @@ def gap(ledger: Ledger) -> Iterator[Finding]:
 
 
 def _gap(sides: _Sides) -> Finding:
-    if (
-        (known := _accuracies(sides))
-        or (known := _losses(sides))
-        or (known := _scores(sides))
-        or (known := _alone(sides.judged))
-    ):
-        return known
+    for judge in (_accuracies, _losses, _scores, _alone):
+        if known := judge(sides):
+            return known
     if len(sides.judged) > 1 and sides.trained:
         return passed(f"the evaluation ends at {sides.judged[-1]:.4g}, its best is {min(sides.judged):.4g}")
     return not_available("needs two evaluations and a loss of training, or an accuracy of both")
@@ -127,8 +123,9 @@ def _still_improves(scores: Sequence[float]) -> bool:
     return bool(scores) and scores[-1] > max(scores) - DROPPED
 
 
-def _alone(judged: Sequence[float]) -> Finding | None:
+def _alone(sides: _Sides) -> Finding | None:
     """Return the finding on evaluations that rise, beyond noise, from a best one near their beginning to their end."""
+    judged = sides.judged
     best = judged.index(min(judged)) if judged else 0
     after = judged[best:]
     if len(after) < ENOUGH_TO_RISE or best > EARLY * len(judged) or not 0 < RISEN_ALONE * after[0] <= after[-1]:

@@ -7,13 +7,13 @@ other inputs (Hsu et al. 2019); in one training, steps that are too large look t
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from math import exp, log
+from math import log
 from statistics import median
 
 from zk0.core.faults import Fault
-from zk0.core.verdicts import Evidence, Finding, not_available, passed, warned
+from zk0.core.verdicts import Finding, not_available, passed, warned
 from zk0.diagnostics.accuracies import FEWEST, collapsed
-from zk0.diagnostics.series import point, scores_of
+from zk0.diagnostics.series import is_accuracy, point, scores_of
 from zk0.ledger import Evaluation, Ledger
 
 NEAR, ENOUGH_NEAR = 0.01, 8  # a score that is as good as 0, in so many evaluations
@@ -36,11 +36,12 @@ NOT_SWINGING = ("success",)  # of a few episodes each: their noise is as large
 
 def score_findings(found: list[Evaluation], ledger: Ledger) -> Iterator[Finding]:
     """Judge each score of one data set's evaluations but its accuracy."""
-    scores = {name: values for name, values in scores_of(found).items() if "acc" not in name.lower()}
+    scores = {name: values for name, values in scores_of(found).items() if not is_accuracy(name)}
     if not scores:
         yield not_available("needs a score beside the accuracy: f1, a precision, a Dice coefficient")
+    early = _is_early(ledger)
     for name, values in scores.items():
-        yield _judge(name, values, early=_is_early(ledger))
+        yield _judge(name, values, early=early)
 
 
 def _judge(name: str, values: Sequence[float], *, early: bool) -> Finding:
@@ -76,34 +77,33 @@ def swings(found: list[Evaluation], ledger: Ledger) -> Finding:
         for name, values in scores_of(found).items()
         if len(values) >= FEWEST_SWINGS and not any(word in name for word in NOT_SWINGING)
     }
-    losses = [log(one.loss) for one in found if one.loss is not None and one.loss > 0]
-    if len(losses) >= FEWEST_SWINGS and (finding := _swinging("the loss", losses, SWING_OF_LOSS, ledger)):
-        return finding
+    federated = bool(ledger.aggregations) or len({one.client for one in ledger.trainings}) > 1
+    losses = [one.loss for one in found if one.loss is not None and one.loss > 0]
+    logs = list(map(log, losses))
+    if len(logs) >= FEWEST_SWINGS and _is_swinging(logs, SWING_OF_LOSS):
+        return _swings("the loss", losses, logs, federated=federated)
     if not series:
         return not_available(f"needs {FEWEST_SWINGS} losses, accuracies or other scores")
     for name, values in series.items():
-        if finding := _swinging(name, values, SWING, ledger):
-            return finding
+        if _is_swinging(values, SWING):
+            return _swings(name, values, values, federated=federated)
     return passed(f"{next(iter(series))} does not swing")
 
 
-def _swinging(name: str, values: Sequence[float], least: float, ledger: Ledger) -> Finding | None:
-    """Return the finding on a score, or the logarithm of a loss, that swings; None for others."""
-    last = values[len(values) // 3 :]  # a beginning may swing
-    size = median(abs(change) for change in _changes(last))
-    if size < least or _turns(last) < TURNS:
-        return None
-    federated = bool(ledger.aggregations) or len({one.client for one in ledger.trainings}) > 1
-    ends = (min(last), max(last)) if least is SWING else (exp(min(last)), exp(max(last)))
-    return _swings(
-        name,
-        ends,
-        [
-            point("change from one evaluation to the next, median", size),
-            point("changes that go the other way than the one before", _turns(last)),
-        ],
-        federated=federated,
-    )
+def _is_swinging(values: Sequence[float], least: float) -> bool:
+    """Return whether a score, or the logarithm of a loss, goes up and down by so much to the end."""
+    last = _to_the_end(values)
+    return _size(last) >= least and _turns(last) >= TURNS
+
+
+def _to_the_end(values: Sequence[float]) -> Sequence[float]:
+    """Return all but the first third: a beginning may swing."""
+    return values[len(values) // 3 :]
+
+
+def _size(values: Sequence[float]) -> float:
+    """Return the median change from one value to the next."""
+    return median(abs(change) for change in _changes(values))
 
 
 def _changes(values: Sequence[float]) -> list[float]:
@@ -116,11 +116,17 @@ def _turns(values: Sequence[float]) -> float:
     return sum(before * after < 0 for before, after in pairs) / len(pairs)
 
 
-def _swings(name: str, ends: tuple[float, float], evidence: list[Evidence], *, federated: bool) -> Finding:
+def _swings(name: str, values: Sequence[float], compared: Sequence[float], *, federated: bool) -> Finding:
+    """Make the finding; `compared` are the values, or their logarithms."""
+    last = _to_the_end(compared)
+    shown = _to_the_end(values)
     cause, remedy = OF_ROUNDS if federated else OF_STEPS
     return warned(
-        f"{name} goes up and down between {ends[0]:.3f} and {ends[1]:.3f} to the end",
-        evidence=evidence,
+        f"{name} goes up and down between {min(shown):.3f} and {max(shown):.3f} to the end",
+        evidence=[
+            point("change from one evaluation to the next, median", _size(last)),
+            point("changes that go the other way than the one before", _turns(last)),
+        ],
         cause=cause,
         remedy=remedy,
         fault=Fault.evaluation_swinging,

@@ -100,12 +100,11 @@ def improve(ledger: Ledger) -> Iterator[Finding]:
 
 
 def _improve(found: list[Evaluation], falls: list[bool]) -> Finding:
-    known = accuracies_of(found)
-    scores = [known, *scores_of(found).values()]
+    known, scores = accuracies_of(found), scores_of(found).items()
     losses = [(one.round, one.loss) for one in found if one.loss is not None]
     values = [value for _, value in losses]
     late = guessing_late(values, known, found[-1].round)
-    by_score = next(filter(None, (judge(one) for judge in (_better, _worse) for one in scores)), None)
+    by_score = next(filter(None, (judge(*one) for judge in (_better, _worse) for one in scores)), None)
     if told := late or by_score or _lost(losses, known) or (None if known else guessing(values)):
         return told
     if len(losses) < ENOUGH:
@@ -128,18 +127,18 @@ def _direction(losses: list[tuple[int, float]], values: list[float], falls: list
     return not_available(f"neither better nor worse beyond its noise: {change}")
 
 
-def _better(values: list[float]) -> Finding | None:
-    """Return what scores alone show: that they rise, or are high and not those of one constant guess."""
+def _better(name: str, values: list[float]) -> Finding | None:
+    """Return what a score alone shows: that it rises, or is high and not that of one constant guess."""
     if len(values) < FEWEST:
         return None
     rises = min(values[-2:]) >= values[0] + RISEN and values[-1] >= max(values) - STEADY
     high = min(values[-FEWEST:]) >= HIGH and len(set(values[-FEWEST:])) == FEWEST
     if not rises and not high:
         return None
-    return passed(f"the accuracy or score {'rises' if rises else 'is high'}: {values[0]:.3f} to {values[-1]:.3f}")
+    return passed(f"{name} {'rises' if rises else 'is high'}: {values[0]:.3f} to {values[-1]:.3f}")
 
 
-def _worse(values: list[float]) -> Finding | None:
+def _worse(name: str, values: list[float]) -> Finding | None:
     """Return the finding on a score that falls to the end, far below what it was; None for others."""
     best = sorted(values)[-2] if len(values) >= ENOUGH_TO_FALL else 0.0  # one that is high by itself is noise
     peak = next((place for place, value in enumerate(values) if value >= best), 0)
@@ -149,7 +148,7 @@ def _worse(values: list[float]) -> Finding | None:
     if not (tau < 0 and chance < SIGNIFICANCE):
         return None
     return failed(
-        f"a score falls from {best:.3f} to {values[-1]:.3f}",
+        f"{name} falls from {best:.3f} to {values[-1]:.3f}",
         evidence=[point("the second best", best), point("the best of the last", max(values[-FEWEST:]))],
         cause="not known from this log: too long steps, learning by heart, or an average of clients that pull apart",
         remedy="the losses of training decide: rising too, it is the steps; falling, it is the data or the average",

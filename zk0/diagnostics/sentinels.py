@@ -54,7 +54,7 @@ def _no_gradient(training: Training, evidence: list[Evidence]) -> Finding:
     first, last = ends(losses) if (losses := losses_of([training])) else (0.0, 0.0)
     falls = len(losses) >= STEPS and last < LEARNS * first
     return warned(
-        f"gradient_norm is 0 at all {len(evidence) and evidence[0].value} steps",
+        f"gradient_norm is 0 at all {len(measured(training.gradient_norm))} steps",
         at=where(training),
         evidence=evidence,
         cause="it is not computed where gradients are not clipped: the loss falls all the same"

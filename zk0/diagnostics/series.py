@@ -86,9 +86,14 @@ def is_lost(one: Evaluation) -> bool:
     return one.loss is None and one.missing.get("loss") in ("not finite", "null in the log")
 
 
+def is_accuracy(name: str) -> bool:
+    """Return whether a metric of an evaluation is its accuracy, by whatever name."""
+    return "acc" in name.lower()
+
+
 def accuracy(one: Evaluation) -> float | None:
     """Return the accuracy of an evaluation as a share; None where it has none, or in other units."""
-    value = next((value for name, value in one.metrics.items() if "acc" in name.lower()), None)
+    value = next((value for name, value in one.metrics.items() if is_accuracy(name)), None)
     return value if value is not None and 0 <= value <= 1 else None
 
 

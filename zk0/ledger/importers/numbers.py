@@ -82,7 +82,7 @@ def read(log: LogFile, text: str) -> Taken:
         if ENDS.match(text):
             return _ended(log, text)
         end = take_bar(log, text) if "%|" in text or "/" in text[:12] else 0
-        pairs = pairs_of_bar(text, end, memory.rows.pairs) if end else memory.rows.pairs(text)
+        pairs = pairs_of_bar(text, end, memory.rows.pairs) if end else memory.rows.search(text)
     if pairs is None or (end and log.stream.position.headings.get("step") == 0):
         return Taken.noise  # a bar begins with the numbers that the one before it ended with
     for unit, planned in pairs.planned.items():

@@ -11,21 +11,8 @@ from functools import lru_cache
 # The first of these that a line has stands for its evaluation: one that joins two others before those.
 SCORES = (
     *("f1", "map", "dice", "dsc", "iou", "miou", "jaccard", "auc", "auroc", "auprc", "mcc", "kappa"),
-    *(
-        "bleu",
-        "rouge",
-        "rougel",
-        "chrf",
-        "em",
-        "ndcg",
-        "mrr",
-        "ap",
-        "precision",
-        "recall",
-        "specificity",
-        "sensitivity",
-    ),
-    *("success", "successes"),
+    *("bleu", "rouge", "rougel", "chrf", "em", "ndcg", "mrr", "ap", "precision", "recall"),
+    *("specificity", "sensitivity", "success", "successes"),
 )
 OF_EVALUATIONS = ("map", "ap")  # that nobody computes on the batches of a training
 ERROR_RATES = ("wer", "cer")  # 0 is the best; 1 means that nothing is recognised

@@ -118,8 +118,10 @@ class ShapeReader:
     def pairs(self, text: str) -> Pairs:
         """Return the numbers that the line names, as `find_pairs` does."""
         known = self.known(text)
-        if known is not None:
-            return known
+        return self.search(text) if known is None else known
+
+    def search(self, text: str) -> Pairs:
+        """Search a line of no known shape, and learn its shape."""
         found = find_pairs(text)
         begins = _DIGIT.search(text)
         if begins and found.values and self._count < MOST_SHAPES and len(text) <= LONGEST and not _COMMA.search(text):

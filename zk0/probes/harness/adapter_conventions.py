@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+MARK = "  # <-- complete"  # behind a line of an adapter that is open
 PROXIMAL_ARGUMENTS = {
     "model": "model",
     "parameters": "list(model.parameters())",

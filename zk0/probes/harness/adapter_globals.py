@@ -8,7 +8,8 @@ import inspect
 from types import CodeType
 from typing import Any
 
-from .adapter_instances import MARK, value_of
+from .adapter_conventions import MARK
+from .adapter_instances import value_of
 from .adapter_settings import role_of_name
 from .binding import Vocabulary
 

@@ -9,11 +9,11 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+from .adapter_conventions import MARK
 from .adapter_settings import role_of_name, tree_of, written
 from .attributes import attributes_read, leaves_none, paths_read, self_used
 from .binding import COLLECTING, Vocabulary
 
-MARK = "  # <-- complete"
 OPAQUE = ("args", "cfg", "conf", "opt", "options", "exp_config", "hparams")  # what they hold is not known
 DATA_WORDS = ("load_data", "load_train", "load_test", "train_data", "get_data", "loader", "dataset", "partition")
 MOST_LINES = 5  # to complete; a class that asks for more is made without its constructor

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .adapter_instances import MARK
+from .adapter_conventions import MARK
 from .attributes import settings_read
 from .binding import Vocabulary
 from .items import Reading, is_list, items_read

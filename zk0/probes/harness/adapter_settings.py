@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterable
 from typing import Any
 
+from .adapter_conventions import MARK
 from .attributes import self_used, settings_read
 from .binding import Vocabulary
 from .run_configs import MU_NAMES
@@ -39,7 +40,7 @@ def settings_lines(
     given = ", ".join(
         f'"{name}": {written(name, tree, vocabulary, arguments)}' for name, tree in tree_of(missing).items()
     )
-    return [f"    config.update({{{given}}})" + ("  # <-- complete: settings that are read" if "..." in given else "")]
+    return [f"    config.update({{{given}}})" + (f"{MARK}: settings that are read" if "..." in given else "")]
 
 
 def _paths(value: Any, owner: type | None, vocabulary: Vocabulary, *, made: bool) -> list[str]:
@@ -85,5 +86,5 @@ def written(name: str, inner: dict[str, Any], vocabulary: Vocabulary, arguments:
 
 def role_of_name(name: str, vocabulary: Vocabulary) -> str | None:
     """Return the role of an attribute or a setting."""
-    role = vocabulary.role_of(inspect.Parameter(name.strip("_") or "_", inspect.Parameter.POSITIONAL_OR_KEYWORD))
+    role = vocabulary.role_of_name(name)
     return "criterion" if role == "loss" else role  # an attribute is what computes it

@@ -10,11 +10,10 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from .adapter_conventions import AGGREGATION_ARGUMENTS, CONVENTION, PROXIMAL_ARGUMENTS, STRATEGY_ARGUMENTS
+from .adapter_conventions import AGGREGATION_ARGUMENTS, CONVENTION, MARK, PROXIMAL_ARGUMENTS, STRATEGY_ARGUMENTS
 from .adapter_globals import global_lines
 from .adapter_instances import (
     DATA_WORDS,
-    MARK,
     argument,
     attribute_lines,
     bare_lines,

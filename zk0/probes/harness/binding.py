@@ -40,6 +40,10 @@ class Vocabulary:
     # Roles that one parameter can have; a second one asks for something else by a name that says too little.
     unique: Sequence[str] = ()
 
+    def role_of_name(self, name: str) -> str | None:
+        """Return the role that a variable's or an attribute's name tells."""
+        return self.role_of(inspect.Parameter(name.strip("_") or "_", inspect.Parameter.POSITIONAL_OR_KEYWORD))
+
     def role_of(self, parameter: inspect.Parameter) -> str | None:
         """Return the role a parameter asks for."""
         plain = _plain(parameter.name)

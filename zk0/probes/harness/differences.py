@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from .arguments import PROXIMAL
-from .frames import target_frames, variables
+from .frames import place_of, target_frames, variables
 from .recorder import OptimizerRecorder
 from .references import tensors_in
 from .tensors import snapshot
@@ -69,7 +68,7 @@ class DifferenceWatch(TorchFunctionMode):
             kinds = {name: kind for name, value in variables(frame) if (kind := self._kind_of(value, pointer))}
             if kinds:
                 name = _likeliest(list(kinds))
-                return kinds[name], _place(name, frame)
+                return kinds[name], place_of(name, frame)
         return None, ""
 
     def _kind_of(self, value: Any, pointer: int) -> str | None:
@@ -84,11 +83,5 @@ class DifferenceWatch(TorchFunctionMode):
 
 def _likeliest(names: list[str]) -> str:
     """Return the name that says it is a reference, else the one that was given last."""
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    plain = {name: name.rpartition(".")[2].strip("_") or "_" for name in names}
-    roles = {name: PROXIMAL.role_of(inspect.Parameter(each, kind)) for name, each in plain.items()}
-    return next((name for name in names if roles[name] == "reference"), names[-1])
-
-
-def _place(name: str, frame: FrameType) -> str:
-    return f"{name} in {frame.f_code.co_name}, line {frame.f_lineno}"
+    roles = ((name, PROXIMAL.role_of_name(name.rpartition(".")[2])) for name in names)
+    return next((name for name, role in roles if role == "reference"), names[-1])

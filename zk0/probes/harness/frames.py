@@ -28,6 +28,11 @@ def target_frames(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
+def place_of(name: str, frame: FrameType) -> str:
+    """Return where a variable is, in words: `start in train, line 12`."""
+    return f"{name} in {frame.f_code.co_name}, line {frame.f_lineno}"
+
+
 def variables(frame: FrameType) -> Iterator[tuple[str, Any]]:
     """Yield local variables and the attributes of `self`; a parameter that is never read is no part of the code."""
     local = dict(frame.f_locals)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-OF_DICTS = ("keys", "values", "items")
+VIEWS = ("keys", "values", "items")  # of a dict
 THROUGH = ("list", "tuple", "reversed", "sorted", "iter", "tqdm")  # calls that give the items of their first argument
 
 
@@ -61,7 +61,7 @@ def is_read(function: Callable[..., Any], parameter: str) -> bool:
 
 def _opened(node: ast.AST) -> ast.AST | None:
     """Return the value in `value[name]` or `value.keys()`, which is a dict or a list; None for any other node."""
-    if isinstance(node, ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr in OF_DICTS):
+    if isinstance(node, ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr in VIEWS):
         return node.value
     return None
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .frames import variables
+from .frames import place_of, variables
 from .tensors import snapshot, snapshots
 
 GENERATORS = ("parameters", "named_parameters", "<genexpr>")  # of tensors, by the name of their code
@@ -30,7 +30,7 @@ def kind_of_reference(
                 tensors = [snapshot(each) for each in tensors_in(value, model) if each.is_floating_point()]
                 kind = _age_of(tensors, now, steps)
             if kind:
-                kept.setdefault(kind, f"{name} in {frame.f_code.co_name}, line {frame.f_lineno}")
+                kept.setdefault(kind, place_of(name, frame))
     return kept
 
 

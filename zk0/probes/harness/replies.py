@@ -50,37 +50,14 @@ NAMES["updates"] += [
 ]
 
 # A list of how much each client has, by who has it, what is counted and how it is kept: `dict_len`, `client_sizes`.
+COUNTED = "len lens length lengths size sizes counts samplenum samplenums numsamples"
+OWNERS = f"dict data dataset datasets local sample samples train list {SENDERS}"
 NAMES["counts"] += [
     name
-    for counted in (
-        "len",
-        "lens",
-        "length",
-        "lengths",
-        "size",
-        "sizes",
-        "counts",
-        "samplenum",
-        "samplenums",
-        "numsamples",
-    )
-    for owner in (
-        "dict",
-        "data",
-        "dataset",
-        "datasets",
-        "local",
-        "sample",
-        "samples",
-        "train",
-        "list",
-        *SENDERS.split(),
-    )
+    for counted in COUNTED.split()
+    for owner in OWNERS.split()
     for name in (
-        f"{owner}{counted}",
-        f"{owner}{counted}list",
-        f"{counted}list",
-        f"{counted}dict",
+        *(f"{owner}{counted}", f"{owner}{counted}list", f"{counted}list", f"{counted}dict"),
         f"{counted}of{owner}",
     )
 ]
