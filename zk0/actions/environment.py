@@ -73,7 +73,7 @@ def inspect(inputs: InspectInputs, context: Context) -> InspectOutputs:
 def _own_needs(extras: tuple[str, ...]) -> Environment:
     """Return the environment that zk0 itself needs, with some of its extras."""
     needs = [need for extra in ("", *extras) for need in requirements(extra)]
-    return read_environment(needs, metadata("zk0")["Requires-Python"], interpreter_at(Path(sys.executable)))
+    return read_environment(needs, metadata("zk0").get("Requires-Python") or "", interpreter_at(Path(sys.executable)))
 
 
 def accelerator() -> str | None:

@@ -61,6 +61,20 @@ def test_a_loss_that_is_not_finite_is_null_with_the_reason(import_text):
     assert (evaluation.loss, evaluation.missing) == (None, {"loss": "not finite"})
 
 
+def test_a_client_that_fails_in_the_evaluation_was_not_rejected_in_the_training(import_text):
+    found = import_text(
+        "INFO :      [ROUND 1/1]\nINFO :      configure_train: Sampled 2 nodes (out of 2)\n"
+        "INFO :      aggregate_train: Received 2 results and 0 failures\n"
+        "INFO :      configure_evaluate: Sampled 2 nodes (out of 2)\n"
+        "INFO :      Received error in reply from node 17: ValueError('no data')\n"
+        "INFO :      aggregate_evaluate: Received 1 results and 1 failures\n"
+    )
+
+    [aggregation] = found.ledger.aggregations
+    assert aggregation.rejected == []
+    assert [(one.kind, one.client) for one in found.ledger.incidents] == [(IncidentKind.client_failed, "node 17")]
+
+
 def test_a_history_alone_is_enough(import_text):
     found = import_text(
         "INFO :      [SUMMARY]\nINFO :      Run finished 2 round(s) in 3.21s\n"

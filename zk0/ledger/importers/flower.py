@@ -5,35 +5,27 @@ Sources: `flwr/server/server.py` (`configure_fit: strategy sampled …`, `fit pr
 `flwr/supernode/start_client_internal.py` (`[RUN …, ROUND …]`, `Receiving: …`).
 """
 
-import ast
 import re
 
 from zk0.ledger.importers.actions import incident, phase
+from zk0.ledger.importers.flower_metrics import (
+    CENTRALIZED,
+    CLIENTS,
+    HISTORY_OF_FIT,
+    NUMBER,
+    aggregated,
+    evaluated,
+    history_round,
+    mapping,
+    progress,
+    read_history,
+)
 from zk0.ledger.importers.logs import EVALUATING, FINAL, LogFile
-from zk0.ledger.importers.metric_names import SERIES, evaluation_loss, meaning_of, training_summary
-from zk0.ledger.importers.rules import LineReader, Rule, Taken, rule
+from zk0.ledger.importers.rules import LineReader, Rule, rule
 from zk0.ledger.importers.run_builder import SERVER
 from zk0.ledger.log_events import IncidentKind
 
 NAME = "Flower"
-CENTRALIZED = "history of the server"  # a phase of the log
-HISTORY_OF_FIT = "history of the training"
-CLIENTS = "clients"  # the evaluation that clients do and the server averages
-AVERAGE = "mean of all clients"
-_HISTORY = re.compile(
-    r"[\"'](?P<name>[\w/ .-]+)[\"']: \["
-    r"|\((?P<round>\d+), (?:np\.float\d+\()?(?P<value>-?\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf)\)"
-)
-NUMBER = r"(-?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf))"
-
-
-def mapping(text: str) -> dict[str, object]:
-    """Return a Python dict as it was printed; empty where it is none or was cut off."""
-    try:
-        found = ast.literal_eval(re.sub(r"\b(nan|inf)\b", "None", text))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return {}
-    return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _sampled(log: LogFile, found: re.Match[str]) -> None:
@@ -75,7 +67,7 @@ def _answered(log: LogFile, found: re.Match[str]) -> None:
 
 
 def _evaluated(log: LogFile, found: re.Match[str]) -> None:
-    log.phase = "evaluate"
+    log.phase = EVALUATING
     number = log.server_round if log.server_round is not None else 1 + max(log.run.evaluation_replies, default=0)
     log.run.add_evaluation_replies(number, int(found[1]), int(found[2]), at=log.at)
 
@@ -89,7 +81,7 @@ def _losses(log: LogFile, found: re.Match[str]) -> None:
 
 def _error_reply(log: LogFile, found: re.Match[str]) -> None:
     node = f"node {found[1]}"
-    if log.phase != "evaluate" and log.server_round is not None:
+    if log.phase != EVALUATING and log.server_round is not None:
         log.run.aggregation(log.server_round, log.at).rejected[node] = (
             log.run.redact(found[2][:200], log.at) or "an error without a reason"
         )
@@ -100,33 +92,6 @@ def _initial(log: LogFile, found: re.Match[str]) -> None:
     if any(number == 0 for _, number in log.run.evaluations) and log.server_round:
         log.restart()
     log.run.add_evaluation(0, float(found[1]), at=log.at)
-
-
-def _progress(log: LogFile, found: re.Match[str]) -> None:
-    log.enter_round(int(found[1]))
-    accuracy = re.search(rf"'(?:\w*_)?acc(?:uracy)?': (?:np\.float\d+\()?{NUMBER}", log.line)
-    metrics = {"accuracy": float(accuracy[1])} if accuracy else {}
-    log.add_evaluation(int(found[1]), float(found[2]), dataset=SERVER, metrics=metrics)
-
-
-def _metrics_evaluated(log: LogFile, number: int | None, text: str, dataset: str = SERVER) -> None:
-    key, value = evaluation_loss(mapping(text))
-    if key is None or number is None:
-        return
-    log.run.note(f"the loss of an evaluation is read from {key!r}")
-    log.run.add_evaluation(number, value, at=log.at, dataset=dataset, missing="not finite" if value is None else None)
-
-
-def _aggregated_record(log: LogFile, found: re.Match[str]) -> None:
-    if log.server_round is None:
-        return
-    if log.phase == "evaluate":
-        _metrics_evaluated(log, log.server_round, found[1], CLIENTS)
-        return
-    summary = training_summary(mapping(found[1]))
-    if summary and (AVERAGE, log.server_round) not in log.run.trainings:
-        record = log.run.training(AVERAGE, log.server_round, file=f"{log.source.name} (means)", at=log.at)
-        record.summarise(summary, None)
 
 
 def _settings(log: LogFile, found: re.Match[str]) -> None:
@@ -141,33 +106,6 @@ def _given(log: LogFile, **settings: float) -> None:
 def _rounds(log: LogFile, found: re.Match[str]) -> None:
     _given(log, rounds=int(found[1]))
     log.run.count("round", None, int(found[1]))
-
-
-def _history_round(log: LogFile, found: re.Match[str]) -> None:
-    dataset = SERVER if log.phase == CENTRALIZED else CLIENTS
-    log.run.add_evaluation(int(found[1]), float(found[2]), at=log.at, dataset=dataset)
-
-
-def _read_history(log: LogFile, text: str) -> Taken:
-    """Take metrics of Flower's summary: `{'train_loss': [(1, 2.3), (2, 1.9)],`, over as many lines as it needs."""
-    if not log.phase.startswith("history"):
-        return Taken.no
-    found = False
-    for match in _HISTORY.finditer(text):
-        if match["name"]:
-            log.memory[NAME] = match["name"]
-            continue
-        found = True
-        number, value, meaning = int(match["round"]), float(match["value"]), meaning_of(log.memory.get(NAME, ""))
-        if log.phase == HISTORY_OF_FIT and meaning in SERIES:
-            known = log.run.trainings.get((AVERAGE, number))
-            record = known or log.run.training(AVERAGE, number, file=f"{log.source.name} (means)", at=log.at)
-            record.summarise({meaning: value}, None)
-        elif meaning in ("evaluation", "policy_loss", "accuracy", "evaluation_accuracy"):
-            metrics = {"accuracy": value} if "accuracy" in meaning else {}
-            dataset = SERVER if log.phase == CENTRALIZED else CLIENTS
-            log.run.add_evaluation(number, None if metrics else value, at=log.at, dataset=dataset, metrics=metrics)
-    return Taken.understood if found else Taken.no
 
 
 def _message_round(log: LogFile, found: re.Match[str]) -> None:
@@ -242,11 +180,11 @@ RULES: tuple[Rule, ...] = (
     ),
     rule(r"Received error in reply from node (\d+): (.*)", _error_reply),
     rule(rf"initial parameters \(loss, other metrics\): {NUMBER}", _initial),
-    rule(rf"fit progress: \((\d+), {NUMBER}, ", _progress),
-    rule(r"Initial global evaluation results: (.*)", lambda log, found: _metrics_evaluated(log, 0, found[1])),
+    rule(rf"fit progress: \((\d+), {NUMBER}, (?:(\{{.*?\}}), )?", progress),
+    rule(r"Initial global evaluation results: (.*)", lambda log, found: evaluated(log, 0, found[1])),
     rule(r"Global evaluation", phase("global")),
-    rule(r"MetricRecord: (.*)", lambda log, found: _metrics_evaluated(log, log.server_round, found[1])),
-    rule(r"Aggregated MetricRecord: (.*)", _aggregated_record),
+    rule(r"MetricRecord: (.*)", lambda log, found: evaluated(log, log.server_round, found[1])),
+    rule(r"Aggregated MetricRecord: (.*)", aggregated),
     rule(r"ConfigRecord \(train\): (\{.*\})", _settings),
     rule(r"Number of rounds: (\d+)", _rounds),
     rule(rf"Proximal mu: {NUMBER}", lambda log, found: _given(log, proximal_mu=float(found[1]))),
@@ -256,12 +194,12 @@ RULES: tuple[Rule, ...] = (
     rule(r"History \((?:loss|metrics), centralized", phase(CENTRALIZED)),
     rule(r"History \(metrics, distributed, fit", phase(HISTORY_OF_FIT)),
     rule(r"History \((?:loss|metrics), \w+", phase("history of the clients")),
-    rule(rf"round (\d+): {NUMBER}$", _history_round),
+    rule(rf"round (\d+): {NUMBER}$", history_round),
     rule(
-        rf"tround (\d+): {NUMBER}\\n'", _history_round
+        rf"tround (\d+): {NUMBER}\\n'", history_round
     ),  # Flower 1.8 and later pretty-print the text: ('\\tround 1: …\\n'
     rule(r"RUN \d+, ROUND (\d+)\]", _message_round),
     *map(rule, _NOISE),
 )
 
-LINES = LineReader(NAME, ("(",), _read_history)
+LINES = LineReader(NAME, ("(",), read_history)

@@ -11,7 +11,7 @@ they are counted in the distance of the first two lines, as long as that agrees 
 import re
 
 from zk0.ledger.importers.actions import incident
-from zk0.ledger.importers.flower import NUMBER
+from zk0.ledger.importers.flower_metrics import NUMBER
 from zk0.ledger.importers.logs import LogFile
 from zk0.ledger.importers.rules import Rule, rule
 from zk0.ledger.importers.streams import StepCounter

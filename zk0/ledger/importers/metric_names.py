@@ -4,11 +4,12 @@ Names are compared without case, and with `/`, `.`, `-` and blanks read as `_`. 
 a name is made of known words (`train_vae_loss`, `eval_f1`), a rule does.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from zk0.ledger.importers.score_names import plain, rank, score_of
+from zk0.ledger.importers.score_names import Shares, as_score, plain, rank, score_of
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "step": (
@@ -198,6 +199,18 @@ def evaluation_loss(readings: Mapping[str, object]) -> tuple[str | None, float |
             if plain(name) == key:
                 return name, parse_number(value)
     return None, None
+
+
+def evaluation_scores(readings: Mapping[str, object], meaning: Mapping[str, str], shares: Shares) -> dict[str, float]:
+    """Return the accuracy and the score of an evaluation as shares of 1, where its names have these meanings."""
+    found: dict[str, float] = {}
+    for kind in ("evaluation_accuracy", "evaluation_score", "score"):
+        value = parse_number(readings[meaning[kind]]) if kind in meaning else None
+        if value is None or not math.isfinite(value):
+            continue
+        value = shares.of(meaning[kind], value)
+        found |= {"accuracy": value} if kind == "evaluation_accuracy" else as_score(meaning[kind], value)
+    return found
 
 
 def training_summary(readings: Mapping[str, object]) -> dict[str, float]:

@@ -16,6 +16,7 @@ from zk0.ledger.importers.metric_names import (
     PER_CLIENT,
     SERIES,
     SOME_LOSS,
+    evaluation_scores,
     meaning_of,
     meanings,
     parse_number,
@@ -25,7 +26,7 @@ from zk0.ledger.importers.progress_counts import Unit
 from zk0.ledger.importers.reading import FileReport
 from zk0.ledger.importers.records import TrainingRecord
 from zk0.ledger.importers.run_builder import RunBuilder, client_name
-from zk0.ledger.importers.score_names import Shares, as_score, plain
+from zk0.ledger.importers.score_names import Shares, plain
 
 ONE = "local"  # the client of rows that name none
 NULL = "null in the log"  # where a loss belongs
@@ -129,7 +130,8 @@ class Rows:
         loss = parse_number(value)
         # JSON has no NaN, so programs write null; among training values it only says that nothing was evaluated.
         is_null = value is None and not LOCAL & meaning.keys()
-        metrics = self._scores(row, meaning) if loss is not None or not LOCAL & meaning.keys() else {}
+        judged = loss is not None or not LOCAL & meaning.keys()
+        metrics = evaluation_scores(row, meaning, self.shares) if judged else {}
         if loss is None and not is_null and not metrics:
             return False
         if number is None and _whole(row.get(meaning.get("step", ""))) == 0:
@@ -141,17 +143,6 @@ class Rows:
         missing = NULL if is_null else None if loss is not None else "not in the log"
         self.run.add_evaluation(number, loss, at=at, missing=missing, metrics=metrics)
         return True
-
-    def _scores(self, row: Row, meaning: Mapping[str, str]) -> dict[str, float]:
-        """Return the accuracy and the score of an evaluation, as shares of 1."""
-        found: dict[str, float] = {}
-        for kind in ("evaluation_accuracy", "evaluation_score", "score"):
-            value = parse_number(row[meaning[kind]]) if kind in meaning else None
-            if value is None or not math.isfinite(value):
-                continue
-            value = self.shares.of(meaning[kind], value)
-            found |= {"accuracy": value} if kind == "evaluation_accuracy" else as_score(meaning[kind], value)
-        return found
 
     def _per_client(self, at: str, row: Row, clients: Mapping[str, tuple[str, str]], number: int | None) -> bool:
         found: dict[str, dict[str, float]] = {}

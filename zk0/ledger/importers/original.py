@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from zk0.ledger.importers.actions import incident, measurements
-from zk0.ledger.importers.flower import AVERAGE, NUMBER, mapping
+from zk0.ledger.importers.flower_metrics import AVERAGE, NUMBER, mapping
 from zk0.ledger.importers.logs import LogFile
 from zk0.ledger.importers.metric_names import parse_number, training_summary
 from zk0.ledger.importers.rules import Rule, rule
