@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from zk0.ledger.importers.logs import LogFile
 from zk0.ledger.importers.metric_names import meaning_of, meanings
-from zk0.ledger.importers.numbers import MEASURED, take_row
 from zk0.ledger.importers.pairs import NUMBER, Pairs, parse_value
+from zk0.ledger.importers.rows import MEASURED, take_row
 from zk0.ledger.importers.rules import LineReader, Taken
 
 NAME = "table"

@@ -9,8 +9,8 @@ A layer that has no object in a batch (`count: 0`) prints -nan, and that is no f
 import re
 
 from zk0.ledger.importers.logs import LogFile
-from zk0.ledger.importers.numbers import take_row
 from zk0.ledger.importers.pairs import NUMBER, Pairs, parse_value
+from zk0.ledger.importers.rows import take_row
 from zk0.ledger.importers.rules import LineReader, Taken, rule
 from zk0.ledger.log_events import IncidentKind
 

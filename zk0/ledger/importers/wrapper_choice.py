@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from zk0.ledger.importers.lines import LONGEST_PREFIX, split_prefix
 from zk0.ledger.importers.metric_names import meanings
-from zk0.ledger.importers.numbers import MEASURED
 from zk0.ledger.importers.pairs import find_pairs
+from zk0.ledger.importers.rows import MEASURED
 from zk0.ledger.importers.rules import RuleBook
 from zk0.ledger.importers.tracebacks import TRACEBACK
 from zk0.ledger.importers.unwrap import is_packed, unwrap
