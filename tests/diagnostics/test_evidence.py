@@ -113,6 +113,7 @@ def test_every_module_of_diagnostics_is_an_entry_point():
             "flow",
             "jumps",
             "known",
+            "meanings",
             "not_finite",
             "nothing_learnt",
             "outcome",
