@@ -1,5 +1,7 @@
 """What Flower prints of metrics."""
 
+import pytest
+
 from zk0.ledger.importers.flower_metrics import mapping
 
 
@@ -27,6 +29,25 @@ def test_a_server_tells_its_scores_with_the_loss_and_in_the_history(import_text)
         (1, {"accuracy": 0.75, "dice": 0.5}),
         (2, {"dice": 0.0}),
     ]
+
+
+@pytest.mark.parametrize("name", ["flower", "flwr"])
+def test_the_end_of_a_server_before_1_8_is_enough(import_text, name):
+    head = f"INFO {name} 2023-09-11 23:34:26,374 | app.py:221 | app_fit: "
+    found = import_text(
+        head + "losses_centralized [(0, 722.7143), (1, nan)]\n"
+        + head + "metrics_distributed_fit {'train_loss': [(1, 2.5)]}\n"
+        + head + "metrics_distributed {'f1': [(1, 0.25)]}\n"
+        + head + "metrics_centralized {'accuracy': [(0, 0.098), (1, 0.0)]}\n"
+    )  # fmt: skip
+
+    assert [(one.dataset, one.round, one.loss, one.metrics) for one in found.ledger.evaluations] == [
+        ("server", 0, 722.7143, {"accuracy": 0.098}),
+        ("server", 1, None, {"accuracy": 0.0}),
+        ("clients", 1, None, {"f1": 0.25}),
+    ]
+    assert [one.policy_loss for one in found.ledger.trainings] == [[2.5]]
+    assert (found.understood, found.unknown) == (4, 0)
 
 
 def test_a_dict_is_read_as_python_numpy_and_pytorch_print_it():

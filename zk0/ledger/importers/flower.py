@@ -11,12 +11,14 @@ from zk0.ledger.importers.actions import incident, phase
 from zk0.ledger.importers.flower_metrics import (
     CENTRALIZED,
     CLIENTS,
+    HISTORY_OF_CLIENTS,
     HISTORY_OF_FIT,
     NUMBER,
     aggregated,
     evaluated,
     history_round,
     mapping,
+    printed_history,
     progress,
     read_history,
 )
@@ -172,6 +174,7 @@ RULES: tuple[Rule, ...] = (
     rule(r"configure_evaluate: ", phase(EVALUATING)),
     rule(r"evaluate_round(?: \d+)? received (\d+) results and (\d+) failures", _evaluated),
     rule(r"app_fit: losses_(distributed|centralized) (\[.*\])", _losses),
+    rule(r"app_fit: metrics_(distributed_fit|distributed|centralized) (\{.*)", printed_history),
     rule(r"FL starting"),
     rule(r"FL finished in", lambda log, _: log.run.close(log.server_round or 0, at=log.at)),
     rule(
@@ -193,7 +196,7 @@ RULES: tuple[Rule, ...] = (
     rule(r"Final results:", phase(FINAL)),
     rule(r"History \((?:loss|metrics), centralized", phase(CENTRALIZED)),
     rule(r"History \(metrics, distributed, fit", phase(HISTORY_OF_FIT)),
-    rule(r"History \((?:loss|metrics), \w+", phase("history of the clients")),
+    rule(r"History \((?:loss|metrics), \w+", phase(HISTORY_OF_CLIENTS)),
     rule(rf"round (\d+): {NUMBER}$", history_round),
     rule(
         rf"tround (\d+): {NUMBER}\\n'", history_round

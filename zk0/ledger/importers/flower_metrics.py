@@ -19,6 +19,7 @@ from zk0.ledger.importers.score_names import Shares
 
 CENTRALIZED = "history of the server"  # a phase of the log
 HISTORY_OF_FIT = "history of the training"
+HISTORY_OF_CLIENTS = "history of the clients"
 CLIENTS = "clients"  # the evaluation that clients do and the server averages
 AVERAGE = "mean of all clients"
 NUMBER = r"(-?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf))"
@@ -77,6 +78,14 @@ def aggregated(log: LogFile, found: re.Match[str]) -> None:
 def history_round(log: LogFile, found: re.Match[str]) -> None:
     """Take a line of the history of losses."""
     log.run.add_evaluation(int(found[1]), float(found[2]), at=log.at, dataset=_dataset(log))
+
+
+def printed_history(log: LogFile, found: re.Match[str]) -> None:
+    """Take `app_fit: metrics_centralized {'accuracy': [(0, 0.1), (1, 0.4)]}`, one line of Flower before 1.8."""
+    before = log.phase
+    log.phase = {"centralized": CENTRALIZED, "distributed": HISTORY_OF_CLIENTS}.get(found[1], HISTORY_OF_FIT)
+    read_history(log, found[2])
+    log.phase = before
 
 
 def read_history(log: LogFile, text: str) -> Taken:

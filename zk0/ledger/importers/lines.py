@@ -5,7 +5,7 @@
 | the original zk0's file sink | `2025-10-01 09:12:03 | DEBUG    | client_1   | PID:4121 | task:run:262 - message` |
 | its console sinks, and loguru's default | `2025-10-01 09:12:03 | DEBUG    | src.task:run:262 - message` |
 | Ray, before any of these | `(ClientAppActor pid=12345) ` |
-| Flower before 1.5 | `INFO flower 2022-09-01 10:46:08,783 | server.py:220 | message` |
+| Flower before 1.6 | `INFO flower 2022-09-01 10:46:08,783 | server.py:220 | message`, with `flwr` from 1.5 on |
 | Flower | `INFO :      message`, `INFO 2025-10-01 09:12:03,123:      message`, `{lvl='INFO', time='…', msg='…'}` |
 | LeRobot | `INFO 2025-10-01 09:12:03 ot_train.py:641 message` |
 | NVFlare, behind logging's | `[identity=site-1, run=simulate_job, wf=scatter_and_gather]: message` |
@@ -29,7 +29,7 @@ class ParsedLine(NamedTuple):
 LEVELS = "DEBUG|INFO|SUCCESS|WARNING|WARN|ERROR|CRITICAL|TRACE"
 _LEVEL = re.compile(
     rf"(?P<level>{LEVELS})"
-    r"(?: flower (?P<old>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) \| [\w.]+:\d+ \| "
+    r"(?: (?:flower|flwr) (?P<old>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) \| [\w.]+:\d+ \| "
     r"| ?: {2,}| (?P<flower>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}): +"
     r"|(?: \[PID: (?P<pid>\d+)\])?(?: (?P<lerobot>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d))? +[\w./\-]+:\d+ "
     r"|:[\w.]+:| *- )(?P<message>.*)",
