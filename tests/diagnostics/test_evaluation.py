@@ -98,6 +98,15 @@ def test_a_loss_that_is_the_same_to_the_last_digit_judges_another_policy(events,
     assert (finding.verdict, finding.fault) == (Verdict.failed, Fault.evaluation_insensitive)
 
 
+@pytest.mark.parametrize(
+    ("loss", "verdict"), [(2.301025, Verdict.failed), (2.3, Verdict.not_available)], ids=["exact", "coarse"]
+)
+def test_two_evaluations_are_enough_where_clients_learn_and_no_digit_changes(events, judge, loss, verdict):
+    """FederatedScope's `global`: the training accuracy rises from 0.49 to 0.62, the server tests another model."""
+    assert judge("evaluation.moves", learning(events), *events.evaluations(loss, loss))[0].verdict is verdict
+    assert judge("evaluation.moves", *events.evaluations(loss, loss))[0].verdict is Verdict.not_available
+
+
 def test_a_loss_below_0_moves_as_any_other(events, judge):
     [finding] = judge("evaluation.moves", learning(events), *events.evaluations(-0.1, -0.3, -0.4))
 

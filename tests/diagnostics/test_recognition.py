@@ -43,6 +43,28 @@ def test_a_score_of_0_in_every_evaluation_is_found_under_the_names_that_programs
     assert (said.root.check, said.root.fault) == ("scores.above-zero", Fault.at_chance)
 
 
+EVALUATED = (
+    "INFO 2026-08-04 16:34:09 bot_eval.py:760 Making policy.\n"
+    "Stepping through eval batches: 100%|██████████| 2/2 [01:02<00:00, 31.5s/it, running_success_rate={rate}%]\n"
+    "INFO 2026-08-04 16:38:12 bot_eval.py:809 {{'avg_sum_reward': 0.5, 'avg_max_reward': 0.5, 'pc_success': {rate}, "
+    "'n_episodes': 20, 'eval_s': 62.3, 'eval_ep_s': 3.1, 'video_paths': ['outputs/eval/videos/a.mp4']}}\n"
+    "INFO 2026-08-04 16:38:12 bot_eval.py:822 End of eval\n"
+)
+
+
+def test_a_policy_that_solves_no_episode_of_its_evaluation_is_a_failure(diagnose_text):
+    said = diagnose_text(EVALUATED.format(rate=0.0))
+
+    assert (said.root.check, said.root.verdict) == ("scores.above-zero", Verdict.failed)
+    assert said.root.message == "pc_success is 0 in the evaluation: no episode succeeds"
+    assert "demonstration" in said.root.remedy
+    assert diagnose_text(EVALUATED.format(rate=35.0)).problems == ()
+
+
+def test_an_evaluation_that_has_only_begun_says_nothing(diagnose_text):
+    assert diagnose_text(EVALUATED.format(rate=0.0).partition("INFO 2026-08-04 16:38")[0]).problems == ()
+
+
 def test_a_score_that_has_only_begun_says_nothing(diagnose_text):
     said = diagnose_text("".join(f"epoch {n}/300\nval loss: 0.{9 - n}, val_mAP: 0.0\n" for n in range(1, 5)))
 

@@ -11,13 +11,15 @@ from typing import Literal
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.diagnostics.nothing_learnt import guessed_level, is_coarse
+from zk0.diagnostics.nothing_learnt import guessed_level, is_coarse, significant_digits
 from zk0.diagnostics.series import by_client, by_data_set, each, ends, is_lost, judge_each, losses_of, point
 from zk0.ledger import Evaluation, Ledger
 
 ROUNDS_OF_NOISE = 5
 BEYOND = 2.0  # times the noise
 ENOUGH_ROUNDS = 3  # evaluations after which a number that never moves is not an accident
+ENOUGH_BESIDE_LEARNING = 2  # where the clients learn, and it is the same to the last of so many digits
+EXACT = 4
 INSENSITIVE = 0.005  # of the loss: less movement than this while the clients learn is none
 LEARNT = 0.2  # fall of the clients' own loss, of itself
 CLEARLY_WORSE = 1.25  # times round 0, whether that was trained or not
@@ -149,7 +151,9 @@ def moves(ledger: Ledger) -> Iterator[Finding]:
 
 def _moves(values: list[float], learnt: float | None) -> Finding:
     """Judge the losses of policies that differ, beside what the clients have learnt by their own losses."""
-    if len(values) < ENOUGH_ROUNDS:
+    learns = learnt is not None and learnt > LEARNT
+    is_exact = learns and len(set(values)) == 1 and significant_digits(values[0]) >= EXACT
+    if len(values) < (ENOUGH_BESIDE_LEARNING if is_exact else ENOUGH_ROUNDS):
         return not_available(f"needs {ENOUGH_ROUNDS} evaluations of policies that differ")
     largest = max(map(abs, values))  # a Dice loss is negative
     spread = (max(values) - min(values)) / largest if largest else 0.0
@@ -160,11 +164,12 @@ def _moves(values: list[float], learnt: float | None) -> Finding:
     ]
     if spread == 0 and is_coarse(values[0]):
         return not_available(f"{values[0]:g} in all {len(values)} rounds: too few digits to show a change")
-    if spread == 0 and (guess := guessed_level(values[-1], evidence)):
+    if spread == 0 and not learns and (guess := guessed_level(values[-1], evidence)):
         return guess
     if spread == 0:
-        message, confidence = f"{values[0]:.4g} in all {len(values)} rounds, to the last digit", 0.97
-    elif spread < INSENSITIVE and learnt is not None and learnt > LEARNT:
+        message = f"{values[0]:.4g} in all {len(values)} rounds, to the last digit"
+        confidence = 0.97 if len(values) >= ENOUGH_ROUNDS else 0.8
+    elif spread < INSENSITIVE and learnt is not None and learns:
         message, confidence = f"within {spread:.2%} while the clients' own loss fell by {learnt:.0%}", 0.8
     else:
         return passed(f"it moved by {spread:.1%}", evidence=evidence)

@@ -11,7 +11,7 @@ from math import log
 from statistics import median
 
 from zk0.core.faults import Fault
-from zk0.core.verdicts import Finding, not_available, passed, warned
+from zk0.core.verdicts import Finding, failed, not_available, passed, warned
 from zk0.diagnostics.accuracies import FEWEST, collapsed
 from zk0.diagnostics.series import is_accuracy, point, scores_of
 from zk0.ledger import Evaluation, Ledger
@@ -31,7 +31,16 @@ OF_STEPS = (
     "steps too large for the slope, a batch norm with the statistics of small batches, or an evaluation on few samples",
     "a learning rate lower by 5; evaluate the same weights twice to see the noise",
 )
-NOT_SWINGING = ("success",)  # of a few episodes each: their noise is as large
+SUCCESS = "success"  # in the name of a policy's score
+# Cause and remedy where nothing is right: of answers, and of a policy that acts.
+NO_ANSWER = (
+    "no answer is right: one answer for all inputs (background, the largest class), or labels of other outputs",
+    "evaluate on a few training samples, and print outputs and labels side by side; count the labels",
+)
+NO_EPISODE = (
+    "what it sees or does is not as in its demonstrations (cameras, normalisation, units), or too little training",
+    "replay a demonstration's actions in this environment; then compare the policy's with them, frame by frame",
+)
 
 
 def score_findings(found: list[Evaluation], ledger: Ledger) -> Iterator[Finding]:
@@ -41,27 +50,41 @@ def score_findings(found: list[Evaluation], ledger: Ledger) -> Iterator[Finding]
         yield not_available("needs a score beside the accuracy: f1, a precision, a Dice coefficient")
     early = _is_early(ledger)
     for name, values in scores.items():
-        yield _judge(name, values, early=early)
+        yield _judge(name, values, early=early, least=1 if _is_final(name, ledger) else FEWEST)
 
 
-def _judge(name: str, values: Sequence[float], *, early: bool) -> Finding:
-    if len(values) < FEWEST:
-        return not_available(f"needs {FEWEST} values of {name}, has {len(values)}")
+def _judge(name: str, values: Sequence[float], *, early: bool, least: int) -> Finding:
+    if len(values) < least:
+        return not_available(f"needs {least} values of {name}, has {len(values)}")
     if any(values) and not (len(values) >= ENOUGH_NEAR and max(values) < NEAR):
         change = f"{name} is {values[0]:.3f} at first and {values[-1]:.3f} at last"
         return collapsed(list(values), name) or passed(change)
     if early:
         return not_available(f"{name} is 0 in {len(values)} evaluations, and the training has only begun")
     most = f"below {NEAR:g}" if any(values) else "0"
-    return warned(
-        f"{name} is {most} in all {len(values)} evaluations: nothing is recognised",
+    cause, remedy = NO_EPISODE if _is_success(name) else NO_ANSWER
+    told = "no episode succeeds" if _is_success(name) else "nothing is recognised"
+    return (failed if least == 1 else warned)(  # an evaluation by itself is of what is said to be trained
+        f"{name} is {most} in {_in_all(len(values))}: {told}",
         evidence=[point(f"highest {name}", max(values)), point("evaluations", len(values))],
-        cause="no answer is right: one answer (background, the largest class) for all inputs, or labels and outputs "
-        "that don't belong together",
-        remedy="evaluate on a few training samples, and print outputs and labels side by side; count the labels",
+        cause=cause,
+        remedy=remedy,
         fault=Fault.at_chance,
         confidence=0.75,
     )
+
+
+def _is_final(name: str, ledger: Ledger) -> bool:
+    """Return whether one value is all that there is to come: of an evaluation by itself, and not of its bar."""
+    return _is_success(name) and "running" not in name and not ledger.trainings
+
+
+def _is_success(name: str) -> bool:
+    return SUCCESS in name.lower()
+
+
+def _in_all(count: int) -> str:
+    return "the evaluation" if count == 1 else f"all {count} evaluations"
 
 
 def _is_early(ledger: Ledger) -> bool:
@@ -75,7 +98,7 @@ def swings(found: list[Evaluation], ledger: Ledger) -> Finding:
     series = {
         name: values
         for name, values in scores_of(found).items()
-        if len(values) >= FEWEST_SWINGS and not any(word in name for word in NOT_SWINGING)
+        if len(values) >= FEWEST_SWINGS and not _is_success(name)  # of a few episodes each: their noise is as large
     }
     federated = bool(ledger.aggregations) or len({one.client for one in ledger.trainings}) > 1
     losses = [one.loss for one in found if one.loss is not None and one.loss > 0]

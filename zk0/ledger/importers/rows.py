@@ -171,7 +171,7 @@ def _step(position: StepPosition, pairs: Pairs, meaning: dict[str, str], *, in_b
 
 def _evaluate(log: LogFile, judged: dict[str, float], rows: _Rows, values: dict[str, float], score: str) -> None:
     number, epoch = log.server_round, values.get("epoch", log.stream.position.epoch)
-    same = (number, epoch, log.stream.position.last, *judged.values())
+    same = (number, epoch, log.stream.position.last, score, *judged.values())
     if same == rows.judged:
         return
     rows.judged = same
