@@ -124,6 +124,18 @@ def test_what_was_taken_for_what_is_noted(import_text):
     assert any("Train loss as policy_loss" in note for note in import_text(MARKDOWN).notes)
 
 
+def test_the_token_with_which_nvflare_registers_a_client_is_no_secret_that_was_shown(import_text):
+    found = import_text(
+        "2022-11-13 05:22:02,506 - ClientManager - INFO - Client: New client site-1@ joined. Sent token: "
+        "0bfb62c9-b623-4f61-ad43-444514009a17.  Total clients: 1\n"
+        "2022-11-13 05:22:02,508 - FederatedClient - INFO - Successfully registered client:site-1 for project "
+        "simulator_server. Token:0bfb62c9-b623-4f61-ad43-444514009a17 SSID:\n"
+        "2022-11-13 05:22:09,106 - ScatterAndGather - INFO - [run=1, wf=scatter_gather_ctl]: Round 0 started.\n"
+    )
+
+    assert (found.ledger.incidents, found.unknown) == ((), 0)
+
+
 def test_nvflare_s_lanes_are_its_identities(import_text):
     line = "2024-01-01 10:00:00,123 - {} - INFO - [identity={}, run=simulate_job]: {}\n"
     found = import_text(

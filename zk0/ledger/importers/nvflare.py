@@ -56,6 +56,14 @@ RULES: tuple[Rule, ...] = (
     rule(r"Start (?:aggregation|persist model on server)"),
     rule(r"End (?:aggregation|persist model on server)"),
     rule(r"updating model\b"),
+    # A client registers with a token of this session: an identifier, and no secret that outlives it.
+    rule(r"Client: New client \S+ joined\. Sent token: "),
+    rule(r"Successfully registered client:"),
+    rule(r"Create the (?:Simulator Server|simulate clients)"),
+    rule(r"Starting Admin Server"),
+    rule(r"starting (?:in)?secure server at"),
+    rule(r"Deploy (?:the Apps|and start the Server App)"),
+    rule(r"Set the client status ready"),
 )
 
 
