@@ -23,6 +23,7 @@ ENOUGH_GUESSES = 4
 ENOUGH_SAME = 6  # accuracies that agree to the last digit
 DIGITS = 4  # of an accuracy on a thousand samples or more
 SHARP = 5e-4  # of both an accuracy and a loss
+EXACTLY = 1e-4  # of an accuracy whose loss is only near
 KNOWS = 0.8  # of the loss of guessing, ln k: below it an accuracy of 1/k means something else, as in a regression
 type Scores = tuple[list[float], list[float], bool]  # accuracies, losses beside them, whether of training batches
 
@@ -60,8 +61,13 @@ def _sharply(values: list[float], losses: list[float]) -> Finding | None:
     """
     if len(values) != len(losses):
         return None
-    classes = guessed_classes(losses[-1:], SHARP)
-    if classes is None or abs(values[-1] - 1 / classes) > SHARP:
+    classes = guessed_classes(losses[-1:])
+    if classes is None:
+        return None
+    off = abs(values[-1] - 1 / classes)
+    if off > (
+        SHARP if guessed_classes(losses[-1:], SHARP) else EXACTLY
+    ):  # where one measure is exact, the other may be near
         return None
     what = f"is {values[-1]:.3g} and the loss {losses[-1]:.4g} at last, both those of guessing among {classes} classes"
     return _guesses(what, [point("last accuracy", values[-1]), point("last loss", losses[-1])])

@@ -123,6 +123,18 @@ def test_a_secret_is_reported_and_cut_out(import_text, name, content):
     assert IncidentKind.secret_shown in [one.kind for one in found.ledger.incidents]
 
 
+def test_an_evaluation_of_several_lines_keeps_what_each_measured(import_text):
+    """EasyFL prints one metric a line; a NaN is told though the accuracy before it made the evaluation."""
+    found = import_text(
+        "Round 80\ntest_accuracy   0.5547\ntest_loss    1.3\nRound 81\ntest_accuracy     nan\ntest_loss     nan\n"
+    )
+
+    assert [(one.round, one.loss, one.metrics, one.missing) for one in found.ledger.evaluations] == [
+        (80, 1.3, {"accuracy": 0.5547}, {}),
+        (81, None, {}, {"loss": "not finite"}),
+    ]
+
+
 def test_a_line_that_speaks_of_tokens_holds_none(import_text):
     found = import_text("tokenizer loaded, 300 tokens; see https://example.org/token\nINFO :      [ROUND 1]\n")
 

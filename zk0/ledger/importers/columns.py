@@ -77,7 +77,7 @@ def _cells(text: str) -> list[str]:
 def _is_heading(cells: list[str]) -> bool:
     if len(cells) < FEWEST:
         return False
-    names = [cell for cell in cells if cell == "#" or _NAMES.fullmatch(cell)]
+    names = [cell for cell in cells if cell == "#" or (_NAMES.fullmatch(cell) and not _NUMBER.fullmatch(cell))]  # `nan`
     if len(names) != len(cells):
         return False
     known = set(meanings(names))

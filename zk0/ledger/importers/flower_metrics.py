@@ -13,6 +13,7 @@ from zk0.ledger.importers.metric_names import (
     parse_number,
     training_summary,
 )
+from zk0.ledger.importers.records import NOT_FINITE, UNTOLD
 from zk0.ledger.importers.rules import Taken
 from zk0.ledger.importers.run_builder import SERVER
 from zk0.ledger.importers.score_names import Shares
@@ -58,7 +59,7 @@ def evaluated(log: LogFile, number: int | None, text: str, dataset: str = SERVER
         return
     if key is not None:
         log.run.note(f"the loss of an evaluation is read from {key!r}")
-    missing = None if loss is not None else "not in the log" if key is None else "not finite"
+    missing = None if loss is not None else UNTOLD if key is None else NOT_FINITE
     log.add_evaluation(number, loss, dataset=dataset, missing=missing, metrics=scores)
 
 

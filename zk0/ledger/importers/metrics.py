@@ -24,7 +24,7 @@ from zk0.ledger.importers.metric_names import (
 )
 from zk0.ledger.importers.progress_counts import Unit
 from zk0.ledger.importers.reading import FileReport
-from zk0.ledger.importers.records import TrainingRecord
+from zk0.ledger.importers.records import UNTOLD, TrainingRecord
 from zk0.ledger.importers.run_builder import RunBuilder, client_name
 from zk0.ledger.importers.score_names import Shares, plain
 
@@ -140,7 +140,7 @@ class Rows:
             self._evaluations += 1
             number = self._evaluations
             self._note("evaluations name no round: they are counted from 1")
-        missing = NULL if is_null else None if loss is not None else "not in the log"
+        missing = NULL if is_null else None if loss is not None else UNTOLD
         self.run.add_evaluation(number, loss, at=at, missing=missing, metrics=metrics)
         return True
 

@@ -88,6 +88,7 @@ def _extremes(values: array[float]) -> Iterator[tuple[float, float]]:
 
 
 UNTOLD = "not in the log"
+NOT_FINITE = "not finite"
 FAR = 10_000  # steps: a log that begins behind them is of a run that was resumed, and what came before is not in it
 MOST_STEPS = 100  # without a finite number that are listed; more say nothing new
 MOST_ENTRIES = 65_536  # of one series: beyond, it is thinned
@@ -131,7 +132,7 @@ class TrainingRecord:
             if series is None:
                 series = known[name] = Series(self.stride)
             if value - value != 0.0:  # NaN or infinite, and faster than to ask for it
-                self.missing[name] = "not finite"
+                self.missing[name] = NOT_FINITE
                 self.not_finite += 1
                 if len(steps := self.not_finite_at.setdefault(name, [])) < MOST_STEPS:
                     steps.append(step)

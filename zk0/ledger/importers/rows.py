@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from zk0.ledger.importers.logs import LogFile
 from zk0.ledger.importers.metric_names import SERIES, meanings
 from zk0.ledger.importers.pairs import Pairs
+from zk0.ledger.importers.records import UNTOLD
 from zk0.ledger.importers.score_names import Shares, as_score, is_of_evaluation
 from zk0.ledger.importers.streams import LogStream, StepPosition
 
@@ -188,9 +189,7 @@ def _evaluate(log: LogFile, judged: dict[str, float], rows: _Rows, values: dict[
         metrics["accuracy"] = rows.shares.of("evaluation_accuracy", judged["evaluation_accuracy"])
     if "evaluation_score" in judged:
         metrics |= as_score(score, rows.shares.of(score, judged["evaluation_score"]))
-    log.add_evaluation(
-        number, loss, dataset="server", missing=None if loss is not None else "not in the log", metrics=metrics
-    )
+    log.add_evaluation(number, loss, dataset="server", missing=None if loss is not None else UNTOLD, metrics=metrics)
 
 
 def _note(log: LogFile, rows: _Rows, meaning: dict[str, str]) -> None:

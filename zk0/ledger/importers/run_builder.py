@@ -13,7 +13,7 @@ from typing import Any
 
 from zk0.core.secrets import find_secrets, is_secret_name, may_hold_secrets, without_secrets, without_stated_values
 from zk0.ledger.importers.progress_counts import ProgressCounts, Unit
-from zk0.ledger.importers.records import AggregationRecord, TrainingRecord
+from zk0.ledger.importers.records import NOT_FINITE, AggregationRecord, TrainingRecord
 from zk0.ledger.importers.times import parse_time
 from zk0.ledger.log_events import EvaluationReplies, Incident, IncidentKind, LogRead
 from zk0.ledger.reader import Ledger
@@ -138,14 +138,15 @@ class RunBuilder:
     ) -> None:
         """Keep the loss of a round's parameters on a data set."""
         if loss is not None and not math.isfinite(loss):
-            loss, missing = None, "not finite"
+            loss, missing = None, NOT_FINITE
         known = self.evaluations.get((dataset, number))
-        if known is not None and (known.loss is not None or loss is None):
-            more = {name: value for name, value in (metrics or {}).items() if math.isfinite(value)} | known.metrics
-            self.evaluations[dataset, number] = known.model_copy(
-                update={"frames": known.frames or frames, "metrics": more}
-            )
-            return
+        finite = {name: value for name, value in (metrics or {}).items() if math.isfinite(value)}
+        if known is not None:  # another line on it: whatever was first counts
+            finite |= known.metrics
+            if known.loss is not None or (loss is None and missing != NOT_FINITE):
+                update = {"frames": known.frames or frames, "metrics": finite}
+                self.evaluations[dataset, number] = known.model_copy(update=update)
+                return
         self.evaluations[dataset, number] = Evaluation(
             round=number,
             dataset=dataset,
@@ -153,7 +154,7 @@ class RunBuilder:
             loss=loss,
             frames=frames,
             digest=None,
-            metrics={name: value for name, value in (metrics or {}).items() if math.isfinite(value)},
+            metrics=finite,
             missing={"loss": missing} if missing else {},
             read_from=at,
         )
