@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from zk0.actions.policy import BuildInputs, BuildOutputs
-from zk0.core.errors import PolicyError
+from zk0.actions.policy import BuildInputs, BuildOutputs, build
+from zk0.core.errors import ConfigurationError, PolicyError
 from zk0.core.verdicts import Verdict
 
 
@@ -18,6 +18,7 @@ def outputs(**fields):
         "tensors": 3,
         "dtypes": ["float32"],
         "trainable_by_module": {"expert": 1000, "vision": 500},
+        "relative_actions": True,
         "digest": "d" * 16,
         "digest_loaded": "d" * 16,
     }
@@ -85,3 +86,17 @@ def test_a_saved_policy_and_a_hub_id_are_let_through(context, tmp_path):
 def test_an_unknown_preset_is_refused():
     with pytest.raises(ValidationError, match="'tiny', 'small', 'base' or 'base-shape'"):
         BuildInputs(preset="huge")
+
+
+def test_random_weights_learn_relative_actions_and_a_checkpoint_goes_on_as_it_is(context):
+    built = build(BuildInputs(), context)
+    start = context.directory / "start"
+    built.path.rename(start)
+    absolute = build(BuildInputs(policy=str(start)), context)
+    (start / "policy_preprocessor.json").write_text('{"steps": [{"registry_name": "relative_actions_processor"}]}')
+    relative = build(BuildInputs(policy=str(start)), context)
+
+    assert (built.relative_actions, absolute.relative_actions, relative.relative_actions) == (True, False, True)
+    assert build(BuildInputs(relative_actions=False), context).relative_actions is False
+    with pytest.raises(ConfigurationError, match="predicts how far each joint goes"):
+        build(BuildInputs(policy=str(start), relative_actions=False), context)

@@ -23,6 +23,9 @@ class BuildInputs(Inputs):
     policy: str = Field("", description="checkpoint folder or hub id to start from, in place of the preset's weights")
     backbone: str = Field("", description="local SmolVLM or SmolLM2 folder in place of the preset's backbone")
     cameras: tuple[str, ...] = ("wrist", "overhead")
+    relative_actions: bool | None = Field(
+        None, description="what it predicts; by default relative from random weights, and as its checkpoint says"
+    )
 
     def preflight(self, project: Project) -> None:
         """Refuse a folder that is not there; a hub id can only be tried."""
@@ -44,6 +47,7 @@ class BuildOutputs(Outputs):
     tensors: int
     dtypes: list[str]
     trainable_by_module: dict[str, int]
+    relative_actions: bool
     digest: str
     digest_loaded: str
 
@@ -52,18 +56,29 @@ class BuildOutputs(Outputs):
 def build(inputs: BuildInputs, context: Context) -> BuildOutputs:
     """Build or load a SmolVLA policy and save it as the start of the run."""
     from zk0.training.parameters import digest_of, module_of, trainable_parameters
-    from zk0.training.policy import build_policy, load_policy, save_policy
+    from zk0.training.policy import (
+        build_policy,
+        load_policy,
+        predicts_relative_actions,
+        require_same_actions,
+        save_policy,
+    )
 
+    shape, source = preset(inputs.preset), _anchored(inputs.policy, context.project)
     if inputs.policy:
-        policy = load_policy(_anchored(inputs.policy, context.project))
+        usual = bool(predicts_relative_actions(source))
+        policy = load_policy(source)
     else:
+        usual = shape.trains == "all"
         policy = build_policy(
-            preset(inputs.preset),
+            shape,
             cameras=inputs.cameras,
             seed=context.seed,
             cache=cache_dir(),
             backbone=_anchored(inputs.backbone, context.project) or None,
         )
+    relative = usual if inputs.relative_actions is None else inputs.relative_actions
+    require_same_actions(source, relative=relative)
     path = save_policy(policy, context.directory / "policy")
     trained = trainable_parameters(policy)
     by_module = Counter[str]()
@@ -76,6 +91,7 @@ def build(inputs: BuildInputs, context: Context) -> BuildOutputs:
         tensors=len(trained),
         dtypes=sorted({str(value.dtype).removeprefix("torch.") for value in trained.values()}),
         trainable_by_module=by_module,
+        relative_actions=relative,
         digest=digest_of(policy.state_dict()),
         digest_loaded=digest_of(load_policy(path).state_dict()),
     )

@@ -6,7 +6,7 @@ from typing import Any
 from flwr.app import ArrayRecord
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
-from zk0.core.errors import ConfigurationError, PolicyError
+from zk0.core.errors import PolicyError
 from zk0.core.project import cache_dir
 from zk0.federation.configuration import Client, RunConfig
 from zk0.federation.exchange import to_record, to_tensors
@@ -25,7 +25,6 @@ from zk0.training.policy import (
     build_policy,
     load_policy,
     make_processors,
-    predicts_relative_actions,
     set_trainable,
 )
 from zk0.training.prefix_cache import PrefixCache, fits, is_valid
@@ -42,21 +41,6 @@ def start_policy(
     return build_policy(
         preset(name), cameras=cameras, seed=seed, cache=cache_dir(), backbone=backbone or None, device=device
     )
-
-
-def require_same_actions(config: RunConfig) -> None:
-    """Refuse to start from a policy that predicts the other kind of actions: its actions would have to be learnt again.
-
-    Raises:
-        ConfigurationError: it does.
-    """
-    learnt = predicts_relative_actions(config.policy) if config.policy else None
-    if learnt is not None and learnt != config.relative_actions:
-        kinds = {True: "how far each joint goes", False: "where each joint goes"}
-        raise ConfigurationError(
-            f"the policy {config.policy} predicts {kinds[learnt]}, and this run trains {kinds[not learnt]}",
-            remedy=f"set relative-actions={str(learnt).lower()}, as in the run that trained it",
-        )
 
 
 def introduce(client: Client, config: RunConfig) -> Introduction:

@@ -14,7 +14,6 @@ import torch
 from zk0.federation.client import (
     frames_of,
     processors_of,
-    require_same_actions,
     start_policy,
     statistics_of,
     training_settings,
@@ -24,7 +23,7 @@ from zk0.federation.sources import locate_configured
 from zk0.federation.threads import threads_for
 from zk0.training.frames import Batch, Frames, plan_batches
 from zk0.training.loop import run_training_loop, setup_training_components
-from zk0.training.policy import save_policy
+from zk0.training.policy import require_same_actions, save_policy
 from zk0.training.statistics import merged_statistics
 
 
@@ -55,7 +54,7 @@ def train_pooled(config: RunConfig, clients: Sequence[Client], *, steps: int, fo
     Actions and states are normalised with the statistics of these clients alone.
     """
     alone = config.model_copy(update={"rounds": 1, "local_steps": steps})
-    require_same_actions(alone)
+    require_same_actions(alone.policy, relative=alone.relative_actions)
     policy = start_policy(*alone.policy_settings)
     sets = [locate_configured(client.name, client.source, alone) for client in clients]
     processors = processors_of(policy, merged_statistics([statistics_of(one, alone) for one in sets]), alone)

@@ -13,7 +13,7 @@ from zk0.core.errors import ConfigurationError, Zk0Error
 from zk0.core.project import Project, package_versions
 from zk0.core.receipts import write_atomically
 from zk0.federation.checkpoints import checkpoint_path, last_checkpoint, save_checkpoint
-from zk0.federation.client import processors_of, require_same_actions, start_policy
+from zk0.federation.client import processors_of, start_policy
 from zk0.federation.closed_loop import run_rollouts
 from zk0.federation.configuration import Observe, RunConfig, settings_of
 from zk0.federation.exchange import Arrays, to_arrays, to_record, to_tensors
@@ -24,7 +24,7 @@ from zk0.federation.strategy import Federation, strategy_of
 from zk0.federation.threads import threads_for
 from zk0.ledger import Ledger, LedgerWriter, Resources, RunClosed, RunOpened, read_ledger
 from zk0.training.parameters import digest_of, frozen_tensors, trainable_parameters
-from zk0.training.policy import Processors, load_policy, set_trainable
+from zk0.training.policy import Processors, load_policy, require_same_actions, set_trainable
 from zk0.training.statistics import FeatureStatistics, merged_statistics, statistics_digest, to_plain
 
 LEDGER = "ledger.jsonl"
@@ -73,7 +73,7 @@ def serve(grid: Grid, config: RunConfig, *, directory: Path, observe: Observe) -
         ConfigurationError: clients or start policy do not match, or there is nothing to resume.
     """
     started = time.monotonic()
-    require_same_actions(config)
+    require_same_actions(config.policy, relative=config.relative_actions)
     met = meet_clients(grid, config)
     statistics = merged_statistics([one.statistics for one in met.values()])
     server = _prepare(config, directory, met, statistics, observe)

@@ -29,7 +29,7 @@ from lerobot.processor import (
 )
 from torch import Tensor
 
-from zk0.core.errors import AssetMissingError, PolicyError
+from zk0.core.errors import AssetMissingError, ConfigurationError, PolicyError
 from zk0.training.backbone import composed_backbone, random_backbone
 from zk0.training.dataset_inspection import ACTION, IMAGES, STATE
 from zk0.training.parameters import trainable_parameters
@@ -145,6 +145,21 @@ def predicts_relative_actions(source: str | Path) -> bool | None:
         step.get("registry_name") == "relative_actions_processor" and step.get("config", {}).get("enabled", True)
         for step in steps
     )
+
+
+def require_same_actions(source: str | Path, *, relative: bool) -> None:
+    """Refuse to start from a policy that predicts the other kind of actions: its actions would have to be learnt again.
+
+    Raises:
+        ConfigurationError: it does.
+    """
+    learnt = predicts_relative_actions(source) if source else None
+    if learnt is not None and learnt != relative:
+        kinds = {True: "how far each joint goes", False: "where each joint goes"}
+        raise ConfigurationError(
+            f"the policy {source} predicts {kinds[learnt]}, and this run trains {kinds[not learnt]}",
+            remedy=f"set relative-actions={str(learnt).lower()}, as in the run that trained it",
+        )
 
 
 def make_processors(policy: SmolVLAPolicy, statistics: Statistics, *, relative_actions: bool = False) -> Processors:
