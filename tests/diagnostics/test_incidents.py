@@ -106,3 +106,22 @@ def test_what_spoils_no_run_is_a_warning(judge, name, kind):
     [finding] = judge(name, incident(kind, count=4))
 
     assert finding.verdict is Verdict.warned
+
+
+BLOCK = (
+    "                     Learning iteration {n}/10000\n\n"
+    "               Value function loss: {value}\n                    Surrogate loss: 0.0100\n"
+    "             Mean action noise std: 0.56\n                 Mean total reward: 25.66\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [(["0.2", "inf"], Verdict.failed), (["0.2", "inf", "0.3", "0.2", "0.1"], Verdict.warned)],
+    ids=["to the end", "once"],
+)
+def test_a_number_that_is_not_finite_is_over_when_the_same_one_is_finite_again(diagnose_text, values, verdict):
+    """Other numbers of its block (rsl_rl prints one a line) say nothing of it."""
+    said = diagnose_text("".join(BLOCK.format(n=n, value=value) for n, value in enumerate(values, start=8390)))
+
+    assert [one.verdict for one in said.findings if one.check == "incidents.steps"] == [verdict]

@@ -210,12 +210,13 @@ class LogFile:
         *,
         client: str | None = None,
         number: int | None = None,
-        since: Mark | None = None,
+        since: Mark | Callable[[], int] | None = None,
         **more: Any,
     ) -> None:
         """Add an incident; where lines have no time, two equal ones in a row are one, unless they count how often.
 
-        `since` is the mark of the line, where that is not the current one; `more` goes to the run as it is.
+        `since` is the mark of the line, where that is not the current one, or counts what came after it; `more` goes to
+        the run as it is.
         """
         last, self._last_incident = self._last_incident, (self.number, kind, text)
         counted = kind in (IncidentKind.waiting, IncidentKind.retried)
@@ -230,7 +231,7 @@ class LogFile:
             client=client_name(client) if client else stream.client,
             when=self.when,
             line=self.number,
-            since=self._since(since or self.mark(stream)),
+            since=since if callable(since) else self._since(since or self.mark(stream)),
             **more,
         )
 

@@ -54,6 +54,7 @@ class _Memory:
     """What the reader keeps of a log."""
 
     lines: ShapeReader = field(default_factory=ShapeReader)
+    again: dict[tuple[str, ...], int] = field(default_factory=dict)  # finite rows of those that were not finite once
     sentences: set[str] = field(default_factory=set)  # with a loss, without their digits
 
 
@@ -112,9 +113,14 @@ def _is_repeated(log: LogFile, text: str, pairs: Pairs, meaning: dict[str, str])
 def _beside(log: LogFile, text: str, pairs: Pairs, meaning: dict[str, str], *, in_bar: bool) -> Taken:
     """Take a line without a measurement: a counter, a part of the loss that is no number, or known noise."""
     lost = (name for name, value in pairs.values.items() if not math.isfinite(value))
+    names = tuple(pairs.values)
+    memory: _Memory = log.memory.setdefault(NAME, _Memory())
     if pairs.is_row and any(map(_HAS_TO_BE_FINITE.fullmatch, lost)):
-        log.add_incident(IncidentKind.not_finite, text.strip()[:200])
+        begun = memory.again.setdefault(names, 0)
+        log.add_incident(IncidentKind.not_finite, text.strip()[:200], since=lambda: memory.again[names] - begun)
         return Taken.understood
+    if names in memory.again:
+        memory.again[names] += 1
     counted = _count(log, pairs, meaning) or bool(pairs.planned)
     named = bool(pairs.values) and pairs.words <= 1 and kind_of(text) is None and not complains(text)
     return Taken.understood if counted else Taken.noise if in_bar or named else Taken.no
