@@ -30,7 +30,6 @@ CONFIGURATION = {
     "batch-size": 16,
     "optimizer": "muon",
     "proximal-mu": 0.01,
-    "relative-actions": True,
     "device": "cpu",
 }
 
@@ -52,11 +51,7 @@ def _zk0(folder: Path, sources: str) -> tuple[float, str | None]:
     project.mkdir()
     inputs = {key.replace("-", "_"): value for key, value in CONFIGURATION.items()}
     inputs |= {"data": sources, "unseen": "", "rollouts": 0, "server_momentum": 0, "baseline_ratio": 1}
-    given = [
-        word
-        for key, value in inputs.items()
-        for word in ("-i", f"{key}={json.dumps(value) if isinstance(value, bool) else value}")
-    ]
+    given = [word for key, value in inputs.items() for word in ("-i", f"{key}={value}")]
     subprocess.run(["git", "init", "-q"], cwd=project, check=True)  # noqa: S607
     taken = _timed([sys.executable, "-m", "zk0", "run", "train", *given], project, {}, statuses=(0, 1))
     [ledger] = project.rglob("federation/ledger.jsonl")

@@ -88,7 +88,7 @@ def test_an_unknown_preset_is_refused():
         BuildInputs(preset="huge")
 
 
-def test_random_weights_learn_relative_actions_and_a_checkpoint_goes_on_as_it_is(context):
+def test_a_checkpoint_goes_on_with_the_kind_of_actions_that_it_has_learnt(context):
     built = build(BuildInputs(), context)
     start = context.directory / "start"
     built.path.rename(start)
@@ -96,7 +96,7 @@ def test_random_weights_learn_relative_actions_and_a_checkpoint_goes_on_as_it_is
     (start / "policy_preprocessor.json").write_text('{"steps": [{"registry_name": "relative_actions_processor"}]}')
     relative = build(BuildInputs(policy=str(start)), context)
 
-    assert (built.relative_actions, absolute.relative_actions, relative.relative_actions) == (True, False, True)
-    assert build(BuildInputs(relative_actions=False), context).relative_actions is False
+    assert (built.relative_actions, absolute.relative_actions, relative.relative_actions) == (False, False, True)
+    assert build(BuildInputs(relative_actions=True), context).relative_actions is True
     with pytest.raises(ConfigurationError, match="predicts how far each joint goes"):
         build(BuildInputs(policy=str(start), relative_actions=False), context)

@@ -24,7 +24,7 @@ class BuildInputs(Inputs):
     backbone: str = Field("", description="local SmolVLM or SmolLM2 folder in place of the preset's backbone")
     cameras: tuple[str, ...] = ("wrist", "overhead")
     relative_actions: bool | None = Field(
-        None, description="what it predicts; by default relative from random weights, and as its checkpoint says"
+        None, description="how far each joint but the gripper goes, not where to; by default as its checkpoint says"
     )
 
     def preflight(self, project: Project) -> None:
@@ -64,21 +64,20 @@ def build(inputs: BuildInputs, context: Context) -> BuildOutputs:
         save_policy,
     )
 
-    shape, source = preset(inputs.preset), _anchored(inputs.policy, context.project)
+    source = _anchored(inputs.policy, context.project)
+    usual = bool(source and predicts_relative_actions(source))
+    relative = usual if inputs.relative_actions is None else inputs.relative_actions
+    require_same_actions(source, relative=relative)
     if inputs.policy:
-        usual = bool(predicts_relative_actions(source))
         policy = load_policy(source)
     else:
-        usual = shape.trains == "all"
         policy = build_policy(
-            shape,
+            preset(inputs.preset),
             cameras=inputs.cameras,
             seed=context.seed,
             cache=cache_dir(),
             backbone=_anchored(inputs.backbone, context.project) or None,
         )
-    relative = usual if inputs.relative_actions is None else inputs.relative_actions
-    require_same_actions(source, relative=relative)
     path = save_policy(policy, context.directory / "policy")
     trained = trainable_parameters(policy)
     by_module = Counter[str]()
