@@ -42,3 +42,10 @@ def test_a_placeholder_beside_scores_that_rise_is_a_fault_of_the_log_alone(diagn
 
     assert [finding.check for finding in diagnose_text(text).problems] == ["sentinels.values"]
     assert diagnose_text(text).root.verdict is Verdict.warned
+
+
+def test_zeros_beside_a_score_are_of_a_program_that_has_no_loss(events, judge):
+    """Flower's example of XGBoost sends a loss of 0.0 and the AUC."""
+    scored = [one.model_copy(update={"metrics": {"auc": 0.75}}) for one in events.evaluations(0.0, 0.0, 0.0)]
+
+    assert [one.verdict for one in judge("sentinels.values", *scored)] == [Verdict.passed]

@@ -76,6 +76,9 @@ def _evaluations(ledger: Ledger) -> Iterator[Finding]:
         found = [one for one in ledger.evaluations if one.dataset == name and one.loss is not None]
         without = [one for one in found if one.frames == 0]
         exact = [one for one in found if one.loss in SENTINELS]
+        nothing = {one.loss for one in found} == {0.0}
+        if nothing and any(map(any, scores_of(found).values())):
+            continue  # judged by a score alone, as Flower's example of XGBoost: there is no loss to give
         if without:
             message, shown = f"a loss of {without[0].loss:g} was logged for no frame", without
         elif len(exact) >= TWICE:
@@ -84,7 +87,7 @@ def _evaluations(ledger: Ledger) -> Iterator[Finding]:
             continue
         finding = _failed(message, name, [point(f"loss at round {one.round}", one.loss, at=name) for one in shown[:3]])
         # Where nothing else is ever measured, it may be no training at all: a federated analysis, for one.
-        doubtful = not ledger.trainings and not without and {one.loss for one in found} == {0.0}
+        doubtful = not ledger.trainings and not without and nothing
         yield _doubt(finding) if doubtful else finding
 
 

@@ -50,6 +50,15 @@ def test_the_end_of_a_server_before_1_8_is_enough(import_text, name):
     assert (found.understood, found.unknown) == (4, 0)
 
 
+def test_flower_before_1_0_lists_accuracies(import_text):
+    head = "INFO flower 2021-03-26 08:50:15,330 | app.py:109 | app_fit: "
+    found = import_text(head + "losses_distributed [(1, 0.75)] \n" + head + "accuracies_distributed [(1, 0.5)]\n")
+
+    assert [(one.dataset, one.loss, one.metrics) for one in found.ledger.evaluations] == [
+        ("clients", 0.75, {"accuracy": 0.5})
+    ]
+
+
 def test_a_dict_is_read_as_python_numpy_and_pytorch_print_it():
     assert mapping("{'a': 1, 'b': np.float64(0.5), 'c': tensor(2., device='cuda:0'), 'd': nan, 'e': 'x'}") == {
         "a": 1,

@@ -75,10 +75,11 @@ def _evaluated(log: LogFile, found: re.Match[str]) -> None:
 
 
 def _losses(log: LogFile, found: re.Match[str]) -> None:
-    """Take the list of Flower before 1.0, of which the log of a whole run has one."""
-    dataset = CLIENTS if found[1] == "distributed" else SERVER
-    for number, loss in re.findall(rf"\((\d+), {NUMBER}\)", found[2]):
-        log.run.add_evaluation(int(number), float(loss), at=log.at, dataset=dataset)
+    """Take a list at the end of Flower before 1.8, of losses or, before 1.0, of accuracies."""
+    dataset = CLIENTS if found[2] == "distributed" else SERVER
+    for number, value in re.findall(rf"\((\d+), {NUMBER}\)", found[3]):
+        loss, metrics = (float(value), {}) if found[1] == "losses" else (None, {"accuracy": float(value)})
+        log.run.add_evaluation(int(number), loss, at=log.at, dataset=dataset, metrics=metrics)
 
 
 def _error_reply(log: LogFile, found: re.Match[str]) -> None:
@@ -173,7 +174,7 @@ RULES: tuple[Rule, ...] = (
     rule(r"evaluate_round(?: \d+)?: strategy", phase(EVALUATING)),
     rule(r"configure_evaluate: ", phase(EVALUATING)),
     rule(r"evaluate_round(?: \d+)? received (\d+) results and (\d+) failures", _evaluated),
-    rule(r"app_fit: losses_(distributed|centralized) (\[.*\])", _losses),
+    rule(r"app_fit: (losses|accuracies)_(distributed|centralized) (\[.*\])", _losses),
     rule(r"app_fit: metrics_(distributed_fit|distributed|centralized) (\{.*)", printed_history),
     rule(r"FL starting"),
     rule(r"FL finished in", lambda log, _: log.run.close(log.server_round or 0, at=log.at)),
