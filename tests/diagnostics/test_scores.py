@@ -78,6 +78,24 @@ def test_one_that_goes_nowhere_says_nothing(judge, losses):
     assert judge("scores.improve", *evaluations(*losses))[0].verdict is Verdict.not_available
 
 
+@pytest.mark.parametrize(
+    ("aucs", "verdict"),
+    [
+        ((0.757, 0.771, 0.776, 0.780, 0.784), Verdict.passed),  # Flower's example of XGBoost
+        ((0.757, 0.758, 0.759, 0.760, 0.761), Verdict.not_available),
+        ((0.757, 0.784, 0.760, 0.771, 0.769), Verdict.not_available),
+    ],
+    ids=["from one to the next", "hardly", "up and down"],
+)
+def test_a_score_that_rises_a_little_from_one_evaluation_to_the_next_learns(judge, aucs, verdict):
+    scored = [
+        one.model_copy(update={"metrics": {"auc": auc}, "missing": {"loss": "not in the log"}})
+        for one, auc in zip(evaluations(*[None] * len(aucs)), aucs, strict=True)
+    ]
+
+    assert judge("scores.improve", *scored)[0].verdict is verdict
+
+
 def test_an_accuracy_that_stays_at_guessing_fails(judge):
     [finding] = judge("scores.above-chance", *evaluations(*[2.3] * 6, accuracy=[0.1, 0.101, 0.1, 0.099, 0.1, 0.1]))
 

@@ -32,6 +32,7 @@ ENOUGH = 4  # evaluations that all go one way: by chance 1 in 12 of a series wit
 FAR_UP = 3.0  # times the first: three evaluations are enough, where each is higher than the one before
 RISES = 1.25  # times the first: less may be overfitting that a checkpoint before it answers
 RISEN = 0.05  # absolute, of the last two over the first
+CREPT = 0.01  # absolute, of a score that rises from one evaluation to the next
 BEGINS = (0.7, 0.95)  # of its first: a loss of training in between has begun to fall, and may not show in guesses yet
 FALLEN = 0.75  # of the second best
 ENOUGH_TO_FALL = 6  # values from the best one on
@@ -132,6 +133,8 @@ def _better(name: str, values: list[float]) -> Finding | None:
     if len(values) < FEWEST:
         return None
     rises = min(values[-2:]) >= values[0] + RISEN and values[-1] >= max(values) - STEADY
+    tau, chance = kendall_trend(values)
+    rises = rises or (tau > 0 and chance < SIGNIFICANCE and values[-1] >= values[0] + CREPT)
     high = min(values[-FEWEST:]) >= HIGH and len(set(values[-FEWEST:])) == FEWEST
     if not rises and not high:
         return None
