@@ -42,7 +42,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "drift": ("drift", "weight_drift", "param_drift"),
     "accuracy": (
         "accuracy", "acc", "train_acc", "train_accuracy", "training_accuracy", "top1", "train_acc_step", "acc1",
-        "acc@1", "train_auc",
+        "acc@1", "train_auc", "accu",
     ),
     "step_seconds": (
         "updt_s", "step_time", "time_per_step", "iter_time", "batch_time", "sec_per_step", "update_s", "time",
