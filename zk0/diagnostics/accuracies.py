@@ -62,12 +62,8 @@ def _sharply(values: list[float], losses: list[float]) -> Finding | None:
     if len(values) != len(losses):
         return None
     classes = guessed_classes(losses[-1:])
-    if classes is None:
-        return None
-    off = abs(values[-1] - 1 / classes)
-    if off > (
-        SHARP if guessed_classes(losses[-1:], SHARP) else EXACTLY
-    ):  # where one measure is exact, the other may be near
+    off = SHARP if guessed_classes(losses[-1:], SHARP) else EXACTLY
+    if classes is None or abs(values[-1] - 1 / classes) > off:
         return None
     what = f"is {values[-1]:.3g} and the loss {losses[-1]:.4g} at last, both those of guessing among {classes} classes"
     return _guesses(what, [point("last accuracy", values[-1]), point("last loss", losses[-1])])

@@ -60,11 +60,7 @@ def test_flower_before_1_0_lists_accuracies(import_text):
 
 
 def test_a_dict_is_read_as_python_numpy_and_pytorch_print_it():
-    assert mapping("{'a': 1, 'b': np.float64(0.5), 'c': tensor(2., device='cuda:0'), 'd': nan, 'e': 'x'}") == {
-        "a": 1,
-        "b": 0.5,
-        "c": 2.0,
-        "d": None,
-        "e": "x",
-    }
+    printed = "{'a': 1, 'b': np.float64(0.5), 'c': tensor(2., device='cuda:0'), 'd': nan, 'e': 'x', 'f': -inf}"
+
+    assert mapping(printed) == {"a": 1, "b": 0.5, "c": 2.0, "d": None, "e": "x", "f": None}
     assert mapping("{'a': 1, 'b': [") == {}

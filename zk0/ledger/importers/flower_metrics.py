@@ -30,7 +30,7 @@ _HISTORY = re.compile(
 )
 # How NumPy and PyTorch print a number within a dict: `np.float64(0.91)`, `tensor(0.91, device='cuda:0')`.
 _WRAPPED = re.compile(rf"(?:(?:np|numpy)\.)?(?:float|int)\d+\({NUMBER}\)|tensor\({NUMBER}[^()]*\)")
-_NO_NUMBER = re.compile(r"\b(?:nan|inf)\b")
+_NO_NUMBER = re.compile(r"(?<![\w'\"])-?(?:nan|inf)\b")
 _NAME, _SHARES = "Flower's metric", "Flower's scores"  # what the log keeps: the name in a history, percent or shares
 
 
