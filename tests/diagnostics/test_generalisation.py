@@ -61,6 +61,12 @@ def test_these_are_no_overfitting(judge, events, trained, judged, accuracy):
     assert [one.verdict for one in findings] == [Verdict.passed]
 
 
+def test_a_loss_of_training_below_0_is_no_measure_of_what_is_learnt_by_heart(judge, events):
+    [finding] = judge("generalisation.gap", events.training(policy_loss=[-1.0] * 9), *evaluations(events, 0.3, 0.9))
+
+    assert finding.verdict is not Verdict.warned
+
+
 def test_clients_of_a_federation_are_judged_elsewhere(judge, events):
     both = [events.training(client=name, policy_loss=FALLING) for name in "ab"]
 

@@ -44,6 +44,15 @@ def test_a_placeholder_beside_scores_that_rise_is_a_fault_of_the_log_alone(diagn
     assert diagnose_text(text).root.verdict is Verdict.warned
 
 
+def test_losses_that_fall_below_the_printed_digits_were_measured(events, judge):
+    """A network for a circuit's equation: 0.085232 at first, 0.000000 from epoch 100 on, in both."""
+    training = events.training(policy_loss=[0.085232, 0.0, 0.0, 0.0])
+
+    [finding] = judge("sentinels.values", training, *events.evaluations(0.079384, 0.0, 0.0, 0.0))
+
+    assert finding.verdict is Verdict.passed
+
+
 def test_zeros_beside_a_score_are_of_a_program_that_has_no_loss(events, judge):
     """Flower's example of XGBoost sends a loss of 0.0 and the AUC."""
     scored = [one.model_copy(update={"metrics": {"auc": 0.75}}) for one in events.evaluations(0.0, 0.0, 0.0)]

@@ -87,7 +87,9 @@ def _losses(sides: _Sides) -> Finding | None:
     (first, own), best = ends(sides.trained), min(sides.judged)
     # A last one that is high by itself is an evaluation that swings, or noise.
     last = min(sides.judged[-2:]) if len(sides.judged) >= ENOUGH_TO_SWING else sides.judged[-1]
-    if own > first or best <= 0 or last < max(RISEN * best, BY_HEART * own) or _still_improves(sides.judged_accuracy):
+    if not 0 <= own <= first or best <= 0:  # one below 0 is a likelihood's, or a placeholder
+        return None
+    if last < max(RISEN * best, BY_HEART * own) or _still_improves(sides.judged_accuracy):
         return None
     evidence = [
         point("loss of training, at the end", own),

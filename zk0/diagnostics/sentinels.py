@@ -79,6 +79,8 @@ def _evaluations(ledger: Ledger) -> Iterator[Finding]:
         nothing = {one.loss for one in found} == {0.0}
         if nothing and any(map(any, scores_of(found).values())):
             continue  # judged by a score alone, as Flower's example of XGBoost: there is no loss to give
+        if exact and _is_rounded([one.loss or 0.0 for one in found], losses_of(ledger.trainings)):
+            continue
         if without:
             message, shown = f"a loss of {without[0].loss:g} was logged for no frame", without
         elif len(exact) >= TWICE:
@@ -89,6 +91,11 @@ def _evaluations(ledger: Ledger) -> Iterator[Finding]:
         # Where nothing else is ever measured, it may be no training at all: a federated analysis, for one.
         doubtful = not ledger.trainings and not without and nothing
         yield _doubt(finding) if doubtful else finding
+
+
+def _is_rounded(judged: list[float], trained: list[float]) -> bool:
+    """Return whether losses fall to less than the printed digits show, those of training as those of the evaluation."""
+    return judged[0] > 0 and bool(trained) and trained[0] > 0 and 0.0 in trained
 
 
 def _doubt(finding: Finding) -> Finding:

@@ -134,3 +134,35 @@ def test_a_supernodes_round_is_that_of_its_client(import_text):
         ("lab", 7, [1.0]),
         ("lab", 8, [0.9]),
     ]
+
+
+def test_a_server_that_prints_its_own_evaluation_one_round_late_is_one_run(import_text):
+    found = import_text(
+        "INFO :      Starting Flower ServerApp, config: num_rounds=2, no round_timeout\n"
+        "INFO :      [ROUND 1]\nINFO :      configure_fit: strategy sampled 2 clients (out of 2)\n"
+        "[Round 0] Global Test | Loss: 1.8177 | Acc: 21.96% | F1(macro): 0.1414\n"
+        "INFO :      aggregate_fit: received 2 results and 0 failures\n"
+        "INFO :      [ROUND 2]\nINFO :      configure_fit: strategy sampled 2 clients (out of 2)\n"
+        "[Round 1] Global Test | Loss: 0.8859 | Acc: 68.78% | F1(macro): 0.4638\n"
+        "INFO :      aggregate_fit: received 2 results and 0 failures\n"
+        "[Round 2] Global Test | Loss: 0.8514 | Acc: 77.80% | F1(macro): 0.6511\n"
+    )
+
+    assert [(one.round, one.loss, one.metrics["F1(macro)"]) for one in found.ledger.evaluations] == [
+        (0, 1.8177, 0.1414),
+        (1, 0.8859, 0.4638),
+        (2, 0.8514, 0.6511),
+    ]
+    assert [one.round for one in found.ledger.aggregations] == [1, 2]
+
+
+def test_what_a_client_says_of_its_connection_is_known(import_text):
+    found = import_text(
+        "2025-04-20 23:43:21,668 [INFO] Opened insecure gRPC connection (no certificates were passed)\n"
+        "2025-04-20 23:43:21,717 [DEBUG] ChannelConnectivity.IDLE\n"
+        "2025-04-20 23:43:21,930 [DEBUG] gRPC channel closed\n"
+        "INFO :      [ROUND 1]\n"
+        "INFO :      Initializing global parameters\n"
+    )
+
+    assert found.unknown == 0

@@ -114,6 +114,18 @@ def test_rows_among_what_libraries_write_to_stderr(import_text):
     assert found.ledger.trainings[1].read_from.endswith("out.log:7")
 
 
+def test_a_report_of_classes_is_one_evaluation_and_not_one_for_each_class(import_text):
+    found = import_text(
+        "              precision    recall  f1-score   support\n\n"
+        "        bike       0.13      0.30      0.18        63\n"
+        "         bus       0.80      0.27      0.40       288\n\n"
+        "    accuracy                           0.70      1158\n"
+        "   macro avg       0.54      0.54      0.50      1158\nweighted avg       0.78      0.70      0.70      1158\n"
+    )
+
+    assert [one.metrics for one in found.ledger.evaluations] == [{"macro f1": 0.5}]
+
+
 def test_a_message_with_commas_is_no_table(import_text):
     found = import_text("loss, accuracy\nplease look\n1, 2\n", "out.log")
 

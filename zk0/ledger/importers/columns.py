@@ -40,6 +40,10 @@ _NAMES = re.compile(r"[A-Za-z_][\w/.\-@()%]*(?::[\w.]+)?(?: [A-Za-z_(][\w/.\-@()
 _PRECISION = re.compile(r"(?i)mAP@?(?:\.?50?)(?P<range>[-:]\.?9?5?)?")  # `mAP50-95`, `mAP@.5:.95`, and cut off `mAP50-`
 _PART = re.compile(r"(?i)loss[ _]\w+|\w+[ _]loss")  # `LOSS NER`
 _NUMBER = re.compile(rf"{NUMBER}%?")
+# scikit-learn's report: a row for each class, of which the mean says what its evaluation was.
+_REPORT = ["precision", "recall", "f1-score", "support"]
+_CLASS = re.compile(rf".{{1,60}}?(?:\s+{NUMBER}){{2,4}}\s*$")
+_MEAN = re.compile(rf"\s*macro avg\s+{NUMBER}\s+{NUMBER}\s+(?P<f1>{NUMBER})\s+\d+\s*$")
 _COUNT = re.compile(r"(\d+)/(\d+)")
 
 
@@ -65,6 +69,10 @@ def read(log: LogFile, text: str) -> Taken:
         return Taken.no
     if _RULE.match(text):
         return Taken.noise
+    if heading.names == _REPORT:
+        mean = _MEAN.match(text)
+        known = mean is not None and take_row(log, Pairs({"macro f1": float(mean["f1"])}, is_evaluation=True))
+        return Taken.understood if known else Taken.noise if _CLASS.match(text) else Taken.no
     return Taken.understood if _row(log, heading, text, cells) else Taken.no
 
 

@@ -187,20 +187,22 @@ NOISE_WORDS = (
 
 # How programs, compiled libraries and launchers say that something failed, in words that are no one program's.
 COMPLAINTS = re.compile(
-    r"(?i)\b(?:error|fatal|panic(?:ked)?|fail(?:ed|ure|s)?|crash(?:ed)?|abort(?:ed|ing)?|corrupt(?:ed)?"
+    r"(?i)\b(?:error|fatal|panic(?:ked)?|fail(?:ed|ure)?|crash(?:ed)?|abort(?:ed|ing)?|corrupt(?:ed)?"
     r"|\w*assert(?:ion)?|unable to|can(?:not|'t| not) \w+|could(?: not|n't) \w+|does(?: not|n't) exist"
     r"|no (?:such|space left)|denied|refused|rejected|timed out|unreachable)\b"
 )
 # The same words in a line that does without what is missing, counts failures, or says that there are none.
 _HARMLESS = re.compile(
     r"(?i)\b(?:warn(?:ing)?s?|deprecat\w+|fall(?:ing)?[ -]?back|ignor\w+|skipp\w+|instead|default\w*|optional|disabl\w+"
-    r"|adding|assum\w+|using|until|(?:eval\w*|train\w*|valid\w*|test|mean|average|squared|absolute)[ _-]error"
+    r"|adding|assum\w+|using|until"
+    r"|(?:eval\w*|train\w*|valid\w*|test|mean|average|squared|absolute|relative|max)[ _-]error"
     r"|retry\w*|may|might|would|continu\w+|will be|success\w*|if (?:this|you|it|the)"
     r"|(?:no|0|without|zero) (?:\w+ )?(?:errors?|failures?|failed)"
     r"|(?:errors?|fail\w*|timeout|mismatch\w*)\s*[:=]+\s*(?:[-+]?[\d.]|None|False|null))\b"
 )
 _FRAME = re.compile(r"\s*(?:@ +0x|#\d+ |\*{3}|frame #|at [\w.$<>]+\(|\[ ?\d+\] )")  # of a compiled program's stack
 _MOST_COMPLAINT = 400  # characters; prose and printed data are longer
+_CELLS = 3  # bars in a line: it is a row of a table or of data
 
 # Programs print their own source at the start: what a line of it would say has not happened.
 _CODE = re.compile(r"\s*(?:(?:raise|if|elif|return|assert|def|class|for|while|with|except)\b.*[:()]|#|>>> |print\()")
@@ -220,7 +222,13 @@ def kind_of(text: str) -> IncidentKind | None:
 
 def complains(text: str) -> bool:
     """Return whether the words of a line say that something failed, and not that the program does without it."""
-    if len(text) > _MOST_COMPLAINT or _CODE.match(text) or _FRAME.match(text) or "%|" in text:
+    if (
+        len(text) > _MOST_COMPLAINT
+        or _CODE.match(text)
+        or _FRAME.match(text)
+        or "%|" in text
+        or text.count("|") >= _CELLS
+    ):
         return False
     return COMPLAINTS.search(text) is not None and _HARMLESS.search(text) is None
 

@@ -32,7 +32,8 @@ SIGNS = (
 )  # fmt: skip
 ENDS = re.compile(
     r"(?i)^\W*(?:\w[\w.:\[\]-]{0,80}\W+){0,2}?"  # words begin with a letter: a row of dashes has one reading only
-    r"(?:(?:model |federated |offline |local )?(?:training|train|experiment|fine-?tuning)\b\W*"
+    r"(?:(?:model |federated |offline |local )?(?:training|train|experiment|fine-?tuning)\b"
+    r"(?: and (?:evaluation|validation|testing))?\W*"
     r"(?:loop |run |job |process )?(?:is |has |was )?(?:successfully )?(?:completed?|finished|done|ended)\b"
     r"|(?:finished|completed|done) (?:with )?(?:the )?training\b|`?Trainer\.fit`? stopped|\d+ epochs completed in"
     r"|TrainOutput\(global_step=|Early stopping, best iteration is:)"

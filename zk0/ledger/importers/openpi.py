@@ -18,5 +18,9 @@ def _progress(log: LogFile, found: re.Match[str]) -> None:
 
 RULES: tuple[Rule, ...] = (
     rule(r"Progress on: ([\d.]+)([kM]?)it/([\d.]+)([kM]?)it", _progress),
-    rule(r"Initialized (?:data loader|train state)|Sharding|Restoring checkpoint|Saving checkpoint|Finished saving"),
+    rule(r"Initialized (?:data loader|train state)"),
+    rule(r"Sharding"),
+    rule(r"Restoring checkpoint"),
+    rule(r"Saving checkpoint"),
+    rule(r"Finished saving"),
 )

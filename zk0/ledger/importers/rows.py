@@ -89,7 +89,9 @@ def _take(log: LogFile, pairs: Pairs, meaning: dict[str, str], rows: _Rows, *, i
         stream = log.switch_client(f"{values['client']:g}")
         client = stream.client
     number = values.get("round")
-    if number is not None and math.isfinite(number):
+    # Of the round before, whose evaluation is printed when the server has said the next one's number.
+    late = bool(log.dialects) and log.server_round is not None and number == log.server_round - 1
+    if number is not None and math.isfinite(number) and not late:
         total = pairs.totals.get(meaning["round"])
         log.enter_round(int(number), int(total) if total else None)
     for unit in ("epoch", "step"):
@@ -113,7 +115,7 @@ def _take(log: LogFile, pairs: Pairs, meaning: dict[str, str], rows: _Rows, *, i
         _measure(log, pairs, meaning, measured, in_bar=in_bar)
     if judged:
         name = next((meaning[kind] for kind in ("evaluation_score", "score") if kind in meaning), "")
-        _evaluate(log, judged, rows, values, name)
+        _evaluate(log, judged, rows, values, name, int(number) if late and number is not None else log.server_round)
 
 
 def _judged(pairs: Pairs, values: dict[str, float], score: str) -> dict[str, float]:
@@ -170,8 +172,10 @@ def _step(position: StepPosition, pairs: Pairs, meaning: dict[str, str], *, in_b
     return max(position.offset + int(step), 0)
 
 
-def _evaluate(log: LogFile, judged: dict[str, float], rows: _Rows, values: dict[str, float], score: str) -> None:
-    number, epoch = log.server_round, values.get("epoch", log.stream.position.epoch)
+def _evaluate(
+    log: LogFile, judged: dict[str, float], rows: _Rows, values: dict[str, float], score: str, number: int | None
+) -> None:
+    epoch = values.get("epoch", log.stream.position.epoch)
     same = (number, epoch, log.stream.position.last, score, *judged.values())
     if same == rows.judged:
         return
