@@ -269,3 +269,12 @@ def test_a_loss_of_absurd_size_is_the_data_s(events, judge):
 @pytest.mark.parametrize("losses", [[4.2e10, 3.9e10], [1e15, 2.0], [-3e9, -4e9]])
 def test_large_losses_of_prices_and_one_odd_step_pass(events, judge, losses):
     assert judge("loss.magnitude", events.training(policy_loss=losses))[0].verdict is Verdict.passed
+
+
+def test_a_training_that_begins_again_in_its_log_has_no_spike(judge, events):
+    """Keras, one after the other: each begins at 3.6 and ends at 0.05."""
+    once = [3.55, 1.09, 0.70, 0.61, 0.56, 0.55, 0.54, 0.52, 0.51, 0.50, 0.48, 0.21, 0.13, 0.11, 0.09, 0.07, 0.06, 0.05]
+
+    [finding] = judge("loss.spikes", events.training(policy_loss=[*once, *once, *once]))
+
+    assert finding.verdict is Verdict.passed

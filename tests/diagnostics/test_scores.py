@@ -136,6 +136,18 @@ def test_a_training_that_begins_to_learn_may_still_guess(judge, events):
     assert judge("scores.above-chance", begins, *scores)[0].verdict is Verdict.not_available
 
 
+@pytest.mark.parametrize(
+    ("share", "verdict"),
+    [(887 / 1628, Verdict.warned), (2 / 3, Verdict.passed), (0.5448, Verdict.passed)],
+    ids=["of many samples", "of few", "cut"],
+)
+def test_a_share_of_many_samples_that_never_changes_is_one_answer_whatever_the_loss_does(judge, share, verdict):
+    """A federation of two classes that answers with the larger one: 0.5448402948402948 in each of five rounds."""
+    [finding] = judge("scores.above-chance", *evaluations(0.67, 0.66, 0.65, 0.64, 0.62, accuracy=[share] * 5))
+
+    assert finding.verdict is verdict
+
+
 def test_an_accuracy_of_many_digits_that_is_repeated_is_another_model_s(judge):
     [finding] = judge("scores.above-chance", *evaluations(*[0.3] * 9, accuracy=[0.9988, *[0.5656] * 8]))
 

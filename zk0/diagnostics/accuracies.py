@@ -4,6 +4,7 @@ An accuracy near 1/k is that of guessing among k classes; it is called so where 
 known. Accuracies of training batches may stay anywhere for a while, so more is asked of them.
 """
 
+from fractions import Fraction
 from math import log
 
 from zk0.core.faults import Fault
@@ -21,6 +22,8 @@ HIGH = 0.8  # an accuracy, or a mean average precision, of which a constant gues
 STEADY = 0.03  # spread of an accuracy that only guesses
 ENOUGH_GUESSES = 4
 ENOUGH_SAME = 6  # accuracies that agree to the last digit
+ENOUGH_EXACT, MANY_SAMPLES = 4, 300  # of a share with all its digits, such as 887 of 1,628
+MOST_SAMPLES, ALL_DIGITS = 100_000, 5
 DIGITS = 4  # of an accuracy on a thousand samples or more
 SHARP = 5e-4  # of both an accuracy and a loss
 EXACTLY = 1e-4  # of an accuracy whose loss is only near
@@ -104,8 +107,23 @@ def _frozen(values: list[float], losses: list[float]) -> Finding | None:
     """
     last = values[-1]
     same = repeated_at_end(values)
+    if _is_exact(values) and last < HIGH:
+        return _repeats(values, same)
     if same < max(ENOUGH_SAME, len(values) / 2) or significant_digits(last) < DIGITS or last >= HIGH or _falls(losses):
         return None
+    return _repeats(values, same)
+
+
+def _is_exact(values: list[float]) -> bool:
+    """Return whether an accuracy is the same in all evaluations, to so many digits that it comes of many samples."""
+    if len(values) < ENOUGH_EXACT or len(set(values)) > 1 or significant_digits(values[0]) < ALL_DIGITS:
+        return False
+    samples = Fraction(values[0]).limit_denominator(MOST_SAMPLES).denominator  # the fewest that have this share
+    return samples >= MANY_SAMPLES
+
+
+def _repeats(values: list[float], same: int) -> Finding:
+    last = values[-1]
     return warned(
         f"the accuracy repeats {last:g} to the last digit, in its last {same} of {len(values)} values",
         evidence=[

@@ -201,7 +201,17 @@ def _spikes(values: list[float]) -> list[int]:
         around = logs[max(0, step - NEIGHBOURS) : step] + logs[step + 1 : step + 1 + NEIGHBOURS]
         above.append(value - median(around))
     noise = DEVIATIONS * median(abs(value) for value in above)
-    return [step for step, value in enumerate(above) if value > log(SPIKE) and value > SPIKE_NOISE * noise]
+    return [
+        step
+        for step, value in enumerate(above)
+        if value > log(SPIKE) and value > SPIKE_NOISE * noise and not _begins(logs, step)
+    ]
+
+
+def _begins(logs: list[float], step: int) -> bool:
+    """Return whether a training begins here, in the log or again: the next value has not come back either."""
+    before, after = logs[max(0, step - NEIGHBOURS) : step], logs[step + 1 : step + 2]
+    return not before or (bool(after) and after[0] - median(before) > log(SPIKE))
 
 
 @check("loss.jumps")

@@ -64,7 +64,8 @@ def _judge(name: str, values: Sequence[float], *, early: bool, least: int) -> Fi
     most = f"below {NEAR:g}" if any(values) else "0"
     cause, remedy = NO_EPISODE if _is_success(name) else NO_ANSWER
     told = "no episode succeeds" if _is_success(name) else "nothing is recognised"
-    return (failed if least == 1 else warned)(  # an evaluation by itself is of what is said to be trained
+    final = least == 1 and len(values) < FEWEST  # an evaluation by itself is of what is said to be trained
+    return (failed if final else warned)(
         f"{name} is {most} in {_in_all(len(values))}: {told}",
         evidence=[point(f"highest {name}", max(values)), point("evaluations", len(values))],
         cause=cause,

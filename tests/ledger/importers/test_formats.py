@@ -73,6 +73,6 @@ def test_without_other_distributions_zk0_reads_its_own_formats():
     names = [one.name for one in importers()]
 
     assert names == [
-        "Weights & Biases", "TensorBoard", "Flower", "original zk0", "LeRobot", "NVFlare", "openpi", "Darknet", "table",
-        "metrics", "JSON lines", "JSON", "table",
+        "Weights & Biases", "TensorBoard", "Flower", "original zk0", "LeRobot", "NVFlare", "openpi", "Lightning",
+        "Darknet", "table", "metrics", "JSON lines", "JSON", "table",
     ]  # fmt: skip

@@ -136,6 +136,26 @@ def test_the_token_with_which_nvflare_registers_a_client_is_no_secret_that_was_s
     assert (found.ledger.incidents, found.unknown) == ((), 0)
 
 
+def test_lightning_s_early_stopping_is_read_where_the_log_has_no_bars(import_text):
+    best = "".join(f"Metric val_loss improved by 0.01 >= min_delta = 0.0. New best score: 0.{n}\n" for n in (9, 6, 4))
+    found = import_text(
+        f"GPU available: True (cuda), used: True\n{best}"
+        "Monitored metric val_loss did not improve in the last 5 records. Best score: 0.4. Signaling Trainer to stop.\n"
+    )
+
+    assert [one.loss for one in found.ledger.evaluations] == [0.9, 0.6, 0.4]
+    assert (found.ledger.closed.outcome, found.unknown) == ("done", 0)
+
+
+def test_a_level_before_a_name_is_no_part_of_it(import_text):
+    head = "2024-11-28 21:11:31,517 Actor_3 INFO"
+    rows = "".join(f"{head} episodic returns: {n}.0, total_time: {n}50, episode: {n}\n" for n in range(15, 19))
+
+    [training] = import_text(rows).ledger.trainings
+
+    assert training.reward == [15.0, 16.0, 17.0, 18.0]
+
+
 def test_nvflare_s_lanes_are_its_identities(import_text):
     line = "2024-01-01 10:00:00,123 - {} - INFO - [identity={}, run=simulate_job]: {}\n"
     found = import_text(

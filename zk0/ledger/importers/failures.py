@@ -194,7 +194,7 @@ COMPLAINTS = re.compile(
 # The same words in a line that does without what is missing, counts failures, or says that there are none.
 _HARMLESS = re.compile(
     r"(?i)\b(?:warn(?:ing)?s?|deprecat\w+|fall(?:ing)?[ -]?back|ignor\w+|skipp\w+|instead|default\w*|optional|disabl\w+"
-    r"|adding|assum\w+|using|until"
+    r"|adding|assum\w+|using|until|treat\w*"
     r"|(?:eval\w*|train\w*|valid\w*|test|mean|average|squared|absolute|relative|max)[ _-]error"
     r"|retry\w*|may|might|would|continu\w+|will be|success\w*|if (?:this|you|it|the)"
     r"|(?:no|0|without|zero) (?:\w+ )?(?:errors?|failures?|failed)"

@@ -9,7 +9,7 @@
 | Flower | `INFO :      message`, `INFO 2025-10-01 09:12:03,123:      message`, `{lvl='INFO', time='…', msg='…'}` |
 | LeRobot | `INFO 2025-10-01 09:12:03 ot_train.py:641 message` |
 | NVFlare, behind logging's | `[identity=site-1, run=simulate_job, wf=scatter_and_gather]: message` |
-| logging's default | `INFO:name:message`, `2025-10-01 09:12:03,123 - name - INFO - message` |
+| logging's default | `INFO:name:message`, also behind a time, `2025-10-01 09:12:03,123 - name - INFO - message` |
 """
 
 import re
@@ -37,7 +37,7 @@ _LEVEL = re.compile(
 )
 _STANDARD = re.compile(
     rf"\[?(?P<when>\d{{4}}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?)\]?[ :-]*(?:[\w.]+ - |\[[\w.]+\])?"
-    rf"\[?(?P<level>{LEVELS})\]?(?: - | ?: |\s+)(?P<message>.*)",
+    rf"\[?(?P<level>{LEVELS})\]?(?::[\w.]+:| - | ?: |\s+)(?P<message>.*)",
     re.DOTALL,
 )
 _RAY = re.compile(r"\((?:[\w.]+ )?pid=(\d+)(?:, ip=[\w.:]+)?\)(?: \[repeated [^\]]*\])? ?")
