@@ -165,6 +165,14 @@ FAULTY = {
         ),
         Fault.collective_timeout,
     ),
+    "a launcher's report behind a step that timed out": (
+        (
+            "[Rank 1] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=5)\n"
+            'Traceback (most recent call last):\n  File "/env/bin/torchrun", line 8, in <module>\n    main()\n'
+            "torch.distributed.elastic.multiprocessing.errors.ChildFailedError: \n"
+        ),
+        Fault.collective_timeout,
+    ),
     "a crash for which another process then waits": (
         (
             "Segmentation fault (core dumped)\n"
@@ -225,6 +233,13 @@ FAULTY = {
     ),
     "a port that is taken, as PyTorch's C++ side says": (
         "[E socket.cpp:462] [c10d] The server socket has failed to listen on any local network address.\n",
+        Fault.exception,
+    ),
+    "a server's port that is taken, as Flower says": (
+        (
+            "INFO :      Starting Flower server, config: num_rounds=5, no round_timeout\n"
+            "Port in server address 127.0.0.1:8080 is already in use.\n"
+        ),
         Fault.exception,
     ),
     "processes that wait for one that does not come": (

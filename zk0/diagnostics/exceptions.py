@@ -155,7 +155,7 @@ def judge_groups(ledger: Ledger, groups: Sequence[RaisedGroup]) -> Iterator[Find
     ended = [one for one in every if one.root not in caught]
     causes = [one for one in ended if not one.follows]
     was_ended = _was_ended(ledger)
-    if not causes and not was_ended:
+    if not causes and not was_ended and not _timed_out(ledger):
         causes = ended
     if was_ended and any(one.kind in BY_SIGNAL for one in ledger.incidents):
         causes = [one for one in causes if one.known is not None or not one.is_bare]  # a shell's word for the signal
@@ -170,6 +170,11 @@ def judge_groups(ledger: Ledger, groups: Sequence[RaisedGroup]) -> Iterator[Find
             )
         elif group in causes:
             yield _failed(group, LATER, [])
+
+
+def _timed_out(ledger: Ledger) -> bool:
+    """Return whether a step that all processes do together timed out, which ends them without a word of their own."""
+    return any(one.kind is IncidentKind.collective_timeout and not went_on(one) for one in ledger.incidents)
 
 
 def _is_farewell(group: RaisedGroup, ledger: Ledger) -> bool:

@@ -108,7 +108,7 @@ ROWS = (
     ),
     known(
         "address-in-use",
-        r"EADDRINUSE|[Aa]ddress already in use|server socket has failed to (?:listen|bind)",
+        r"EADDRINUSE|[Aa]ddress already in use|Port in server address \S+ is already in use|server socket has failed to (?:listen|bind)",
         "another process listens on this port: a second run, or one that did not end",
         "stop it (ss -ltnp shows which), or choose another port (torchrun --rdzv-endpoint=localhost:0)",
         "meta-pytorch/torchtune#392",

@@ -189,7 +189,7 @@ NOISE_WORDS = (
 COMPLAINTS = re.compile(
     r"(?i)\b(?:error|fatal|panic(?:ked)?|fail(?:ed|ure)?|crash(?:ed)?|abort(?:ed|ing)?|corrupt(?:ed)?"
     r"|\w*assert(?:ion)?|unable to|can(?:not|'t| not) \w+|could(?: not|n't) \w+|does(?: not|n't) exist"
-    r"|no (?:such|space left)|denied|refused|rejected|timed out|unreachable)\b"
+    r"|no (?:such|space left)|denied|refused|rejected|timed out|unreachable|already in use)\b"
 )
 # The same words in a line that does without what is missing, counts failures, or says that there are none.
 _HARMLESS = re.compile(
