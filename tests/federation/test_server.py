@@ -284,7 +284,9 @@ def test_the_simulation_engine_gives_the_same_results_within_the_order_of_sums(d
     given = run_config(output=str(tmp_path / "ray"))
     program = f"from zk0.federation import engines; engines.run('simulation', {given!r}, lambda *_: None)"
 
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=300, capture_output=True)
+    # Of a session of its own: Ray's workers may outlive it, and this process, to which they come, then sees them end.
+    command = [sys.executable, "-c", program]
+    subprocess.run(command, check=True, timeout=300, capture_output=True, start_new_session=True)
 
     ray = read_ledger(tmp_path / "ray" / "ledger.jsonl")
     assert [one.client for one in ray.trainings] == [one.client for one in inline.trainings]
