@@ -50,10 +50,11 @@ def score_findings(found: list[Evaluation], ledger: Ledger) -> Iterator[Finding]
         yield not_available("needs a score beside the accuracy: f1, a precision, a Dice coefficient")
     early = _is_early(ledger)
     for name, values in scores.items():
-        yield _judge(name, values, early=early, least=1 if _is_final(name, ledger) else FEWEST)
+        yield _judge(name, values, early=early, final=_is_final(name, ledger))
 
 
-def _judge(name: str, values: Sequence[float], *, early: bool, least: int) -> Finding:
+def _judge(name: str, values: Sequence[float], *, early: bool, final: bool) -> Finding:
+    least = 1 if final else FEWEST
     if len(values) < least:
         return not_available(f"needs {least} values of {name}, has {len(values)}")
     if any(values) and not (len(values) >= ENOUGH_NEAR and max(values) < NEAR):
@@ -64,8 +65,7 @@ def _judge(name: str, values: Sequence[float], *, early: bool, least: int) -> Fi
     most = f"below {NEAR:g}" if any(values) else "0"
     cause, remedy = NO_EPISODE if _is_success(name) else NO_ANSWER
     told = "no episode succeeds" if _is_success(name) else "nothing is recognised"
-    final = least == 1 and len(values) < FEWEST  # an evaluation by itself is of what is said to be trained
-    return (failed if final else warned)(
+    return (failed if len(values) < FEWEST else warned)(  # an evaluation by itself is of what is said to be trained
         f"{name} is {most} in {_in_all(len(values))}: {told}",
         evidence=[point(f"highest {name}", max(values)), point("evaluations", len(values))],
         cause=cause,
