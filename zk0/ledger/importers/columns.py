@@ -45,6 +45,7 @@ _REPORT = ["precision", "recall", "f1-score", "support"]
 _CLASS = re.compile(rf".{{1,60}}?(?:\s+{NUMBER}){{2,4}}\s*$")
 _MEAN = re.compile(rf"\s*macro avg\s+{NUMBER}\s+{NUMBER}\s+(?P<f1>{NUMBER})\s+\d+\s*$")
 _COUNT = re.compile(r"(\d+)/(\d+)")
+_WIDE = re.compile(r"\s{2,}|\t")
 
 
 @dataclass
@@ -57,13 +58,14 @@ class _Heading:
 def read(log: LogFile, text: str) -> Taken:
     """Take a heading of columns, or a row under one."""
     heading: _Heading = log.memory.setdefault(NAME, _Heading())
-    text = _BAR.split(text)[0]
+    text = _BAR.split(text)[0] if "%" in text else text
     markdown = _MARKDOWN.match(text)
     cells = [cell.strip() for cell in markdown["cells"].split("|")] if markdown else _cells(text)
     if not _is_heading(cells) and _is_heading(words := text.split()):  # names that one blank parts
         cells = words
     if _is_heading(cells):
         log.memory[NAME] = _Heading(cells, log.number, markdown is not None)
+        log.prefix.repeat = None
         return Taken.noise
     if not heading.names or log.number - heading.line > MOST_DISTANCE or heading.markdown is not (markdown is not None):
         return Taken.no
@@ -78,19 +80,20 @@ def read(log: LogFile, text: str) -> Taken:
 
 def _cells(text: str) -> list[str]:
     """Return what stands between two spaces or a tab; a plain row may have one space between its values."""
-    wide = [cell for cell in re.split(r"\s{2,}|\t", text.strip()) if cell]
+    wide = [cell for cell in _WIDE.split(text.strip()) if cell]
     return wide if len(wide) >= FEWEST else text.split()
 
 
 def _is_heading(cells: list[str]) -> bool:
-    if len(cells) < FEWEST:
+    if len(cells) < FEWEST or not all(map(_is_name, cells)):
         return False
-    names = [cell for cell in cells if cell == "#" or (_NAMES.fullmatch(cell) and not _NUMBER.fullmatch(cell))]  # `nan`
-    if len(names) != len(cells):
-        return False
-    known = set(meanings(names))
-    losses = sum(map(_is_part, names))
-    return bool(known & MEASURED) or losses > 1 or any(map(_PRECISION.fullmatch, names))
+    known = set(meanings(cells))
+    losses = sum(map(_is_part, cells))
+    return bool(known & MEASURED) or losses > 1 or any(map(_PRECISION.fullmatch, cells))
+
+
+def _is_name(cell: str) -> bool:
+    return cell == "#" or (_NAMES.fullmatch(cell) is not None and not _NUMBER.fullmatch(cell))  # `nan`
 
 
 def _is_part(name: str) -> bool:

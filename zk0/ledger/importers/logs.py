@@ -19,6 +19,9 @@ from zk0.ledger.log_events import IncidentKind
 TIME = 19  # characters of `2025-10-01 09:12:03`
 
 
+type Repeat = Callable[[LogFile, str], bool]
+
+
 @dataclass(slots=True)
 class LinePrefix:
     """The prefix of one place in a program, which tends to print the same message again."""
@@ -29,6 +32,7 @@ class LinePrefix:
     level: str = ""
     rule: Rule | None = None  # that knew the last message
     offset: int = 0  # of the message's first word
+    repeat: Repeat | None = None  # what takes messages like the last row
 
 
 # What was measured at an incident: (its lane, what the lane had measured, what the whole log had).

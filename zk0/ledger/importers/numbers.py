@@ -11,6 +11,7 @@ are the position of the lines behind them.
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from zk0.ledger.importers.bars import pairs_of_bar, take_bar
@@ -18,9 +19,10 @@ from zk0.ledger.importers.failures import complains, kind_of
 from zk0.ledger.importers.logs import EVALUATING, LogFile
 from zk0.ledger.importers.metric_names import meanings
 from zk0.ledger.importers.pairs import NUMBER, Pairs
+from zk0.ledger.importers.repeats import repeated_row
 from zk0.ledger.importers.rows import COUNTS, LOCAL, LOSSES, MEASURED, take_measured
 from zk0.ledger.importers.rules import LineReader, Taken
-from zk0.ledger.importers.shapes import ShapeReader
+from zk0.ledger.importers.shapes import Shape, ShapeReader
 from zk0.ledger.log_events import IncidentKind
 
 NAME = "metrics"
@@ -64,27 +66,52 @@ def read(log: LogFile, text: str) -> Taken:
     memory: _Memory | None = log.memory.get(NAME)
     if memory is None:
         memory = log.memory[NAME] = _Memory()
-    end, pairs = 0, memory.lines.known(text)
-    if pairs is None:  # else it is as a line that was no end and no bar
-        if ENDS.match(text):
-            return _ended(log, text)
-        end = take_bar(log, text) if "%|" in text or "/" in text[:12] else 0
-        pairs = pairs_of_bar(text, end, memory.lines.pairs) if end else memory.lines.search(text)
+    if known := memory.lines.find(text):  # it is as a line that was no end and no bar
+        return _read_known(log, text, *known)
+    if ENDS.match(text):
+        return _ended(log, text)
+    end = take_bar(log, text) if "%|" in text or "/" in text[:12] else 0
+    pairs = pairs_of_bar(text, end, memory.lines.pairs) if end else memory.lines.search(text)
     if pairs is None or (end and log.stream.position.headings.get("step") == 0):
         return Taken.noise  # a bar begins with the numbers that the one before it ended with
+    return _take(log, text, pairs, in_bar=bool(end))
+
+
+def _read_known(log: LogFile, text: str, shape: Shape, numbers: Sequence[str]) -> Taken:
+    """Take a line of a known shape: as a row like the last one, where it is no more than that."""
+    if shape.row is not None and shape.row.take(log, numbers):
+        log.prefix.repeat = shape.repeat
+        return Taken.understood
+    pairs = shape.read(text, numbers)
+    taken = _take(log, text, pairs, in_bar=False)
+    if taken is Taken.understood and shape.row is None and shape.is_known and not _is_summary(pairs):
+        shape.row = repeated_row(pairs, _meaning(pairs), shape.places)
+    return taken
+
+
+def _take(log: LogFile, text: str, pairs: Pairs, *, in_bar: bool) -> Taken:
+    """Take the numbers of a line."""
     for unit, planned in pairs.planned.items():
         _plan(log, unit, planned)
     pairs.is_evaluation |= log.phase == EVALUATING
-    meaning = meanings(list(pairs.values)) | {name: column for column, name in pairs.parts.items()}
+    meaning = _meaning(pairs)
     if not meaning.keys() & MEASURED:
-        return _beside(log, text, pairs, meaning, in_bar=bool(end))
+        return _beside(log, text, pairs, meaning, in_bar=in_bar)
     if not pairs.is_row and not _is_repeated(log, text, pairs, meaning):
         return Taken.no
-    if "loss" not in pairs.values and any(name in pairs.values for name in SUMMARY):
+    if _is_summary(pairs):
         log.run.close(log.server_round or 1, at=log.at)  # the means of all steps, printed at the end
         return Taken.understood
-    taken = take_measured(log, pairs, meaning, in_bar=bool(end), certain=text.lstrip()[:1] in "{|")
+    taken = take_measured(log, pairs, meaning, in_bar=in_bar, certain=text.lstrip()[:1] in "{|")
     return Taken.understood if taken else Taken.no
+
+
+def _meaning(pairs: Pairs) -> dict[str, str]:
+    return meanings(list(pairs.values)) | {name: column for column, name in pairs.parts.items()}
+
+
+def _is_summary(pairs: Pairs) -> bool:
+    return "loss" not in pairs.values and any(name in pairs.values for name in SUMMARY)
 
 
 def _ended(log: LogFile, text: str) -> Taken:

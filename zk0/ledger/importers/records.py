@@ -47,14 +47,16 @@ class Series:
         if at + 2 > len(values):
             values.extend([NOTHING] * (at + 2 - len(values)))
         earlier, later = values[at], values[at + 1]
-        if math.isnan(earlier):
+        if earlier != earlier:  # noqa: PLR0124  NaN
             values[at] = value
-        elif math.isnan(later):
+        elif later != later:  # noqa: PLR0124
             values[at + 1] = value
-        elif value < min(earlier, later):
-            values[at], values[at + 1] = max(earlier, later), value
-        elif value > max(earlier, later):
-            values[at], values[at + 1] = min(earlier, later), value
+        else:
+            low, high = (earlier, later) if earlier <= later else (later, earlier)
+            if value < low:
+                values[at], values[at + 1] = high, value
+            elif value > high:
+                values[at], values[at + 1] = low, value
 
     def halve(self) -> None:
         """Let each window of two entries more keep its smallest and largest value, in their order."""

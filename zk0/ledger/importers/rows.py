@@ -27,7 +27,7 @@ type Names = tuple[str, ...]  # of a row
 
 
 @dataclass
-class _Rows:
+class Rows:
     """What is kept of a log's rows: those that wait for a second with the same names, how they are read."""
 
     waiting: dict[Names, tuple[Pairs, LogStream, int]] = field(default_factory=dict)
@@ -41,6 +41,14 @@ class _Rows:
     drawn: tuple[object, ...] = ()  # the last bar, which is drawn again at its end
 
 
+def memory_of(log: LogFile) -> Rows:
+    """Return what is kept of the log's rows."""
+    found: Rows | None = log.memory.get(NAME)
+    if found is None:
+        found = log.memory[NAME] = Rows()
+    return found
+
+
 def take_row(log: LogFile, pairs: Pairs) -> bool:
     """Take numbers with names that another reader found; whether any means something here."""
     meaning = meanings(list(pairs.values))
@@ -49,7 +57,7 @@ def take_row(log: LogFile, pairs: Pairs) -> bool:
 
 def take_measured(log: LogFile, pairs: Pairs, meaning: dict[str, str], *, in_bar: bool, certain: bool = False) -> bool:
     """Take a row with a measurement; False where it waits for a second one. `certain`: it can be nothing else."""
-    rows: _Rows = log.memory.setdefault(NAME, _Rows())
+    rows = memory_of(log)
     names = tuple(pairs.values)
     headings = log.stream.position.headings
     certain = certain or (not pairs.words and (pairs.is_evaluation or bool(meaning.keys() & set(JUDGED))))
@@ -78,7 +86,7 @@ def take_measured(log: LogFile, pairs: Pairs, meaning: dict[str, str], *, in_bar
     return True
 
 
-def _take(log: LogFile, pairs: Pairs, meaning: dict[str, str], rows: _Rows, *, in_bar: bool) -> None:
+def _take(log: LogFile, pairs: Pairs, meaning: dict[str, str], rows: Rows, *, in_bar: bool) -> None:
     values = {name: pairs.values[column] for name, column in meaning.items()}
     stream = log.stream
     client = None if stream.client == LOCAL else stream.client
@@ -173,7 +181,7 @@ def _step(position: StepPosition, pairs: Pairs, meaning: dict[str, str], *, in_b
 
 
 def _evaluate(
-    log: LogFile, judged: dict[str, float], rows: _Rows, values: dict[str, float], score: str, number: int | None
+    log: LogFile, judged: dict[str, float], rows: Rows, values: dict[str, float], score: str, number: int | None
 ) -> None:
     epoch = values.get("epoch", log.stream.position.epoch)
     same = (number, epoch, log.stream.position.last, score, *judged.values())
@@ -196,7 +204,7 @@ def _evaluate(
     log.add_evaluation(number, loss, dataset="server", missing=None if loss is not None else UNTOLD, metrics=metrics)
 
 
-def _note(log: LogFile, rows: _Rows, meaning: dict[str, str]) -> None:
+def _note(log: LogFile, rows: Rows, meaning: dict[str, str]) -> None:
     """Say what was taken for the step, the loss and the norm: one note that grows."""
     found = {column: name for name, column in meaning.items() if name in {*MEASURED, *COUNTS}}
     if found.keys() <= rows.names.keys() or len(rows.names) > MOST_NAMES:

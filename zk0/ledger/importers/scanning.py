@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from zk0.ledger.importers.lines import LONGEST_PREFIX, split_prefix, strip_ray
 from zk0.ledger.importers.logs import FINAL, TIME, LinePrefix, LogFile
 from zk0.ledger.importers.metric_names import parse_number
+from zk0.ledger.importers.numbers import NAME as NUMBERS
 from zk0.ledger.importers.open_tracebacks import OpenTracebacks
 from zk0.ledger.importers.reading import FileReport, batches
 from zk0.ledger.importers.rules import FIRST_WORD, Rule, Taken
@@ -42,7 +43,8 @@ class Scanner:
         self._unread, self._tracebacks = UnreadLines(log), OpenTracebacks(log)
         self._last_line = ""
         self._first_at = self._last_at = ""
-        log.before_restart = self._unread.end
+        self._last_row: tuple[LinePrefix, str, str] | None = None  # (its prefix, process, level)
+        log.before_restart = self._restart
 
     def read(self) -> FileReport:
         """Read the file to its end and return how."""
@@ -66,6 +68,10 @@ class Scanner:
             log.report.format = f"{' and '.join(names)} log"
         log.run.logs.append(self._log_read())
         return log.report
+
+    def _restart(self) -> None:
+        self._last_row = None
+        self._unread.end()
 
     def _log_read(self) -> LogRead:
         log, report = self.log, self.log.report
@@ -118,7 +124,9 @@ class Scanner:
                         if cut is longest:
                             known, told = whole[: len(whole) - len(line)], found[1:]
                         break
-            first = line[:1]
+            if self._last_row is not None and self._repeats(line, process, level):
+                continue
+            bare_line, first = line, line[:1]
             if first == "(":
                 line, pid = strip_ray(line)
                 first, process = line[:1], process + pid
@@ -147,6 +155,21 @@ class Scanner:
                         self._act(rule, match, whole)
                     continue
             self._line(line, start, prefix, whole)
+            if prefix.repeat is not None and line is bare_line and not start and prefix.stream is log.stream:
+                self._last_row = prefix, process, level
+
+    def _repeats(self, line: str, process: str, level: str) -> bool:
+        """Take a line that is a row like the last one of the same lane."""
+        assert self._last_row is not None, "asked for first"
+        log, (prefix, its_process, its_level) = self.log, self._last_row
+        if prefix.repeat is None or process != its_process or level != its_level or self._tracebacks.open:
+            return False
+        log.stream = prefix.stream
+        if not prefix.repeat(log, line):
+            return False
+        log.read_by[NUMBERS] += 1
+        log.report.understood += 1
+        return True
 
     def _packed(self, packed: Unwrapped, whole: str, lane: str, when: str, level: str) -> None:
         """Read a line that was packed into JSON."""
