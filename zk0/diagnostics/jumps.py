@@ -5,7 +5,7 @@ level until the step before: other data, lost optimizer state, an overflow, or w
 interval.
 """
 
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from statistics import median
 
 from zk0.core.faults import Fault
@@ -15,6 +15,7 @@ from zk0.diagnostics.series import point
 JUMP = 3.0  # times the level before, from one value to the next and for good
 EACH_SIDE = 5  # values of a level
 STEADY = 2.0  # largest over smallest value of a level
+LOOSE = 4.0  # the same, of trainings that begin anew, each with a shorter or a longer way down
 BURST = 100.0  # times the level before: no noise of batches, however few values there are
 LEAST_BURST = 10.0  # times that level, by every value behind it
 BEFORE_BURST, AFTER_BURST = 2, 3  # values
@@ -23,7 +24,7 @@ EQUAL = 1.1  # largest over smallest value before such a jump: means over many b
 SHORT_JUMP = 2.5  # times the level before, by every value behind it
 
 
-def jump_of(values: list[float]) -> int | None:
+def jump_of(values: list[float], steady: float = STEADY) -> int | None:
     """Return the first value of a higher level that lasts to the end; None where the loss only rises or wobbles.
 
     Both levels have to be steady: a loss that doubles with every step grows, and does not jump.
@@ -33,13 +34,27 @@ def jump_of(values: list[float]) -> int | None:
         before, after = values[step - EACH_SIDE : step], values[step : step + EACH_SIDE]
         level = median(before)
         if (
-            lowest_from[step] > JUMP * level / STEADY  # first, since it is seldom so: a median of the rest takes long
-            and max(before) < STEADY * min(before)
-            and max(after) < STEADY * min(after)
+            lowest_from[step] > JUMP * level / steady  # first, since it is seldom so: a median of the rest takes long
+            and max(before) < steady * min(before)
+            and max(after) < steady * min(after)
+            and min(after) > max(before)
             and median(values[step:]) > JUMP * level
         ):
-            return step if min(after) > max(before) else None
+            return step
     return None
+
+
+def jump_at_start(values: list[float], starts: list[int]) -> int | None:
+    """Return the first value of a higher level that lasts, where it begins with a training; None without one.
+
+    Each training is one value here, its median: from its first step to its last a loss falls.
+    """
+    bounds = [0, *starts, len(values)]
+    trainings = [values[begin:end] for begin, end in pairwise(bounds) if end > begin]
+    if len(trainings) < 2 * EACH_SIDE or min(values) <= 0:
+        return None
+    jumped = jump_of([median(one) for one in trainings], LOOSE)
+    return None if jumped is None else sum(map(len, trainings[:jumped]))
 
 
 def short_jump(values: list[float]) -> Finding | None:

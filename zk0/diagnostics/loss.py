@@ -11,7 +11,7 @@ from typing import Literal
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.jumps import EACH_SIDE, burst_of, jump_of, short_jump
+from zk0.diagnostics.jumps import EACH_SIDE, burst_of, jump_at_start, jump_of, short_jump
 from zk0.diagnostics.not_finite import RECOVERED, is_settling, likely_cause, not_finite_in, recovers
 from zk0.diagnostics.nothing_learnt import (
     falls_to_guessing,
@@ -32,6 +32,7 @@ from zk0.diagnostics.series import (
     losses_of,
     measured,
     point,
+    starts_of,
 )
 from zk0.diagnostics.trends import FEWEST_STEPS, MINIMUM_STEPS, falls_each_time, judge_trend
 from zk0.ledger import Ledger, Training
@@ -107,6 +108,8 @@ def _judged_elsewhere(trainings: list[Training], values: list[float]) -> str:
         return "a loss of reinforcement learning need not fall: reward.rises judges it"
     if len(values) >= STEPS and set(values) <= PLACEHOLDERS:
         return f"{values[0]:g} throughout: sentinels.values judges it"
+    if jump_at_start(losses_of(trainings), starts_of(trainings)) is not None:
+        return "a jump between two trainings: loss.jumps judges it"
     return ""
 
 
@@ -156,7 +159,7 @@ def loss_explodes(trainings: list[Training], _: Ledger) -> Finding:
     evidence = [point("policy_loss at the start", start), point("policy_loss in the worst round", highest)]
     if highest <= EXPLOSION * start:
         return passed(f"at most {highest / start:.1f} times its start", evidence=evidence)
-    if jump_of(values) is not None:
+    if jump_of(values) is not None or jump_at_start(values, starts_of(trainings)) is not None:
         return not_available("a jump, which loss.jumps judges")
     return failed(
         f"exploded: {start:.3g} to {highest:.3g}, {highest / start:.0f} times",
@@ -222,6 +225,8 @@ def loss_jumps(trainings: list[Training], _: Ledger) -> Finding:
     if len(values) < 2 * EACH_SIDE or min(values) <= 0:
         few = f"needs {2 * EACH_SIDE} steps of policy_loss above 0, has {len(values)}"
         return short_jump(values) or not_available(few)
+    if (start := jump_at_start(values, starts := starts_of(trainings))) is not None:
+        return _jumps_at_start(values, start, starts)
     step = jump_of(values)
     if step is None:
         return passed("no step from one level to another")
@@ -238,6 +243,23 @@ def loss_jumps(trainings: list[Training], _: Ledger) -> Finding:
         remedy="go back to the last checkpoint before it; compare that step's data, learning rate and gradient norm",
         fault=Fault.loss_jumped,
         confidence=0.9,
+    )
+
+
+def _jumps_at_start(values: list[float], start: int, starts: list[int]) -> Finding:
+    before, after = median(values[:start]), median(values[start:])
+    return warned(
+        f"the trainings from logged value {start} of {len(values)} on have {after:.3g}, all before it {before:.3g}",
+        evidence=[
+            point("median before", before),
+            point("median after", after),
+            point("trainings that begin in the log", len(starts) + 1),
+        ],
+        cause="the log alone can't tell: other data or another loss (then they are not to be compared), or they start "
+        "from a model that was spoilt, as a wrong aggregate",
+        remedy="compare the configurations before and after; if they are the same, evaluate what they begin with",
+        fault=Fault.loss_jumped,
+        confidence=0.5,
     )
 
 

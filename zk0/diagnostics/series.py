@@ -1,5 +1,6 @@
 """What all diagnostics share: a judgement of each round or client in turn, numbers as evidence, series without gaps."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from math import log
@@ -130,6 +131,17 @@ def joined(trainings: Iterable[Training], series: Callable[[Training], Sequence[
 def losses_of(trainings: Iterable[Training]) -> list[float]:
     """Return the policy losses of all of these rounds as one series."""
     return joined(trainings, lambda training: training.policy_loss)
+
+
+def starts_of(trainings: Iterable[Training]) -> list[int]:
+    """Return which of their policy losses are the first of a training, where the log counts anew within a round."""
+    found: list[int] = []
+    before = 0
+    for training in trainings:
+        steps = [step for step, _ in measured(training.policy_loss)]
+        found += [before + bisect_left(steps, restart) for restart in training.restarts]
+        before += len(steps)
+    return [start for start in found if 0 < start < before]
 
 
 def ends(values: Sequence[float]) -> tuple[float, float]:

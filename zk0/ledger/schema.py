@@ -119,6 +119,9 @@ class Training(Measured):
     zero_losses: dict[str, int] = Field(
         default={}, description="parts of another program's loss that are exactly 0 in all of so many logged values"
     )
+    restarts: tuple[int, ...] = Field(
+        default=(), description="steps at which another program's log counts from its beginning again"
+    )
     update_norm: dict[str, float | None] = Field(description="L2 norm of the round's change, a module")
     digest_in: str | None
     digest_out: str | None

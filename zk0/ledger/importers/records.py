@@ -117,6 +117,7 @@ class TrainingRecord:
     not_finite_at: dict[str, list[int]] = field(default_factory=dict)
     base: int = 0  # the first step, where the log begins far behind it
     logged: int = 0  # steps with values
+    restarts: list[int] = field(default_factory=list)  # steps at which its counts begin again
     parts: dict[str, tuple[int, bool]] = field(default_factory=dict)  # {part of the loss: (logged values, all are 0)}
 
     def put(self, step: int, values: Mapping[str, float]) -> None:
@@ -198,6 +199,7 @@ class TrainingRecord:
             **lists,
             logged=self.logged,
             not_finite=self.not_finite_at,
+            restarts=tuple(self.restarts) if self.stride == 1 else (),
             zero_losses={name: count for name, (count, zero) in self.parts.items() if zero},
             update_norm=self.update_norm,
             digest_in=self.digest_in,

@@ -74,7 +74,7 @@ class RepeatedRow:
         epoch = position.headings.get("epoch") if self.epoch is None else self.epoch.value(numbers)
         if self.step is None:
             step, printed = position.last + 1, None
-            if step <= 0:
+            if step <= 0 or (epoch is not None and position.epoch is not None and epoch < position.epoch):
                 return None
         else:
             printed, before = self.step.value(numbers), position.step

@@ -22,6 +22,7 @@ MEASURED = LOSSES | {"proximal_loss", "gradient_norm", "accuracy", "reward", "sc
 COUNTS = ("epoch", "step", "round")
 MOST_WAITING = 1_000
 MOST_NAMES = 30  # in the note
+MOST_RESTARTS = 1_000  # that are kept of a training
 
 type Names = tuple[str, ...]  # of a row
 
@@ -150,7 +151,9 @@ def _measure(log: LogFile, pairs: Pairs, meaning: dict[str, str], measured: dict
     if stream.number is None and stream.record is None and log.server_round is None:
         stream.number = 1
     position = stream.position
+    epoch, printed = position.epoch, position.step
     step = _step(position, pairs, meaning, in_bar=in_bar)
+    again = _is_less(position.epoch, epoch) or (position.epoch is None and _is_less(position.step, printed))
     if step <= position.last and stream.record is None:
         position.offset, position.last = -step, -1
         step = 0
@@ -158,6 +161,12 @@ def _measure(log: LogFile, pairs: Pairs, meaning: dict[str, str], measured: dict
     log.add_measurements(step, measured)
     if log.stream.record is not None:
         log.stream.record.count_parts(pairs.values)
+        if again and len(log.stream.record.restarts) < MOST_RESTARTS:
+            log.stream.record.restarts.append(log.stream.record.last_step)
+
+
+def _is_less(value: float | None, than: float | None) -> bool:
+    return value is not None and than is not None and value < than
 
 
 def _step(position: StepPosition, pairs: Pairs, meaning: dict[str, str], *, in_bar: bool) -> int:
