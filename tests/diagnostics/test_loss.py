@@ -111,6 +111,26 @@ def test_a_loss_that_jumps_for_good_is_no_learning_rate(events, judge):
     assert judge("loss.explodes", jumped)[0].verdict is not Verdict.failed
 
 
+def test_a_loss_that_jumps_where_a_training_begins_again_is_no_explosion(events, judge):
+    levels = [0.012] * 12 + [0.28] * 12
+    falls = [level * share for level in levels for share in (1.6, 0.7)]
+    many = events.training(policy_loss=falls, restarts=tuple(range(2, len(falls), 2)))
+
+    [jumped] = judge("loss.jumps", many)
+
+    assert (jumped.verdict, jumped.fault) == (Verdict.warned, Fault.loss_jumped)
+    assert judge("loss.explodes", many)[0].verdict is Verdict.not_available
+    assert judge("loss.trend", many)[0].verdict is Verdict.not_available
+    assert judge("loss.explodes", events.training(policy_loss=falls))[0].verdict is Verdict.failed
+
+
+def test_a_loss_that_grows_from_training_to_training_explodes(events, judge):
+    grows = [0.01 * 1.4**training * share for training in range(24) for share in (1.6, 0.7)]
+    many = events.training(policy_loss=grows, restarts=tuple(range(2, len(grows), 2)))
+
+    assert judge("loss.explodes", many)[0].verdict is Verdict.failed
+
+
 def test_a_jump_where_the_rate_changed_says_so(events, judge):
     [finding] = judge(
         "loss.jumps",

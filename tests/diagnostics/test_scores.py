@@ -172,3 +172,13 @@ def test_repeated_accuracies_with_another_reason_are_none(judge, accuracy, losse
 @pytest.mark.parametrize(("first", "verdict"), [(0, Verdict.not_available), (1, Verdict.failed)])
 def test_three_evaluations_that_rise_tenfold_fail_unless_the_first_is_the_untrained_policy(judge, first, verdict):
     assert judge("scores.improve", *evaluations(0.15, 0.6, 1.1, first=first))[0].verdict is verdict
+
+
+def test_one_accuracy_in_every_round_of_fedprox_s_code_is_no_learning(diagnose_text):
+    text = "".join(
+        f"At round {n} accuracy: 0.05166051660516605\nAt round {n} training accuracy: 0.0496\n"
+        f"At round {n} training loss: {2.237 + n % 3 / 1000}\n"
+        for n in range(1, 30)
+    )
+
+    assert diagnose_text(text).root.fault == Fault.at_chance

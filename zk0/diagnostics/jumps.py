@@ -53,8 +53,11 @@ def jump_at_start(values: list[float], starts: list[int]) -> int | None:
     trainings = [values[begin:end] for begin, end in pairwise(bounds) if end > begin]
     if len(trainings) < 2 * EACH_SIDE or min(values) <= 0:
         return None
-    jumped = jump_of([median(one) for one in trainings], LOOSE)
-    return None if jumped is None else sum(map(len, trainings[:jumped]))
+    levels = [median(one) for one in trainings]
+    jumped = jump_of(levels, LOOSE)
+    if jumped is None or levels[jumped] <= JUMP * max(levels[jumped - EACH_SIDE : jumped]):
+        return None  # it grows
+    return sum(map(len, trainings[:jumped]))
 
 
 def short_jump(values: list[float]) -> Finding | None:

@@ -127,7 +127,10 @@ def start_losses(ledger: Ledger) -> Finding:
     """A round does not begin with the very loss the round before began with."""
     known = {
         # Exact zeros and ones are nobody's loss (`sentinels.values`).
-        client: [loss for one in trainings if (loss := next(iter(one.policy_loss), None)) not in (None, 0.0, 1.0)]
+        # One number a round is its mean as well.
+        client: [
+            one.policy_loss[0] for one in trainings if one.steps > 1 and one.policy_loss[0] not in (None, 0.0, 1.0)
+        ]
         for client, trainings in by_client(ledger.trainings)
     }
     enough = {client: losses for client, losses in known.items() if len(losses) >= ENOUGH_ROUNDS}

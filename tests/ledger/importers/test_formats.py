@@ -74,5 +74,5 @@ def test_without_other_distributions_zk0_reads_its_own_formats():
 
     assert names == [
         "Weights & Biases", "TensorBoard", "Flower", "original zk0", "LeRobot", "NVFlare", "openpi", "Lightning",
-        "Darknet", "table", "metrics", "JSON lines", "JSON", "table",
+        "FedProx", "Darknet", "table", "metrics", "JSON lines", "JSON", "table",
     ]  # fmt: skip

@@ -130,3 +130,33 @@ def test_a_message_with_commas_is_no_table(import_text):
     found = import_text("loss, accuracy\nplease look\n1, 2\n", "out.log")
 
     assert found.formats != ("table of metrics",)
+
+
+def test_what_stable_baselines_monitors_are_returns(import_text):
+    rows = "".join(f"{10.5 * n},{20 + n},{n}.25\n" for n in range(12))
+
+    found = import_text(f'#{{"t_start": 1708701891.7, "env_id": "Hopper"}}\nr,l,t\n{rows}', "monitor.csv")
+
+    [training] = found.ledger.trainings
+    assert training.reward == [10.5 * n for n in range(12)]
+    assert (found.understood, found.unknown) == (12, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "series"),
+    [
+        ("run-site-1-tag-train_loss.csv", "policy_loss"),
+        ("loss_data.csv", "policy_loss"),
+        ("run-a-tag-grad_norm.csv", "gradient_norm"),
+    ],
+)
+def test_a_scalar_that_tensorboard_exported_is_named_by_its_file(import_text, name, series):
+    rows = "".join(f"1753120474.5,{n},{2 / (n + 1)}\n" for n in range(6))
+
+    [training] = import_text(f"Wall time,Step,Value\n{rows}", name).ledger.trainings
+
+    assert getattr(training, series) == [2 / (n + 1) for n in range(6)]
+
+
+def test_a_scalar_without_a_name_is_not_guessed(import_text):
+    assert import_text("Wall time,Step,Value\n1,1,0.5\n2,2,0.4\n", "site-1.csv").ledger.trainings == ()

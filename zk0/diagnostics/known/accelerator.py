@@ -26,9 +26,9 @@ ROWS = (
     ),
     known(
         "cuda-driver",
-        r"driver on your system is too old|CUDA driver version is insufficient|forward compatibility was attempted",
-        "the NVIDIA driver is older than the CUDA that PyTorch was built for",
-        "update the driver, or install the PyTorch build of an older CUDA",
+        r"driver on your system is too old|CUDA driver version is insufficient|forward compatibility was attempted|is not implemented for CUDA below version",
+        "the NVIDIA driver is older than the CUDA that PyTorch, or JAX, was built for",
+        "update the driver, or install the build of an older CUDA",
         "ai4d-iasc/trixie#9",
     ),
     known(

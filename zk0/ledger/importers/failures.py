@@ -196,6 +196,7 @@ _HARMLESS = re.compile(
     r"(?i)\b(?:warn(?:ing)?s?|deprecat\w+|fall(?:ing)?[ -]?back|ignor\w+|skipp\w+|instead|default\w*|optional|disabl\w+"
     r"|adding|assum\w+|using|until|treat\w*"
     r"|(?:eval\w*|train\w*|valid\w*|test|mean|average|squared|absolute|relative|max)[ _-]error"
+    r"|initialize backend '(?:tpu|rocm|metal)"  # JAX looks for each kind of accelerator
     r"|retry\w*|may|might|would|continu\w+|will be|success\w*|if (?:this|you|it|the)"
     r"|(?:no|0|without|zero) (?:\w+ )?(?:errors?|failures?|failed)"
     r"|(?:errors?|fail\w*|timeout|mismatch\w*)\s*[:=]+\s*(?:[-+]?[\d.]|None|False|null))\b"

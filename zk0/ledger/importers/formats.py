@@ -17,6 +17,7 @@ from zk0.core.errors import DependencyMissingError
 from zk0.ledger.importers import (
     columns,
     darknet,
+    fedprox,
     flower,
     lerobot,
     lightning,
@@ -61,6 +62,7 @@ BUILT_IN = (
     Importer(nvflare.NAME, nvflare.RULES),
     Importer(openpi.NAME, openpi.RULES),
     Importer(lightning.NAME, lightning.RULES),
+    Importer(fedprox.NAME, fedprox.RULES),
     Importer(darknet.NAME, darknet.RULES, lines=darknet.LINES),
     Importer(columns.NAME, lines=columns.LINES),
     Importer(numbers.NAME, lines=numbers.LINES),

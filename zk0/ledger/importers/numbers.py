@@ -29,8 +29,8 @@ NAME = "metrics"
 SIGNS = (
     "oss", "LOSS", "acc", "Acc", "rad", "poch", "EPOCH", "tep", "Iter", "iter", "ound", "lr", "mAP", "ewar", "ew_",
     "eturn", "|", "━", "[=", "omplete", "OMPLETE", "inish", "stopp", "Stopp", "total", "num", "max", "Num", "Total",
-    "ITER", "uccess", "xent", "ost ", "mse", "name", "AP", "f1", "F1", "recision", "ecall", "dice", "Dice", "IoU",
-    "iou", "dsc", "DSC", "_wer", "WER", "_cer", "CER",
+    "ITER", "uccess", "xent", "ost ", "ost=", "ost:", "mse", "name", "AP", "f1", "F1", "recision", "ecall", "dice",
+    "Dice", "IoU", "iou", "dsc", "DSC", "_wer", "WER", "_cer", "CER",
 )  # fmt: skip
 ENDS = re.compile(
     r"(?i)^\W*(?:\w[\w.:\[\]-]{0,80}\W+){0,2}?"  # words begin with a letter: a row of dashes has one reading only

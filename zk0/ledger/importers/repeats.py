@@ -16,7 +16,7 @@ from zk0.ledger.importers.rows import JUDGED, LOCAL, MEASURED, memory_of
 from zk0.ledger.importers.streams import StepPosition
 
 
-class Place(NamedTuple):
+class NumberPlace(NamedTuple):
     """Where a value stands in a line: which of its numbers it is, and what is to be done to that."""
 
     at: int
@@ -32,14 +32,14 @@ class Place(NamedTuple):
 class RepeatedRow:
     """Where the numbers of a row stand that it adds."""
 
-    measured: tuple[tuple[str, Place], ...]  # (series, its place)
-    supervised: tuple[tuple[str, Place], ...]  # (part of a loss, its place)
-    epoch: Place | None
-    step: Place | None
+    measured: tuple[tuple[str, NumberPlace], ...]  # (series, its place)
+    supervised: tuple[tuple[str, NumberPlace], ...]  # (part of a loss, its place)
+    epoch: NumberPlace | None
+    step: NumberPlace | None
     totals: tuple[tuple[int, float], ...]  # (which number, what it stays)
     epochs: float | None  # that are planned
     steps: float | None
-    unsure: tuple[tuple[Place, Place], ...]  # had the same value so far, and must have the same again
+    unsure: tuple[tuple[NumberPlace, NumberPlace], ...]  # had the same value so far, and must have the same again
 
     def take(self, log: LogFile, numbers: Sequence[str]) -> bool:
         """Add the row to the record of its lane; False, and nothing is added, where something else happens in it."""
@@ -92,7 +92,7 @@ class RepeatedRow:
 
 
 def repeated_row(
-    pairs: Pairs, meaning: dict[str, str], places: dict[tuple[str, str], list[Place]]
+    pairs: Pairs, meaning: dict[str, str], places: dict[tuple[str, str], list[NumberPlace]]
 ) -> RepeatedRow | None:
     """Return what the rows of a shape add; None where a row can do more than to add a step to a record."""
     columns = {kind: ("values", column) for kind, column in meaning.items()}

@@ -28,7 +28,7 @@ type Names = tuple[str, ...]  # of a row
 
 
 @dataclass
-class Rows:
+class RowMemory:
     """What is kept of a log's rows: those that wait for a second with the same names, how they are read."""
 
     waiting: dict[Names, tuple[Pairs, LogStream, int]] = field(default_factory=dict)
@@ -42,11 +42,11 @@ class Rows:
     drawn: tuple[object, ...] = ()  # the last bar, which is drawn again at its end
 
 
-def memory_of(log: LogFile) -> Rows:
+def memory_of(log: LogFile) -> RowMemory:
     """Return what is kept of the log's rows."""
-    found: Rows | None = log.memory.get(NAME)
+    found: RowMemory | None = log.memory.get(NAME)
     if found is None:
-        found = log.memory[NAME] = Rows()
+        found = log.memory[NAME] = RowMemory()
     return found
 
 
@@ -87,7 +87,7 @@ def take_measured(log: LogFile, pairs: Pairs, meaning: dict[str, str], *, in_bar
     return True
 
 
-def _take(log: LogFile, pairs: Pairs, meaning: dict[str, str], rows: Rows, *, in_bar: bool) -> None:
+def _take(log: LogFile, pairs: Pairs, meaning: dict[str, str], rows: RowMemory, *, in_bar: bool) -> None:
     values = {name: pairs.values[column] for name, column in meaning.items()}
     stream = log.stream
     client = None if stream.client == LOCAL else stream.client
@@ -148,6 +148,7 @@ def _measure(log: LogFile, pairs: Pairs, meaning: dict[str, str], measured: dict
         stream.client = LOCAL if log.server_round is None else None
     if log.server_round is not None and stream.record is not None and stream.record.round != log.server_round:
         stream.record = None
+        stream.position = StepPosition(per_epoch=stream.position.per_epoch, headings=stream.position.headings)
     if stream.number is None and stream.record is None and log.server_round is None:
         stream.number = 1
     position = stream.position
@@ -190,7 +191,7 @@ def _step(position: StepPosition, pairs: Pairs, meaning: dict[str, str], *, in_b
 
 
 def _evaluate(
-    log: LogFile, judged: dict[str, float], rows: Rows, values: dict[str, float], score: str, number: int | None
+    log: LogFile, judged: dict[str, float], rows: RowMemory, values: dict[str, float], score: str, number: int | None
 ) -> None:
     epoch = values.get("epoch", log.stream.position.epoch)
     same = (number, epoch, log.stream.position.last, score, *judged.values())
@@ -213,7 +214,7 @@ def _evaluate(
     log.add_evaluation(number, loss, dataset="server", missing=None if loss is not None else UNTOLD, metrics=metrics)
 
 
-def _note(log: LogFile, rows: Rows, meaning: dict[str, str]) -> None:
+def _note(log: LogFile, rows: RowMemory, meaning: dict[str, str]) -> None:
     """Say what was taken for the step, the loss and the norm: one note that grows."""
     found = {column: name for name, column in meaning.items() if name in {*MEASURED, *COUNTS}}
     if found.keys() <= rows.names.keys() or len(rows.names) > MOST_NAMES:

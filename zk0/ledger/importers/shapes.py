@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from zk0.ledger.importers.logs import LogFile
 from zk0.ledger.importers.pairs import Pairs, find_pairs
-from zk0.ledger.importers.repeats import Place, RepeatedRow
+from zk0.ledger.importers.repeats import NumberPlace, RepeatedRow
 
 CHECKED = 3  # lines of a shape are searched, before the places are relied on
 MOST_SHAPES = 1_000  # of a log; a text that is no row has a shape of its own in each line
@@ -38,7 +38,7 @@ class Shape:
 
     pattern: re.Pattern[str]
     first: Pairs
-    places: dict[tuple[str, str], list[Place]] = field(default_factory=dict)  # {(field, name): those that fit so far}
+    places: dict[tuple[str, str], list[NumberPlace]] = field(default_factory=dict)  # {(field, name): that fit so far}
     checked: int = 0
     is_searched: bool = False  # for ever: a value is none of the line's numbers
     row: RepeatedRow | None = None  # what its lines add, once that is known
@@ -85,7 +85,7 @@ class Shape:
             for name, value in getattr(found, part).items()
         }
         if not self.checked:
-            every = [Place(at, way) for at in range(len(printed)) for way in _WAYS]
+            every = [NumberPlace(at, way) for at in range(len(printed)) for way in _WAYS]
             self.places = dict.fromkeys(values, every)
         if values.keys() != self.places.keys() or _constants(found) != _constants(self.first):
             self.is_searched = True
@@ -100,9 +100,9 @@ class Shape:
         self.checked += 1
 
 
-def _always(value: float) -> Place:
+def _always(value: float) -> NumberPlace:
     """Return the place of what is no number: all lines of the shape have it."""
-    return Place(0, lambda _: value)
+    return NumberPlace(0, lambda _: value)
 
 
 def _constants(found: Pairs) -> tuple[object, ...]:

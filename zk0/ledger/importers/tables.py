@@ -5,9 +5,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
-from zk0.ledger.importers.metric_names import meanings, parse_number
+from zk0.ledger.importers.metric_names import meaning_of, meanings, parse_number
 from zk0.ledger.importers.metrics import Row, Rows
 from zk0.ledger.importers.progress_counts import Unit
 from zk0.ledger.importers.reading import FileReport, LogSource, batches
@@ -26,6 +27,8 @@ _DECIMAL = re.compile(
     r"(?<=^\d),(?=\d+(?:[eE][-+]?\d+)?$)|(?<=^-\d),(?=\d+$)|(?<=^\d\d),(?=\d+$)|(?<=^\d\d\d),(?=\d+$)"
 )
 NAME = "table of metrics"
+_MONITOR = ["r", "l", "t"]
+_EXPORTED = ["Wall time", "Step", "Value"]
 FEWEST_ROWS = 3  # among other lines; a message may look like one by chance
 REQUIRED = {"policy_loss", "total_loss", "evaluation", "proximal_loss", "gradient_norm"}  # a column of one of these
 _NAME = re.compile(r"\s*[A-Za-z_][\w ./\-#%()\[\]]{0,60}")  # of a column, among messages
@@ -51,8 +54,9 @@ def read_table(source: LogSource, run: RunBuilder) -> FileReport:
         return _read_among_messages(source, run)
     rows = _rows(source, run, NAME)
     delimiter = _delimiter(_first_lines(source)[0]) or ","
-    reader = csv.reader((f"{line}\n" for _, line in _numbered(source)), delimiter=delimiter)
-    names = next(reader)
+    lines = ("\n" if _is_comment(line) else f"{line}\n" for _, line in _numbered(source))
+    reader = csv.reader(lines, delimiter=delimiter)
+    names = _named(next(filter(None, reader)), source)
     decimal = delimiter in ";\t"  # where a comma does not part columns it may part a number
     for given in reader:
         values = [_DECIMAL.sub(".", value) for value in given] if decimal else given
@@ -64,6 +68,22 @@ def read_table(source: LogSource, run: RunBuilder) -> FileReport:
         else:
             _unknown(rows, at, delimiter.join(values))
     return rows.conclude()
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith("#{")  # Stable-Baselines3's monitor writes what it monitors before its columns
+
+
+def _named(names: list[str], source: LogSource) -> list[str]:
+    """Return the names of columns, in words where a program has letters, or leaves the name to the file's."""
+    if names[:3] == _MONITOR:
+        return ["reward", "episode_length", "seconds", *names[3:]]
+    if names == _EXPORTED:  # one scalar of TensorBoard
+        path = PurePath(source.name)
+        tag = path.stem.partition("tag-")[2] or path.stem
+        name = next((one for one in (tag, *path.parts[-2::-1]) if "loss" in one or meaning_of(one)), "Value")
+        return ["seconds", "Step", name if meaning_of(name) or name == "Value" else "loss"]
+    return names
 
 
 def _is_plain_table(source: LogSource) -> bool:
@@ -234,7 +254,7 @@ def _numbered(source: LogSource) -> Iterator[tuple[str, str]]:
 def _first_lines(source: LogSource) -> list[str]:
     text = source.head_text()
     whole = text.rpartition("\n")[0] or text
-    return [line for line in whole.splitlines() if line.strip()][:3]
+    return [line for line in whole.splitlines() if line.strip() and not _is_comment(line)][:3]
 
 
 def _delimiter(line: str) -> str | None:
