@@ -82,6 +82,7 @@ IDS = (
     "proximal.formula",
     "proximal.gradient",
     "reported.errors",
+    "reward.holds",
     "reward.rises",
     "rounds.parameters-move",
     "rounds.start-losses",

@@ -83,3 +83,22 @@ def test_the_end_of_a_log_of_an_agent_that_has_learnt_says_nothing(diagnose_text
 
     assert diagnose_text(begins).root.fault == Fault.reward_still
     assert diagnose_text(late).problems == ()
+
+
+EVALUATED = {
+    "each episode": "".join(f"eval_episode={n}, episodic_return={{x}}{n}\n" for n in range(8)),
+    "a name of its own": "".join(f"step {n}0: eval/mean_reward: {{x}}{n}\n" for n in range(8)),
+    "stable baselines": "".join(
+        f"| eval/              |          |\n|    mean_reward     | {{x}}{n}    |\n{'-' * 33}\n" for n in range(8)
+    ),
+}
+
+
+@pytest.mark.parametrize("evaluations", EVALUATED.values(), ids=EVALUATED)
+def test_a_return_that_is_lost_in_the_evaluation_is_not_that_of_training(diagnose_text, evaluations):
+    trained = "".join(f"global_step={n}00, episodic_return={value:.3f}\n" for n, value in enumerate(noisy(RISING)))
+
+    lost, held = (diagnose_text(trained + evaluations.format(x=level)) for level in ("-1", "9"))
+
+    assert [finding.fault for finding in lost.problems] == [Fault.reward_lost_in_evaluation]
+    assert held.problems == ()

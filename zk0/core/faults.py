@@ -78,6 +78,7 @@ class Fault(StrEnum):
     evaluation_swinging = "evaluation-swinging"  # up and down, to the end
     at_chance = "at-chance"  # as good as guessing
     reward_still = "reward-still"  # the return of an agent's episodes does not rise
+    reward_lost_in_evaluation = "reward-lost-in-evaluation"  # high in training, as untrained when it is evaluated
     reward_collapsed = "reward-collapsed"  # it was high, and is low to the end
     sentinel_value = "sentinel-value"
     memory_leak = "memory-leak"

@@ -47,6 +47,7 @@ TIERS: tuple[frozenset[Fault], ...] = (
     frozenset({
         Fault.evaluation_not_finite, Fault.evaluation_failed, Fault.evaluation_rising, Fault.at_chance,
         Fault.evaluation_swinging, Fault.reward_still, Fault.reward_collapsed,
+        Fault.reward_lost_in_evaluation,
         Fault.overfitting, Fault.worse_than_baseline, Fault.success_unfounded,
     }),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Does the return of an agent's episodes rise? (`reward.rises`)
+"""Does the return of an agent's episodes rise, and does it hold when the policy is evaluated? (`reward.…`)
 
 A return is noisy, has any unit and any sign, so it is judged by where it went, in units of its own rise and noise: by
 rank (Kendall's tau) whether it rises at all, and whether it falls back from what it had reached. A policy that
@@ -14,6 +14,7 @@ from zk0.core.verdicts import Evidence, Finding, not_available, passed, warned
 from zk0.diagnostics.ranks import kendall_trend
 from zk0.diagnostics.series import DEVIATIONS, each_client, ends, joined, point, thinned
 from zk0.ledger import Ledger, Training
+from zk0.ledger.schema import RETURN
 
 FEWEST = 10  # returns
 FEWEST_ZEROS = 5  # that are exactly 0
@@ -24,6 +25,8 @@ LOST = 0.7  # of what was gained
 NOISE = 4.0  # deviations around a window's median
 SIGNIFICANCE = 0.01
 MOST = 5_000  # values, for the rank test
+LATEST = 5  # evaluations
+HELD = 0.25  # of what the return gained in training: what is explored costs some of it, not three quarters
 
 
 @check("reward.rises")
@@ -54,6 +57,36 @@ def rises(trainings: list[Training], ledger: Ledger) -> Finding:
         "of the observations, and the learning rate",
         fault=Fault.reward_still,
         confidence=0.5,
+    )
+
+
+@check("reward.holds")
+def holds(ledger: Ledger) -> Finding:
+    """What a policy's episodes returned in training, they return when it is evaluated."""
+    judged = [one.metrics[RETURN] for one in ledger.evaluations if RETURN in one.metrics][-LATEST:]
+    values = joined(ledger.trainings, lambda one: one.reward)
+    if len(judged) < LATEST or len(values) < FEWEST:
+        return not_available(f"needs {LATEST} returns of evaluations and {FEWEST} of training")
+    first, last = ends(values)
+    best = max(judged)
+    evidence = [
+        point("return in training, median of the first tenth", first),
+        point("return in training, median of the last tenth", last),
+        point(f"return of the last {LATEST} evaluations, highest", best),
+    ]
+    if kendall_trend(thinned(values, MOST))[1] >= SIGNIFICANCE or last - first <= abs(first):
+        return not_available("the return of training does not double: without exploration, it may differ by that")
+    if best >= first + HELD * (last - first):
+        return passed(f"{best:.4g} in the evaluation, {last:.4g} in training", evidence=evidence)
+    return warned(
+        f"the return rises to {last:.4g} in training, and is at most {best:.4g} in the last {LATEST} evaluations",
+        evidence=evidence,
+        cause="the policy is not evaluated as it was trained: observations that are not normalised with the statistics "
+        "of training, another environment or wrapper, or actions without their noise or scale",
+        remedy="evaluate in the very environment of training, with its statistics loaded and frozen; then change one "
+        "thing at a time",
+        fault=Fault.reward_lost_in_evaluation,
+        confidence=0.75,
     )
 
 

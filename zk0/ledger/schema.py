@@ -195,6 +195,9 @@ class Aggregation(Measured):
     resources: Resources = Resources()
 
 
+RETURN = "return"  # the metric of an evaluation that is the mean return of episodes, in the task's own units
+
+
 class Evaluation(Measured):
     """Policy loss on frames no client trains on, with fixed noise and time; round 0 is the untrained baseline."""
 

@@ -16,7 +16,7 @@ from zk0.ledger.importers.metric_names import is_supervised_part, meaning_of, me
         ("ep_rew_mean", "reward"),
         ("reward_scale", ""),
         ("rew_tracking_lin_vel", ""),
-        ("eval_mean_reward", ""),  # an evaluation's, among those of training, would be another series
+        ("eval_mean_reward", "evaluation_return"),  # an evaluation's, among those of training, would be another series
         ("eval_macro_f1", "evaluation_score"),
         ("mean dice", "score"),
         ("train_f1", ""),

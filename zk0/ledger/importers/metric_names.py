@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from zk0.ledger.importers.score_names import Shares, as_score, plain, rank, score_of
+from zk0.ledger.schema import RETURN
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "step": (
@@ -106,6 +107,7 @@ _SOME_REWARD = re.compile(
     r"(?:train(?:ing)?_|rollout_|charts_)?(?:(?:mean|avg|average|total|cumulative|running|last)_)?(?:\d+_)?"
     r"(?:(?:ep|epi|episode|episodic|episodes)_?)?(?:rewards?|returns?|rew|ret|reward_score)(?:_(?:mean|avg|sum|per_episode))?"
 )
+_EVALUATED_REWARD = re.compile(rf"(?:eval(?:uation)?|test|validation)_(?:avg_|mean_)?(?:{_SOME_REWARD.pattern})")
 # Without those that are 0 by design: of classes where there is one, of a regulariser, of what is switched off.
 _SUPERVISED = re.compile(
     r"(?:\w+_)?(?:[gdc]?iou|dfl|bbox|box|box_reg|ctc|mask|seg|keypoints?)_?loss|"
@@ -135,6 +137,8 @@ def _meaning(name: str) -> tuple[str, int]:
         return "policy_loss", len(_MEANINGS) + 1
     if _SOME_REWARD.fullmatch(key):
         return "reward", len(_MEANINGS)
+    if _EVALUATED_REWARD.fullmatch(key):
+        return "evaluation_return", len(_MEANINGS)
     score, judged = score_of(key) or ("", False)
     return (("evaluation_score" if judged else "score"), rank(score)) if score and judged is not False else ("", 0)
 
@@ -202,7 +206,7 @@ def evaluation_loss(readings: Mapping[str, object]) -> tuple[str | None, float |
 
 
 def evaluation_scores(readings: Mapping[str, object], meaning: Mapping[str, str], shares: Shares) -> dict[str, float]:
-    """Return the accuracy and the score of an evaluation as shares of 1, where its names have these meanings."""
+    """Return the accuracy and the score of an evaluation as shares of 1, and its return, where it names them."""
     found: dict[str, float] = {}
     for kind in ("evaluation_accuracy", "evaluation_score", "score"):
         value = parse_number(readings[meaning[kind]]) if kind in meaning else None
@@ -210,7 +214,8 @@ def evaluation_scores(readings: Mapping[str, object], meaning: Mapping[str, str]
             continue
         value = shares.of(meaning[kind], value)
         found |= {"accuracy": value} if kind == "evaluation_accuracy" else as_score(meaning[kind], value)
-    return found
+    value = parse_number(readings[meaning["evaluation_return"]]) if "evaluation_return" in meaning else None
+    return found if value is None or not math.isfinite(value) else found | {RETURN: value}
 
 
 def training_summary(readings: Mapping[str, object]) -> dict[str, float]:

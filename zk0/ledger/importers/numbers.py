@@ -43,6 +43,7 @@ ENDS = re.compile(
     r"|(?i:.{0,60}?\bearly[ -]?stop(?:ping|ped)?(?: (?:triggered|at|after)\b|[.!]?\s*$)"
     r"|.{0,60}\bstopp(?:ed|ing) (?:training )?early\b|.{0,80}did not improve .{0,80}\bStopping)"
 )
+_GROUP = re.compile(r"\s*\|\s*(?P<name>\w+)/\s*\|\s*\|\s*$")
 _STOPPED = re.compile(r"`max_(?P<unit>epochs|steps)=(?P<planned>\d+)` reached")
 # Whatever else has to be a number while something learns: parts of a loss, a divergence, a gradient.
 _HAS_TO_BE_FINITE = re.compile(r"(?i)(?:.*[\W_])?(?:loss|kl|grad\w*|gradient\w*)(?:[\W_]?norm)?")
@@ -58,6 +59,7 @@ class _Memory:
 
     lines: ShapeReader = field(default_factory=ShapeReader)
     again: dict[tuple[str, ...], int] = field(default_factory=dict)  # finite rows of those that were not finite once
+    group: str = ""  # of Stable-Baselines3's rows that follow: `rollout`, `train`, `eval`
     sentences: set[str] = field(default_factory=set)  # with a loss, without their digits
 
 
@@ -70,6 +72,9 @@ def read(log: LogFile, text: str) -> Taken:
         return _read_known(log, text, *known)
     if ENDS.match(text):
         return _ended(log, text)
+    if group := _GROUP.match(text):
+        memory.group = group["name"]
+        return Taken.noise
     end = take_bar(log, text) if "%|" in text or "/" in text[:12] else 0
     pairs = pairs_of_bar(text, end, memory.lines.pairs) if end else memory.lines.search(text)
     if pairs is None or (end and log.stream.position.headings.get("step") == 0):
@@ -93,7 +98,7 @@ def _take(log: LogFile, text: str, pairs: Pairs, *, in_bar: bool) -> Taken:
     """Take the numbers of a line."""
     for unit, planned in pairs.planned.items():
         _plan(log, unit, planned)
-    pairs.is_evaluation |= log.phase == EVALUATING
+    pairs.is_evaluation |= log.phase == EVALUATING or (_group(log) == "eval" and text.lstrip().startswith("|"))
     meaning = _meaning(pairs)
     if not meaning.keys() & MEASURED:
         return _beside(log, text, pairs, meaning, in_bar=in_bar)
@@ -104,6 +109,11 @@ def _take(log: LogFile, text: str, pairs: Pairs, *, in_bar: bool) -> Taken:
         return Taken.understood
     taken = take_measured(log, pairs, meaning, in_bar=in_bar, certain=text.lstrip()[:1] in "{|")
     return Taken.understood if taken else Taken.no
+
+
+def _group(log: LogFile) -> str:
+    memory: _Memory = log.memory.setdefault(NAME, _Memory())
+    return memory.group
 
 
 def _meaning(pairs: Pairs) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from zk0.ledger.importers.logs import EVALUATING, FINAL, LogFile
 from zk0.ledger.importers.metric_names import SERIES, is_supervised_part
 from zk0.ledger.importers.pairs import Pairs
-from zk0.ledger.importers.rows import JUDGED, LOCAL, MEASURED, memory_of
+from zk0.ledger.importers.rows import JUDGED, LOCAL, MEASURED, memory_of, names_evaluation
 from zk0.ledger.importers.streams import StepPosition
 
 
@@ -100,6 +100,7 @@ def repeated_row(
     if (
         pairs.planned
         or pairs.is_evaluation
+        or names_evaluation(tuple(pairs.values))
         or columns.keys() & {*JUDGED, "round", "client", "score"}
         or not MEASURED.intersection(measured)
     ):

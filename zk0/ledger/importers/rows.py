@@ -6,17 +6,19 @@ the same names follows. What was taken for the step and the loss is noted.
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from zk0.ledger.importers.logs import LogFile
 from zk0.ledger.importers.metric_names import SERIES, meanings
 from zk0.ledger.importers.pairs import Pairs
 from zk0.ledger.importers.records import UNTOLD
-from zk0.ledger.importers.score_names import Shares, as_score, is_of_evaluation
+from zk0.ledger.importers.score_names import Shares, as_score, is_of_evaluation, plain
 from zk0.ledger.importers.streams import LogStream, StepPosition
+from zk0.ledger.schema import RETURN
 
 NAME = "rows"
 LOCAL = "local"  # the client of lines that name none
-JUDGED = ("evaluation", "evaluation_accuracy", "evaluation_score")
+JUDGED = ("evaluation", "evaluation_accuracy", "evaluation_score", "evaluation_return")
 LOSSES = {"policy_loss", "total_loss", "evaluation"}
 MEASURED = LOSSES | {"proximal_loss", "gradient_norm", "accuracy", "reward", "score", *JUDGED}
 COUNTS = ("epoch", "step", "round")
@@ -135,11 +137,19 @@ def _judged(pairs: Pairs, values: dict[str, float], score: str) -> dict[str, flo
             judged["evaluation"] = values.pop("policy_loss", values.pop("total_loss", math.nan))
         if "accuracy" in values:
             judged["evaluation_accuracy"] = values.pop("accuracy")
+    if "reward" in values and "step" not in values and (pairs.is_evaluation or names_evaluation(tuple(pairs.values))):
+        judged["evaluation_return"] = values.pop("reward")
     # A score without a word for its data is of the evaluation that it stands beside, or that it is by itself.
     alone = not LOSSES & values.keys() or is_of_evaluation(score)
     if "score" in values and "evaluation_score" not in judged and (judged or alone):
         judged["evaluation_score"] = values["score"]
     return judged
+
+
+@lru_cache(maxsize=1024)
+def names_evaluation(names: Names) -> bool:
+    """Return whether a counter is of evaluations: `eval_episode=3, episodic_return=271`."""
+    return any(plain(name).startswith(("eval_", "evaluation_", "test_")) for name in names)
 
 
 def _measure(log: LogFile, pairs: Pairs, meaning: dict[str, str], measured: dict[str, float], *, in_bar: bool) -> None:
@@ -211,6 +221,8 @@ def _evaluate(
         metrics["accuracy"] = rows.shares.of("evaluation_accuracy", judged["evaluation_accuracy"])
     if "evaluation_score" in judged:
         metrics |= as_score(score, rows.shares.of(score, judged["evaluation_score"]))
+    if math.isfinite(value := judged.get("evaluation_return", math.nan)):
+        metrics[RETURN] = value
     log.add_evaluation(number, loss, dataset="server", missing=None if loss is not None else UNTOLD, metrics=metrics)
 
 
