@@ -67,6 +67,22 @@ def test_a_loss_of_training_below_0_is_no_measure_of_what_is_learnt_by_heart(jud
     assert finding.verdict is not Verdict.warned
 
 
+@pytest.mark.parametrize(
+    ("last", "verdict"),
+    [(0.6, Verdict.warned), (0.9, Verdict.passed), (None, Verdict.not_applicable)],
+    ids=["stays low", "holds", "still rises"],
+)
+def test_clients_that_know_their_data_by_heart_while_the_evaluation_stays_low(judge, events, last, verdict):
+    clients = [
+        events.training(client=name, policy_loss=[0.1] * 20, accuracy=[0.7] * 5 + [0.99] * 15) for name in ("a", "b")
+    ]
+    accuracy = [last - 0.01 * (n % 2) for n in range(14)] if last else [0.3 + 0.03 * n for n in range(14)]
+
+    [finding] = judge("generalisation.gap", *clients, *evaluations(events, *[0.9] * 14, accuracy=accuracy))
+
+    assert finding.verdict is verdict
+
+
 def test_clients_of_a_federation_are_judged_elsewhere(judge, events):
     both = [events.training(client=name, policy_loss=FALLING) for name in "ab"]
 

@@ -3,7 +3,8 @@
 A model that learns by heart answers its training data ever better and an evaluation's ever worse: the evaluation's loss
 rises from its best value while the loss of training falls on far below it (Prechelt 1998, "Early Stopping, but When?").
 Few evaluations show it where both sides are in the log; where only evaluations are, many that rise beyond noise.
-Clients of a federation train on data of their own: `scores.improve` and `evaluation.drift` judge them.
+Clients of a federation train on data of their own, and may know it before the aggregate knows all: there the
+evaluation has to have stopped rising as well.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,14 +14,26 @@ from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, not_applicable, not_available, passed, warned
 from zk0.diagnostics.ranks import kendall_trend
-from zk0.diagnostics.series import accuracies_of, by_data_set, ends, joined, judge_each, losses_of, point, scores_of
-from zk0.ledger import Evaluation, Ledger
+from zk0.diagnostics.series import (
+    accuracies_of,
+    by_client,
+    by_data_set,
+    ends,
+    joined,
+    judge_each,
+    losses_of,
+    point,
+    scores_of,
+)
+from zk0.ledger import Evaluation, Ledger, Training
 
 BY_HEART = 3.0  # times the loss of training: dropout and augmentation put the two apart by less
 RISEN = 1.15  # times the best evaluation: two that differ by noise alone differ by less
 KNOWN = 0.9  # an accuracy on the training data that leaves little to learn
 LESS_KNOWN = 0.15  # absolute: so far below it an evaluation's accuracy is another one
 DROPPED = 0.02  # absolute: an accuracy below its own best
+BY_ALL = 0.95  # an accuracy that each client has on its own data
+FAR_LESS_KNOWN = 0.2  # absolute: so far below it the evaluation has learnt something else
 VANISHED = 0.1  # of its start
 LOW = 0.6  # a score that leaves much to learn
 ENOUGH_TO_SWING = 6  # evaluations, of which the last one may be high by itself
@@ -46,10 +59,15 @@ class _Sides:
 def gap(ledger: Ledger) -> Iterator[Finding]:
     """The evaluation does not get worse while the training data is learnt by heart."""
     if ledger.aggregations or len({one.client for one in ledger.trainings}) > 1:
-        yield not_applicable("clients train on data of their own: scores.improve judges the evaluation")
+        own = [ends(values)[1] for _, one in by_client(ledger.trainings) if (values := joined(one, _accuracy))]
+        yield from judge_each(
+            by_data_set(ledger),
+            lambda found: _federated(min(own, default=0.0), accuracies_of(found)),
+            nothing="nothing was evaluated",
+        )
         return
     trained = losses_of(ledger.trainings)
-    scores = joined(ledger.trainings, lambda one: one.accuracy)
+    scores = joined(ledger.trainings, _accuracy)
 
     def judge(found: list[Evaluation]) -> Finding:
         losses = [one.loss for one in found if one.loss is not None]
@@ -58,6 +76,32 @@ def gap(ledger: Ledger) -> Iterator[Finding]:
         return _gap(_Sides(trained, losses, scores, accuracies_of(found), scores_of(found)))
 
     yield from judge_each(by_data_set(ledger), judge, nothing="nothing was evaluated")
+
+
+def _accuracy(training: Training) -> Sequence[float | None]:
+    return training.accuracy
+
+
+def _federated(own: float, judged: list[float]) -> Finding:
+    """Judge a federation, in which a client may know its own data well long before the aggregate knows all."""
+    half = len(judged) // 2
+    if own < BY_ALL or len(judged) < ENOUGH_SCORES or max(judged[half:]) > max(judged[:half]) + DROPPED:
+        return not_applicable("clients train on data of their own: scores.improve judges the evaluation")
+    other = max(judged[half:])
+    if own - other < FAR_LESS_KNOWN:
+        return passed(f"the accuracy is {own:.3f} with each client and {other:.3f} in the evaluation")
+    return warned(
+        f"every client's accuracy is {own:.3f} or more on its own data, the evaluation's stays at {other:.3f}",
+        evidence=[
+            point("lowest of the clients' accuracies, at the end", own),
+            point("highest of the evaluation's, in the second half", other),
+        ],
+        cause="clients know their data by heart, and that does not hold for the evaluation's: too few or repeated "
+        "samples, or clients whose data differ too much for one model",
+        remedy="fewer local steps with a proximal term, augmentation; compare with one model trained on all data",
+        fault=Fault.overfitting,
+        confidence=0.6,
+    )
 
 
 def _gap(sides: _Sides) -> Finding:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from zk0.ledger.log_events import IncidentKind
+
 CHAIN = """Traceback (most recent call last):
   File "/app/data.py", line 7, in frames
     return self.index[name]
@@ -93,3 +95,27 @@ def test_a_message_does_not_swallow_what_the_shell_says(import_text):
     found = import_text(CUT + "Killed\n")
 
     assert [one.kind.value for one in found.ledger.incidents] == ["traceback", "killed"]
+
+
+def test_a_traceback_whose_lines_all_have_a_time_is_read(import_text):
+    lines = CHAIN.split("\n\n", maxsplit=1)[0].splitlines()
+    text = "".join(
+        f"2025-04-17 00:04:41 {'ERROR:root:' if not place else ''}{line}\n" for place, line in enumerate(lines)
+    )
+
+    found = import_text(
+        f"2025-04-17 00:04:40 INFO:root:round 1\n{text}2025-04-17 00:04:41 INFO:root:round 1 completed\n"
+    )
+
+    [raised] = found.ledger.incidents[0].exceptions
+    assert (raised.type, raised.message, raised.frame) == ("KeyError", "'episode_7'", "/app/data.py:7 in frames")
+    assert [one.kind for one in found.ledger.incidents] == [IncidentKind.traceback]
+
+
+@pytest.mark.parametrize(
+    "file", ["pandas/_libs/hashtable_class_helper.pxi", "C:\\Program Files\\Python313\\Lib\\encodings\\cp1252.py"]
+)
+def test_what_is_installed_is_no_code_of_the_user_s(import_text, file):
+    text = f'Traceback (most recent call last):\n  File "train.py", line 3, in main\n  File "{file}", line 9, in f\nKeyError: 8\n'
+
+    assert import_text(text).ledger.incidents[0].exceptions[0].frame == "train.py:3 in main"

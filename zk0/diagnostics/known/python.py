@@ -89,7 +89,8 @@ ROWS = (
     known(
         "iterator-empty",
         r"^StopIteration\b|generator raised StopIteration|^(?:_?queue\.)?Empty\b",
-        "an iterator or a queue gave nothing more: the data set is empty, smaller than a batch, or was consumed before",
+        "an iterator or a queue gave nothing more: the data set is empty, smaller than a batch, or was "
+        "consumed before; in a Flower client that receives, the server closed the stream",
         "print len() of the data set and of the loader; make the iterator again where it is used twice",
         "",
     ),

@@ -160,10 +160,26 @@ _NOISE = (
     r"To change federation size",
     r"Constructed ActorPool",
 )
+_READY = "Flower's connections that are ready"  # what the log keeps
+
+
+def _connected(log: LogFile, _: re.Match[str]) -> None:
+    log.memory[_READY] = log.memory.get(_READY, 0) + 1
+
+
+def _lost_connection(log: LogFile, found: re.Match[str]) -> None:
+    """Keep that a connection failed, until one is ready again or anything is measured."""
+    memory, begun, measured = log.memory, log.memory.get(_READY, 0), log.measured
+    log.add_incident(
+        IncidentKind.error_logged,
+        found[0],
+        since=lambda: memory.get(_READY, 0) - begun + log.measured - measured,
+    )
+
 
 RULES: tuple[Rule, ...] = (
-    rule(r"ChannelConnectivity\.TRANSIENT_FAILURE", incident(IncidentKind.error_logged)),
-    rule(r"ChannelConnectivity\.READY", lambda log, _: log.show_life()),
+    rule(r"ChannelConnectivity\.TRANSIENT_FAILURE", _lost_connection),
+    rule(r"ChannelConnectivity\.READY", _connected),
     rule(
         r"ROUND (\d+)(?:/(\d+))?\]",
         lambda log, found: log.enter_round(int(found[1]), int(found[2]) if found[2] else None),

@@ -182,11 +182,6 @@ class LogFile:
         self.measured_at = self.number
         record.put(step, values)
 
-    def show_life(self) -> None:
-        """The lane works, though it measured nothing: what was said before did not end it."""
-        self.stream.measured += 1
-        self.measured += 1
-
     def forget_last_bar(self) -> None:
         """The log ends with a bar, which is drawn once more when its program ends: that is no work."""
         if self.measured:

@@ -59,7 +59,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "evaluation_accuracy": (
         "val_acc", "val_accuracy", "test_acc", "test_accuracy", "eval_accuracy", "eval_acc", "validation_accuracy",
         "valid_acc", "accuracy_top1", "global_accuracy", "centralized_accuracy", "dev_acc", "validation_acc",
-        "test_accurancy", "eval_auc", "val_auc", "test_auc", "valid_auc", "v_acc",
+        "test_accurancy", "clean_acc", "clean_accuracy", "eval_auc", "val_auc", "test_auc", "valid_auc", "v_acc",
     ),
     "reward": (
         "reward", "mean_reward", "ep_rew_mean", "episode_reward_mean", "episode_reward", "reward_mean", "avg_reward",

@@ -11,6 +11,7 @@ from zk0.ledger.importers.tracebacks import (
     begins_bare,
     begins_traceback,
     begins_without_head,
+    is_exception,
 )
 from zk0.ledger.log_events import IncidentKind, RaisedException
 
@@ -18,6 +19,17 @@ from zk0.ledger.log_events import IncidentKind, RaisedException
 _OF_EXCEPTIONS = frozenset(IncidentKind) - {
     IncidentKind.waiting, IncidentKind.retried, IncidentKind.client_failed, IncidentKind.program_missing, None,
 }  # fmt: skip
+
+
+# A time, which some programs put before the lines of a message too; in them stands no level.
+_TIMED = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: (?P<rest>.*))?", re.DOTALL)
+
+
+def _without_time(text: str) -> str:
+    """Return a line of a traceback without the time before it; any other line as it is."""
+    found = _TIMED.fullmatch(text) if text[:2] == "20" else None
+    rest = (found["rest"] or "") if found else text
+    return rest if not rest.strip() or rest.startswith("  ") or is_exception(rest) or begins_traceback(rest) else text
 
 
 class OpenTracebacks:
@@ -62,6 +74,7 @@ class OpenTracebacks:
         """Return whether the line belongs to a traceback; the last line of one is an incident."""
         log, traceback = self._log, prefix.stream.traceback
         assert traceback is not None, "asked for first"
+        text = _without_time(text)
         reads_message = traceback.type is not None and (text[:1].strip() != "" or "%|" in text)
         begins = begins_traceback(text)
         if reads_message and not begins and (self._log.rules.match(text) is not None or _is_measured(text)):

@@ -46,7 +46,8 @@ _ARROW = re.compile(r"-+>\s*(?P<line>\d+)\b")
 _LEFT_OUT = re.compile(r"\d+ frames\s*$")  # that Colab does not show
 _INSTALLED = (
     "/bin/", "site-packages", "dist-packages", "/lib/python3", "<frozen", "<string>", "\\lib\\", "\\Scripts\\",
-    "/flwr/", "\\flwr\\", "/nvflare/", "/src/lerobot/", "/lerobot/common/", "importlib/", "contextlib.py",
+    "/flwr/", "\\flwr\\", "/nvflare/", "/src/lerobot/", "/lerobot/common/", "importlib/", "contextlib.py", "/_libs/",
+    "\\Lib\\",
 )  # fmt: skip
 _CAUSE, _CONTEXT = "The above exception was the direct cause", "During handling of the above exception"
 _INSIDE = (" ", "\t", "^", "~", "|", "+", "│", "└", "├", "╭", "╰", ">", "ray::", "File ", "-->", "Cell In", "Input In")
