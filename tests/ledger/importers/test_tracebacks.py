@@ -98,24 +98,22 @@ def test_a_message_does_not_swallow_what_the_shell_says(import_text):
 
 
 def test_a_traceback_whose_lines_all_have_a_time_is_read(import_text):
-    lines = CHAIN.split("\n\n", maxsplit=1)[0].splitlines()
-    text = "".join(
-        f"2025-04-17 00:04:41 {'ERROR:root:' if not place else ''}{line}\n" for place, line in enumerate(lines)
-    )
+    first, *others = CHAIN.split("\n\n", maxsplit=1)[0].splitlines()
+    lines = ["INFO:root:round 1", f"ERROR:root:{first}", *others, "INFO:root:round 1 completed"]
 
-    found = import_text(
-        f"2025-04-17 00:04:40 INFO:root:round 1\n{text}2025-04-17 00:04:41 INFO:root:round 1 completed\n"
-    )
+    found = import_text("".join(f"2025-04-17 00:04:41 {line}\n" for line in lines))
 
-    [raised] = found.ledger.incidents[0].exceptions
+    [incident] = found.ledger.incidents
+    [raised] = incident.exceptions
+    assert incident.kind is IncidentKind.traceback
     assert (raised.type, raised.message, raised.frame) == ("KeyError", "'episode_7'", "/app/data.py:7 in frames")
-    assert [one.kind for one in found.ledger.incidents] == [IncidentKind.traceback]
 
 
 @pytest.mark.parametrize(
     "file", ["pandas/_libs/hashtable_class_helper.pxi", "C:\\Program Files\\Python313\\Lib\\encodings\\cp1252.py"]
 )
 def test_what_is_installed_is_no_code_of_the_user_s(import_text, file):
-    text = f'Traceback (most recent call last):\n  File "train.py", line 3, in main\n  File "{file}", line 9, in f\nKeyError: 8\n'
+    frames = f'  File "train.py", line 3, in main\n  File "{file}", line 9, in f\n'
+    text = f"Traceback (most recent call last):\n{frames}KeyError: 8\n"
 
     assert import_text(text).ledger.incidents[0].exceptions[0].frame == "train.py:3 in main"
