@@ -218,7 +218,7 @@ def test_the_lines_of_a_launcher_are_no_part_of_an_exceptions_message(diagnose_t
 def test_another_connection_that_is_ready_is_no_work_behind_a_traceback(diagnose_text):
     ready = "2025-04-20 23:44:42,332 [DEBUG] ChannelConnectivity.READY\n"
     died = (
-        '2025-04-20 23:44:42,534 [ERROR] it died:\nTraceback (most recent call last):\n  File "main.py", line 42, in f\n'
+        '2025-04-20 23:44:42,534 [ERROR] died:\nTraceback (most recent call last):\n  File "main.py", line 42, in f\n'
         '  File "/usr/lib/python3.12/site-packages/grpc/_channel.py", line 967, in _next\nStopIteration\n'
     )
 
