@@ -37,6 +37,13 @@ def test_a_return_is_judged_by_where_it_went(judge, events, returns, verdict, fa
     assert (finding.verdict, finding.fault) == (verdict, fault)
 
 
+def test_a_loss_of_reinforcement_learning_may_spike(judge, events):
+    spiking = [40.0 if n % 9 == 4 else 1.0 + n % 3 / 10 for n in range(60)]
+
+    assert judge("loss.spikes", events.training(policy_loss=spiking))[0].verdict is Verdict.failed
+    assert judge("loss.spikes", events.training(policy_loss=spiking, reward=noisy([1.0] * 60)))[0].fault is None
+
+
 def test_one_bad_episode_at_the_end_is_no_collapse(judge, events):
     returns = [*noisy(RISING), 3.0]
 

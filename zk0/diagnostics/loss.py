@@ -180,6 +180,8 @@ def loss_spikes(trainings: list[Training], _: Ledger) -> Finding:
         return not_available(f"needs {MINIMUM_STEPS} steps of policy_loss above 0, has {len(values)}")
     if repeated(values):
         return not_available("it repeats itself, which loss.trend judges")
+    if any(one.reward for one in trainings):
+        return not_available("a loss of reinforcement learning is as uneven as the episodes that it is of")
     spikes = _spikes(values)
     evidence = [
         point("steps far above their neighbours", len(spikes), "steps"),

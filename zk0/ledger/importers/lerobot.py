@@ -79,7 +79,7 @@ RULES: tuple[Rule, ...] = (
     rule(r"step:(\d+)([KMB]?) smpl:\S+ ep:\S+ epch:\S+ (.*)", _step),
     rule(rf"step (\d+): eval_loss={NUMBER}", _evaluated),
     rule(r"Creating (?:dataset|policy|optimizer|env|reward model)", lambda log, _: log.run.count("step", 0.0)),
-    rule(r"End of training", lambda log, _: log.run.close(1, at=log.at)),
+    rule(r"End of training", lambda log, _: log.end_run()),
     rule(r"One or several (?:query )?timestamps unexpectedly violate the tol.*", incident(IncidentKind.timestamps)),
     rule(r"Start offline training on a fixed dataset", lambda log, _: log.restart()),
     *map(rule, _NOISE),

@@ -28,13 +28,12 @@ def _improved(log: LogFile, found: re.Match[str]) -> None:
     log.add_evaluation(number, loss, dataset=SERVER, missing=None if loss is not None else UNTOLD, metrics=scores)
 
 
-def _stopped(log: LogFile, _: re.Match[str]) -> None:
-    log.run.close(log.server_round or 1, at=log.at)
-
-
 RULES: tuple[Rule, ...] = (
     rule(r"Metric (\S+) improved\b.*New best score: (-?[\d.]+(?:e[-+]?\d+)?)", _improved),
-    rule(r"Monitored metric \S+ did not improve in the last \d+ records\..*Signaling Trainer to stop", _stopped),
+    rule(
+        r"Monitored metric \S+ did not improve in the last \d+ records\..*Signaling Trainer to stop",
+        lambda log, _: log.end_run(),
+    ),
     rule(r"GPU available:"),
     rule(r"TPU available:"),
     rule(r"IPU available:"),

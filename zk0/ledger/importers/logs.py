@@ -125,6 +125,10 @@ class LogFile:
         self.server_round = number
         self.run.count("round", number, planned)
 
+    def end_run(self, rounds: int | None = None) -> None:
+        """A line says that the run came to its end; without a number it had the rounds that it is in, or none."""
+        self.run.close(self.server_round or 0 if rounds is None else rounds, at=self.at)
+
     def switch_client(self, client: str, number: int | None = None) -> LogStream:
         """A line names its client, and perhaps the round."""
         name = client_name(client)

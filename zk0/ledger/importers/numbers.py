@@ -105,7 +105,7 @@ def _take(log: LogFile, text: str, pairs: Pairs, *, in_bar: bool) -> Taken:
     if not pairs.is_row and not _is_repeated(log, text, pairs, meaning):
         return Taken.no
     if _is_summary(pairs):
-        log.run.close(log.server_round or 1, at=log.at)  # the means of all steps, printed at the end
+        log.end_run()  # the means of all steps, printed at the end
         return Taken.understood
     taken = take_measured(log, pairs, meaning, in_bar=in_bar, certain=text.lstrip()[:1] in "{|")
     return Taken.understood if taken else Taken.no
@@ -128,7 +128,7 @@ def _ended(log: LogFile, text: str) -> Taken:
     """Take a line that says that the training has come to its end."""
     if found := _STOPPED.search(text):
         log.run.count("epoch" if found["unit"] == "epochs" else "step", None, float(found["planned"]))
-    log.run.close(log.server_round or 1, at=log.at)
+    log.end_run()
     return Taken.understood
 
 

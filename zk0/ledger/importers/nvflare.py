@@ -36,8 +36,8 @@ RULES: tuple[Rule, ...] = (
     rule(r"Beginning (?:model_controller|ScatterAndGather|controller) run"),
     rule(r"Contribution from (\S+) (ACCEPTED|REJECTED) by the aggregator(?: at round (\d+))?.*", _contribution),
     rule(r"Discarded (?:the )?(?:result|contribution)s? from (?P<client>\S+).*", incident(IncidentKind.client_failed)),
-    rule(r"Finished (?:ScatterAndGather|FedAvg|Cyclic|FedProx|Scaffold) Training", lambda log, _: _close(log)),
-    rule(r"Finished FedAvg\.", lambda log, _: _close(log)),
+    rule(r"Finished (?:ScatterAndGather|FedAvg|Cyclic|FedProx|Scaffold) Training", lambda log, _: log.end_run()),
+    rule(r"Finished FedAvg\.", lambda log, _: log.end_run()),
     rule(r"submit_update.*(?:failed|timeout|timed out).*", incident(IncidentKind.client_failed)),
     rule(r"submitUpdate.*(?:failed|timeout|timed out).*", incident(IncidentKind.client_failed)),
     rule(r"failed to send task result.*", incident(IncidentKind.client_failed)),
@@ -65,7 +65,3 @@ RULES: tuple[Rule, ...] = (
     rule(r"Deploy (?:the Apps|and start the Server App)"),
     rule(r"Set the client status ready"),
 )
-
-
-def _close(log: LogFile) -> None:
-    log.run.close(log.server_round or 0, at=log.at)
