@@ -32,6 +32,8 @@ class ProgressCounts:
         if count is None:
             self.counts[unit, client] = _Count(planned, reached, reached)
             return False
+        if reached is not None and reached == count.reached and planned in (None, count.planned):
+            return False  # the usual case: another step of the same epoch
         if reached is not None:
             if count.begins is None:
                 count.begins = reached

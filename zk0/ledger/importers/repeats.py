@@ -81,7 +81,7 @@ class RepeatedRow:
             step = position.offset + int(printed)
             if epoch != position.epoch or before is None or printed < before or step <= max(position.last, 0):
                 return None
-        if self.epoch is not None:
+        if self.epoch is not None and (epoch != position.epoch or position.headings):
             log.run.count("epoch", epoch, self.epochs, client=client)
         if printed is not None:
             log.run.count("step", printed, self.steps, client=client)
