@@ -40,10 +40,9 @@ class Series:
             else:
                 values[step] = value
             return
-        self.put_in_window(2 * (step // (2 * self.stride)), value)
+        self._put_in_window(2 * (step // (2 * self.stride)), value)
 
-    def put_in_window(self, at: int, value: float) -> None:
-        """Keep a value in the window whose first entry is `at`: its smallest and its largest stay."""
+    def _put_in_window(self, at: int, value: float) -> None:
         values = self.values
         if at + 2 > len(values):
             values.extend([NOTHING] * (at + 2 - len(values)))
@@ -71,7 +70,7 @@ class Series:
             at = len(self.values)
             for value in old[start : start + 4]:
                 if not math.isnan(value):
-                    self.put_in_window(at, value)
+                    self._put_in_window(at, value)
             if len(self.values) < at + 2:
                 self.values.extend([NOTHING] * (at + 2 - len(self.values)))
 
@@ -142,8 +141,6 @@ class TrainingRecord:
                     steps.append(step)
             elif step == len(series.values) and series.stride == 1:  # the usual case, without a call
                 series.values.append(value)
-            elif series.stride > 1:
-                series.put_in_window(2 * (step // (2 * series.stride)), value)
             else:
                 series.put(step, value)
         if step != self.last_step:
