@@ -298,3 +298,19 @@ def test_a_training_that_begins_again_in_its_log_has_no_spike(judge, events):
     [finding] = judge("loss.spikes", events.training(policy_loss=[*once, *once, *once]))
 
     assert finding.verdict is Verdict.passed
+
+
+@pytest.mark.parametrize(
+    ("trained", "judged", "metrics", "verdict"),
+    [
+        ((0.975, 0.96), (0.965, 0.97), {}, Verdict.warned),
+        ((0.975, 0.96), (0.965, 0.92), {}, Verdict.not_available),  # the evaluation falls
+        ((0.975, 0.96), (0.965, 0.97), {"f1": 0.5}, Verdict.not_available),  # which says more
+    ],
+    ids=["both stay", "one falls", "a score"],
+)
+def test_a_loss_that_hardly_changes_beside_evaluations_that_do_not(judge, events, trained, judged, metrics, verdict):
+    losses, evaluated = ([first + (last - first) * n / 29 for n in range(30)] for first, last in (trained, judged))
+    evaluations = [one.model_copy(update={"metrics": metrics}) for one in events.evaluations(*evaluated)]
+
+    assert judge("loss.trend", events.training(policy_loss=losses), *evaluations)[0].verdict is verdict

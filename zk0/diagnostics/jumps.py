@@ -60,6 +60,24 @@ def jump_at_start(values: list[float], starts: list[int]) -> int | None:
     return sum(map(len, trainings[:jumped]))
 
 
+def between_trainings(values: list[float], start: int, starts: list[int]) -> Finding:
+    """Return the finding on a level that begins with a training in the same log."""
+    before, after = median(values[:start]), median(values[start:])
+    return warned(
+        f"the trainings from logged value {start} of {len(values)} on have {after:.3g}, all before it {before:.3g}",
+        evidence=[
+            point("median before", before),
+            point("median after", after),
+            point("trainings that begin in the log", len(starts) + 1),
+        ],
+        cause="the log alone can't tell: other data or another loss (then they are not to be compared), or they start "
+        "from a model that was spoilt, as a wrong aggregate",
+        remedy="compare the configurations before and after; if they are the same, evaluate what they begin with",
+        fault=Fault.loss_jumped,
+        confidence=0.5,
+    )
+
+
 def short_jump(values: list[float]) -> Finding | None:
     """Return the finding on few values that agree, and then are all far higher; None for others."""
     for step in range(BEFORE_JUMP, len(values) - AFTER_JUMP + 1):

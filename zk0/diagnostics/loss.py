@@ -11,7 +11,7 @@ from typing import Literal
 from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Finding, failed, not_available, passed, warned
-from zk0.diagnostics.jumps import EACH_SIDE, burst_of, jump_at_start, jump_of, short_jump
+from zk0.diagnostics.jumps import EACH_SIDE, between_trainings, burst_of, jump_at_start, jump_of, short_jump
 from zk0.diagnostics.not_finite import RECOVERED, is_settling, likely_cause, not_finite_in, recovers
 from zk0.diagnostics.nothing_learnt import (
     falls_to_guessing,
@@ -34,7 +34,7 @@ from zk0.diagnostics.series import (
     point,
     starts_of,
 )
-from zk0.diagnostics.trends import FEWEST_STEPS, MINIMUM_STEPS, falls_each_time, judge_trend
+from zk0.diagnostics.trends import FEWEST_STEPS, MINIMUM_STEPS, falls_each_time, judge_trend, stays_on_both_sides
 from zk0.ledger import Ledger, Training
 
 LATE = 0.2  # of the steps: a log that begins behind them does not show the fall
@@ -97,7 +97,9 @@ def loss_trend(
             return not_available(f"needs {MINIMUM_STEPS} steps of {series}, has {len(values)}")
         if without := repeated(values) or falls_to_guessing(values) or (None if late else guessing(values)):
             return without
-        return judge_trend(values, series, expect, late=late)
+        found = judge_trend(values, series, expect, late=late)
+        still = None if late or found.fault is not None else stays_on_both_sides(values, ledger)
+        return still or found
 
     return judge_each(by_client(ledger.trainings), judge)
 
@@ -228,7 +230,7 @@ def loss_jumps(trainings: list[Training], _: Ledger) -> Finding:
         few = f"needs {2 * EACH_SIDE} steps of policy_loss above 0, has {len(values)}"
         return short_jump(values) or not_available(few)
     if (start := jump_at_start(values, starts := starts_of(trainings))) is not None:
-        return _jumps_at_start(values, start, starts)
+        return between_trainings(values, start, starts)
     step = jump_of(values)
     if step is None:
         return passed("no step from one level to another")
@@ -245,23 +247,6 @@ def loss_jumps(trainings: list[Training], _: Ledger) -> Finding:
         remedy="go back to the last checkpoint before it; compare that step's data, learning rate and gradient norm",
         fault=Fault.loss_jumped,
         confidence=0.9,
-    )
-
-
-def _jumps_at_start(values: list[float], start: int, starts: list[int]) -> Finding:
-    before, after = median(values[:start]), median(values[start:])
-    return warned(
-        f"the trainings from logged value {start} of {len(values)} on have {after:.3g}, all before it {before:.3g}",
-        evidence=[
-            point("median before", before),
-            point("median after", after),
-            point("trainings that begin in the log", len(starts) + 1),
-        ],
-        cause="the log alone can't tell: other data or another loss (then they are not to be compared), or they start "
-        "from a model that was spoilt, as a wrong aggregate",
-        remedy="compare the configurations before and after; if they are the same, evaluate what they begin with",
-        fault=Fault.loss_jumped,
-        confidence=0.5,
     )
 
 

@@ -17,6 +17,7 @@ from zk0.diagnostics.jumps import jump_of
 from zk0.diagnostics.nothing_learnt import guessed_level, is_coarse
 from zk0.diagnostics.ranks import kendall_trend, lowest_slope
 from zk0.diagnostics.series import ends, point, thinned
+from zk0.ledger import Ledger
 
 MINIMUM_STEPS = 20  # below it, a tenth is one or two values and the rank test has little power
 FEWEST_FALLS = 5  # values, each below the one before, and the last below FAR of the first
@@ -30,6 +31,7 @@ PAIRS_OF = 300  # values at most for the Theil-Sen slope, which looks at all pai
 RISES = 1.1  # times its start: less is no divergence, whatever its rank test says
 FELL = 0.98  # of its start: it may fall, and the noise is too large to say so
 FELL_BEFORE = 1.5  # times the level it stays at: a loss that converged in its first steps
+ONE_LEVEL = 1.1  # times the last: a training that begins where it stays
 LITTLE = 0.9  # of its start: levels that differ by less are one for a person who looks at the curve
 
 
@@ -117,3 +119,31 @@ def _without_trend(values: list[float], change: str, evidence: list[Evidence], *
 def falls_each_time(values: list[float]) -> bool:
     """Return whether few values fall every time and far: of 5 without a trend, 1 in 120 does."""
     return len(values) >= FEWEST_FALLS and values[-1] < FAR * values[0] and all(b < a for a, b in pairwise(values))
+
+
+def stays_on_both_sides(values: list[float], ledger: Ledger) -> Finding | None:
+    """Return the finding on a loss and evaluations that both keep one level from their beginning; None for others."""
+    if any(one.metrics for one in ledger.evaluations) or any(one.accuracy for one in ledger.trainings):
+        return None  # scores say more
+    judged = [one.loss for one in ledger.evaluations if one.loss is not None]
+    half = len(judged) // 2
+    if min(len(values), len(judged)) < MINIMUM_STEPS or min(*values, *judged) <= 0:
+        return None
+    first, last = ends(values)
+    level = FELL < last / first < 1 / FELL and max(values) < ONE_LEVEL * last
+    if not level or min(judged[half:]) <= FELL * min(judged[:half]):
+        return None
+    return warned(
+        f"hardly changes: {first:.4g} to {last:.4g}, and the evaluation {judged[0]:.4g} to {judged[-1]:.4g}",
+        evidence=[
+            point("loss, median of the first tenth", first),
+            point("loss, median of the last tenth", last),
+            point("lowest evaluation of the first half", min(judged[:half])),
+            point("lowest evaluation of the second half", min(judged[half:])),
+        ],
+        cause="nothing is learnt, or it began with weights that had converged: the log alone can't tell",
+        remedy="compare with a constant answer (for targets that are normalised its squared error is 1); train on 20 "
+        "samples until it knows them",
+        fault=Fault.loss_still,
+        confidence=0.5,
+    )
