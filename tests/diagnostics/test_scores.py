@@ -182,3 +182,12 @@ def test_one_accuracy_in_every_round_of_fedprox_s_code_is_no_learning(diagnose_t
     )
 
     assert diagnose_text(text).root.fault == Fault.at_chance
+
+
+@pytest.mark.parametrize(("count", "fails"), [("", False), ("epoch {n}: ", True)], ids=["a search", "one training"])
+def test_scores_that_nothing_counts_may_be_of_as_many_models(diagnose_text, count, fails):
+    text = "".join(f"{count.format(n=n)}precision={0.87 - 0.02 * n:.3f}\n" for n in range(22))
+
+    found = {finding.check for finding in diagnose_text(text).problems}
+
+    assert ("scores.improve" in found) is fails

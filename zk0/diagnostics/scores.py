@@ -97,15 +97,22 @@ def improve(ledger: Ledger) -> Iterator[Finding]:
         if (series := losses_of(one))
         for first, last in [ends(series)]
     ]
-    return judge_each(by_data_set(ledger), lambda found: _improve(found, falls), nothing="nothing was evaluated")
+    # Scores by themselves, without a count, may be of as many models: a search over settings prints them as well.
+    as_rounds = bool(ledger.trainings or ledger.aggregations or ledger.progress)
+    return judge_each(
+        by_data_set(ledger),
+        lambda found: _improve(found, falls, as_rounds=as_rounds),
+        nothing="nothing was evaluated",
+    )
 
 
-def _improve(found: list[Evaluation], falls: list[bool]) -> Finding:
+def _improve(found: list[Evaluation], falls: list[bool], *, as_rounds: bool) -> Finding:
     known, scores = accuracies_of(found), scores_of(found).items()
     losses = [(one.round, one.loss) for one in found if one.loss is not None]
     values = [value for _, value in losses]
     late = guessing_late(values, known, found[-1].round)
-    by_score = next(filter(None, (judge(*one) for judge in (_better, _worse) for one in scores)), None)
+    judges = (_better, _worse) if as_rounds else (_better,)
+    by_score = next(filter(None, (judge(*one) for judge in judges for one in scores)), None)
     if told := late or by_score or _lost(losses, known) or (None if known else guessing(values)):
         return told
     if len(losses) < ENOUGH:
