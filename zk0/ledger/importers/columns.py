@@ -58,6 +58,8 @@ class _Heading:
 def read(log: LogFile, text: str) -> Taken:
     """Take a heading of columns, or a row under one."""
     heading: _Heading = log.memory.setdefault(NAME, _Heading())
+    if "%|" in text and not heading.names:
+        return Taken.no  # a bar, and no row that it stands behind
     text = _BAR.split(text)[0] if "%" in text else text
     markdown = _MARKDOWN.match(text)
     cells = [cell.strip() for cell in markdown["cells"].split("|")] if markdown else _cells(text)
