@@ -12,7 +12,17 @@ from zk0.core.checks import check
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
 from zk0.diagnostics.nothing_learnt import guessed_level, is_coarse, significant_digits
-from zk0.diagnostics.series import by_client, by_data_set, each, ends, is_lost, judge_each, losses_of, point
+from zk0.diagnostics.series import (
+    accuracies_of,
+    by_client,
+    by_data_set,
+    each,
+    ends,
+    is_lost,
+    judge_each,
+    losses_of,
+    point,
+)
 from zk0.ledger import Evaluation, Ledger
 
 ROUNDS_OF_NOISE = 5
@@ -75,7 +85,9 @@ def _beats_baseline(found: list[Evaluation], ratio: float, role: str, first_is_t
     ]
     frames = "" if last.frames is None else f"{last.frames} "
     change = f"{baseline:.3f} to {last.loss:.3f} on {frames}{role} frames, {achieved:.2f} of the baseline"
-    if first_is_trained and achieved < CLEARLY_WORSE:
+    answers = accuracies_of(found)
+    better = bool(answers) and answers[-1] > answers[0]  # a model that grows sure of itself pays more for its errors
+    if first_is_trained and (achieved < CLEARLY_WORSE or better):
         return not_available("its rounds are counted from 0: the untrained policy may not have been evaluated")
     return _compared(achieved, ratio, change, evidence)
 

@@ -13,7 +13,7 @@ from zk0.ledger.importers.reading import FileReport, LogSource
 from zk0.ledger.importers.records import TrainingRecord
 from zk0.ledger.importers.rules import LineReader, Rule, RuleBook
 from zk0.ledger.importers.run_builder import RunBuilder, client_name
-from zk0.ledger.importers.streams import LogStream, lane_client
+from zk0.ledger.importers.streams import LogStream, StepPosition, lane_client
 from zk0.ledger.log_events import IncidentKind
 
 TIME = 19  # characters of `2025-10-01 09:12:03`
@@ -139,6 +139,18 @@ class LogFile:
             stream.client, stream.record, stream.number, stream.settings, stream.digest_in = name, None, None, {}, None
         if number is not None:
             stream.number = number
+        return stream
+
+    def return_to(self, client: str | None) -> LogStream:
+        """A row is of one of several clients that work side by side, or of none: it goes on where it was."""
+        stream, name = self.stream, client_name(client) if client else None
+        if stream.client != name:
+            stream.others[stream.client] = (stream.record, stream.position)
+            record, position = stream.others.pop(name, (None, StepPosition(headings=stream.position.headings)))
+            stream.number = None
+            if client:
+                self.switch_client(client)
+            stream.client, stream.record, stream.position = name, record, position
         return stream
 
     def _heading(self, name: str) -> None:

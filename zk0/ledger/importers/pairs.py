@@ -21,6 +21,11 @@ _COUNTER = re.compile(
     rf"[\s:=#\"']*(?:\((?:train|val|test)\)\s*)?[\[(]?\s*(?P<value>\d[\d,]*(?:\.\d+)?)"
     r"(?![\w%])(?:\s*(?:/|of)\s*(?P<total>\d[\d,]*))?[\])]?"
 )
+# `Client 3 Epoch 2/5`, `[client_3]`, `Client ID: 3`, `Client 3/10`
+_CLIENT = re.compile(
+    r"(?i)(?<![\w/.])client(?:[ _]?(?:id|idx|no|number))?(?:\s*[:=#_-]\s*|\s+#?|(?=\d))"
+    r"(?P<client>\d{1,6})(?:\s*/\s*\d+)?(?![%\da-zA-Z]|[.,]\d|\s*(?:ms|s|%)\b)"
+)
 # `[1][  50/1000]` of mmengine, `[1,  2000]` of PyTorch's tutorial, `1 [640/60000 (1%)]` of its example
 _PLACES = re.compile(
     r"\[\s*(?P<epoch>\d+)\s*(?:\]\s*\[|,)\s*(?P<step>\d+)(?:/(?P<total>\d+))?\s*\](?=\s)"
@@ -163,6 +168,9 @@ def find_pairs(text: str) -> Pairs:
     if len(text) > MOST_LINE:
         return found
     rest = text.replace("'s ", " ") if "'s " in text else text  # `training's l2`
+    if "lient" in rest and (client := _CLIENT.search(rest)):
+        found.values["client"] = float(client["client"])
+        rest = f"{rest[: client.start()]} ; {rest[client.end() :]}"
     if index := _INDEX.match(rest):
         found.values["step"] = float(index["boosted"] or index["learnt"])
         rest = rest[index.end() :]

@@ -45,7 +45,12 @@ class RepeatedRow:
         """Add the row to the record of its lane; False, and nothing is added, where something else happens in it."""
         stream = log.stream
         record, entered = stream.record, log.server_round
-        if record is None or log.phase in (EVALUATING, FINAL) or (entered is not None and record.round != entered):
+        if (
+            record is None
+            or len(stream.others) > 1  # clients
+            or log.phase in (EVALUATING, FINAL)
+            or (entered is not None and record.round != entered)
+        ):
             return False
         for place, other in self.unsure:
             if place.value(numbers) != other.value(numbers):

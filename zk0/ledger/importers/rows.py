@@ -12,6 +12,7 @@ from zk0.ledger.importers.logs import LogFile
 from zk0.ledger.importers.metric_names import SERIES, meanings
 from zk0.ledger.importers.pairs import Pairs
 from zk0.ledger.importers.records import UNTOLD
+from zk0.ledger.importers.run_builder import SERVER
 from zk0.ledger.importers.score_names import Shares, as_score, is_of_evaluation, plain
 from zk0.ledger.importers.streams import LogStream, StepPosition
 from zk0.ledger.schema import RETURN
@@ -91,14 +92,11 @@ def take_measured(log: LogFile, pairs: Pairs, meaning: dict[str, str], *, in_bar
 
 def _take(log: LogFile, pairs: Pairs, meaning: dict[str, str], rows: RowMemory, *, in_bar: bool) -> None:
     values = {name: pairs.values[column] for name, column in meaning.items()}
-    stream = log.stream
-    client = None if stream.client == LOCAL else stream.client
     if (named := tuple(pairs.values)) not in rows.noted:
         rows.noted.add(named)
         _note(log, rows, meaning)
-    if "client" in values and math.isfinite(values["client"]):
-        stream = log.switch_client(f"{values['client']:g}")
-        client = stream.client
+    stream = _lane(log, values)
+    client = None if stream.client == LOCAL else stream.client
     number = values.get("round")
     # Of the round before, whose evaluation is printed when the server has said the next one's number.
     late = bool(log.dialects) and log.server_round is not None and number == log.server_round - 1
@@ -126,7 +124,20 @@ def _take(log: LogFile, pairs: Pairs, meaning: dict[str, str], rows: RowMemory, 
         _measure(log, pairs, meaning, measured, in_bar=in_bar)
     if judged:
         name = next((meaning[kind] for kind in ("evaluation_score", "score") if kind in meaning), "")
-        _evaluate(log, judged, rows, values, name, int(number) if late and number is not None else log.server_round)
+        dataset = client if client and "client" in values else SERVER
+        _evaluate(
+            log, judged, rows, values, name, int(number) if late and number is not None else log.server_round, dataset
+        )
+
+
+def _lane(log: LogFile, values: dict[str, float]) -> LogStream:
+    """Return where the row belongs: to the client that it names; among several clients, without a name to none."""
+    stream = log.stream
+    if "client" in values and math.isfinite(values["client"]):
+        return log.return_to(f"{values['client']:g}")
+    if len(stream.others) > 1 and stream.client != LOCAL:
+        return log.return_to(LOCAL if LOCAL in stream.others else None)
+    return stream
 
 
 def _judged(pairs: Pairs, values: dict[str, float], score: str) -> dict[str, float]:
@@ -201,10 +212,16 @@ def _step(position: StepPosition, pairs: Pairs, meaning: dict[str, str], *, in_b
 
 
 def _evaluate(
-    log: LogFile, judged: dict[str, float], rows: RowMemory, values: dict[str, float], score: str, number: int | None
+    log: LogFile,
+    judged: dict[str, float],
+    rows: RowMemory,
+    values: dict[str, float],
+    score: str,
+    number: int | None,
+    dataset: str,
 ) -> None:
     epoch = values.get("epoch", log.stream.position.epoch)
-    same = (number, epoch, log.stream.position.last, score, *judged.values())
+    same = (dataset, number, epoch, log.stream.position.last, score, *judged.values())
     if same == rows.judged:
         return
     rows.judged = same
@@ -223,7 +240,7 @@ def _evaluate(
         metrics |= as_score(score, rows.shares.of(score, judged["evaluation_score"]))
     if math.isfinite(value := judged.get("evaluation_return", math.nan)):
         metrics[RETURN] = value
-    log.add_evaluation(number, loss, dataset="server", missing=None if loss is not None else UNTOLD, metrics=metrics)
+    log.add_evaluation(number, loss, dataset=dataset, missing=None if loss is not None else UNTOLD, metrics=metrics)
 
 
 def _note(log: LogFile, rows: RowMemory, meaning: dict[str, str]) -> None:
