@@ -90,7 +90,7 @@ def _read_known(log: LogFile, text: str, shape: Shape, numbers: Sequence[str]) -
     pairs = shape.read(text, numbers)
     taken = _take(log, text, pairs, in_bar=False)
     if taken is Taken.understood and shape.row is None and shape.is_known and not _is_summary(pairs):
-        shape.row = repeated_row(pairs, _meaning(pairs), shape.places)
+        shape.row = repeated_row(pairs, _meaning(pairs), shape.places, numbers)
     return taken
 
 

@@ -37,12 +37,12 @@ class ProgressCounts:
         if reached is not None:
             if count.begins is None:
                 count.begins = reached
-            if _begins_again(count, reached, planned):
-                count.reached = reached
-                return True
             if count.reached is None or reached > count.reached:
                 count.stride = None if count.reached is None else reached - count.reached
                 count.reached = reached
+            elif _begins_again(count, reached, planned):
+                count.reached = reached
+                return True
         if planned is not None and (count.planned is None or planned > count.planned):
             count.planned = planned
         return False

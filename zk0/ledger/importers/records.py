@@ -40,9 +40,10 @@ class Series:
             else:
                 values[step] = value
             return
-        self._put_in_window(2 * (step // (2 * self.stride)), value)
+        self.put_in_window(2 * (step // (2 * self.stride)), value)
 
-    def _put_in_window(self, at: int, value: float) -> None:
+    def put_in_window(self, at: int, value: float) -> None:
+        """Keep a value in the window whose first entry is `at`: its smallest and its largest stay."""
         values = self.values
         if at + 2 > len(values):
             values.extend([NOTHING] * (at + 2 - len(values)))
@@ -70,7 +71,7 @@ class Series:
             at = len(self.values)
             for value in old[start : start + 4]:
                 if not math.isnan(value):
-                    self._put_in_window(at, value)
+                    self.put_in_window(at, value)
             if len(self.values) < at + 2:
                 self.values.extend([NOTHING] * (at + 2 - len(self.values)))
 
@@ -129,17 +130,16 @@ class TrainingRecord:
         step = max(step, 0)
         while step // self.stride > MOST_ENTRIES:
             self.halve()
-        known = self.series
+        known, window = self.series, 2 * (step // (2 * self.stride)) if self.stride > 1 else None
         for name, value in values.items():
             series = known.get(name)
             if series is None:
                 series = known[name] = Series(self.stride)
             if value - value != 0.0:  # NaN or infinite, and faster than to ask for it
-                self.missing[name] = NOT_FINITE
-                self.not_finite += 1
-                if len(steps := self.not_finite_at.setdefault(name, [])) < MOST_STEPS:
-                    steps.append(step)
-            elif step == len(series.values) and series.stride == 1:  # the usual case, without a call
+                self._put_not_finite(name, step)
+            elif window is not None:
+                series.put_in_window(window, value)
+            elif step == len(series.values):  # the usual case, without a call
                 series.values.append(value)
             else:
                 series.put(step, value)
@@ -148,6 +148,12 @@ class TrainingRecord:
         self.last_step = step
         if step >= self.steps:
             self.steps = step + 1
+
+    def _put_not_finite(self, name: str, step: int) -> None:
+        self.missing[name] = NOT_FINITE
+        self.not_finite += 1
+        if len(steps := self.not_finite_at.setdefault(name, [])) < MOST_STEPS:
+            steps.append(step)
 
     def count_parts(self, values: Mapping[str, float]) -> None:
         """Keep which parts of the loss are 0 in every logged value."""

@@ -36,7 +36,7 @@ class RepeatedRow:
     supervised: tuple[tuple[str, NumberPlace], ...]  # (part of a loss, its place)
     epoch: NumberPlace | None
     step: NumberPlace | None
-    totals: tuple[tuple[int, float], ...]  # (which number, what it stays)
+    totals: tuple[tuple[int, str], ...]  # (which number, what it stays)
     epochs: float | None  # that are planned
     steps: float | None
     unsure: tuple[tuple[NumberPlace, NumberPlace], ...]  # had the same value so far, and must have the same again
@@ -56,7 +56,7 @@ class RepeatedRow:
             if place.value(numbers) != other.value(numbers):
                 return False
         for at, total in self.totals:
-            if float(numbers[at]) != total:
+            if numbers[at] != total:
                 return False
         step = self._step(log, stream.position, numbers, None if stream.client == LOCAL else stream.client)
         if step is None:
@@ -76,13 +76,18 @@ class RepeatedRow:
 
     def _step(self, log: LogFile, position: StepPosition, numbers: Sequence[str], client: str | None) -> int | None:
         """Count the row and return its step; None where that is not one of the same epoch, behind the last."""
-        epoch = position.headings.get("epoch") if self.epoch is None else self.epoch.value(numbers)
+        if self.epoch is None:
+            epoch = position.headings.get("epoch")
+        else:
+            at, way = self.epoch
+            epoch = float(numbers[at]) if way is None else way(float(numbers[at]))
         if self.step is None:
             step, printed = position.last + 1, None
             if step <= 0 or (epoch is not None and position.epoch is not None and epoch < position.epoch):
                 return None
         else:
-            printed, before = self.step.value(numbers), position.step
+            at, way = self.step
+            printed, before = float(numbers[at]) if way is None else way(float(numbers[at])), position.step
             step = position.offset + int(printed)
             if epoch != position.epoch or before is None or printed < before or step <= max(position.last, 0):
                 return None
@@ -97,9 +102,12 @@ class RepeatedRow:
 
 
 def repeated_row(
-    pairs: Pairs, meaning: dict[str, str], places: dict[tuple[str, str], list[NumberPlace]]
+    pairs: Pairs, meaning: dict[str, str], places: dict[tuple[str, str], list[NumberPlace]], printed: Sequence[str]
 ) -> RepeatedRow | None:
-    """Return what the rows of a shape add; None where a row can do more than to add a step to a record."""
+    """Return what the rows of a shape add; None where a row can do more than to add a step to a record.
+
+    `printed` are the numbers of one of them, which names `pairs` with these meanings.
+    """
     columns = {kind: ("values", column) for kind, column in meaning.items()}
     measured = [kind for kind in meaning if kind in SERIES]
     if (
@@ -110,7 +118,7 @@ def repeated_row(
         or not MEASURED.intersection(measured)
     ):
         return None
-    totals = {("totals", name): total for name, total in pairs.totals.items()}
+    totals = [("totals", name) for name in pairs.totals]
     supervised = [("values", column) for column in pairs.values if is_supervised_part(column)]
     used = [*columns.values(), *totals, *supervised]
     return RepeatedRow(
@@ -118,7 +126,7 @@ def repeated_row(
         supervised=tuple((column[1], places[column][0]) for column in supervised),
         epoch=places[columns["epoch"]][0] if "epoch" in columns else None,
         step=places[columns["step"]][0] if "step" in columns else None,
-        totals=tuple((places[name][0].at, float(total)) for name, total in totals.items()),
+        totals=tuple((places[name][0].at, printed[places[name][0].at]) for name in totals),
         epochs=pairs.totals.get(meaning.get("epoch", "")),
         steps=pairs.totals.get(meaning.get("step", "")),
         unsure=tuple((places[name][0], other) for name in used for other in places[name][1:]),
