@@ -34,6 +34,8 @@ BETWEEN = {
     "a table": ["epoch  train_loss  val_loss", "1      0.6900      0.7000"],
     "a second start": ["INFO :      Starting Flower ServerApp", "INFO :      [INIT]", "INFO :      [ROUND 1]"],
     "a client's name": ["[client 2] loss: 0.5000, step: 4"],
+    "a client's heading": ["--- Client 7 ---"],
+    "other clients' rows": ["Client 3 loss: 0.5", "Client 4 loss: 0.6", "Client 3 loss: 0.4"],
     "a traceback": ["Traceback (most recent call last):", '  File "a.py", line 1, in <module>', "ValueError: no"],
 }
 

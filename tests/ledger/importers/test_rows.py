@@ -65,3 +65,21 @@ def test_an_evaluation_of_a_client_is_that_client_s(import_text):
 
     assert found[:3] == [("client 0", 0.1), ("client 1", 0.1), ("server", 0.15)]
     assert len(found) == 12
+
+
+def test_rows_below_a_client_s_name_are_that_client_s(import_text):
+    text = "".join(
+        f"Round {n}/2\n--- Client 0 ---\nEpoch 1 loss: 2.{n}\nEpoch 2 loss: 1.{n}\n"
+        f"Training client 1\nEpoch 1 loss: 3.{n}\nEpoch 2 loss: 2.{n}\nGlobal test accuracy: 0.{n}\n"
+        for n in (1, 2)
+    )
+
+    ledger = import_text(text).ledger
+
+    assert [(one.round, one.client, one.policy_loss) for one in ledger.trainings] == [
+        (1, "client 0", [2.1, 1.1]),
+        (1, "client 1", [3.1, 2.1]),
+        (2, "client 0", [2.2, 1.2]),
+        (2, "client 1", [3.2, 2.2]),
+    ]
+    assert [one.dataset for one in ledger.evaluations] == ["server", "server"]

@@ -22,6 +22,7 @@ from zk0.ledger.importers.pairs import NUMBER, Pairs
 from zk0.ledger.importers.repeats import repeated_row
 from zk0.ledger.importers.rows import COUNTS, LOCAL, LOSSES, MEASURED, take_measured
 from zk0.ledger.importers.rules import LineReader, Taken
+from zk0.ledger.importers.run_builder import client_name
 from zk0.ledger.importers.shapes import Shape, ShapeReader
 from zk0.ledger.log_events import IncidentKind
 
@@ -29,8 +30,8 @@ NAME = "metrics"
 SIGNS = (
     "oss", "LOSS", "acc", "Acc", "rad", "poch", "EPOCH", "tep", "Iter", "iter", "ound", "lr", "mAP", "ewar", "ew_",
     "eturn", "|", "━", "[=", "omplete", "OMPLETE", "inish", "stopp", "Stopp", "total", "num", "max", "Num", "Total",
-    "ITER", "uccess", "xent", "ost ", "ost=", "ost:", "mse", "name", "AP", "f1", "F1", "recision", "ecall", "dice",
-    "Dice", "IoU", "iou", "dsc", "DSC", "_wer", "WER", "_cer", "CER",
+    "ITER", "lient", "uccess", "xent", "ost ", "ost=", "ost:", "mse", "name", "AP", "f1", "F1", "recision", "ecall",
+    "dice", "Dice", "IoU", "iou", "dsc", "DSC", "_wer", "WER", "_cer", "CER",
 )  # fmt: skip
 ENDS = re.compile(
     r"(?i)^\W*(?:\w[\w.:\[\]-]{0,80}\W+){0,2}?"  # words begin with a letter: a row of dashes has one reading only
@@ -48,6 +49,7 @@ _STOPPED = re.compile(r"`max_(?P<unit>epochs|steps)=(?P<planned>\d+)` reached")
 # Whatever else has to be a number while something learns: parts of a loss, a divergence, a gradient.
 _HAS_TO_BE_FINITE = re.compile(r"(?i)(?:.*[\W_])?(?:loss|kl|grad\w*|gradient\w*)(?:[\W_]?norm)?")
 MOST_SENTENCES = 1_000
+MOST_WORDS_OF_HEADING = 2  # beside its number: `Learning iteration 3`
 _DIGITS = re.compile(rf"(?i){NUMBER}|\d+")
 _ABOUT_BEST = re.compile(r"(?i)\b(?:best|improve\w*|previous\w*|sav(?:e|ed|ing)|lowest)\b")
 SUMMARY = ("train_runtime", "train_samples_per_second")  # of Hugging Face's Trainer
@@ -171,13 +173,17 @@ def _plan(log: LogFile, unit: str, planned: float) -> None:
 
 def _count(log: LogFile, pairs: Pairs, meaning: dict[str, str]) -> bool:
     """Keep counters on a line of their own: a heading."""
+    headed = meaning.get("client")
+    if headed and pairs.words <= MOST_WORDS_OF_HEADING and math.isfinite(pairs.values[headed]):
+        log.stream.headed = client_name(f"{pairs.values[headed]:g}")
     counted = {unit: pairs.values[meaning[unit]] for unit in COUNTS if unit in meaning}
-    if not counted or pairs.words > 2 or not math.isfinite(sum(counted.values())):  # noqa: PLR2004  `Learning iteration`
+    if not counted or pairs.words > MOST_WORDS_OF_HEADING or not math.isfinite(sum(counted.values())):
         return False
     position = log.stream.position
     for unit, value in counted.items():
         total = pairs.totals.get(meaning[unit])
         if unit == "round":
+            log.stream.headed = None
             log.enter_round(int(value), int(total) if total else None)
         else:
             position.headings[unit] = value

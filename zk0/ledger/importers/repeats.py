@@ -45,13 +45,10 @@ class RepeatedRow:
         """Add the row to the record of its lane; False, and nothing is added, where something else happens in it."""
         stream = log.stream
         record, entered = stream.record, log.server_round
-        if (
-            record is None
-            or len(stream.others) > 1  # clients
-            or log.phase in (EVALUATING, FINAL)
-            or (entered is not None and record.round != entered)
-        ):
+        if record is None or log.phase in (EVALUATING, FINAL) or (entered is not None and record.round != entered):
             return False
+        if stream.headed != stream.client if stream.headed else len(stream.others) > 1:
+            return False  # it is another client's
         for place, other in self.unsure:
             if place.value(numbers) != other.value(numbers):
                 return False

@@ -135,6 +135,8 @@ def _lane(log: LogFile, values: dict[str, float]) -> LogStream:
     stream = log.stream
     if "client" in values and math.isfinite(values["client"]):
         return log.return_to(f"{values['client']:g}")
+    if stream.headed is not None:
+        return log.return_to(stream.headed)
     if len(stream.others) > 1 and stream.client != LOCAL:
         return log.return_to(LOCAL if LOCAL in stream.others else None)
     return stream

@@ -60,6 +60,7 @@ class LogStream:
     fresh: bool = False  # a training was announced and has no step yet
     measured: int = 0  # lines with measurements
     position: StepPosition = field(default_factory=StepPosition)
+    headed: str | None = None  # the client whose name is the heading of what follows
     # Where other clients were whose lines are in the same lane.
     others: dict[str | None, tuple[TrainingRecord | None, StepPosition]] = field(default_factory=dict)
     traceback: Traceback | None = None  # that is being read
