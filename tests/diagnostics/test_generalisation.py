@@ -83,6 +83,14 @@ def test_clients_that_know_their_data_by_heart_while_the_evaluation_stays_low(ju
     assert finding.verdict is verdict
 
 
+def test_accuracies_of_clients_that_are_no_shares_are_not_compared(judge, events):
+    clients = [events.training(client=name, policy_loss=[0.1] * 20, accuracy=[58.4] * 20) for name in ("a", "b")]
+
+    [finding] = judge("generalisation.gap", *clients, *evaluations(events, *[0.9] * 14, accuracy=[0.1] * 14))
+
+    assert finding.verdict is Verdict.not_applicable
+
+
 def test_clients_of_a_federation_are_judged_elsewhere(judge, events):
     both = [events.training(client=name, policy_loss=FALLING) for name in "ab"]
 

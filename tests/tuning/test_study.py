@@ -3,6 +3,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
 import optuna
@@ -154,6 +155,18 @@ def test_two_processes_share_a_study(url):
         worker.join(60)
 
     assert sorted(measured) == sorted((mu, seed) for mu in (1.0, 2.0, 3.0, 4.0) for seed in range(6))
+
+
+def test_of_two_processes_that_take_the_same_trial_one_keeps_it(url):
+    studies = [Study("s", url, "p", range(6), prune=False) for _ in range(2)]
+    studies[0]._study.enqueue_trial({"mu": 1.0}, user_attrs={"mu": 1.0})
+    taken = studies[0]._study.ask()
+    trials = [taken, optuna.Trial(studies[1]._study, taken._trial_id)]  # as SQLite may give it to both
+
+    with ThreadPoolExecutor(2) as pool:
+        claims = list(pool.map(Study._claims, studies, trials))
+
+    assert sorted(claims) == [False, True]
 
 
 def test_a_trial_of_another_machine_is_taken_up_when_it_stops_showing_life(url, monkeypatch):

@@ -85,7 +85,7 @@ def _accuracy(training: Training) -> Sequence[float | None]:
 def _federated(own: float, judged: list[float]) -> Finding:
     """Judge a federation, in which a client may know its own data well long before the aggregate knows all."""
     half = len(judged) // 2
-    if own < BY_ALL or len(judged) < ENOUGH_SCORES or max(judged[half:]) > max(judged[:half]) + DROPPED:
+    if not BY_ALL <= own <= 1 or len(judged) < ENOUGH_SCORES or max(judged[half:]) > max(judged[:half]) + DROPPED:
         return not_applicable("clients train on data of their own: scores.improve judges the evaluation")
     other = max(judged[half:])
     if own - other < FAR_LESS_KNOWN:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from threading import Event, Thread
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import optuna
@@ -27,6 +28,7 @@ from zk0.tuning.measurements import Arm, Measurement, Unit, noise_floor
 
 BEAT_EVERY = 20.0  # seconds
 STALE = 120.0  # seconds without a beat, seen from here, after which another machine's trial is taken up again
+SETTLE = 0.2  # seconds in which another process that took the same trial has said so
 POLL = 1.0  # seconds between two looks at what other processes do
 MU, PROBLEM, OWNER, BEAT, SEED = "mu", "problem", "owner", "beat", "seed "
 FEWEST = 2  # seeds before a trial may be ended early
@@ -158,13 +160,32 @@ class Study:
         """Return the next trial that waits, now ours; None where none waits."""
         while any(trial.state is TrialState.WAITING for trial in self._trials()):
             trial = self._study.ask()
+            if not self._claims(trial):
+                continue
             mu = trial.user_attrs.get(MU, -1.0)  # without one, another process took the last that waited
-            trial.set_user_attr(OWNER, _this_process())
             if mu in mus and not self._is_taken(mu, trial.number):
                 trial.suggest_float(MU, 0, HIGHEST)
                 return trial
             self._study.tell(trial.number, state=TrialState.FAIL)
         return None
+
+    def _claims(self, trial: optuna.Trial) -> bool:
+        """Say whose the trial is from here on, and return whether it is ours.
+
+        Two processes can take the same waiting trial from SQLite, which locks no row: both then say that it is theirs,
+        and the later word holds.
+        """
+        if OWNER in self._stored(trial).user_attrs:
+            return False
+        owner = {**_this_process(), "claim": uuid4().hex}
+        trial.set_user_attr(OWNER, owner)
+        if self._url is None or not self._url.startswith("sqlite"):
+            return True
+        time.sleep(SETTLE)
+        return bool(self._stored(trial).user_attrs[OWNER] == owner)
+
+    def _stored(self, trial: optuna.Trial) -> FrozenTrial:
+        return next(one for one in self._study.get_trials(deepcopy=False) if one.number == trial.number)
 
     def _is_taken(self, mu: float, number: int) -> bool:
         """Return whether another trial has or had this mu. Of two that began together, the lower number keeps it."""
