@@ -37,6 +37,21 @@ def test_a_return_is_judged_by_where_it_went(judge, events, returns, verdict, fa
     assert (finding.verdict, finding.fault) == (verdict, fault)
 
 
+def test_a_loss_that_grows_with_the_return_is_no_explosion(judge, events):
+    growing = [0.3 * 1.1**n for n in range(50)]
+
+    assert judge("loss.explodes", events.training(policy_loss=growing, reward=noisy(RISING)))[0].fault is None
+    assert judge("loss.explodes", events.training(policy_loss=growing, reward=noisy([5.0] * 50)[::-1]))[0].fault
+
+
+def test_a_return_that_rose_at_once_and_swings_is_not_called_still(judge, events):
+    returns = noisy(
+        [26.0, 90.0, 140.0, *(150.0 for _ in range(17)), *(190.0 for _ in range(20)), *(185.0 for _ in range(20))], 60
+    )
+
+    assert judge("reward.rises", events.training(policy_loss=[1.0] * 60, reward=returns))[0].fault is None
+
+
 def test_a_loss_of_reinforcement_learning_may_spike(judge, events):
     spiking = [40.0 if n % 9 == 4 else 1.0 + n % 3 / 10 for n in range(60)]
 

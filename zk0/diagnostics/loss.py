@@ -161,6 +161,9 @@ def loss_explodes(trainings: list[Training], _: Ledger) -> Finding:
     evidence = [point("policy_loss at the start", start), point("policy_loss in the worst round", highest)]
     if highest <= EXPLOSION * start:
         return passed(f"at most {highest / start:.1f} times its start", evidence=evidence)
+    returns = joined(trainings, lambda one: one.reward)
+    if returns and ends(returns)[1] > ends(returns)[0]:
+        return not_available("an agent's return rises, and so may the loss of what predicts it")
     if jump_of(values) is not None or jump_at_start(values, starts_of(trainings)) is not None:
         return not_available("a jump, which loss.jumps judges")
     return failed(

@@ -25,6 +25,7 @@ LOST = 0.7  # of what was gained
 NOISE = 4.0  # deviations around a window's median
 SIGNIFICANCE = 0.01
 MOST = 5_000  # values, for the rank test
+RISEN = 0.2  # of the first level: no return that stays
 LATEST = 5  # evaluations
 HELD = 0.25  # of what the return gained in training: what is explored costs some of it, not three quarters
 
@@ -46,7 +47,8 @@ def rises(trainings: list[Training], ledger: Ledger) -> Finding:
     change = f"{first:.4g} to {last:.4g} over {len(values)} logged returns"
     if chance < SIGNIFICANCE and tau > 0 and last > first:
         return passed(f"rises: {change}", evidence=evidence)
-    if len(values) < ENOUGH_TO_BE_FLAT or _begins_late(ledger):
+    moves = tau > 0 and last > first + RISEN * abs(first)
+    if moves or len(values) < ENOUGH_TO_BE_FLAT or _begins_late(ledger):
         return not_available(f"no trend above noise, or the log begins when it was learnt: {change}")
     falls = chance < SIGNIFICANCE and last < first
     return warned(
