@@ -132,6 +132,8 @@ EXAMPLES = {
     "loss-not-finite": "ValueError: Loss is nan, stopping training",
     "keras-loss-shape": "ValueError: Shapes (None, 1) and (None, 10) are incompatible",
     "keras-input-shape": 'ValueError: Input 0 of layer "dense" is incompatible with the layer: expected axis -1 to have value 8',
+    "keras-weights-shape": "ValueError: Layer functional weight shape (3, 3, 3, 32) is not compatible with provided "
+    "weight shape (3, 3, 3, 4).",
     "keras-no-gradients": "ValueError: No gradients provided for any variable: ['dense/kernel:0']",
     "tensorflow-convert": "ValueError: Failed to convert a NumPy array to a Tensor (Unsupported object type list).",
     "keras-input-ran-out": "Warning: Your input ran out of data; interrupting training.",

@@ -163,7 +163,7 @@ def loss_explodes(trainings: list[Training], _: Ledger) -> Finding:
         return passed(f"at most {highest / start:.1f} times its start", evidence=evidence)
     returns = joined(trainings, lambda one: one.reward)
     if returns and ends(returns)[1] > ends(returns)[0]:
-        return not_available("an agent's return rises, and so may the loss of what predicts it")
+        return not_available("the return rises, and a value loss grows with it")
     if jump_of(values) is not None or jump_at_start(values, starts_of(trainings)) is not None:
         return not_available("a jump, which loss.jumps judges")
     return failed(
@@ -186,7 +186,7 @@ def loss_spikes(trainings: list[Training], _: Ledger) -> Finding:
     if repeated(values):
         return not_available("it repeats itself, which loss.trend judges")
     if any(one.reward for one in trainings):
-        return not_available("a loss of reinforcement learning is as uneven as the episodes that it is of")
+        return not_available("losses of reinforcement learning spike as its episodes differ")
     spikes = _spikes(values)
     evidence = [
         point("steps far above their neighbours", len(spikes), "steps"),

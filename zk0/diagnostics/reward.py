@@ -64,7 +64,7 @@ def rises(trainings: list[Training], ledger: Ledger) -> Finding:
 
 @check("reward.holds")
 def holds(ledger: Ledger) -> Finding:
-    """What a policy's episodes returned in training, they return when it is evaluated."""
+    """The return of training holds when the policy is evaluated."""
     judged = [one.metrics[RETURN] for one in ledger.evaluations if RETURN in one.metrics][-LATEST:]
     values = joined(ledger.trainings, lambda one: one.reward)
     if len(judged) < LATEST or len(values) < FEWEST:
@@ -77,7 +77,9 @@ def holds(ledger: Ledger) -> Finding:
         point(f"return of the last {LATEST} evaluations, highest", best),
     ]
     if kendall_trend(thinned(values, MOST))[1] >= SIGNIFICANCE or last - first <= abs(first):
-        return not_available("the return of training does not double: without exploration, it may differ by that")
+        return not_available(
+            "needs a return that doubles in training: an evaluation, which does not explore, may differ by less"
+        )
     if best >= first + HELD * (last - first):
         return passed(f"{best:.4g} in the evaluation, {last:.4g} in training", evidence=evidence)
     return warned(

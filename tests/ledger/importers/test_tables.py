@@ -160,3 +160,9 @@ def test_a_scalar_that_tensorboard_exported_is_named_by_its_file(import_text, na
 
 def test_a_scalar_without_a_name_is_not_guessed(import_text):
     assert import_text("Wall time,Step,Value\n1,1,0.5\n2,2,0.4\n", "site-1.csv").ledger.trainings == ()
+
+
+def test_a_monitor_that_was_begun_again_repeats_its_columns(import_text):
+    found = import_text("r,l,t\n1.5,20,0.1\n2.5,20,0.2\nr,l,t\n3.5,20,0.1\n", "monitor.csv")
+
+    assert (found.ledger.trainings[0].reward, found.unknown) == ([1.5, 2.5, 3.5], 0)

@@ -19,6 +19,13 @@ ROWS = (
         "",
     ),
     known(
+        "keras-weights-shape",
+        r"weight shape \([^)]*\) is not compatible with provided weight shape",
+        "the weights that are set are of another model: in a federation, server and client build different ones",
+        "build both from one function with one configuration, and compare [w.shape for w in model.get_weights()]",
+        "",
+    ),
+    known(
         "keras-no-gradients",
         r"No gradients provided for any variable",
         "the loss does not depend on anything that is trained: a cut in the graph, or labels that were not passed",

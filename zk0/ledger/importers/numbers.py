@@ -65,11 +65,16 @@ class _Memory:
     sentences: set[str] = field(default_factory=set)  # with a loss, without their digits
 
 
+def _memory_of(log: LogFile) -> _Memory:
+    found: _Memory | None = log.memory.get(NAME)
+    if found is None:
+        found = log.memory[NAME] = _Memory()
+    return found
+
+
 def read(log: LogFile, text: str) -> Taken:
     """Take a line with numbers."""
-    memory: _Memory | None = log.memory.get(NAME)
-    if memory is None:
-        memory = log.memory[NAME] = _Memory()
+    memory = _memory_of(log)
     if known := memory.lines.find(text):  # it is as a line that was no end and no bar
         return _read_known(log, text, *known)
     if ENDS.match(text):
@@ -100,7 +105,9 @@ def _take(log: LogFile, text: str, pairs: Pairs, *, in_bar: bool) -> Taken:
     """Take the numbers of a line."""
     for unit, planned in pairs.planned.items():
         _plan(log, unit, planned)
-    pairs.is_evaluation |= log.phase == EVALUATING or (_group(log) == "eval" and text.lstrip().startswith("|"))
+    pairs.is_evaluation |= log.phase == EVALUATING or (
+        _memory_of(log).group == "eval" and text.lstrip().startswith("|")
+    )
     meaning = _meaning(pairs)
     if not meaning.keys() & MEASURED:
         return _beside(log, text, pairs, meaning, in_bar=in_bar)
@@ -111,11 +118,6 @@ def _take(log: LogFile, text: str, pairs: Pairs, *, in_bar: bool) -> Taken:
         return Taken.understood
     taken = take_measured(log, pairs, meaning, in_bar=in_bar, certain=text.lstrip()[:1] in "{|")
     return Taken.understood if taken else Taken.no
-
-
-def _group(log: LogFile) -> str:
-    memory: _Memory = log.memory.setdefault(NAME, _Memory())
-    return memory.group
 
 
 def _meaning(pairs: Pairs) -> dict[str, str]:
@@ -140,7 +142,7 @@ def _is_repeated(log: LogFile, text: str, pairs: Pairs, meaning: dict[str, str])
     judged = pairs.is_evaluation and meaning.keys() & {"score", "evaluation_score"}
     if not (counted or judged) or _ABOUT_BEST.search(text):
         return False
-    memory: _Memory = log.memory.setdefault(NAME, _Memory())
+    memory = _memory_of(log)
     sentence = _DIGITS.sub("#", text)
     if sentence in memory.sentences:
         return True
@@ -154,7 +156,7 @@ def _beside(log: LogFile, text: str, pairs: Pairs, meaning: dict[str, str], *, i
     """Take a line without a measurement: a counter, a part of the loss that is no number, or known noise."""
     lost = (name for name, value in pairs.values.items() if not math.isfinite(value))
     names = tuple(pairs.values)
-    memory: _Memory = log.memory.setdefault(NAME, _Memory())
+    memory = _memory_of(log)
     if pairs.is_row and any(map(_HAS_TO_BE_FINITE.fullmatch, lost)):
         begun = memory.again.setdefault(names, 0)
         log.add_incident(IncidentKind.not_finite, text.strip()[:200], since=lambda: memory.again[names] - begun)

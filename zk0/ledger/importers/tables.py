@@ -56,14 +56,15 @@ def read_table(source: LogSource, run: RunBuilder) -> FileReport:
     delimiter = _delimiter(_first_lines(source)[0]) or ","
     lines = ("\n" if _is_comment(line) else f"{line}\n" for _, line in _numbered(source))
     reader = csv.reader(lines, delimiter=delimiter)
-    names = _named(next(filter(None, reader)), source)
+    head = next(filter(None, reader))
+    names = _named(head, source)
     decimal = delimiter in ";\t"  # where a comma does not part columns it may part a number
     for given in reader:
         values = [_DECIMAL.sub(".", value) for value in given] if decimal else given
         at = f"{source.name}:{reader.line_num}"
-        if len(values) == len(names) and values != names:
+        if len(values) == len(names) and values != head:
             rows.add(at, dict(zip(names, values, strict=True)))
-        elif values == names or not any(values):
+        elif values == head or not any(values):
             rows.report.noise += 1  # a head that is repeated where a run was begun again
         else:
             _unknown(rows, at, delimiter.join(values))
