@@ -82,6 +82,8 @@ IDS = (
     "proximal.formula",
     "proximal.gradient",
     "reported.errors",
+    "reward.critic",
+    "reward.evaluated",
     "reward.holds",
     "reward.rises",
     "rounds.parameters-move",

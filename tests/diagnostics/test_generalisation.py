@@ -28,11 +28,35 @@ def test_so_is_an_accuracy_far_below_that_of_the_training_data(judge, events):
     assert (finding.verdict, finding.fault) == (Verdict.warned, Fault.overfitting)
 
 
+@pytest.mark.parametrize(("other", "verdict"), [(0.5, Verdict.warned), (0.65, Verdict.passed)])
+def test_a_loss_that_rises_far_is_overfitting_where_the_answers_are_worse_than_in_training(
+    judge, events, other, verdict
+):
+    """An LSTM: 73 % right in training, 50 % as from the beginning in the evaluation, whose loss rises by half."""
+    training = events.training(
+        policy_loss=[1.5, 1.2, 1.0, 0.9, 0.8, 0.7, 0.66], accuracy=[0.3 + 0.06 * n for n in range(7)]
+    )
+    judged = evaluations(events, 1.4, 1.29, 1.6, 1.95, accuracy=[other - 0.05, other, other, other])
+
+    assert judge("generalisation.gap", training, *judged)[0].verdict is verdict
+
+
 def test_where_only_evaluations_are_logged_many_have_to_rise(judge, events):
     rising = [0.5, 0.44, *(0.44 + 0.002 * n for n in range(30))]
 
     assert judge("generalisation.gap", *evaluations(events, *rising))[0].fault == Fault.overfitting
     assert judge("generalisation.gap", *evaluations(events, *rising[:10]))[0].verdict is not Verdict.warned
+
+
+def test_many_evaluations_that_rise_a_little_from_their_best_are_enough_beside_a_loss_far_below(judge, events):
+    """TMR: the best of 500 epochs is the 120th, 13 % below the last."""
+    training = events.training(policy_loss=[5 / (n + 1) for n in range(60)])
+    falling, noise = [0.5 - 0.01 * n for n in range(20)], (0.0, 0.002, -0.001)
+    rising = [*falling, *(0.31 + 0.001 * n + noise[n % 3] for n in range(40))]
+    level = [*falling, *(0.31 + 0.01 * (n % 3) for n in range(40))]
+
+    assert judge("generalisation.gap", training, *evaluations(events, *rising))[0].fault == Fault.overfitting
+    assert judge("generalisation.gap", training, *evaluations(events, *level))[0].verdict is Verdict.passed
 
 
 def test_a_loss_that_vanishes_beside_a_low_score_that_never_rises_is_overfitting(diagnose_text):

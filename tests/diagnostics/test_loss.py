@@ -274,6 +274,24 @@ def test_one_batch_in_ten_that_stands_out_is_called_spiking(events, judge):
     assert finding.message == "6 of 60 steps are over 5 times their neighbours"
 
 
+def test_a_divergence_that_falls_to_0_beside_a_reconstruction_is_a_posterior_that_collapsed(diagnose_text):
+    row = "TRAIN Batch {n:04}/0099, Loss    {loss:.4f}, Recon-Loss    {loss:.4f}, KL-Loss    {kl:.4f}, KL-Weight  1.0\n"
+
+    def told(last: float, row: str) -> set[str]:
+        kl = [0.05, 0.003, *[last] * 40]
+        return diagnose_text("".join(row.format(n=n, loss=9 - 0.1 * n, kl=value) for n, value in enumerate(kl))).faults
+
+    assert Fault.latent_unused in told(0.0, row)
+    assert Fault.latent_unused not in told(0.7, row)
+    assert Fault.latent_unused not in told(0.0, row.replace("Recon-Loss", "Actor-Loss"))  # a policy that did not move
+
+
+def test_spikes_far_below_where_the_loss_began_cost_nothing(events, judge):
+    fallen = [*(2 * 0.8**step for step in range(40)), *(0.01 if step % 10 == 5 else 1e-4 for step in range(60))]
+
+    assert judge("loss.spikes", events.training(policy_loss=fallen))[0].verdict is Verdict.passed
+
+
 def test_skewed_noise_has_no_spikes(events, judge):
     found = [judge("loss.spikes", events.training(policy_loss=noise(seed, 200)))[0] for seed in range(50)]
 

@@ -41,6 +41,15 @@ def test_a_scaler_that_looks_for_its_scale_passes(judge, scale):
     assert finding.verdict is Verdict.passed
 
 
+@pytest.mark.parametrize(
+    ("count", "after", "verdict"), [(5, 0, Verdict.warned), (5, 9, Verdict.passed), (2, 0, Verdict.passed)]
+)
+def test_a_log_that_ends_in_overflows_at_a_scale_of_2_finds_no_level(judge, count, after, verdict):
+    [finding] = judge("precision.loss-scale", lowered("scale: 4, reducing to 2", count=count, after=after))
+
+    assert finding.verdict is verdict
+
+
 def test_without_such_lines_nothing_is_judged(judge):
     [finding] = judge("precision.loss-scale", lowered("overflow detected"))
 

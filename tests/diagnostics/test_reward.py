@@ -124,3 +124,56 @@ def test_a_return_that_is_lost_in_the_evaluation_is_not_that_of_training(diagnos
 
     assert [finding.fault for finding in lost.problems] == [Fault.reward_lost_in_evaluation]
     assert held.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("returns", "fault"),
+    [
+        (noisy([*(n for n in range(36)), *(0.5 for _ in range(20))], 0.3), Fault.reward_collapsed),
+        (noisy([*(n for n in range(36)), *(20.0 for _ in range(20))], 0.3), None),
+        (noisy([5.0] * 60), None),
+        (noisy([126.0, *([172.0] * 12), *([126.0] * 40)], 4), None),
+    ],
+    ids=["collapses", "loses a half", "stays, as one policy's episodes do", "rose by a third"],
+)
+def test_returns_of_evaluations_are_lost_where_they_rose_far_and_are_as_before(diagnose_text, returns, fault):
+    """A DQN's, which prints what it was rewarded while it learnt as well."""
+    text = "".join(
+        f"Step {50_000 * n}\nAvg learning reward last 100 episodes: {0.1 * n:.4f}\n"
+        f"Avg Q value: 0.2 Avg testing reward: {value:.4f} Avg duration: 519.4\n"
+        for n, value in enumerate(returns, start=1)
+    )
+
+    said = {one.check: one.fault for one in diagnose_text(text).findings}
+
+    assert said.get("reward.evaluated") == fault
+
+
+@pytest.mark.parametrize(
+    ("errors", "returns", "fails"),
+    [
+        ([2.3e10] * 3, [2.4e4] * 3, True),
+        ([2.3e10] * 3, [2.4e5] * 3, False),  # of returns that size it is an error that learning begins with
+        ([40.0] * 3, [0.02] * 3, False),  # the reward of one step: its return is not in the log
+    ],
+    ids=["diverged", "large returns", "rewards of a step"],
+)
+def test_a_critic_errs_less_than_one_that_always_says_0(judge, events, errors, returns, fails):
+    [finding] = judge("reward.critic", events.training(policy_loss=[0.1] * 3, reward=returns, value_loss=errors))
+
+    assert (finding.fault == Fault.critic_diverging) is fails
+
+
+def test_a_return_that_stays_where_episodes_succeed_has_been_learnt(diagnose_text):
+    """An agent of a thousand environments, which knows its way after the first log line."""
+
+    def told(rate: str) -> set[str]:
+        rows = "".join(
+            f"  iter {100 * n} | actor_loss 0.0{n % 7 + 1} | entropy -1.7\n"
+            f"     episodes {n}00 | mean_ep_rew {value:.2f} | reach_goal {rate} |\n"
+            for n, value in enumerate(noisy([4200.0] * 80, 90), start=1)
+        )
+        return diagnose_text(rows).faults
+
+    assert Fault.reward_still in told("0.440")
+    assert Fault.reward_still not in told("0.980")

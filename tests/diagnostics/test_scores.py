@@ -4,8 +4,9 @@ import pytest
 
 from zk0.core.faults import Fault
 from zk0.core.verdicts import Verdict
-from zk0.ledger import Evaluation
-from zk0.ledger.log_events import EvaluationReplies
+from zk0.diagnostics.diagnosis import diagnose
+from zk0.ledger import Evaluation, Ledger
+from zk0.ledger.log_events import EvaluationReplies, LogProgress
 
 
 def evaluations(*losses: float | None, first: int = 1, accuracy: list[float] | None = None, why: str = "not finite"):
@@ -54,6 +55,43 @@ def test_an_evaluation_that_rises_without_a_round_0_fails_and_says_what_would_de
     assert (finding.verdict, finding.fault) == (Verdict.failed, Fault.evaluation_rising)
     assert "not known" in finding.cause
     assert "decide" in finding.remedy
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_evaluations_that_grow_beyond_all_measure_diverge_whatever_else_they_show(judge, first):
+    losses, accuracy = [0.15, 0.9, 40.0, 3e3, 2e4, 5e5, 2e6, 3e6], [0.2, 0.2, *[0.1] * 6]
+    found = evaluations(*losses, first=first, accuracy=accuracy)
+
+    assert judge("scores.improve", *found)[0].fault == Fault.learning_rate_too_high
+    assert diagnose(Ledger(events=tuple(found))).root.fault == Fault.learning_rate_too_high
+
+
+def test_one_evaluation_far_above_the_others_does_not_diverge(judge):
+    assert judge("scores.improve", *evaluations(0.15, 0.1, 400.0, 0.1, 0.1, 0.1))[0].fault is None
+
+
+def test_an_accuracy_that_is_never_as_good_as_at_first_falls(judge):
+    """One client of a federation of NVFlare: fewer right answers from round to round."""
+    falling = [0.525, 0.494, 0.47, 0.451, 0.46, 0.442, 0.434, 0.44, 0.42, 0.424]
+    found = evaluations(*[None] * 10, accuracy=falling, why="the log does not say it")
+
+    assert judge("scores.improve", *found)[0].fault is None  # of as many models, for all that is known
+    [finding] = judge("scores.improve", LogProgress(unit="round", planned=10, reached=10), *found)
+    assert (finding.verdict, finding.fault) == (Verdict.failed, Fault.evaluation_rising)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "fault"),
+    [
+        ([0.7202, 0.7202, 0.7198, 0.7198, *[0.7188] * 11], Fault.at_chance),
+        ([0.65, 0.69, 0.7198, 0.7198, *[0.7188] * 11], None),  # it learnt, and has converged
+        ([0.7202, 0.7202, 0.7198, 0.7198, *[0.72] * 11], None),  # of few samples
+    ],
+)
+def test_an_accuracy_that_never_leaves_one_level_is_one_answer_though_the_loss_falls(judge, accuracy, fault):
+    losses = [0.96 - 0.02 * n for n in range(15)]
+
+    assert judge("scores.above-chance", *evaluations(*losses, accuracy=accuracy))[0].fault == fault
 
 
 def test_where_every_client_s_own_loss_falls_the_cause_is_the_average(judge, events):

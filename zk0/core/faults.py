@@ -67,6 +67,7 @@ class Fault(StrEnum):
     data_spread = "data-spread"  # normalisation is dominated by one client
     data_corrupt = "data-corrupt"
     labels_missing = "labels-missing"  # a part of the loss has nothing to compare with
+    latent_unused = "latent-unused"  # an autoencoder's code says nothing of its input
     # Evaluation and the machine.
     worse_than_baseline = "worse-than-baseline"
     evaluation_insensitive = "evaluation-insensitive"
@@ -79,6 +80,7 @@ class Fault(StrEnum):
     at_chance = "at-chance"  # as good as guessing
     reward_still = "reward-still"  # the return of an agent's episodes does not rise
     reward_lost_in_evaluation = "reward-lost-in-evaluation"  # high in training, as untrained when it is evaluated
+    critic_diverging = "critic-diverging"  # its error is beyond what returns can be
     reward_collapsed = "reward-collapsed"  # it was high, and is low to the end
     sentinel_value = "sentinel-value"
     memory_leak = "memory-leak"

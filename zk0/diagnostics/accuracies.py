@@ -22,6 +22,8 @@ HIGH = 0.8  # an accuracy, or a mean average precision, of which a constant gues
 STEADY = 0.03  # spread of an accuracy that only guesses
 ENOUGH_GUESSES = 4
 ENOUGH_SAME = 6  # accuracies that agree to the last digit
+ENOUGH_REPEATED = 8  # evaluations, where a loss beside them may fall
+ONE_LEVEL = 0.01  # absolute
 ENOUGH_EXACT, MANY_SAMPLES = 4, 300  # of a share with all its digits, such as 887 of 1,628
 MOST_SAMPLES, ALL_DIGITS = 100_000, 5
 DIGITS = 4  # of an accuracy on a thousand samples or more
@@ -50,6 +52,8 @@ def judge_accuracies(scores: Scores, *, begins: bool) -> Finding:  # noqa: PLR09
         return _guesses(f"is {middle:.3g} in all {len(values)} rounds: one answer for all inputs", evidence)
     if frozen := _frozen(values, losses):
         return frozen
+    if not of_batches and (one := _one_answer(values)):
+        return one
     if abs(middle - 1 / classes) > min(NEAR_CHANCE, 0.3 / classes) or max(values) - min(values) > STEADY:
         return passed(f"{values[0]:.3f} to {values[-1]:.3f}", evidence=evidence)
     if doubt := _may_learn(losses, classes, of_batches=of_batches and not guesses, begins=begins and not guesses):
@@ -112,6 +116,23 @@ def _frozen(values: list[float], losses: list[float]) -> Finding | None:
     if same < max(ENOUGH_SAME, len(values) / 2) or significant_digits(last) < DIGITS or last >= HIGH or _falls(losses):
         return None
     return _repeats(values, same)
+
+
+def _one_answer(values: list[float]) -> Finding | None:
+    """Return the finding on an accuracy that never leaves one level, and repeats it; whatever the loss does."""
+    same, last = repeated_at_end(values), values[-1]
+    if same < ENOUGH_REPEATED or significant_digits(last) < DIGITS or not 0 < last < HIGH:
+        return None
+    if max(values) - min(values) > ONE_LEVEL:
+        return None
+    return warned(
+        f"the accuracy is {last:g} in the last {same} of {len(values)} evaluations, and was never another level",
+        evidence=[point("lowest accuracy", min(values)), point("highest accuracy", max(values))],
+        cause="one answer for all inputs: the share of the most frequent class is as high",
+        remedy="count the answers by class; weight the classes, or sample them evenly; watch the balanced accuracy",
+        fault=Fault.at_chance,
+        confidence=0.7,
+    )
 
 
 def _is_exact(values: list[float]) -> bool:

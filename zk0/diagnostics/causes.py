@@ -37,11 +37,11 @@ TIERS: tuple[frozenset[Fault], ...] = (
     }),
     frozenset({
         Fault.gradient_vanishing, Fault.gradient_exploding, Fault.gradient_clipped, Fault.client_drift,
-        Fault.digest_mismatch, Fault.evaluation_incomparable,
+        Fault.digest_mismatch, Fault.evaluation_incomparable, Fault.critic_diverging,
     }),
     frozenset({
         Fault.loss_not_finite, Fault.loss_jumped, Fault.loss_spiking, Fault.loss_still,
-        Fault.evaluation_insensitive, Fault.sentinel_value,
+        Fault.evaluation_insensitive, Fault.sentinel_value, Fault.latent_unused,
         Fault.data_uncovered, Fault.out_of_memory, Fault.collective_timeout, Fault.crashed, Fault.killed,
     }),
     frozenset({
@@ -155,6 +155,7 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
         Fault.client_drift: "each client runs away in its own direction",
         Fault.client_dropouts: "a client whose loss is not finite gives up its round",
         Fault.worse_than_baseline: "weights that ran away are worse than untrained ones",
+        Fault.evaluation_rising: "weights that ran away answer ever worse",
     },
     # The proximal term.
     Fault.proximal_inert: {
@@ -263,6 +264,10 @@ EXPLAINS: Mapping[Fault, Mapping[Fault, str]] = {
         Fault.worse_than_baseline: "steps without a finite loss teach nothing",
         Fault.sentinel_value: "programs that filter NaN out print a loss of 0 instead",
     },
+    Fault.critic_diverging: dict.fromkeys(
+        (Fault.reward_collapsed, Fault.reward_still, Fault.loss_spiking, Fault.reward_lost_in_evaluation),
+        "a policy that follows a critic beyond all measure learns nothing from it",
+    ),
     # Evaluation and the machine.
     Fault.evaluation_incomparable: dict.fromkeys(
         (Fault.worse_than_baseline, Fault.evaluation_insensitive), "the numbers are not of the same question"

@@ -29,6 +29,7 @@ from zk0.ledger import Evaluation, Ledger, Training
 
 BY_HEART = 3.0  # times the loss of training: dropout and augmentation put the two apart by less
 RISEN = 1.15  # times the best evaluation: two that differ by noise alone differ by less
+FAR_RISEN = 1.3  # times the best evaluation, where the accuracies differ as well
 KNOWN = 0.9  # an accuracy on the training data that leaves little to learn
 LESS_KNOWN = 0.15  # absolute: so far below it an evaluation's accuracy is another one
 DROPPED = 0.02  # absolute: an accuracy below its own best
@@ -133,7 +134,10 @@ def _losses(sides: _Sides) -> Finding | None:
     last = min(sides.judged[-2:]) if len(sides.judged) >= ENOUGH_TO_SWING else sides.judged[-1]
     if not 0 <= own <= first or best <= 0:  # one below 0 is a likelihood's, or a placeholder
         return None
-    if last < max(RISEN * best, BY_HEART * own) or _still_improves(sides.judged_accuracy):
+    if last >= FAR_RISEN * best and (known := _knows_more(sides)):
+        return known
+    rises = last >= RISEN * best or (last >= RISEN_ALONE * best and _rises_from_its_best(sides.judged))
+    if not rises or last < BY_HEART * own or _still_improves(sides.judged_accuracy):
         return None
     evidence = [
         point("loss of training, at the end", own),
@@ -141,6 +145,18 @@ def _losses(sides: _Sides) -> Finding | None:
         point("last loss of the evaluation", last),
     ]
     return _overfits(f"the evaluation rises from {best:.4g} to {last:.4g}, the loss of training is {own:.3g}", evidence)
+
+
+def _knows_more(sides: _Sides) -> Finding | None:
+    """Return the finding where beside such a loss the accuracy of training is far above the evaluation's."""
+    if not sides.trained_accuracy or not sides.judged_accuracy:
+        return None
+    own, other, best = ends(sides.trained_accuracy)[1], max(sides.judged_accuracy[-2:]), min(sides.judged)
+    if own - other < LESS_KNOWN:
+        return None
+    evidence = [point("accuracy of training, at the end", own), point("accuracy of the evaluation, at the end", other)]
+    message = f"the evaluation rises from {best:.4g} to {sides.judged[-1]:.4g}, and answers {other:.0%} where training"
+    return _overfits(f"{message} answers {own:.0%}", evidence)
 
 
 def _scores(sides: _Sides) -> Finding | None:
@@ -174,13 +190,19 @@ def _alone(sides: _Sides) -> Finding | None:
     judged = sides.judged
     best = judged.index(min(judged)) if judged else 0
     after = judged[best:]
-    if len(after) < ENOUGH_TO_RISE or best > EARLY * len(judged) or not 0 < RISEN_ALONE * after[0] <= after[-1]:
-        return None
-    tau, chance = kendall_trend(after)
-    if tau <= 0 or chance >= SIGNIFICANCE:
+    if best > EARLY * len(judged) or not _rises_from_its_best(judged) or not 0 < RISEN_ALONE * after[0] <= after[-1]:
         return None
     evidence = [point("lowest loss of the evaluation", after[0]), point("last loss of the evaluation", after[-1])]
     return _overfits(f"the evaluation rises from {after[0]:.4g} to {after[-1]:.4g}, and does not come back", evidence)
+
+
+def _rises_from_its_best(values: Sequence[float]) -> bool:
+    """Return whether values rise beyond noise, from the lowest one to the end."""
+    after = values[values.index(min(values)) :] if values else ()
+    if len(after) < ENOUGH_TO_RISE:
+        return False
+    tau, chance = kendall_trend(after)
+    return tau > 0 and chance < SIGNIFICANCE
 
 
 def _overfits(message: str, evidence: list[Evidence]) -> Finding:

@@ -36,6 +36,7 @@ from zk0.diagnostics.series import (
 )
 from zk0.diagnostics.trends import FEWEST_STEPS, MINIMUM_STEPS, falls_each_time, judge_trend, stays_on_both_sides
 from zk0.ledger import Ledger, Training
+from zk0.ledger.importers.metric_names import is_divergence
 
 LATE = 0.2  # of the steps: a log that begins behind them does not show the fall
 ENOUGH_ZEROS = 4  # logged values, each a mean over steps or at its own step
@@ -43,6 +44,7 @@ EXPLOSION = 10.0  # times the start; shuffled batches differ by factors of 2 or 
 SPIKE = 5.0  # times the median of its neighbours
 SPIKE_NOISE = 6.0  # and so many deviations of the series' own noise, robustly measured: skewed noise has no spikes
 NEIGHBOURS = 7  # steps on each side
+MATTERS = 0.1  # of where the loss began
 MANY_SPIKES = 0.03  # share of steps; now and then one batch is odd
 ABSURD = 1e12  # dimensionless: squared errors of prices or of bytes stay below it
 
@@ -54,7 +56,8 @@ type SeriesName = Literal["policy_loss", "total_loss"]
 def loss_finite(training: Training, ledger: Ledger) -> Finding:
     """Every step's loss and gradient is a finite number."""
     found = not_finite_in(training)
-    bad = found.total or training.faults.non_finite_losses
+    of_critic = training.not_finite.keys() == {"value_loss"}  # `reward.critic` judges that
+    bad = 0 if of_critic else found.total or training.faults.non_finite_losses
     evidence = [point("steps without a finite loss or gradient", bad, "steps")]
     own = training.read_from is None  # zk0's own loop counts and skips such a step; others only log a value
     if not bad:
@@ -128,7 +131,7 @@ def _begins_late(trainings: list[Training], series: str, ledger: Ledger) -> bool
 @check("loss.parts")
 @each_client
 def loss_parts(trainings: list[Training], _: Ledger) -> Finding:
-    """No part of the loss that labels decide is 0 from the first value to the last."""
+    """No part of the loss that labels or a latent code decide is 0 from the first value to the last."""
     parts: dict[str, int] = {}
     for training in trainings:
         for name, count in training.zero_losses.items():
@@ -136,6 +139,8 @@ def loss_parts(trainings: list[Training], _: Ledger) -> Finding:
     zero = {name: count for name, count in parts.items() if count >= ENOUGH_ZEROS}
     if not zero:
         return not_available("no part of the loss is 0 throughout")
+    if all(map(is_divergence, zero)):
+        return _code_unused(zero)
     return warned(
         f"{' and '.join(zero)} {'is' if len(zero) == 1 else 'are'} exactly 0 in all {max(zero.values())} logged values",
         evidence=[point(f"logged values of {name}, all 0", count) for name, count in zero.items()],
@@ -143,6 +148,19 @@ def loss_parts(trainings: list[Training], _: Ledger) -> Finding:
         remedy="print the labels of one batch as the loss gets them; check their folder, format and classes",
         fault=Fault.labels_missing,
         confidence=0.8,
+    )
+
+
+def _code_unused(zero: dict[str, int]) -> Finding:
+    """Return the finding on a latent code that is its prior's whatever the input (Bowman et al. 2016, section 3.1)."""
+    return warned(
+        f"{' and '.join(zero)} is exactly 0 in the last {max(zero.values())} logged values, beside a reconstruction",
+        evidence=[point(f"last logged values of {name}, all 0", count) for name, count in zero.items()],
+        cause="posterior collapse: the code is the same for all inputs, and the decoder does without it",
+        remedy="raise the weight of the divergence from 0 over the first steps (annealing), leave some of it free "
+        "(free bits), or weaken the decoder (dropout of its inputs)",
+        fault=Fault.latent_unused,
+        confidence=0.85,
     )
 
 
@@ -187,7 +205,8 @@ def loss_spikes(trainings: list[Training], _: Ledger) -> Finding:
         return not_available("it repeats itself, which loss.trend judges")
     if any(one.reward for one in trainings):
         return not_available("losses of reinforcement learning spike as its episodes differ")
-    spikes = _spikes(values)
+    # Far below where it began the steps of Adam are large for what is left to learn, and nothing is lost by it.
+    spikes = [step for step in _spikes(values) if values[step] > MATTERS * median(values[:MINIMUM_STEPS])]
     evidence = [
         point("steps far above their neighbours", len(spikes), "steps"),
         *(point(f"policy_loss at step {step}", values[step]) for step in spikes[:3]),

@@ -16,7 +16,9 @@ from zk0.diagnostics.series import point
 from zk0.ledger import IncidentKind, Ledger
 
 LEAST_SCALE = 1.0  # the loss as it is; where DeepSpeed stops to halve it
-SURE = 0.9
+ENOUGH = 4  # overflows
+LOW_SCALE = 8.0  # a loss scale usually settles in the thousands
+SURE, LIKELY = 0.9, 0.75
 _SCALE = re.compile(r"\b(?:to|scale)\b\W{0,4}(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)")
 
 
@@ -36,6 +38,16 @@ def loss_scale(ledger: Ledger) -> Iterator[Finding]:
         point("steps that overflowed", lines),
         point("last loss scale", scale, at=found[-1].read_from or ""),
     ]
+    if lines >= ENOUGH and LEAST_SCALE < scale <= LOW_SCALE and not went_on(found[-1]):
+        yield warned(
+            f"{lines} steps overflowed, and the scale is {scale:g}: it finds no level",
+            evidence=evidence,
+            cause="the gradients grow beyond half precision: the training diverges, or float16 can't hold this model",
+            remedy="bf16 or fp32; else a lower learning rate from the last good checkpoint",
+            fault=Fault.loss_not_finite,
+            confidence=LIKELY,
+        )
+        return
     if not _is_spent(named[-1]):
         yield passed(f"{lines} steps overflowed, and the scale is {scale:g}", evidence=evidence)
         return

@@ -15,6 +15,7 @@ from zk0.core.verdicts import Finding, failed, not_available, passed, warned
 from zk0.diagnostics.accuracies import FEWEST, collapsed
 from zk0.diagnostics.series import is_accuracy, point, scores_of
 from zk0.ledger import Evaluation, Ledger
+from zk0.ledger.importers.score_names import is_success
 
 NEAR, ENOUGH_NEAR = 0.01, 8  # a score that is as good as 0, in so many evaluations
 EARLY = 0.1  # of what is planned: a detector's precision may be 0 for so long
@@ -31,7 +32,6 @@ OF_STEPS = (
     "steps too large for the slope, a batch norm with the statistics of small batches, or an evaluation on few samples",
     "a learning rate lower by 5; evaluate the same weights twice to see the noise",
 )
-SUCCESS = "success"  # in the name of a policy's score
 # Cause and remedy where nothing is right: of answers, and of a policy that acts.
 NO_ANSWER = (
     "no answer is right: one answer for all inputs (background, the largest class), or labels of other outputs",
@@ -63,8 +63,8 @@ def _judge(name: str, values: Sequence[float], *, early: bool, final: bool) -> F
     if early:
         return not_available(f"{name} is 0 in {len(values)} evaluations, and the training has only begun")
     most = f"below {NEAR:g}" if any(values) else "0"
-    cause, remedy = NO_EPISODE if _is_success(name) else NO_ANSWER
-    told = "no episode succeeds" if _is_success(name) else "nothing is recognised"
+    cause, remedy = NO_EPISODE if is_success(name) else NO_ANSWER
+    told = "no episode succeeds" if is_success(name) else "nothing is recognised"
     return (failed if len(values) < FEWEST else warned)(  # an evaluation by itself is of what is said to be trained
         f"{name} is {most} in {_in_all(len(values))}: {told}",
         evidence=[point(f"highest {name}", max(values)), point("evaluations", len(values))],
@@ -77,11 +77,7 @@ def _judge(name: str, values: Sequence[float], *, early: bool, final: bool) -> F
 
 def _is_final(name: str, ledger: Ledger) -> bool:
     """Return whether one value is all that there is to come: of an evaluation by itself, and not of its bar."""
-    return _is_success(name) and "running" not in name and not ledger.trainings
-
-
-def _is_success(name: str) -> bool:
-    return SUCCESS in name.lower()
+    return is_success(name) and "running" not in name and not ledger.trainings
 
 
 def _in_all(count: int) -> str:
@@ -99,7 +95,7 @@ def swings(found: list[Evaluation], ledger: Ledger) -> Finding:
     series = {
         name: values
         for name, values in scores_of(found).items()
-        if len(values) >= FEWEST_SWINGS and not _is_success(name)  # of a few episodes each: their noise is as large
+        if len(values) >= FEWEST_SWINGS and not is_success(name)  # of a few episodes each: their noise is as large
     }
     federated = bool(ledger.aggregations) or len({one.client for one in ledger.trainings}) > 1
     losses = [one.loss for one in found if one.loss is not None and one.loss > 0]

@@ -27,6 +27,7 @@ from zk0.diagnostics.series import (
     scores_of,
 )
 from zk0.ledger import Evaluation, Ledger, Training
+from zk0.ledger.importers.score_names import is_success
 
 ENOUGH = 4  # evaluations that all go one way: by chance 1 in 12 of a series without a trend, both ways together
 FAR_UP = 3.0  # times the first: three evaluations are enough, where each is higher than the one before
@@ -37,6 +38,7 @@ BEGINS = (0.7, 0.95)  # of its first: a loss of training in between has begun to
 FALLEN = 0.75  # of the second best
 ENOUGH_TO_FALL = 6  # values from the best one on
 SIGNIFICANCE = 0.02  # of a fall by rank: of six values, five steps downwards
+DIVERGES = 1000.0  # times its first values: no overfitting costs so much more, and no noise
 COLLAPSES = 10.0  # times the loss before, while the accuracy falls below half: no noise of two evaluations
 
 
@@ -113,7 +115,7 @@ def _improve(found: list[Evaluation], falls: list[bool], *, as_rounds: bool) -> 
     late = guessing_late(values, known, found[-1].round)
     judges = (_better, _worse) if as_rounds else (_better,)
     by_score = next(filter(None, (judge(*one) for judge in judges for one in scores)), None)
-    if told := late or by_score or _lost(losses, known) or (None if known else guessing(values)):
+    if told := late or _diverges(losses) or by_score or _lost(losses, known) or (None if known else guessing(values)):
         return told
     if len(losses) < ENOUGH:
         return _short(losses)
@@ -152,18 +154,40 @@ def _worse(name: str, values: list[float]) -> Finding | None:
     """Return the finding on a score that falls to the end, far below what it was; None for others."""
     best = sorted(values)[-2] if len(values) >= ENOUGH_TO_FALL else 0.0  # one that is high by itself is noise
     peak = next((place for place, value in enumerate(values) if value >= best), 0)
-    if max(values[-FEWEST:], default=0) >= FALLEN * best or len(values) - peak < ENOUGH_TO_FALL:
+    last = max(values[-FEWEST:], default=0)
+    # The rate of success so far, which an evaluation prints behind each episode, falls to what it is.
+    from_the_start = not is_success(name) and bool(values) and last < values[0] - RISEN and best <= values[0]
+    peak = 0 if from_the_start else peak
+    if (last >= FALLEN * best and not from_the_start) or len(values) - peak < ENOUGH_TO_FALL:
         return None
     tau, chance = kendall_trend(values[peak:])
     if not (tau < 0 and chance < SIGNIFICANCE):
         return None
     return failed(
         f"{name} falls from {best:.3f} to {values[-1]:.3f}",
-        evidence=[point("the second best", best), point("the best of the last", max(values[-FEWEST:]))],
+        evidence=[point("the second best", best), point("the best of the last", last)],
         cause="not known from this log: too long steps, learning by heart, or an average of clients that pull apart",
         remedy="the losses of training decide: rising too, it is the steps; falling, it is the data or the average",
         fault=Fault.evaluation_rising,
         confidence=0.8,
+    )
+
+
+def _diverges(losses: list[tuple[int, float]]) -> Finding | None:
+    """Return the finding on evaluations that grow beyond all measure; None for others."""
+    values = [value for _, value in losses]
+    if len(values) < ENOUGH or not 0 < DIVERGES * max(values[:2]) <= min(values[-2:]):
+        return None
+    tau, chance = kendall_trend(values)
+    if len(values) >= ENOUGH_TO_FALL and not (tau > 0 and chance < SIGNIFICANCE):
+        return None
+    return failed(
+        f"diverges: {values[0]:.4g} to {values[-1]:.4g} over {len(values)} evaluations",
+        evidence=[point(f"loss at round {number}", loss) for number, loss in (losses[0], losses[-1])],
+        cause="the weights that are evaluated run away: steps too large, of the clients or of the server",
+        remedy="lower learning_rate by a factor of 10; with a server optimizer, its rate first",
+        fault=Fault.learning_rate_too_high,
+        confidence=0.9,
     )
 
 

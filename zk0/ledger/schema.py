@@ -19,7 +19,9 @@ from zk0.ledger.log_events import EvaluationReplies, Incident, LogProgress, LogR
 SCHEMA_VERSION = 1
 
 # A run without an accelerator, or a log that does not print them, leaves these empty.
-OPTIONAL_SERIES = ("memory_allocated", "memory_reserved", "accuracy", "reward", "step_seconds", "data_seconds")
+OPTIONAL_SERIES = (
+    *("memory_allocated", "memory_reserved", "accuracy", "reward", "value_loss", "step_seconds", "data_seconds"),
+)
 SERIES = (
     *("policy_loss", "proximal_loss", "total_loss", "gradient_norm", "proximal_ratio", "learning_rate", "drift"),
     *OPTIONAL_SERIES,
@@ -110,6 +112,7 @@ class Training(Measured):
     memory_reserved: Series = Field(default=[], description="bytes of the accelerator, before the step; or empty")
     accuracy: Series = Field(default=[], description="share of right answers, 0 to 1; or empty")
     reward: Series = Field(default=[], description="mean return of an episode, in the task's own units; or empty")
+    value_loss: Series = Field(default=[], description="of an agent's value function or critic; or empty")
     step_seconds: Series = Field(default=[], description="seconds of the step without loading; or empty")
     data_seconds: Series = Field(default=[], description="seconds spent waiting for the batch; or empty")
     logged: int | None = Field(None, description="steps that the log has values of; null where zk0 measured each")
@@ -117,7 +120,8 @@ class Training(Measured):
         default={}, description="steps at which another program's log has NaN or an infinity, a series; the first 100"
     )
     zero_losses: dict[str, int] = Field(
-        default={}, description="parts of another program's loss that are exactly 0 in all of so many logged values"
+        default={},
+        description="parts of another program's loss that are exactly 0 in so many logged values, to the last",
     )
     restarts: tuple[int, ...] = Field(
         default=(), description="steps at which another program's log counts from its beginning again"

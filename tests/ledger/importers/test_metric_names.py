@@ -31,6 +31,19 @@ def test_of_several_scores_the_one_that_joins_others_stands_for_a_line():
 
 
 @pytest.mark.parametrize(
+    ("others", "judged"),
+    [
+        (["loss"], True),
+        (["loss", "v_recons", "recons"], True),
+        (["pi_loss", "loss"], False),
+        (["loss", "entropy"], False),
+    ],
+)
+def test_beside_a_loss_alone_v_loss_is_that_of_validation(others, judged):
+    assert (meanings([*others, "v_loss"]).get("evaluation") == "v_loss") is judged
+
+
+@pytest.mark.parametrize(
     ("name", "supervised"),
     [
         *((name, True) for name in ("iou_loss", "CTCLoss", "loss_bbox", "loss_rpn_bbox", "train/box_loss", "seg_loss")),

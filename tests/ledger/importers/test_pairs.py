@@ -39,7 +39,12 @@ from zk0.ledger.importers.pairs import find_pairs
         ("{'metric_name': 'train_loss', 'metric_value': 0.41, 'round': 3}", {"round": 3, "policy_loss": 0.41}),
         ("Epoch 1 | iter 10 step 1 | loss train: 0.41, val: n/a", {"policy_loss": 0.41}),
         ("TestLoss: 0.41, TestAcc: 0.9", {"evaluation": 0.41, "evaluation_accuracy": 0.9}),
-        ("Value function loss: 0.0123", {}),
+        ("Value function loss: 0.0123", {"value_loss": 0.0123}),
+        ("Batch 3/9, Loss    5.19, KL-Loss    0.00", {"step": 3, "policy_loss": 5.19}),
+        ("epoch 3 val-loss 0.52 -loss 0.41", {"evaluation": 0.52, "policy_loss": 0.41}),
+        ("[1] \"[85]:  train's auc:1  test's auc:0.45\"", {"step": 85, "accuracy": 1, "evaluation_accuracy": 0.45}),
+        ("Testing MSE: 7.3, Training MSE: 3.1", {"evaluation": 7.3, "policy_loss": 3.1}),
+        ("Logp chosen: 0.55, rejected: 1.81, reward: 1.26, loss: 0.4", {"policy_loss": 0.4, "reward": None}),
     ],
 )
 def test_names_and_values_are_found(line, expected):

@@ -171,6 +171,30 @@ def test_nvflare_s_lanes_are_its_identities(import_text):
     assert [one.client for one in found.ledger.incidents] == ["client 2"]
 
 
+@pytest.mark.parametrize(("last", "ended"), [(2, True), (1, False)])
+def test_a_client_of_nvflare_is_asked_to_end_behind_its_last_round_as_well(import_text, last, ended):
+    line = "2024-01-01 10:00:{:02},123 - {} - INFO - [identity=site-1, run=1b37]: {}\n"
+    rounds = "".join(
+        line.format(10 * number, "Learner", f"val_acc_global_model (global_model): 0.{50 + number}")
+        + line.format(10 * number + 1, "Learner", f"Current/Total Round: {number}/2")
+        + line.format(10 * number + 2, "Learner", f"val_acc_local_model: 0.{60 + number}")
+        for number in range(1, last + 1)
+    )
+    ledger = import_text(rounds + line.format(59, "ClientRunner", "ABORT (RUN) command received")).ledger
+
+    assert ledger.closed is not None if ended else [one.kind for one in ledger.incidents] == ["interrupted"]
+    accuracies = {(one.dataset, one.round): one.metrics["accuracy"] for one in ledger.evaluations}
+    assert accuracies.items() >= {("client 1, global model", 1): 0.51, ("client 1, local model", 1): 0.61}.items()
+
+
+@pytest.mark.parametrize("end", ["Training done", "`Trainer.fit` stopped: `max_epochs=3` reached."])
+def test_an_end_is_found_behind_a_time_that_no_prefix_has(import_text, end):
+    """Rich's: day, month and year."""
+    rows = "".join(f"[12/09/24 13:5{n}:50] INFO   Epoch {n}: loss 5.3e+0{n}  v_loss 1.0\n" for n in range(3))
+
+    assert import_text(f"{rows}[13/09/24 21:52:46] INFO   {end}\n").ledger.closed is not None
+
+
 def test_flower_before_1_0_numbers_no_round(import_text):
     line = "DEBUG flower 2022-06-06 01:06:07,874 | server.py:{} | {}\n"
     found = import_text(

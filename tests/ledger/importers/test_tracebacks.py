@@ -97,6 +97,20 @@ def test_a_message_does_not_swallow_what_the_shell_says(import_text):
     assert [one.kind.value for one in found.ledger.incidents] == ["traceback", "killed"]
 
 
+def test_what_a_destructor_raises_ended_nothing(import_text):
+    """MuJoCo's renderer, which has no EGL any more when Python frees it."""
+    frames = 'Traceback (most recent call last):\n  File "a.py", line 3, in {}\n    act()\n'
+    ignored = "Exception ignored in: <function Renderer.__del__ at 0x77a388e192d0>\n"
+    closing = f"{ignored}{frames.format('__del__')}EGLError: EGLError(\n\terr = EGL_NOT_INITIALIZED,\n)\n"
+
+    def raised(text: str) -> list[str]:
+        return [error.type for one in import_text(text).ledger.incidents for error in one.exceptions]
+
+    assert raised(f"{frames.format('main')}KeyError: 'observation.images.top'\n{closing}{closing}") == ["KeyError"]
+    assert raised(f"Epoch 1, loss: 0.4\n{closing}") == []
+    assert raised(f"{ignored}{frames.format('_shutdown')}KeyboardInterrupt\n") == ["KeyboardInterrupt"]
+
+
 def test_a_traceback_whose_lines_all_have_a_time_is_read(import_text):
     first, *others = CHAIN.split("\n\n", maxsplit=1)[0].splitlines()
     lines = ["INFO:root:round 1", f"ERROR:root:{first}", *others, "INFO:root:round 1 completed"]

@@ -43,7 +43,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "drift": ("drift", "weight_drift", "param_drift"),
     "accuracy": (
         "accuracy", "acc", "train_acc", "train_accuracy", "training_accuracy", "top1", "train_acc_step", "acc1",
-        "acc@1", "train_auc", "accu",
+        "acc@1", "train_auc", "accu", "rewards_accuracies",
     ),
     "step_seconds": (
         "updt_s", "step_time", "time_per_step", "iter_time", "batch_time", "sec_per_step", "update_s", "time",
@@ -60,6 +60,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "val_acc", "val_accuracy", "test_acc", "test_accuracy", "eval_accuracy", "eval_acc", "validation_accuracy",
         "valid_acc", "accuracy_top1", "global_accuracy", "centralized_accuracy", "dev_acc", "validation_acc",
         "test_accurancy", "clean_acc", "clean_accuracy", "eval_auc", "val_auc", "test_auc", "valid_auc", "v_acc",
+        "eval_rewards_accuracies", "pairwise_accuracy",
     ),
     "reward": (
         "reward", "mean_reward", "ep_rew_mean", "episode_reward_mean", "episode_reward", "reward_mean", "avg_reward",
@@ -67,6 +68,10 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "episode_return", "mean_return", "average_return", "ep_return", "episodic_return", "return", "avg_return",
         "episode_return_mean", "mean_episode_reward", "mean_episode_return", "total_reward", "average_score",
         "avg_score", "ep_ret", "averageepret", "train_reward", "reward_avg", "rewards",
+    ),
+    "value_loss": (
+        "value_loss", "value_function_loss", "mean_value_function_loss", "mean_value_loss", "critic_loss", "vf_loss",
+        "loss_v", "lossv", "loss_critic", "qf_loss", "q_loss", "lossq",
     ),
     "mu": ("proximal_mu", "mu", "fedprox_mu"),
     "update_norm": ("param_update_norm", "update_norm"),
@@ -85,7 +90,7 @@ PLANNED = {
 
 SERIES = (
     *("policy_loss", "proximal_loss", "total_loss", "gradient_norm", "learning_rate", "drift", "memory_allocated"),
-    *("accuracy", "reward", "step_seconds", "data_seconds"),
+    *("accuracy", "reward", "value_loss", "step_seconds", "data_seconds"),
 )
 _MEANINGS = {name: (meaning, place) for meaning, names in SYNONYMS.items() for place, name in enumerate(names)}
 _PLANNED = {name: unit for unit, names in PLANNED.items() for name in names}
@@ -93,7 +98,7 @@ _FILLERS = re.compile(r"^(?:(?:averaged?|avg|avr|mean|current|cur|overall|final|
 _AVERAGES = re.compile(r"_(?:avg|mean|average)(?=_|$)")
 # `train_vae_loss`, `training's binary_logloss`, `validation_1-rmse`; by themselves, what stands for a loss
 SOME_LOSS = re.compile(
-    r"(?:tr|train(?:ing)?|learn|(?P<judged>val(?:id(?:ation)?)?(?:_\d+)?|test|eval(?:uation)?|dev))_"
+    r"(?:tr|train(?:ing)?|learn|(?P<judged>val(?:id(?:ation)?)?(?:_\d+)?|test(?:ing)?|eval(?:uation)?|dev))_"
     r"\w*(?:loss|rmse|mse|mae|cross_entropy|xent|nll|cost|smooth_?l1)"
 )
 # XGBoost numbers the data sets it evaluates: the data of training comes first, and the last one stops it early.
@@ -104,15 +109,23 @@ _FOR_A_LOSS = frozenset({
 })  # fmt: skip
 # `mean 100 episode reward`, `train/episode_return`; not one term of a reward, nor an evaluation's
 _SOME_REWARD = re.compile(
-    r"(?:train(?:ing)?_|rollout_|charts_)?(?:(?:mean|avg|average|total|cumulative|running|last)_)?(?:\d+_)?"
-    r"(?:(?:ep|epi|episode|episodic|episodes)_?)?(?:rewards?|returns?|rew|ret|reward_score)(?:_(?:mean|avg|sum|per_episode))?"
+    r"(?:train(?:ing)?_|rollout_|charts_)?(?:(?:mean|avg|average|total|cumulative|running|last|learning)_)*(?:\d+_)?"
+    r"(?:(?:ep|epi|episode|episodic|episodes)_?)?(?:rewards?|returns?|rew|ret|reward_score)"
+    r"(?:_(?:mean|avg|sum|per_episode|last_\d+_episodes))?"
 )
-_EVALUATED_REWARD = re.compile(rf"(?:eval(?:uation)?|test|validation)_(?:avg_|mean_)?(?:{_SOME_REWARD.pattern})")
+_EVALUATED_REWARD = re.compile(
+    rf"(?:(?:avg|mean|average)_)?(?:eval(?:uation)?|test(?:ing)?|validation)_(?:avg_|mean_)?(?:{_SOME_REWARD.pattern})"
+)
+# Of a variational autoencoder, which ignores its code where it is 0; without a reconstruction it is something else's.
+_DIVERGENCE = re.compile(r"(?:\w+_)?kl(?:d|_div(?:ergence)?|_loss|_term)?(?:_loss)?")
+_RECONSTRUCTION = re.compile(r"(?:\w+_)?(?:rec|recon|recons|reconstruction)(?:_\w+)?")
 # Without those that are 0 by design: of classes where there is one, of a regulariser, of what is switched off.
 _SUPERVISED = re.compile(
     r"(?:\w+_)?(?:[gdc]?iou|dfl|bbox|box|box_reg|ctc|mask|seg|keypoints?)_?loss|"
     r"(?:\w+_)?loss_(?:\w+_)?(?:[gdc]?iou|dfl|bbox|box_reg|ctc|mask|seg|keypoints?)|box"
 )
+# Beside these `v_loss` is the value function's, beside `loss` alone it is that of validation.
+_OF_AGENTS = re.compile(r"(?:^|_)(?:pi?|a|policy|actor|critic|entropy|ent|value|reward|return|q)(?:_|$)")
 _FAMILIES = re.compile(r"^(?:losses|metrics|loss|stats|train_metrics|training|perf|scalars|optim|model)_(?=\w)")
 PER_CLIENT = re.compile(
     r"client_(?P<client>.+?)_(?P<name>policy_loss|fedprox_loss|loss|grad_norm|param_update_norm|lr)"
@@ -149,6 +162,19 @@ def is_supervised_part(name: str) -> bool:
     return _SUPERVISED.fullmatch(plain(name)) is not None
 
 
+@lru_cache(maxsize=4096)
+def is_divergence(name: str) -> bool:
+    """Return whether a name is of a divergence that holds a latent code to its prior."""
+    return _DIVERGENCE.fullmatch(plain(name)) is not None
+
+
+@lru_cache(maxsize=4096)
+def parts_never_zero(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which columns of a row are parts of a loss that are 0 throughout only where something is wrong."""
+    codes = any(_RECONSTRUCTION.fullmatch(plain(name)) for name in names)
+    return tuple(name for name in names if is_supervised_part(name) or (codes and is_divergence(name)))
+
+
 def planned_unit(name: str) -> str | None:
     """Return which unit a name plans: `num_train_epochs` plans epochs."""
     return _PLANNED.get(plain(name))
@@ -171,7 +197,12 @@ def _meanings(names: tuple[str, ...]) -> dict[str, str]:
     if "total_loss" in found and not found.keys() & {"policy_loss", "proximal_loss"}:
         found["policy_loss"] = found.pop("total_loss")  # a total without its parts is the loss
     # Beside a policy loss and a proximal one, `loss` is what both make together.
+    if "reward" in found and any(word in plain(name) for name in names for word in ("chosen", "rejected")):
+        del found["reward"]  # of one of two answers that are compared: no return of an agent
     total = next((name for name in names if plain(name) in ("loss", "train_loss")), None)
+    beside = {plain(name): name for name in names}
+    if total and "v_loss" in beside and "evaluation" not in found and not any(map(_OF_AGENTS.search, beside)):
+        found["evaluation"] = beside["v_loss"]
     if total and found.keys() >= {"policy_loss", "proximal_loss"} and found["policy_loss"] != total:
         found.setdefault("total_loss", total)
     return found

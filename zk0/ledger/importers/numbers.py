@@ -30,11 +30,13 @@ NAME = "metrics"
 SIGNS = (
     "oss", "LOSS", "acc", "Acc", "rad", "poch", "EPOCH", "tep", "Iter", "iter", "ound", "lr", "mAP", "ewar", "ew_",
     "eturn", "|", "━", "[=", "omplete", "OMPLETE", "inish", "stopp", "Stopp", "total", "num", "max", "Num", "Total",
-    "ITER", "lient", "uccess", "xent", "ost ", "ost=", "ost:", "mse", "name", "AP", "f1", "F1", "recision", "ecall",
-    "dice", "Dice", "IoU", "iou", "dsc", "DSC", "_wer", "WER", "_cer", "CER",
+    "ITER", "lient", "uccess", "xent", "ost ", "ost=", "ost:", "mse", "MSE", "name", "AP", "f1", "F1", "recision",
+    "ecall", "ing done", "ING DONE", "dice", "Dice", "IoU", "iou", "dsc", "DSC", "_wer", "WER", "_cer", "CER",
+    "auc", "AUC",
 )  # fmt: skip
 ENDS = re.compile(
-    r"(?i)^\W*(?:\w[\w.:\[\]-]{0,80}\W+){0,2}?"  # words begin with a letter: a row of dashes has one reading only
+    r"(?i)^\W*(?:\d[\d/.:,-]{0,30}[\s\])]+){0,3}"  # a time that was not cut off
+    r"(?:\w[\w.:\[\]-]{0,80}\W+){0,2}?"  # words begin with a letter: a row of dashes has one reading only
     r"(?:(?:model |federated |offline |local )?(?:training|train|experiment|fine-?tuning)\b"
     r"(?: and (?:evaluation|validation|testing))?\W*"
     r"(?:loop |run |job |process )?(?:is |has |was )?(?:successfully )?(?:completed?|finished|done|ended)\b"

@@ -7,6 +7,7 @@ import re
 
 from zk0.ledger.importers.actions import incident
 from zk0.ledger.importers.logs import LogFile
+from zk0.ledger.importers.records import UNTOLD
 from zk0.ledger.importers.rules import Rule, rule
 from zk0.ledger.importers.run_builder import client_name
 from zk0.ledger.log_events import IncidentKind
@@ -30,6 +31,30 @@ def _round(log: LogFile, found: re.Match[str]) -> None:
     log.run.note("NVFlare counts rounds from 0; here they begin with 1, since 0 is what was there before training")
 
 
+def _client_round(log: LogFile, found: re.Match[str]) -> None:
+    """Take the round that a client of NVFlare's examples says it is in: from 1."""
+    log.enter_round(int(found[1]), int(found[2]))
+
+
+def _ended(log: LogFile, found: re.Match[str]) -> None:
+    """A client is asked to end at the end of each run, and when the server gives one up: its rounds decide."""
+    if any(one.unit == "round" and one.planned == one.reached for one in log.run.progress.events()):
+        log.end_run()
+    else:
+        log.add_incident(IncidentKind.interrupted, found[0])
+
+
+def _validated(log: LogFile, found: re.Match[str]) -> None:
+    """Take a client's accuracy, of the model that it was sent or of its own one after training."""
+    kind, text = found.groups()
+    client = log.stream.client or "client"
+    # The global model is evaluated before the line that says which round begins with it.
+    number = (log.server_round or 0) + (kind == "global")
+    log.add_evaluation(
+        number, None, dataset=f"{client}, {kind} model", missing=UNTOLD, metrics={"accuracy": float(text)}
+    )
+
+
 RULES: tuple[Rule, ...] = (
     rule(r"Round (\d+) started\.", _round),
     rule(r"Round (\d+) finished\."),
@@ -38,6 +63,10 @@ RULES: tuple[Rule, ...] = (
     rule(r"Discarded (?:the )?(?:result|contribution)s? from (?P<client>\S+).*", incident(IncidentKind.client_failed)),
     rule(r"Finished (?:ScatterAndGather|FedAvg|Cyclic|FedProx|Scaffold) Training", lambda log, _: log.end_run()),
     rule(r"Finished FedAvg\.", lambda log, _: log.end_run()),
+    rule(r"Current/Total Round: (\d+)/(\d+)", _client_round),
+    rule(r"received aux request from Server to end current RUN"),
+    rule(r"ABORT \(RUN\) command received.*", _ended),
+    rule(r"val_acc_(global|local)_model(?: \(\w+\))?: ([\d.]+)$", _validated),
     rule(r"submit_update.*(?:failed|timeout|timed out).*", incident(IncidentKind.client_failed)),
     rule(r"submitUpdate.*(?:failed|timeout|timed out).*", incident(IncidentKind.client_failed)),
     rule(r"failed to send task result.*", incident(IncidentKind.client_failed)),

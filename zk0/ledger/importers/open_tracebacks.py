@@ -6,6 +6,7 @@ from zk0.ledger.importers.failures import kind_of
 from zk0.ledger.importers.logs import LinePrefix, LogFile
 from zk0.ledger.importers.tracebacks import (
     EXCEPTIONS,
+    IGNORED,
     TRACEBACK,
     Traceback,
     begins_bare,
@@ -39,6 +40,7 @@ class OpenTracebacks:
         self._log = log
         self.open = 0
         self._traced = self._framed = self._named = False
+        self._ignored_at = 0  # the number of the last line that says so
 
     def watch(self, text: str) -> None:
         """Look whether a batch may hold a traceback at all."""
@@ -49,6 +51,8 @@ class OpenTracebacks:
         """Return whether a traceback begins with this line."""
         number = self._log.number
         traceback = None
+        if text.startswith(IGNORED):
+            self._ignored_at = number
         if self._traced and TRACEBACK in text and begins_traceback(text):
             traceback = Traceback(text.strip(), number, prefix=text[: text.find(TRACEBACK)])
         elif self._framed and begins_without_head(text):
@@ -58,6 +62,7 @@ class OpenTracebacks:
             traceback.number = number
         if traceback is None:
             return False
+        traceback.ignored = 0 < self._ignored_at == number - 1
         self._log.stream, prefix.stream.traceback = prefix.stream, traceback
         self.open += 1
         self._log.report.understood += 1
@@ -100,6 +105,8 @@ class OpenTracebacks:
     def _raised(self, traceback: Traceback, *, ended: bool) -> None:
         log = self._log
         chain = traceback.conclude()
+        if traceback.ignored and not any(one.type == "KeyboardInterrupt" for one in chain):
+            return
         if not chain:
             if ended or traceback.is_confirmed:
                 log.add_incident(

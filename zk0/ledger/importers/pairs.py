@@ -47,7 +47,8 @@ _CELL = re.compile(
 )
 _BARE = re.compile(
     r"(?i)(?<![\w/.])(?P<name>(?:(?:avg|average|mean|train(?:ing)?|val(?:id(?:ation)?)?|test|eval(?:uation)?)[ _/.]+)*"
-    r"(?:[\w/]*loss|cost|accuracy|acc(?:@1)?|grad[ _]?norm|lr|learning[ _]rate)|(?:train|val|valid|test|eval)_\w+)"
+    r"(?:(?:[\w/]+-)*[\w/]*loss|cost|accuracy|acc(?:@1)?|grad[ _]?norm|lr|learning[ _]rate)"
+    r"|(?:train|val|valid|test|eval)_\w+)"
     r"(?: +(?P<index>\d+):? +| +)\(?(?P<value>[-+]?\d+[.,]\d+(?:e[-+]?\d+)?|nan|inf)(?P<unit>%)?(?!\w)"
 )
 # `The training loss for Epoch 1 is 7.39`, `Training loss at epoch 1 - 7.39`, once the counter is taken out
@@ -65,8 +66,8 @@ _EPISODE = re.compile(
 _SCORE = re.compile(rf"\bScore at iteration (?P<index>\d+) is (?P<value>{NUMBER})")
 # `Loss value is: 0.41`
 _IS_AT_END = re.compile(r"(?i)(?: value)? is$")
-# `[7]	train-rmse:0.41` of XGBoost, `7:	learn: 0.41` of CatBoost
-_INDEX = re.compile(r"\s*(?:\[(?P<boosted>\d+)\]\s|(?P<learnt>\d+):\s+(?=learn:))")
+# `[7]	train-rmse:0.41` of XGBoost, `7:	learn: 0.41` of CatBoost, `[1] "[7]:  train's auc:1"` of LightGBM in R
+_INDEX = re.compile(r"\s*(?:\[1\] \")?(?:\[(?P<boosted>\d+)\]:?\s|(?P<learnt>\d+):\s+(?=learn:))")
 # `{'metric_name': 'train_loss', 'metric_value': 0.41}`
 _NAMED = re.compile(
     rf"(?i)[\"']?(?:metric_?)?name[\"']?\s*[:=]\s*[\"'](?P<name>[\w/ ]+)[\"']"
@@ -96,6 +97,7 @@ _PATTERNS = (
     _CELL,
 )
 _PART = re.compile(r"(?i)(?:l|loss)_\w+|\w+_loss(?:_\w+)?")  # of a loss whose sum is not printed
+_WHOLE = ("policy_loss", "proximal_loss", "total_loss", "evaluation")  # beside which a part stands for nothing
 _EVALUATION = re.compile(r"(?i)\b(?:test(?:ing)?|val(?:id(?:ation)?)?|eval(?:uat(?:ion|ed|ing))?)\b")
 _STOPWORDS = frozenset(
     [
@@ -193,7 +195,7 @@ def _take_part(found: Pairs) -> None:
     """Let the first part of a loss stand for it, in a line that counts and has no loss by another name."""
     if len(found.values) < 3 or not {"step", "epoch", "iter", "iteration"} & found.values.keys():  # noqa: PLR2004
         return
-    if any(meaning_of(name).endswith("loss") or meaning_of(name) == "evaluation" for name in found.values):
+    if any(meaning_of(name) in _WHOLE for name in found.values):
         return
     part = next((name for name in found.values if _PART.fullmatch(name)), None)
     if part is not None:

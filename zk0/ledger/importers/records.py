@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
-from zk0.ledger.importers.metric_names import is_supervised_part
+from zk0.ledger.importers.metric_names import is_divergence
 from zk0.ledger.schema import OPTIONAL_SERIES, SERIES, Aggregation, RejectedReply, Reply, Training, Value
 
 NOTHING = math.nan  # marks, within an array, a step without a measurement
@@ -93,6 +93,7 @@ def _extremes(values: array[float]) -> Iterator[tuple[float, float]]:
 UNTOLD = "not in the log"
 NOT_FINITE = "not finite"
 FAR = 10_000  # steps: a log that begins behind them is of a run that was resumed, and what came before is not in it
+MOSTLY = 0.75  # of the logged values
 MOST_STEPS = 100  # without a finite number that are listed; more say nothing new
 MOST_ENTRIES = 65_536  # of one series: beyond, it is thinned
 
@@ -119,7 +120,9 @@ class TrainingRecord:
     base: int = 0  # the first step, where the log begins far behind it
     logged: int = 0  # steps with values
     restarts: list[int] = field(default_factory=list)  # steps at which its counts begin again
-    parts: dict[str, tuple[int, bool]] = field(default_factory=dict)  # {part of the loss: (logged values, all are 0)}
+    parts: dict[str, tuple[int, int]] = field(
+        default_factory=dict
+    )  # {part of the loss: (logged values, last that are 0)}
 
     def put(self, step: int, values: Mapping[str, float]) -> None:
         """Keep what was measured at a step, from 0; a value that is not finite is counted and stays null."""
@@ -156,11 +159,10 @@ class TrainingRecord:
             steps.append(step)
 
     def count_parts(self, values: Mapping[str, float]) -> None:
-        """Keep which parts of the loss are 0 in every logged value."""
+        """Keep how many of the last values of these parts of the loss are 0."""
         for name, value in values.items():
-            if is_supervised_part(name):
-                count, zero = self.parts.get(name, (0, True))
-                self.parts[name] = count + 1, zero and value == 0
+            count, zeros = self.parts.get(name, (0, 0))
+            self.parts[name] = count + 1, 0 if value else zeros + 1
 
     @property
     def entries(self) -> int:
@@ -206,7 +208,7 @@ class TrainingRecord:
             logged=self.logged,
             not_finite=self.not_finite_at,
             restarts=tuple(self.restarts) if self.stride == 1 else (),
-            zero_losses={name: count for name, (count, zero) in self.parts.items() if zero},
+            zero_losses={name: zeros for name, (count, zeros) in self.parts.items() if _is_zero(name, count, zeros)},
             update_norm=self.update_norm,
             digest_in=self.digest_in,
             digest_out=self.digest_out,
@@ -214,6 +216,11 @@ class TrainingRecord:
             missing=absent | self.missing,
             read_from=self.read_from,
         )
+
+
+def _is_zero(name: str, count: int, zeros: int) -> bool:
+    """Return whether a part of the loss is 0 throughout; a divergence begins somewhere before it collapses."""
+    return zeros == count or (is_divergence(name) and zeros >= MOSTLY * count)
 
 
 @dataclass

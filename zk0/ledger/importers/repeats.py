@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from zk0.ledger.importers.logs import EVALUATING, FINAL, LogFile
-from zk0.ledger.importers.metric_names import SERIES, is_supervised_part
+from zk0.ledger.importers.metric_names import SERIES, parts_never_zero
 from zk0.ledger.importers.pairs import Pairs
 from zk0.ledger.importers.rows import JUDGED, LOCAL, MEASURED, memory_of, names_evaluation
 from zk0.ledger.importers.streams import StepPosition
@@ -33,7 +33,7 @@ class RepeatedRow:
     """Where the numbers of a row stand that it adds."""
 
     measured: tuple[tuple[str, NumberPlace], ...]  # (series, its place)
-    supervised: tuple[tuple[str, NumberPlace], ...]  # (part of a loss, its place)
+    parts: tuple[tuple[str, NumberPlace], ...]  # (part of a loss that may be 0 throughout, its place)
     epoch: NumberPlace | None
     step: NumberPlace | None
     totals: tuple[tuple[int, str], ...]  # (which number, what it stays)
@@ -67,8 +67,8 @@ class RepeatedRow:
         if "accuracy" in values:
             values["accuracy"] = rows.shares.of("accuracy", values["accuracy"])
         log.add_measurements(step, values)
-        if self.supervised:
-            record.count_parts({name: place.value(numbers) for name, place in self.supervised})
+        if self.parts:
+            record.count_parts({name: place.value(numbers) for name, place in self.parts})
         return True
 
     def _step(self, log: LogFile, position: StepPosition, numbers: Sequence[str], client: str | None) -> int | None:
@@ -116,11 +116,11 @@ def repeated_row(
     ):
         return None
     totals = [("totals", name) for name in pairs.totals]
-    supervised = [("values", column) for column in pairs.values if is_supervised_part(column)]
-    used = [*columns.values(), *totals, *supervised]
+    parts = [("values", column) for column in parts_never_zero(tuple(pairs.values))]
+    used = [*columns.values(), *totals, *parts]
     return RepeatedRow(
         measured=tuple((kind, places[columns[kind]][0]) for kind in measured),
-        supervised=tuple((column[1], places[column][0]) for column in supervised),
+        parts=tuple((column[1], places[column][0]) for column in parts),
         epoch=places[columns["epoch"]][0] if "epoch" in columns else None,
         step=places[columns["step"]][0] if "step" in columns else None,
         totals=tuple((places[name][0].at, printed[places[name][0].at]) for name in totals),

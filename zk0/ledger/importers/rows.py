@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from zk0.ledger.importers.logs import LogFile
-from zk0.ledger.importers.metric_names import SERIES, meanings
+from zk0.ledger.importers.metric_names import SERIES, meanings, parts_never_zero
 from zk0.ledger.importers.pairs import Pairs
 from zk0.ledger.importers.records import UNTOLD
 from zk0.ledger.importers.run_builder import SERVER
@@ -21,7 +21,7 @@ NAME = "rows"
 LOCAL = "local"  # the client of lines that name none
 JUDGED = ("evaluation", "evaluation_accuracy", "evaluation_score", "evaluation_return")
 LOSSES = {"policy_loss", "total_loss", "evaluation"}
-MEASURED = LOSSES | {"proximal_loss", "gradient_norm", "accuracy", "reward", "score", *JUDGED}
+MEASURED = LOSSES | {"proximal_loss", "gradient_norm", "accuracy", "reward", "value_loss", "score", *JUDGED}
 COUNTS = ("epoch", "step", "round")
 MOST_WAITING = 1_000
 MOST_NAMES = 30  # in the note
@@ -184,7 +184,8 @@ def _measure(log: LogFile, pairs: Pairs, meaning: dict[str, str], measured: dict
     position.last = step
     log.add_measurements(step, measured)
     if log.stream.record is not None:
-        log.stream.record.count_parts(pairs.values)
+        parts = parts_never_zero(tuple(pairs.values))
+        log.stream.record.count_parts({name: pairs.values[name] for name in parts})
         if again and len(log.stream.record.restarts) < MOST_RESTARTS:
             log.stream.record.restarts.append(log.stream.record.last_step)
 

@@ -32,6 +32,9 @@ _SPELLINGS = {
     "average_precision": "ap",
     "average_precission": "ap",
     "exact_match": "em",
+    "reach_goal": "success",
+    "reached_goal": "success",
+    "goal_reached": "success",
     "f_score": "f1",
     "fscore": "f1",
 }
@@ -59,6 +62,11 @@ def score_of(name: str) -> tuple[str, bool | None] | None:
 def is_of_evaluation(name: str) -> bool:
     """Return whether a score is of an evaluation wherever it stands."""
     return (score_of(plain(name)) or ("",))[0] in OF_EVALUATIONS
+
+
+def is_success(name: str) -> bool:
+    """Return whether a score is the share of an agent's episodes that succeed."""
+    return "success" in name.lower() or (score_of(plain(name)) or ("",))[0] == "success"
 
 
 def rank(score: str) -> int:

@@ -13,6 +13,7 @@ from zk0.ledger.importers.failures import MOST_MESSAGE, ends_a_process, kind_of
 from zk0.ledger.log_events import IncidentKind, RaisedException
 
 TRACEBACK = "Traceback (most recent call last)"
+IGNORED = "Exception ignored "  # that a destructor raised: the program goes on, or has ended before
 EXCEPTIONS = ("Error", "Exception", "Rendezvous", "Invalid:", "NotFound:")  # words of exceptions without a traceback
 _NOT_RAISED = (IncidentKind.waiting, IncidentKind.retried, IncidentKind.client_failed, IncidentKind.program_missing)
 MOST_CHAIN = 20  # exceptions; of a longer chain the first and the last are the ones that matter
@@ -40,7 +41,7 @@ _NOTEBOOK_FRAME = re.compile(
     r"(?::(?P<line>\d+)|, line (?P<at>\d+))?(?:,? in (?P<function>[\w<>.]+)\(?.*)?\s*$"
 )
 # Another program's line, or a rule of dashes: no message of an exception goes on like that.
-_NO_MESSAGE = re.compile(r"[IWEF]\d{4} \d\d:\d\d|[-=*]{10,}\s*$")
+_NO_MESSAGE = re.compile(rf"[IWEF]\d{{4}} \d\d:\d\d|[-=*]{{10,}}\s*$|{IGNORED}")
 _LAUNCHED = re.compile(r"\[(?:rank|default) ?\d+\]: ?")  # what PyTorch's launcher puts before a process's lines
 _ARROW = re.compile(r"-+>\s*(?P<line>\d+)\b")
 _LEFT_OUT = re.compile(r"\d+ frames\s*$")  # that Colab does not show
@@ -113,6 +114,7 @@ class Traceback:
     blank: bool = False  # the last line was
     prefixed: bool = False  # its frames have a prefix with a level, as all lines of its program
     prefix: str = ""  # before its first line, and so before the others
+    ignored: bool = False  # Python says so: a destructor raised it
     bare: bool = False  # an exception's line alone: only what is set in behind it belongs to its message
 
     @property
