@@ -124,4 +124,4 @@ def test_a_number_that_is_not_finite_is_over_when_the_same_one_is_finite_again(d
     """Other numbers of its block (rsl_rl prints one a line) say nothing of it."""
     said = diagnose_text("".join(BLOCK.format(n=n, value=value) for n, value in enumerate(values, start=8390)))
 
-    assert [one.verdict for one in said.findings if one.check == "reward.critic"] == [verdict]
+    assert [one.verdict for one in said.findings if one.check == "reinforcement.critic"] == [verdict]

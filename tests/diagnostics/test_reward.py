@@ -149,21 +149,6 @@ def test_returns_of_evaluations_are_lost_where_they_rose_far_and_are_as_before(d
     assert said.get("reward.evaluated") == fault
 
 
-@pytest.mark.parametrize(
-    ("errors", "returns", "fails"),
-    [
-        ([2.3e10] * 3, [2.4e4] * 3, True),
-        ([2.3e10] * 3, [2.4e5] * 3, False),  # of returns that size it is an error that learning begins with
-        ([40.0] * 3, [0.02] * 3, False),  # the reward of one step: its return is not in the log
-    ],
-    ids=["diverged", "large returns", "rewards of a step"],
-)
-def test_a_critic_errs_less_than_one_that_always_says_0(judge, events, errors, returns, fails):
-    [finding] = judge("reward.critic", events.training(policy_loss=[0.1] * 3, reward=returns, value_loss=errors))
-
-    assert (finding.fault == Fault.critic_diverging) is fails
-
-
 def test_a_return_that_stays_where_episodes_succeed_has_been_learnt(diagnose_text):
     """An agent of a thousand environments, which knows its way after the first log line."""
 

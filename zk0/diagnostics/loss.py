@@ -56,7 +56,7 @@ type SeriesName = Literal["policy_loss", "total_loss"]
 def loss_finite(training: Training, ledger: Ledger) -> Finding:
     """Every step's loss and gradient is a finite number."""
     found = not_finite_in(training)
-    of_critic = training.not_finite.keys() == {"value_loss"}  # `reward.critic` judges that
+    of_critic = training.not_finite.keys() == {"value_loss"}  # `reinforcement.critic` judges that
     bad = 0 if of_critic else found.total or training.faults.non_finite_losses
     evidence = [point("steps without a finite loss or gradient", bad, "steps")]
     own = training.read_from is None  # zk0's own loop counts and skips such a step; others only log a value

@@ -1,4 +1,4 @@
-"""Does the return of an agent's episodes rise, does it hold in evaluations, and is the critic sane? (`reward.…`)
+"""Does the return of an agent's episodes rise, does it hold in evaluations? (`reward.…`)
 
 A return is noisy, has any unit and any sign, so it is judged by where it went, in units of its own rise and noise: by
 rank (Kendall's tau) whether it rises at all, and whether it falls back from what it had reached. A policy that
@@ -10,8 +10,7 @@ from statistics import median
 
 from zk0.core.checks import check
 from zk0.core.faults import Fault
-from zk0.core.verdicts import Evidence, Finding, failed, not_available, passed, warned
-from zk0.diagnostics.not_finite import RECOVERED, LikelyCause
+from zk0.core.verdicts import Evidence, Finding, not_available, passed, warned
 from zk0.diagnostics.ranks import kendall_trend
 from zk0.diagnostics.series import DEVIATIONS, by_data_set, each, each_client, ends, joined, point, thinned
 from zk0.ledger import Evaluation, Ledger, Training
@@ -33,14 +32,6 @@ TIMES = 3.0  # the first level of evaluations: so high it was learnt
 REMAINS = 0.1  # of that rise: less is as before
 SUCCEEDS = 0.9  # of the episodes: little is left to rise
 LATEST = 5  # evaluations
-WORSE_THAN_ZERO = 10.0  # times the square of the largest return
-ABSURD_ERROR = 1e6  # squared; below it, returns that are printed may be means of a step rather than of an episode
-DIVERGED = LikelyCause(
-    "the critic diverged: its targets are its own estimates, which grew without a bound",
-    "go back to a checkpoint before it; clip the value loss and the gradient, normalise returns, lower the critic's "
-    "learning rate; look for observations or rewards far outside of their range",
-    0.9,
-)
 HELD = 0.25  # of what the return gained in training: what is explored costs some of it, not three quarters
 
 
@@ -95,53 +86,6 @@ def evaluated(found: list[Evaluation], _: Ledger) -> Finding:
     if kendall_trend(values)[0] > 0 and last > first:
         return passed(f"rises: {first:.4g} to {last:.4g}", evidence=evidence)
     return not_available(f"no trend, as evaluations of one policy have none: {first:.4g} to {last:.4g}")
-
-
-@check("reward.critic")
-@each_client
-def critic(trainings: list[Training], _: Ledger) -> Finding:
-    """The critic errs by less than one would that always answers 0."""
-    errors, returns = joined(trainings, lambda one: one.value_loss), joined(trainings, lambda one: one.reward)
-    if lost := [one for one in trainings if "value_loss" in one.not_finite]:
-        return _not_finite(lost, trainings)
-    if not errors or not returns:
-        return not_available("needs a value loss and returns")
-    error, largest = ends(errors)[1], max(map(abs, returns))
-    evidence = [point("value loss, median of the last tenth", error), point("largest return", largest)]
-    if error <= max(ABSURD_ERROR, WORSE_THAN_ZERO * largest**2):
-        return passed(f"{error:.3g}, with returns of at most {largest:.3g}", evidence=evidence)
-    return _diverged(
-        f"the value loss is {error:.3g}, while no return is larger than {largest:.3g}: a critic that says 0 errs less",
-        evidence,
-    )
-
-
-def _not_finite(lost: list[Training], trainings: list[Training]) -> Finding:
-    """Judge a value loss that is NaN or infinite, once or to the end."""
-    steps, last = sum(len(one.not_finite["value_loss"]) for one in lost), lost[-1]
-    behind = [last.value_loss[max(last.not_finite["value_loss"]) + 1 :]]
-    behind += [one.value_loss for one in trainings if one.round > last.round]
-    over = any(value is not None for values in behind for value in values)
-    cause, remedy, confidence = RECOVERED if over else DIVERGED
-    return (warned if over else failed)(
-        f"the value loss is not finite in {steps} logged values{', and is again behind them' if over else ''}",
-        evidence=[point("the first at step", lost[0].not_finite["value_loss"][0])],
-        cause=cause,
-        remedy=remedy,
-        fault=Fault.loss_not_finite,
-        confidence=confidence,
-    )
-
-
-def _diverged(message: str, evidence: list[Evidence]) -> Finding:
-    return failed(
-        message,
-        evidence=evidence,
-        cause=DIVERGED.cause,
-        remedy=DIVERGED.remedy,
-        fault=Fault.critic_diverging,
-        confidence=DIVERGED.confidence,
-    )
 
 
 @check("reward.holds")

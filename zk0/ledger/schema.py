@@ -20,7 +20,8 @@ SCHEMA_VERSION = 1
 
 # A run without an accelerator, or a log that does not print them, leaves these empty.
 OPTIONAL_SERIES = (
-    *("memory_allocated", "memory_reserved", "accuracy", "reward", "value_loss", "step_seconds", "data_seconds"),
+    *("memory_allocated", "memory_reserved", "accuracy", "reward", "value_loss", "policy_change"),
+    *("step_seconds", "data_seconds"),
 )
 SERIES = (
     *("policy_loss", "proximal_loss", "total_loss", "gradient_norm", "proximal_ratio", "learning_rate", "drift"),
@@ -113,6 +114,9 @@ class Training(Measured):
     accuracy: Series = Field(default=[], description="share of right answers, 0 to 1; or empty")
     reward: Series = Field(default=[], description="mean return of an episode, in the task's own units; or empty")
     value_loss: Series = Field(default=[], description="of an agent's value function or critic; or empty")
+    policy_change: Series = Field(
+        default=[], description="KL divergence of an agent's policy before and after an update, estimated; or empty"
+    )
     step_seconds: Series = Field(default=[], description="seconds of the step without loading; or empty")
     data_seconds: Series = Field(default=[], description="seconds spent waiting for the batch; or empty")
     logged: int | None = Field(None, description="steps that the log has values of; null where zk0 measured each")

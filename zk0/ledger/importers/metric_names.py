@@ -73,6 +73,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "value_loss", "value_function_loss", "mean_value_function_loss", "mean_value_loss", "critic_loss", "vf_loss",
         "loss_v", "lossv", "loss_critic", "qf_loss", "q_loss", "lossq",
     ),
+    "policy_change": ("approx_kl", "approxkl", "mean_kl", "train_approx_kl", "losses_approx_kl", "approxkl_avg"),
     "mu": ("proximal_mu", "mu", "fedprox_mu"),
     "update_norm": ("param_update_norm", "update_norm"),
 }  # fmt: skip
@@ -90,7 +91,7 @@ PLANNED = {
 
 SERIES = (
     *("policy_loss", "proximal_loss", "total_loss", "gradient_norm", "learning_rate", "drift", "memory_allocated"),
-    *("accuracy", "reward", "value_loss", "step_seconds", "data_seconds"),
+    *("accuracy", "reward", "value_loss", "policy_change", "step_seconds", "data_seconds"),
 )
 _MEANINGS = {name: (meaning, place) for meaning, names in SYNONYMS.items() for place, name in enumerate(names)}
 _PLANNED = {name: unit for unit, names in PLANNED.items() for name in names}
