@@ -1,6 +1,7 @@
 """The everyday formats of other programs, each by a few of its lines."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -253,3 +254,21 @@ def test_a_log_whose_lines_begin_with_a_list_is_no_json(import_text):
     lines = [f"[1,0]<stdout>:2020-12-23 23:07:21 INFO     Train step {step} -- Loss: 1.{step}\n" for step in range(3)]
 
     assert import_text("".join(lines)).ledger.trainings[0].policy_loss == [1.0, 1.1, 1.2]
+
+
+def test_a_column_that_says_how_many_steps_there_will_be_is_their_plan(import_text):
+    """LLaMA-Factory's `trainer_log.jsonl`; where such a column counts, it is none."""
+
+    def planned(total: Callable[[int], int]) -> float | None:
+        rows = (json.dumps({"current_steps": n, "total_steps": total(n), "loss": 3 - n / 9}) for n in range(1, 9))
+        return next(one.planned for one in import_text("\n".join(rows)).ledger.progress if one.unit == "step")
+
+    assert planned(lambda _: 8) == 8
+    assert planned(lambda n: 4096 * n) is None
+
+
+def test_a_final_accuracy_is_the_end_of_its_run(import_text):
+    rows = "".join(f"LR: 0.0001, Loss: {3 - n / 9:.2f}, Acc: {n / 10}, iter {n}\n" for n in range(9))
+
+    assert import_text(f"{rows}**** Final test accuracy: 96.90. ****\n").ledger.closed is not None
+    assert import_text(f"{rows}**** Zero-shot test accuracy: 54.5. ****\n").ledger.closed is None

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from zk0.ledger.importers.progress_counts import Unit
 from zk0.ledger.importers.score_names import Shares, as_score, plain, rank, score_of
 from zk0.ledger.schema import RETURN
 
@@ -79,7 +80,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 # Names by which configurations, headings and bars say how much is planned.
-PLANNED = {
+PLANNED: dict[Unit, tuple[str, ...]] = {
     "epoch": ("num_epochs", "max_epochs", "num_train_epochs", "total_epochs", "n_epochs", "train_epochs"),
     "round": ("num_rounds", "num_server_rounds", "total_rounds", "n_rounds", "max_rounds", "comm_rounds", "rounds"),
     "step": (
@@ -176,7 +177,7 @@ def parts_never_zero(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if is_supervised_part(name) or (codes and is_divergence(name)))
 
 
-def planned_unit(name: str) -> str | None:
+def planned_unit(name: str) -> Unit | None:
     """Return which unit a name plans: `num_train_epochs` plans epochs."""
     return _PLANNED.get(plain(name))
 

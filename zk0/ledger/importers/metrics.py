@@ -20,6 +20,7 @@ from zk0.ledger.importers.metric_names import (
     meaning_of,
     meanings,
     parse_number,
+    planned_unit,
     training_summary,
 )
 from zk0.ledger.importers.progress_counts import Unit
@@ -47,6 +48,7 @@ class Columns:
     meaning: Mapping[str, str]
     clients: Mapping[str, tuple[str, str]]
     sums: Mapping[str, tuple[str, ...]]  # {meaning: columns that make it together}
+    planned: Mapping[Unit, str]  # {unit: column that says how many there will be}
 
 
 @dataclass
@@ -63,13 +65,14 @@ class Rows:
     _records: dict[tuple[str, int | None], TrainingRecord] = field(default_factory=dict)
     _evaluations: int = 0
     _reached: dict[Unit, float] = field(default_factory=dict)
+    _planned: dict[Unit, set[float | None]] = field(default_factory=dict)
 
     def add(self, at: str, row: Row) -> None:
         """Take one row, read at `file:line`."""
         kind = self._known.get(tuple(row)) or self._columns(tuple(row))
         meaning = kind.meaning
         row = _with_sums(row, kind)
-        self._count(row, meaning)
+        self._count(row, kind)
         number = _whole(row[meaning["round"]]) if "round" in meaning else None
         evaluated = self._evaluated(at, row, meaning, number)
         known = self._per_client(at, row, kind.clients, number) or evaluated
@@ -90,7 +93,9 @@ class Rows:
     def conclude(self) -> FileReport:
         """Note for the user how the columns were read, and return the file's report."""
         for unit, reached in self._reached.items():
-            self.run.count(unit, reached)
+            planned = self._planned.get(unit, set())
+            # One that changes from row to row is another count: of all environments' steps, for instance.
+            self.run.count(unit, reached, *planned if len(planned) == 1 else ())
         if self.readings:
             read = ", ".join(f"{name} as {meaning}" for name, meaning in self.readings.items())
             self._note(f"columns were read by their names: {read}")
@@ -100,11 +105,14 @@ class Rows:
             self._note(f"no column names rounds or clients: read as round 1 of a client named {ONE}")
         return self.report
 
-    def _count(self, row: Row, meaning: Mapping[str, str]) -> None:
+    def _count(self, row: Row, kind: Columns) -> None:
+        meaning = kind.meaning
         for unit in COUNTED:
             value = parse_number(row[meaning[unit]]) if unit in meaning else None
             if value is not None and math.isfinite(value):
                 self._reached[unit] = max(value, self._reached.get(unit, value))
+        for unit, column in kind.planned.items():
+            self._planned.setdefault(unit, set()).add(parse_number(row[column]))
 
     def _note(self, text: str) -> None:
         self.run.note(f"{self.report.name}: {text}")
@@ -116,11 +124,13 @@ class Rows:
             parts = tuple(part for part in names if SOME_LOSS.fullmatch(plain(part)) and meaning_of(part) == name)
             if len(parts) > 1 and known_names.get(name) in parts:  # `train/box_loss`, `train/cls_loss`: no total
                 sums[name], known_names[name] = parts, f"sum of {join_first(list(parts), MOST_NAMED)}"
-        found = Columns(known_names, {name: (match["client"], match["name"]) for name, match in matches.items()}, sums)
+        planned = {unit: name for name in names if (unit := planned_unit(name))}
+        clients = {name: (match["client"], match["name"]) for name, match in matches.items()}
+        found = Columns(known_names, clients, sums, planned)
         if len(self._known) < MOST_KINDS:
             self._known[names] = found
         self.readings |= {name: meaning for meaning, name in found.meaning.items()}
-        known = {*found.meaning.values(), *found.clients}
+        known = {*found.meaning.values(), *found.clients, *planned.values()}
         if len(self.ignored) < MOST_KINDS:
             self.ignored |= dict.fromkeys(name for name in names if name not in known)
         return found

@@ -20,7 +20,7 @@ from zk0.ledger.importers.logs import EVALUATING, LogFile
 from zk0.ledger.importers.metric_names import meanings
 from zk0.ledger.importers.pairs import NUMBER, Pairs
 from zk0.ledger.importers.repeats import repeated_row
-from zk0.ledger.importers.rows import COUNTS, LOCAL, LOSSES, MEASURED, take_measured
+from zk0.ledger.importers.rows import COUNTS, JUDGED, LOCAL, LOSSES, MEASURED, take_measured
 from zk0.ledger.importers.rules import LineReader, Taken
 from zk0.ledger.importers.run_builder import client_name
 from zk0.ledger.importers.shapes import Shape, ShapeReader
@@ -119,6 +119,8 @@ def _take(log: LogFile, text: str, pairs: Pairs, *, in_bar: bool) -> Taken:
         log.end_run()  # the means of all steps, printed at the end
         return Taken.understood
     taken = take_measured(log, pairs, meaning, in_bar=in_bar, certain=text.lstrip()[:1] in "{|")
+    if any(meaning.get(kind, "").lower().startswith("final") for kind in JUDGED):
+        log.end_run()  # `Final test accuracy: 96.90`
     return Taken.understood if taken else Taken.no
 
 
