@@ -229,3 +229,9 @@ def test_scores_that_nothing_counts_may_be_of_as_many_models(diagnose_text, coun
     found = {finding.check for finding in diagnose_text(text).problems}
 
     assert ("scores.improve" in found) is fails
+
+
+def test_scores_without_a_loss_are_finite_numbers(judge):
+    found = evaluations(None, None, accuracy=[0.5, 0.9], why="not in the log")
+
+    assert judge("scores.finite", *found)[0].verdict is Verdict.passed

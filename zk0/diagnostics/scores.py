@@ -44,15 +44,15 @@ COLLAPSES = 10.0  # times the loss before, while the accuracy falls below half: 
 
 @check("scores.finite")
 def finite(ledger: Ledger) -> Iterator[Finding]:
-    """Every evaluation's loss is a number."""
+    """Every evaluation has a finite loss, or scores: weights that are not finite know nothing."""
     return judge_each(by_data_set(ledger), _finite, nothing="nothing was evaluated")
 
 
 def _finite(found: list[Evaluation]) -> Finding:
     lost = [one for one in found if is_lost(one)]
     if not lost:
-        known = [one for one in found if one.loss is not None]
-        return passed(f"{len(known)} of {len(found)}") if known else not_available("no evaluation has a loss")
+        known = [one for one in found if one.loss is not None or one.metrics]
+        return passed(f"{len(known)} of {len(found)}") if known else not_available("no evaluation has a number")
     good = [one for one in found if one.loss is not None and one.round < lost[0].round]
     before = f"; round {good[-1].round} was {good[-1].loss:.4g}" if good else ""
     return failed(
