@@ -264,3 +264,17 @@ def test_what_has_no_memory_left_is_that_fault_wherever_it_fails():
 )
 def test_a_word_that_other_programs_use_is_no_row_s(text):
     assert recognize(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("403 Client Error: Forbidden for url: https://huggingface.co/a/b/resolve/main/config.json", "hub-gated"),
+        ("403 Client Error: Forbidden for url: https://huggingface.co/api/repos/create", "hub-forbidden"),
+        ("Input type (c10::Half) and bias type (float) should be the same", "dtypes"),
+        ("Input type (torch.FloatTensor) and weight type (torch.HalfTensor) should be the same", "dtypes"),
+        ("Input type (torch.cuda.FloatTensor) and weight type (torch.FloatTensor) should be the same", "two-devices"),
+    ],
+)
+def test_what_a_message_names_decides_between_rows(text, name):
+    assert recognize(text).id == name

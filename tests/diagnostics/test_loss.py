@@ -332,3 +332,25 @@ def test_a_loss_that_hardly_changes_beside_evaluations_that_do_not(judge, events
     evaluations = [one.model_copy(update={"metrics": metrics}) for one in events.evaluations(*evaluated)]
 
     assert judge("loss.trend", events.training(policy_loss=losses), *evaluations)[0].verdict is verdict
+
+
+def test_a_loss_that_runs_away_below_0_has_no_floor(judge, events):
+    likelihood = [1.5 - 90 * n for n in range(60)]
+
+    assert judge("loss.magnitude", events.training(policy_loss=[1.5, *(-(10.0**n) for n in range(10))]))[0].fault == (
+        Fault.loss_unbounded
+    )
+    assert judge("loss.magnitude", events.training(policy_loss=likelihood))[0].verdict is Verdict.passed
+
+
+@pytest.mark.parametrize(
+    ("second", "fault"),
+    [([2.1 - 0.01 * n for n in range(60)], None), ([2.1 + 0.01 * n for n in range(60)], Fault.learning_rate_too_high)],
+    ids=["falls as the first", "rises by itself"],
+)
+def test_a_second_training_in_a_log_that_begins_higher_is_no_rise(judge, events, second, fault):
+    first = [1.6 - 0.01 * n for n in range(60)]
+
+    [finding] = judge("loss.trend", events.training(policy_loss=[*first, *second], restarts=(60,)))
+
+    assert (finding.fault, finding.verdict is Verdict.passed) == (fault, False)

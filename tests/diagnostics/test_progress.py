@@ -48,6 +48,15 @@ def test_a_plan_that_is_not_fulfilled_is_a_log_that_breaks_off(judge):
     assert "round 4 of 10" in finding.message
 
 
+@pytest.mark.parametrize(("accepted", "verdict"), [(2, Verdict.passed), (0, Verdict.warned)])
+def test_a_last_round_counts_when_its_replies_are_averaged(judge, events, accepted, verdict):
+    """A server that is killed while its clients train has begun the round, and not done it."""
+    last = events.aggregation(round=10)
+    last = last if accepted else last.model_copy(update={"accepted": []})
+
+    assert judge("progress.ended", events.aggregation(round=9), last, progress(10), log())[0].verdict is verdict
+
+
 def test_the_coarsest_unit_counts(judge):
     """The steps of an epoch are done with each epoch."""
     [finding] = judge("progress.ended", progress(500, 500, "step"), progress(2, 10, "epoch"))

@@ -39,6 +39,7 @@ class Fault(StrEnum):
     gradient_clipped = "gradient-clipped"  # at the clip in nearly every step
     loss_not_finite = "loss-not-finite"
     loss_spiking = "loss-spiking"
+    loss_unbounded = "loss-unbounded"  # it falls below 0 without an end
     loss_jumped = "loss-jumped"  # to another level, from one step to the next
     loss_still = "loss-still"  # neither falls nor rises, for a reason the log does not show
     # Exchange and aggregation.

@@ -41,7 +41,7 @@ TIERS: tuple[frozenset[Fault], ...] = (
     }),
     frozenset({
         Fault.loss_not_finite, Fault.loss_jumped, Fault.loss_spiking, Fault.loss_still,
-        Fault.evaluation_insensitive, Fault.sentinel_value, Fault.latent_unused,
+        Fault.evaluation_insensitive, Fault.sentinel_value, Fault.latent_unused, Fault.loss_unbounded,
         Fault.data_uncovered, Fault.out_of_memory, Fault.collective_timeout, Fault.crashed, Fault.killed,
     }),
     frozenset({

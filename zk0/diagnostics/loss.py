@@ -14,6 +14,7 @@ from zk0.core.verdicts import Finding, failed, not_available, passed, warned
 from zk0.diagnostics.jumps import EACH_SIDE, between_trainings, burst_of, jump_at_start, jump_of, short_jump
 from zk0.diagnostics.not_finite import RECOVERED, is_settling, likely_cause, not_finite_in, recovers
 from zk0.diagnostics.nothing_learnt import (
+    code_unused,
     falls_to_guessing,
     guessing,
     repeated,
@@ -34,7 +35,15 @@ from zk0.diagnostics.series import (
     point,
     starts_of,
 )
-from zk0.diagnostics.trends import FEWEST_STEPS, MINIMUM_STEPS, falls_each_time, judge_trend, stays_on_both_sides
+from zk0.diagnostics.trends import (
+    FEWEST_STEPS,
+    MINIMUM_STEPS,
+    falls_each_time,
+    falls_without_end,
+    judge_trend,
+    last_training,
+    stays_on_both_sides,
+)
 from zk0.ledger import Ledger, Training
 from zk0.ledger.importers.metric_names import is_divergence
 
@@ -101,10 +110,19 @@ def loss_trend(
         if without := repeated(values) or falls_to_guessing(values) or (None if late else guessing(values)):
             return without
         found = judge_trend(values, series, expect, late=late)
+        if found.fault == Fault.learning_rate_too_high and (last := last_training(values, starts_of(trainings))):
+            found = _of_several(judge_trend(last, series, expect, late=late))
         still = None if late or found.fault is not None else stays_on_both_sides(values, ledger)
         return still or found
 
     return judge_each(by_client(ledger.trainings), judge)
+
+
+def _of_several(last: Finding) -> Finding:
+    """Return what the last of several trainings in a log shows: a fault, or nothing of the others."""
+    if last.fault is not None:
+        return last
+    return not_available(f"several trainings, which are not to be compared; of the last: {last.message}")
 
 
 def _judged_elsewhere(trainings: list[Training], values: list[float]) -> str:
@@ -140,7 +158,7 @@ def loss_parts(trainings: list[Training], _: Ledger) -> Finding:
     if not zero:
         return not_available("no part of the loss is 0 throughout")
     if all(map(is_divergence, zero)):
-        return _code_unused(zero)
+        return code_unused(zero)
     return warned(
         f"{' and '.join(zero)} {'is' if len(zero) == 1 else 'are'} exactly 0 in all {max(zero.values())} logged values",
         evidence=[point(f"logged values of {name}, all 0", count) for name, count in zero.items()],
@@ -148,19 +166,6 @@ def loss_parts(trainings: list[Training], _: Ledger) -> Finding:
         remedy="print the labels of one batch as the loss gets them; check their folder, format and classes",
         fault=Fault.labels_missing,
         confidence=0.8,
-    )
-
-
-def _code_unused(zero: dict[str, int]) -> Finding:
-    """Return the finding on a latent code that is its prior's whatever the input (Bowman et al. 2016, section 3.1)."""
-    return warned(
-        f"{' and '.join(zero)} is exactly 0 in the last {max(zero.values())} logged values, beside a reconstruction",
-        evidence=[point(f"last logged values of {name}, all 0", count) for name, count in zero.items()],
-        cause="posterior collapse: the code is the same for all inputs, and the decoder does without it",
-        remedy="raise the weight of the divergence from 0 over the first steps (annealing), leave some of it free "
-        "(free bits), or weaken the decoder (dropout of its inputs)",
-        fault=Fault.latent_unused,
-        confidence=0.85,
     )
 
 
@@ -279,6 +284,8 @@ def loss_magnitude(trainings: list[Training], _: Ledger) -> Finding:
     values = losses_of(trainings)
     if not values:
         return not_available("needs a loss")
+    if unbounded := falls_without_end(values):
+        return unbounded
     lowest, largest = min(map(abs, values)), max(map(abs, values))
     if lowest < ABSURD:
         return passed(f"at most {largest:.3g}", evidence=[point("policy_loss, largest", largest)])

@@ -137,3 +137,16 @@ def _guesses(classes: int, level: float, evidence: list[Evidence]) -> Finding:
         fault=Fault.at_chance,
         confidence=0.7,
     )
+
+
+def code_unused(zero: dict[str, int]) -> Finding:
+    """Return the finding on a latent code that is its prior's whatever the input (Bowman et al. 2016, section 3.1)."""
+    return warned(
+        f"{' and '.join(zero)} is exactly 0 in the last {max(zero.values())} logged values, beside a reconstruction",
+        evidence=[point(f"last logged values of {name}, all 0", count) for name, count in zero.items()],
+        cause="posterior collapse: the code is the same for all inputs, and the decoder does without it",
+        remedy="raise the weight of the divergence from 0 over the first steps (annealing), leave some of it free "
+        "(free bits), or weaken the decoder (dropout of its inputs)",
+        fault=Fault.latent_unused,
+        confidence=0.85,
+    )

@@ -87,7 +87,7 @@ def ended(ledger: Ledger) -> Finding:
 def _planned(ledger: Ledger, done: list[LogProgress]) -> Finding:
     """Judge by what was planned, in the coarsest unit: the steps of an epoch begin again with each."""
     unit = min(done, key=lambda one: ("round", "epoch", "step").index(one.unit)).unit
-    of_unit = [one for one in done if one.unit == unit]
+    of_unit = [_as_aggregated(one, ledger) for one in done if one.unit == unit]
     last = 1 if unit == "step" else 0  # steps may be counted from 0
     # A program that logs every 50 steps says nothing of the last 40.
     short = [one for one in of_unit if (one.planned or 0) - (one.reached or 0) >= max(one.stride or 1, last + 1)]
@@ -99,6 +99,14 @@ def _planned(ledger: Ledger, done: list[LogProgress]) -> Finding:
     if _ended_otherwise(ledger):
         return not_available("another finding says how it ended")
     return _broken_off(ledger, f"{unit} {short[0].reached or 0:g} of {short[0].planned or 0:g}", evidence)
+
+
+def _as_aggregated(one: LogProgress, ledger: Ledger) -> LogProgress:
+    """Return how far rounds came where the server's aggregates are in the log: one that began is not yet done."""
+    if one.unit != "round" or not ledger.aggregations:
+        return one
+    last = max((each.round for each in ledger.aggregations if each.accepted), default=0)
+    return one.model_copy(update={"reached": min(one.reached or 0, last)})
 
 
 def _closed(ledger: Ledger) -> Finding:

@@ -31,6 +31,7 @@ PAIRS_OF = 300  # values at most for the Theil-Sen slope, which looks at all pai
 RISES = 1.1  # times its start: less is no divergence, whatever its rank test says
 FELL = 0.98  # of its start: it may fall, and the noise is too large to say so
 FELL_BEFORE = 1.5  # times the level it stays at: a loss that converged in its first steps
+BELOW = 1e6  # times where the loss began, below 0: a likelihood of images is some thousands
 ONE_LEVEL = 1.1  # times the last: a training that begins where it stays
 LITTLE = 0.9  # of its start: levels that differ by less are one for a person who looks at the curve
 
@@ -147,3 +148,24 @@ def stays_on_both_sides(values: list[float], ledger: Ledger) -> Finding | None:
         fault=Fault.loss_still,
         confidence=0.5,
     )
+
+
+def falls_without_end(values: list[float]) -> Finding | None:
+    """Return the finding on a loss that runs away below 0; None for others."""
+    last = ends(values)[1]
+    if len(values) < FEWEST_STEPS or last > -BELOW * max(1.0, abs(values[0])):
+        return None
+    return failed(
+        f"runs away below 0: {values[0]:.3g} at first, {last:.3g} at the end",
+        evidence=[point("policy_loss, first value", values[0]), point("policy_loss, median of the last tenth", last)],
+        cause="what is minimised has no minimum: a sign is wrong, or a part of the loss has no floor",
+        remedy="log each part of the loss by itself to find the one that falls; give it a floor, or its scale a bound",
+        fault=Fault.loss_unbounded,
+        confidence=0.9,
+    )
+
+
+def last_training(values: list[float], starts: list[int]) -> list[float]:
+    """Return the losses of the last of several trainings in a log; that one begins higher than another is no rise."""
+    bounds = [0, *starts, len(values)]
+    return next((values[a:b] for a, b in reversed(list(pairwise(bounds))) if starts and b - a >= MINIMUM_STEPS), [])

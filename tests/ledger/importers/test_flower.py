@@ -148,6 +148,7 @@ def test_a_server_that_prints_its_own_evaluation_one_round_late_is_one_run(impor
         "[Round 2] Global Test | Loss: 0.8514 | Acc: 77.80% | F1(macro): 0.6511\n"
     )
 
+    assert [(one.planned, one.reached) for one in found.ledger.progress if one.unit == "round"] == [(2, 2)]
     assert [(one.round, one.loss, one.metrics["F1(macro)"]) for one in found.ledger.evaluations] == [
         (0, 1.8177, 0.1414),
         (1, 0.8859, 0.4638),

@@ -131,3 +131,11 @@ def test_what_is_installed_is_no_code_of_the_user_s(import_text, file):
     text = f"Traceback (most recent call last):\n{frames}KeyError: 8\n"
 
     assert import_text(text).ledger.incidents[0].exceptions[0].frame == "train.py:3 in main"
+
+
+def test_a_banner_behind_an_exception_is_no_part_of_its_message(import_text):
+    text = 'Traceback (most recent call last):\n  File "a.py", line 3, in main\nRuntimeError: no\n=== Training ===\n'
+
+    [incident] = import_text(text).ledger.incidents
+
+    assert incident.exceptions[0].message == "no"

@@ -5,7 +5,7 @@ from zk0.diagnostics.known import known
 ROWS = (
     known(
         "hub-gated",
-        r"GatedRepoError|access a gated repo|Access to (?:model|dataset) \S+ is restricted|awaiting a review",
+        r"GatedRepoError|403 (?:Client Error|Forbidden).{0,200}/resolve/|access a gated repo|Access to (?:model|dataset) \S+ is restricted|awaiting a review",
         "the repository asks for its conditions to be accepted first",
         "accept them on its page with the account whose token you use, then hf auth login",
         "",
@@ -19,7 +19,7 @@ ROWS = (
     ),
     known(
         "hub-forbidden",
-        r"403 (?:Client Error|Forbidden)|You don't have the rights to create",
+        r"403 (?:Client Error|Forbidden)(?!.{0,200}/resolve/)|You don't have the rights to create",
         "the token may not write there",
         "use a token with write access, and a namespace of your own; or push_to_hub=false",
         "huggingface/autotrain-advanced#274",

@@ -6,7 +6,7 @@ from zk0.diagnostics.known import known
 ROWS = (
     known(
         "two-devices",
-        r"Expected all tensors to be on the same device|but expected device|Input type \(torch\.(?:cuda\.)?\w+\) and weight type",
+        r"Expected all tensors to be on the same device|but expected device|Input type \(torch\.cuda\.\w+\) and weight type \(torch\.(?!cuda)|Input type \(torch\.(?!cuda)\w+\) and weight type \(torch\.cuda",
         "two tensors of one operation are on different devices",
         "move the one in the message to the policy's device, a batch's with .to(device) before the forward pass",
         "huggingface/lerobot#1377",
@@ -20,7 +20,7 @@ ROWS = (
     ),
     known(
         "dtypes",
-        r"expected (?:m1 and m2|scalar type|mat1 and mat2) .*dtype|expected scalar type \w+ but found|must have the same dtype|Got unsupported ScalarType BFloat16|Cannot convert a MPS Tensor to float64|Found dtype \w+ but expected \w+|expected .{0,60}to have one of the following scalar types|result type \w+ can't be cast|not implemented for '(?:Half|BFloat16|Int|Long|Double|Float8\w*)'",
+        r"expected (?:m1 and m2|scalar type|mat1 and mat2) .*dtype|expected scalar type \w+ but found|Input type \(.+?\) and (?:bias|weight) type \(.+?\) should be the same|must have the same dtype|Got unsupported ScalarType BFloat16|Cannot convert a MPS Tensor to float64|Found dtype \w+ but expected \w+|expected .{0,60}to have one of the following scalar types|result type \w+ can't be cast|not implemented for '(?:Half|BFloat16|Int|Long|Double|Float8\w*)'",
         "two tensors have different types, as half precision on one side only gives",
         "run the forward pass under autocast, or cast inputs and model to one type",
         "",

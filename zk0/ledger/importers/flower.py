@@ -184,7 +184,7 @@ RULES: tuple[Rule, ...] = (
         r"ROUND (\d+)(?:/(\d+))?\]",
         lambda log, found: log.enter_round(int(found[1]), int(found[2]) if found[2] else None),
     ),
-    rule(r"Starting Flower (?:server|simulation), config:?(?:.*?num_rounds=(\d+))?", _started),
+    rule(r"Starting Flower (?:server|simulation|ServerApp), config:?(?:.*?num_rounds=(\d+))?", _started),
     rule(r"Starting \w+ strategy:", lambda log, _: log.restart()),
     rule(r"configure_fit: strategy sampled (\d+) clients \(out of \d+\)", _sampled),
     rule(r"configure_train: Sampled (\d+) nodes \(out of \d+\)", _sampled),

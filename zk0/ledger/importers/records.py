@@ -133,7 +133,7 @@ class TrainingRecord:
         step = max(step, 0)
         while step // self.stride > MOST_ENTRIES:
             self.halve()
-        known, window = self.series, 2 * (step // (2 * self.stride)) if self.stride > 1 else None
+        known, window = self.series, self._window(step) if self.stride > 1 else None
         for name, value in values.items():
             series = known.get(name)
             if series is None:
@@ -151,6 +151,10 @@ class TrainingRecord:
         self.last_step = step
         if step >= self.steps:
             self.steps = step + 1
+
+    def _window(self, step: int) -> int:
+        """Return the first entry of the window that a step is in."""
+        return 2 * (step // (2 * self.stride))
 
     def _put_not_finite(self, name: str, step: int) -> None:
         self.missing[name] = NOT_FINITE
@@ -207,7 +211,7 @@ class TrainingRecord:
             **lists,
             logged=self.logged,
             not_finite=self.not_finite_at,
-            restarts=tuple(self.restarts) if self.stride == 1 else (),
+            restarts=tuple(self.restarts if self.stride == 1 else map(self._window, self.restarts)),
             zero_losses={name: zeros for name, (count, zeros) in self.parts.items() if _is_zero(name, count, zeros)},
             update_norm=self.update_norm,
             digest_in=self.digest_in,

@@ -41,7 +41,7 @@ _NOTEBOOK_FRAME = re.compile(
     r"(?::(?P<line>\d+)|, line (?P<at>\d+))?(?:,? in (?P<function>[\w<>.]+)\(?.*)?\s*$"
 )
 # Another program's line, or a rule of dashes: no message of an exception goes on like that.
-_NO_MESSAGE = re.compile(rf"[IWEF]\d{{4}} \d\d:\d\d|[-=*]{{10,}}\s*$|{IGNORED}")
+_NO_MESSAGE = re.compile(rf"[IWEF]\d{{4}} \d\d:\d\d|[-=*]{{10,}}\s*$|={{3,}} |{IGNORED}")
 _LAUNCHED = re.compile(r"\[(?:rank|default) ?\d+\]: ?")  # what PyTorch's launcher puts before a process's lines
 _ARROW = re.compile(r"-+>\s*(?P<line>\d+)\b")
 _LEFT_OUT = re.compile(r"\d+ frames\s*$")  # that Colab does not show
