@@ -15,9 +15,10 @@ from zk0.core.verdicts import Finding, failed, not_available, passed, warned
 from zk0.diagnostics.accuracies import FEWEST, collapsed
 from zk0.diagnostics.series import is_accuracy, point, scores_of
 from zk0.ledger import Evaluation, Ledger
-from zk0.ledger.importers.score_names import is_success
+from zk0.ledger.importers.score_names import is_determination, is_success
 
 NEAR, ENOUGH_NEAR = 0.01, 8  # a score that is as good as 0, in so many evaluations
+OF_THE_MEAN = 0.1  # of the variance: that a regression explains less is nobody's use
 EARLY = 0.1  # of what is planned: a detector's precision may be 0 for so long
 FEWEST_SWINGS = 6  # evaluations; of fewer, half go up and down by chance
 SWING = 0.15  # absolute, median from one evaluation to the next; those of 100 samples differ by 0.05
@@ -57,6 +58,8 @@ def _judge(name: str, values: Sequence[float], *, early: bool, final: bool) -> F
     least = 1 if final else FEWEST
     if len(values) < least:
         return not_available(f"needs {least} values of {name}, has {len(values)}")
+    if is_determination(name) and max(values) < OF_THE_MEAN:
+        return _says_the_mean(name, values)
     if any(values) and not (len(values) >= ENOUGH_NEAR and max(values) < NEAR):
         change = f"{name} is {values[0]:.3f} at first and {values[-1]:.3f} at last"
         return collapsed(list(values), name) or passed(change)
@@ -70,6 +73,18 @@ def _judge(name: str, values: Sequence[float], *, early: bool, final: bool) -> F
         evidence=[point(f"highest {name}", max(values)), point("evaluations", len(values))],
         cause=cause,
         remedy=remedy,
+        fault=Fault.at_chance,
+        confidence=0.75,
+    )
+
+
+def _says_the_mean(name: str, values: Sequence[float]) -> Finding:
+    return warned(
+        f"{name} is at most {max(values):.3f} in {_in_all(len(values))}: no better than the mean of all targets",
+        evidence=[point(f"highest {name}", max(values)), point("evaluations", len(values))],
+        cause="the regression learns nothing that holds: inputs that do not tell, targets in the wrong order or scale, "
+        "or a training that stopped at once",
+        remedy="train on 20 samples until it knows them; plot predictions against targets",
         fault=Fault.at_chance,
         confidence=0.75,
     )

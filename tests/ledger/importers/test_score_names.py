@@ -20,6 +20,7 @@ from zk0.ledger.importers.score_names import Shares, as_score, is_of_evaluation,
         ("pc_success", ("success", None)),
         ("train_f1", ("f1", False)),
         ("eval/wer", ("wer", True)),
+        ("val_r2_score", ("r2", True)),
     ],
 )
 def test_a_score_is_known_by_its_word(name, found):
@@ -49,3 +50,4 @@ def test_of_an_error_rate_counts_what_is_left_of_1():
     assert as_score("eval_wer", 0.87) == {"1 - eval_wer": pytest.approx(0.13)}
     assert as_score("eval_wer", 1.2) == {"1 - eval_wer": 0.0}
     assert as_score("hits", -3.0) == {}
+    assert as_score("val_r2", -3.0) == {"val_r2": 0.0}

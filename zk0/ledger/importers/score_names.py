@@ -12,7 +12,7 @@ from functools import lru_cache
 SCORES = (
     *("f1", "map", "dice", "dsc", "iou", "miou", "jaccard", "auc", "auroc", "auprc", "mcc", "kappa"),
     *("bleu", "rouge", "rougel", "chrf", "em", "ndcg", "mrr", "ap", "precision", "recall"),
-    *("specificity", "sensitivity", "success", "successes"),
+    *("specificity", "sensitivity", "success", "successes", "r2"),
 )
 OF_EVALUATIONS = ("map", "ap")  # that nobody computes on the batches of a training
 ERROR_RATES = ("wer", "cer")  # 0 is the best; 1 means that nothing is recognised
@@ -39,7 +39,7 @@ _SPELLINGS = {
     "fscore": "f1",
 }
 _SPELT = re.compile("|".join(_SPELLINGS))
-_WORDS = re.compile(r"f1|[a-z]+")
+_WORDS = re.compile(r"f1|(?<![a-z])r2|[a-z]+")
 
 
 @lru_cache(maxsize=4096)
@@ -64,6 +64,11 @@ def is_of_evaluation(name: str) -> bool:
     return (score_of(plain(name)) or ("",))[0] in OF_EVALUATIONS
 
 
+def is_determination(name: str) -> bool:
+    """Return whether a score is a regression's share of the variance, which is 0 for one that always says the mean."""
+    return (score_of(plain(name)) or ("",))[0] == "r2"
+
+
 def is_success(name: str) -> bool:
     """Return whether a score is the share of an agent's episodes that succeed."""
     return "success" in name.lower() or (score_of(plain(name)) or ("",))[0] == "success"
@@ -78,6 +83,8 @@ def as_score(name: str, value: float) -> dict[str, float]:
     """Return {name: value} of a share of 1, and of an error rate what is left of 1; empty where it is neither."""
     if is_error_rate(name):
         return {f"1 - {name}": max(1 - value, 0.0)}
+    if is_determination(name):
+        value = max(value, 0.0)  # below 0 it is worse than the mean, by any amount
     return {name: value} if 0 <= value <= 1 else {}
 
 
