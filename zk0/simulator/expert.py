@@ -3,6 +3,10 @@
 Inverse kinematics is damped least squares (Wampler 1986; Buss 2004, "Introduction to Inverse Kinematics", section 6)
 over the four joints that move and tilt the tool; the fifth, the wrist's roll, aligns the fingers with the object's
 sides. The tool points down throughout, which reaches from x = 0.10 m to about 0.27 m.
+
+Whoever imitates it errs. So the gripper opens wide and grasps low: with an error of 1.5 degrees (standard deviation) in
+each joint and 4.5 in the roll, throughout an episode, it lifts 94 % of the cubes on the right and 82 % of the cylinders
+on the left. Opened by 0.8 radians, at the object's middle, it was 83 and 69 %.
 """
 
 from collections.abc import Callable
@@ -16,15 +20,15 @@ from zk0.simulator.environment import SceneState, Simulation
 from zk0.simulator.tasks import Verb
 from zk0.simulator.units import JOINTS, Floats
 
-OPEN, CLOSED = 0.8, -0.15  # radians of the gripper; closed goes beyond contact, so that the fingers press
+OPEN, CLOSED = 1.0, -0.15  # radians of the gripper; closed goes beyond contact, so that the fingers press
 HOVER = 0.06  # metres above the object's centre
-GRASP = 0.002  # metres above the object's centre: the fingers' pads meet the object's middle
+GRASP = -0.007  # metres above the object's centre: a finger that comes too high still has the object between its pads
 RELEASE = 0.005  # metres above where the object's centre will rest
 TOUCH = 0.034  # metres above the object's centre: fingertips at its top, see TOUCH_MARGIN
 
 FREE, HOLDING, EXACT = 1.0, 0.5, 0.15  # slack: far from anything, with the object in the fingers, at the object
 
-TOOL_OFFSET = np.array([0.004, 0.0, 0.0])  # metres; one jaw is fixed, so the grasp's middle is off the tool's
+TOOL_OFFSET = np.array([-0.002, 0.0, 0.0])  # metres; one jaw is fixed, so the grasp's middle is off the tool's
 READY = (-0.1, 0.5, 1.1)  # radians of lift, elbow and wrist: a pose near every solution, where the search begins
 TILT_WEIGHT = 0.05  # metres a radian: position counts, tilt decides what is left
 DAMPING = 1e-4

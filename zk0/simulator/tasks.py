@@ -59,7 +59,7 @@ _TASKS = {
             colour="red",
             spawn_centre=(0.17, 0.07),
             spawn_radii=(0.02, 0.06),
-            blind_success=0.1,
+            blind_success=0.125,
             max_steps=60,
         ),
         Task(
@@ -71,7 +71,7 @@ _TASKS = {
             colour="blue",
             spawn_centre=(0.17, -0.07),
             spawn_radii=(0.02, 0.06),
-            blind_success=0.13,
+            blind_success=0.16,
             max_steps=60,
         ),
         Task(
@@ -84,7 +84,7 @@ _TASKS = {
             target="green",
             spawn_centre=(0.14, 0.0),
             spawn_radii=(0.02, 0.06),
-            blind_success=0.01,
+            blind_success=0.015,
             max_steps=100,
         ),
         Task(
@@ -96,7 +96,7 @@ _TASKS = {
             colour="purple",
             spawn_centre=(0.19, 0.0),
             spawn_radii=(0.05, 0.08),
-            blind_success=0.045,
+            blind_success=0.02,
             max_steps=40,
         ),
         Task(
@@ -109,7 +109,7 @@ _TASKS = {
             target="blue",
             spawn_centre=(0.20, 0.0),
             spawn_radii=(0.02, 0.06),
-            blind_success=0.005,
+            blind_success=0.0,
             max_steps=100,
         ),
     )
