@@ -119,7 +119,8 @@ def test_noise_and_a_beginning_are_no_swings(judge, name, values):
 @pytest.mark.parametrize(("level", "faults"), [(0.02, {Fault.at_chance}), (0.6, set())])
 def test_a_regression_that_says_the_mean_explains_nothing(diagnose_text, level, faults):
     text = "".join(
-        f"Epoch {n}: loss: {1 - 0.002 * n:.3f}, val_loss: {0.96 - 0.001 * n:.3f}, val_r2: {level - 0.01 * n:.3f}\n" for n in range(6)
+        f"Epoch {n}: loss: {1 - 0.002 * n:.3f}, val_loss: {0.96 - 0.001 * n:.3f}, val_r2: {level - 0.01 * n:.3f}\n"
+        for n in range(6)
     )
 
     assert {one.fault for one in diagnose_text(text).problems if one.check == "scores.above-zero"} == faults

@@ -103,10 +103,10 @@ def _planned(ledger: Ledger, done: list[LogProgress]) -> Finding:
 
 def _as_aggregated(one: LogProgress, ledger: Ledger) -> LogProgress:
     """Return how far rounds came where the server's aggregates are in the log: one that began is not yet done."""
-    if one.unit != "round" or not ledger.aggregations:
+    averaged = [each.round for each in ledger.aggregations if each.accepted]  # empty where no line says it
+    if one.unit != "round" or not averaged:
         return one
-    last = max((each.round for each in ledger.aggregations if each.accepted), default=0)
-    return one.model_copy(update={"reached": min(one.reached or 0, last)})
+    return one.model_copy(update={"reached": min(one.reached or 0, max(averaged))})
 
 
 def _closed(ledger: Ledger) -> Finding:

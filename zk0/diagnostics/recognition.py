@@ -82,8 +82,8 @@ def _says_the_mean(name: str, values: Sequence[float]) -> Finding:
     return warned(
         f"{name} is at most {max(values):.3f} in {_in_all(len(values))}: no better than the mean of all targets",
         evidence=[point(f"highest {name}", max(values)), point("evaluations", len(values))],
-        cause="the regression learns nothing that holds: inputs that do not tell, targets in the wrong order or scale, "
-        "or a training that stopped at once",
+        cause="the regression learns nothing that holds: inputs that say nothing of the target, targets in the wrong "
+        "order or scale, or a training that stopped at once",
         remedy="train on 20 samples until it knows them; plot predictions against targets",
         fault=Fault.at_chance,
         confidence=0.75,

@@ -83,7 +83,7 @@ def evaluated(found: list[Evaluation], _: Ledger) -> Finding:
     rose = highest > TIMES * abs(first)
     if rose and last <= first + REMAINS * (highest - first) and (fallen := _falls_back(values, evidence)):
         return fallen
-    if kendall_trend(values)[0] > 0 and last > first:
+    if kendall_trend(thinned(values, MOST))[0] > 0 and last > first:
         return passed(f"rises: {first:.4g} to {last:.4g}", evidence=evidence)
     return not_available(f"no trend, as evaluations of one policy have none: {first:.4g} to {last:.4g}")
 

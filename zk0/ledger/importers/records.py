@@ -120,9 +120,8 @@ class TrainingRecord:
     base: int = 0  # the first step, where the log begins far behind it
     logged: int = 0  # steps with values
     restarts: list[int] = field(default_factory=list)  # steps at which its counts begin again
-    parts: dict[str, tuple[int, int]] = field(
-        default_factory=dict
-    )  # {part of the loss: (logged values, last that are 0)}
+    # {part of the loss: (how many values are logged, how many of the last are 0)}
+    parts: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def put(self, step: int, values: Mapping[str, float]) -> None:
         """Keep what was measured at a step, from 0; a value that is not finite is counted and stays null."""
