@@ -124,6 +124,7 @@ def test_every_module_of_diagnostics_is_an_entry_point():
             "ranks",
             "recognition",
             "series",
+            "spikes",
             "trends",
         ),
     )

@@ -41,6 +41,15 @@ def test_a_loss_that_rises_far_is_overfitting_where_the_answers_are_worse_than_i
     assert judge("generalisation.gap", training, *judged)[0].verdict is verdict
 
 
+@pytest.mark.parametrize(("last", "verdict"), [(3.6, Verdict.warned), (3.35, Verdict.passed)])
+def test_so_is_one_that_rises_a_little_where_the_answers_are_far_worse(judge, events, last, verdict):
+    """Forty kinds of actions: 46 % right in training, 13 % in the evaluation from the beginning on."""
+    training = events.training(policy_loss=[4.9, 3.2, 2.9, 2.6, 2.3, 2.1, 1.9], accuracy=[0.07 * n for n in range(7)])
+    judged = evaluations(events, 3.7, 3.4, 3.32, 3.37, last, last, accuracy=[0.05, 0.1, 0.12, 0.14, 0.14, 0.13])
+
+    assert judge("generalisation.gap", training, *judged)[0].verdict is verdict
+
+
 def test_where_only_evaluations_are_logged_many_have_to_rise(judge, events):
     rising = [0.5, 0.44, *(0.44 + 0.002 * n for n in range(30))]
 

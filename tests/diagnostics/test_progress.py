@@ -57,6 +57,13 @@ def test_a_last_round_counts_when_its_replies_are_averaged(judge, events, accept
     assert judge("progress.ended", events.aggregation(round=9), last, progress(10), log())[0].verdict is verdict
 
 
+@pytest.mark.parametrize(("begins", "verdict"), [(0, Verdict.passed), (1, Verdict.warned)])
+def test_epochs_that_begin_with_0_end_one_before_their_number(judge, begins, verdict):
+    epochs = LogProgress(unit="epoch", planned=300, reached=299, begins=begins)
+
+    assert judge("progress.ended", epochs, log())[0].verdict is verdict
+
+
 def test_the_coarsest_unit_counts(judge):
     """The steps of an epoch are done with each epoch."""
     [finding] = judge("progress.ended", progress(500, 500, "step"), progress(2, 10, "epoch"))

@@ -29,7 +29,7 @@ from zk0.ledger import Evaluation, Ledger, Training
 
 BY_HEART = 3.0  # times the loss of training: dropout and augmentation put the two apart by less
 RISEN = 1.15  # times the best evaluation: two that differ by noise alone differ by less
-FAR_RISEN = 1.3  # times the best evaluation, where the accuracies differ as well
+FAR_RISEN, RISEN_BESIDE = 1.3, 1.05  # times the best evaluation, where the accuracies differ as well, by less or more
 KNOWN = 0.9  # an accuracy on the training data that leaves little to learn
 LESS_KNOWN = 0.15  # absolute: so far below it an evaluation's accuracy is another one
 DROPPED = 0.02  # absolute: an accuracy below its own best
@@ -134,7 +134,7 @@ def _losses(sides: _Sides) -> Finding | None:
     last = min(sides.judged[-2:]) if len(sides.judged) >= ENOUGH_TO_SWING else sides.judged[-1]
     if not 0 <= own <= first or best <= 0:  # one below 0 is a likelihood's, or a placeholder
         return None
-    if last >= FAR_RISEN * best and (known := _knows_more(sides)):
+    if known := _knows_more(sides, last / best):
         return known
     rises = last >= RISEN * best or (last >= RISEN_ALONE * best and _rises_from_its_best(sides.judged))
     if not rises or last < BY_HEART * own or _still_improves(sides.judged_accuracy):
@@ -147,12 +147,13 @@ def _losses(sides: _Sides) -> Finding | None:
     return _overfits(f"the evaluation rises from {best:.4g} to {last:.4g}, the loss of training is {own:.3g}", evidence)
 
 
-def _knows_more(sides: _Sides) -> Finding | None:
-    """Return the finding where beside such a loss the accuracy of training is far above the evaluation's."""
+def _knows_more(sides: _Sides, risen: float) -> Finding | None:
+    """Return the finding on an accuracy far below that of training, beside a loss that rose so many times."""
     if not sides.trained_accuracy or not sides.judged_accuracy:
         return None
     own, other, best = ends(sides.trained_accuracy)[1], max(sides.judged_accuracy[-2:]), min(sides.judged)
-    if own - other < LESS_KNOWN:
+    less = own - other
+    if not (risen >= FAR_RISEN and less >= LESS_KNOWN) and not (risen >= RISEN_BESIDE and less >= FAR_LESS_KNOWN):
         return None
     evidence = [point("accuracy of training, at the end", own), point("accuracy of the evaluation, at the end", other)]
     message = f"the evaluation rises from {best:.4g} to {sides.judged[-1]:.4g}, and answers {other:.0%} where training"

@@ -4,7 +4,6 @@ SageMaker Debugger calls these LossNotDecreasing, Overtraining and, of tensors, 
 """
 
 from collections.abc import Iterator
-from math import log
 from statistics import median
 from typing import Literal
 
@@ -23,7 +22,6 @@ from zk0.diagnostics.nothing_learnt import (
 )
 from zk0.diagnostics.sentinels import PLACEHOLDERS, STEPS
 from zk0.diagnostics.series import (
-    DEVIATIONS,
     by_client,
     each_client,
     each_training,
@@ -35,6 +33,7 @@ from zk0.diagnostics.series import (
     point,
     starts_of,
 )
+from zk0.diagnostics.spikes import SPIKE, spikes_of
 from zk0.diagnostics.trends import (
     FEWEST_STEPS,
     MINIMUM_STEPS,
@@ -50,10 +49,6 @@ from zk0.ledger.importers.metric_names import is_divergence
 LATE = 0.2  # of the steps: a log that begins behind them does not show the fall
 ENOUGH_ZEROS = 4  # logged values, each a mean over steps or at its own step
 EXPLOSION = 10.0  # times the start; shuffled batches differ by factors of 2 or 3
-SPIKE = 5.0  # times the median of its neighbours
-SPIKE_NOISE = 6.0  # and so many deviations of the series' own noise, robustly measured: skewed noise has no spikes
-NEIGHBOURS = 7  # steps on each side
-MATTERS = 0.1  # of where the loss began
 MANY_SPIKES = 0.03  # share of steps; now and then one batch is odd
 ABSURD = 1e12  # dimensionless: squared errors of prices or of bytes stay below it
 
@@ -204,14 +199,14 @@ def loss_explodes(trainings: list[Training], _: Ledger) -> Finding:
 def loss_spikes(trainings: list[Training], _: Ledger) -> Finding:
     """No single step is far above its neighbours."""
     values = losses_of(trainings)
-    if len(values) < MINIMUM_STEPS or min(values) <= 0:
-        return not_available(f"needs {MINIMUM_STEPS} steps of policy_loss above 0, has {len(values)}")
+    if len(values) < MINIMUM_STEPS:
+        return not_available(f"needs {MINIMUM_STEPS} steps of policy_loss, has {len(values)}")
     if repeated(values):
         return not_available("it repeats itself, which loss.trend judges")
     if any(one.reward for one in trainings):
         return not_available("losses of reinforcement learning spike as its episodes differ")
-    # Far below where it began the steps of Adam are large for what is left to learn, and nothing is lost by it.
-    spikes = [step for step in _spikes(values) if values[step] > MATTERS * median(values[:MINIMUM_STEPS])]
+    spikes = spikes_of(values)
+    how = f"over {SPIKE:g} times their neighbours" if min(values) > 0 else "far above all others"
     evidence = [
         point("steps far above their neighbours", len(spikes), "steps"),
         *(point(f"policy_loss at step {step}", values[step]) for step in spikes[:3]),
@@ -219,33 +214,13 @@ def loss_spikes(trainings: list[Training], _: Ledger) -> Finding:
     if len(spikes) <= 1 or len(spikes) / len(values) <= MANY_SPIKES:
         return passed(f"{len(spikes)} of {len(values)} steps are far above their neighbours", evidence=evidence)
     return failed(
-        f"{len(spikes)} of {len(values)} steps are over {SPIKE:g} times their neighbours",
+        f"{len(spikes)} of {len(values)} steps are {how}",
         evidence=evidence,
         cause="batches with wild values, or a learning rate at the edge of what holds",
         remedy="look at the frames of these steps, then lower clip_norm",
         fault=Fault.loss_spiking,
         confidence=0.9,
     )
-
-
-def _spikes(values: list[float]) -> list[int]:
-    logs = [log(value) for value in values]
-    above = []
-    for step, value in enumerate(logs):
-        around = logs[max(0, step - NEIGHBOURS) : step] + logs[step + 1 : step + 1 + NEIGHBOURS]
-        above.append(value - median(around))
-    noise = DEVIATIONS * median(abs(value) for value in above)
-    return [
-        step
-        for step, value in enumerate(above)
-        if value > log(SPIKE) and value > SPIKE_NOISE * noise and not _begins(logs, step)
-    ]
-
-
-def _begins(logs: list[float], step: int) -> bool:
-    """Return whether a training begins here, in the log or again: the next value has not come back either."""
-    before, after = logs[max(0, step - NEIGHBOURS) : step], logs[step + 1 : step + 2]
-    return not before or (bool(after) and after[0] - median(before) > log(SPIKE))
 
 
 @check("loss.jumps")

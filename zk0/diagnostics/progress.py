@@ -88,9 +88,12 @@ def _planned(ledger: Ledger, done: list[LogProgress]) -> Finding:
     """Judge by what was planned, in the coarsest unit: the steps of an epoch begin again with each."""
     unit = min(done, key=lambda one: ("round", "epoch", "step").index(one.unit)).unit
     of_unit = [_as_aggregated(one, ledger) for one in done if one.unit == unit]
-    last = 1 if unit == "step" else 0  # steps may be counted from 0
     # A program that logs every 50 steps says nothing of the last 40.
-    short = [one for one in of_unit if (one.planned or 0) - (one.reached or 0) >= max(one.stride or 1, last + 1)]
+    short = [
+        one
+        for one in of_unit
+        if (one.planned or 0) - (one.reached or 0) >= max(one.stride or 1, 2 if _counts_from_0(one) else 1)
+    ]
     evidence = [_amount(one) for one in of_unit]
     if not short:
         return passed(f"all {of_unit[0].planned:g} {unit}s", evidence=evidence)
@@ -99,6 +102,11 @@ def _planned(ledger: Ledger, done: list[LogProgress]) -> Finding:
     if _ended_otherwise(ledger):
         return not_available("another finding says how it ended")
     return _broken_off(ledger, f"{unit} {short[0].reached or 0:g} of {short[0].planned or 0:g}", evidence)
+
+
+def _counts_from_0(one: LogProgress) -> bool:
+    """Return whether the last of so many has a number less: steps may be counted so, and what begins with 0 is."""
+    return one.unit == "step" or (one.unit == "epoch" and one.begins == 0 and one.reached == int(one.reached or 0))
 
 
 def _as_aggregated(one: LogProgress, ledger: Ledger) -> LogProgress:

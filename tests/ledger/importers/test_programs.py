@@ -272,3 +272,15 @@ def test_a_final_accuracy_is_the_end_of_its_run(import_text):
 
     assert import_text(f"{rows}**** Final test accuracy: 96.90. ****\n").ledger.closed is not None
     assert import_text(f"{rows}**** Zero-shot test accuracy: 54.5. ****\n").ledger.closed is None
+
+
+def test_an_accuracy_beside_the_loss_of_an_evaluation_is_of_that(import_text):
+    """PaddlePaddle's 3D ResNets: the same names for both, but for the loss."""
+    rows = "".join(
+        f"epoch {n} train loss_avg: {2 - n / 5:.2f} top1_avg: 0.9{n}\nepoch {n} val loss_avg: 2.5 top1_avg: 0.4{n}\n"
+        for n in range(1, 6)
+    )
+    ledger = import_text(rows).ledger
+
+    assert [one.metrics["accuracy"] for one in ledger.evaluations] == [0.41, 0.42, 0.43, 0.44, 0.45]
+    assert [value for one in ledger.trainings for value in one.accuracy] == [0.91, 0.92, 0.93, 0.94, 0.95]

@@ -70,6 +70,7 @@ WORDS: tuple[tuple[str, IncidentKind], ...] = (
     ("by SIGKILL", IncidentKind.killed),
     ("Signal 9", IncidentKind.killed),
     ("CANCELLED AT", IncidentKind.interrupted),  # by a person or the scheduler; memory and time limits say so
+    ("is out of bounds", IncidentKind.error_logged),
     ("ABORT (RUN) command", IncidentKind.interrupted),
     ("KeyboardInterrupt", IncidentKind.interrupted),
     ("(SIGTERM)", IncidentKind.interrupted),
@@ -153,7 +154,7 @@ SIGNS = (
     "TERM_", "DUE TO", "FailedSched", "ImagePull", "LoopBackOff", "nvidia-container", "terminate called",
     "llegal instr", "double free", "Invalid loss", "Root Cause", "node was low", "ABORT", "noticed",
     "rying to", "Not Connected", "huge value", "cudaSuccess", "overflow", "OVERFLOW", "loss scale",
-    "timed out", "job failed", "open file", "job killed", ": fatal",
+    "timed out", "job failed", "open file", "job killed", ": fatal", "of bounds",
 )  # fmt: skip
 
 # What a shell says of a process that a signal ended; each is the whole message or its end.

@@ -145,6 +145,9 @@ def _lane(log: LogFile, values: dict[str, float]) -> LogStream:
 def _judged(pairs: Pairs, values: dict[str, float], score: str) -> dict[str, float]:
     """Return what an evaluation measured, and take it out of the other values."""
     judged = {name: values[name] for name in JUDGED if name in values}
+    only_judged = "evaluation" in judged and not values.keys() & {"policy_loss", "total_loss"}
+    if only_judged and "accuracy" in values:  # `val loss_avg: 2.58 top1_avg: 0.44`
+        judged.setdefault("evaluation_accuracy", values.pop("accuracy"))
     if not judged and pairs.is_evaluation and "step" not in values and "gradient_norm" not in values:
         if values.keys() & {"policy_loss", "total_loss"}:
             judged["evaluation"] = values.pop("policy_loss", values.pop("total_loss", math.nan))
