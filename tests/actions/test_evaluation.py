@@ -51,7 +51,7 @@ def test_closed_loop_results_have_their_interval_and_others_an_empty_place(summa
 
     heads, left, right = found.table
     assert heads[-3:] == ["closed loop", "95 %", "blind"]
-    assert left[-3:] == ["5 of 20", "11% to 47%", "10%"]
+    assert left[-3:] == ["5 of 20", "11% to 47%", "12%"]
     assert right[-3:] == ["", "", ""]
     assert {"name": "left success rate of 20", "value": 0.25, "unit": ""} in found.results
 

@@ -52,7 +52,7 @@ def test_all_that_was_measured_is_in_the_card_with_its_receipt(sources):
     text = render_card(sources)
 
     assert unmeasured(sources) == []
-    assert "| lift-left | 7 of 20 (18% to 57%) | 6 of 20 (15% to 52%) | 10.0% |" in text
+    assert "| lift-left | 7 of 20 (18% to 57%) | 6 of 20 (15% to 52%) | 12.5% |" in text
     assert "| local | 31.0 ms | 31.0 ms | 31.0 ms | 31.0 ms | 3.1 ms | 3.1 ms |" in text
     assert "140 actions that came through the server were computed again" in text
     for _, one in sources.receipts:

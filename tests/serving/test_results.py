@@ -21,12 +21,13 @@ def test_a_chunk_s_percentiles_are_in_milliseconds_and_an_action_has_its_share()
 @pytest.mark.parametrize(
     ("found", "minimum", "verdict"),
     [
-        (result(8, 10), 0.0, "pass"),  # 49 % at least, and a blind arm has 10 %
+        (result(8, 10), 0.0, "pass"),  # 49 % at least, and a blind arm has 12.5 %
         (result(2, 10), 0.0, "warn"),  # 6 % at least
         (result(0, 2), 0.0, "warn"),
         (result(2, 10), 0.3, "fail"),
         (result(8, 10, non_finite=1), 0.0, "fail"),
-        (result(3, 10), 0.3, "pass"),  # reached, and 11 % at least
+        (result(3, 10), 0.3, "warn"),  # reached, and 11 % at least
+        (result(4, 10), 0.3, "pass"),  # 17 % at least
     ],
 )
 def test_success_is_judged_by_its_interval_its_minimum_and_its_numbers(found, minimum, verdict):
@@ -46,4 +47,4 @@ def test_numbers_and_table_say_by_which_way_they_came():
     }
     heads, row = result_table([result(1, 2)], latency)
     assert len(heads) == len(row)
-    assert row[:3] == ["lift-left", "1 of 2 (9% to 91%)", "10.0%"]
+    assert row[:3] == ["lift-left", "1 of 2 (9% to 91%)", "12.5%"]
