@@ -5,8 +5,8 @@ over the four joints that move and tilt the tool; the fifth, the wrist's roll, a
 sides. The tool points down throughout, which reaches from x = 0.10 m to about 0.27 m.
 
 Whoever imitates it errs. So the gripper opens wide and grasps low: with an error of 1.5 degrees (standard deviation) in
-each joint and 4.5 in the roll, throughout an episode, it lifts 94 % of the cubes on the right and 82 % of the cylinders
-on the left. Opened by 0.8 radians, at the object's middle, it was 83 and 69 %.
+each joint and 4.5 in the roll, throughout an episode, it lifts 92 % of the cubes on the right and 83 % of the cylinders
+on the left. Opened by 0.8 radians, at the object's middle, it was 82 and 69 %.
 """
 
 from collections.abc import Callable
