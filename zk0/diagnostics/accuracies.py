@@ -126,9 +126,9 @@ def _one_answer(values: list[float]) -> Finding | None:
     if max(values) - min(values) > ONE_LEVEL:
         return None
     return warned(
-        f"the accuracy is {last:g} in the last {same} of {len(values)} evaluations, and was never another level",
+        f"the accuracy is {last:g} in the last {same} of {len(values)} evaluations, within {ONE_LEVEL:g} of it before",
         evidence=[point("lowest accuracy", min(values)), point("highest accuracy", max(values))],
-        cause="one answer for all inputs: the share of the most frequent class is as high",
+        cause="one answer for all inputs: the accuracy is then the share of the most frequent class",
         remedy="count the answers by class; weight the classes, or sample them evenly; watch the balanced accuracy",
         fault=Fault.at_chance,
         confidence=0.7,

@@ -55,6 +55,13 @@ class _Sides:
     judged_accuracy: Sequence[float]
     scores: Mapping[str, Sequence[float]]  # of the evaluations, by name
 
+    @property
+    def last_accuracies(self) -> tuple[float, float] | None:
+        """The accuracy of training and of the evaluation, at the end; None where one of them is not logged."""
+        if not self.trained_accuracy or not self.judged_accuracy:
+            return None
+        return ends(self.trained_accuracy)[1], max(self.judged_accuracy[-2:])
+
 
 @check("generalisation.gap")
 def gap(ledger: Ledger) -> Iterator[Finding]:
@@ -116,13 +123,13 @@ def _gap(sides: _Sides) -> Finding:
 
 def _accuracies(sides: _Sides) -> Finding | None:
     """Return the finding on an accuracy that is high on the training data and far lower elsewhere; None for others."""
-    if not sides.trained_accuracy or not sides.judged_accuracy:
+    if sides.last_accuracies is None:
         return None
-    own, other = ends(sides.trained_accuracy)[1], max(sides.judged_accuracy[-2:])
+    own, other = sides.last_accuracies
     if own < KNOWN or own - other < LESS_KNOWN:
         return None
-    evidence = [point("accuracy of training, at the end", own), point("accuracy of the evaluation, at the end", other)]
-    return _overfits(f"the accuracy is {own:.3f} on the training data and {other:.3f} in the evaluation", evidence)
+    message = f"the accuracy is {own:.3f} on the training data and {other:.3f} in the evaluation"
+    return _overfits(message, _both_accuracies(own, other))
 
 
 def _losses(sides: _Sides) -> Finding | None:
@@ -149,15 +156,19 @@ def _losses(sides: _Sides) -> Finding | None:
 
 def _knows_more(sides: _Sides, risen: float) -> Finding | None:
     """Return the finding on an accuracy far below that of training, beside a loss that rose so many times."""
-    if not sides.trained_accuracy or not sides.judged_accuracy:
+    if sides.last_accuracies is None:
         return None
-    own, other, best = ends(sides.trained_accuracy)[1], max(sides.judged_accuracy[-2:]), min(sides.judged)
-    less = own - other
+    own, other = sides.last_accuracies
+    best, less = min(sides.judged), own - other
     if not (risen >= FAR_RISEN and less >= LESS_KNOWN) and not (risen >= RISEN_BESIDE and less >= FAR_LESS_KNOWN):
         return None
-    evidence = [point("accuracy of training, at the end", own), point("accuracy of the evaluation, at the end", other)]
-    message = f"the evaluation rises from {best:.4g} to {sides.judged[-1]:.4g}, and answers {other:.0%} where training"
-    return _overfits(f"{message} answers {own:.0%}", evidence)
+    rise = f"the evaluation rises from {best:.4g} to {sides.judged[-1]:.4g}"
+    message = f"{rise}, and its accuracy is {other:.0%}, in training {own:.0%}"
+    return _overfits(message, _both_accuracies(own, other))
+
+
+def _both_accuracies(own: float, other: float) -> list[Evidence]:
+    return [point("accuracy of training, at the end", own), point("accuracy of the evaluation, at the end", other)]
 
 
 def _scores(sides: _Sides) -> Finding | None:

@@ -40,7 +40,7 @@ def loss_scale(ledger: Ledger) -> Iterator[Finding]:
     ]
     if lines >= ENOUGH and LEAST_SCALE < scale <= LOW_SCALE and not went_on(found[-1]):
         yield warned(
-            f"{lines} steps overflowed, and the scale is {scale:g}: it finds no level",
+            f"{lines} steps overflowed, and the loss scale is down to {scale:g} at the end of the log",
             evidence=evidence,
             cause="the gradients grow beyond half precision: the training diverges, or float16 can't hold this model",
             remedy="bf16 or fp32; else a lower learning rate from the last good checkpoint",

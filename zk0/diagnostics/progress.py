@@ -105,7 +105,7 @@ def _planned(ledger: Ledger, done: list[LogProgress]) -> Finding:
 
 
 def _counts_from_0(one: LogProgress) -> bool:
-    """Return whether the last of so many has a number less: steps may be counted so, and what begins with 0 is."""
+    """Return whether the count may begin with 0: steps may, and whole epochs do where the first one is 0."""
     return one.unit == "step" or (one.unit == "epoch" and one.begins == 0 and one.reached == int(one.reached or 0))
 
 

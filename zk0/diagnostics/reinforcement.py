@@ -27,7 +27,7 @@ DIVERGED = LikelyCause(
 @check("reinforcement.critic")
 @each_client
 def critic(trainings: list[Training], _: Ledger) -> Finding:
-    """The critic errs by less than one would that always answers 0."""
+    """The critic's error is below that of always predicting 0."""
     errors, returns = joined(trainings, lambda one: one.value_loss), joined(trainings, lambda one: one.reward)
     if lost := [one for one in trainings if "value_loss" in one.not_finite]:
         return _not_finite(lost, trainings)
@@ -38,7 +38,7 @@ def critic(trainings: list[Training], _: Ledger) -> Finding:
     if error <= max(ABSURD_ERROR, WORSE_THAN_ZERO * largest**2):
         return passed(f"{error:.3g}, with returns of at most {largest:.3g}", evidence=evidence)
     return failed(
-        f"the value loss is {error:.3g}, while no return is larger than {largest:.3g}: a critic that says 0 errs less",
+        f"the value loss is {error:.3g}, while no return is larger than {largest:.3g}: predicting 0 errs less",
         evidence=evidence,
         cause=DIVERGED.cause,
         remedy=DIVERGED.remedy,
@@ -76,7 +76,7 @@ def _not_finite(lost: list[Training], trainings: list[Training]) -> Finding:
     over = any(value is not None for values in behind for value in values)
     cause, remedy, confidence = RECOVERED if over else DIVERGED
     return (warned if over else failed)(
-        f"the value loss is not finite in {steps} logged values{', and is again behind them' if over else ''}",
+        f"the value loss is not finite in {steps} logged values{', and is finite again afterwards' if over else ''}",
         evidence=[point("the first at step", lost[0].not_finite["value_loss"][0])],
         cause=cause,
         remedy=remedy,

@@ -5,7 +5,7 @@ rank (Kendall's tau) whether it rises at all, and whether it falls back from wha
 collapses has a high return before and stays low behind it; one episode that fails is no collapse.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from zk0.core.checks import check
@@ -74,7 +74,7 @@ def evaluated(found: list[Evaluation], _: Ledger) -> Finding:
 
     It is of few episodes, of one policy or of many, so only what rose far and is lost altogether is a finding.
     """
-    values = [one.metrics[RETURN] for one in found if RETURN in one.metrics]
+    values = _returns(found)
     if len(values) < ENOUGH_EVALUATIONS:
         return not_available(f"needs {ENOUGH_EVALUATIONS} returns of evaluations, has {len(values)}")
     first, last = ends(values)
@@ -91,7 +91,7 @@ def evaluated(found: list[Evaluation], _: Ledger) -> Finding:
 @check("reward.holds")
 def holds(ledger: Ledger) -> Finding:
     """The return of training holds when the policy is evaluated."""
-    judged = [one.metrics[RETURN] for one in ledger.evaluations if RETURN in one.metrics][-LATEST:]
+    judged = _returns(ledger.evaluations)[-LATEST:]
     values = joined(ledger.trainings, lambda one: one.reward)
     if len(judged) < LATEST or len(values) < FEWEST:
         return not_available(f"needs {LATEST} returns of evaluations and {FEWEST} of training")
@@ -118,6 +118,10 @@ def holds(ledger: Ledger) -> Finding:
         fault=Fault.reward_lost_in_evaluation,
         confidence=0.75,
     )
+
+
+def _returns(found: Iterable[Evaluation]) -> list[float]:
+    return [one.metrics[RETURN] for one in found if RETURN in one.metrics]
 
 
 def _success(ledger: Ledger) -> float:

@@ -156,7 +156,7 @@ def falls_without_end(values: list[float]) -> Finding | None:
     if len(values) < FEWEST_STEPS or last > -BELOW * max(1.0, abs(values[0])):
         return None
     return failed(
-        f"runs away below 0: {values[0]:.3g} at first, {last:.3g} at the end",
+        f"falls below 0 without bound: {values[0]:.3g} at first, {last:.3g} at the end",
         evidence=[point("policy_loss, first value", values[0]), point("policy_loss, median of the last tenth", last)],
         cause="what is minimised has no minimum: a sign is wrong, or a part of the loss has no floor",
         remedy="log each part of the loss by itself to find the one that falls; give it a floor, or its scale a bound",
@@ -166,6 +166,6 @@ def falls_without_end(values: list[float]) -> Finding | None:
 
 
 def last_training(values: list[float], starts: list[int]) -> list[float]:
-    """Return the losses of the last of several trainings in a log; that one begins higher than another is no rise."""
+    """Return the losses of the last training in a log that holds several; empty where it holds one."""
     bounds = [0, *starts, len(values)]
     return next((values[a:b] for a, b in reversed(list(pairwise(bounds))) if starts and b - a >= MINIMUM_STEPS), [])

@@ -198,13 +198,13 @@ def _meanings(names: tuple[str, ...]) -> dict[str, str]:
     found = {meaning: name for meaning, (_, name) in ranked.items()}
     if "total_loss" in found and not found.keys() & {"policy_loss", "proximal_loss"}:
         found["policy_loss"] = found.pop("total_loss")  # a total without its parts is the loss
-    # Beside a policy loss and a proximal one, `loss` is what both make together.
     if "reward" in found and any(word in plain(name) for name in names for word in ("chosen", "rejected")):
         del found["reward"]  # of one of two answers that are compared: no return of an agent
     total = next((name for name in names if plain(name) in ("loss", "train_loss")), None)
     beside = {plain(name): name for name in names}
     if total and "v_loss" in beside and "evaluation" not in found and not any(map(_OF_AGENTS.search, beside)):
         found["evaluation"] = beside["v_loss"]
+    # Beside a policy loss and a proximal one, `loss` is what both make together.
     if total and found.keys() >= {"policy_loss", "proximal_loss"} and found["policy_loss"] != total:
         found.setdefault("total_loss", total)
     return found
